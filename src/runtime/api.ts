@@ -1,0 +1,42 @@
+/* The engine as its users see it. */
+import type { Refusal } from './definition.js'
+import type { StoredInstance } from './ports.js'
+import type { Actor, CreateOutcome, Instance, JournalEntry, Outcome } from './types.js'
+
+export interface CreateOptions {
+  readonly actor: Actor
+}
+
+export interface SendOptions {
+  readonly actor: Actor
+  /** Applies only if the instance has this version: otherwise refused with `STALE_VERSION`. */
+  readonly ifVersion?: number
+  /**
+   * The stored row, where the caller has just read it with other facts: saves the engine a read.
+   * `readStartedAt` is `performance.now()` taken before that read was sent.
+   */
+  readonly loaded?: { readonly row: StoredInstance; readonly readStartedAt: number }
+}
+
+export interface Engine {
+  /** Throws `InvalidEventError` when the definition's schema refuses the input. */
+  create(machine: string, input: unknown, options: CreateOptions): Promise<CreateOutcome>
+  /**
+   * Sends a command. Throws `InvalidEventError` for what the schema refuses, `UnknownInstanceError`
+   * when there is no such instance, `OverloadedError` when queues are full or the database is away.
+   */
+  send(id: string, event: { readonly type: string } & Record<string, unknown>, options: SendOptions): Promise<Outcome>
+  /** The instance as stored now. */
+  get(id: string): Promise<Instance | undefined>
+  /** Turns a row that the caller read itself into an instance. */
+  restore(row: StoredInstance): Instance
+  history(id: string, options?: { after?: number; limit?: number }): Promise<readonly JournalEntry[]>
+  /** A refusal that can be given without asking the database, if there is one. */
+  refuseFromMemory(id: string, eventType: string): Refusal | undefined
+  /** The engine's time, in step with the database's. */
+  now(): number
+  /** Begins firing timers and sweeping the outbox. */
+  start(): Promise<void>
+  /** Refuses new work, finishes what is under way and hands the rest to others. */
+  close(): Promise<void>
+}

@@ -1,0 +1,36 @@
+/** The event or input does not fit the definition's schema. `issues` are zod's. */
+export class InvalidEventError extends Error {
+  readonly issues: readonly { readonly path: string; readonly message: string }[]
+
+  constructor(message: string, issues: readonly { path: string; message: string }[]) {
+    super(message)
+    this.name = 'InvalidEventError'
+    this.issues = issues
+  }
+}
+
+export class UnknownInstanceError extends Error {
+  constructor(id: string) {
+    super(`There is no instance ${id}`)
+    this.name = 'UnknownInstanceError'
+  }
+}
+
+/** The work was not done and may be sent again after `retryAfterSeconds`. */
+export class OverloadedError extends Error {
+  readonly retryAfterSeconds: number
+
+  constructor(message: string, retryAfterSeconds: number, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'OverloadedError'
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** A definition that cannot be made durable, or a stored instance that no definition here understands. */
+export class DefinitionError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'DefinitionError'
+  }
+}

@@ -1,0 +1,111 @@
+/*
+ * What the runtime needs of a database. A store writes what it is given, guarded, and decides nothing:
+ * conflicts come back as results. All times are milliseconds since the epoch.
+ */
+import type { ColumnType, Refusal } from './definition.js'
+import type { Actor, EmittedEvent, JournalEntry } from './types.js'
+
+/** An instance as stored; `snapshot` is what XState calls a persisted snapshot. */
+export interface StoredInstance {
+  readonly id: string
+  readonly machine: string
+  readonly definitionVersion: number
+  readonly version: number
+  readonly status: string
+  readonly owner: string
+  readonly snapshot: unknown
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+export interface StoredTimer {
+  readonly instance: string
+  readonly machine: string
+  readonly sendId: string
+  /** The version that armed it. */
+  readonly generation: number
+  readonly event: { readonly type: string } & Record<string, unknown>
+  readonly dueAt: number
+}
+
+export interface ProjectionRows {
+  readonly table: string
+  readonly columns: Readonly<Record<string, ColumnType>>
+  readonly rows: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** Everything that one or several transitions of one instance change, folded into one write. */
+export interface InstanceWrite {
+  /** The row as it shall be. `snapshot` is JSON text. */
+  readonly row: Omit<StoredInstance, 'snapshot'> & { readonly snapshot: string }
+  /** The version it must have now; 0 for a new instance. */
+  readonly expectedVersion: number
+  readonly journal: readonly JournalEntry[]
+  readonly events: readonly (EmittedEvent & { readonly subscribers: readonly string[] })[]
+  readonly timersSet: readonly StoredTimer[]
+  readonly timersRemoved: readonly string[]
+  /** Timers whose firing is part of this write: each must still exist with its generation. */
+  readonly gates: readonly { readonly sendId: string; readonly generation: number }[]
+  /** Keys that must not be held by another instance. Contains `claimsTaken`. */
+  readonly claimsNeeded: readonly string[]
+  readonly claimsTaken: readonly string[]
+  readonly claimsFreed: readonly string[]
+  readonly projections: readonly ProjectionRows[]
+}
+
+/** What became of one `InstanceWrite`. Anything but `moved` wrote nothing of that instance. */
+export type WriteResult =
+  | { readonly kind: 'moved' }
+  /** The version was another one (or, for a new instance, the id was taken). */
+  | { readonly kind: 'stale' }
+  /** Others hold needed claims: key → instance that holds it. */
+  | { readonly kind: 'claimed'; readonly holders: ReadonlyMap<string, string> }
+  /** Timers that are gone or were armed again since. */
+  | { readonly kind: 'gateLost'; readonly sendIds: readonly string[] }
+  /** The database cannot store it (class 22). */
+  | { readonly kind: 'unstorable'; readonly error: Error }
+
+export interface TimerLease {
+  readonly timers: readonly StoredTimer[]
+  /** When the next timer is due that is not leased, if any. */
+  readonly nextDueAt: number | undefined
+}
+
+/** An outbox row taken over from a process that did not finish it. */
+export interface LeasedDelivery {
+  readonly event: EmittedEvent
+  readonly subscriber: string
+  readonly attempts: number
+}
+
+export interface DeliveryKey {
+  readonly instance: string
+  readonly version: number
+  readonly index: number
+  readonly subscriber: string
+}
+
+export interface Store {
+  /** The database's clock. */
+  now(): Promise<number>
+  load(ids: readonly string[]): Promise<readonly StoredInstance[]>
+  /** Writes many instances in one statement; result i belongs to write i. Throws only when the database fails. */
+  commit(writes: readonly InstanceWrite[]): Promise<readonly WriteResult[]>
+  /** Journal rows with a version above `after`, oldest first. */
+  history(id: string, after: number, limit: number): Promise<readonly JournalEntry[]>
+
+  /** Takes due timers of `machines`, oldest first, for `leaseMs`. */
+  leaseTimers(machines: readonly string[], limit: number, leaseMs: number): Promise<TimerLease>
+  /** Removes a timer that its machine does not handle (any more), if it is still this generation. */
+  removeTimer(instance: string, sendId: string, generation: number): Promise<void>
+
+  /** Takes deliveries whose lease has run out or whose next try is due, oldest first, for `leaseMs`. */
+  leaseDeliveries(subscribers: readonly string[], limit: number, leaseMs: number): Promise<readonly LeasedDelivery[]>
+  settleDeliveries(delivered: readonly DeliveryKey[]): Promise<void>
+  retryDelivery(key: DeliveryKey, attempts: number, delayMs: number): Promise<void>
+  buryDelivery(key: DeliveryKey, attempts: number, error: string): Promise<void>
+
+  close(): Promise<void>
+}
+
+export type { Actor, Refusal }

@@ -1,0 +1,72 @@
+import type { AnyMachineSnapshot } from 'xstate'
+import type { Refusal } from './definition.js'
+
+/** Who caused a transition; journaled. Timers are `{id: 'timer', role: 'system'}`. */
+export interface Actor {
+  readonly id: string
+  readonly role: string
+  /** Why, where somebody had to say. */
+  readonly reason?: string
+}
+
+/** One persisted machine, as of `version`. Times are milliseconds since the epoch. */
+export interface Instance {
+  readonly id: string
+  readonly machine: string
+  readonly version: number
+  readonly status: string
+  readonly owner: string
+  readonly snapshot: AnyMachineSnapshot
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** What became of an event. Answered only after the commit it was decided on. */
+export type Outcome =
+  | { readonly kind: 'applied'; readonly version: number; readonly instance: Instance; readonly uid: string }
+  | { readonly kind: 'unchanged'; readonly version: number; readonly instance: Instance }
+  | {
+      readonly kind: 'refused'
+      readonly reason: string
+      readonly version: number
+      readonly refusal: Refusal
+      readonly instance: Instance
+    }
+
+export type CreateOutcome =
+  | { readonly kind: 'created'; readonly version: 1; readonly instance: Instance; readonly uid: string }
+  | { readonly kind: 'refused'; readonly reason: string; readonly refusal: Refusal; readonly holder: string }
+
+/** A row of an instance's journal. `event` is the whole event, stamp included. */
+export interface JournalEntry {
+  readonly version: number
+  readonly uid: string
+  readonly event: { readonly type: string } & Record<string, unknown>
+  readonly status: string
+  readonly actor: Actor
+  readonly at: number
+}
+
+/** Something a machine emitted, to be delivered at least once. (instance, version, index) is its identity. */
+export interface EmittedEvent {
+  readonly instance: string
+  readonly machine: string
+  readonly version: number
+  readonly index: number
+  readonly type: string
+  readonly payload: Readonly<Record<string, unknown>>
+  /** Ids of those whom the machine knows it concerns. */
+  readonly audience: readonly string[]
+  /** The stamp of the transition. */
+  readonly at: number
+}
+
+/**
+ * One who is told of emitted events: once after the commit, and again until `handle` has resolved.
+ * `handle` must be harmless when repeated. Events of one instance come in order, one at a time.
+ */
+export interface Subscriber {
+  readonly name: string
+  wants(machine: string, type: string): boolean
+  handle(event: EmittedEvent, attempt: number): Promise<void> | void
+}
