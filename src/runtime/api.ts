@@ -25,7 +25,11 @@ export interface Engine {
    * Sends a command. Throws `InvalidEventError` for what the schema refuses, `UnknownInstanceError`
    * when there is no such instance, `OverloadedError` when queues are full or the database is away.
    */
-  send(id: string, event: { readonly type: string } & Record<string, unknown>, options: SendOptions): Promise<Outcome>
+  send(
+    id: string,
+    event: { readonly type: string } & Record<string, unknown>,
+    options: SendOptions,
+  ): Promise<Outcome>
   /** The instance as stored now. */
   get(id: string): Promise<Instance | undefined>
   /** Turns a row that the caller read itself into an instance. */

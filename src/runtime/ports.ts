@@ -100,7 +100,11 @@ export interface Store {
   removeTimer(instance: string, sendId: string, generation: number): Promise<void>
 
   /** Takes deliveries whose lease has run out or whose next try is due, oldest first, for `leaseMs`. */
-  leaseDeliveries(subscribers: readonly string[], limit: number, leaseMs: number): Promise<readonly LeasedDelivery[]>
+  leaseDeliveries(
+    subscribers: readonly string[],
+    limit: number,
+    leaseMs: number,
+  ): Promise<readonly LeasedDelivery[]>
   settleDeliveries(delivered: readonly DeliveryKey[]): Promise<void>
   retryDelivery(key: DeliveryKey, attempts: number, delayMs: number): Promise<void>
   buryDelivery(key: DeliveryKey, attempts: number, error: string): Promise<void>

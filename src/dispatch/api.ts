@@ -1,0 +1,117 @@
+/*
+ * The product as its doors (HTTP, sockets) see it. Inputs are parsed already (requests.ts);
+ * expected failures come back as problems, never thrown.
+ */
+import type { Result } from './problems.js'
+import type * as requests from './requests.js'
+import type * as views from './views.js'
+
+export type Role = 'customer' | 'transporter' | 'driver' | 'admin'
+
+/** Who asks, as the token says. */
+export interface Caller {
+  readonly id: string
+  readonly role: Role
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly nextCursor: string | null
+}
+
+export interface SendOptions {
+  /** From `If-Match`. */
+  readonly ifVersion?: number
+}
+
+export interface Created {
+  readonly broadcast: views.CreatedBroadcastView
+  /** False when the same request was found instead of made. */
+  readonly isNew: boolean
+}
+
+export interface BroadcastEventAnswer {
+  readonly outcome: 'applied' | 'unchanged'
+  readonly version: number
+  readonly broadcast: views.BroadcastView
+  readonly assignment?: views.AssignmentView
+  readonly tripsCancelled?: readonly string[]
+  readonly tripsKept?: readonly string[]
+}
+
+export interface TripEventAnswer {
+  readonly outcome: 'applied' | 'unchanged'
+  readonly version: number
+  readonly trip: views.TripView
+}
+
+export interface Dispatch {
+  /** Registers the user on its first valid token; answers whether it is active (cached for seconds). */
+  isActive(caller: Caller): Promise<boolean>
+
+  createBroadcast(caller: Caller, body: requests.CreateBroadcast): Promise<Result<Created>>
+  createBooking(caller: Caller, body: requests.CreateBooking): Promise<Result<Created>>
+  createOrder(caller: Caller, body: requests.CreateOrder): Promise<Result<Created>>
+  getBroadcast(caller: Caller, id: string): Promise<Result<views.BroadcastView>>
+  listBroadcasts(
+    caller: Caller,
+    query: requests.PageQuery & { status?: string | undefined },
+  ): Promise<Result<Page<views.BroadcastView>>>
+  sendToBroadcast(
+    caller: Caller,
+    id: string,
+    event: requests.BroadcastEvent,
+    options?: SendOptions,
+  ): Promise<Result<BroadcastEventAnswer>>
+  history(caller: Caller, id: string, query: requests.PageQuery): Promise<Result<Page<views.HistoryItem>>>
+
+  getTrip(caller: Caller, tripId: string): Promise<Result<views.TripView>>
+  sendToTrip(
+    caller: Caller,
+    tripId: string,
+    event: requests.TripEvent,
+    options?: SendOptions,
+  ): Promise<Result<TripEventAnswer>>
+  listDriverTrips(caller: Caller, query: requests.PageQuery): Promise<Result<Page<views.TripView>>>
+
+  setTransporterAvailability(caller: Caller, isAvailable: boolean): Promise<Result<{ isAvailable: boolean }>>
+  transporterHeartbeat(
+    caller: Caller,
+    beat: requests.TransporterHeartbeat,
+  ): Promise<Result<Record<string, never>>>
+  setDriverAvailability(
+    caller: Caller,
+    body: { isOnline: boolean; vehicleId?: string | undefined },
+  ): Promise<Result<{ isOnline: boolean }>>
+  driverHeartbeat(caller: Caller, beat: requests.DriverHeartbeat): Promise<Result<Record<string, never>>>
+
+  putDriver(
+    caller: Caller,
+    driverId: string,
+    body: { name: string; phone?: string | undefined },
+  ): Promise<Result<views.DriverView & { isNew: boolean }>>
+  deleteDriver(caller: Caller, driverId: string): Promise<Result<void>>
+  getDriver(caller: Caller, driverId: string): Promise<Result<views.DriverView>>
+  listDrivers(
+    caller: Caller,
+    query: requests.PageQuery & { assignable?: boolean | undefined },
+  ): Promise<Result<Page<views.DriverView>>>
+  putVehicle(
+    caller: Caller,
+    vehicleId: string,
+    body: { vehicleType: string; number: string },
+  ): Promise<Result<views.VehicleView & { isNew: boolean }>>
+  deleteVehicle(caller: Caller, vehicleId: string): Promise<Result<void>>
+  listVehicles(caller: Caller, query: requests.PageQuery): Promise<Result<Page<views.VehicleView>>>
+
+  setUserActive(
+    caller: Caller,
+    userId: string,
+    active: boolean,
+  ): Promise<Result<{ id: string; active: boolean }>>
+
+  /** Whether the caller may watch this broadcast's room. */
+  mayWatch(caller: Caller, id: string): Promise<boolean>
+  /** A transporter's socket came, or came back: it counts as present and is offered what it has not had. */
+  connected(caller: Caller): Promise<void>
+}
