@@ -1,0 +1,74 @@
+/*
+ * What persisting a broadcast takes beyond its machine. It has the shape of the runtime's
+ * `Definition` without importing it: machines know nothing of what runs them.
+ */
+import { broadcastCommands, broadcastInput } from './events.js'
+import { broadcastMachine, isLive } from './machine.js'
+import { refuse, refuseClaim, refusePermanently } from './refusals.js'
+import type { BroadcastEvent, Trip } from './types.js'
+import { type BroadcastSnapshot, broadcastStatus, isSeeking } from './views.js'
+
+/** The customer may have one request that seeks; a driver and a vehicle one trip. */
+function claims(snapshot: BroadcastSnapshot): readonly string[] {
+  const { customerId, trips } = snapshot.context
+  return [
+    ...(isSeeking(snapshot) ? [`customer:${customerId}`] : []),
+    ...trips.filter(isLive).flatMap(trip => [`driver:${trip.driver.id}`, `vehicle:${trip.vehicle.id}`]),
+  ]
+}
+
+const isoTime = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString())
+
+function tripRow(trip: Trip, customerId: string) {
+  return {
+    id: trip.id,
+    truck_id: trip.truckId,
+    customer_id: customerId,
+    transporter_id: trip.transporterId,
+    driver_id: trip.driver.id,
+    vehicle_id: trip.vehicle.id,
+    status: trip.status,
+    driver: trip.driver,
+    vehicle: trip.vehicle,
+    assigned_at: isoTime(trip.assignedAt),
+    started_at: isoTime(trip.startedAt),
+    ended_at: isoTime(trip.endedAt),
+  }
+}
+
+const tripProjection = {
+  table: 'trips',
+  columns: {
+    id: 'uuid',
+    truck_id: 'text',
+    customer_id: 'text',
+    transporter_id: 'text',
+    driver_id: 'text',
+    vehicle_id: 'text',
+    status: 'text',
+    driver: 'jsonb',
+    vehicle: 'jsonb',
+    assigned_at: 'timestamptz',
+    started_at: 'timestamptz',
+    ended_at: 'timestamptz',
+  },
+  rows: ({ context }: BroadcastSnapshot) => context.trips.map(trip => tripRow(trip, context.customerId)),
+} as const
+
+export const broadcastDefinition = {
+  name: 'broadcast',
+  version: 1,
+  machine: broadcastMachine,
+  input: broadcastInput,
+  commands: broadcastCommands,
+  status: broadcastStatus,
+  owner: (snapshot: BroadcastSnapshot) => snapshot.context.customerId,
+  claims,
+  /** Commands have been parsed and timers are the machine's own, so the event is one of its events. */
+  refuse: (snapshot: BroadcastSnapshot, event: { readonly type: string }) =>
+    refuse(snapshot, event as BroadcastEvent),
+  refusePermanently,
+  refuseClaim,
+  urgent: ['cancel'],
+  projections: [tripProjection],
+} as const
