@@ -1,0 +1,221 @@
+/*
+ * Every setting there is. This file is the only reader of the environment: it turns text into values with
+ * units, or names all that is wrong at once. Nothing falls back in silence: what is set and cannot be
+ * honoured stops the start.
+ */
+import { z } from 'zod'
+
+export interface Settings {
+  readonly isProduction: boolean
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly host: string
+  /** Absent: a Postgres of our own is started, with its data in `dataDir`. */
+  readonly databaseUrl?: string
+  /** Absent outside production only: then generated once and kept in `dataDir`. */
+  readonly jwtSecret?: string
+  /** Still accepted while a rotation is under way. */
+  readonly jwtSecretPrevious?: string
+  readonly jwtRefreshSecret?: string
+  readonly broadcastTimeoutMs: number
+  /** Radii of the reach steps, ascending, in kilometres. */
+  readonly reachStepsKm: readonly number[]
+  readonly reachStepMs: number
+  readonly cancelWindowMs: number
+  readonly transporterTtlMs: number
+  readonly driverTtlMs: number
+  readonly logLevel: LogLevel
+  /** Origins whose pages may call; `*` is any; empty is none but our own. */
+  readonly corsOrigins: readonly string[]
+  readonly drainMs: number
+  readonly dataDir: string
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** The environment is not usable. The message has one line for each bad setting. */
+export class SettingsError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`Bad settings:\n${problems.map(line => `  ${line}`).join('\n')}`)
+    this.name = 'SettingsError'
+    this.problems = problems
+  }
+}
+
+/** RFC 7518 §3.2: an HS256 key has at least the 256 bits of its hash. */
+const MIN_SECRET_LENGTH = 32
+/** The broadcast machine draws four rings; more radii would have no state to stand for. */
+const MAX_REACH_STEPS = 4
+/** Half of the equator: no radius beyond it means anything. */
+const MAX_RADIUS_KM = 20_037
+/** Thirty days. Longer is a mistake of units, and would overflow what a timer can wait. */
+const MAX_SECONDS = 2_592_000
+
+const decimalPattern = /^\d+(\.\d+)?$/
+
+/** Decimals in seconds, as whole milliseconds. */
+function seconds(standard: number, { min = 0.001 } = {}) {
+  const expected = `Expected seconds, a decimal number from ${min} to ${MAX_SECONDS}`
+  return z
+    .string()
+    .regex(decimalPattern, expected)
+    .transform(Number)
+    .refine(value => value >= min && value <= MAX_SECONDS, expected)
+    .default(standard)
+    .transform(value => Math.round(value * 1000))
+}
+
+function wholeNumber(standard: number, min: number, max: number) {
+  const expected = `Expected a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d{1,10}$/, expected)
+    .transform(Number)
+    .refine(value => value >= min && value <= max, expected)
+    .default(standard)
+}
+
+/** For what a later version brings: anything but its resting value is refused, never ignored. */
+function notYet(what: string, restingPattern: RegExp) {
+  return z.string().regex(restingPattern, `This version has no ${what} yet: leave it unset`).optional()
+}
+
+const nothing = /^$/
+const secret = z
+  .string()
+  .min(MIN_SECRET_LENGTH, `Expected at least ${MIN_SECRET_LENGTH} characters`)
+  .optional()
+
+const radii = z
+  .string()
+  .transform(text => text.split(',').map(part => part.trim()))
+  .refine(
+    parts => parts.length <= MAX_REACH_STEPS && parts.every(part => decimalPattern.test(part)),
+    `Expected 1 to ${MAX_REACH_STEPS} numbers of kilometres, separated by commas`,
+  )
+  .transform(parts => parts.map(Number))
+  .refine(
+    steps => steps.every((km, i) => km > (steps[i - 1] ?? 0) && km <= MAX_RADIUS_KM),
+    `Expected positive, ascending radii of at most ${MAX_RADIUS_KM} km`,
+  )
+  .default([10, 25, 50, 75])
+
+const origins = z
+  .string()
+  .transform(text => text.split(',').map(part => part.trim()))
+  .refine(
+    parts => parts.every(part => part === '*' || isOrigin(part)),
+    'Expected * or origins such as https://app.example.com, separated by commas',
+  )
+  .default([])
+
+const environment = z.object({
+  NODE_ENV: z
+    .enum(['production', 'development', 'test'], 'Expected production, development or test')
+    .default('development'),
+  PORT: wholeNumber(3000, 0, 65_535),
+  HOST: z.string().max(255).optional(),
+  DATABASE_URL: z
+    .string()
+    .refine(isPostgresUrl, 'Expected postgres://user:password@host:port/database')
+    .optional(),
+  JWT_SECRET: secret,
+  JWT_SECRET_PREVIOUS: secret,
+  JWT_REFRESH_SECRET: secret,
+  BROADCAST_TIMEOUT_SECONDS: seconds(120),
+  REACH_STEPS_KM: radii,
+  REACH_STEP_SECONDS: seconds(15),
+  CANCEL_WINDOW_SECONDS: seconds(300, { min: 0 }),
+  TRANSPORTER_TTL_SECONDS: seconds(120),
+  DRIVER_TTL_SECONDS: seconds(60),
+  LOG_LEVEL: z.enum(logLevels, `Expected one of ${logLevels.join(', ')}`).optional(),
+  CORS_ORIGINS: origins,
+  DRAIN_SECONDS: seconds(25, { min: 0 }),
+  DATA_DIR: z.string().max(4096).default('.loadcast'),
+
+  REDIS_URL: notYet('presence and fan-out by Redis', nothing),
+  SOCKET_ADAPTER: notYet('fan-out by Redis', /^classic$/),
+  ROLE: notYet('split of roles', /^all$/),
+  SECRETS_ARN: notYet('Secrets Manager', nothing),
+  FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
+  RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
+  RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
+  EVENT_RETENTION_HOURS: notYet('sweeping of old events', nothing),
+  HISTORY_RETENTION_DAYS: notYet('sweeping of old journals', /^0$/),
+  INSPECT: notYet('inspection of machines', /^(0|false)$/),
+  OTEL_EXPORTER_OTLP_ENDPOINT: notYet('traces', nothing),
+})
+
+type Environment = z.infer<typeof environment>
+
+/** Reads all settings. An empty value counts as not set. Throws `SettingsError`, which names all that is bad. */
+export function loadSettings(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const parsed = environment.safeParse(given)
+  const problems = parsed.success ? [] : parsed.error.issues.map(i => `${i.path.join('.')}: ${i.message}`)
+  problems.push(...conflicts(given))
+  if (!parsed.success || problems.length > 0) throw new SettingsError(problems)
+  return settingsOf(parsed.data)
+}
+
+/** What no single setting shows. Judged on the raw text, so that it is reported together with the rest. */
+function conflicts(given: Readonly<Record<string, string | undefined>>): string[] {
+  const problems: string[] = []
+  if (given.NODE_ENV === 'production') {
+    for (const name of ['DATABASE_URL', 'JWT_SECRET', 'JWT_REFRESH_SECRET']) {
+      if (given[name] === undefined) problems.push(`${name}: Required in production`)
+    }
+  }
+  if (given.JWT_REFRESH_SECRET !== undefined) {
+    for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
+      if (given[name] === given.JWT_REFRESH_SECRET) {
+        problems.push(
+          `JWT_REFRESH_SECRET: Expected another value than ${name}, or refresh tokens open every door`,
+        )
+      }
+    }
+  }
+  if (given.JWT_SECRET_PREVIOUS !== undefined && given.JWT_SECRET === undefined) {
+    problems.push('JWT_SECRET_PREVIOUS: Expected JWT_SECRET beside it')
+  }
+  return problems
+}
+
+function settingsOf(env: Environment): Settings {
+  const isProduction = env.NODE_ENV === 'production'
+  return {
+    isProduction,
+    port: env.PORT,
+    // Outside production only this machine gets in: the start prints tokens that open every door.
+    host: env.HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
+    ...(env.DATABASE_URL === undefined ? {} : { databaseUrl: env.DATABASE_URL }),
+    ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
+    ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),
+    ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
+    broadcastTimeoutMs: env.BROADCAST_TIMEOUT_SECONDS,
+    reachStepsKm: env.REACH_STEPS_KM,
+    reachStepMs: env.REACH_STEP_SECONDS,
+    cancelWindowMs: env.CANCEL_WINDOW_SECONDS,
+    transporterTtlMs: env.TRANSPORTER_TTL_SECONDS,
+    driverTtlMs: env.DRIVER_TTL_SECONDS,
+    // Outside production a person reads the terminal: only what needs them is logged.
+    logLevel: env.LOG_LEVEL ?? (isProduction ? 'info' : 'warn'),
+    corsOrigins: env.CORS_ORIGINS,
+    drainMs: env.DRAIN_SECONDS,
+    dataDir: env.DATA_DIR,
+  }
+}
+
+function isPostgresUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^postgres(ql)?:$/.test(url.protocol)
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text
+}

@@ -1,0 +1,148 @@
+import { describe, expect, test } from '@jest/globals'
+import { loadSettings, SettingsError } from '../../src/settings.js'
+
+const secret = (letter: string) => letter.repeat(32)
+const production = {
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgres://user:hunter2@db.internal:5432/loadcast',
+  JWT_SECRET: secret('a'),
+  JWT_REFRESH_SECRET: secret('b'),
+}
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    loadSettings(env)
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('settings', () => {
+  test('an empty environment gives the documented defaults', () => {
+    expect(loadSettings({})).toEqual({
+      isProduction: false,
+      port: 3000,
+      host: '127.0.0.1',
+      broadcastTimeoutMs: 120_000,
+      reachStepsKm: [10, 25, 50, 75],
+      reachStepMs: 15_000,
+      cancelWindowMs: 300_000,
+      transporterTtlMs: 120_000,
+      driverTtlMs: 60_000,
+      logLevel: 'warn',
+      corsOrigins: [],
+      drainMs: 25_000,
+      dataDir: '.loadcast',
+    })
+  })
+
+  test('production listens on all interfaces and logs more', () => {
+    expect(loadSettings(production)).toMatchObject({ isProduction: true, host: '0.0.0.0', logLevel: 'info' })
+  })
+
+  test('seconds accept decimals', () => {
+    const settings = loadSettings({ BROADCAST_TIMEOUT_SECONDS: '0.25', REACH_STEP_SECONDS: '1.5' })
+    expect(settings).toMatchObject({ broadcastTimeoutMs: 250, reachStepMs: 1500 })
+  })
+
+  test('a missing secret stops production, and all that are missing are named', () => {
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      'DATABASE_URL: Required in production',
+      'JWT_SECRET: Required in production',
+      'JWT_REFRESH_SECRET: Required in production',
+    ])
+  })
+
+  test('an empty value is not a value', () => {
+    expect(problemsOf({ ...production, JWT_SECRET: '' })).toEqual(['JWT_SECRET: Required in production'])
+  })
+
+  test('all bad settings are reported at once, by name, with what was expected', () => {
+    const problems = problemsOf({
+      NODE_ENV: 'production',
+      PORT: '70000',
+      BROADCAST_TIMEOUT_SECONDS: 'soon',
+      REACH_STEPS_KM: '10,5',
+      LOG_LEVEL: 'loud',
+    })
+    expect(problems).toEqual([
+      'PORT: Expected a whole number from 0 to 65535',
+      'BROADCAST_TIMEOUT_SECONDS: Expected seconds, a decimal number from 0.001 to 2592000',
+      'REACH_STEPS_KM: Expected positive, ascending radii of at most 20037 km',
+      'LOG_LEVEL: Expected one of fatal, error, warn, info, debug, trace, silent',
+      'DATABASE_URL: Required in production',
+      'JWT_SECRET: Required in production',
+      'JWT_REFRESH_SECRET: Required in production',
+    ])
+  })
+
+  test.each(['-1', '0', '1e3', '1,5', ' 5', 'NaN', 'Infinity', '9999999'])('%j is no duration', value => {
+    expect(problemsOf({ BROADCAST_TIMEOUT_SECONDS: value })).toHaveLength(1)
+  })
+
+  test.each(['0', '10,10', '1,2,3,4,5', '10,,20', 'ten', '-5', '30000'])('%j are no reach steps', value => {
+    expect(problemsOf({ REACH_STEPS_KM: value })).toHaveLength(1)
+  })
+
+  test('one reach step is enough', () => {
+    expect(loadSettings({ REACH_STEPS_KM: '7.5' }).reachStepsKm).toEqual([7.5])
+  })
+
+  test('a misspelt NODE_ENV does not quietly mean development', () => {
+    expect(problemsOf({ ...production, NODE_ENV: 'prod' })).toEqual([
+      'NODE_ENV: Expected production, development or test',
+    ])
+  })
+
+  test.each([
+    ['REDIS_URL', 'redis://localhost'],
+    ['SOCKET_ADAPTER', 'sharded'],
+    ['ROLE', 'worker'],
+    ['SECRETS_ARN', 'arn:aws:x'],
+    ['FCM_SERVICE_ACCOUNT', '{}'],
+    ['RATE_LIMIT_USER_PER_MINUTE', '60'],
+    ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],
+    ['EVENT_RETENTION_HOURS', '24'],
+    ['HISTORY_RETENTION_DAYS', '30'],
+    ['INSPECT', '1'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
+  ])('%s is refused while nothing honours it', (name, value) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
+  })
+
+  test('what such settings say at rest is accepted', () => {
+    expect(problemsOf({ ROLE: 'all', SOCKET_ADAPTER: 'classic', RATE_LIMIT_USER_PER_MINUTE: '0' })).toEqual(
+      [],
+    )
+  })
+
+  test('secrets must be long, and access and refresh secrets must differ', () => {
+    expect(problemsOf({ JWT_SECRET: 'short' })).toEqual(['JWT_SECRET: Expected at least 32 characters'])
+    expect(problemsOf({ ...production, JWT_REFRESH_SECRET: production.JWT_SECRET })).toEqual([
+      expect.stringMatching('^JWT_REFRESH_SECRET: Expected another value than JWT_SECRET'),
+    ])
+    expect(problemsOf({ JWT_SECRET_PREVIOUS: secret('p') })).toEqual([
+      'JWT_SECRET_PREVIOUS: Expected JWT_SECRET beside it',
+    ])
+  })
+
+  test('no value of a secret appears in the message', () => {
+    const message = new SettingsError(
+      problemsOf({ JWT_SECRET: 'tell-nobody', DATABASE_URL: 'mysql://root:tell-nobody@x/y' }),
+    ).message
+    expect(message).toContain('JWT_SECRET')
+    expect(message).toContain('DATABASE_URL')
+    expect(message).not.toContain('tell-nobody')
+  })
+
+  test('origins are checked one by one', () => {
+    expect(loadSettings({ CORS_ORIGINS: 'https://a.example, http://b.example:8080' }).corsOrigins).toEqual([
+      'https://a.example',
+      'http://b.example:8080',
+    ])
+    expect(problemsOf({ CORS_ORIGINS: 'a.example' })).toHaveLength(1)
+    expect(problemsOf({ CORS_ORIGINS: 'https://a.example/path' })).toHaveLength(1)
+  })
+})
