@@ -1,0 +1,195 @@
+/*
+ * The server process: started, waited for, stopped. It runs in a session of its own, so that Ctrl-C in a terminal
+ * reaches our process alone, which can still commit while it drains. It outlives us if we are killed;
+ * the next start takes it over.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Log } from '../log.js'
+import { identity } from './account.js'
+import type { Binaries } from './binaries.js'
+import { wrongLibc } from './cluster.js'
+import { EmbeddedPostgresError, explainedError } from './error.js'
+import type { Place } from './place.js'
+import { freePort } from './port.js'
+import { findPostmaster, type Postmaster, pidFile, serverProcesses } from './postmaster.js'
+import { serverArguments } from './server-settings.js'
+
+/** How often a state that Postgres writes to a file is looked at: a start takes about 100 ms. */
+const POLL_MS = 10
+/** Recovery after a crash reads at most `max_wal_size` (1 GB) of log: a minute on a slow disk. */
+const READY_MS = 180_000
+/** Orphans of a killed postmaster notice within a second; one in the middle of a long statement may not. */
+const ORPHANS_MS = 20_000
+/** A fast shutdown ends with a checkpoint; past this, an immediate one leaves the work to the next start. */
+const FAST_SHUTDOWN_MS = 30_000
+/** Another process may take the port between our finding it free and Postgres binding it. */
+const PORT_ATTEMPTS = 5
+const LOG_FILE_BYTES = 10_000_000
+
+export interface ServerOptions {
+  readonly place: Place
+  readonly binaries: Binaries
+  readonly settings: Readonly<Record<string, string>>
+  readonly preferredPort: number | undefined
+  readonly log: Log
+}
+
+/** A ready server on the place's data: the one that an earlier process left running, or a new one. */
+export async function ensureServer(options: ServerOptions): Promise<Postmaster> {
+  const { place, log } = options
+  const left = await settled(place)
+  if (left !== undefined) {
+    log.info(`Postgres (process ${left.pid}) was left running by an earlier start; using it.`)
+    return left
+  }
+  await removeStalePidFile(place)
+  let port = await freePort(options.preferredPort)
+  for (let attempt = 1; ; attempt++) {
+    const started = await launch(options, port)
+    if (started !== 'port taken') return started
+    if (attempt === PORT_ATTEMPTS)
+      throw new EmbeddedPostgresError('No port on 127.0.0.1 stayed free for Postgres.')
+    port = await freePort(undefined)
+  }
+}
+
+/** Waits while a server that is there starts or stops; undefined once there is none. */
+async function settled(place: Place): Promise<Postmaster | undefined> {
+  for (const deadline = Date.now() + READY_MS; Date.now() < deadline; await delay(POLL_MS)) {
+    const found = await findPostmaster(place.data)
+    if (found === undefined || found.status === 'ready') return found
+  }
+  throw new EmbeddedPostgresError(`The Postgres that runs on ${place.data} neither became ready nor ended.`)
+}
+
+/**
+ * Postgres refuses to start while the process that its file names lives, even if that is a zombie or another program
+ * by now. On Linux we know better: once nothing works in the data folder, the file is stale.
+ */
+async function removeStalePidFile(place: Place): Promise<void> {
+  if (process.platform !== 'linux') return
+  const deadline = Date.now() + ORPHANS_MS
+  for (let left = serverProcesses(place.data); left.length > 0; left = serverProcesses(place.data)) {
+    if (Date.now() > deadline) {
+      throw new EmbeddedPostgresError(
+        `Processes ${left.join(', ')} of a Postgres that was killed still use ${place.data}. End them, then start again.`,
+      )
+    }
+    await delay(POLL_MS)
+  }
+  await rm(pidFile(place.data), { force: true })
+}
+
+async function launch(options: ServerOptions, port: number): Promise<Postmaster | 'port taken'> {
+  const { place, binaries, settings, log } = options
+  const output = await openLog(place)
+  try {
+    const { size } = await output.stat()
+    const child = spawn(
+      join(binaries.folder, 'bin', 'postgres'),
+      ['-D', place.data, '-p', String(port), ...serverArguments(settings)],
+      {
+        cwd: place.folder,
+        env: {}, // our environment holds secrets
+        detached: true,
+        stdio: ['ignore', 'ignore', output.fd],
+        ...identity(place.account),
+      },
+    )
+    const ended = new Promise<string>(resolve => {
+      child.once('error', error => resolve(`${error}`))
+      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
+    })
+    child.unref()
+    const ready = await untilReady(child, place, ended, log)
+    if (ready !== undefined) return ready
+    const text = await textSince(output, size)
+    if (/could not bind|could not create any TCP\/IP sockets/.test(text)) return 'port taken'
+    const reason = await ended
+    if (reason.includes('ENOENT')) throw wrongLibc(reason)
+    throw explainedError(`Postgres did not start on ${place.data} (${reason})`, text)
+  } finally {
+    await output.close()
+  }
+}
+
+/** Undefined if the process ended instead. */
+async function untilReady(
+  child: ChildProcess,
+  place: Place,
+  ended: Promise<string>,
+  log: Log,
+): Promise<Postmaster | undefined> {
+  let isOver = false
+  ended.then(() => {
+    isOver = true
+  })
+  const start = Date.now()
+  let nextNotice = start + 3_000
+  for (; !isOver; await delay(POLL_MS)) {
+    const found = await findPostmaster(place.data)
+    if (found?.status === 'ready' && found.pid === child.pid) return found
+    if (Date.now() > start + READY_MS) {
+      child.kill('SIGQUIT')
+      throw new EmbeddedPostgresError(
+        `Postgres was not ready after ${READY_MS / 1000} s: see ${place.logFile}.`,
+      )
+    }
+    if (Date.now() > nextNotice) {
+      log.info(`Postgres is recovering; its log is ${place.logFile}.`)
+      nextNotice += 10_000
+    }
+  }
+  return undefined
+}
+
+/** Never follows a link: as root the file is ours, its neighbours are not. */
+async function openLog(place: Place): Promise<FileHandle> {
+  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
+  const openIt = () => open(place.logFile, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
+  const file = await openIt()
+  if ((await file.stat()).size < LOG_FILE_BYTES) return file
+  await file.close()
+  await rename(place.logFile, `${place.logFile}.old`)
+  return openIt()
+}
+
+async function textSince(file: FileHandle, position: number): Promise<string> {
+  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(8_000), position })
+  return buffer.toString('utf8', 0, bytesRead)
+}
+
+/**
+ * Fast shutdown: statements under way are rolled back, sessions closed, everything written.
+ * Ends when the process is gone; does nothing if it is gone already.
+ */
+export async function stopServer(place: Place, pid: number, log: Log): Promise<void> {
+  const isGone = async () =>
+    (await findPostmaster(place.data))?.pid !== pid && !serverProcesses(place.data, pid).includes(pid)
+  const steps = [
+    ['SIGINT', FAST_SHUTDOWN_MS],
+    ['SIGQUIT', 5_000],
+    ['SIGKILL', 5_000],
+  ] as const
+  for (const [signal, patienceMs] of steps) {
+    if (await isGone()) return
+    if (signal !== 'SIGINT') log.warn(`Postgres (process ${pid}) has not stopped; sending ${signal}.`)
+    kill(pid, signal)
+    for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await delay(POLL_MS)) {
+      if (await isGone()) return
+    }
+  }
+  throw new EmbeddedPostgresError(`Postgres (process ${pid}) could not be stopped.`)
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}

@@ -1,0 +1,142 @@
+import { mkdir, realpath, rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import pg from 'pg'
+import type { Log } from '../log.js'
+import { chooseAccount } from './account.js'
+import { type Binaries, resolveBinaries } from './binaries.js'
+import { DATABASE, ensureCluster, readPassword, USER } from './cluster.js'
+import { readConnection, writeConnection } from './connection-file.js'
+import { EmbeddedPostgresError, explainedError } from './error.js'
+import { acquireLock } from './lock.js'
+import { choosePlace, type Place } from './place.js'
+import type { Postmaster } from './postmaster.js'
+import { ensureServer, stopServer } from './server.js'
+import { reachableBinaries } from './shared-binaries.js'
+import { SYSTEM_FOLDER } from './system-folder.js'
+
+export interface EmbeddedPostgresOptions {
+  /** Where the data are kept; made if it is not there. */
+  readonly dataDir: string
+  readonly log: Log
+  /** Settings of Postgres that differ from ours: tests turn `fsync` off. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Where root keeps what cannot lie in DATA_DIR; tests use one of their own. */
+  readonly systemFolder?: string
+  /** The Postgres to run, if not that of the npm package. */
+  readonly binaries?: Binaries
+}
+
+export interface EmbeddedPostgres {
+  /** With user, password, port and database, for 127.0.0.1. */
+  readonly connectionString: string
+  /** The data folder of Postgres itself, which need not lie in DATA_DIR. */
+  readonly dataDir: string
+  /** Ends the server (fast shutdown: sessions are closed, nothing committed is lost) and lets DATA_DIR go. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts Postgres on `dataDir`, or takes over the one that a killed process left running, and holds `dataDir` until
+ * `stop()` or the end of this process. Throws an `EmbeddedPostgresHeldError` if another live process holds it,
+ * and an `EmbeddedPostgresError` with a sentence for the operator for all else.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { log } = options
+  const dataDir = await makeDataDir(options.dataDir)
+  const lock = await acquireLock(dataDir)
+  try {
+    const systemFolder = options.systemFolder ?? SYSTEM_FOLDER
+    const found = options.binaries ?? (await resolveBinaries())
+    const place = await choosePlace(dataDir, await chooseAccount(), systemFolder)
+    const binaries = await reachableBinaries(found, place.account, systemFolder)
+    announce(place, dataDir, log)
+    if ((await ensureCluster(place, binaries)) === 'made')
+      log.info(`Made a Postgres database in ${place.folder}.`)
+    const preferredPort = (await readConnection(dataDir).catch(() => undefined))?.port
+    const server = await ensureServer({
+      place,
+      binaries,
+      settings: options.settings ?? {},
+      preferredPort,
+      log,
+    })
+    const connectionString = await openDatabase(place, server)
+    await writeConnection(dataDir, { connectionString, pid: server.pid, port: server.port, data: place.data })
+    const stop = once(async () => {
+      await stopServer(place, server.pid, log)
+      await lock.release()
+    })
+    return { connectionString, dataDir: place.data, stop }
+  } catch (error) {
+    await lock.release()
+    throw isSystemError(error)
+      ? explainedError(`Postgres cannot start on ${dataDir}`, error.message, error)
+      : error
+  }
+}
+
+/**
+ * Ends what a killed process left running on `dataDir` and deletes it all, the place outside it too.
+ * Throws an `EmbeddedPostgresHeldError` if a live process holds it.
+ */
+export async function removeEmbeddedPostgres(dataDir: string, log: Log): Promise<void> {
+  const real = await realpath(dataDir)
+  const lock = await acquireLock(real)
+  try {
+    const connection = await readConnection(real)
+    const account = await chooseAccount()
+    const place = await choosePlace(real, account, SYSTEM_FOLDER)
+    if (connection !== undefined) await stopServer(place, connection.pid, log)
+    await rm(place.folder, { recursive: true, force: true })
+    await rm(real, { recursive: true, force: true })
+  } finally {
+    await lock.release()
+  }
+}
+
+async function makeDataDir(dataDir: string): Promise<string> {
+  try {
+    await mkdir(dataDir, { recursive: true })
+    return await realpath(dataDir)
+  } catch (error) {
+    throw explainedError(`DATA_DIR ${resolve(dataDir)} cannot be made`, `${error}`, error)
+  }
+}
+
+function announce(place: Place, dataDir: string, log: Log): void {
+  if (place.folder.startsWith(`${dataDir}/`)) return
+  log.info(
+    `Postgres data are kept in ${place.folder}: Postgres runs as ${place.account?.name}, who may not enter ${dataDir}.`,
+  )
+}
+
+/** Makes the program's database if it is not there; that we can log in shows that the server is really ours. */
+async function openDatabase(place: Place, { port }: Postmaster): Promise<string> {
+  const base = `postgres://${USER}:${await readPassword(place)}@127.0.0.1:${port}`
+  const client = new pg.Client({ connectionString: `${base}/postgres` })
+  try {
+    await client.connect()
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE])
+    if (rowCount === 0) await client.query(`create database ${DATABASE}`)
+  } catch (cause) {
+    throw new EmbeddedPostgresError(
+      `The Postgres on port ${port} does not answer as the one of ${place.data} should: ${cause}`,
+      { cause },
+    )
+  } finally {
+    await client.end()
+  }
+  return `${base}/${DATABASE}`
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= action()
+    return done
+  }
+}
