@@ -1,0 +1,156 @@
+/*
+ * Forward-only migrations: the files /migrations/NNNN_name.sql, each in a transaction of its own, in their order.
+ * Any number of processes may start at once: each file's transaction takes the same advisory lock and then looks
+ * whether the file has been applied, so nothing is held between files and transaction poolers do no harm.
+ * While a new release rolls out, processes of the old one start again on the newer schema. They are let through with
+ * a warning: every migration must leave the schema usable by the release before it.
+ */
+import pg from 'pg'
+import type { Log } from './log.js'
+import { MIGRATIONS_FOLDER, type Migration, readMigrations } from './migration-files.js'
+
+/** A connection string is connected and closed again; a client or pool stays the caller's. */
+export type MigrationTarget = string | pg.Client | pg.Pool
+
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError'
+}
+
+/** Any number that no other use of advisory locks in this database has ("loadcast" in hexadecimal). */
+const ADVISORY_LOCK = 0x6c6f6164
+
+/** Waiting longer for a table's lock would queue every statement on that table behind us. */
+const LOCK_TIMEOUT = '10s'
+
+const CREATE_TABLE = `create table if not exists schema_migrations (
+  name text primary key,
+  checksum text not null,
+  applied_at timestamptz not null default now()
+)`
+
+/**
+ * Applies what has not been applied and returns the names of these files, in order.
+ * Throws a `MigrationError` if an applied file has changed, if a file would have to run before one that is applied,
+ * or if a file fails; that file's changes are rolled back, those before it stay.
+ */
+export async function migrate(
+  target: MigrationTarget,
+  { log, folder = MIGRATIONS_FOLDER }: { log: Log; folder?: string },
+): Promise<string[]> {
+  const migrations = await readMigrations(folder)
+  return withClient(target, async client => {
+    const newer = await inLockedTransaction(client, log, async () => {
+      await client.query(CREATE_TABLE)
+      return compare(migrations, await readApplied(client)).unknown
+    })
+    if (newer.length > 0) {
+      log.warn(
+        `The database has migrations that this release does not know (${newer.join(', ')}): it is newer.`,
+      )
+    }
+    const applied: string[] = []
+    for (const migration of migrations) {
+      if (await apply(client, migration, migrations, log)) applied.push(migration.name)
+    }
+    if (applied.length === 0) log.info('The database schema is up to date.')
+    return applied
+  })
+}
+
+/** Names of the files that have not been applied, in order. Throws like `migrate`. */
+export async function pendingMigrations(
+  target: MigrationTarget,
+  { folder = MIGRATIONS_FOLDER }: { folder?: string } = {},
+): Promise<string[]> {
+  const migrations = await readMigrations(folder)
+  return withClient(target, async client => {
+    const { rows } = await client.query("select to_regclass('schema_migrations') is not null as exists")
+    const applied = rows[0].exists ? await readApplied(client) : new Map<string, string>()
+    return compare(migrations, applied).pending
+  })
+}
+
+/** False if another process applied it meanwhile. */
+async function apply(client: Queryable, migration: Migration, all: Migration[], log: Log): Promise<boolean> {
+  return inLockedTransaction(client, log, async () => {
+    if (!compare(all, await readApplied(client)).pending.includes(migration.name)) return false
+    log.info(`Migration ${migration.name} …`)
+    const start = Date.now()
+    try {
+      await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`)
+      await client.query(migration.sql)
+    } catch (cause) {
+      throw new MigrationError(`Migration ${migration.name} failed and was rolled back: ${cause}`, { cause })
+    }
+    await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
+      migration.name,
+      migration.checksum,
+    ])
+    log.info(`Migration ${migration.name} applied in ${Date.now() - start} ms.`)
+    return true
+  })
+}
+
+function compare(
+  migrations: readonly Migration[],
+  applied: ReadonlyMap<string, string>,
+): { pending: string[]; unknown: string[] } {
+  const known = new Set(migrations.map(({ name }) => name))
+  const lastApplied = [...applied.keys()].filter(name => known.has(name)).at(-1)
+  const pending: string[] = []
+  for (const { name, checksum } of migrations) {
+    const appliedChecksum = applied.get(name)
+    if (appliedChecksum === checksum) continue
+    if (appliedChecksum !== undefined) {
+      throw new MigrationError(
+        `Migration ${name} has changed since it was applied. Migrations are forward-only: restore the file and put the change into a new one.`,
+      )
+    }
+    if (lastApplied !== undefined && name < lastApplied) {
+      throw new MigrationError(
+        `Migration ${name} comes before ${lastApplied}, which is applied already. Give it the next number.`,
+      )
+    }
+    pending.push(name)
+  }
+  return { pending, unknown: [...applied.keys()].filter(name => !known.has(name)) }
+}
+
+type Queryable = pg.Client | pg.PoolClient
+
+/** Name → checksum, in the order of the names. */
+async function readApplied(client: Queryable): Promise<Map<string, string>> {
+  const { rows } = await client.query<{ name: string; checksum: string }>(
+    'select name, checksum from schema_migrations order by name collate "C"',
+  )
+  return new Map(rows.map(({ name, checksum }) => [name, checksum]))
+}
+
+async function inLockedTransaction<T>(client: Queryable, log: Log, work: () => Promise<T>): Promise<T> {
+  await client.query('begin')
+  try {
+    const { rows } = await client.query(`select pg_try_advisory_xact_lock(${ADVISORY_LOCK}) as taken`)
+    if (!rows[0].taken) {
+      log.info('Another process is migrating this database; waiting for it.')
+      await client.query(`select pg_advisory_xact_lock(${ADVISORY_LOCK})`)
+    }
+    const result = await work()
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback').catch(() => {}) // a lost connection has rolled back by itself
+    throw error
+  }
+}
+
+async function withClient<T>(target: MigrationTarget, work: (client: Queryable) => Promise<T>): Promise<T> {
+  if (typeof target === 'string') {
+    const client = new pg.Client({ connectionString: target, application_name: 'loadcast migrate' })
+    client.on('error', () => {}) // the statement under way fails with it
+    await client.connect()
+    return work(client).finally(() => client.end())
+  }
+  if (!(target instanceof pg.Pool)) return work(target)
+  const client = await target.connect()
+  return work(client).finally(() => client.release())
+}
