@@ -114,4 +114,6 @@ export interface Dispatch {
   mayWatch(caller: Caller, id: string): Promise<boolean>
   /** A transporter's socket came, or came back: it counts as present and is offered what it has not had. */
   connected(caller: Caller): Promise<void>
+  /** A connected socket is presence: to be called for all connected transporters, more often than their TTL. */
+  stillConnected(transporterIds: readonly string[]): Promise<void>
 }

@@ -4,8 +4,12 @@
  */
 import type { StoredInstance } from '../runtime/ports.js'
 
+/** A place in a list: opaque to everyone but the store that gave it. */
+export type Position = string
+
 export interface DriverRecord {
   readonly id: string
+  readonly position: Position
   readonly transporterId: string
   readonly name: string
   readonly phone?: string
@@ -18,15 +22,25 @@ export interface DriverRecord {
 
 export interface VehicleRecord {
   readonly id: string
+  readonly position: Position
   readonly transporterId: string
   readonly vehicleType: string
   readonly number: string
   readonly isBusy: boolean
 }
 
+/** A stored request, and where the one who asks stands to it. */
+export interface BroadcastRecord {
+  readonly instance: StoredInstance
+  /** How many transporters were offered it. */
+  readonly notified: number
+  readonly isOffered: boolean
+  readonly hasDeclined: boolean
+}
+
 /** What an accept is judged by, read together with the request in one query. */
 export interface AcceptFacts {
-  readonly instance: StoredInstance | undefined
+  readonly broadcast: BroadcastRecord | undefined
   readonly isUserActive: boolean
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string } | undefined
@@ -51,11 +65,11 @@ export interface TripRecord {
   readonly endedAt?: number
 }
 
-/** Users and fleets, in Postgres. `…Taken`, `busy` and the like are results, not exceptions. */
+/** Users and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
 export interface FleetStore {
   /** Registers the user if it is new. */
   seeUser(id: string): Promise<{ isActive: boolean }>
-  setUserActive(id: string, active: boolean): Promise<void>
+  setUserActive(id: string, isActive: boolean): Promise<void>
   /** Driver and vehicle are undefined unless they belong to the transporter. */
   acceptFacts(
     broadcastId: string,
@@ -69,104 +83,133 @@ export interface FleetStore {
   ): Promise<{ kind: 'created' | 'updated'; driver: DriverRecord } | { kind: 'taken' }>
   deleteDriver(transporterId: string, driverId: string): Promise<'deleted' | 'busy' | 'missing'>
   getDriver(driverId: string): Promise<DriverRecord | undefined>
-  /** Ordered by id, above `after`. */
+  /** Newest first, below `after`. */
   listDrivers(
     transporterId: string,
-    options: { after?: string; limit: number; isBusy?: boolean },
+    options: { after?: Position; limit: number },
   ): Promise<readonly DriverRecord[]>
-  /** Switches a driver on or off and, where named, notes its vehicle (which must be its transporter's). */
-  setDriverOnline(
+  /** Switches a driver on or off, or notes the vehicle it drives, which must be its transporter's. */
+  setDriver(
     driverId: string,
-    isOnline: boolean,
-    vehicleId: string | undefined,
+    change: { isSwitchedOn?: boolean; vehicleId?: string },
   ): Promise<
-    | { kind: 'set'; driver: DriverRecord; vehicleType?: string }
+    | { kind: 'set'; driver: DriverRecord; vehicle: { id: string; vehicleType: string } | undefined }
     | { kind: 'missing' }
     | { kind: 'vehicleNotInFleet' }
   >
-  setDriverVehicle(
-    driverId: string,
-    vehicleId: string,
-  ): Promise<{ kind: 'set'; vehicleType: string } | { kind: 'missing' } | { kind: 'vehicleNotInFleet' }>
+  /** What puts a driver back into presence after that was lost. */
+  driverPresenceFacts(driverId: string): Promise<
+    | {
+        transporterId: string
+        isSwitchedOn: boolean
+        isBusy: boolean
+        vehicle: { id: string; vehicleType: string } | undefined
+      }
+    | undefined
+  >
+  /** `drivers`: those who named it last. The type of a busy vehicle stays; its number may change. */
   putVehicle(
     transporterId: string,
     vehicle: { id: string; vehicleType: string; number: string },
-  ): Promise<{ kind: 'created' | 'updated'; vehicle: VehicleRecord } | { kind: 'taken' } | { kind: 'busy' }>
-  deleteVehicle(transporterId: string, vehicleId: string): Promise<'deleted' | 'busy' | 'missing'>
+  ): Promise<
+    | { kind: 'created' | 'updated'; vehicle: VehicleRecord; drivers: readonly string[] }
+    | { kind: 'taken' }
+    | { kind: 'busy' }
+  >
+  /** `drivers`: those who named it last; they drive nothing now. */
+  deleteVehicle(
+    transporterId: string,
+    vehicleId: string,
+  ): Promise<{ kind: 'deleted'; drivers: readonly string[] } | { kind: 'busy' } | { kind: 'missing' }>
+  /** Newest first, below `after`. */
   listVehicles(
     transporterId: string,
-    options: { after?: string; limit: number },
+    options: { after?: Position; limit: number },
   ): Promise<readonly VehicleRecord[]>
-  /** Locked per transporter; repeating the held state changes and counts nothing. */
+  /** Atomic per transporter; repeating the held state changes and counts nothing. */
   setTransporterAvailable(
     transporterId: string,
     isAvailable: boolean,
     limit: { changes: number; windowMs: number },
   ): Promise<{ kind: 'set'; changed: boolean } | { kind: 'limited'; retryAfterMs: number }>
-  isTransporterAvailable(transporterId: string): Promise<boolean>
-  /** Available transporters that own a vehicle of one of the types. */
-  availableOwners(vehicleTypes: readonly string[]): Promise<readonly string[]>
-  /** What is needed to put a driver back into presence after it was lost. */
-  driverPresenceFacts(
-    driverId: string,
-  ): Promise<
-    | { transporterId: string; isSwitchedOn: boolean; vehicleType?: string; isTransporterAvailable: boolean }
-    | undefined
-  >
-  /** Vehicle types that the transporter owns. */
-  ownedTypes(transporterId: string): Promise<readonly string[]>
+  /** Available, active transporters that own a vehicle of one of the types; at most `limit`. */
+  availableOwners(vehicleTypes: readonly string[], limit: number): Promise<readonly string[]>
+  /** Those of the drivers that are on a trip. */
+  busyAmong(driverIds: readonly string[]): Promise<ReadonlySet<string>>
+}
+
+/** One transporter and one request: offered, or passed over for `reason`. */
+export interface OfferEntry {
+  readonly broadcastId: string
+  readonly transporterId: string
+  readonly step: string
+  readonly distanceKm?: number
+  /** Why it is not offered. It is on record only, and never blocks a later offer. */
+  readonly reason?: string
+}
+
+export interface Offered {
+  readonly broadcastId: string
+  readonly transporterId: string
+  /** How many were offered the request, these included. */
+  readonly notified: number
 }
 
 /** Who was offered what. The only notified set there is. */
 export interface RecipientStore {
   /**
-   * Records offers, unless the request has stopped seeking or they had it before.
-   * `notOffered` records why others were passed over; it never blocks a later offer.
-   * Answers those to whom the offer is new. One statement.
+   * Records offers, unless the request has stopped seeking, the transporter is not available, or it
+   * had the offer before. Answers those to whom it is new. One statement, whatever the number:
+   * an ending waits for it or comes before it, so whoever was offered a request hears of its end.
    */
-  offer(
+  offer(entries: readonly OfferEntry[]): Promise<readonly Offered[]>
+  /** Everyone who was offered it; with `step`, at that step. */
+  offered(
     broadcastId: string,
-    step: string,
-    offers: readonly { transporterId: string; distanceKm?: number }[],
-    notOffered: readonly { transporterId: string; reason: string; distanceKm?: number }[],
-  ): Promise<readonly string[]>
-  /** Everyone who was offered it. */
-  notified(broadcastId: string): Promise<readonly string[]>
-  countNotified(broadcastIds: readonly string[]): Promise<ReadonlyMap<string, number>>
-  wasOffered(broadcastId: string, transporterId: string): Promise<boolean>
-  /** False when it was not offered. Repeating is harmless. `isExhausted`: all who were offered it declined. */
+    step?: string,
+  ): Promise<readonly { transporterId: string; distanceKm: number | undefined }[]>
+  /**
+   * `isNew` is false when it was declined before or never offered.
+   * `isExhausted`: at least one was offered it, and all of them declined.
+   */
   decline(
     broadcastId: string,
     transporterId: string,
     reason: string | undefined,
-  ): Promise<{ wasOffered: boolean; isExhausted: boolean }>
+  ): Promise<{ isNew: boolean; isExhausted: boolean }>
 }
 
 /** Lists and look-ups over instances and trips, in Postgres. Newest first, below `before` (an id). */
 export interface ReadStore {
-  listOwned(
-    owner: string,
-    options: { status?: string; before?: string; limit: number },
-  ): Promise<readonly StoredInstance[]>
-  listAll(options: { status?: string; before?: string; limit: number }): Promise<readonly StoredInstance[]>
+  /** The request, if `userId` may read it; without `userId`, whoever asks. */
+  findBroadcast(id: string, userId: string | undefined): Promise<BroadcastRecord | undefined>
+  listOwned(owner: string, options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
+  listAll(options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
   /** Live requests that the transporter was offered and has not declined. */
-  listLiveOffers(
-    transporterId: string,
-    options: { status?: string; before?: string; limit: number },
-  ): Promise<readonly StoredInstance[]>
-  /** Live requests that ask for one of the types and that the transporter has not been offered. */
-  listUnofferedLive(
-    transporterId: string,
-    vehicleTypes: readonly string[],
-    limit: number,
-  ): Promise<readonly StoredInstance[]>
+  listLiveOffers(transporterId: string, options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
+  /**
+   * Live requests that ask for a type the transporter owns and that it has not been offered, oldest
+   * first. None while it is not available.
+   */
+  listUnofferedLive(transporterId: string, limit: number): Promise<readonly StoredInstance[]>
   findTrip(tripId: string): Promise<TripRecord | undefined>
+  /** The trip with the request it is of, in one query. */
+  findTripAndBroadcast(tripId: string): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined>
   listDriverTrips(
     driverId: string,
     options: { before?: string; limit: number },
   ): Promise<readonly TripRecord[]>
-  /** Whether the user has or had a trip on it, as transporter or driver. */
-  hasTripOn(broadcastId: string, userId: string): Promise<boolean>
+}
+
+export interface BroadcastListOptions {
+  readonly status?: string
+  readonly before?: string
+  readonly limit: number
+}
+
+export interface Point {
+  readonly lat: number
+  readonly lng: number
 }
 
 export interface NearbyDriver {
@@ -175,45 +218,68 @@ export interface NearbyDriver {
   readonly distanceKm: number
 }
 
+/** What a driver's heartbeat found. */
+export type DriverBeat =
+  | { readonly isKnown: false }
+  | {
+      readonly isKnown: true
+      readonly transporterId: string
+      /** The vehicle it named last. */
+      readonly vehicleId: string | undefined
+      /** Its presence had lapsed until this heartbeat. */
+      readonly wasLapsed: boolean
+      /** It had no place until this heartbeat. */
+      readonly isFirstPlace: boolean
+    }
+
 /**
  * Who is here, and where. Volatile: filled by heartbeats, and again by them when it is lost.
  * Present and online mean: the last heartbeat is younger than the TTL.
  */
 export interface Presence {
-  /** Marks a transporter present. `undefined` in `isAvailable` keeps what is known. */
-  touchTransporter(transporterId: string, isAvailable?: boolean): Promise<void>
+  /** Marks transporters present. Answers those who were not, until now. */
+  touchTransporters(transporterIds: readonly string[]): Promise<ReadonlySet<string>>
   presentAmong(transporterIds: readonly string[]): Promise<ReadonlySet<string>>
-  isTransporterPresent(transporterId: string): Promise<boolean>
   dropTransporter(transporterId: string): Promise<void>
   /**
    * A driver's heartbeat; without a place it keeps the last one.
-   * `known: false` when the driver has no entry: the caller then gives its facts with `putDriver`.
+   * Unknown drivers stay unknown: the caller then gives their facts with `putDriver`.
    */
-  beatDriver(
-    driverId: string,
-    place: { lat: number; lng: number } | undefined,
-  ): Promise<{ known: boolean; wasLapsed: boolean }>
+  beatDriver(driverId: string, place: Point | undefined): Promise<DriverBeat>
+  /** A driver is switched on: counts as a heartbeat. Without a place it keeps the last one. */
   putDriver(
     driverId: string,
-    facts: { transporterId: string; vehicleType?: string; place?: { lat: number; lng: number } },
+    facts: {
+      transporterId: string
+      vehicle: { id: string; vehicleType: string } | undefined
+      place?: Point
+    },
+  ): Promise<{ wasOnline: boolean }>
+  /** Notes what known drivers drive now; no heartbeat. */
+  setVehicle(
+    driverIds: readonly string[],
+    vehicle: { id: string; vehicleType: string } | undefined,
   ): Promise<void>
-  dropDriver(driverId: string): Promise<void>
+  dropDriver(driverId: string): Promise<{ wasOnline: boolean }>
   /** Online drivers with a vehicle of one of the types within the radius, nearest first, at most `limit`. */
   nearby(
-    place: { lat: number; lng: number },
+    place: Point,
     radiusKm: number,
     vehicleTypes: readonly string[],
     limit: number,
   ): Promise<readonly NearbyDriver[]>
-  /** The transporter's online drivers that have a place. */
-  driversOf(
-    transporterId: string,
-  ): Promise<readonly { driverId: string; vehicleType?: string; lat: number; lng: number }[]>
-  driverStates(
-    driverIds: readonly string[],
-  ): Promise<ReadonlyMap<string, { lastSeenAt: number; isOnline: boolean; lat?: number; lng?: number }>>
-  /** Drivers whose presence has lapsed since it was last asked; each is named once. */
+  /** The transporter's online drivers that have a place and a vehicle. */
+  driversOf(transporterId: string): Promise<readonly (Point & { driverId: string; vehicleType: string })[]>
+  /** Unknown drivers are absent. */
+  driverStates(driverIds: readonly string[]): Promise<ReadonlyMap<string, DriverState>>
+  /** Drivers whose presence has lapsed since it was last asked; each lapse is named once. */
   lapsedDrivers(): Promise<readonly { driverId: string; transporterId: string }[]>
+}
+
+export interface DriverState {
+  readonly lastSeenAt: number
+  readonly isOnline: boolean
+  readonly place: Point | undefined
 }
 
 /** What goes out on a socket. `id` names this socket event for good: a repeated delivery carries the same. */
@@ -229,8 +295,11 @@ export interface Envelope {
 }
 
 export interface Fanout {
-  /** One emit to all sockets in any of the rooms; a socket in several gets it once. Chunked inside. */
-  emit(rooms: readonly string[], envelope: Envelope): void
+  /**
+   * One emit to all sockets in any of the rooms; a socket in several gets it once. Chunked inside.
+   * Sockets in any room of `except` do not get it.
+   */
+  emit(rooms: readonly string[], envelope: Envelope, except?: readonly string[]): void
   /** Ends every connection of a user, on any process. */
   disconnectUser(userId: string): void
 }

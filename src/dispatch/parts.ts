@@ -1,0 +1,33 @@
+/* What the product is made of: given once, by the composition root. */
+import type { Engine } from '../runtime/api.js'
+import type { Fanout, FleetStore, Presence, ReadStore, RecipientStore } from './ports.js'
+
+export interface DispatchSettings {
+  readonly broadcastTimeoutMs: number
+  /** Ascending, one to four. */
+  readonly reachStepsKm: readonly number[]
+  readonly reachStepMs: number
+  readonly cancelWindowMs: number
+  readonly transporterTtlMs: number
+  readonly driverTtlMs: number
+}
+
+/** pino's logger fits. */
+export interface DispatchLog {
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface Parts {
+  readonly fleet: FleetStore
+  readonly recipients: RecipientStore
+  readonly reads: ReadStore
+  readonly presence: Presence
+  readonly fanout: Fanout
+  readonly settings: DispatchSettings
+  readonly log: DispatchLog
+}
+
+export interface PartsWithEngine extends Parts {
+  readonly engine: Engine
+}
