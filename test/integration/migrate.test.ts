@@ -1,12 +1,184 @@
-import { expect, test } from '@jest/globals'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { createTestDatabase } from '../support/postgres.js'
+import { migrate, pendingMigrations } from '../../src/adapters/postgres/migrate.js'
+import {
+  MIGRATIONS_FOLDER,
+  readMigrations,
+  SCHEMA_FILE,
+} from '../../src/adapters/postgres/migration-files.js'
+import { dumpSchema } from '../../src/adapters/postgres/schema-dump.js'
+import { recordingLog, silentLog } from '../support/log.js'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 
-test('a test database is migrated', async () => {
-  const database = await createTestDatabase()
-  const client = new pg.Client(database.connectionString)
+const options = { log: silentLog }
+let database: TestDatabase
+let client: pg.Client
+let folder: string
+
+beforeEach(async () => {
+  database = await createTestDatabase({ empty: true })
+  client = new pg.Client(database.connectionString)
   await client.connect()
-  expect((await client.query('select count(*)::int from instances')).rows).toEqual([{ count: 0 }])
+  folder = await mkdtemp(join(tmpdir(), 'migrations-'))
+})
+
+afterEach(async () => {
   await client.end()
   await database.drop()
+  await rm(folder, { recursive: true })
+})
+
+const write = (name: string, sql: string) => writeFile(join(folder, name), sql)
+
+async function tables(): Promise<string[]> {
+  const { rows } = await client.query(`select relname from pg_class
+    where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname`)
+  return rows.map(({ relname }) => relname)
+}
+
+test('the migrations of the repository apply to an empty database once', async () => {
+  const names = (await readMigrations(MIGRATIONS_FOLDER)).map(({ name }) => name)
+  expect(await pendingMigrations(database.connectionString)).toEqual(names)
+  expect(await migrate(database.connectionString, options)).toEqual(names)
+  expect(await pendingMigrations(client)).toEqual([])
+  expect(await migrate(client, options)).toEqual([])
+  expect(await tables()).toContain('instances')
+})
+
+test('a pool is used and given back', async () => {
+  const pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
+  await write('0001_one.sql', 'create table one ()')
+  expect(await migrate(pool, { ...options, folder })).toEqual(['0001_one.sql'])
+  expect(await pendingMigrations(pool, { folder })).toEqual([])
+  await pool.end()
+})
+
+test('of two processes that migrate at once one applies each file and the other waits for it', async () => {
+  await client.query('select pg_advisory_lock(1)')
+  await write('0001_slow.sql', 'select pg_advisory_xact_lock(1); create table slow ()')
+  await write('0002_next.sql', 'create table next ()')
+  const [log, otherLog] = [recordingLog(), recordingLog()]
+  const first = migrate(database.connectionString, { log, folder })
+  await log.said('0001_slow.sql')
+  const second = migrate(database.connectionString, { log: otherLog, folder })
+  await otherLog.said('Another process is migrating')
+  await client.query('select pg_advisory_unlock(1)')
+  const applied = [...(await first), ...(await second)]
+  expect(applied.toSorted()).toEqual(['0001_slow.sql', '0002_next.sql'])
+  expect(await tables()).toEqual(['next', 'schema_migrations', 'slow'])
+})
+
+test('many processes that migrate an empty database at once apply each file once', async () => {
+  const names = (await readMigrations(MIGRATIONS_FOLDER)).map(({ name }) => name)
+  const applied = await Promise.all(
+    Array.from({ length: 8 }, () => migrate(database.connectionString, options)),
+  )
+  expect(applied.flat().toSorted()).toEqual(names)
+})
+
+test('an applied file that has changed is refused, before anything else is applied', async () => {
+  await write('0001_one.sql', 'create table one ();\n')
+  await migrate(client, { ...options, folder })
+  await write('0001_one.sql', 'create table one (a text);\n')
+  await write('0002_two.sql', 'create table two ()')
+  await expect(migrate(client, { ...options, folder })).rejects.toThrow(
+    '0001_one.sql has changed since it was applied',
+  )
+  await expect(pendingMigrations(client, { folder })).rejects.toThrow('0001_one.sql has changed')
+  expect(await tables()).not.toContain('two')
+})
+
+test('line ends that git changed are not a change', async () => {
+  await write('0001_one.sql', 'create table one (\n);\n')
+  await migrate(client, { ...options, folder })
+  await write('0001_one.sql', 'create table one (\r\n);\r\n')
+  expect(await migrate(client, { ...options, folder })).toEqual([])
+})
+
+test('a file that fails is rolled back whole, those before it stay, and it can be tried again', async () => {
+  await write('0001_one.sql', 'create table one ()')
+  await write('0002_two.sql', 'create table two (); select 1 / 0')
+  await expect(migrate(client, { ...options, folder })).rejects.toThrow(
+    '0002_two.sql failed and was rolled back',
+  )
+  expect(await tables()).toEqual(['one', 'schema_migrations'])
+  await write('0002_two.sql', 'create table two ()')
+  expect(await migrate(client, { ...options, folder })).toEqual(['0002_two.sql'])
+})
+
+test('a newer database is let through with a warning: a rolling deploy starts old processes on it', async () => {
+  await write('0001_one.sql', 'create table one ()')
+  await write('0002_two.sql', 'create table two ()')
+  await migrate(client, { ...options, folder })
+  await rm(join(folder, '0002_two.sql'))
+  const log = recordingLog()
+  expect(await migrate(client, { log, folder })).toEqual([])
+  expect(log.lines.join('\n')).toMatch(/warning: .*0002_two\.sql.*newer/)
+})
+
+test('a new file with an old number is refused: on an empty database it would run in another order', async () => {
+  await write('0002_two.sql', 'create table two ()')
+  await migrate(client, { ...options, folder })
+  await write('0001_one.sql', 'create table one ()')
+  await expect(migrate(client, { ...options, folder })).rejects.toThrow(
+    '0001_one.sql comes before 0002_two.sql',
+  )
+})
+
+test.each([
+  ['first.sql', 'should be named like'],
+  ['0001_other.sql', 'Two migrations have the number 0001'],
+])('a file %s beside 0001_one.sql is refused', async (name, message) => {
+  await write('0001_one.sql', 'create table one ()')
+  await write(name, 'create table two ()')
+  await expect(migrate(client, { ...options, folder })).rejects.toThrow(message)
+})
+
+test('migrations/schema.txt is what the migrations make', async () => {
+  await migrate(client, options)
+  const isCurrent = (await dumpSchema(client)) === (await readFile(SCHEMA_FILE, 'utf8'))
+  if (!isCurrent)
+    throw new Error(
+      'migrations/schema.txt has drifted from migrations/*.sql: run npm run schema and commit it.',
+    )
+})
+
+test('the dump shows every kind of thing a migration may make', async () => {
+  await client.query(`
+    create type mood as enum ('calm', 'cross');
+    create domain slug as text;
+    create table parents (id bigint generated always as identity primary key);
+    create unlogged table things (
+      id bigint primary key references parents on delete cascade,
+      size numeric(5, 2) not null default 1,
+      twice numeric generated always as (size * 2) stored,
+      constraint small check (size < 10)
+    ) with (fillfactor = 50);
+    comment on table things is 'of all kinds';
+    comment on column things.size is 'in metres';
+    create index things_size on things (size desc) where size > 1;
+    create view big_things as select id from things where size > 5;
+    create function touch() returns trigger language plpgsql as 'begin return new; end';
+    create trigger touched before update on things for each row execute function touch();
+  `)
+  const dump = await dumpSchema(client)
+  expect(dump.split('\n')).toEqual(
+    expect.arrayContaining([
+      'enum mood (calm, cross)',
+      'domain slug text',
+      'table things unlogged with (fillfactor=50) -- of all kinds',
+      '  column id bigint not null generated always as identity',
+      '  column size numeric(5,2) not null default 1 -- in metres',
+      '  column twice numeric generated always as ((size * (2)::numeric)) stored',
+      '  constraint small CHECK ((size < (10)::numeric))',
+      '  constraint things_id_fkey FOREIGN KEY (id) REFERENCES parents(id) ON DELETE CASCADE',
+      '  index CREATE INDEX things_size ON public.things USING btree (size DESC) WHERE (size > (1)::numeric)',
+      '  trigger CREATE TRIGGER touched BEFORE UPDATE ON public.things FOR EACH ROW EXECUTE FUNCTION touch()',
+      'view big_things',
+      'CREATE OR REPLACE FUNCTION public.touch()',
+    ]),
+  )
 })

@@ -2,8 +2,28 @@ import type { Log } from '../../src/adapters/postgres/log.js'
 
 export const silentLog: Log = { info() {}, warn() {} }
 
-/** Keeps what was said, for a test to look at. */
-export function recordingLog(): Log & { readonly lines: string[] } {
+export interface RecordingLog extends Log {
+  readonly lines: string[]
+  /** Resolves once a line that contains the text has been said. */
+  said(text: string): Promise<void>
+}
+
+/** Keeps what was said, for a test to look at or wait for. */
+export function recordingLog(): RecordingLog {
   const lines: string[] = []
-  return { lines, info: message => lines.push(message), warn: message => lines.push(`warning: ${message}`) }
+  const waiting: { text: string; resolve: () => void }[] = []
+  const say = (line: string) => {
+    lines.push(line)
+    for (const { text, resolve } of waiting) if (line.includes(text)) resolve()
+  }
+  return {
+    lines,
+    info: say,
+    warn: message => say(`warning: ${message}`),
+    said: text =>
+      new Promise(resolve => {
+        if (lines.some(line => line.includes(text))) resolve()
+        else waiting.push({ text, resolve })
+      }),
+  }
 }

@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url'
 /** The repository's, seen from `src` and from `dist` alike. */
 export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../../migrations', import.meta.url))
 
+/** What they add up to, for reviewers; `npm run schema` writes it, a test compares it. */
+export const SCHEMA_FILE = join(MIGRATIONS_FOLDER, 'schema.txt')
+
 export interface Migration {
   readonly name: string
   readonly sql: string

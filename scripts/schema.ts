@@ -1,0 +1,25 @@
+/* `npm run schema`: writes migrations/schema.txt anew, from an empty database that all migrations were applied to. */
+import { chmod, mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
+import { migrate } from '../src/adapters/postgres/migrate.js'
+import { SCHEMA_FILE } from '../src/adapters/postgres/migration-files.js'
+import { dumpSchema } from '../src/adapters/postgres/schema-dump.js'
+import { consoleLog } from './with-database.js'
+
+const dataDir = await mkdtemp(join(tmpdir(), 'loadcast-schema-'))
+await chmod(dataDir, 0o711) // as root, Postgres runs as another user, who must enter it
+const server = await startEmbeddedPostgres({ dataDir, log: consoleLog, settings: { fsync: 'off' } })
+try {
+  await migrate(server.connectionString, { log: consoleLog })
+  const client = new pg.Client(server.connectionString)
+  await client.connect()
+  await writeFile(SCHEMA_FILE, await dumpSchema(client))
+  await client.end()
+  console.log(`Wrote ${SCHEMA_FILE}.`)
+} finally {
+  await server.stop()
+  await removeEmbeddedPostgres(dataDir, consoleLog)
+}
