@@ -1,0 +1,54 @@
+/* The only place that writes to a response. */
+import type { Request, Response } from 'express'
+import { type Problem, problemDocument, problems } from '../../dispatch/problems.js'
+import type { Reply } from './route.js'
+
+/** Not Express's `res.json`: it would answer 304 to `If-None-Match`, though views change without a version. */
+export function sendReply(res: Response, reply: Reply): void {
+  const headers = { 'content-type': 'application/json; charset=utf-8', ...reply.headers }
+  if (reply.body === undefined) {
+    res.writeHead(reply.status, reply.headers).end()
+    return
+  }
+  const text = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body)
+  res.writeHead(reply.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
+}
+
+export function sendProblem(req: Request, res: Response, problem: Problem): void {
+  const { status } = problems[problem.code]
+  sendReply(res, {
+    status,
+    headers: {
+      'content-type': 'application/problem+json; charset=utf-8',
+      ...(status === 401 ? { 'www-authenticate': challenge(req) } : {}),
+      ...(problem.retryAfterSeconds === undefined
+        ? {}
+        : { 'retry-after': String(Math.max(1, Math.ceil(problem.retryAfterSeconds))) }),
+    },
+    body: JSON.stringify(problemDocument(problem, pathOf(req))),
+  })
+}
+
+/** A fault of ours. The client learns the request id, by which the log is found, and nothing else. */
+export function sendFault(req: Request, res: Response): void {
+  const fault = {
+    type: 'about:blank',
+    title: 'Something went wrong on our side',
+    status: 500,
+    instance: pathOf(req),
+  }
+  sendReply(res, {
+    status: 500,
+    headers: { 'content-type': 'application/problem+json; charset=utf-8' },
+    body: JSON.stringify(fault),
+  })
+}
+
+/** RFC 6750 §3: without a token no error is named. */
+function challenge(req: Request): string {
+  return req.headers.authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
+}
+
+function pathOf(req: Request): string {
+  return req.originalUrl.split('?', 1)[0] ?? '/'
+}

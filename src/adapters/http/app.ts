@@ -1,0 +1,99 @@
+/*
+ * The HTTP border: mounts the registry on Express and answers everything that is not a route.
+ * Whatever comes in, what goes out is the reply of a route or a problem document.
+ */
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
+import type { Logger } from 'pino'
+import type { Dispatch } from '../../dispatch/api.js'
+import { type Problem, problem } from '../../dispatch/problems.js'
+import type { TokenVerifier } from '../../dispatch/tokens.js'
+import { InvalidEventError, OverloadedError, UnknownInstanceError } from '../../runtime/errors.js'
+import { sendFault, sendProblem, sendReply } from './answer.js'
+import { authenticate } from './authenticate.js'
+import { readJsonBody } from './body.js'
+import { allowOrigins } from './cors.js'
+import type { Service } from './health.js'
+import { invalid } from './parse.js'
+import { identifyRequests, logRequests } from './request-log.js'
+import type { Context, PublicRoute, Route } from './route.js'
+import { publicRoutes, routes } from './routes.js'
+import { securityHeaders } from './security.js'
+
+export interface HttpAppOptions {
+  readonly dispatch: Dispatch
+  readonly service: Service
+  readonly verifyToken: TokenVerifier
+  readonly corsOrigins: readonly string[]
+  readonly log: Logger
+}
+
+export function createHttpApp(options: HttpAppOptions): Express {
+  const { dispatch, service, verifyToken, corsOrigins, log } = options
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  // One path, one name: what later is kept by path (idempotency, limits) must not be reached by another.
+  app.enable('case sensitive routing')
+  app.enable('strict routing')
+  app.set('query parser', 'simple')
+
+  app.use(identifyRequests(), logRequests(log), securityHeaders(), allowOrigins(corsOrigins))
+  const context: Context = { dispatch, service }
+  for (const route of publicRoutes) app[route.method](route.path, open(route, context))
+  for (const route of routes) app[route.method](route.path, guarded(route, context, verifyToken))
+  app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
+  app.use(answerErrors(log))
+  return app
+}
+
+function open(route: PublicRoute, context: Context): RequestHandler {
+  return async (_req, res) => sendReply(res, await route.run(context))
+}
+
+function guarded(route: Route, context: Context, verifyToken: TokenVerifier): RequestHandler {
+  return async (req, res) => {
+    const caller = await authenticate(req.headers.authorization, route.roles, verifyToken, context.dispatch)
+    if (!caller.ok) return sendProblem(req, res, caller.problem)
+    const result = await route.run(context, caller.value, {
+      params: req.params,
+      query: req.query,
+      ifMatch: req.get('if-match'),
+      readBody: () => readJsonBody(req, res),
+    })
+    return result.ok ? sendReply(res, result.value) : sendProblem(req, res, result.problem)
+  }
+}
+
+function answerErrors(log: Logger): ErrorRequestHandler {
+  return (error, req, res, _next) => {
+    if (res.headersSent) return res.destroy()
+    const expected = problemOf(error, req)
+    if (expected !== undefined) return sendProblem(req, res, expected)
+    log.error(
+      { err: error, requestId: res.getHeader('x-request-id'), method: req.method, path: req.path },
+      'fault',
+    )
+    return sendFault(req, res)
+  }
+}
+
+/** The problem behind an error that was thrown for want of another way out; `undefined`: a fault of ours. */
+function problemOf(error: unknown, req: Request): Problem | undefined {
+  if (error instanceof InvalidEventError) return invalid(error.issues, { detail: error.message }).problem
+  if (error instanceof UnknownInstanceError) return problem('NOT_FOUND').problem
+  if (error instanceof OverloadedError) {
+    return problem('UNAVAILABLE', { retryAfterSeconds: error.retryAfterSeconds }).problem
+  }
+  if (isUndecodable(error)) {
+    return invalid([
+      { path: 'path', message: `Expected well-formed percent-encoding in ${req.method} paths` },
+    ]).problem
+  }
+  return undefined
+}
+
+/** What the router throws for `%zz` or bytes that are no UTF-8, and for addresses that are none. */
+function isUndecodable(error: unknown): boolean {
+  const { status, code } = error as { status?: number; code?: string }
+  return (error instanceof URIError && status === 400) || code === 'ERR_INVALID_URL'
+}

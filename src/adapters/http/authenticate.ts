@@ -1,0 +1,24 @@
+import type { Caller, Dispatch, Role } from '../../dispatch/api.js'
+import { ok, problem, type Result } from '../../dispatch/problems.js'
+import type { TokenVerifier } from '../../dispatch/tokens.js'
+
+const bearerPattern = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i
+
+/** Who calls, if they may: a valid token of an active user whose role the route is open to. */
+export async function authenticate(
+  authorization: string | undefined,
+  roles: readonly Role[],
+  verifyToken: TokenVerifier,
+  dispatch: Dispatch,
+): Promise<Result<Caller>> {
+  if (authorization === undefined) return problem('UNAUTHENTICATED', { detail: 'Expected a bearer token' })
+  const token = bearerPattern.exec(authorization)?.[1]
+  if (token === undefined) {
+    return problem('UNAUTHENTICATED', { detail: 'Expected Authorization: Bearer and a token' })
+  }
+  const verified = await verifyToken(token)
+  if (!verified.ok) return verified
+  const { caller } = verified.value
+  if (!(await dispatch.isActive(caller))) return problem('USER_INACTIVE')
+  return roles.includes(caller.role) ? ok(caller) : problem('FORBIDDEN')
+}

@@ -1,0 +1,75 @@
+/*
+ * `/health`: each check is asked at most once a second and waited for a bounded time, so that neither
+ * strangers nor a hanging database can use it against us.
+ */
+
+export type HealthState = 'ok' | 'degraded' | 'down'
+
+export interface CheckResult {
+  readonly status: HealthState
+  /** Figures and words for operators; never an address or a statement. */
+  readonly [fact: string]: unknown
+}
+
+export type HealthCheck = () => Promise<CheckResult>
+
+export const checkNames = ['postgres', 'redis', 'migrations', 'timers', 'outbox'] as const
+export type CheckName = (typeof checkNames)[number]
+
+export interface HealthReport {
+  readonly status: HealthState
+  readonly version: string
+  readonly checks: Readonly<Record<CheckName, CheckResult>>
+}
+
+/** What the service routes show of the process. */
+export interface Service {
+  health(): Promise<HealthReport>
+  /** What is going on now, in words and numbers, for the status page. */
+  counts(): Promise<Readonly<Record<string, number>>>
+}
+
+/** A check that takes longer tells a balancer nothing: its own patience is some seconds. */
+const CHECK_TIMEOUT_MS = 2_000
+/** However often it is asked, the database is asked no more often than this. */
+const REPORT_AGE_MS = 1_000
+
+/** Without these nothing can be answered: they decide whether we are `down`. The rest only degrades. */
+const vital: readonly CheckName[] = ['postgres', 'migrations']
+
+export function createHealth(
+  version: string,
+  checks: Readonly<Record<CheckName, HealthCheck>>,
+): () => Promise<HealthReport> {
+  let latest: { readonly at: number; readonly report: Promise<HealthReport> } | undefined
+  return () => {
+    const now = performance.now()
+    if (latest === undefined || now - latest.at > REPORT_AGE_MS) {
+      latest = { at: now, report: examine(version, checks) }
+    }
+    return latest.report
+  }
+}
+
+async function examine(
+  version: string,
+  checks: Readonly<Record<CheckName, HealthCheck>>,
+): Promise<HealthReport> {
+  const results = await Promise.all(
+    checkNames.map(async name => [name, await bounded(checks[name])] as const),
+  )
+  const states = results.map(([name, { status }]) =>
+    status === 'down' && !vital.includes(name) ? 'degraded' : status,
+  )
+  const status = states.includes('down') ? 'down' : states.includes('degraded') ? 'degraded' : 'ok'
+  return { status, version, checks: Object.fromEntries(results) as Record<CheckName, CheckResult> }
+}
+
+async function bounded(check: HealthCheck): Promise<CheckResult> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<CheckResult>(resolve => {
+    timer = setTimeout(() => resolve({ status: 'down', reason: 'no answer in time' }), CHECK_TIMEOUT_MS)
+  })
+  const asked = check().catch((): CheckResult => ({ status: 'down', reason: 'failed' }))
+  return await Promise.race([asked, timeout]).finally(() => clearTimeout(timer))
+}

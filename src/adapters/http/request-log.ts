@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto'
+import type { RequestHandler } from 'express'
+import type { Logger } from 'pino'
+
+/** What a caller may name its request: nothing that could forge a log line. */
+const requestIdPattern = /^[A-Za-z0-9_.:-]{1,64}$/
+
+/** Gives every request an id, the caller's where it has a proper one, and says it in the answer. */
+export function identifyRequests(): RequestHandler {
+  return (req, res, next) => {
+    const given = req.get('x-request-id')
+    res.setHeader('x-request-id', given !== undefined && requestIdPattern.test(given) ? given : randomUUID())
+    next()
+  }
+}
+
+/** One line for each answer. No bodies and no query strings: they hold places, names and phone numbers. */
+export function logRequests(log: Logger): RequestHandler {
+  return (req, res, next) => {
+    const begunAt = performance.now()
+    res.once('finish', () => {
+      const level = res.statusCode >= 500 ? 'warn' : req.path.startsWith('/health') ? 'debug' : 'info'
+      log[level](
+        {
+          requestId: res.getHeader('x-request-id'),
+          method: req.method,
+          path: req.path,
+          status: res.statusCode,
+          ms: Math.round(performance.now() - begunAt),
+        },
+        'answered',
+      )
+    })
+    next()
+  }
+}

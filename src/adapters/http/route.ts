@@ -1,0 +1,117 @@
+/*
+ * A route as data: what it is called, who may call it, what it takes, what it does. Everything that has to
+ * know all routes (mounting them now; the OpenAPI document and the authorization table later) reads the
+ * registry in `routes.ts`. A route knows nothing of Express.
+ */
+import type { z } from 'zod'
+import type { Caller, Dispatch, Role } from '../../dispatch/api.js'
+import { ok, type Result } from '../../dispatch/problems.js'
+import { parseIfMatch } from './conditional.js'
+import type { Service } from './health.js'
+import { parseInput, parsePathIds } from './parse.js'
+
+/** What handlers work with. */
+export interface Context {
+  readonly dispatch: Dispatch
+  readonly service: Service
+}
+
+/** What a handler answers; problems come back as the other side of `Result`. */
+export interface Reply {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON, or as it is where `headers` names a content type of its own. */
+  readonly body?: unknown
+}
+
+/** A request as it came in. The body is read only for a route that takes one, after everything else fits. */
+export interface RawRequest {
+  readonly params: unknown
+  readonly query: unknown
+  readonly ifMatch: string | undefined
+  readBody(): Promise<Result<unknown>>
+}
+
+export type Method = 'get' | 'post' | 'put' | 'delete'
+
+interface Outline {
+  readonly method: Method
+  /** In full, with `:name` for what `params` parses. */
+  readonly path: string
+  /** One sentence for the documentation. */
+  readonly summary: string
+}
+
+interface Schemas<P, Q, B> {
+  readonly params?: z.ZodType<P>
+  readonly query?: z.ZodType<Q>
+  readonly body?: z.ZodType<B>
+  /** The caller chooses the id in the path: a bad one is a bad request, not something that is not there. */
+  readonly namesNewId?: boolean
+  /** Takes `If-Match`. */
+  readonly isConditional?: boolean
+}
+
+/** What a handler is given: parsed, and nothing else. */
+export interface RouteInput<P, Q, B> {
+  readonly caller: Caller
+  readonly params: P
+  readonly query: Q
+  readonly body: B
+  /** Of dispatch's commands: `{ifVersion}` when `If-Match` was sent. */
+  readonly options: { readonly ifVersion?: number }
+}
+
+export interface Route extends Outline, Schemas<unknown, unknown, unknown> {
+  readonly roles: readonly Role[]
+  run(context: Context, caller: Caller, request: RawRequest): Promise<Result<Reply>>
+}
+
+/** A route without a caller: open to everyone. */
+export interface PublicRoute extends Outline {
+  run(context: Context): Promise<Reply>
+}
+
+export function route<P = undefined, Q = undefined, B = undefined>(
+  spec: Outline &
+    Schemas<P, Q, B> & {
+      readonly roles: readonly Role[]
+      handle(context: Context, input: RouteInput<P, Q, B>): Promise<Result<Reply>>
+    },
+): Route {
+  return {
+    ...spec,
+    async run(context, caller, request) {
+      const input = await parseAll(spec, request)
+      return input.ok ? await spec.handle(context, { caller, ...input.value }) : input
+    },
+  }
+}
+
+/** Every part in turn, from the cheapest on; the first that does not fit is the answer. */
+async function parseAll<P, Q, B>(
+  spec: Schemas<P, Q, B>,
+  request: RawRequest,
+): Promise<Result<Omit<RouteInput<P, Q, B>, 'caller'>>> {
+  const params = parsePathIds(spec.params, request.params, spec.namesNewId ?? false)
+  if (!params.ok) return params
+  const query = parseInput(spec.query, request.query)
+  if (!query.ok) return query
+  const options = spec.isConditional ? parseIfMatch(request.ifMatch) : ok({})
+  if (!options.ok) return options
+  const raw = spec.body === undefined ? ok(undefined) : await request.readBody()
+  if (!raw.ok) return raw
+  const body = parseInput(spec.body, raw.value)
+  if (!body.ok) return body
+  return ok({ params: params.value, query: query.value, body: body.value, options: options.value })
+}
+
+/** Turns dispatch's answer into a reply, passing problems on. */
+export function reply<T>(result: Result<T>, make: (value: T) => Reply): Result<Reply> {
+  return result.ok ? ok(make(result.value)) : result
+}
+
+/** 200 with the value as it is. */
+export function replyJson(result: Result<unknown>): Result<Reply> {
+  return reply(result, body => ({ status: 200, body }))
+}

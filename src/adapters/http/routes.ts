@@ -1,0 +1,18 @@
+/* The registry of all routes. A route that is not here does not exist. */
+import type { Route } from './route.js'
+import { adminRoutes } from './routes/admin.js'
+import { customerRoutes } from './routes/customer.js'
+import { driverRoutes } from './routes/driver.js'
+import { publicRoutes } from './routes/service.js'
+import { transporterRoutes } from './routes/transporter.js'
+import { tripRoutes } from './routes/trips.js'
+
+export const routes: readonly Route[] = [
+  ...customerRoutes,
+  ...transporterRoutes,
+  ...driverRoutes,
+  ...tripRoutes,
+  ...adminRoutes,
+]
+
+export { publicRoutes }

@@ -1,0 +1,116 @@
+import type { Created } from '../../../dispatch/api.js'
+import type { Result } from '../../../dispatch/problems.js'
+import {
+  broadcastEvent,
+  broadcastsQuery,
+  createBooking,
+  createBroadcast,
+  createOrder,
+  pageQuery,
+  reasonBody,
+} from '../../../dispatch/requests.js'
+import { etagOf } from '../conditional.js'
+import { type Reply, reply, replyJson, route } from '../route.js'
+import { byInstance } from './params.js'
+
+export const customerRoutes = [
+  route({
+    method: 'post',
+    path: '/api/v1/broadcasts',
+    summary: 'Asks for trucks, of one type or several',
+    roles: ['customer'],
+    body: createBroadcast,
+    async handle({ dispatch }, { caller, body }) {
+      return replyCreated(await dispatch.createBroadcast(caller, body))
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/api/v1/booking',
+    summary: 'Asks for trucks of one type',
+    roles: ['customer'],
+    body: createBooking,
+    async handle({ dispatch }, { caller, body }) {
+      return replyCreated(await dispatch.createBooking(caller, body))
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/api/v1/orders',
+    summary: 'Asks for trucks of several types',
+    roles: ['customer'],
+    body: createOrder,
+    async handle({ dispatch }, { caller, body }) {
+      return replyCreated(await dispatch.createOrder(caller, body))
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/broadcasts',
+    summary: "A customer's own requests; a transporter's live offers; all of them for an admin",
+    roles: ['customer', 'transporter', 'admin'],
+    query: broadcastsQuery,
+    async handle({ dispatch }, { caller, query }) {
+      return replyJson(await dispatch.listBroadcasts(caller, query))
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/broadcasts/:id',
+    summary: 'One request, as the caller may see it',
+    roles: ['customer', 'transporter', 'driver', 'admin'],
+    params: byInstance,
+    async handle({ dispatch }, { caller, params }) {
+      return reply(await dispatch.getBroadcast(caller, params.id), broadcast => ({
+        status: 200,
+        headers: { etag: etagOf(broadcast.version) },
+        body: broadcast,
+      }))
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/api/v1/broadcasts/:id/events',
+    summary: 'The transition API: sends a command to the request',
+    roles: ['customer', 'transporter'],
+    params: byInstance,
+    body: broadcastEvent,
+    isConditional: true,
+    async handle({ dispatch }, { caller, params, body, options }) {
+      return replyJson(await dispatch.sendToBroadcast(caller, params.id, body, options))
+    },
+  }),
+  route({
+    method: 'put',
+    path: '/api/v1/booking/:id/cancel',
+    summary: 'The same as the event `cancel`',
+    roles: ['customer'],
+    params: byInstance,
+    body: reasonBody,
+    isConditional: true,
+    async handle({ dispatch }, { caller, params, body, options }) {
+      return replyJson(
+        await dispatch.sendToBroadcast(caller, params.id, { type: 'cancel', ...body }, options),
+      )
+    },
+  }),
+  route({
+    method: 'get',
+    path: '/api/v1/broadcasts/:id/history',
+    summary: 'Every transition of the request, oldest first',
+    roles: ['customer', 'admin'],
+    params: byInstance,
+    query: pageQuery,
+    async handle({ dispatch }, { caller, params, query }) {
+      return replyJson(await dispatch.history(caller, params.id, query))
+    },
+  }),
+]
+
+function replyCreated(result: Result<Created>): Result<Reply> {
+  return reply(result, ({ broadcast, isNew }) => ({
+    status: isNew ? 201 : 200,
+    headers: { location: `/api/v1/broadcasts/${broadcast.id}`, etag: etagOf(broadcast.version) },
+    body: broadcast,
+  }))
+}
