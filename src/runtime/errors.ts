@@ -27,6 +27,14 @@ export class OverloadedError extends Error {
   }
 }
 
+/** The database did not answer; whether what was sent has been applied is not known. */
+export class StoreUnavailableError extends Error {
+  constructor(cause: unknown) {
+    super('The database did not answer', { cause })
+    this.name = 'StoreUnavailableError'
+  }
+}
+
 /** A definition that cannot be made durable, or a stored instance that no definition here understands. */
 export class DefinitionError extends Error {
   constructor(message: string, cause?: unknown) {

@@ -89,8 +89,11 @@ export interface Store {
   /** The database's clock. */
   now(): Promise<number>
   load(ids: readonly string[]): Promise<readonly StoredInstance[]>
-  /** Writes many instances in one statement; result i belongs to write i. Throws only when the database fails. */
-  commit(writes: readonly InstanceWrite[]): Promise<readonly WriteResult[]>
+  /**
+   * Writes many instances in one statement; result i belongs to write i. What is emitted is leased to the caller for
+   * `deliveryLeaseMs`. Throws `StoreUnavailableError` when it is not known whether the statement was applied.
+   */
+  commit(writes: readonly InstanceWrite[], deliveryLeaseMs: number): Promise<readonly WriteResult[]>
   /** Journal rows with a version above `after`, oldest first. */
   history(id: string, after: number, limit: number): Promise<readonly JournalEntry[]>
 

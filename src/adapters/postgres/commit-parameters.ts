@@ -1,0 +1,104 @@
+/* The parameters of the commit statement, in its order: arrays by column, sorted so that processes lock alike. */
+import type { InstanceWrite } from '../../runtime/ports.js'
+import type { ProjectionShape } from './commit-statement.js'
+
+/** @param leaseMs how long this process has for delivering what the commit emits. */
+export function commitParameters(
+  writes: readonly InstanceWrite[],
+  projections: readonly ProjectionShape[],
+  leaseMs: number,
+): unknown[] {
+  const sorted = [...writes].sort((a, b) => compare(a.row.id, b.row.id))
+  const rows = sorted.map(w => w.row)
+  const wanted = sorted
+    .flatMap(w =>
+      w.claimsNeeded.map(key => ({ instance: w.row.id, key, isTaken: w.claimsTaken.includes(key) })),
+    )
+    .sort((a, b) => compare(a.key, b.key))
+  const freed = sorted
+    .flatMap(w => w.claimsFreed.map(key => ({ instance: w.row.id, key })))
+    .sort((a, b) => compare(a.key, b.key))
+  const gates = sorted.flatMap(w => w.gates.map(gate => ({ instance: w.row.id, ...gate })))
+  const journal = sorted.flatMap(w => w.journal.map(entry => ({ instance: w.row.id, ...entry })))
+  const events = sorted.flatMap(w => w.events)
+  const deliveries = events.flatMap(e => e.subscribers.map(subscriber => ({ event: e, subscriber })))
+  const removed = sorted.flatMap(w =>
+    w.timersRemoved.map(sendId => ({ instance: w.row.id, send_id: sendId })),
+  )
+  const armed = sorted.flatMap(w => w.timersSet)
+
+  return [
+    rows.map(r => r.id),
+    rows.map(r => r.machine),
+    rows.map(r => r.definitionVersion),
+    sorted.map(w => w.expectedVersion),
+    rows.map(r => r.version),
+    rows.map(r => r.status),
+    rows.map(r => r.owner),
+    rows.map(r => r.snapshot),
+    rows.map(r => r.createdAt),
+    rows.map(r => r.updatedAt),
+    wanted.map(w => w.instance),
+    wanted.map(w => w.key),
+    wanted.map(w => w.isTaken),
+    gates.map(g => g.instance),
+    gates.map(g => g.sendId),
+    gates.map(g => g.generation),
+    journal.map(j => j.instance),
+    journal.map(j => j.version),
+    journal.map(j => j.uid),
+    journal.map(j => JSON.stringify(j.event)),
+    journal.map(j => j.status),
+    journal.map(j => JSON.stringify(j.actor)),
+    journal.map(j => j.at),
+    events.map(e => e.instance),
+    events.map(e => e.version),
+    events.map(e => e.index),
+    events.map(e => e.type),
+    events.map(e => JSON.stringify(e.payload)),
+    events.map(e => JSON.stringify(e.audience)),
+    events.map(e => e.at),
+    leaseMs,
+    deliveries.map(d => d.event.instance),
+    deliveries.map(d => d.event.version),
+    deliveries.map(d => d.event.index),
+    deliveries.map(d => d.subscriber),
+    JSON.stringify(freed),
+    JSON.stringify(removed),
+    JSON.stringify(
+      armed.map(t => ({
+        instance: t.instance,
+        send_id: t.sendId,
+        machine: t.machine,
+        generation: t.generation,
+        event: t.event,
+        due_at: t.dueAt,
+      })),
+    ),
+    ...projections.map(({ table }) => JSON.stringify(projected(sorted, table))),
+  ]
+}
+
+/** The projections that the writes touch, each once, in a stable order. */
+export function projectionsOf(writes: readonly InstanceWrite[]): ProjectionShape[] {
+  const shapes = new Map<string, ProjectionShape>()
+  for (const write of writes) {
+    for (const projection of write.projections) {
+      if (projection.rows.length > 0) shapes.set(projection.table, projection)
+    }
+  }
+  return [...shapes.values()].sort((a, b) => compare(a.table, b.table))
+}
+
+function projected(writes: readonly InstanceWrite[], table: string): Record<string, unknown>[] {
+  return writes.flatMap(w =>
+    w.projections
+      .filter(p => p.table === table)
+      .flatMap(p => p.rows.map(row => ({ ...row, instance: w.row.id, version: w.row.version }))),
+  )
+}
+
+/** By code unit, as both processes do; the database's collation does not matter, only that it is the same. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,138 @@
+/*
+ * The one statement that commits transitions of one or many instances: the guarded UPDATE or INSERT of their rows,
+ * and everything else joined to the rows that moved. All its parts see the database as it was before it.
+ * Tried on Postgres 18: two of these that lock in opposite orders deadlock, hence the sorted input; a claim that
+ * another holds would abort the whole statement (23505), hence the look at claims before.
+ */
+import type { ColumnType } from '../../runtime/definition.js'
+
+export interface ProjectionShape {
+  readonly table: string
+  readonly columns: Readonly<Record<string, ColumnType>>
+}
+
+/** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
+const FIXED_PARAMETERS = 38
+
+const FIXED_PARTS = `
+input as materialized (
+  select * from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[],
+                       $8::jsonb[], $9::float8[], $10::float8[])
+    as i(id, machine, definition_version, expected, version, status, owner, snapshot, created_at, updated_at)
+),
+wanted as materialized (
+  select * from unnest($11::uuid[], $12::text[], $13::bool[]) as w(instance, key, is_taken)
+),
+claimed as materialized (
+  select w.instance, w.key, c.instance as holder
+  from wanted w join claims c on c.key = w.key and c.instance <> w.instance
+),
+lost as materialized (
+  select g.instance, g.send_id
+  from unnest($14::uuid[], $15::text[], $16::int[]) as g(instance, send_id, generation)
+  where not exists (
+    select from timers t
+    where t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
+  )
+),
+fit as materialized (
+  select * from input i
+  where not exists (select from claimed c where c.instance = i.id)
+    and not exists (select from lost l where l.instance = i.id)
+),
+updated as (
+  update instances t
+  set version = f.version, status = f.status, snapshot = f.snapshot,
+      definition_version = f.definition_version, updated_at = to_timestamp(f.updated_at / 1000)
+  from fit f
+  where f.expected > 0 and t.id = f.id and t.version = f.expected
+  returning t.id
+),
+created as (
+  insert into instances
+    (id, machine, definition_version, version, status, owner, snapshot, created_at, updated_at)
+  select id, machine, definition_version, version, status, owner, snapshot,
+         to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
+  from fit where expected = 0
+  on conflict (id) do nothing
+  returning id
+),
+moved as materialized (select id from updated union all select id from created),
+journaled as (
+  insert into journal (instance, version, uid, event, status, actor, at)
+  select j.instance, j.version, j.uid, j.event, j.status, j.actor, to_timestamp(j.at / 1000)
+  from unnest($17::uuid[], $18::int[], $19::uuid[], $20::jsonb[], $21::text[], $22::jsonb[], $23::float8[])
+    as j(instance, version, uid, event, status, actor, at)
+  join moved m on m.id = j.instance
+),
+emitted as (
+  insert into events (instance, version, index, type, payload, audience, at)
+  select e.instance, e.version, e.index, e.type, e.payload,
+         array(select jsonb_array_elements_text(e.audience)), to_timestamp(e.at / 1000)
+  from unnest($24::uuid[], $25::int[], $26::int[], $27::text[], $28::jsonb[], $29::jsonb[], $30::float8[])
+    as e(instance, version, index, type, payload, audience, at)
+  join moved m on m.id = e.instance
+),
+queued as (
+  insert into outbox (instance, version, index, subscriber, due_at)
+  select o.instance, o.version, o.index, o.subscriber, now() + $31::float8 * interval '1 millisecond'
+  from unnest($32::uuid[], $33::int[], $34::int[], $35::text[]) as o(instance, version, index, subscriber)
+  join moved m on m.id = o.instance
+),
+claims_freed as (
+  delete from claims c
+  using jsonb_to_recordset($36::jsonb) as f(instance uuid, key text), moved m
+  where m.id = f.instance and c.key = f.key and c.instance = f.instance
+),
+claims_taken as (
+  insert into claims (key, instance)
+  select w.key, w.instance from wanted w join moved m on m.id = w.instance where w.is_taken order by w.key
+),
+timers_removed as (
+  delete from timers t
+  using jsonb_to_recordset($37::jsonb) as r(instance uuid, send_id text), moved m
+  where m.id = r.instance and t.instance = r.instance and t.send_id = r.send_id
+),
+timers_set as (
+  insert into timers (instance, send_id, machine, generation, event, due_at)
+  select s.instance, s.send_id, s.machine, s.generation, s.event, to_timestamp(s.due_at / 1000)
+  from jsonb_to_recordset($38::jsonb)
+    as s(instance uuid, send_id text, machine text, generation int, event jsonb, due_at float8)
+  join moved m on m.id = s.instance
+  on conflict (instance, send_id) do update
+  set generation = excluded.generation, event = excluded.event, due_at = excluded.due_at, leased_until = null
+)`
+
+const RESULT = `
+select 'moved' as kind, id as instance, null as key, null::uuid as holder from moved
+union all select 'claimed', instance, key, holder from claimed
+union all select 'lost', instance, send_id, null from lost`
+
+/** The statement's text for a set of projections, which must come in the same order as their parameters. */
+export function commitStatement(projections: readonly ProjectionShape[]): string {
+  const parts = projections.map((projection, i) => upsert(projection, `$${FIXED_PARAMETERS + 1 + i}`))
+  return `with ${[FIXED_PARTS, ...parts].join(',')}\n${RESULT}`
+}
+
+function upsert({ table, columns }: ProjectionShape, parameter: string): string {
+  const names = Object.keys(columns).map(identifier)
+  const all = ['instance', 'version', ...names]
+  const types = Object.entries(columns).map(([name, type]) => `${identifier(name)} ${type}`)
+  const updates = all
+    .filter(name => name !== '"id"' && name !== 'instance')
+    .map(name => `${name} = excluded.${name}`)
+  return `
+${identifier(`projected_${table}`)} as (
+  insert into ${identifier(table)} (${all.join(', ')})
+  select ${all.map(name => `p.${name}`).join(', ')}
+  from jsonb_to_recordset(${parameter}::jsonb) as p(instance uuid, version integer, ${types.join(', ')})
+  join moved m on m.id = p.instance
+  on conflict (id) do update set ${updates.join(', ')}
+)`
+}
+
+/** Identifiers come from definitions, not from clients; this keeps a slip of the pen from becoming SQL. */
+function identifier(name: string): string {
+  if (!/^[a-z_][a-z0-9_]*$/.test(name)) throw new Error(`"${name}" is not a plain SQL identifier`)
+  return `"${name}"`
+}

@@ -1,0 +1,86 @@
+/* Sends the commit statement and turns what the database says into results, retrying what is known not to be applied. */
+import type pg from 'pg'
+import { StoreUnavailableError } from '../../runtime/errors.js'
+import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
+import { commitParameters, projectionsOf } from './commit-parameters.js'
+import { commitStatement } from './commit-statement.js'
+import { failureOf } from './sqlstate.js'
+
+/** Attempts after a deadlock, a lock that did not come or a claim taken in the same instant. */
+const MAX_ATTEMPTS = 12
+const RETRY_PAUSE_MS = 5
+
+interface ResultRow {
+  readonly kind: 'moved' | 'claimed' | 'lost'
+  readonly instance: string
+  readonly key: string | null
+  readonly holder: string | null
+}
+
+export function createCommit(pool: pg.Pool): Store['commit'] {
+  const texts = new Map<string, string>()
+
+  async function send(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
+    const projections = projectionsOf(writes)
+    const name = ['commit', ...projections.map(p => p.table)].join('_')
+    const text = texts.get(name) ?? commitStatement(projections)
+    texts.set(name, text)
+    const { rows } = await pool.query<ResultRow>({
+      name,
+      text,
+      values: commitParameters(writes, projections, leaseMs),
+    })
+    return toResults(writes, rows)
+  }
+
+  async function commit(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await send(writes, leaseMs)
+      } catch (error) {
+        const failure = failureOf(error)
+        if (failure === 'unstorable') return bisect(writes, leaseMs, error)
+        if (failure === 'away') throw new StoreUnavailableError(error)
+        if (failure !== 'again' || attempt === MAX_ATTEMPTS) throw error
+        await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE_MS * attempt * (0.5 + Math.random())))
+      }
+    }
+  }
+
+  /** One value that Postgres cannot store aborts the whole statement: halve until it is alone. */
+  async function bisect(
+    writes: readonly InstanceWrite[],
+    leaseMs: number,
+    error: unknown,
+  ): Promise<readonly WriteResult[]> {
+    if (writes.length === 1) {
+      return [{ kind: 'unstorable', error: error instanceof Error ? error : new Error(String(error)) }]
+    }
+    const middle = Math.ceil(writes.length / 2)
+    return [
+      ...(await commit(writes.slice(0, middle), leaseMs)),
+      ...(await commit(writes.slice(middle), leaseMs)),
+    ]
+  }
+
+  return commit
+}
+
+function toResults(writes: readonly InstanceWrite[], rows: readonly ResultRow[]): WriteResult[] {
+  const moved = new Set<string>()
+  const claimed = new Map<string, Map<string, string>>()
+  const lost = new Map<string, string[]>()
+  for (const { kind, instance, key, holder } of rows) {
+    if (kind === 'moved') moved.add(instance)
+    else if (kind === 'lost') lost.set(instance, [...(lost.get(instance) ?? []), String(key)])
+    else claimed.set(instance, (claimed.get(instance) ?? new Map()).set(String(key), String(holder)))
+  }
+  return writes.map(({ row: { id } }) => {
+    const holders = claimed.get(id)
+    const sendIds = lost.get(id)
+    if (moved.has(id)) return { kind: 'moved' }
+    if (sendIds !== undefined) return { kind: 'gateLost', sendIds }
+    if (holders !== undefined) return { kind: 'claimed', holders }
+    return { kind: 'stale' }
+  })
+}

@@ -1,0 +1,37 @@
+import type pg from 'pg'
+import type { StoredInstance } from '../../runtime/ports.js'
+import type { JournalEntry } from '../../runtime/types.js'
+
+/** The columns of a stored instance, for every statement that reads one; `i` is the alias of `instances`. */
+export const INSTANCE_COLUMNS = `
+  i.id, i.machine, i.definition_version as "definitionVersion", i.version, i.status, i.owner, i.snapshot,
+  (extract(epoch from i.created_at) * 1000)::float8 as "createdAt",
+  (extract(epoch from i.updated_at) * 1000)::float8 as "updatedAt"`
+
+export async function loadInstances(
+  pool: pg.Pool,
+  ids: readonly string[],
+): Promise<readonly StoredInstance[]> {
+  const { rows } = await pool.query<StoredInstance>({
+    name: 'load_instances',
+    text: `select ${INSTANCE_COLUMNS} from instances i where i.id = any($1::uuid[])`,
+    values: [ids],
+  })
+  return rows
+}
+
+export async function loadHistory(
+  pool: pg.Pool,
+  id: string,
+  after: number,
+  limit: number,
+): Promise<readonly JournalEntry[]> {
+  const { rows } = await pool.query<JournalEntry>({
+    name: 'load_history',
+    text: `
+      select version, uid, event, status, actor, (extract(epoch from at) * 1000)::float8 as at
+      from journal where instance = $1 and version > $2 order by version limit $3`,
+    values: [id, after, limit],
+  })
+  return rows
+}

@@ -1,0 +1,91 @@
+import type pg from 'pg'
+import type { DeliveryKey, Store } from '../../runtime/ports.js'
+import type { EmittedEvent } from '../../runtime/types.js'
+
+/** An event delivered later than this after it was recorded says so: a client that resumes looks for late ones. */
+const LATE_AFTER_MS = 5_000
+
+/** Takes over deliveries that nobody holds. What was recorded a while ago is marked late before it is delivered. */
+const LEASE = `
+with due as materialized (
+  select instance, version, index, subscriber from outbox
+  where due_at <= clock_timestamp() and subscriber = any($1::text[])
+  order by due_at
+  limit $2
+  for update skip locked
+),
+leased as (
+  update outbox o set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+  from due d
+  where o.instance = d.instance and o.version = d.version and o.index = d.index and o.subscriber = d.subscriber
+  returning o.*
+),
+late as (
+  update events e set late_at = clock_timestamp()
+  where (e.instance, e.version, e.index) in (select instance, version, index from due)
+    and e.recorded_at < clock_timestamp() - $4::float8 * interval '1 millisecond'
+)
+select l.subscriber, l.attempts, e.instance, i.machine, e.version, e.index, e.type, e.payload, e.audience,
+       (extract(epoch from e.at) * 1000)::float8 as at
+from leased l
+join events e on e.instance = l.instance and e.version = l.version and e.index = l.index
+join instances i on i.id = l.instance
+order by e.instance, e.version, e.index`
+
+const SETTLE = `
+delete from outbox o
+using unnest($1::uuid[], $2::int[], $3::int[], $4::text[]) as d(instance, version, index, subscriber)
+where o.instance = d.instance and o.version = d.version and o.index = d.index and o.subscriber = d.subscriber`
+
+const RETRY = `
+update outbox set attempts = $5, due_at = clock_timestamp() + $6::float8 * interval '1 millisecond'
+where instance = $1 and version = $2 and index = $3 and subscriber = $4`
+
+const BURY = `
+with dead as (
+  delete from outbox where instance = $1 and version = $2 and index = $3 and subscriber = $4 returning *
+)
+insert into dead_letters (instance, version, index, subscriber, attempts, error)
+select instance, version, index, subscriber, $5, $6 from dead`
+
+type LeaseRow = EmittedEvent & { readonly subscriber: string; readonly attempts: number }
+type Outbox = Pick<Store, 'leaseDeliveries' | 'settleDeliveries' | 'retryDelivery' | 'buryDelivery'>
+
+export function createOutbox(pool: pg.Pool): Outbox {
+  return {
+    async leaseDeliveries(subscribers, limit, leaseMs) {
+      const { rows } = await pool.query<LeaseRow>({
+        name: 'lease_deliveries',
+        text: LEASE,
+        values: [subscribers, limit, leaseMs, LATE_AFTER_MS],
+      })
+      return rows.map(({ subscriber, attempts, ...event }) => ({ event, subscriber, attempts }))
+    },
+    async settleDeliveries(delivered) {
+      await pool.query({
+        name: 'settle_deliveries',
+        text: SETTLE,
+        values: [
+          delivered.map(d => d.instance),
+          delivered.map(d => d.version),
+          delivered.map(d => d.index),
+          delivered.map(d => d.subscriber),
+        ],
+      })
+    },
+    async retryDelivery(key, attempts, delayMs) {
+      await pool.query({
+        name: 'retry_delivery',
+        text: RETRY,
+        values: [...keyValues(key), attempts, delayMs],
+      })
+    },
+    async buryDelivery(key, attempts, error) {
+      await pool.query({ name: 'bury_delivery', text: BURY, values: [...keyValues(key), attempts, error] })
+    },
+  }
+}
+
+function keyValues({ instance, version, index, subscriber }: DeliveryKey): unknown[] {
+  return [instance, version, index, subscriber]
+}

@@ -1,0 +1,36 @@
+/* The runtime's store on Postgres: instances, journal, timers and outbox. */
+import type { Logger } from 'pino'
+import type { Store } from '../../runtime/ports.js'
+import { createCommit } from './commit.js'
+import { createCommitPool } from './commit-pool.js'
+import { loadHistory, loadInstances } from './instances.js'
+import { createOutbox } from './outbox.js'
+import { orUnavailable } from './sqlstate.js'
+import { createTimers } from './timers.js'
+
+export interface PostgresStoreOptions {
+  readonly connectionString: string
+  readonly log?: Logger
+}
+
+/** Opens no connection until it is used. The schema must have been migrated (`migrate`). */
+export function createPostgresStore({ connectionString, log }: PostgresStoreOptions): Store {
+  const pool = createCommitPool(connectionString)
+  // An idle connection that the server ends is replaced at its next use.
+  pool.on('error', error => log?.warn({ err: error }, 'an idle database connection was lost'))
+
+  return {
+    async now() {
+      const { rows } = await pool.query<{ now: number }>(
+        'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now',
+      )
+      return rows[0]?.now ?? Number.NaN
+    },
+    load: ids => orUnavailable(loadInstances(pool, ids)),
+    commit: createCommit(pool),
+    history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
+    ...createTimers(pool),
+    ...createOutbox(pool),
+    close: () => pool.end(),
+  }
+}

@@ -1,0 +1,49 @@
+import type pg from 'pg'
+import type { Store, StoredTimer } from '../../runtime/ports.js'
+
+/** Leases due timers, oldest first, and says when the next one is due: one round trip, committed at once. */
+const LEASE = `
+with due as materialized (
+  select instance, send_id from timers
+  where due_at <= clock_timestamp() and (leased_until is null or leased_until <= clock_timestamp())
+    and machine = any($1::text[])
+  order by due_at
+  limit $2
+  for update skip locked
+),
+leased as (
+  update timers t set leased_until = clock_timestamp() + $3::float8 * interval '1 millisecond'
+  from due where t.instance = due.instance and t.send_id = due.send_id
+  returning t.*
+)
+select instance, machine, send_id as "sendId", generation, event,
+       (extract(epoch from due_at) * 1000)::float8 as "dueAt"
+from leased
+union all
+select null, null, null, null, null, (extract(epoch from min(due_at)) * 1000)::float8
+from timers where due_at > clock_timestamp()
+order by "dueAt"`
+
+const REMOVE = 'delete from timers where instance = $1 and send_id = $2 and generation = $3'
+
+type LeaseRow = StoredTimer | { readonly instance: null; readonly dueAt: number | null }
+
+export function createTimers(pool: pg.Pool): Pick<Store, 'leaseTimers' | 'removeTimer'> {
+  return {
+    async leaseTimers(machines, limit, leaseMs) {
+      const { rows } = await pool.query<LeaseRow>({
+        name: 'lease_timers',
+        text: LEASE,
+        values: [machines, limit, leaseMs],
+      })
+      const next = rows.find(row => row.instance === null)
+      return {
+        timers: rows.filter(row => row.instance !== null),
+        nextDueAt: next?.dueAt ?? undefined,
+      }
+    },
+    async removeTimer(instance, sendId, generation) {
+      await pool.query({ name: 'remove_timer', text: REMOVE, values: [instance, sendId, generation] })
+    },
+  }
+}

@@ -1,0 +1,341 @@
+/*
+ * Gathers what waits in the mailboxes into commits: while one is under way, the next fills up. No delay is added.
+ * An answer leaves here only after the commit or read that it rests on. When a commit fails, everything decided
+ * on it is decided again from the last committed snapshot.
+ */
+import type { Logger } from 'pino'
+import type { Refusal } from './definition.js'
+import { OverloadedError, StoreUnavailableError, UnknownInstanceError } from './errors.js'
+import { type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
+import type { FoldedEvent } from './fold.js'
+import { Mailbox, type Pending } from './mailbox.js'
+import type { InstanceWrite, Store, StoredInstance, StoredTimer, WriteResult } from './ports.js'
+import type { Registry } from './registry.js'
+import { writeSurely } from './resend.js'
+import { SnapshotCache } from './snapshot-cache.js'
+import type { Instance } from './types.js'
+
+/** One commit on the wire while the next is being written by the database; more only fight for two cores. */
+const MAX_COMMITS_IN_FLIGHT = 2
+/** Journal rows of one statement: beyond some hundred the gain is small and everyone waits for the slowest. */
+const MAX_JOURNAL_ROWS = 500
+/** Instances read at once: keeps one answer within about a megabyte. */
+const MAX_READ_IDS = 200
+/** Events waiting for one instance. A hot request of 500 trucks sees some thousand accepts at once. */
+const MAX_MAILBOX_LENGTH = 10_000
+/** Events waiting in the process: about 100 MB, and several seconds of work. */
+const MAX_WAITING = 50_000
+/** Lost races after which a caller is told to come back: far more than contention explains. */
+const MAX_ATTEMPTS = 100
+/** CONTRACT: everywhere within a second a cancelled request answers as cancelled, not as full before. */
+const REFUSAL_FROM_MEMORY_MS = 900
+
+export interface Committed {
+  readonly events: readonly FoldedEvent[]
+  readonly timers: readonly StoredTimer[]
+}
+
+interface Turn {
+  readonly evaluation: Evaluation
+  readonly write: InstanceWrite
+}
+
+export class Committer {
+  readonly #store: Store
+  readonly #registry: Registry
+  readonly #context: EvaluationContext
+  readonly #onCommitted: (committed: Committed) => void
+  readonly #log: Logger
+  readonly #cache = new SnapshotCache()
+  readonly #mailboxes = new Map<string, Mailbox>()
+  /** Mailboxes whose phase is `ready`, in order of arrival. */
+  readonly #ready = new Set<Mailbox>()
+  readonly #mustRead = new Set<string>()
+  #waiting = 0
+  #commitsInFlight = 0
+  #turnScheduled = false
+  #whenIdle: (() => void)[] = []
+
+  constructor(options: {
+    store: Store
+    registry: Registry
+    context: EvaluationContext
+    onCommitted: (committed: Committed) => void
+    log: Logger
+  }) {
+    this.#store = options.store
+    this.#registry = options.registry
+    this.#context = options.context
+    this.#onCommitted = options.onCommitted
+    this.#log = options.log
+  }
+
+  /** Queues an event. Its `settle` or `fail` is called once; throws `OverloadedError` when queues are full. */
+  submit(id: string, pending: Pending): void {
+    let mailbox = this.#mailboxes.get(id)
+    if (this.#waiting >= MAX_WAITING || (mailbox !== undefined && mailbox.length >= MAX_MAILBOX_LENGTH)) {
+      throw new OverloadedError('Too many events are waiting', 1)
+    }
+    if (mailbox === undefined) {
+      mailbox = new Mailbox(id, MAX_JOURNAL_ROWS)
+      this.#mailboxes.set(id, mailbox)
+      this.#ready.add(mailbox)
+    }
+    mailbox.push(pending)
+    this.#waiting++
+    this.#schedule()
+  }
+
+  /** Takes note of a row that somebody read; `readStartedAt` is `performance.now()` before the read was sent. */
+  noteRead(row: StoredInstance, readStartedAt: number): Instance {
+    const instance = this.restore(row)
+    this.#cache.note(instance, readStartedAt, JSON.stringify(row.snapshot).length)
+    return instance
+  }
+
+  restore(row: StoredInstance): Instance {
+    const { definitionVersion: _, ...rest } = row
+    return { ...rest, snapshot: this.#registry.restore(row) }
+  }
+
+  /** The machine of an instance that is in the cache. */
+  machineOf(id: string): string | undefined {
+    return this.#cache.get(id)?.instance.machine
+  }
+
+  refuseFromMemory(id: string, eventType: string): Refusal | undefined {
+    const known = this.#cache.get(id)
+    if (known === undefined || performance.now() - known.confirmedAt > REFUSAL_FROM_MEMORY_MS)
+      return undefined
+    const { definition } = this.#registry.get(known.instance.machine)
+    return definition.refusePermanently(known.instance.snapshot, eventType)
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async idle(): Promise<void> {
+    if (this.#mailboxes.size === 0) return
+    await new Promise<void>(resolve => this.#whenIdle.push(resolve))
+  }
+
+  /** After all callbacks of this tick, so that what arrives together goes together. */
+  #schedule(): void {
+    if (this.#turnScheduled) return
+    this.#turnScheduled = true
+    setImmediate(() => {
+      this.#turnScheduled = false
+      this.#turn()
+    })
+  }
+
+  #turn(): void {
+    this.#readWhatIsMissing()
+    while (this.#commitsInFlight < MAX_COMMITS_IN_FLIGHT) {
+      const turns = this.#gather()
+      if (turns.length === 0) break
+      this.#commit(turns).catch(error => this.#log.error({ err: error }, 'a commit could not be settled'))
+    }
+  }
+
+  // ── reading ────────────────────────────────────────────────────────────────────────────────────────────
+
+  #readWhatIsMissing(): void {
+    const missing: Mailbox[] = []
+    for (const mailbox of this.#ready) {
+      if (mailbox.isNew || (this.#cache.get(mailbox.id) !== undefined && !this.#mustRead.has(mailbox.id)))
+        continue
+      mailbox.phase = 'reading'
+      this.#mustRead.delete(mailbox.id)
+      missing.push(mailbox)
+    }
+    for (const mailbox of missing) this.#ready.delete(mailbox)
+    for (let i = 0; i < missing.length; i += MAX_READ_IDS) {
+      this.#read(missing.slice(i, i + MAX_READ_IDS)).catch(error =>
+        this.#log.error({ err: error }, 'a read could not be settled'),
+      )
+    }
+  }
+
+  async #read(mailboxes: readonly Mailbox[]): Promise<void> {
+    const startedAt = performance.now()
+    const found = new Map<string, StoredInstance>()
+    try {
+      for (const row of await this.#store.load(mailboxes.map(m => m.id))) found.set(row.id, row)
+    } catch (error) {
+      for (const mailbox of mailboxes) this.#failAll(mailbox, unavailable(error))
+      return
+    }
+    for (const mailbox of mailboxes) {
+      const row = found.get(mailbox.id)
+      try {
+        if (row === undefined) throw new UnknownInstanceError(mailbox.id)
+        this.noteRead(row, startedAt)
+        this.#release(mailbox)
+      } catch (error) {
+        this.#failAll(mailbox, error)
+      }
+    }
+  }
+
+  // ── deciding ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Decides what waits in the ready mailboxes, up to one commit's worth, and answers what needs no commit. */
+  #gather(): Turn[] {
+    const turns: Turn[] = []
+    const keys = new Set<string>()
+    let rows = 0
+    for (const mailbox of [...this.#ready]) {
+      if (rows >= MAX_JOURNAL_ROWS) break
+      const known = this.#cache.get(mailbox.id)
+      if (known === undefined && !mailbox.isNew) continue // dropped from the cache meanwhile: read next turn
+      const machine = known?.instance.machine ?? mailbox.firstMachine
+      const evaluation = evaluate(mailbox, known?.instance, this.#registry.get(machine), this.#context)
+      const write = evaluation.fold.toWrite()
+      if (write === undefined) {
+        this.#ready.delete(mailbox)
+        this.#answerConfirmed(evaluation, known?.confirmedAt ?? 0)
+        continue
+      }
+      // All parts of a statement see the database as it was before it: a key that another write of the same
+      // commit takes or frees has to wait for the next one.
+      const touched = [...write.claimsNeeded, ...write.claimsFreed]
+      if (touched.some(key => keys.has(key))) {
+        mailbox.putBack(evaluation.decisions.map(d => d.pending))
+        continue
+      }
+      for (const key of touched) keys.add(key)
+      rows += write.journal.length
+      this.#ready.delete(mailbox)
+      mailbox.phase = 'committing'
+      turns.push({ evaluation, write })
+    }
+    if (this.#ready.size > 0) this.#schedule()
+    return turns
+  }
+
+  /** Nothing is to be written: what rests on a younger read or commit is answered, the rest waits for a read. */
+  #answerConfirmed({ mailbox, decisions }: Evaluation, confirmedAt: number): void {
+    const unconfirmed: Pending[] = []
+    for (const { pending, answer } of decisions) {
+      if (pending.arrivedAt <= confirmedAt || pending.kind === 'create') this.#settle(answer)
+      else unconfirmed.push(pending)
+    }
+    if (unconfirmed.length > 0) {
+      mailbox.putBack(unconfirmed)
+      this.#mustRead.add(mailbox.id)
+    }
+    this.#release(mailbox)
+  }
+
+  // ── committing ─────────────────────────────────────────────────────────────────────────────────────────
+
+  async #commit(turns: readonly Turn[]): Promise<void> {
+    this.#commitsInFlight++
+    const startedAt = performance.now()
+    let results: readonly WriteResult[]
+    try {
+      results = await writeSurely(
+        this.#store,
+        turns.map(turn => turn.write),
+        this.#log,
+      )
+    } catch (error) {
+      this.#commitsInFlight--
+      for (const { evaluation } of turns) {
+        // Whether it was applied is not known: the next event must not be decided on what we believe.
+        this.#cache.drop(evaluation.mailbox.id)
+        for (const { pending } of evaluation.decisions) this.#settle(() => pending.fail(unavailable(error)))
+        this.#failAll(evaluation.mailbox, unavailable(error))
+      }
+      return
+    }
+    this.#commitsInFlight--
+    for (const [i, turn] of turns.entries()) {
+      const result = results[i]
+      if (result !== undefined) this.#conclude(turn, result, startedAt)
+    }
+    this.#schedule()
+  }
+
+  #conclude({ evaluation, write }: Turn, result: WriteResult, startedAt: number): void {
+    const { mailbox, fold, decisions } = evaluation
+    if (result.kind === 'moved') {
+      if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
+      mailbox.blocked = new Map()
+      mailbox.burstLimit = MAX_JOURNAL_ROWS
+      for (const { answer } of decisions) this.#settle(answer)
+      this.#onCommitted({ events: fold.events, timers: [...fold.timersSet.values()] })
+      this.#release(mailbox)
+      return
+    }
+    let again = decisions.map(d => d.pending)
+    switch (result.kind) {
+      case 'stale':
+        mailbox.blocked = new Map()
+        // Unless somebody has read a newer one meanwhile.
+        if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion)
+          this.#cache.drop(mailbox.id)
+        break
+      case 'claimed':
+        mailbox.blocked = result.holders
+        mailbox.blockedAt = startedAt
+        break
+      case 'gateLost': {
+        const isLost = (p: Pending) => p.kind === 'timer' && result.sendIds.includes(p.gate.sendId)
+        for (const pending of again.filter(isLost)) {
+          if (pending.kind === 'timer') this.#settle(() => pending.settle())
+        }
+        again = again.filter(p => !isLost(p))
+        break
+      }
+      case 'unstorable':
+        if (write.journal.length > 1 || again.length > 1) {
+          mailbox.burstLimit = 1
+        } else {
+          for (const pending of again) this.#settle(() => pending.fail(result.error))
+          again = []
+        }
+    }
+    mailbox.putBack(this.#withoutTheTired(again))
+    this.#release(mailbox)
+  }
+
+  #withoutTheTired(pendings: readonly Pending[]): Pending[] {
+    return pendings.filter(pending => {
+      pending.attempts++
+      if (pending.attempts <= MAX_ATTEMPTS) return true
+      this.#settle(() => pending.fail(new OverloadedError('Too many others change this instance', 1)))
+      return false
+    })
+  }
+
+  // ── ending ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  #settle(answer: () => void): void {
+    this.#waiting--
+    answer()
+  }
+
+  #failAll(mailbox: Mailbox, error: unknown): void {
+    for (const pending of mailbox.takeAll()) this.#settle(() => pending.fail(error))
+    this.#release(mailbox)
+  }
+
+  /** The mailbox has no work under way any more: it waits for its next turn, or goes. */
+  #release(mailbox: Mailbox): void {
+    if (mailbox.length > 0) {
+      mailbox.phase = 'ready'
+      this.#ready.add(mailbox)
+      this.#schedule()
+      return
+    }
+    this.#ready.delete(mailbox)
+    this.#mustRead.delete(mailbox.id)
+    this.#mailboxes.delete(mailbox.id)
+    if (this.#mailboxes.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+}
+
+/** What a caller is told: that it may come back, or what is broken. */
+function unavailable(error: unknown): unknown {
+  return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
+}

@@ -1,0 +1,167 @@
+/*
+ * Tells subscribers of emitted events, at least once. After a commit the same process delivers from memory and
+ * then removes the outbox rows in batches; what a dead or overloaded process left is taken over by lease.
+ * Subscribers are isolated: each has lanes of its own, one for an instance, in which events go in order.
+ */
+import type { Logger } from 'pino'
+import type { FoldedEvent } from './fold.js'
+import type { DeliveryKey, Store } from './ports.js'
+import type { EmittedEvent, Subscriber } from './types.js'
+
+/** Longer than a subscriber's slowest handling; another process sends again what takes longer. */
+export const DELIVERY_LEASE_MS = 5_000
+/** How often leases that ran out are looked for. */
+const SWEEP_EVERY_MS = 1_000
+const SWEEP_BATCH = 500
+/** Deliveries held in memory for one subscriber; more are left to the sweeper. */
+const MAX_HELD = 20_000
+/** Half a second, doubling, to about four minutes in all: longer than a restart, shorter than an offer is useful. */
+const FIRST_RETRY_MS = 500
+const MAX_RETRY_MS = 60_000
+const MAX_ATTEMPTS = 10
+/** Removals of one statement. */
+const SETTLE_BATCH = 1_000
+
+export interface DeliveryService {
+  start(): void
+  deliver(events: readonly FoldedEvent[]): void
+  /** Waits for what is under way; what is not done by then is left to others. */
+  stop(): Promise<void>
+}
+
+export function createDeliveryService(options: {
+  store: Store
+  subscribers: readonly Subscriber[]
+  log: Logger
+}): DeliveryService {
+  const { store, log } = options
+  const subscribers = new Map(options.subscribers.map(s => [s.name, s]))
+  /** Tail of each lane. */
+  const lanes = new Map<string, Promise<void>>()
+  /** What this process is about to deliver: the sweeper must not take it for abandoned. */
+  const held = new Set<string>()
+  const heldBy = new Map<string, number>()
+  let delivered: DeliveryKey[] = []
+  let settling: Promise<void> | undefined
+  let sweepTimer: NodeJS.Timeout | undefined
+  let sweeping: Promise<void> | undefined
+  let running = false
+
+  function enqueue(subscriber: Subscriber, event: EmittedEvent, attempts: number): void {
+    const key = {
+      instance: event.instance,
+      version: event.version,
+      index: event.index,
+      subscriber: subscriber.name,
+    }
+    const name = `${event.instance} ${event.version} ${event.index} ${subscriber.name}`
+    const count = heldBy.get(subscriber.name) ?? 0
+    if (held.has(name) || count >= MAX_HELD) return
+    held.add(name)
+    heldBy.set(subscriber.name, count + 1)
+    const laneName = `${subscriber.name} ${event.instance}`
+    const lane = lanes.get(laneName)
+    // An idle lane is served at once, in this very tick.
+    const work = () => attempt(subscriber, event, key, attempts + 1)
+    const tail = (lane === undefined ? work() : lane.then(work)).finally(() => {
+      held.delete(name)
+      heldBy.set(subscriber.name, (heldBy.get(subscriber.name) ?? 1) - 1)
+      if (lanes.get(laneName) === tail) lanes.delete(laneName)
+    })
+    lanes.set(laneName, tail)
+  }
+
+  async function attempt(subscriber: Subscriber, event: EmittedEvent, key: DeliveryKey, attempts: number) {
+    try {
+      await subscriber.handle(event, attempts)
+      delivered.push(key)
+      settleSoon()
+    } catch (error) {
+      await postpone(key, attempts, error).catch(failure =>
+        log.error({ err: failure, ...key }, 'a failed delivery could not be noted; its lease will run out'),
+      )
+    }
+  }
+
+  async function postpone(key: DeliveryKey, attempts: number, error: unknown): Promise<void> {
+    if (attempts >= MAX_ATTEMPTS) {
+      log.error({ err: error, ...key }, 'a delivery failed for the last time')
+      await store.buryDelivery(key, attempts, String(error))
+      return
+    }
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), MAX_RETRY_MS) * (0.75 + Math.random() / 2)
+    log.warn({ err: error, ...key, attempts, delayMs }, 'a delivery failed and will be tried again')
+    await store.retryDelivery(key, attempts, delayMs)
+  }
+
+  /** One removal at a time; what is delivered meanwhile goes with the next. */
+  function settleSoon(): void {
+    settling ??= settleAll().finally(() => {
+      settling = undefined
+      if (delivered.length > 0 && running) settleSoon()
+    })
+  }
+
+  async function settleAll(): Promise<void> {
+    await new Promise(resolve => setImmediate(resolve))
+    while (delivered.length > 0) {
+      const batch = delivered.slice(0, SETTLE_BATCH)
+      delivered = delivered.slice(SETTLE_BATCH)
+      try {
+        await store.settleDeliveries(batch)
+      } catch (error) {
+        log.warn(
+          { err: error, deliveries: batch.length },
+          'delivered events stay in the outbox and will come again',
+        )
+      }
+    }
+  }
+
+  async function sweep(): Promise<void> {
+    for (;;) {
+      const leased = await store.leaseDeliveries([...subscribers.keys()], SWEEP_BATCH, DELIVERY_LEASE_MS)
+      for (const { event, subscriber, attempts } of leased) {
+        const known = subscribers.get(subscriber)
+        if (known !== undefined) enqueue(known, event, attempts)
+      }
+      if (leased.length < SWEEP_BATCH || !running) return
+      await Promise.all(lanes.values())
+    }
+  }
+
+  function sweepLater(): void {
+    if (!running) return
+    sweepTimer = setTimeout(
+      () => {
+        sweeping = sweep()
+          .catch(error => log.error({ err: error }, 'the outbox could not be swept'))
+          .finally(sweepLater)
+      },
+      SWEEP_EVERY_MS * (0.75 + Math.random() / 2),
+    )
+  }
+
+  return {
+    start() {
+      running = true
+      sweepLater()
+    },
+    deliver(events) {
+      for (const event of events) {
+        for (const name of event.subscribers) {
+          const subscriber = subscribers.get(name)
+          if (subscriber !== undefined) enqueue(subscriber, event, 0)
+        }
+      }
+    },
+    async stop() {
+      running = false
+      clearTimeout(sweepTimer)
+      await sweeping
+      while (lanes.size > 0) await Promise.all(lanes.values())
+      await settling
+      await settleAll()
+    },
+  }
+}

@@ -1,0 +1,153 @@
+/*
+ * The durable engine: commands and timers go in, guarded commits and deliveries come out.
+ * It knows definitions and nothing of what they are about.
+ */
+import type { Logger } from 'pino'
+import { v7 as uuidv7 } from 'uuid'
+import type { CreateOptions, Engine, SendOptions } from './api.js'
+import { createClock, type SyncedClock } from './clock.js'
+import { Committer } from './committer.js'
+import type { Definition } from './definition.js'
+import { createDeliveryService } from './delivery.js'
+import { OverloadedError, UnknownInstanceError } from './errors.js'
+import type { PendingTimer } from './mailbox.js'
+import type { Store, StoredTimer } from './ports.js'
+import { createRegistry, parseCommand, parseInput } from './registry.js'
+import { silentLog } from './silent-log.js'
+import { createTimerService } from './timers.js'
+import type { Actor, CreateOutcome, Outcome, Subscriber } from './types.js'
+
+/** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
+const CLOCK_SYNC_EVERY_MS = 30_000
+/** Journal rows of one answer. */
+const MAX_HISTORY_PAGE = 1_000
+const TIMER_ACTOR: Actor = { id: 'timer', role: 'system' }
+
+export interface EngineOptions {
+  readonly store: Store
+  readonly definitions: readonly Definition[]
+  readonly subscribers?: readonly Subscriber[]
+  readonly clock?: SyncedClock
+  readonly log?: Logger
+}
+
+/**
+ * Makes an engine. It takes commands at once; `start` begins firing timers and sweeping the outbox.
+ * Throws `DefinitionError` when a definition asks for what cannot be made durable.
+ */
+export function createEngine(options: EngineOptions): Engine {
+  const { store, subscribers = [], clock = createClock(), log = silentLog } = options
+  const registry = createRegistry(options.definitions)
+  const delivery = createDeliveryService({ store, subscribers, log })
+  const committer = new Committer({
+    store,
+    registry,
+    context: { clock, subscribers, dropTimer },
+    onCommitted({ events, timers: armed }) {
+      for (const timer of armed) timers.noteDue(timer.dueAt)
+      delivery.deliver(events)
+    },
+    log,
+  })
+  const timers = createTimerService({ store, machines: registry.machines, clock, fire, log })
+  let closed = false
+  let clockSync: NodeJS.Timeout | undefined
+
+  function dropTimer(instance: string, { gate }: PendingTimer): void {
+    store
+      .removeTimer(instance, gate.sendId, gate.generation)
+      .catch(error => log.warn({ err: error, instance, ...gate }, 'a void timer could not be removed'))
+  }
+
+  function fire(timer: StoredTimer): Promise<void> {
+    return new Promise((settle, fail) => {
+      committer.submit(timer.instance, {
+        kind: 'timer',
+        uid: uuidv7(),
+        actor: TIMER_ACTOR,
+        arrivedAt: performance.now(),
+        attempts: 0,
+        event: timer.event,
+        dueAt: timer.dueAt,
+        gate: { sendId: timer.sendId, generation: timer.generation },
+        settle,
+        fail,
+      })
+    })
+  }
+
+  function assertOpen(): void {
+    if (closed) throw new OverloadedError('The engine is closing', 1)
+  }
+
+  async function syncClock(): Promise<void> {
+    try {
+      await clock.sync(() => store.now())
+    } catch (error) {
+      log.warn({ err: error }, "the database's clock could not be read")
+    }
+  }
+
+  return {
+    async create(machine: string, input: unknown, { actor }: CreateOptions): Promise<CreateOutcome> {
+      assertOpen()
+      const parsed = parseInput(registry.get(machine).definition, input)
+      return new Promise((settle, fail) => {
+        const arrivedAt = performance.now()
+        const pending = { uid: uuidv7(), actor, arrivedAt, attempts: 0, settle, fail }
+        committer.submit(uuidv7(), { kind: 'create', machine, input: parsed, ...pending })
+      })
+    },
+
+    async send(id, event, { actor, ifVersion, loaded }: SendOptions): Promise<Outcome> {
+      assertOpen()
+      const known = loaded === undefined ? undefined : committer.noteRead(loaded.row, loaded.readStartedAt)
+      const machine = known?.machine ?? committer.machineOf(id) ?? (await this.get(id))?.machine
+      if (machine === undefined) throw new UnknownInstanceError(id)
+      const { definition } = registry.get(machine)
+      const parsed = parseCommand(definition, event)
+      return new Promise((settle, fail) => {
+        committer.submit(id, {
+          kind: 'command',
+          uid: uuidv7(),
+          actor,
+          arrivedAt: loaded?.readStartedAt ?? performance.now(),
+          attempts: 0,
+          event: parsed,
+          isUrgent: definition.urgent.includes(parsed.type),
+          ifVersion,
+          settle,
+          fail,
+        })
+      })
+    },
+
+    async get(id) {
+      const readStartedAt = performance.now()
+      const [row] = await store.load([id])
+      return row === undefined ? undefined : committer.noteRead(row, readStartedAt)
+    },
+
+    restore: row => committer.restore(row),
+    history: (id, { after = 0, limit = MAX_HISTORY_PAGE } = {}) =>
+      store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)),
+    refuseFromMemory: (id, eventType) => committer.refuseFromMemory(id, eventType),
+    now: () => clock.now(),
+
+    async start() {
+      await syncClock()
+      clockSync = setInterval(syncClock, CLOCK_SYNC_EVERY_MS)
+      clockSync.unref()
+      timers.start()
+      delivery.start()
+    },
+
+    async close() {
+      closed = true
+      clearInterval(clockSync)
+      await timers.stop()
+      await committer.idle()
+      await delivery.stop()
+    },
+  }
+}

@@ -1,0 +1,134 @@
+/*
+ * Decides, in memory and from one committed snapshot, what becomes of the events that wait for an instance.
+ * Nothing decided here may be answered before it is confirmed: by the commit of the write, or, where nothing
+ * is written, by a read or commit of the same version that began after the event arrived.
+ */
+import type { Clock } from './clock.js'
+import type { Refusal } from './definition.js'
+import { Fold } from './fold.js'
+import type { Mailbox, Pending, PendingCommand, PendingCreate, PendingTimer } from './mailbox.js'
+import type { Registered } from './registry.js'
+import type { Instance, Subscriber } from './types.js'
+
+export interface Decision {
+  readonly pending: Pending
+  /** Answers the caller. */
+  readonly answer: () => void
+}
+
+export interface Evaluation {
+  readonly mailbox: Mailbox
+  readonly fold: Fold
+  readonly decisions: readonly Decision[]
+}
+
+export interface EvaluationContext {
+  readonly clock: Clock
+  readonly subscribers: readonly Subscriber[]
+  /** Removes a timer row that the machine does not handle. */
+  readonly dropTimer: (instance: string, pending: PendingTimer) => void
+}
+
+/** Takes events from the mailbox and decides them. `base` is `undefined` for an instance that does not exist yet. */
+export function evaluate(
+  mailbox: Mailbox,
+  base: Instance | undefined,
+  registered: Registered,
+  context: EvaluationContext,
+): Evaluation {
+  const fold = new Fold(mailbox.id, base, registered, context.subscribers)
+  const decide = { create, command, timer }
+  const decisions = mailbox.take().map((pending): Decision => {
+    try {
+      const answer = decide[pending.kind](pending as never, { mailbox, fold, registered, context })
+      return { pending, answer }
+    } catch (error) {
+      // The machine threw: a bug in it. That event alone fails; the fold has not been touched.
+      return { pending, answer: () => pending.fail(error) }
+    }
+  })
+  return { mailbox, fold, decisions }
+}
+
+interface Workbench {
+  readonly mailbox: Mailbox
+  readonly fold: Fold
+  readonly registered: Registered
+  readonly context: EvaluationContext
+}
+
+function create(pending: PendingCreate, { mailbox, fold, registered, context }: Workbench): () => void {
+  const at = context.clock.now()
+  const input = { ...pending.input, at, uid: pending.uid }
+  const step = registered.stepper.begin(input, pending.uid)
+  const taken = findTaken(fold.claimsTakenBy(step), mailbox, pending)
+  if (taken !== undefined) {
+    const refusal = registered.definition.refuseClaim(taken.key, taken.holder)
+    return () => pending.settle({ kind: 'refused', reason: refusal.reason, refusal, holder: taken.holder })
+  }
+  const instance = fold.push(step, { type: 'xstate.init', at, uid: pending.uid, input }, pending.actor)
+  return () => pending.settle({ kind: 'created', version: 1, instance, uid: pending.uid })
+}
+
+function command(pending: PendingCommand, { mailbox, fold, registered, context }: Workbench): () => void {
+  const { definition, stepper } = registered
+  const current = existing(fold)
+  const refuse = (refusal: Refusal) => () =>
+    pending.settle({
+      kind: 'refused',
+      reason: refusal.reason,
+      version: current.version,
+      refusal,
+      instance: current,
+    })
+
+  if (pending.ifVersion !== undefined && pending.ifVersion !== current.version) {
+    return refuse({ reason: 'STALE_VERSION' })
+  }
+  const at = Math.max(context.clock.now(), current.updatedAt)
+  const event = { ...pending.event, at, uid: pending.uid }
+  const step = stepper.step(current.snapshot, event)
+  if (step.kind === 'unchanged') {
+    const refusal = definition.refuse(current.snapshot, event)
+    if (refusal !== undefined) return refuse(refusal)
+    return () => pending.settle({ kind: 'unchanged', version: current.version, instance: current })
+  }
+  const taken = findTaken(fold.claimsTakenBy(step), mailbox, pending)
+  if (taken !== undefined) return refuse(definition.refuseClaim(taken.key, taken.holder))
+  const instance = fold.push(step, event, pending.actor)
+  return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
+}
+
+function timer(pending: PendingTimer, { fold, registered, context, mailbox }: Workbench): () => void {
+  const current = existing(fold)
+  const settle = () => pending.settle()
+  // Cancelled or armed again by an event that goes first in this very burst.
+  if (!fold.hasTimer(pending.gate.sendId)) return settle
+  // Due times do not drift, but the stamps of one instance never go back.
+  const at = Math.max(pending.dueAt, current.updatedAt)
+  const event = { ...pending.event, at, uid: pending.uid }
+  const step = registered.stepper.step(current.snapshot, event)
+  if (step.kind === 'unchanged') {
+    return () => {
+      context.dropTimer(mailbox.id, pending)
+      pending.settle()
+    }
+  }
+  fold.push(step, event, pending.actor, pending.gate)
+  return settle
+}
+
+function existing(fold: Fold): Instance {
+  if (fold.current === undefined) throw new Error('An event was evaluated before its instance was created')
+  return fold.current
+}
+
+/** A key that was in another's hands when a commit begun after the event arrived looked for it. */
+function findTaken(keys: readonly string[], mailbox: Mailbox, pending: Pending) {
+  if (pending.arrivedAt > mailbox.blockedAt) return undefined
+  for (const key of keys) {
+    const holder = mailbox.blocked.get(key)
+    if (holder !== undefined) return { key, holder }
+  }
+  return undefined
+}

@@ -1,0 +1,172 @@
+/*
+ * Folds the transitions of one instance, made one after the other in memory, into the one write that a commit
+ * takes: a row can be updated only once in a statement, a timer set once, a claim taken once.
+ * The base is the last committed snapshot; nothing here is true before the commit says so.
+ */
+import type { AnyMachineSnapshot } from 'xstate'
+import type { StampedEvent } from './definition.js'
+import type { InstanceWrite, ProjectionRows, StoredTimer } from './ports.js'
+import type { Registered } from './registry.js'
+import type { Emitted, Step } from './step.js'
+import type { Actor, EmittedEvent, Instance, JournalEntry, Subscriber } from './types.js'
+
+type Moved = Extract<Step, { kind: 'moved' }>
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
+
+export interface FoldedEvent extends EmittedEvent {
+  readonly subscribers: readonly string[]
+}
+
+export class Fold {
+  /** The instance after the transitions folded so far; `undefined` before a new one's first. */
+  current: Instance | undefined
+  readonly events: FoldedEvent[] = []
+  readonly timersSet = new Map<string, StoredTimer>()
+  /** The length of the snapshot's JSON, known once `toWrite` was called. */
+  snapshotBytes = 0
+
+  readonly #id: string
+  readonly #base: Instance | undefined
+  readonly #registered: Registered
+  readonly #subscribers: readonly Subscriber[]
+  readonly #journal: JournalEntry[] = []
+  readonly #timersRemoved = new Set<string>()
+  readonly #gates: { sendId: string; generation: number }[] = []
+  readonly #baseClaims: ReadonlySet<string>
+  #claims: ReadonlySet<string>
+  readonly #claimsNeeded = new Set<string>()
+
+  constructor(
+    id: string,
+    base: Instance | undefined,
+    registered: Registered,
+    subscribers: readonly Subscriber[],
+  ) {
+    this.#id = id
+    this.#base = base
+    this.current = base
+    this.#registered = registered
+    this.#subscribers = subscribers
+    this.#baseClaims = base === undefined ? new Set() : claimsOf(registered, base.snapshot)
+    this.#claims = this.#baseClaims
+  }
+
+  get journalLength(): number {
+    return this.#journal.length
+  }
+
+  /** Keys that `step` would take on top of what is folded so far. */
+  claimsTakenBy(step: Moved): string[] {
+    return [...claimsOf(this.#registered, step.snapshot)].filter(key => !this.#claims.has(key))
+  }
+
+  /** Whether a timer that fired is still the one that was armed, as far as this fold knows. */
+  hasTimer(sendId: string): boolean {
+    return !this.#timersRemoved.has(sendId) && !this.timersSet.has(sendId)
+  }
+
+  /** Adds a transition. `gate`: the timer whose firing it is. */
+  push(
+    step: Moved,
+    event: StampedEvent | { type: 'xstate.init'; at: number; uid: string; input: object },
+    actor: Actor,
+    gate?: { sendId: string; generation: number },
+  ): Instance {
+    const { definition } = this.#registered
+    const version = (this.current?.version ?? 0) + 1
+    const status = definition.status(step.snapshot)
+    this.current = {
+      id: this.#id,
+      machine: definition.name,
+      version,
+      status,
+      owner: definition.owner(step.snapshot),
+      snapshot: step.snapshot,
+      createdAt: this.current?.createdAt ?? event.at,
+      updatedAt: event.at,
+    }
+    this.#journal.push({ version, uid: event.uid, event, status, actor, at: event.at })
+    if (gate !== undefined) {
+      this.#gates.push(gate)
+      this.#timersRemoved.add(gate.sendId)
+    }
+    for (const key of this.claimsTakenBy(step)) this.#claimsNeeded.add(key)
+    this.#claims = claimsOf(this.#registered, step.snapshot)
+    this.#apply(step, version, event.at)
+    return this.current
+  }
+
+  #apply(step: Moved, version: number, at: number): void {
+    let index = 0
+    for (const effect of step.effects) {
+      switch (effect.kind) {
+        case 'arm': {
+          this.#timersRemoved.delete(effect.sendId)
+          this.timersSet.set(effect.sendId, {
+            instance: this.#id,
+            machine: this.#registered.definition.name,
+            sendId: effect.sendId,
+            generation: version,
+            event: effect.event,
+            dueAt: at + effect.delayMs,
+          })
+          break
+        }
+        case 'disarm':
+          this.timersSet.delete(effect.sendId)
+          this.#timersRemoved.add(effect.sendId)
+          break
+        case 'emit':
+          this.events.push(this.#toEvent(effect.event, version, index++, at))
+      }
+    }
+  }
+
+  #toEvent(emitted: Emitted, version: number, index: number, at: number): FoldedEvent {
+    const { type, audience = [], ...payload } = emitted
+    const machine = this.#registered.definition.name
+    const subscribers = this.#subscribers.filter(s => s.wants(machine, type)).map(s => s.name)
+    return { instance: this.#id, machine, version, index, type, payload, audience, at, subscribers }
+  }
+
+  /** The write, or `undefined` when nothing moved. */
+  toWrite(): InstanceWrite | undefined {
+    const { definition, stepper } = this.#registered
+    const current = this.current
+    if (current === undefined || this.#journal.length === 0) return undefined
+    const { snapshot, ...row } = current
+    const json = stepper.persist(snapshot)
+    this.snapshotBytes = json.length
+    const write: Mutable<InstanceWrite> = {
+      row: { ...row, definitionVersion: definition.version, snapshot: json },
+      expectedVersion: this.#base?.version ?? 0,
+      journal: this.#journal,
+      events: this.events,
+      timersSet: [...this.timersSet.values()],
+      timersRemoved: [...this.#timersRemoved],
+      gates: this.#gates,
+      claimsNeeded: [...this.#claimsNeeded].sort(),
+      claimsTaken: [...this.#claims].filter(key => !this.#baseClaims.has(key)).sort(),
+      claimsFreed: [...this.#baseClaims].filter(key => !this.#claims.has(key)).sort(),
+      projections: definition.projections.map(p => ({
+        table: p.table,
+        columns: p.columns,
+        rows: changedRows(this.#base && p.rows(this.#base.snapshot), p.rows(snapshot)),
+      })),
+    }
+    return write
+  }
+}
+
+function claimsOf({ definition }: Registered, snapshot: AnyMachineSnapshot): ReadonlySet<string> {
+  return new Set(definition.claims(snapshot))
+}
+
+function changedRows(
+  before: ProjectionRows['rows'] | undefined,
+  after: ProjectionRows['rows'],
+): ProjectionRows['rows'] {
+  if (before === undefined || before.length === 0) return after
+  const known = new Map(before.map(row => [row.id, JSON.stringify(row)]))
+  return after.filter(row => known.get(row.id) !== JSON.stringify(row))
+}

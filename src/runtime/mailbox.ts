@@ -1,0 +1,96 @@
+/* The in-process queue of one instance: what waits to be decided, urgent events first. */
+import type { StampedEvent } from './definition.js'
+import type { Actor, CreateOutcome, Outcome } from './types.js'
+
+interface PendingBase {
+  readonly uid: string
+  readonly actor: Actor
+  /** `performance.now()` before anything was known about it: a refusal must rest on something younger. */
+  readonly arrivedAt: number
+  /** How often a lost race sent it back. */
+  attempts: number
+  fail(error: unknown): void
+}
+
+export interface PendingCreate extends PendingBase {
+  readonly kind: 'create'
+  readonly machine: string
+  readonly input: object
+  settle(outcome: CreateOutcome): void
+}
+
+export interface PendingCommand extends PendingBase {
+  readonly kind: 'command'
+  readonly event: Omit<StampedEvent, 'at' | 'uid'> & { readonly type: string }
+  readonly isUrgent: boolean
+  readonly ifVersion: number | undefined
+  settle(outcome: Outcome): void
+}
+
+export interface PendingTimer extends PendingBase {
+  readonly kind: 'timer'
+  readonly event: { readonly type: string } & Record<string, unknown>
+  readonly dueAt: number
+  readonly gate: { readonly sendId: string; readonly generation: number }
+  settle(): void
+}
+
+export type Pending = PendingCreate | PendingCommand | PendingTimer
+
+/** `ready`: waits for a place in a commit. While reading or committing, arrivals only queue up. */
+export type Phase = 'ready' | 'reading' | 'committing'
+
+export class Mailbox {
+  readonly id: string
+  phase: Phase = 'ready'
+  /** Keys that the last commit found in others' hands; they count for what arrived before `blockedAt`. */
+  blocked: ReadonlyMap<string, string> = new Map()
+  blockedAt = 0
+  /** How many events one evaluation may take: 1 while looking for one that cannot be stored. */
+  burstLimit: number
+  #queue: Pending[] = []
+
+  constructor(id: string, burstLimit: number) {
+    this.id = id
+    this.burstLimit = burstLimit
+  }
+
+  get length(): number {
+    return this.#queue.length
+  }
+
+  /** Its first event creates the instance: there is nothing to read. */
+  get isNew(): boolean {
+    return this.#queue[0]?.kind === 'create'
+  }
+
+  /** The machine of the instance to be created. */
+  get firstMachine(): string {
+    const first = this.#queue[0]
+    return first?.kind === 'create' ? first.machine : ''
+  }
+
+  push(pending: Pending): void {
+    this.#queue.push(pending)
+  }
+
+  /** Takes up to `burstLimit` events, the urgent ones first, the others in order of arrival. */
+  take(): Pending[] {
+    const urgent = this.#queue.filter(isUrgent)
+    if (urgent.length > 0) this.#queue = [...urgent, ...this.#queue.filter(p => !isUrgent(p))]
+    return this.#queue.splice(0, this.burstLimit)
+  }
+
+  /** Puts back what was taken: it is evaluated again before what came later. */
+  putBack(taken: readonly Pending[]): void {
+    this.#queue = [...taken, ...this.#queue]
+  }
+
+  takeAll(): Pending[] {
+    return this.#queue.splice(0)
+  }
+}
+
+function isUrgent(pending: Pending): boolean {
+  return pending.kind === 'command' && pending.isUrgent
+}

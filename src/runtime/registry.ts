@@ -1,0 +1,135 @@
+/*
+ * The definitions a process knows. Whatever a machine could ask for that cannot be made durable is refused
+ * here, at registration, before any instance exists.
+ */
+import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode } from 'xstate'
+import type { z } from 'zod'
+import type { Definition } from './definition.js'
+import { DefinitionError, InvalidEventError } from './errors.js'
+import type { StoredInstance } from './ports.js'
+import { createStepper, type Stepper } from './step.js'
+
+/** XState's own actions that leave something durable behind, or nothing. */
+const DURABLE_ACTIONS = new Set([
+  'xstate.assign',
+  'xstate.raise',
+  'xstate.cancel',
+  'xstate.emit',
+  'xstate.enqueueActions', // what it enqueues is judged in the step
+])
+
+export interface Registered {
+  readonly definition: Definition
+  readonly stepper: Stepper
+}
+
+export interface Registry {
+  readonly machines: readonly string[]
+  /** Throws `DefinitionError` for a machine this process does not know. */
+  get(machine: string): Registered
+  /** Throws `DefinitionError` for a stored instance of another definition version. */
+  restore(row: StoredInstance): AnyMachineSnapshot
+}
+
+export function createRegistry(definitions: readonly Definition[]): Registry {
+  const byName = new Map<string, Registered>()
+  for (const definition of definitions) {
+    if (byName.has(definition.name)) {
+      throw new DefinitionError(`Two definitions are named "${definition.name}"`)
+    }
+    assertDurable(definition.name, definition.machine)
+    byName.set(definition.name, { definition, stepper: createStepper(definition.machine) })
+  }
+
+  function get(machine: string): Registered {
+    const registered = byName.get(machine)
+    if (registered === undefined) throw new DefinitionError(`No definition is named "${machine}"`)
+    return registered
+  }
+
+  return {
+    machines: [...byName.keys()],
+    get,
+    restore(row) {
+      const { definition, stepper } = get(row.machine)
+      if (row.definitionVersion !== definition.version) {
+        throw new DefinitionError(
+          `Instance ${row.id} was written by version ${row.definitionVersion} of "${row.machine}"; this process knows version ${definition.version}`,
+        )
+      }
+      return stepper.restore(row.snapshot)
+    },
+  }
+}
+
+/** Parses a command or input; names starting with `xstate.` never get in, whatever the schemas say. */
+export function parseCommand<T extends { readonly type: string }>(definition: Definition, event: T): T {
+  const schema = event.type.startsWith('xstate.') ? undefined : definition.commands[event.type]
+  if (schema === undefined || !Object.hasOwn(definition.commands, event.type)) {
+    const known = Object.keys(definition.commands).join(', ')
+    throw new InvalidEventError(`"${definition.name}" has no command "${event.type}"`, [
+      { path: 'type', message: `Expected one of: ${known}` },
+    ])
+  }
+  return parse(schema, event, `The command "${event.type}" is not valid`) as T
+}
+
+export function parseInput(definition: Definition, input: unknown): object {
+  return parse(definition.input, input, `The input of "${definition.name}" is not valid`) as object
+}
+
+function parse(schema: z.ZodType, value: unknown, message: string): unknown {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const issues = result.error.issues.map(issue => ({ path: issue.path.join('.'), message: issue.message }))
+  throw new InvalidEventError(message, issues)
+}
+
+function assertDurable(name: string, machine: AnyStateMachine): void {
+  const problems: string[] = []
+  const { actions, guards, delays } = machine.implementations as unknown as Record<
+    'actions' | 'guards' | 'delays',
+    Record<string, unknown>
+  >
+
+  const checkAction = (action: unknown, where: string) => {
+    const named = typeof action === 'string' ? action : (action as { type?: string }).type
+    const implementation = typeof action === 'function' ? action : actions[named ?? '']
+    const builtin = (implementation as { type?: string } | undefined)?.type
+    if (implementation === undefined) problems.push(`${where}: the action "${named}" is not implemented`)
+    else if (builtin === undefined || !DURABLE_ACTIONS.has(builtin)) {
+      const what = builtin ?? named ?? (implementation as { name?: string }).name ?? 'a function'
+      problems.push(`${where}: the action "${what}" would be lost`)
+    }
+  }
+  const checkGuard = (guard: unknown, where: string) => {
+    const named = typeof guard === 'string' ? guard : (guard as { type?: string } | undefined)?.type
+    if (guard !== undefined && typeof guard !== 'function' && guards[named ?? ''] === undefined) {
+      problems.push(`${where}: the guard "${named}" is not implemented`)
+    }
+  }
+  const visit = (node: AnyStateNode) => {
+    const where = `#${node.id}`
+    if (node.invoke.length > 0) problems.push(`${where}: invoked actors cannot be made durable`)
+    const delayed = Object.keys((node.config as { after?: object }).after ?? {})
+    for (const delay of delayed) {
+      if (!Number.isFinite(Number(delay)) && delays[delay] === undefined) {
+        problems.push(`${where}: the delay "${delay}" is not implemented and would fire at once`)
+      }
+    }
+    // The entry and exit actions that `after` adds are raise and cancel: they pass.
+    for (const action of [...node.entry, ...node.exit]) checkAction(action, where)
+    const transitions = [...node.transitions.values()].flat().concat(node.always ?? [])
+    for (const transition of transitions) {
+      checkGuard(transition.guard, where)
+      for (const action of transition.actions) checkAction(action, where)
+    }
+    for (const action of node.initial.actions ?? []) checkAction(action, where)
+    for (const child of Object.values(node.states)) visit(child)
+  }
+  visit(machine.root)
+
+  if (problems.length > 0) {
+    throw new DefinitionError(`Definition "${name}" cannot be made durable:\n- ${problems.join('\n- ')}`)
+  }
+}

@@ -1,0 +1,44 @@
+/*
+ * Committed snapshots, bounded by bytes. `confirmedAt` (`performance.now()`) is when the read or commit began
+ * that last showed this version to be the present one.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Instance } from './types.js'
+
+/** About 30,000 requests of two trucks. A missing entry costs one read, so more buys little. */
+const MAX_CACHE_BYTES = 64 * 1024 * 1024
+
+/** What an instance costs beside its snapshot's JSON: parsed objects take about three times the text. */
+const OVERHEAD_BYTES = 1024
+const PARSED_PER_JSON_BYTE = 3
+
+interface Entry {
+  readonly instance: Instance
+  confirmedAt: number
+}
+
+export class SnapshotCache {
+  readonly #entries = new LRUCache<string, Entry>({ maxSize: MAX_CACHE_BYTES })
+
+  get(id: string): Readonly<Entry> | undefined {
+    return this.#entries.get(id)
+  }
+
+  /**
+   * Notes what a read or commit showed. An older version than the one known confirms the known one:
+   * that one was committed after the read's view of the database, which is after the read began.
+   */
+  note(instance: Instance, confirmedAt: number, jsonBytes: number): void {
+    const known = this.#entries.get(instance.id)
+    if (known !== undefined && known.instance.version >= instance.version) {
+      known.confirmedAt = Math.max(known.confirmedAt, confirmedAt)
+      return
+    }
+    const size = OVERHEAD_BYTES + PARSED_PER_JSON_BYTE * jsonBytes
+    this.#entries.set(instance.id, { instance, confirmedAt }, { size })
+  }
+
+  drop(id: string): void {
+    this.#entries.delete(id)
+  }
+}

@@ -1,0 +1,103 @@
+/*
+ * Fires due timers. A timer is leased by an UPDATE that commits at once, then goes through its instance's mailbox
+ * like any event; the commit that applies it removes it, and is gated by its generation. If this process dies in
+ * between, the lease runs out and another fires it. Nothing is kept in memory but the next time to look.
+ */
+import type { Logger } from 'pino'
+import type { Clock } from './clock.js'
+import type { Store, StoredTimer } from './ports.js'
+
+/** Longer than a commit that is resent through a failover takes to come back; a dead process delays by this much. */
+const TIMER_LEASE_MS = 10_000
+/** One lease's worth: two full commits. */
+const LEASE_BATCH = 1_000
+/** Fired and not yet committed: bounds memory when a hundred thousand are overdue. */
+const MAX_UNDER_WAY = 2_000
+/** Others may have armed timers that we have not heard of: look at least this often. */
+const LOOK_EVERY_MS = 1_000
+/** A wake-up may come a little early: look again, but not in a tight loop. */
+const SHORTEST_SLEEP_MS = 1
+
+export interface TimerService {
+  start(): void
+  /** Says that a timer was armed which is due then. */
+  noteDue(dueAt: number): void
+  stop(): Promise<void>
+}
+
+export function createTimerService(options: {
+  store: Store
+  machines: readonly string[]
+  clock: Clock
+  /** Sends the timer's event to its instance; resolves when it is committed, void or failed. */
+  fire: (timer: StoredTimer) => Promise<void>
+  log: Logger
+}): TimerService {
+  const { store, machines, clock, fire, log } = options
+  let running = false
+  let wakeAt = Number.POSITIVE_INFINITY
+  let alarm: NodeJS.Timeout | undefined
+  let look: Promise<void> | undefined
+  let underWay = 0
+
+  function sleepUntil(time: number): void {
+    if (!running || look !== undefined || (alarm !== undefined && time >= wakeAt)) return
+    clearTimeout(alarm)
+    wakeAt = time
+    const delayMs = Math.min(Math.max(time - clock.now(), SHORTEST_SLEEP_MS), LOOK_EVERY_MS)
+    alarm = setTimeout(() => {
+      alarm = undefined
+      look = fireWhatIsDue().catch(error => log.error({ err: error }, 'due timers could not be leased'))
+      look.finally(() => {
+        look = undefined
+        sleepUntil(nextLook())
+      })
+    }, delayMs)
+  }
+
+  let noted = Number.POSITIVE_INFINITY
+  /** Processes that look at the same moment would only meet each other's leases: spread them. */
+  const nextLook = () => Math.min(noted, clock.now() + LOOK_EVERY_MS * (0.75 + Math.random() * 0.25))
+
+  async function fireWhatIsDue(): Promise<void> {
+    while (running && underWay < MAX_UNDER_WAY) {
+      noted = Number.POSITIVE_INFINITY
+      const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - underWay)
+      const { timers, nextDueAt } = await store.leaseTimers(machines, limit, TIMER_LEASE_MS)
+      for (const timer of timers) {
+        underWay++
+        fire(timer)
+          .catch(error =>
+            log.error({ err: error, instance: timer.instance }, 'a timer failed; its lease will run out'),
+          )
+          .finally(() => {
+            underWay--
+            if (underWay === MAX_UNDER_WAY / 2) noteDue(clock.now())
+          })
+      }
+      if (timers.length < limit) {
+        if (nextDueAt !== undefined) noted = Math.min(noted, nextDueAt)
+        return
+      }
+    }
+  }
+
+  function noteDue(dueAt: number): void {
+    noted = Math.min(noted, dueAt)
+    sleepUntil(noted)
+  }
+
+  return {
+    start() {
+      running = true
+      sleepUntil(clock.now())
+    },
+    noteDue,
+    async stop() {
+      running = false
+      clearTimeout(alarm)
+      alarm = undefined
+      await look
+    },
+  }
+}
