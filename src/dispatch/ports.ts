@@ -188,10 +188,11 @@ export interface ReadStore {
   /** Live requests that the transporter was offered and has not declined. */
   listLiveOffers(transporterId: string, options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
   /**
-   * Live requests that ask for a type the transporter owns and that it has not been offered, oldest
+   * Live requests that ask for a type the transporter owns and that it has not been offered, newest
    * first. None while it is not available.
    */
-  listUnofferedLive(transporterId: string, limit: number): Promise<readonly StoredInstance[]>
+  listUnofferedLive(transporterId: string, limit: number): Promise<readonly LiveRequest[]>
+  load(ids: readonly string[]): Promise<readonly StoredInstance[]>
   findTrip(tripId: string): Promise<TripRecord | undefined>
   /** The trip with the request it is of, in one query. */
   findTripAndBroadcast(tripId: string): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined>
@@ -199,6 +200,17 @@ export interface ReadStore {
     driverId: string,
     options: { before?: string; limit: number },
   ): Promise<readonly TripRecord[]>
+}
+
+/** What decides whether a live request reaches somebody: little, for there may be thousands. */
+export interface LiveRequest {
+  readonly id: string
+  readonly pickup: Point
+  /** The state of the machine's reach: `step_1`, …, `everyone`, `done`. */
+  readonly reach: string
+  readonly reachStepsKm: readonly number[]
+  /** The types of open trucks. */
+  readonly openTypes: readonly string[]
 }
 
 export interface BroadcastListOptions {

@@ -1,0 +1,37 @@
+import type { Pool } from 'pg'
+import type { FleetStore } from '../../dispatch/ports.js'
+import { acceptFacts } from './fleet/accept-facts.js'
+import {
+  busyAmong,
+  deleteDriver,
+  driverPresenceFacts,
+  getDriver,
+  listDrivers,
+  putDriver,
+} from './fleet/drivers.js'
+import { setDriver } from './fleet/set-driver.js'
+import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
+import { seeUser, setUserActive } from './fleet/users.js'
+import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
+
+/** Every method is one statement. */
+export function createFleetStore(pool: Pool): FleetStore {
+  return {
+    seeUser: id => seeUser(pool, id),
+    setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
+    acceptFacts: (...ids) => acceptFacts(pool, ...ids),
+    putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),
+    deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),
+    getDriver: driverId => getDriver(pool, driverId),
+    listDrivers: (transporterId, options) => listDrivers(pool, transporterId, options),
+    setDriver: (driverId, change) => setDriver(pool, driverId, change),
+    driverPresenceFacts: driverId => driverPresenceFacts(pool, driverId),
+    putVehicle: (transporterId, vehicle) => putVehicle(pool, transporterId, vehicle),
+    deleteVehicle: (transporterId, vehicleId) => deleteVehicle(pool, transporterId, vehicleId),
+    listVehicles: (transporterId, options) => listVehicles(pool, transporterId, options),
+    setTransporterAvailable: (id, isAvailable, limit) =>
+      setTransporterAvailable(pool, id, isAvailable, limit),
+    availableOwners: (types, limit) => availableOwners(pool, types, limit),
+    busyAmong: driverIds => busyAmong(pool, driverIds),
+  }
+}

@@ -1,0 +1,134 @@
+import type { Pool } from 'pg'
+import type { DriverRecord, FleetStore, Position } from '../../../dispatch/ports.js'
+import { isAfter, newestFirst, positionColumn, positionParameters } from './position.js'
+
+export interface DriverRow {
+  readonly id: string
+  readonly position: string
+  readonly transporter_id: string
+  readonly name: string
+  readonly phone: string | null
+  readonly is_online: boolean
+  readonly vehicle_id: string | null
+  readonly is_busy: boolean
+}
+
+/** Columns of a driver `d`. On a trip means: a live request holds the claim on it. */
+export const driverColumns = `d.id, ${positionColumn('d')}, d.transporter_id, d.name, d.phone, d.is_online,
+  d.vehicle_id, exists (select from claims c where c.key = 'driver:' || d.id) as is_busy`
+
+export function toDriver(row: DriverRow): DriverRecord {
+  return {
+    id: row.id,
+    position: row.position,
+    transporterId: row.transporter_id,
+    name: row.name,
+    ...(row.phone === null ? {} : { phone: row.phone }),
+    isSwitchedOn: row.is_online,
+    ...(row.vehicle_id === null ? {} : { vehicleId: row.vehicle_id }),
+    isBusy: row.is_busy,
+  }
+}
+
+/** Two transporters at once: the second waits for the first's row and finds that it is not its own. */
+const putDriverSql = `
+insert into drivers as d (id, transporter_id, name, phone) values ($1, $2, $3, $4)
+on conflict (id) do update set name = excluded.name, phone = excluded.phone
+where d.transporter_id = excluded.transporter_id
+returning ${driverColumns}, d.xmax = 0 as is_new`
+
+export async function putDriver(
+  pool: Pool,
+  transporterId: string,
+  { id, name, phone }: { id: string; name: string; phone?: string },
+): ReturnType<FleetStore['putDriver']> {
+  const { rows } = await pool.query<DriverRow & { is_new: boolean }>(putDriverSql, [
+    id,
+    transporterId,
+    name,
+    phone ?? null,
+  ])
+  const row = rows[0]
+  if (row === undefined) return { kind: 'taken' }
+  return { kind: row.is_new ? 'created' : 'updated', driver: toDriver(row) }
+}
+
+/** An accept that read the driver just before goes on: see accept-facts. */
+const deleteDriverSql = `
+with gone as (
+  delete from drivers
+  where id = $1 and transporter_id = $2 and not exists (select from claims where key = 'driver:' || $1)
+  returning id
+)
+select exists (select from gone) as is_gone,
+  exists (select from drivers where id = $1 and transporter_id = $2) as was_there`
+
+export async function deleteDriver(
+  pool: Pool,
+  transporterId: string,
+  driverId: string,
+): ReturnType<FleetStore['deleteDriver']> {
+  const { rows } = await pool.query<{ is_gone: boolean; was_there: boolean }>(deleteDriverSql, [
+    driverId,
+    transporterId,
+  ])
+  if (rows[0]?.is_gone) return 'deleted'
+  return rows[0]?.was_there ? 'busy' : 'missing'
+}
+
+const getDriverSql = `select ${driverColumns} from drivers d where d.id = $1`
+
+export async function getDriver(pool: Pool, driverId: string): Promise<DriverRecord | undefined> {
+  const { rows } = await pool.query<DriverRow>(getDriverSql, [driverId])
+  return rows[0] && toDriver(rows[0])
+}
+
+const listDriversSql = `
+select ${driverColumns} from drivers d
+where d.transporter_id = $1 and ${isAfter('d', 2)}
+order by ${newestFirst('d')} limit $4`
+
+export async function listDrivers(
+  pool: Pool,
+  transporterId: string,
+  { after, limit }: { after?: Position; limit: number },
+): Promise<readonly DriverRecord[]> {
+  const parameters = [transporterId, ...positionParameters(after), limit]
+  const { rows } = await pool.query<DriverRow>(listDriversSql, parameters)
+  return rows.map(toDriver)
+}
+
+const driverPresenceFactsSql = `
+select ${driverColumns}, v.vehicle_type
+from drivers d left join vehicles v on v.id = d.vehicle_id
+where d.id = $1`
+
+export async function driverPresenceFacts(
+  pool: Pool,
+  driverId: string,
+): ReturnType<FleetStore['driverPresenceFacts']> {
+  const { rows } = await pool.query<DriverRow & { vehicle_type: string | null }>(driverPresenceFactsSql, [
+    driverId,
+  ])
+  const row = rows[0]
+  if (row === undefined) return undefined
+  return {
+    transporterId: row.transporter_id,
+    isSwitchedOn: row.is_online,
+    isBusy: row.is_busy,
+    vehicle: toVehicleNamed(row),
+  }
+}
+
+export function toVehicleNamed(row: { vehicle_id: string | null; vehicle_type: string | null }) {
+  if (row.vehicle_id === null || row.vehicle_type === null) return undefined
+  return { id: row.vehicle_id, vehicleType: row.vehicle_type }
+}
+
+const busyAmongSql = `
+select d.id from unnest($1::text[]) as d(id) where exists (select from claims c where c.key = 'driver:' || d.id)`
+
+export async function busyAmong(pool: Pool, driverIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await pool.query<{ id: string }>(busyAmongSql, [driverIds])
+  return new Set(rows.map(row => row.id))
+}

@@ -1,0 +1,20 @@
+import type { Pool } from 'pg'
+import type { ReadStore } from '../../dispatch/ports.js'
+import { findBroadcast, listAll, listLiveOffers, listOwned, load } from './reads/broadcasts.js'
+import { listUnofferedLive } from './reads/live-requests.js'
+import { findTrip, findTripAndBroadcast, listDriverTrips } from './reads/trips.js'
+
+/** Every method is one statement. */
+export function createReadStore(pool: Pool): ReadStore {
+  return {
+    findBroadcast: (id, userId) => findBroadcast(pool, id, userId),
+    listOwned: (owner, options) => listOwned(pool, owner, options),
+    listAll: options => listAll(pool, options),
+    listLiveOffers: (transporterId, options) => listLiveOffers(pool, transporterId, options),
+    listUnofferedLive: (transporterId, limit) => listUnofferedLive(pool, transporterId, limit),
+    load: ids => load(pool, ids),
+    findTrip: tripId => findTrip(pool, tripId),
+    findTripAndBroadcast: tripId => findTripAndBroadcast(pool, tripId),
+    listDriverTrips: (driverId, options) => listDriverTrips(pool, driverId, options),
+  }
+}

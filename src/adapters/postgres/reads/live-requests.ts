@@ -1,0 +1,63 @@
+import type { Pool } from 'pg'
+import type { LiveRequest } from '../../../dispatch/ports.js'
+
+/**
+ * Requests that seek are those that hold their customer's claim: few rows, whatever the number of requests
+ * that have ended. Nothing of `instances` is indexed by status, for its updates to stay heap-only.
+ */
+export const seeking = `claims s join instances i on i.id = s.instance and i.machine = 'broadcast'
+  and s.key = 'customer:' || i.owner and i.status in ('searching', 'partially_filled')`
+
+const listUnofferedLiveSql = `
+with owned as materialized (
+  select array_agg(distinct v.vehicle_type) as types
+  from vehicles v
+  join transporters t on t.id = v.transporter_id and t.is_available
+  join users u on u.id = t.id and u.active
+  where v.transporter_id = $1
+)
+select i.id,
+  (i.snapshot #>> '{context,pickup,lat}')::float8 as lat,
+  (i.snapshot #>> '{context,pickup,lng}')::float8 as lng,
+  i.snapshot #>> '{value,reach}' as reach,
+  i.snapshot #> '{context,reachStepsKm}' as reach_steps_km,
+  open.types as open_types
+from owned
+cross join (${seeking})
+cross join lateral (
+  select array_agg(distinct truck ->> 'vehicleType') as types
+  from jsonb_array_elements(i.snapshot #> '{context,trucks}') as truck
+  where truck ->> 'tripId' is null
+) as open
+where s.key like 'customer:%'
+  and open.types && owned.types
+  and not exists (
+    select from recipients r
+    where r.broadcast_id = i.id and r.transporter_id = $1 and r.offered_at is not null
+  )
+order by i.id desc
+limit $2`
+
+interface Row {
+  readonly id: string
+  readonly lat: number
+  readonly lng: number
+  readonly reach: string
+  readonly reach_steps_km: readonly number[]
+  readonly open_types: readonly string[]
+}
+
+export async function listUnofferedLive(
+  pool: Pool,
+  transporterId: string,
+  limit: number,
+): Promise<readonly LiveRequest[]> {
+  const { rows } = await pool.query<Row>(listUnofferedLiveSql, [transporterId, limit])
+  return rows.map(row => ({
+    id: row.id,
+    pickup: { lat: row.lat, lng: row.lng },
+    reach: row.reach,
+    reachStepsKm: row.reach_steps_km,
+    openTypes: row.open_types,
+  }))
+}

@@ -1,0 +1,114 @@
+import type { Pool } from 'pg'
+import type { OfferEntry, Offered, RecipientStore } from '../../dispatch/ports.js'
+
+/**
+ * `live` locks the requests that still seek until the offers are written. An ending that is under way is
+ * waited for, and the status looked at again; one that comes later waits for us and finds the offers.
+ * Rows are written in one order everywhere, so that two offers at once cannot deadlock.
+ */
+const offerSql = `
+with entry as materialized (
+  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::real[], $5::text[])
+    as e (broadcast_id, transporter_id, step, distance_km, reason)
+), live as materialized (
+  select i.id from instances i
+  where i.id in (select broadcast_id from entry) and i.status in ('searching', 'partially_filled')
+  order by i.id
+  for share
+), judged as materialized (
+  select e.broadcast_id, e.transporter_id, e.step, e.distance_km, case
+      when e.reason is not null then e.reason
+      when not u.active then 'user_inactive'
+      when not coalesce(t.is_available, false) then 'not_available'
+    end as reason
+  from entry e
+  join live on live.id = e.broadcast_id
+  join users u on u.id = e.transporter_id
+  left join transporters t on t.id = e.transporter_id
+  order by e.broadcast_id, e.transporter_id
+), before as (
+  select n.broadcast_id, count(*) as notified from recipients n
+  where n.broadcast_id in (select id from live) and n.offered_at is not null
+  group by n.broadcast_id
+), written as (
+  insert into recipients as r (broadcast_id, transporter_id, step, distance_km, offered_at, reason)
+  select j.broadcast_id, j.transporter_id, j.step, j.distance_km,
+    case when j.reason is null then clock_timestamp() end, j.reason
+  from judged j
+  on conflict (broadcast_id, transporter_id) do update set
+    step = excluded.step, distance_km = excluded.distance_km,
+    offered_at = excluded.offered_at, reason = excluded.reason
+  where r.offered_at is null
+  returning r.broadcast_id, r.transporter_id, r.offered_at
+)
+select w.broadcast_id, w.transporter_id,
+  (coalesce(b.notified, 0) + count(*) over (partition by w.broadcast_id))::integer as notified
+from written w left join before b on b.broadcast_id = w.broadcast_id
+where w.offered_at is not null`
+
+async function offer(pool: Pool, entries: readonly OfferEntry[]): Promise<readonly Offered[]> {
+  if (entries.length === 0) return []
+  const { rows } = await pool.query<{ broadcast_id: string; transporter_id: string; notified: number }>(
+    offerSql,
+    [
+      entries.map(entry => entry.broadcastId),
+      entries.map(entry => entry.transporterId),
+      entries.map(entry => entry.step),
+      entries.map(entry => entry.distanceKm ?? null),
+      entries.map(entry => entry.reason ?? null),
+    ],
+  )
+  return rows.map(row => ({
+    broadcastId: row.broadcast_id,
+    transporterId: row.transporter_id,
+    notified: row.notified,
+  }))
+}
+
+const offeredSql = `
+select transporter_id, distance_km from recipients
+where broadcast_id = $1 and offered_at is not null and ($2::text is null or step = $2)`
+
+async function offered(pool: Pool, broadcastId: string, step?: string) {
+  const { rows } = await pool.query<{ transporter_id: string; distance_km: number | null }>(offeredSql, [
+    broadcastId,
+    step ?? null,
+  ])
+  return rows.map(row => ({
+    transporterId: row.transporter_id,
+    distanceKm: row.distance_km ?? undefined,
+  }))
+}
+
+/**
+ * Two last declines at once may each see the other as open: then nobody is told that all have declined,
+ * and the reach widens at its own time.
+ */
+const declineSql = `
+with declined as (
+  update recipients set declined_at = clock_timestamp(), decline_reason = $3
+  where broadcast_id = $1 and transporter_id = $2 and offered_at is not null and declined_at is null
+  returning broadcast_id
+)
+select exists (select from declined) as is_new,
+  exists (select from declined) and not exists (
+    select from recipients
+    where broadcast_id = $1 and transporter_id <> $2 and offered_at is not null and declined_at is null
+  ) as is_exhausted`
+
+async function decline(pool: Pool, broadcastId: string, transporterId: string, reason: string | undefined) {
+  const { rows } = await pool.query<{ is_new: boolean; is_exhausted: boolean }>(declineSql, [
+    broadcastId,
+    transporterId,
+    reason ?? null,
+  ])
+  return { isNew: rows[0]?.is_new ?? false, isExhausted: rows[0]?.is_exhausted ?? false }
+}
+
+export function createRecipientStore(pool: Pool): RecipientStore {
+  return {
+    offer: entries => offer(pool, entries),
+    offered: (broadcastId, step) => offered(pool, broadcastId, step),
+    decline: (broadcastId, transporterId, reason) => decline(pool, broadcastId, transporterId, reason),
+  }
+}
