@@ -2,18 +2,17 @@
  * The HTTP border: mounts the registry on Express and answers everything that is not a route.
  * Whatever comes in, what goes out is the reply of a route or a problem document.
  */
-import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import type { Logger } from 'pino'
 import type { Dispatch } from '../../dispatch/api.js'
-import { type Problem, problem } from '../../dispatch/problems.js'
+import { expectedProblem, invalid } from '../../dispatch/border.js'
+import type { Problem } from '../../dispatch/problems.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
-import { InvalidEventError, OverloadedError, UnknownInstanceError } from '../../runtime/errors.js'
 import { sendFault, sendProblem, sendReply } from './answer.js'
 import { authenticate } from './authenticate.js'
 import { readJsonBody } from './body.js'
 import { allowOrigins } from './cors.js'
 import type { Service } from './health.js'
-import { invalid } from './parse.js'
 import { identifyRequests, logRequests } from './request-log.js'
 import type { Context, PublicRoute, Route } from './route.js'
 import { publicRoutes, routes } from './routes.js'
@@ -67,7 +66,7 @@ function guarded(route: Route, context: Context, verifyToken: TokenVerifier): Re
 function answerErrors(log: Logger): ErrorRequestHandler {
   return (error, req, res, _next) => {
     if (res.headersSent) return res.destroy()
-    const expected = problemOf(error, req)
+    const expected = problemOf(error)
     if (expected !== undefined) return sendProblem(req, res, expected)
     log.error(
       { err: error, requestId: res.getHeader('x-request-id'), method: req.method, path: req.path },
@@ -77,19 +76,9 @@ function answerErrors(log: Logger): ErrorRequestHandler {
   }
 }
 
-/** The problem behind an error that was thrown for want of another way out; `undefined`: a fault of ours. */
-function problemOf(error: unknown, req: Request): Problem | undefined {
-  if (error instanceof InvalidEventError) return invalid(error.issues, { detail: error.message }).problem
-  if (error instanceof UnknownInstanceError) return problem('NOT_FOUND').problem
-  if (error instanceof OverloadedError) {
-    return problem('UNAVAILABLE', { retryAfterSeconds: error.retryAfterSeconds }).problem
-  }
-  if (isUndecodable(error)) {
-    return invalid([
-      { path: 'path', message: `Expected well-formed percent-encoding in ${req.method} paths` },
-    ]).problem
-  }
-  return undefined
+function problemOf(error: unknown): Problem | undefined {
+  if (!isUndecodable(error)) return expectedProblem(error)
+  return invalid([{ path: 'path', message: 'Expected a well-formed, percent-encoded address' }]).problem
 }
 
 /** What the router throws for `%zz` or bytes that are no UTF-8, and for addresses that are none. */

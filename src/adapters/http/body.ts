@@ -2,8 +2,8 @@
  * Bodies: JSON in UTF-8, within bounds, nothing else. What is not that is a problem, never an exception.
  */
 import express, { type Request, type Response } from 'express'
+import { cut, invalid } from '../../dispatch/border.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
-import { cut, invalid } from './parse.js'
 
 /**
  * The contract's limit. A request of 500 trucks takes 20 KB; a megabyte is parsed in some milliseconds,

@@ -1,5 +1,5 @@
+import { invalid } from '../../dispatch/border.js'
 import { ok, type Result } from '../../dispatch/problems.js'
-import { invalid } from './parse.js'
 
 /** One strong entity tag with a version in it, as we give them out: versions are positive integers. */
 const etagPattern = /^"([1-9]\d{0,9})"$/

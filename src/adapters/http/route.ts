@@ -8,7 +8,7 @@ import type { Caller, Dispatch, Role } from '../../dispatch/api.js'
 import { ok, type Result } from '../../dispatch/problems.js'
 import { parseIfMatch } from './conditional.js'
 import type { Service } from './health.js'
-import { parseInput, parsePathIds } from './parse.js'
+import { parseOptional, parsePathIds } from './parse.js'
 
 /** What handlers work with. */
 export interface Context {
@@ -95,13 +95,13 @@ async function parseAll<P, Q, B>(
 ): Promise<Result<Omit<RouteInput<P, Q, B>, 'caller'>>> {
   const params = parsePathIds(spec.params, request.params, spec.namesNewId ?? false)
   if (!params.ok) return params
-  const query = parseInput(spec.query, request.query)
+  const query = parseOptional(spec.query, request.query)
   if (!query.ok) return query
   const options = spec.isConditional ? parseIfMatch(request.ifMatch) : ok({})
   if (!options.ok) return options
   const raw = spec.body === undefined ? ok(undefined) : await request.readBody()
   if (!raw.ok) return raw
-  const body = parseInput(spec.body, raw.value)
+  const body = parseOptional(spec.body, raw.value)
   if (!body.ok) return body
   return ok({ params: params.value, query: query.value, body: body.value, options: options.value })
 }

@@ -1,0 +1,38 @@
+import type { Socket } from 'socket.io'
+import type { Dispatch } from '../../dispatch/api.js'
+import { type Problem, problem, type Result } from '../../dispatch/problems.js'
+import type { TokenVerifier, VerifiedToken } from '../../dispatch/tokens.js'
+import { socketProblem } from './socket-problem.js'
+
+/** What a socket is known by, set once at its handshake. */
+export interface SocketData extends VerifiedToken {}
+
+/** Socket.IO's middleware: sets `socket.data`, or refuses with `connect_error`, the problem in its `data`. */
+export function authenticateSockets(verifyToken: TokenVerifier, dispatch: Dispatch) {
+  return async (socket: Socket, next: (error?: Error) => void): Promise<void> => {
+    const result = await identify(socket.handshake.auth.token, verifyToken, dispatch).catch(
+      (): Result<VerifiedToken> => problem('UNAVAILABLE', { retryAfterSeconds: 1 }),
+    )
+    if (!result.ok) return next(connectError(result.problem))
+    socket.data = result.value satisfies SocketData
+    next()
+  }
+}
+
+async function identify(
+  token: unknown,
+  verifyToken: TokenVerifier,
+  dispatch: Dispatch,
+): Promise<Result<VerifiedToken>> {
+  if (typeof token !== 'string') {
+    return problem('UNAUTHENTICATED', { detail: 'Expected a token in auth.token' })
+  }
+  const verified = await verifyToken(token)
+  if (!verified.ok) return verified
+  return (await dispatch.isActive(verified.value.caller)) ? verified : problem('USER_INACTIVE')
+}
+
+function connectError(refusal: Problem): Error {
+  const document = socketProblem(refusal)
+  return Object.assign(new Error(String(document.title)), { data: document })
+}

@@ -1,0 +1,41 @@
+import type { Server } from 'socket.io'
+import { type Fanout, userRoom } from '../../dispatch/ports.js'
+
+/**
+ * Rooms in one emit. An emit is encoded once, however many rooms it names; across processes it is one
+ * message that names them all, and 500 user ids are some 20 KB of it.
+ */
+const ROOMS_PER_EMIT = 500
+const USER_ROOM_PREFIX = userRoom('')
+
+/** `Fanout` on Socket.IO. Never a loop of emits by user. */
+export function createFanout(io: Server): Fanout {
+  return {
+    emit(rooms, envelope) {
+      for (const { to, except } of chunkRooms(rooms)) io.to(to).except(except).emit(envelope.type, envelope)
+    },
+    disconnectUser(userId) {
+      io.in(userRoom(userId)).disconnectSockets(true)
+    },
+  }
+}
+
+interface Chunk {
+  readonly to: string[]
+  readonly except: string[]
+}
+
+/**
+ * A socket is in one user's room only, but may be in other rooms too: these go out first, and who is in
+ * them is left out of later chunks. So a socket gets the event once, whatever the number of rooms.
+ */
+export function chunkRooms(rooms: readonly string[], size = ROOMS_PER_EMIT): Chunk[] {
+  const isUserRoom = (room: string) => room.startsWith(USER_ROOM_PREFIX)
+  const shared = rooms.filter(room => !isUserRoom(room))
+  const ordered = [...shared, ...rooms.filter(isUserRoom)]
+  const chunks: Chunk[] = []
+  for (let start = 0; start < ordered.length; start += size) {
+    chunks.push({ to: ordered.slice(start, start + size), except: shared.slice(0, start) })
+  }
+  return chunks
+}

@@ -1,0 +1,56 @@
+/* What clients may send on a socket. Each message is answered `{ok: true}` or with a problem document. */
+import type { Socket } from 'socket.io'
+import type { Caller, Dispatch } from '../../dispatch/api.js'
+import { invalid, parseInput } from '../../dispatch/border.js'
+import { broadcastRoom } from '../../dispatch/ports.js'
+import { ok, problem, type Result } from '../../dispatch/problems.js'
+import { driverHeartbeat, transporterHeartbeat, watchMessage } from '../../dispatch/requests.js'
+
+/** Requests that one socket may watch: a page of a list, and then some. Each costs memory in the adapter. */
+export const MAX_WATCHED = 100
+
+export interface MessageContext {
+  readonly socket: Socket
+  readonly caller: Caller
+  readonly dispatch: Dispatch
+}
+
+type Handler = (context: MessageContext, payload: unknown) => Promise<Result<unknown>>
+
+export const messageHandlers: Readonly<Record<string, Handler>> = {
+  heartbeat: async ({ caller, dispatch }, payload) => {
+    if (caller.role === 'driver') {
+      const beat = parseInput(driverHeartbeat, payload)
+      return beat.ok ? await dispatch.driverHeartbeat(caller, beat.value) : beat
+    }
+    if (caller.role === 'transporter') {
+      const beat = parseInput(transporterHeartbeat, payload ?? {})
+      return beat.ok ? await dispatch.transporterHeartbeat(caller, beat.value) : beat
+    }
+    return problem('FORBIDDEN')
+  },
+
+  watch: async ({ socket, caller, dispatch }, payload) => {
+    const message = parseInput(watchMessage, payload)
+    if (!message.ok) return message
+    const id = message.value.broadcastId.toLowerCase()
+    // One room is the socket's own, one its user's.
+    if (socket.rooms.size - 2 >= MAX_WATCHED) return tooManyWatched()
+    if (!(await dispatch.mayWatch(caller, id))) return problem('NOT_FOUND')
+    // It may have gone meanwhile: joined then, its rooms would never be left again.
+    if (socket.connected) await socket.join(broadcastRoom(id))
+    return ok(undefined)
+  },
+
+  unwatch: async ({ socket }, payload) => {
+    const message = parseInput(watchMessage, payload)
+    if (!message.ok) return message
+    await socket.leave(broadcastRoom(message.value.broadcastId.toLowerCase()))
+    return ok(undefined)
+  },
+}
+
+function tooManyWatched(): Result<never> {
+  const message = `Expected at most ${MAX_WATCHED} watched requests: unwatch one first`
+  return invalid([{ path: 'broadcastId', message }])
+}

@@ -1,0 +1,72 @@
+/* From a packet to its answer: limits, order, the right handler, an acknowledgement whatever happens. */
+import type { Logger } from 'pino'
+import { expectedProblem } from '../../dispatch/border.js'
+import { type Problem, problem, type Result } from '../../dispatch/problems.js'
+import { type MessageContext, messageHandlers } from './messages.js'
+import { createAllowance } from './rate.js'
+import { socketProblem } from './socket-problem.js'
+
+/** A client beats every 12 s and watches what it opens. More is a loop in it. */
+const MESSAGES_PER_SECOND = 10
+const MESSAGE_BURST = 40
+/** Refusals after which a socket that does not slow down is cut off. */
+const MAX_REFUSED_MESSAGES = 200
+
+/** Answers every message of one socket, one after the other: an `unwatch` must not overtake its `watch`. */
+export function receiveMessages(context: MessageContext, log: Logger): void {
+  const { socket, caller } = context
+  const mayCome = createAllowance(MESSAGES_PER_SECOND, MESSAGE_BURST)
+  let refused = 0
+  let latest = Promise.resolve()
+
+  socket.onAny((type: string, ...parts: unknown[]) => {
+    const acknowledge = takeAcknowledger(parts)
+    if (mayCome()) {
+      latest = latest.then(async () => {
+        const result = await handle(context, type, parts[0], log)
+        acknowledge(result.ok ? { ok: true } : socketProblem(result.problem))
+      })
+      return
+    }
+    acknowledge(socketProblem(tooFast))
+    refused += 1
+    if (refused > MAX_REFUSED_MESSAGES) {
+      log.warn({ userId: caller.id }, 'socket cut off: it floods')
+      socket.disconnect(true)
+    }
+  })
+}
+
+const tooFast: Problem = {
+  code: 'RATE_LIMITED',
+  detail: `At most ${MESSAGES_PER_SECOND} messages a second`,
+  retryAfterSeconds: 1,
+}
+
+/** Never throws. */
+async function handle(
+  context: MessageContext,
+  type: string,
+  payload: unknown,
+  log: Logger,
+): Promise<Result<unknown>> {
+  const handler = Object.hasOwn(messageHandlers, type) ? messageHandlers[type] : undefined
+  if (handler === undefined) {
+    return problem('VALIDATION_FAILED', {
+      detail: `Expected one of ${Object.keys(messageHandlers).join(', ')}`,
+    })
+  }
+  try {
+    return await handler(context, payload)
+  } catch (error) {
+    const expected = expectedProblem(error)
+    if (expected === undefined) log.error({ err: error, userId: context.caller.id, type }, 'fault')
+    return { ok: false, problem: expected ?? { code: 'UNAVAILABLE', retryAfterSeconds: 1 } }
+  }
+}
+
+/** The last part is the acknowledgement where the client wants one; it is taken out of `parts`. */
+function takeAcknowledger(parts: unknown[]): (answer: unknown) => void {
+  if (typeof parts.at(-1) !== 'function') return () => {}
+  return parts.pop() as (answer: unknown) => void
+}
