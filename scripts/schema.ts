@@ -1,9 +1,9 @@
 /* `npm run schema`: writes migrations/schema.txt anew, from an empty database that all migrations were applied to. */
-import { chmod, mkdtemp, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import pg from 'pg'
-import { removeEmbeddedPostgres, startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
+import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
 import { migrate } from '../src/adapters/postgres/migrate.js'
 import { SCHEMA_FILE } from '../src/adapters/postgres/migration-files.js'
 import { dumpSchema } from '../src/adapters/postgres/schema-dump.js'
@@ -21,5 +21,6 @@ try {
   console.log(`Wrote ${SCHEMA_FILE}.`)
 } finally {
   await server.stop()
-  await removeEmbeddedPostgres(dataDir, consoleLog)
+  await rm(dirname(server.dataDir), { recursive: true, force: true })
+  await rm(dataDir, { recursive: true, force: true })
 }

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import pg from 'pg'
@@ -12,6 +11,7 @@ import {
 import { dumpSchema } from '../../src/adapters/postgres/schema-dump.js'
 import { recordingLog, silentLog } from '../support/log.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
 
 const options = { log: silentLog }
 let database: TestDatabase
@@ -22,7 +22,7 @@ beforeEach(async () => {
   database = await createTestDatabase({ empty: true })
   client = new pg.Client(database.connectionString)
   await client.connect()
-  folder = await mkdtemp(join(tmpdir(), 'migrations-'))
+  folder = await temporaryFolder('migrations')
 })
 
 afterEach(async () => {

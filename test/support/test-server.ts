@@ -1,38 +1,42 @@
 /*
- * The one Postgres of a test run: fresh, migrated into a template database that test files clone, deleted at the end.
- * A run that was killed leaves its server and folder; the next run finds that no live process holds them.
+ * The one Postgres of a test run, migrated into a template database that test files clone, and the folder in which the
+ * run keeps all its files. Both go at the end. A run that was killed leaves them; the next run finds that no live
+ * process holds the folder, ends the servers in it and deletes it.
  */
-import { chmod, mkdtemp, readdir } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { readConnection } from '../../src/adapters/postgres/embedded/connection-file.js'
 import {
   EmbeddedPostgresHeldError,
-  removeEmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/adapters/postgres/embedded/index.js'
+import { acquireLock, type Lock } from '../../src/adapters/postgres/embedded/lock.js'
+import { findPostmaster } from '../../src/adapters/postgres/embedded/postmaster.js'
 import { migrate } from '../../src/adapters/postgres/migrate.js'
 import { silentLog } from './log.js'
+import { NO_FSYNC } from './no-fsync.js'
 import { SERVER_VARIABLE, TEMPLATE } from './postgres.js'
+import { FOLDER_VARIABLE } from './temporary-folder.js'
 
 const PREFIX = `loadcast-test-${process.getuid?.() ?? 'user'}-`
 
 export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
   await removeLeftovers()
-  const dataDir = await mkdtemp(join(tmpdir(), PREFIX))
-  await chmod(dataDir, 0o711) // as root, Postgres runs as another user, who must enter it
-  const server = await startEmbeddedPostgres({
-    dataDir,
-    log: silentLog,
-    // A test kills processes, never the machine: what the kernel has is not lost.
-    settings: { fsync: 'off', full_page_writes: 'off' },
-  })
+  const folder = await mkdtemp(join(tmpdir(), PREFIX))
+  await chmod(folder, 0o711) // as root, Postgres runs as another user, who must enter it
+  const server = await startEmbeddedPostgres({ dataDir: folder, log: silentLog, settings: NO_FSYNC })
   await makeTemplate(server.connectionString)
-  process.env[SERVER_VARIABLE] = server.connectionString // the workers inherit it
+  // The workers inherit these.
+  process.env[SERVER_VARIABLE] = server.connectionString
+  process.env[FOLDER_VARIABLE] = folder
   return {
     async stop() {
       await server.stop()
-      await removeEmbeddedPostgres(dataDir, silentLog)
+      await rm(dirname(server.dataDir), { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }
@@ -47,11 +51,40 @@ async function makeTemplate(connectionString: string): Promise<void> {
   await migrate(url.href, { log: silentLog })
 }
 
+/** A run makes its folder just before it takes hold of it. */
+const LEFTOVER_AGE_MS = 10_000
+
 async function removeLeftovers(): Promise<void> {
   const names = (await readdir(tmpdir())).filter(name => name.startsWith(PREFIX))
   for (const name of names) {
-    await removeEmbeddedPostgres(join(tmpdir(), name), silentLog).catch(error => {
-      if (!(error instanceof EmbeddedPostgresHeldError)) throw error // another run is under way
-    })
+    const folder = join(tmpdir(), name)
+    const found = await stat(folder).catch(() => undefined)
+    if (found === undefined || Date.now() - found.mtimeMs < LEFTOVER_AGE_MS) continue
+    const lock = await lockUnlessHeld(folder)
+    if (lock === undefined) continue
+    await endServersIn(folder)
+    await rm(folder, { recursive: true, force: true })
+    await lock.release()
+  }
+}
+
+async function lockUnlessHeld(folder: string): Promise<Lock | undefined> {
+  try {
+    return await acquireLock(folder)
+  } catch (error) {
+    if (error instanceof EmbeddedPostgresHeldError) return undefined // a run that is under way
+    throw error
+  }
+}
+
+/** The run's own, and those that its tests had started. */
+async function endServersIn(folder: string): Promise<void> {
+  const files = await readdir(folder, { recursive: true })
+  for (const file of files.filter(name => basename(name) === 'postgres.json')) {
+    const connection = await readConnection(join(folder, dirname(file)))
+    const postmaster = connection && (await findPostmaster(connection.data))
+    if (connection === undefined || postmaster === undefined) continue
+    process.kill(postmaster.pid, 'SIGQUIT') // at once: the data are deleted next
+    while (await findPostmaster(connection.data)) await delay(10)
   }
 }

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { EmbeddedPostgresError } from './error.js'
+import { errorCode } from './system-error.js'
 
 const run = promisify(execFile)
 
@@ -58,7 +59,7 @@ export async function canReach(
     await run('/bin/sh', ['-c', script, 'sh', ...folders, ...files], { cwd: '/', ...identity(account) })
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && typeof error.code === 'number') return false
+    if (typeof errorCode(error) === 'number') return false
     throw new EmbeddedPostgresError(
       `Root may not run programs as ${account.name} here (the container lacks CAP_SETUID?). ` +
         'Start as an ordinary user, or set DATABASE_URL to a Postgres server.',

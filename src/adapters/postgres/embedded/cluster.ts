@@ -7,6 +7,7 @@ import { identity } from './account.js'
 import { type Binaries, majorVersion } from './binaries.js'
 import { EmbeddedPostgresError, explainedError } from './error.js'
 import type { Place } from './place.js'
+import { errorCode } from './system-error.js'
 
 const run = promisify(execFile)
 
@@ -56,9 +57,8 @@ async function dataVersion(place: Place): Promise<string | undefined> {
   try {
     return (await readFile(join(place.data, 'PG_VERSION'), 'utf8')).trim()
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error
-    if (error.code !== 'ENOENT')
-      throw explainedError(`The data in ${place.data} cannot be read`, error.message, error)
+    if (errorCode(error) !== 'ENOENT')
+      throw explainedError(`The data in ${place.data} cannot be read`, `${error}`, error)
   }
   const isThere = (await readdir(place.folder)).includes('data')
   if (!isThere) return undefined
@@ -99,18 +99,13 @@ export async function readPassword(place: Place): Promise<string> {
   try {
     return (await readFile(place.passwordFile, 'utf8')).trim()
   } catch (error) {
-    throw explainedError(
-      `The password of the data in ${place.folder} cannot be read`,
-      error instanceof Error ? error.message : '',
-      error,
-    )
+    throw explainedError(`The password of the data in ${place.folder} cannot be read`, `${error}`, error)
   }
 }
 
 function initdbError(place: Place, error: unknown): EmbeddedPostgresError {
-  const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ENOENT') return wrongLibc(error)
+  const output = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : ''
+  if (errorCode(error) === 'ENOENT') return wrongLibc(error)
   return explainedError(`Postgres could not make its data in ${place.data}`, output || String(error), error)
 }
 

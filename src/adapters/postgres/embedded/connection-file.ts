@@ -6,6 +6,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { EmbeddedPostgresError } from './error.js'
 import { findPostmaster } from './postmaster.js'
+import { errorCode } from './system-error.js'
 
 interface Connection {
   readonly connectionString: string
@@ -29,7 +30,7 @@ export async function readConnection(dataDir: string): Promise<Connection | unde
   try {
     return JSON.parse(await readFile(join(dataDir, FILE), 'utf8'))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (errorCode(error) === 'ENOENT') return undefined
     throw new EmbeddedPostgresError(
       `${join(resolve(dataDir), FILE)} cannot be read: it may belong to another user.`,
       {

@@ -4,9 +4,4 @@
  */
 export { findEmbeddedPostgres } from './connection-file.js'
 export { EmbeddedPostgresError, EmbeddedPostgresHeldError } from './error.js'
-export {
-  type EmbeddedPostgres,
-  type EmbeddedPostgresOptions,
-  removeEmbeddedPostgres,
-  startEmbeddedPostgres,
-} from './start.js'
+export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from './start.js'

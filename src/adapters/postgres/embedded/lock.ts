@@ -10,6 +10,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { EmbeddedPostgresHeldError } from './error.js'
+import { errorCode } from './system-error.js'
 
 export interface Lock {
   release(): Promise<void>
@@ -73,7 +74,7 @@ async function lockByFile(dataDir: string): Promise<Lock> {
   try {
     file = await open(path, flags, 0o600)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
+    if (errorCode(error) !== 'EAGAIN') throw error
     const holder = await open(path, 'r')
     const pid = parsePid(await holder.readFile('utf8').finally(() => holder.close()))
     throw new EmbeddedPostgresHeldError(dataDir, pid)

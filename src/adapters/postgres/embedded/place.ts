@@ -10,6 +10,7 @@ import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promise
 import { basename, dirname, join } from 'node:path'
 import { type Account, canReach } from './account.js'
 import { EmbeddedPostgresError } from './error.js'
+import { errorCode } from './system-error.js'
 import { ensureSystemFolder } from './system-folder.js'
 
 export interface Place {
@@ -114,7 +115,7 @@ async function makeKeyedFolder(dataDir: string, systemFolder: string): Promise<s
     try {
       await mkdir(place)
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') continue
+      if (errorCode(error) === 'EEXIST') continue
       throw error
     }
     const pointer: Pointer = { dataDir, place }

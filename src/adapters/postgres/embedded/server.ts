@@ -17,6 +17,7 @@ import type { Place } from './place.js'
 import { freePort } from './port.js'
 import { findPostmaster, type Postmaster, pidFile, serverProcesses } from './postmaster.js'
 import { serverArguments } from './server-settings.js'
+import { errorCode } from './system-error.js'
 
 /** How often a state that Postgres writes to a file is looked at: a start takes about 100 ms. */
 const POLL_MS = 10
@@ -190,6 +191,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    if (errorCode(error) !== 'ESRCH') throw error
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, realpath, rm } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import pg from 'pg'
 import type { Log } from '../log.js'
@@ -12,6 +12,7 @@ import { choosePlace, type Place } from './place.js'
 import type { Postmaster } from './postmaster.js'
 import { ensureServer, stopServer } from './server.js'
 import { reachableBinaries } from './shared-binaries.js'
+import { isSystemError } from './system-error.js'
 import { SYSTEM_FOLDER } from './system-folder.js'
 
 export interface EmbeddedPostgresOptions {
@@ -75,25 +76,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
-/**
- * Ends what a killed process left running on `dataDir` and deletes it all, the place outside it too.
- * Throws an `EmbeddedPostgresHeldError` if a live process holds it.
- */
-export async function removeEmbeddedPostgres(dataDir: string, log: Log): Promise<void> {
-  const real = await realpath(dataDir)
-  const lock = await acquireLock(real)
-  try {
-    const connection = await readConnection(real)
-    const account = await chooseAccount()
-    const place = await choosePlace(real, account, SYSTEM_FOLDER)
-    if (connection !== undefined) await stopServer(place, connection.pid, log)
-    await rm(place.folder, { recursive: true, force: true })
-    await rm(real, { recursive: true, force: true })
-  } finally {
-    await lock.release()
-  }
-}
-
 async function makeDataDir(dataDir: string): Promise<string> {
   try {
     await mkdir(dataDir, { recursive: true })
@@ -127,10 +109,6 @@ async function openDatabase(place: Place, { port }: Postmaster): Promise<string>
     await client.end()
   }
   return `${base}/${DATABASE}`
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {
