@@ -3,7 +3,12 @@
  * of another way out, into problems. HTTP and sockets share it, so that they answer alike.
  */
 import type { z } from 'zod'
-import { InvalidEventError, OverloadedError, UnknownInstanceError } from '../runtime/errors.js'
+import {
+  InvalidEventError,
+  OverloadedError,
+  StoreUnavailableError,
+  UnknownInstanceError,
+} from '../runtime/errors.js'
 import { ok, type Problem, problem, type Result } from './problems.js'
 
 /** Complaints listed in one answer: enough to mend a form; a body of a million mistakes is not worth more. */
@@ -39,5 +44,6 @@ export function expectedProblem(error: unknown): Problem | undefined {
   if (error instanceof OverloadedError) {
     return { code: 'UNAVAILABLE', retryAfterSeconds: error.retryAfterSeconds }
   }
+  if (error instanceof StoreUnavailableError) return { code: 'UNAVAILABLE', retryAfterSeconds: 1 }
   return undefined
 }

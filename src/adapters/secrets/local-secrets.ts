@@ -20,7 +20,8 @@ export type LocalSecrets = z.infer<typeof content>
  * Throws when the file is there and cannot be used: it is never overwritten.
  */
 export async function loadLocalSecrets(dataDir: string): Promise<LocalSecrets> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  // Not closed to others: Postgres may run as another user, whose data lie in the same folder.
+  await mkdir(dataDir, { recursive: true })
   const path = join(dataDir, FILE)
   const existing = await readSecrets(path)
   if (existing !== undefined) return existing

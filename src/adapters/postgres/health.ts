@@ -1,0 +1,53 @@
+/* What `/health` and the status page ask of the database. Each question is one short statement. */
+import type { Pool } from 'pg'
+import { pendingMigrations } from './migrate.js'
+
+/** As `/health` shows it. */
+interface Check {
+  readonly status: 'ok' | 'degraded' | 'down'
+  readonly [fact: string]: unknown
+}
+
+/** Timers are looked for once a second, deliveries of dead processes every few: ten times that is trouble. */
+const TOLERATED_LAG_MS = 10_000
+
+/** How long what is due longest has been due, leased ones aside. Both are the first row of an index. */
+const timerLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
+  from timers where due_at < now() and (leased_until is null or leased_until < now())`
+const outboxLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
+  from outbox where due_at < now()`
+/** Claims are held by what is live only, so this stays short however long the history. */
+const countsSql = `select split_part(key, ':', 1) as kind, count(*)::integer as count from claims group by 1`
+
+export function createPostgresChecks(pool: Pool) {
+  return {
+    async postgres(): Promise<Check> {
+      const begunAt = performance.now()
+      await pool.query('select 1')
+      return { status: 'ok', ms: Math.round(performance.now() - begunAt) }
+    },
+    async migrations(): Promise<Check> {
+      const pending = await pendingMigrations(pool)
+      return pending.length === 0 ? { status: 'ok' } : { status: 'down', pending: pending.length }
+    },
+    timers: () => checkLag(pool, timerLagSql),
+    outbox: () => checkLag(pool, outboxLagSql),
+  }
+}
+
+/** How many customers are waiting for trucks, and how many drivers and vehicles are on trips, now. */
+export async function countClaims(pool: Pool): Promise<Readonly<Record<string, number>>> {
+  const { rows } = await pool.query<{ kind: string; count: number }>(countsSql)
+  const counts = new Map(rows.map(({ kind, count }) => [kind, count]))
+  return {
+    'requests seeking trucks': counts.get('customer') ?? 0,
+    'drivers on trips': counts.get('driver') ?? 0,
+    'vehicles on trips': counts.get('vehicle') ?? 0,
+  }
+}
+
+async function checkLag(pool: Pool, sql: string): Promise<Check> {
+  const { rows } = await pool.query<{ lag_ms: number | null }>(sql)
+  const lagMs = Math.max(0, Math.round(rows[0]?.lag_ms ?? 0))
+  return { status: lagMs > TOLERATED_LAG_MS ? 'degraded' : 'ok', lagMs }
+}

@@ -1,0 +1,130 @@
+/*
+ * The product put together on a database that is there: everything between the settings and an open port.
+ * `main` adds what belongs to a process (an embedded Postgres, signals, a banner); tests use it as it is.
+ */
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import { createHttpApp } from './adapters/http/app.js'
+import { createHealth, type Service } from './adapters/http/health.js'
+import { createHttpServer } from './adapters/http/server.js'
+import { createMemoryPresence } from './adapters/memory/presence.js'
+import { createFleetStore } from './adapters/postgres/fleet-store.js'
+import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
+import { createReadStore } from './adapters/postgres/read-store.js'
+import { createRecipientStore } from './adapters/postgres/recipient-store.js'
+import { createPostgresStore } from './adapters/postgres/store.js'
+import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
+import { createTokenVerifier } from './adapters/tokens/jwt.js'
+import { createDispatch } from './dispatch/dispatch.js'
+import { broadcastDefinition } from './machines/index.js'
+import { createEngine } from './runtime/engine.js'
+import type { Settings } from './settings.js'
+import type { TokenKeys } from './token-keys.js'
+
+export interface AppOptions {
+  readonly settings: Settings
+  /** Of a migrated database. */
+  readonly connectionString: string
+  readonly tokenKeys: Pick<TokenKeys, 'secret' | 'previous'>
+  readonly log: Logger
+}
+
+export interface App {
+  /** Where it listens: with the port that was given, if any would do. */
+  readonly url: string
+  /** Takes no more work, finishes what is under way, hands the rest over, ends every connection. */
+  close(): Promise<void>
+}
+
+/** Facts and lists. The engine's hot statements have connections of their own, so neither starves the other. */
+const QUERY_CONNECTIONS = 10
+/** The server gives up first, so that a statement we no longer wait for has ended. */
+const STATEMENT_TIMEOUT_MS = 5_000
+const CLIENT_TIMEOUT_MS = 7_000
+const CONNECT_TIMEOUT_MS = 3_000
+
+export async function createApp({ settings, connectionString, tokenKeys, log }: AppOptions): Promise<App> {
+  const pool = createQueryPool(connectionString, log)
+  const store = createPostgresStore({ connectionString, log })
+  const verifyToken = createTokenVerifier(tokenKeys)
+  const sockets = createSocketServer({ ...settings, verifyToken, log })
+  const product = createDispatch({
+    fleet: createFleetStore(pool),
+    recipients: createRecipientStore(pool),
+    reads: createReadStore(pool),
+    presence: createMemoryPresence(settings),
+    fanout: sockets.fanout,
+    settings,
+    log,
+    createEngine: subscribers =>
+      createEngine({ store, definitions: [broadcastDefinition], subscribers, log }),
+  })
+  const { dispatch, engine } = product
+  const service = createService(pool, sockets)
+  const http = createHttpServer(createHttpApp({ ...settings, dispatch, service, verifyToken, log }))
+  sockets.attach(http.server, dispatch)
+
+  await engine.start()
+  product.startPresenceSweep()
+  const port = await listen(http.server, settings)
+
+  return {
+    url: `http://${urlHost(settings.host)}:${port}`,
+    async close() {
+      await http.drain()
+      await product.close()
+      await engine.close()
+      await sockets.close()
+      await Promise.all([store.close(), pool.end()])
+    },
+  }
+}
+
+/** From the package itself, which lies above both `src` and what is built of it. */
+export const version: string = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+).version
+
+function createQueryPool(connectionString: string, log: Logger): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: QUERY_CONNECTIONS,
+    query_timeout: CLIENT_TIMEOUT_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    options: `-c jit=off -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
+    application_name: 'loadcast',
+  })
+  // An idle connection that the server ends is replaced at its next use.
+  pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'))
+  return pool
+}
+
+function createService(pool: pg.Pool, sockets: SocketServer): Service {
+  const redis = async () => ({ status: 'ok', presence: 'in this process' }) as const
+  return {
+    health: createHealth(version, { ...createPostgresChecks(pool), redis }),
+    async counts() {
+      const claims = await countClaims(pool).catch(() => ({}))
+      return { ...claims, 'sockets connected': sockets.countConnections() }
+    },
+  }
+}
+
+function listen(server: Server, { port, host }: Settings): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+/** An IPv6 address needs brackets, and nobody can go to "every address". */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,37 @@
+/* What a person sees at a start outside production: where it is, where the data are, tokens to try it with. */
+import { signToken } from './adapters/tokens/jwt.js'
+import type { Caller } from './dispatch/api.js'
+
+const DEMO_TTL_HOURS = 24
+const DEMO_CALLERS: readonly Caller[] = [
+  { id: 'c1', role: 'customer' },
+  { id: 't1', role: 'transporter' },
+  { id: 'd1', role: 'driver' },
+  { id: 'a1', role: 'admin' },
+]
+
+export interface BannerFacts {
+  readonly version: string
+  readonly url: string
+  /** In words for people, without a password. */
+  readonly database: string
+  readonly secret: string
+}
+
+export async function banner({ version, url, database, secret }: BannerFacts): Promise<string> {
+  const tokens = await Promise.all(
+    DEMO_CALLERS.map(async caller => {
+      const token = await signToken(caller, secret, DEMO_TTL_HOURS * 3_600_000)
+      return `  ${`${caller.role} ${caller.id}`.padEnd(15)} ${token}`
+    }),
+  )
+  return [
+    '',
+    `Loadcast ${version} listens on ${url}`,
+    `Data: ${database}`,
+    `Tokens to try it with, good for ${DEMO_TTL_HOURS} hours (never printed in production):`,
+    ...tokens,
+    '',
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,126 @@
+/*
+ * The program: settings → database → app → until a signal says to end.
+ * It ends with 0 when it was asked to and could finish, with 1 for anything else, and says why.
+ */
+import { type Logger, pino } from 'pino'
+import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
+import { MigrationError, migrate } from './adapters/postgres/migrate.js'
+import { createApp, version } from './app.js'
+import { banner } from './banner.js'
+import { loadSettings, type Settings, SettingsError } from './settings.js'
+import { resolveTokenKeys } from './token-keys.js'
+
+interface Database {
+  readonly connectionString: string
+  readonly description: string
+  stop(): Promise<void>
+}
+
+async function main(): Promise<void> {
+  const settings = loadSettings()
+  const log = createLog(settings)
+  endOnDefects(log)
+  const signals = awaitSignal(log)
+  const database = await openDatabase(settings, log)
+  try {
+    const tokenKeys = await resolveTokenKeys(settings)
+    const app = await createApp({ settings, connectionString: database.connectionString, tokenKeys, log })
+    log.info({ url: app.url, version }, 'listening')
+    if (!settings.isProduction) {
+      const facts = { version, url: app.url, database: database.description, secret: tokenKeys.secret }
+      process.stdout.write(await banner(facts))
+    }
+    await signals
+    endAfter(settings.drainMs, log)
+    await app.close()
+  } finally {
+    await database.stop()
+  }
+  log.info('ended')
+}
+
+/** Ours when nobody gave one. Outside production it is brought up to date; in production a release does that. */
+async function openDatabase(settings: Settings, log: Logger): Promise<Database> {
+  const database = await findDatabase(settings, log)
+  try {
+    if (!settings.isProduction) await migrate(database.connectionString, { log })
+    return database
+  } catch (error) {
+    await database.stop()
+    throw error
+  }
+}
+
+async function findDatabase({ databaseUrl, dataDir }: Settings, log: Logger): Promise<Database> {
+  if (databaseUrl !== undefined) {
+    const { host, pathname } = new URL(databaseUrl)
+    return {
+      connectionString: databaseUrl,
+      description: `Postgres at ${host}${pathname}`,
+      async stop() {},
+    }
+  }
+  const embedded = await startEmbeddedPostgres({ dataDir, log })
+  return {
+    connectionString: embedded.connectionString,
+    description: `a Postgres of our own, in ${embedded.dataDir}`,
+    stop: () => embedded.stop(),
+  }
+}
+
+/** Production's logs are its standard output. Elsewhere that is a terminal, and logs step aside. */
+function createLog({ logLevel, isProduction }: Settings): Logger {
+  return pino(
+    { level: logLevel, base: { version } },
+    pino.destination({ dest: isProduction ? 1 : 2, sync: true }),
+  )
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
+function awaitSignal(log: Logger): Promise<void> {
+  return new Promise(resolve => {
+    let isEnding = false
+    const end = (signal: NodeJS.Signals) => {
+      if (isEnding) process.exit(1)
+      isEnding = true
+      log.info({ signal }, 'draining')
+      resolve()
+    }
+    process.on('SIGTERM', end).on('SIGINT', end)
+  })
+}
+
+/** What cannot finish in time is left to others: nothing acknowledged depends on it. */
+function endAfter(drainMs: number, log: Logger): void {
+  setTimeout(() => {
+    log.error({ drainMs }, 'not drained in time')
+    process.exit(1)
+  }, drainMs).unref()
+}
+
+/** After a defect nobody knows what still holds: the process ends loudly, and another one starts clean. */
+function endOnDefects(log: Logger): void {
+  const end = (error: unknown) => {
+    log.fatal({ err: error }, 'defect: the process ends')
+    process.exit(1)
+  }
+  process.on('uncaughtException', end).on('unhandledRejection', end)
+}
+
+function explain(error: unknown): string {
+  // Written for the operator, with what to do about it.
+  if ([SettingsError, EmbeddedPostgresError, MigrationError].some(kind => error instanceof kind)) {
+    return (error as Error).message
+  }
+  const { code, message, stack } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return `${message}. Set PORT to another one, or to 0 for any that is free`
+  return stack ?? message ?? String(error)
+}
+
+main().then(
+  () => process.exit(0),
+  error => {
+    process.stderr.write(`Loadcast could not go on. ${explain(error)}\n`)
+    process.exit(1)
+  },
+)

@@ -1,0 +1,23 @@
+/* Which keys tokens are signed and verified with: those of the settings, else those this computer keeps. */
+import { loadLocalSecrets } from './adapters/secrets/local-secrets.js'
+import type { Settings } from './settings.js'
+
+export interface TokenKeys {
+  readonly secret: string
+  readonly previous?: string | undefined
+  readonly refreshSecret: string
+}
+
+/** In production the settings have them, or there would be no settings. */
+export async function resolveTokenKeys(settings: Settings): Promise<TokenKeys> {
+  const { jwtSecret, jwtSecretPrevious: previous, jwtRefreshSecret } = settings
+  if (jwtSecret !== undefined && jwtRefreshSecret !== undefined) {
+    return { secret: jwtSecret, previous, refreshSecret: jwtRefreshSecret }
+  }
+  const local = await loadLocalSecrets(settings.dataDir)
+  return {
+    secret: jwtSecret ?? local.jwtSecret,
+    previous,
+    refreshSecret: jwtRefreshSecret ?? local.jwtRefreshSecret,
+  }
+}
