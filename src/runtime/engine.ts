@@ -15,13 +15,12 @@ import type { Store, StoredTimer } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { silentLog } from './silent-log.js'
 import { createTimerService } from './timers.js'
-import type { Actor, CreateOutcome, Outcome, Subscriber } from './types.js'
+import type { CreateOutcome, Outcome, Subscriber } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
 /** Journal rows of one answer. */
 const MAX_HISTORY_PAGE = 1_000
-const TIMER_ACTOR: Actor = { id: 'timer', role: 'system' }
 
 export interface EngineOptions {
   readonly store: Store
@@ -64,7 +63,7 @@ export function createEngine(options: EngineOptions): Engine {
       committer.submit(timer.instance, {
         kind: 'timer',
         uid: uuidv7(),
-        actor: TIMER_ACTOR,
+        actor: { id: 'timer', role: 'system', sendId: timer.sendId },
         arrivedAt: performance.now(),
         attempts: 0,
         event: timer.event,

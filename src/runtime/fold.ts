@@ -88,6 +88,7 @@ export class Fold {
     this.#journal.push({ version, uid: event.uid, event, status, actor, at: event.at })
     if (gate !== undefined) {
       this.#gates.push(gate)
+      this.timersSet.delete(gate.sendId)
       this.#timersRemoved.add(gate.sendId)
     }
     for (const key of this.claimsTakenBy(step)) this.#claimsNeeded.add(key)

@@ -1,12 +1,14 @@
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Refusal } from './definition.js'
 
-/** Who caused a transition; journaled. Timers are `{id: 'timer', role: 'system'}`. */
+/** Who caused a transition; journaled. Timers are `{id: 'timer', role: 'system', sendId}`. */
 export interface Actor {
   readonly id: string
   readonly role: string
   /** Why, where somebody had to say. */
   readonly reason?: string
+  /** The timer that fired. */
+  readonly sendId?: string
 }
 
 /** One persisted machine, as of `version`. Times are milliseconds since the epoch. */

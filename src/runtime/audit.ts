@@ -1,0 +1,194 @@
+/*
+ * Checks stored instances against their own history: the journal is replayed through the machine, and what comes
+ * out must be what is stored. Reads only; one instance at a time, so memory stays bounded on a database of any size.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { AnyMachineSnapshot } from 'xstate'
+import type { Definition, StampedEvent } from './definition.js'
+import { Fold } from './fold.js'
+import type { StoredInstance, StoredTimer } from './ports.js'
+import { createRegistry, type Registered, type Registry } from './registry.js'
+import type { JournalEntry } from './types.js'
+
+/** An instance with everything that belongs to it, seen at one moment. */
+export interface AuditedInstance {
+  readonly instance: StoredInstance
+  readonly journal: readonly JournalEntry[]
+  readonly timers: readonly StoredTimer[]
+  readonly claims: readonly string[]
+  /** Table → rows. */
+  readonly projections: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
+}
+
+export interface AuditStore {
+  count(): Promise<number>
+  /** Instances with an id above `after`, in order of id, each with its rows of `definitions`' projections. */
+  page(
+    after: string | undefined,
+    limit: number,
+    definitions: readonly Definition[],
+  ): Promise<readonly AuditedInstance[]>
+  /** Rows that belong to no instance, and deliveries that nobody has made in time: in words. */
+  strays(): Promise<readonly string[]>
+}
+
+export interface Violation {
+  /** The number of the invariant in docs/ARCHITECTURE.md. */
+  readonly invariant: number
+  readonly instance: string | undefined
+  readonly message: string
+}
+
+/** What a product adds: its own invariants over a snapshot and the journal that led to it. */
+export type ProductInvariants = (
+  audited: AuditedInstance,
+  snapshot: AnyMachineSnapshot,
+) => readonly Omit<Violation, 'instance'>[]
+
+/** A page is a few megabytes even when every request has hundreds of trucks. */
+const PAGE_SIZE = 50
+
+/**
+ * Audits all instances and yields each violation with the instance it was found on.
+ * `onProgress` is told how many instances have been looked at, and of how many.
+ */
+export async function* audit(
+  store: AuditStore,
+  definitions: readonly Definition[],
+  productInvariants: ProductInvariants = () => [],
+  onProgress: (done: number, total: number) => void = () => {},
+): AsyncGenerator<Violation> {
+  const registry = createRegistry(definitions)
+  const total = await store.count()
+  let done = 0
+  let after: string | undefined
+  for (;;) {
+    const page = await store.page(after, PAGE_SIZE, definitions)
+    for (const audited of page) {
+      yield* auditInstance(registry, audited, productInvariants)
+    }
+    done += page.length
+    onProgress(done, Math.max(total, done))
+    after = page.at(-1)?.instance.id
+    if (page.length < PAGE_SIZE) break
+  }
+  for (const message of await store.strays()) yield { invariant: 7, instance: undefined, message }
+}
+
+/** All violations of one instance; invariants 1, 2, 4 and 5, and the product's own. */
+export function auditInstance(
+  registry: Registry,
+  audited: AuditedInstance,
+  productInvariants: ProductInvariants,
+): Violation[] {
+  const { instance, journal } = audited
+  const found: Violation[] = []
+  const report = (invariant: number, message: string) =>
+    found.push({ invariant, instance: instance.id, message })
+
+  const versions = journal.map(entry => entry.version)
+  if (instance.version !== journal.length || versions.some((version, i) => version !== i + 1)) {
+    report(1, `version ${instance.version}, but the journal has versions ${summary(versions)}`)
+    return found
+  }
+  const registered = registry.get(instance.machine)
+  let fold: Fold
+  try {
+    fold = replay(registered, instance.id, journal)
+  } catch (error) {
+    report(2, `the journal cannot be replayed: ${error instanceof Error ? error.message : error}`)
+    return found
+  }
+  const replayed = fold.current
+  if (replayed === undefined) return found
+  const replayedJson = JSON.parse(registered.stepper.persist(replayed.snapshot))
+  if (!isDeepStrictEqual(replayedJson, instance.snapshot)) {
+    report(
+      2,
+      `the stored snapshot is not what the journal gives: ${difference(replayedJson, instance.snapshot)}`,
+    )
+    return found
+  }
+  const { definition } = registered
+  compareSets(definition.claims(replayed.snapshot), audited.claims, (missing, extra) =>
+    report(4, `claims: missing ${summary(missing)}, not the snapshot's ${summary(extra)}`),
+  )
+  for (const { table, columns, rows } of definition.projections) {
+    const names = Object.keys(columns)
+    const asText = (row: Readonly<Record<string, unknown>>) =>
+      JSON.stringify(names.map(name => canonical(row[name])))
+    compareSets(
+      rows(replayed.snapshot).map(asText),
+      (audited.projections[table] ?? []).map(asText),
+      (missing, extra) =>
+        report(4, `${table}: missing ${summary(missing)}, not the snapshot's ${summary(extra)}`),
+    )
+  }
+  const timerText = (t: StoredTimer) =>
+    `${t.sendId} generation ${t.generation} due ${new Date(t.dueAt).toISOString()}`
+  compareSets([...fold.timersSet.values()].map(timerText), audited.timers.map(timerText), (missing, extra) =>
+    report(5, `timers: missing ${summary(missing)}, not armed by the machine ${summary(extra)}`),
+  )
+  for (const violation of productInvariants(audited, replayed.snapshot)) {
+    report(violation.invariant, violation.message)
+  }
+  return found
+}
+
+/** Replays a journal. Throws where an event that was applied would not be now. */
+export function replay(registered: Registered, id: string, journal: readonly JournalEntry[]): Fold {
+  const fold = new Fold(id, undefined, registered, [])
+  for (const { version, event, actor, uid, at } of journal) {
+    const before = fold.current
+    if (before === undefined) {
+      const input = event.input as object
+      fold.push(registered.stepper.begin(input, uid), { type: 'xstate.init', at, uid, input }, actor)
+      continue
+    }
+    const stamped: StampedEvent = { ...event, at, uid }
+    const step = registered.stepper.step(before.snapshot, stamped)
+    if (step.kind === 'unchanged') throw new Error(`version ${version}: "${event.type}" would not be applied`)
+    const timer = actor.sendId === undefined ? undefined : fold.timersSet.get(actor.sendId)
+    if (actor.sendId !== undefined && timer === undefined) {
+      throw new Error(`version ${version}: the timer "${actor.sendId}" was not armed`)
+    }
+    fold.push(step, stamped, actor, timer)
+  }
+  return fold
+}
+
+function compareSets(
+  expected: readonly string[],
+  actual: readonly string[],
+  report: (missing: string[], extra: string[]) => void,
+): void {
+  const missing = expected.filter(value => !actual.includes(value))
+  const extra = actual.filter(value => !expected.includes(value))
+  if (missing.length + extra.length > 0) report(missing, extra)
+}
+
+/** Postgres gives jsonb keys in its own order, absent columns as null. */
+function canonical(value: unknown): unknown {
+  if (value === undefined || value === null) return null
+  if (typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(canonical)
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, canonical(inner)]),
+  )
+}
+
+function difference(expected: Record<string, unknown>, actual: unknown): string {
+  const stored = (actual ?? {}) as Record<string, unknown>
+  const keys = new Set([...Object.keys(expected), ...Object.keys(stored)])
+  const differing = [...keys].filter(key => !isDeepStrictEqual(expected[key], stored[key]))
+  return `they differ in ${differing.join(', ')}`
+}
+
+/** The first few, for a line of output. */
+function summary(values: readonly unknown[]): string {
+  const shown = values.slice(0, 3).join(', ')
+  if (values.length === 0) return 'none'
+  return values.length > 3 ? `${shown} and ${values.length - 3} more` : shown
+}

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import pg from 'pg'
+import { createAuditStore } from '../../../src/adapters/postgres/audit-store.js'
+import { audit } from '../../../src/runtime/audit.js'
+import { openEngine, testDefinitions } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+
+const actor = { id: 'tester', role: 'admin' }
+
+let database: TestDatabase
+let sql: pg.Pool
+let opened: ReturnType<typeof openEngine>
+let id: string
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
+  opened = openEngine(database.connectionString)
+})
+afterAll(async () => {
+  await opened.close()
+  await sql.end()
+  await database.drop()
+})
+beforeEach(async () => {
+  await sql.query('truncate instances, journal, events, outbox, timers, claims')
+  const created = await opened.engine.create('door', { owner: 'ann', closeMs: 3_600_000 }, { actor })
+  if (created.kind !== 'created') throw new Error('expected a door')
+  id = created.instance.id
+  await opened.engine.send(id, { type: 'open', who: 'bob' }, { actor })
+  await opened.engine.send(id, { type: 'take.key', who: 'bob' }, { actor })
+})
+
+async function violations(): Promise<string[]> {
+  const found: string[] = []
+  for await (const v of audit(createAuditStore(sql), testDefinitions))
+    found.push(`${v.invariant} ${v.message}`)
+  return found
+}
+
+describe('the audit of a database', () => {
+  it('finds nothing where the engine alone has written, and says how far it is', async () => {
+    const progress: number[] = []
+    for await (const v of audit(
+      createAuditStore(sql),
+      testDefinitions,
+      () => [],
+      done => progress.push(done),
+    )) {
+      throw new Error(v.message)
+    }
+    expect(progress.at(-1)).toBe(1)
+  })
+
+  it.each([
+    [
+      'a journal row that is missing',
+      'delete from journal where version = 2',
+      /^1 version 3, but the journal/,
+    ],
+    ['a version that moved without a journal row', 'update instances set version = 4', /^1 version 4/],
+    [
+      'a snapshot that somebody changed',
+      `update instances set snapshot = jsonb_set(snapshot, '{context,keyHolder}', '"eve"')`,
+      /^2 the stored snapshot is not what the journal gives: they differ in context/,
+    ],
+    [
+      'a journaled event that the machine would not take',
+      `update journal set event = event || '{"type":"close"}' where version = 3`,
+      /^2 /,
+    ],
+    ['a claim that is gone', 'delete from claims', /^4 claims: missing key:bob/],
+    [
+      'a claim too many',
+      `insert into claims select 'key:eve', id from instances`,
+      /^4 .*not the snapshot's key:eve/,
+    ],
+    ['a timer that is lost', 'delete from timers', /^5 timers: missing xstate\.after\.closing/],
+    [
+      'a timer of another generation',
+      'update timers set generation = 1',
+      /^5 timers: missing .* generation 2/,
+    ],
+    [
+      'a claim of nobody',
+      `insert into claims values ('key:ghost', '019a0000-0000-7000-8000-000000000000')`,
+      /^7 claim key:ghost .* does not exist/,
+    ],
+    [
+      'a delivery that everyone has forgotten',
+      `insert into outbox (instance, version, index, subscriber, due_at)
+       select id, 1, 0, 'nobody', now() - interval '1 hour' from instances`,
+      /^7 event .* still undelivered to nobody/,
+    ],
+  ])('names %s', async (_what, damage, message) => {
+    await sql.query(damage)
+    const found = await violations()
+    expect(found).toHaveLength(1)
+    expect(found[0]).toMatch(message)
+  })
+})
