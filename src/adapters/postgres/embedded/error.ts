@@ -17,12 +17,17 @@ export class EmbeddedPostgresHeldError extends EmbeddedPostgresError {
 }
 
 const EXPLANATIONS: readonly (readonly [pattern: RegExp, sentence: string])[] = [
-  [/No space left on device|ENOSPC/, 'The disk is full: make room, then start again.'],
+  [/No space left on device|Check free disk space|ENOSPC/, 'The disk is full: make room, then start again.'],
   [/Read-only file system|EROFS/, 'The disk is read-only: set DATA_DIR to a folder that can be written.'],
   [/Permission denied|EACCES|EPERM/, 'A folder or file may not be read or written by the user that runs it.'],
   [
     /error while loading shared libraries/,
     'A library is missing: install the packages again (npm ci), or set DATABASE_URL to a Postgres server.',
+  ],
+  [
+    /could not look up effective user ID/,
+    'The user that runs it has no entry in /etc/passwd, without which Postgres cannot make its data: ' +
+      'run as a user that has one, or set DATABASE_URL to a Postgres server.',
   ],
   [/could not (create|map|resize) (anonymous )?shared memory/, 'There is too little memory for Postgres.'],
 ]

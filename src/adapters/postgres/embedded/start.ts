@@ -1,4 +1,4 @@
-import { mkdir, realpath } from 'node:fs/promises'
+import { chmod, mkdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import pg from 'pg'
 import type { Log } from '../log.js'
@@ -78,7 +78,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
 async function makeDataDir(dataDir: string): Promise<string> {
   try {
-    await mkdir(dataDir, { recursive: true })
+    const isNew = (await mkdir(dataDir, { recursive: true })) !== undefined
+    // Under a strict umask root's new folder would be shut to the user that runs Postgres.
+    if (isNew && process.getuid?.() === 0) await chmod(dataDir, 0o711)
     return await realpath(dataDir)
   } catch (error) {
     throw explainedError(`DATA_DIR ${resolve(dataDir)} cannot be made`, `${error}`, error)
