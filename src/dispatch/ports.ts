@@ -151,6 +151,9 @@ export interface OfferEntry {
 export interface Offered {
   readonly broadcastId: string
   readonly transporterId: string
+  readonly distanceKm: number | null
+  /** False: it was offered at this very step before, by a delivery that may have died before telling. */
+  readonly isNew: boolean
   /** How many were offered the request, these included. */
   readonly notified: number
 }
@@ -159,15 +162,13 @@ export interface Offered {
 export interface RecipientStore {
   /**
    * Records offers, unless the request has stopped seeking, the transporter is not available, or it
-   * had the offer before. Answers those to whom it is new. One statement, whatever the number:
-   * an ending waits for it or comes before it, so whoever was offered a request hears of its end.
+   * had the offer before. Answers whom it is new to, and who had it at the same step. One statement,
+   * whatever the number: an ending waits for it or comes before it, so whoever was offered a request
+   * hears of its end.
    */
   offer(entries: readonly OfferEntry[]): Promise<readonly Offered[]>
   /** Everyone who was offered it; with `step`, at that step. */
-  offered(
-    broadcastId: string,
-    step?: string,
-  ): Promise<readonly { transporterId: string; distanceKm: number | undefined }[]>
+  offered(broadcastId: string, step?: string): Promise<readonly string[]>
   /**
    * `isNew` is false when it was declined before or never offered.
    * `isExhausted`: at least one was offered it, and all of them declined.

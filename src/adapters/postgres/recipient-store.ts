@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { OfferEntry, Offered, RecipientStore } from '../../dispatch/ports.js'
+import { query } from './query.js'
 
 /**
  * `live` locks the requests that still seek until the offers are written. An ending that is under way is
@@ -39,45 +40,38 @@ with entry as materialized (
     step = excluded.step, distance_km = excluded.distance_km,
     offered_at = excluded.offered_at, reason = excluded.reason
   where r.offered_at is null
-  returning r.broadcast_id, r.transporter_id, r.offered_at
+  returning r.broadcast_id, r.transporter_id, r.distance_km, r.offered_at
 )
-select w.broadcast_id, w.transporter_id,
+select w.broadcast_id as "broadcastId", w.transporter_id as "transporterId",
+  w.distance_km as "distanceKm", true as "isNew",
   (coalesce(b.notified, 0) + count(*) over (partition by w.broadcast_id))::integer as notified
 from written w left join before b on b.broadcast_id = w.broadcast_id
-where w.offered_at is not null`
+where w.offered_at is not null
+union all
+select r.broadcast_id, r.transporter_id, r.distance_km, false, b.notified::integer
+from judged j
+join recipients r on r.broadcast_id = j.broadcast_id and r.transporter_id = j.transporter_id and r.step = j.step
+join before b on b.broadcast_id = r.broadcast_id
+where r.offered_at is not null`
 
 async function offer(pool: Pool, entries: readonly OfferEntry[]): Promise<readonly Offered[]> {
   if (entries.length === 0) return []
-  const { rows } = await pool.query<{ broadcast_id: string; transporter_id: string; notified: number }>(
-    offerSql,
-    [
-      entries.map(entry => entry.broadcastId),
-      entries.map(entry => entry.transporterId),
-      entries.map(entry => entry.step),
-      entries.map(entry => entry.distanceKm ?? null),
-      entries.map(entry => entry.reason ?? null),
-    ],
-  )
-  return rows.map(row => ({
-    broadcastId: row.broadcast_id,
-    transporterId: row.transporter_id,
-    notified: row.notified,
-  }))
+  return query<Offered>(pool, offerSql, [
+    entries.map(entry => entry.broadcastId),
+    entries.map(entry => entry.transporterId),
+    entries.map(entry => entry.step),
+    entries.map(entry => entry.distanceKm ?? null),
+    entries.map(entry => entry.reason ?? null),
+  ])
 }
 
 const offeredSql = `
-select transporter_id, distance_km from recipients
+select transporter_id from recipients
 where broadcast_id = $1 and offered_at is not null and ($2::text is null or step = $2)`
 
-async function offered(pool: Pool, broadcastId: string, step?: string) {
-  const { rows } = await pool.query<{ transporter_id: string; distance_km: number | null }>(offeredSql, [
-    broadcastId,
-    step ?? null,
-  ])
-  return rows.map(row => ({
-    transporterId: row.transporter_id,
-    distanceKm: row.distance_km ?? undefined,
-  }))
+async function offered(pool: Pool, broadcastId: string, step?: string): Promise<readonly string[]> {
+  const rows = await query<{ transporter_id: string }>(pool, offeredSql, [broadcastId, step ?? null])
+  return rows.map(row => row.transporter_id)
 }
 
 /**
@@ -97,7 +91,7 @@ select exists (select from declined) as is_new,
   ) as is_exhausted`
 
 async function decline(pool: Pool, broadcastId: string, transporterId: string, reason: string | undefined) {
-  const { rows } = await pool.query<{ is_new: boolean; is_exhausted: boolean }>(declineSql, [
+  const rows = await query<{ is_new: boolean; is_exhausted: boolean }>(pool, declineSql, [
     broadcastId,
     transporterId,
     reason ?? null,

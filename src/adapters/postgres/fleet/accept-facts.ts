@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import type { AcceptFacts } from '../../../dispatch/ports.js'
-import { type BroadcastRow, broadcastColumns, toBroadcastRecord } from '../stored-instance.js'
+import { query } from '../query.js'
+import { BROADCAST_COLUMNS, type BroadcastRow, toBroadcastRecord } from '../stored-instance.js'
 
 interface Row extends Omit<BroadcastRow, 'id'> {
   readonly id: string | null
@@ -19,7 +20,7 @@ interface Row extends Omit<BroadcastRow, 'id'> {
  * between the two leaves a trip that knows both by its own snapshot, which is as if the delete had come later.
  */
 const acceptFactsSql = `
-select ${broadcastColumns},
+select ${BROADCAST_COLUMNS},
   u.active as user_active,
   d.id as driver_id, d.name as driver_name, d.phone as driver_phone,
   v.id as vehicle_id, v.number as vehicle_number, v.vehicle_type
@@ -37,7 +38,7 @@ export async function acceptFacts(
   driverId: string,
   vehicleId: string,
 ): Promise<AcceptFacts> {
-  const { rows } = await pool.query<Row>(acceptFactsSql, [broadcastId, transporterId, driverId, vehicleId])
+  const rows = await query<Row>(pool, acceptFactsSql, [broadcastId, transporterId, driverId, vehicleId])
   const row = rows[0]
   if (row === undefined) throw new Error('a left join from one row answered none')
   const { id } = row

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { DriverRecord, FleetStore, Position } from '../../../dispatch/ports.js'
+import { query } from '../query.js'
 import { isAfter, newestFirst, positionColumn, positionParameters } from './position.js'
 
 export interface DriverRow {
@@ -42,7 +43,7 @@ export async function putDriver(
   transporterId: string,
   { id, name, phone }: { id: string; name: string; phone?: string },
 ): ReturnType<FleetStore['putDriver']> {
-  const { rows } = await pool.query<DriverRow & { is_new: boolean }>(putDriverSql, [
+  const rows = await query<DriverRow & { is_new: boolean }>(pool, putDriverSql, [
     id,
     transporterId,
     name,
@@ -68,7 +69,7 @@ export async function deleteDriver(
   transporterId: string,
   driverId: string,
 ): ReturnType<FleetStore['deleteDriver']> {
-  const { rows } = await pool.query<{ is_gone: boolean; was_there: boolean }>(deleteDriverSql, [
+  const rows = await query<{ is_gone: boolean; was_there: boolean }>(pool, deleteDriverSql, [
     driverId,
     transporterId,
   ])
@@ -79,7 +80,7 @@ export async function deleteDriver(
 const getDriverSql = `select ${driverColumns} from drivers d where d.id = $1`
 
 export async function getDriver(pool: Pool, driverId: string): Promise<DriverRecord | undefined> {
-  const { rows } = await pool.query<DriverRow>(getDriverSql, [driverId])
+  const rows = await query<DriverRow>(pool, getDriverSql, [driverId])
   return rows[0] && toDriver(rows[0])
 }
 
@@ -94,7 +95,7 @@ export async function listDrivers(
   { after, limit }: { after?: Position; limit: number },
 ): Promise<readonly DriverRecord[]> {
   const parameters = [transporterId, ...positionParameters(after), limit]
-  const { rows } = await pool.query<DriverRow>(listDriversSql, parameters)
+  const rows = await query<DriverRow>(pool, listDriversSql, parameters)
   return rows.map(toDriver)
 }
 
@@ -107,7 +108,7 @@ export async function driverPresenceFacts(
   pool: Pool,
   driverId: string,
 ): ReturnType<FleetStore['driverPresenceFacts']> {
-  const { rows } = await pool.query<DriverRow & { vehicle_type: string | null }>(driverPresenceFactsSql, [
+  const rows = await query<DriverRow & { vehicle_type: string | null }>(pool, driverPresenceFactsSql, [
     driverId,
   ])
   const row = rows[0]
@@ -129,6 +130,6 @@ const busyAmongSql = `
 select d.id from unnest($1::text[]) as d(id) where exists (select from claims c where c.key = 'driver:' || d.id)`
 
 export async function busyAmong(pool: Pool, driverIds: readonly string[]): Promise<ReadonlySet<string>> {
-  const { rows } = await pool.query<{ id: string }>(busyAmongSql, [driverIds])
+  const rows = await query<{ id: string }>(pool, busyAmongSql, [driverIds])
   return new Set(rows.map(row => row.id))
 }

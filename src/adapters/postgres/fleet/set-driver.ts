@@ -1,5 +1,6 @@
 import pg, { type Pool } from 'pg'
 import type { FleetStore } from '../../../dispatch/ports.js'
+import { query } from '../query.js'
 import { type DriverRow, driverColumns, toDriver, toVehicleNamed } from './drivers.js'
 
 /** SQLSTATE foreign_key_violation: the vehicle was deleted while we named it. */
@@ -35,7 +36,7 @@ export async function setDriver(
 
 async function run(pool: Pool, parameters: unknown[]): Promise<Row | undefined> {
   try {
-    const { rows } = await pool.query<Row>(setDriverSql, parameters)
+    const rows = await query<Row>(pool, setDriverSql, parameters)
     return rows[0]
   } catch (error) {
     if (error instanceof pg.DatabaseError && error.code === FOREIGN_KEY_VIOLATION) return undefined

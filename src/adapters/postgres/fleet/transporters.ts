@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { FleetStore } from '../../../dispatch/ports.js'
+import { query } from '../query.js'
 
 /** Changes within the window, `$4` milliseconds. */
 const recent = `array(
@@ -28,7 +29,8 @@ export async function setTransporterAvailable(
   isAvailable: boolean,
   { changes, windowMs }: { changes: number; windowMs: number },
 ): ReturnType<FleetStore['setTransporterAvailable']> {
-  const { rows } = await pool.query<{ is_available: boolean; is_changed: boolean; retry_after_ms: number }>(
+  const rows = await query<{ is_available: boolean; is_changed: boolean; retry_after_ms: number }>(
+    pool,
     setAvailableSql,
     [transporterId, isAvailable, changes, windowMs],
   )
@@ -53,6 +55,6 @@ export async function availableOwners(
   vehicleTypes: readonly string[],
   limit: number,
 ): Promise<readonly string[]> {
-  const { rows } = await pool.query<{ transporter_id: string }>(availableOwnersSql, [vehicleTypes, limit])
+  const rows = await query<{ transporter_id: string }>(pool, availableOwnersSql, [vehicleTypes, limit])
   return rows.map(row => row.transporter_id)
 }

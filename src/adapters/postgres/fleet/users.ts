@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { query } from '../query.js'
 
 /**
  * Registers the user if it is new and says whether it is active.
@@ -14,7 +15,7 @@ with added as (
 select coalesce((select active from users where id = $1), true) as is_active`
 
 export async function seeUser(pool: Pool, id: string): Promise<{ isActive: boolean }> {
-  const { rows } = await pool.query<{ is_active: boolean }>(seeUserSql, [id])
+  const rows = await query<{ is_active: boolean }>(pool, seeUserSql, [id])
   return { isActive: rows[0]?.is_active ?? true }
 }
 
@@ -23,5 +24,5 @@ insert into users (id, active) values ($1, $2)
 on conflict (id) do update set active = excluded.active`
 
 export async function setUserActive(pool: Pool, id: string, isActive: boolean): Promise<void> {
-  await pool.query(setUserActiveSql, [id, isActive])
+  await query(pool, setUserActiveSql, [id, isActive])
 }

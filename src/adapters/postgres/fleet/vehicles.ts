@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { FleetStore, Position, VehicleRecord } from '../../../dispatch/ports.js'
+import { query } from '../query.js'
 import { isAfter, newestFirst, positionColumn, positionParameters } from './position.js'
 
 interface VehicleRow {
@@ -46,7 +47,7 @@ export async function putVehicle(
   transporterId: string,
   { id, vehicleType, number }: { id: string; vehicleType: string; number: string },
 ): ReturnType<FleetStore['putVehicle']> {
-  const { rows } = await pool.query<PutRow>(putVehicleSql, [id, transporterId, vehicleType, number])
+  const rows = await query<PutRow>(pool, putVehicleSql, [id, transporterId, vehicleType, number])
   const row = rows[0]
   if (row === undefined || row.id === null) {
     return { kind: row?.holder === transporterId ? 'busy' : 'taken' }
@@ -69,7 +70,8 @@ export async function deleteVehicle(
   transporterId: string,
   vehicleId: string,
 ): ReturnType<FleetStore['deleteVehicle']> {
-  const { rows } = await pool.query<{ is_gone: boolean; was_there: boolean; drivers: readonly string[] }>(
+  const rows = await query<{ is_gone: boolean; was_there: boolean; drivers: readonly string[] }>(
+    pool,
     deleteVehicleSql,
     [vehicleId, transporterId],
   )
@@ -89,6 +91,6 @@ export async function listVehicles(
   { after, limit }: { after?: Position; limit: number },
 ): Promise<readonly VehicleRecord[]> {
   const parameters = [transporterId, ...positionParameters(after), limit]
-  const { rows } = await pool.query<VehicleRow>(listVehiclesSql, parameters)
+  const rows = await query<VehicleRow>(pool, listVehiclesSql, parameters)
   return rows.map(toVehicle)
 }

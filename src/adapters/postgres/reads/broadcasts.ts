@@ -1,19 +1,14 @@
 import type { Pool } from 'pg'
 import type { BroadcastListOptions, BroadcastRecord } from '../../../dispatch/ports.js'
 import type { StoredInstance } from '../../../runtime/ports.js'
-import {
-  type BroadcastRow,
-  broadcastColumns,
-  type InstanceRow,
-  instanceColumns,
-  toBroadcastRecord,
-  toStoredInstance,
-} from '../stored-instance.js'
+import { INSTANCE_COLUMNS } from '../instances.js'
+import { query } from '../query.js'
+import { BROADCAST_COLUMNS, type BroadcastRow, toBroadcastRecord } from '../stored-instance.js'
 import { seeking } from './live-requests.js'
 
 /** May read it: its customer, who was offered it, who has or had a trip on it. */
 const findBroadcastSql = `
-select ${broadcastColumns}
+select ${BROADCAST_COLUMNS}
 from instances i
 left join recipients r on r.broadcast_id = i.id and r.transporter_id = $2
 where i.id = $1 and i.machine = 'broadcast' and (
@@ -26,7 +21,7 @@ export async function findBroadcast(
   id: string,
   userId: string | undefined,
 ): Promise<BroadcastRecord | undefined> {
-  const { rows } = await pool.query<BroadcastRow>(findBroadcastSql, [id, userId ?? null])
+  const rows = await query<BroadcastRow>(pool, findBroadcastSql, [id, userId ?? null])
   return rows[0] && toBroadcastRecord(rows[0])
 }
 
@@ -41,7 +36,7 @@ const pageParameters = ({ status, before, limit }: BroadcastListOptions) => [
 ]
 
 const listOwnedSql = `
-select ${broadcastColumns}
+select ${BROADCAST_COLUMNS}
 from instances i left join recipients r on false
 where i.machine = 'broadcast' and i.owner = $4 and ${page}`
 
@@ -49,7 +44,7 @@ export const listOwned = (pool: Pool, owner: string, options: BroadcastListOptio
   list(pool, listOwnedSql, [...pageParameters(options), owner])
 
 const listAllSql = `
-select ${broadcastColumns}
+select ${BROADCAST_COLUMNS}
 from instances i left join recipients r on false
 where i.machine = 'broadcast' and ${page}`
 
@@ -57,7 +52,7 @@ export const listAll = (pool: Pool, options: BroadcastListOptions) =>
   list(pool, listAllSql, pageParameters(options))
 
 const listLiveOffersSql = `
-select ${broadcastColumns}
+select ${BROADCAST_COLUMNS}
 from ${seeking}
 join recipients r on r.broadcast_id = s.instance and r.transporter_id = $4
 where s.key like 'customer:%' and r.offered_at is not null and r.declined_at is null and ${page}`
@@ -70,13 +65,13 @@ async function list(
   sql: string,
   parameters: readonly unknown[],
 ): Promise<readonly BroadcastRecord[]> {
-  const { rows } = await pool.query<BroadcastRow>(sql, [...parameters])
+  const rows = await query<BroadcastRow>(pool, sql, parameters)
   return rows.map(toBroadcastRecord)
 }
 
-const loadSql = `select ${instanceColumns} from instances i where i.id = any($1::uuid[])`
+const loadSql = `select ${INSTANCE_COLUMNS} from instances i where i.id = any($1::uuid[])`
 
 export async function load(pool: Pool, ids: readonly string[]): Promise<readonly StoredInstance[]> {
-  const { rows } = await pool.query<InstanceRow>(loadSql, [ids])
-  return rows.map(toStoredInstance)
+  const rows = await query<StoredInstance>(pool, loadSql, [ids])
+  return rows
 }

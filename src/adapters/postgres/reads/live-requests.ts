@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { LiveRequest } from '../../../dispatch/ports.js'
+import { query } from '../query.js'
 
 /**
  * Requests that seek are those that hold their customer's claim: few rows, whatever the number of requests
@@ -52,7 +53,7 @@ export async function listUnofferedLive(
   transporterId: string,
   limit: number,
 ): Promise<readonly LiveRequest[]> {
-  const { rows } = await pool.query<Row>(listUnofferedLiveSql, [transporterId, limit])
+  const rows = await query<Row>(pool, listUnofferedLiveSql, [transporterId, limit])
   return rows.map(row => ({
     id: row.id,
     pickup: { lat: row.lat, lng: row.lng },

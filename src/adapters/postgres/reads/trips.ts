@@ -1,7 +1,9 @@
 import type { Pool } from 'pg'
 import type { TripRecord } from '../../../dispatch/ports.js'
 import type { StoredInstance } from '../../../runtime/ports.js'
-import { type InstanceRow, instanceColumns, millis, toStoredInstance } from '../stored-instance.js'
+import { INSTANCE_COLUMNS } from '../instances.js'
+import { query } from '../query.js'
+import { millis, toStoredInstance } from '../stored-instance.js'
 
 /** Columns of a trip `t` with what it shares with its request `i`. */
 const tripColumns = `t.id as trip_id, t.instance, t.truck_id, t.customer_id, t.transporter_id, t.driver_id,
@@ -53,19 +55,19 @@ function toTrip(row: TripRow): TripRecord {
 const findTripSql = `select ${tripColumns} from trips t join instances i on i.id = t.instance where t.id = $1`
 
 export async function findTrip(pool: Pool, tripId: string): Promise<TripRecord | undefined> {
-  const { rows } = await pool.query<TripRow>(findTripSql, [tripId])
+  const rows = await query<TripRow>(pool, findTripSql, [tripId])
   return rows[0] && toTrip(rows[0])
 }
 
 const findTripAndBroadcastSql = `
-select ${tripColumns}, ${instanceColumns}
+select ${tripColumns}, ${INSTANCE_COLUMNS}
 from trips t join instances i on i.id = t.instance where t.id = $1`
 
 export async function findTripAndBroadcast(
   pool: Pool,
   tripId: string,
 ): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined> {
-  const { rows } = await pool.query<TripRow & InstanceRow>(findTripAndBroadcastSql, [tripId])
+  const rows = await query<TripRow & StoredInstance>(pool, findTripAndBroadcastSql, [tripId])
   return rows[0] && { trip: toTrip(rows[0]), instance: toStoredInstance(rows[0]) }
 }
 
@@ -79,6 +81,6 @@ export async function listDriverTrips(
   driverId: string,
   { before, limit }: { before?: string; limit: number },
 ): Promise<readonly TripRecord[]> {
-  const { rows } = await pool.query<TripRow>(listDriverTripsSql, [driverId, before ?? null, limit])
+  const rows = await query<TripRow>(pool, listDriverTripsSql, [driverId, before ?? null, limit])
   return rows.map(toTrip)
 }
