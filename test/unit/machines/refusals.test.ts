@@ -1,0 +1,112 @@
+import { describe, expect, test } from '@jest/globals'
+import { broadcastDefinition, refuseByState } from '../../../src/machines/index.js'
+import type { StampedEvent } from '../../../src/runtime/definition.js'
+import {
+  accept,
+  CREATED_AT,
+  cancel,
+  create,
+  deadline,
+  type Stepped,
+  sendAll,
+  TIMEOUT_MS,
+  tripEvent,
+} from './stepping.js'
+
+const two = create({
+  trucks: [
+    { vehicleType: 'tata_ace', count: 1 },
+    { vehicleType: '14ft', count: 1 },
+  ],
+})
+const truck14ft = { id: 'vehicle-2', number: 'KA 01 2', vehicleType: '14ft' }
+const half = sendAll(two, accept(1))
+const full = sendAll(half, accept(2, { vehicle: truck14ft }))
+const cancelled = sendAll(half, cancel())
+const expired = sendAll(half, deadline())
+
+const refuse = ({ snapshot }: Stepped, event: object) =>
+  broadcastDefinition.refuse(snapshot, event as StampedEvent)?.reason
+
+/** Wrong in every way at once: nobody asked for the type, and driver and vehicle are busy. */
+const hopeless = accept(3, {
+  driver: { id: 'driver-1', name: 'Driver 1' },
+  vehicle: { id: 'vehicle-1', number: 'KA 01 1', vehicleType: '32ft_mxl' },
+})
+const ofType = (vehicleType: string) => ({ ...hopeless, vehicle: { ...hopeless.vehicle, vehicleType } })
+
+describe('an accept that is wrong in many ways is refused for the first of them', () => {
+  test('the state of the request comes first', () => {
+    expect(refuse(full, hopeless)).toBe('NO_LONGER_AVAILABLE')
+    expect(refuse(cancelled, hopeless)).toBe('BROADCAST_CANCELLED')
+    expect(refuse(expired, hopeless)).toBe('BROADCAST_EXPIRED')
+  })
+
+  test('the deadline is part of the state, even before its timer fires', () => {
+    expect(refuse(half, { ...hopeless, at: CREATED_AT + TIMEOUT_MS })).toBe('BROADCAST_EXPIRED')
+    expect(refuse(half, { ...hopeless, at: CREATED_AT + TIMEOUT_MS - 1 })).toBe('VEHICLE_TYPE_MISMATCH')
+  })
+
+  test('then a type nobody asked for, then no open truck of it', () => {
+    expect(refuse(half, hopeless)).toBe('VEHICLE_TYPE_MISMATCH')
+    expect(refuse(half, ofType('tata_ace'))).toBe('NO_LONGER_AVAILABLE')
+  })
+
+  test('then the driver, then the vehicle', () => {
+    expect(refuse(half, ofType('14ft'))).toBe('DRIVER_BUSY')
+    expect(refuse(half, { ...ofType('14ft'), driver: { id: 'driver-3', name: 'D' } })).toBe('VEHICLE_BUSY')
+  })
+})
+
+describe('what an accept is judged by before the fleet', () => {
+  test('is the state alone', () => {
+    const early = { at: CREATED_AT }
+    expect(refuseByState(half.snapshot, early)).toBeUndefined()
+    expect(refuseByState(half.snapshot, { at: CREATED_AT + TIMEOUT_MS })?.reason).toBe('BROADCAST_EXPIRED')
+    expect(refuseByState(full.snapshot, early)?.reason).toBe('NO_LONGER_AVAILABLE')
+    expect(refuseByState(cancelled.snapshot, early)?.reason).toBe('BROADCAST_CANCELLED')
+    expect(refuseByState(expired.snapshot, early)?.reason).toBe('BROADCAST_EXPIRED')
+  })
+})
+
+describe('a permanent refusal', () => {
+  const permanently = (step: Stepped, type: string) =>
+    broadcastDefinition.refusePermanently(step.snapshot, type)?.reason
+
+  test('is given to accepts of whatever has left seeking', () => {
+    expect(permanently(full, 'accept')).toBe('NO_LONGER_AVAILABLE')
+    expect(permanently(cancelled, 'accept')).toBe('BROADCAST_CANCELLED')
+    expect(permanently(expired, 'accept')).toBe('BROADCAST_EXPIRED')
+  })
+
+  test('is given to nothing else: a release of another truck reopens the way for all of it', () => {
+    expect(permanently(two, 'accept')).toBeUndefined()
+    expect(permanently(half, 'accept')).toBeUndefined()
+    for (const type of Object.keys(broadcastDefinition.commands).filter(other => other !== 'accept')) {
+      for (const step of [two, half, full, cancelled, expired])
+        expect(permanently(step, type)).toBeUndefined()
+    }
+  })
+})
+
+test('a claim that is held refuses in the words of what it stands for', () => {
+  const holder = '0197c000-0000-7000-8000-000000000009'
+  expect(broadcastDefinition.refuseClaim('customer:c:1', holder)).toEqual({
+    reason: 'ACTIVE_BROADCAST_EXISTS',
+    broadcastId: holder,
+  })
+  expect(broadcastDefinition.refuseClaim('driver:customer:1', holder)).toEqual({ reason: 'DRIVER_BUSY' })
+  expect(broadcastDefinition.refuseClaim('vehicle:v', holder)).toEqual({ reason: 'VEHICLE_BUSY' })
+})
+
+test('an expired request whose trips are all delivered is too late to cancel, not merely expired', () => {
+  const delivered = sendAll(expired, tripEvent('trip.start', 1), tripEvent('trip.complete', 1))
+  expect(refuse(delivered, cancel())).toBe('TOO_LATE_TO_CANCEL')
+})
+
+test('what the program sends itself is never refused, only without effect', () => {
+  for (const step of [two, half, full, cancelled, expired]) {
+    expect(refuse(step, { type: 'reach.exhausted', step: 4 })).toBeUndefined()
+    expect(refuse(step, { type: 'xstate.after.gone' })).toBeUndefined()
+  }
+})
