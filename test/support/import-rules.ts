@@ -1,0 +1,83 @@
+/* Who may import whom: the rules of docs/ARCHITECTURE.md, over the source text. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, posix, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const repositoryRoot = join(dirname(fileURLToPath(import.meta.url)), '../..')
+
+export interface SourceFile {
+  /** From the repository's root, with forward slashes. */
+  readonly path: string
+  readonly text: string
+}
+
+/** Packages that each room may use, and the other rooms it may look into. Absent: any package. */
+interface Room {
+  readonly rooms: readonly string[]
+  readonly packages?: readonly string[]
+}
+
+const ROOMS: Readonly<Record<string, Room>> = {
+  machines: { rooms: [], packages: ['xstate', 'zod'] },
+  runtime: { rooms: [], packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
+  dispatch: { rooms: ['machines', 'runtime'], packages: ['zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
+  'adapters/*': { rooms: ['runtime', 'dispatch'] },
+  client: { rooms: [] },
+  testing: { rooms: ['runtime', 'machines'] },
+  // Composition: the only place that sees all.
+  '': { rooms: ['machines', 'runtime', 'dispatch', 'adapters/*'] },
+}
+
+export function sourceFiles(folder: string): SourceFile[] {
+  return readdirSync(join(repositoryRoot, folder), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
+    .map(entry => join(entry.parentPath, entry.name))
+    .map(path => ({
+      path: relative(repositoryRoot, path).replaceAll('\\', '/'),
+      text: readFileSync(path, 'utf8'),
+    }))
+}
+
+/** Every breach of the rules in `files`, each as a sentence. */
+export function findBreaches(files: readonly SourceFile[]): string[] {
+  return files.flatMap(file => importsOf(file).flatMap(specifier => judge(file.path, specifier)))
+}
+
+function importsOf({ text }: SourceFile): string[] {
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g
+  return [...text.matchAll(pattern)].map(match => match[1] ?? match[2] ?? match[3] ?? '')
+}
+
+/** `src/adapters/http/routes/x.ts` lives in `adapters/http`; `src/main.ts` in ''. */
+function roomOf(path: string): string {
+  const [, first = '', second = ''] = path.split('/')
+  if (first === 'adapters') return `adapters/${second}`
+  return first.endsWith('.ts') ? '' : first
+}
+
+const ruleOf = (room: string) => ROOMS[room.startsWith('adapters/') ? 'adapters/*' : room]
+
+function judge(path: string, specifier: string): string[] {
+  const room = roomOf(path)
+  const rule = ruleOf(room)
+  if (rule === undefined) return [`${path}: "${room}" is no room of the house`]
+  if (!specifier.startsWith('.')) {
+    const isAllowed = rule.packages === undefined || rule.packages.some(name => specifier.startsWith(name))
+    return isAllowed ? [] : [`${path} imports ${specifier}: ${room} may use ${rule.packages?.join(', ')}`]
+  }
+  const target = posix.join(posix.dirname(path), specifier)
+  if (!target.startsWith('src/')) return [`${path} imports ${specifier}: outside src`]
+  const targetRoom = roomOf(target.replace(/\.js$/, '.ts'))
+  if (targetRoom === room) return []
+  const seen = targetRoom.startsWith('adapters/') ? 'adapters/*' : targetRoom
+  if (!rule.rooms.includes(seen)) {
+    return [
+      `${path} imports ${specifier}: ${room || 'src'} may look into ${rule.rooms.join(', ') || 'no other room'}`,
+    ]
+  }
+  if (targetRoom === 'machines' && target !== 'src/machines/index.js') {
+    return [`${path} imports ${specifier}: machines has one door, machines/index.js`]
+  }
+  return []
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals'
+import { findBreaches, sourceFiles } from '../../support/import-rules.js'
+
+const files = sourceFiles('src')
+
+describe('the house', () => {
+  it('keeps its rules of who imports whom', () => {
+    expect(findBreaches(files)).toEqual([])
+  })
+
+  it('reads the environment in settings.ts alone', () => {
+    const readers = files.filter(f => f.text.includes('process.env') && f.path !== 'src/settings.ts')
+    expect(readers.map(f => f.path)).toEqual([])
+  })
+
+  it('has machines that can be pasted into a visualizer: one import of values, xstate', () => {
+    const machines = files.filter(f => /^src\/machines\/.*\/machine\.ts$/.test(f.path))
+    expect(machines).toHaveLength(2)
+    for (const { text } of machines) {
+      const values = [...text.matchAll(/^import (?!type )[^;]*? from '([^']+)'/gms)].map(m => m[1])
+      expect(values).toEqual(['xstate'])
+    }
+  })
+
+  it('has no long files, and none whose name is not kebab-case', () => {
+    const long = files.filter(f => f.text.split('\n').length > 420 && !f.path.endsWith('/machine.ts'))
+    expect(long.map(f => f.path)).toEqual([])
+    expect(files.filter(f => !/^[a-z0-9/-]+\.ts$/.test(f.path)).map(f => f.path)).toEqual([])
+  })
+
+  it.each([
+    ['src/machines/broadcast/x.ts', "import { y } from '../../runtime/step.js'", 'no other room'],
+    ['src/machines/broadcast/x.ts', "import pg from 'pg'", 'machines may use xstate, zod'],
+    ['src/runtime/x.ts', "import { y } from '../machines/index.js'", 'no other room'],
+    ['src/runtime/x.ts', "import type { y } from '../dispatch/api.js'", 'no other room'],
+    ['src/dispatch/x.ts', "import { y } from '../adapters/http/app.js'", 'machines, runtime'],
+    ['src/dispatch/x.ts', "import { y } from '../machines/broadcast/machine.js'", 'one door'],
+    ['src/adapters/http/x.ts', "import {\n  y,\n} from '../socket/server.js'", 'runtime, dispatch'],
+    ['src/adapters/http/x.ts', "const y = await import('../socket/server.js')", 'runtime, dispatch'],
+    ['src/adapters/http/x.ts', "export { y } from '../../settings.js'", 'runtime, dispatch'],
+    ['src/cellar/x.ts', "import 'pg'", 'no room of the house'],
+  ])('would notice %s with %s', (path, text, message) => {
+    expect(findBreaches([{ path, text }])).toEqual([expect.stringContaining(message)])
+  })
+})
