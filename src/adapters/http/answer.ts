@@ -1,10 +1,10 @@
 /* The only place that writes to a response. */
-import type { Request, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Problem, problemDocument, problems } from '../../dispatch/problems.js'
 import type { Reply } from './route.js'
 
 /** Not Express's `res.json`: it would answer 304 to `If-None-Match`, though views change without a version. */
-export function sendReply(res: Response, reply: Reply): void {
+export function sendReply(res: ServerResponse, reply: Reply): void {
   const headers = { 'content-type': 'application/json; charset=utf-8', ...reply.headers }
   if (reply.body === undefined) {
     res.writeHead(reply.status, reply.headers).end()
@@ -14,7 +14,7 @@ export function sendReply(res: Response, reply: Reply): void {
   res.writeHead(reply.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
 }
 
-export function sendProblem(req: Request, res: Response, problem: Problem): void {
+export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
   const { status } = problems[problem.code]
   sendReply(res, {
     status,
@@ -30,7 +30,7 @@ export function sendProblem(req: Request, res: Response, problem: Problem): void
 }
 
 /** A fault of ours. The client learns the request id, by which the log is found, and nothing else. */
-export function sendFault(req: Request, res: Response): void {
+export function sendFault(req: IncomingMessage, res: ServerResponse): void {
   const fault = {
     type: 'about:blank',
     title: 'Something went wrong on our side',
@@ -45,10 +45,10 @@ export function sendFault(req: Request, res: Response): void {
 }
 
 /** RFC 6750 §3: without a token no error is named. */
-function challenge(req: Request): string {
+function challenge(req: IncomingMessage): string {
   return req.headers.authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
 }
 
-function pathOf(req: Request): string {
-  return req.originalUrl.split('?', 1)[0] ?? '/'
+function pathOf(req: IncomingMessage): string {
+  return (req.url ?? '/').split('?', 1)[0] ?? '/'
 }

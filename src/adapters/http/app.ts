@@ -2,7 +2,8 @@
  * The HTTP border: mounts the registry on Express and answers everything that is not a route.
  * Whatever comes in, what goes out is the reply of a route or a problem document.
  */
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
+import type { RequestListener } from 'node:http'
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express'
 import type { Logger } from 'pino'
 import type { Dispatch } from '../../dispatch/api.js'
 import { expectedProblem, invalid } from '../../dispatch/border.js'
@@ -26,7 +27,7 @@ export interface HttpAppOptions {
   readonly log: Logger
 }
 
-export function createHttpApp(options: HttpAppOptions): Express {
+export function createHttpApp(options: HttpAppOptions): RequestListener {
   const { dispatch, service, verifyToken, corsOrigins, log } = options
   const app = express()
   app.disable('x-powered-by')
@@ -42,7 +43,9 @@ export function createHttpApp(options: HttpAppOptions): Express {
   for (const route of routes) app[route.method](route.path, guarded(route, context, verifyToken))
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
   app.use(answerErrors(log))
-  return app
+  // Where an address has no path at all (`http://[`), the router asks nobody of the above.
+  return (req, res) =>
+    app(req as Request, res as Response, () => sendProblem(req, res, { code: 'NOT_FOUND' }))
 }
 
 function open(route: PublicRoute, context: Context): RequestHandler {

@@ -15,6 +15,7 @@ export function securityHeaders(): RequestHandler {
         frameAncestors: ["'none'"],
       },
     },
+    frameguard: { action: 'deny' },
     // Answers are for whoever holds a token; `allowOrigins` decides which pages may read them.
     crossOriginResourcePolicy: { policy: 'cross-origin' },
   })

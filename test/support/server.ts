@@ -1,0 +1,71 @@
+import pg from 'pg'
+import { pino } from 'pino'
+import { createApp } from '../../src/app.js'
+import { loadSettings } from '../../src/settings.js'
+import { createTestDatabase, type TestDatabase } from './postgres.js'
+import { TEST_REFRESH_SECRET, TEST_SECRET } from './tokens.js'
+
+export interface TestApp {
+  readonly url: string
+  readonly database: TestDatabase
+  /** Asks the database directly, to see what is really there. */
+  query<T extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<T[]>
+  /** Rows of every table, to see that nothing was written. */
+  countRows(): Promise<Readonly<Record<string, number>>>
+  close(): Promise<void>
+}
+
+export interface TestAppOptions {
+  /** Settings by their names in the environment. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/**
+ * The whole server in this process, every part real, on a database and a free port of its own.
+ * Faults are logged to standard error: a passing test shows none.
+ */
+export async function startTestApp({ env = {} }: TestAppOptions = {}): Promise<TestApp> {
+  const database = await createTestDatabase()
+  const pool = new pg.Pool({ connectionString: database.connectionString, max: 2 })
+  const app = await createApp({
+    settings: loadSettings({ PORT: '0', LOG_LEVEL: 'error', ...env }),
+    connectionString: database.connectionString,
+    tokenKeys: { secret: TEST_SECRET },
+    log: pino({ level: 'error' }, pino.destination({ dest: 2, sync: true })),
+  })
+  const query = async <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
+    (await pool.query<T>(sql, values)).rows
+  return {
+    url: app.url,
+    database,
+    query,
+    countRows: () => countRows(query),
+    async close() {
+      await app.close()
+      await pool.end()
+      await database.drop()
+    },
+  }
+}
+
+/** The environment of a server that is started as a process of its own. */
+export function processEnvironment(databaseUrl: string): Record<string, string> {
+  return {
+    PORT: '0',
+    DATABASE_URL: databaseUrl,
+    JWT_SECRET: TEST_SECRET,
+    JWT_REFRESH_SECRET: TEST_REFRESH_SECRET,
+  }
+}
+
+async function countRows(query: TestApp['query']): Promise<Record<string, number>> {
+  const tables = await query<{ table_name: string }>(
+    "select table_name from information_schema.tables where table_schema = 'public' order by 1",
+  )
+  const counts: Record<string, number> = {}
+  for (const { table_name } of tables) {
+    const [row] = await query<{ count: number }>(`select count(*)::integer as count from "${table_name}"`)
+    counts[table_name] = row?.count ?? 0
+  }
+  return counts
+}
