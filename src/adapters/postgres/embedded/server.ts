@@ -1,11 +1,10 @@
 /*
- * The server process: started, waited for, stopped. It runs in a session of its own, so that Ctrl-C in a terminal
+ * The server process, started and waited for. It runs in a session of its own, so that Ctrl-C in a terminal
  * reaches our process alone, which can still commit while it drains. It outlives us if we are killed;
  * the next start takes it over.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { constants } from 'node:fs'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '../log.js'
@@ -16,8 +15,8 @@ import { EmbeddedPostgresError, explainedError } from './error.js'
 import type { Place } from './place.js'
 import { freePort } from './port.js'
 import { findPostmaster, type Postmaster, pidFile, serverProcesses } from './postmaster.js'
+import { openLog, textSince } from './server-log.js'
 import { serverArguments } from './server-settings.js'
-import { errorCode } from './system-error.js'
 
 /** How often a state that Postgres writes to a file is looked at: a start takes about 100 ms. */
 const POLL_MS = 10
@@ -25,11 +24,8 @@ const POLL_MS = 10
 const READY_MS = 180_000
 /** Orphans of a killed postmaster notice within a second; one in the middle of a long statement may not. */
 const ORPHANS_MS = 20_000
-/** A fast shutdown ends with a checkpoint; past this, an immediate one leaves the work to the next start. */
-const FAST_SHUTDOWN_MS = 30_000
 /** Another process may take the port between our finding it free and Postgres binding it. */
 const PORT_ATTEMPTS = 5
-const LOG_FILE_BYTES = 10_000_000
 
 export interface ServerOptions {
   readonly place: Place
@@ -146,51 +142,4 @@ async function untilReady(
     }
   }
   return undefined
-}
-
-/** Never follows a link: as root the file is ours, its neighbours are not. */
-async function openLog(place: Place): Promise<FileHandle> {
-  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
-  const openIt = () => open(place.logFile, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
-  const file = await openIt()
-  if ((await file.stat()).size < LOG_FILE_BYTES) return file
-  await file.close()
-  await rename(place.logFile, `${place.logFile}.old`)
-  return openIt()
-}
-
-async function textSince(file: FileHandle, position: number): Promise<string> {
-  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(8_000), position })
-  return buffer.toString('utf8', 0, bytesRead)
-}
-
-/**
- * Fast shutdown: statements under way are rolled back, sessions closed, everything written.
- * Ends when the process is gone; does nothing if it is gone already.
- */
-export async function stopServer(place: Place, pid: number, log: Log): Promise<void> {
-  const isGone = async () =>
-    (await findPostmaster(place.data))?.pid !== pid && !serverProcesses(place.data, pid).includes(pid)
-  const steps = [
-    ['SIGINT', FAST_SHUTDOWN_MS],
-    ['SIGQUIT', 5_000],
-    ['SIGKILL', 5_000],
-  ] as const
-  for (const [signal, patienceMs] of steps) {
-    if (await isGone()) return
-    if (signal !== 'SIGINT') log.warn(`Postgres (process ${pid}) has not stopped; sending ${signal}.`)
-    kill(pid, signal)
-    for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await delay(POLL_MS)) {
-      if (await isGone()) return
-    }
-  }
-  throw new EmbeddedPostgresError(`Postgres (process ${pid}) could not be stopped.`)
-}
-
-function kill(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error
-  }
 }
