@@ -5,14 +5,27 @@
 import type { Engine } from '../runtime/api.js'
 import type { Subscriber } from '../runtime/types.js'
 import type { Dispatch } from './api.js'
+import * as broadcasts from './broadcasts.js'
+import { CatchUp } from './catch-up.js'
+import { askedByBooking, askedByBroadcast, askedByOrder, create } from './create.js'
+import { DriverStatus } from './driver-status.js'
+import { Drivers } from './drivers.js'
+import { FirstStep } from './first-step.js'
+import * as fleet from './fleet.js'
 import type { Parts } from './parts.js'
+import { PresenceSweep } from './presence-sweep.js'
+import { expectingFailures } from './refusals.js'
+import { reachSubscriber, socketSubscriber } from './subscribers.js'
+import * as transporters from './transporters.js'
+import * as trips from './trips.js'
+import { Users } from './users.js'
 
 export interface DispatchService {
   readonly dispatch: Dispatch
   readonly engine: Engine
   /** Begins to notice drivers that fell silent. Not needed on processes that take no heartbeats. */
   startPresenceSweep(): void
-  /** Ends the sweep and waits for the offers under way. To be called before the engine is closed. */
+  /** Ends the sweep and waits for offers and news of drivers under way. To be called before the engine closes. */
   close(): Promise<void>
 }
 
@@ -25,8 +38,59 @@ export interface DispatchService {
  *   })
  */
 export function createDispatch(
-  parts: Parts & { createEngine(subscribers: readonly Subscriber[]): Engine },
+  given: Parts & { createEngine(subscribers: readonly Subscriber[]): Engine },
 ): DispatchService {
-  const engine = parts.createEngine([])
-  return { dispatch: {} as Dispatch, engine, startPresenceSweep() {}, async close() {} }
+  const engine = given.createEngine([reachSubscriber(() => all), socketSubscriber(() => all)])
+  const parts = { ...given, engine }
+  const catchUp = new CatchUp(parts)
+  const driverStatus = new DriverStatus(parts)
+  const all = { ...parts, catchUp, driverStatus, firstStep: new FirstStep() }
+  const drivers = new Drivers(all)
+  const users = new Users(parts)
+  const sweep = new PresenceSweep(parts, driverStatus)
+  const expecting = expectingFailures
+
+  const dispatch: Dispatch = {
+    isActive: caller => users.isActive(caller),
+    setUserActive: (caller, id, active) => expecting(users.setActive(caller, id, active)),
+
+    createBroadcast: (caller, body) => expecting(create(all, caller, askedByBroadcast(body))),
+    createBooking: (caller, body) => expecting(create(all, caller, askedByBooking(body))),
+    createOrder: (caller, body) => expecting(create(all, caller, askedByOrder(body))),
+    getBroadcast: (...args) => expecting(broadcasts.getBroadcast(all, ...args)),
+    listBroadcasts: (...args) => expecting(broadcasts.listBroadcasts(all, ...args)),
+    sendToBroadcast: (...args) => expecting(broadcasts.sendToBroadcast(all, ...args)),
+    history: (...args) => expecting(broadcasts.history(all, ...args)),
+    mayWatch: async (caller, id) => (await broadcasts.findReadable(all, caller, id)) !== undefined,
+
+    getTrip: (...args) => expecting(trips.getTrip(all, ...args)),
+    sendToTrip: (...args) => expecting(trips.sendToTrip(all, ...args)),
+    listDriverTrips: (...args) => expecting(trips.listDriverTrips(all, ...args)),
+
+    setTransporterAvailability: (...args) => expecting(transporters.setTransporterAvailability(all, ...args)),
+    transporterHeartbeat: caller => expecting(transporters.transporterHeartbeat(all, caller)),
+    connected: caller => transporters.connected(all, caller),
+    stillConnected: ids => transporters.stillConnected(all, ids),
+    setDriverAvailability: (...args) => expecting(drivers.setAvailability(...args)),
+    driverHeartbeat: (...args) => expecting(drivers.heartbeat(...args)),
+
+    putDriver: (...args) => expecting(fleet.putDriver(all, ...args)),
+    deleteDriver: (...args) => expecting(fleet.deleteDriver(all, ...args)),
+    getDriver: (...args) => expecting(fleet.getDriver(all, ...args)),
+    listDrivers: (...args) => expecting(fleet.listDrivers(all, ...args)),
+    putVehicle: (...args) => expecting(fleet.putVehicle(all, ...args)),
+    deleteVehicle: (...args) => expecting(fleet.deleteVehicle(all, ...args)),
+    listVehicles: (...args) => expecting(fleet.listVehicles(all, ...args)),
+  }
+
+  return {
+    dispatch,
+    engine,
+    startPresenceSweep: () => sweep.start(),
+    async close() {
+      await sweep.stop()
+      await catchUp.idle()
+      await driverStatus.idle()
+    },
+  }
 }

@@ -55,7 +55,7 @@ export interface TripRecord {
   readonly driverId: string
   readonly vehicleId: string
   readonly status: string
-  readonly driver: { readonly id: string; readonly name: string; readonly phone?: string }
+  readonly driver: { readonly id: string; readonly name: string; readonly phone?: string | undefined }
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string }
   readonly pickup: unknown
   readonly drop: unknown

@@ -1,4 +1,7 @@
-/* Who sees which field: the shapes that leave the house, made here and nowhere else. */
+/*
+ * The shapes that leave the house. Who sees which field of them is decided in broadcast-view, trip-view and
+ * fleet-view, and nowhere else.
+ */
 import type { Place } from './requests.js'
 
 export interface TripView {
@@ -9,7 +12,7 @@ export interface TripView {
   readonly pickup: Place
   readonly drop: Place
   readonly goods?: string
-  readonly driver: { readonly id: string; readonly name: string; readonly phone?: string }
+  readonly driver: { readonly id: string; readonly name: string; readonly phone?: string | undefined }
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string }
   readonly driverId: string
   readonly vehicleId: string

@@ -1,0 +1,71 @@
+/*
+ * A transporter takes a truck: at most two round trips to Postgres, the facts and the commit. Refused in the
+ * contract's order: the request's state, the fleet, then what only the machine and the claims can tell.
+ */
+import { refuseByState, trucksFilled } from '../machines/index.js'
+import { actorOf } from './access.js'
+import type { BroadcastEventAnswer, Caller, SendOptions } from './api.js'
+import { asBroadcast, type Broadcast } from './broadcast.js'
+import { broadcastView } from './broadcast-view.js'
+import type { PartsWithEngine } from './parts.js'
+import { ok, problem, type Result } from './problems.js'
+import { problemOfRefusal } from './refusals.js'
+import type { AssignmentView } from './views.js'
+
+export async function accept(
+  { engine, fleet }: PartsWithEngine,
+  caller: Caller,
+  id: string,
+  { driverId, vehicleId }: { driverId: string; vehicleId: string },
+  { ifVersion }: SendOptions,
+): Promise<Result<BroadcastEventAnswer>> {
+  // With If-Match a version that has moved on is told first, which takes a read.
+  const fromMemory = ifVersion === undefined ? engine.refuseFromMemory(id, 'accept') : undefined
+  if (fromMemory !== undefined) return problemOfRefusal(fromMemory)
+
+  const readStartedAt = performance.now()
+  const facts = await fleet.acceptFacts(id, caller.id, driverId, vehicleId)
+  if (!facts.isUserActive) return problem('USER_INACTIVE')
+  if (facts.broadcast === undefined) return problem('NOT_FOUND')
+  const { instance: row, ...standing } = facts.broadcast
+  if (ifVersion !== undefined && ifVersion !== row.version) return problem('STALE_VERSION')
+  // The row was read after the accept came, so its state may be judged.
+  const byState = refuseByState(asBroadcast(engine.restore(row)).snapshot, { at: engine.now() })
+  if (byState !== undefined) return problemOfRefusal(byState)
+  if (facts.driver === undefined) return problem('DRIVER_NOT_IN_FLEET')
+  if (facts.vehicle === undefined) return problem('VEHICLE_NOT_IN_FLEET')
+
+  const outcome = await engine.send(
+    id,
+    { type: 'accept', transporterId: caller.id, driver: facts.driver, vehicle: facts.vehicle },
+    {
+      actor: actorOf(caller),
+      loaded: { row, readStartedAt },
+      ...(ifVersion === undefined ? {} : { ifVersion }),
+    },
+  )
+  if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
+  if (outcome.kind === 'unchanged') throw new Error(`An accept of ${id} changed nothing and was not refused`)
+  const broadcast = asBroadcast(outcome.instance)
+  return ok({
+    outcome: 'applied',
+    version: outcome.version,
+    broadcast: broadcastView(caller, broadcast, standing, engine.now()),
+    assignment: assignmentOf(broadcast, outcome.uid),
+  })
+}
+
+/** The trip that an accept makes has the accept's uid for its id. */
+function assignmentOf({ id, status, snapshot: { context } }: Broadcast, tripId: string): AssignmentView {
+  const trip = context.trips.find(other => other.id === tripId)
+  if (trip === undefined) throw new Error(`An accept of ${id} made no trip ${tripId}`)
+  return {
+    id: trip.id,
+    tripId: trip.id,
+    truckId: trip.truckId,
+    driverId: trip.driver.id,
+    vehicleId: trip.vehicle.id,
+    trucksConfirmed: trucksFilled(context),
+    isFullyFilled: status === 'fully_filled',
+  }
+}

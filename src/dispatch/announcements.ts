@@ -1,0 +1,217 @@
+/*
+ * Which event tells whom, on which socket event, with which sentence: one table. It decides nothing and reads
+ * nothing: subscribers.ts finds the rooms and sends. New rows go at the end of their list, because a row's place
+ * is part of the id under which clients drop repetitions.
+ */
+import type { BroadcastEmitted, Progress } from '../machines/index.js'
+import { isoTime, recordOfTrip, type TripSurroundings, tripView } from './trip-view.js'
+import type { TripView } from './views.js'
+
+export type SocketEvent =
+  | 'booking_updated'
+  | 'booking_expired'
+  | 'truck_confirmed'
+  | 'truck_released'
+  | 'no_vehicles_available'
+  | 'trip_assigned'
+  | 'trip_cancelled'
+
+/** `watchers`: the request's room and its customer. `offered`: all who were offered it, and its room. */
+export type Audience = 'customer' | 'watchers' | 'driver' | 'transporter' | 'driverAndTransporter' | 'offered'
+
+/** What a row may say: the event, and of the request what never changes. */
+export interface About<TEvent> {
+  readonly event: TEvent
+  readonly broadcastId: string
+  readonly request: TripSurroundings
+}
+
+export interface Announcement<TEvent> {
+  readonly to: Audience
+  readonly type: SocketEvent
+  /** Clients acknowledge what wakes people, and it is pushed to them if they do not. */
+  readonly wakes: boolean
+  when?(event: TEvent): boolean
+  title(event: TEvent): string
+  data(about: About<TEvent>): Readonly<Record<string, unknown>>
+}
+
+type Emitted<TType> = Extract<BroadcastEmitted, { type: TType }>
+type Table = { readonly [T in BroadcastEmitted['type']]: readonly Announcement<Emitted<T>>[] }
+type WithTrip = Extract<BroadcastEmitted, { trip: unknown }>
+
+const progressOf = ({ status, trucksFilled, trucksNeeded }: Progress) => ({
+  status,
+  trucksFilled,
+  trucksNeeded,
+})
+
+const retryOf = (broadcastId: string) => ({ retry: { href: `/api/v1/broadcasts/${broadcastId}/retry` } })
+
+const tripOf = ({ event, broadcastId, request }: About<WithTrip>): { trip: TripView } => ({
+  trip: tripView(recordOfTrip(event.trip, broadcastId, request)),
+})
+
+function progressTitle({ status, trucksFilled, trucksNeeded }: Progress): string {
+  switch (status) {
+    case 'searching':
+      return 'Looking for trucks'
+    case 'partially_filled':
+      return `${trucksFilled} of ${trucksNeeded} trucks confirmed`
+    case 'fully_filled':
+      return 'All trucks confirmed'
+    case 'cancelled':
+      return 'Request cancelled'
+    case 'expired':
+      return 'Request expired'
+  }
+}
+
+const updated = {
+  to: 'watchers',
+  type: 'booking_updated',
+  wakes: false,
+  title: progressTitle,
+  data: ({ event }: About<Progress>) => progressOf(event),
+} as const
+
+const offeredEnd = (reason: 'timeout' | 'customer_cancelled' | 'fully_filled', title: string) =>
+  ({
+    to: 'offered',
+    type: 'booking_expired',
+    wakes: true,
+    title: () => title,
+    data: () => ({ reason }),
+  }) as const
+
+export const announcements: Table = {
+  'broadcast.created': [updated],
+  // The reach has its own subscriber: what it tells depends on who is near.
+  'reach.widened': [],
+  'truck.assigned': [
+    { to: 'driver', type: 'trip_assigned', wakes: true, title: () => 'New trip assigned', data: tripOf },
+    {
+      to: 'customer',
+      type: 'truck_confirmed',
+      wakes: true,
+      title: ({ trip }) => `Truck ${trip.vehicle.number} confirmed`,
+      data: about => ({ ...tripOf(about), ...progressOf(about.event) }),
+    },
+    updated,
+  ],
+  'truck.released': [
+    {
+      to: 'driver',
+      type: 'trip_cancelled',
+      wakes: true,
+      title: () => 'Trip cancelled',
+      data: about => ({ ...tripOf(about), reason: about.event.by }),
+    },
+    {
+      to: 'transporter',
+      type: 'trip_cancelled',
+      wakes: true,
+      // A transporter that gave the truck back knows.
+      when: ({ by }) => by === 'abandon',
+      title: () => 'Trip cancelled',
+      data: about => ({ ...tripOf(about), reason: about.event.by }),
+    },
+    {
+      to: 'customer',
+      type: 'truck_released',
+      wakes: true,
+      title: ({ retryable }) =>
+        retryable ? 'A truck was given back. Ask again for it.' : 'A truck was given back',
+      data: about => ({
+        ...tripOf(about),
+        ...progressOf(about.event),
+        ...(about.event.retryable ? retryOf(about.broadcastId) : {}),
+      }),
+    },
+    {
+      ...updated,
+      data: ({ event }) => ({ ...progressOf(event), ...(event.reopened ? { reopened: true } : {}) }),
+    },
+  ],
+  'trip.started': [updated],
+  'trip.completed': [updated],
+  'trip.cancelled': [
+    {
+      to: 'driverAndTransporter',
+      type: 'trip_cancelled',
+      wakes: true,
+      title: () => 'Trip cancelled',
+      data: about => ({ ...tripOf(about), reason: 'customer_cancelled' }),
+    },
+  ],
+  // That it is full has been told as `booking_updated` with the truck that filled it.
+  'broadcast.filled': [offeredEnd('fully_filled', 'No longer available')],
+  'broadcast.cancelled': [offeredEnd('customer_cancelled', 'Request cancelled'), updated],
+  'broadcast.expired': [
+    offeredEnd('timeout', 'Request expired'),
+    {
+      to: 'customer',
+      type: 'no_vehicles_available',
+      wakes: true,
+      when: ({ trucksFilled }) => trucksFilled === 0,
+      title: () => 'No transporters found',
+      data: ({ event, broadcastId }) => ({ ...progressOf(event), ...retryOf(broadcastId) }),
+    },
+    {
+      to: 'customer',
+      type: 'booking_expired',
+      wakes: true,
+      when: ({ trucksFilled }) => trucksFilled > 0,
+      title: () => 'Request expired',
+      data: ({ event, broadcastId }) => ({
+        reason: 'timeout',
+        ...progressOf(event),
+        ...retryOf(broadcastId),
+      }),
+    },
+    updated,
+  ],
+}
+
+export interface Said {
+  readonly to: Audience
+  readonly wakes: boolean
+  readonly envelope: {
+    readonly id: string
+    readonly broadcastId: string
+    readonly tripId?: string
+    readonly version: number
+    readonly type: SocketEvent
+    readonly at: string
+    readonly data: Readonly<Record<string, unknown>>
+  }
+}
+
+/** What an event says, to whom. Pure; ids are the same each time. */
+export function announce(
+  event: BroadcastEmitted,
+  source: {
+    readonly instance: string
+    readonly version: number
+    readonly index: number
+    readonly at: number
+  },
+  request: TripSurroundings,
+): readonly Said[] {
+  const rows = announcements[event.type] as readonly Announcement<BroadcastEmitted>[]
+  const { instance, version, index, at } = source
+  return rows.flatMap((row, n) => {
+    if (row.when?.(event) === false) return []
+    const data = row.data({ event, broadcastId: instance, request })
+    const envelope = {
+      id: `${instance}:${version}:${index}:${n}`,
+      broadcastId: instance,
+      ...('trip' in event ? { tripId: event.trip.id } : {}),
+      version,
+      type: row.type,
+      at: isoTime(at),
+      data: { title: row.title(event), ...data },
+    }
+    return [{ to: row.to, wakes: row.wakes, envelope }]
+  })
+}

@@ -1,0 +1,103 @@
+/*
+ * Who sees which part of a request. Everyone who may read one sees all of it but the trips: the customer and
+ * admins see all trips, a transporter its own, a driver its own. A truck that another transporter has taken is
+ * `taken` and has no `trip` for them.
+ */
+import { nextEvents, reachOf, trucksFilled } from '../machines/index.js'
+import type { Caller } from './api.js'
+import type { Broadcast } from './broadcast.js'
+import { isoTime, recordOfTrip, tripView } from './trip-view.js'
+import type { BroadcastView } from './views.js'
+
+/** What the snapshot does not know. */
+export interface Standing {
+  readonly notified: number
+  readonly isOffered: boolean
+  readonly hasDeclined: boolean
+}
+
+type Trip = Broadcast['snapshot']['context']['trips'][number]
+
+function maySeeTrip(caller: Caller, trip: Trip): boolean {
+  switch (caller.role) {
+    case 'customer':
+    case 'admin':
+      return true
+    case 'transporter':
+      return trip.transporterId === caller.id
+    case 'driver':
+      return trip.driver.id === caller.id
+  }
+}
+
+/**
+ * What the caller may send now: to this request (`cancel`, `accept`, `decline`), or, being an admin, any
+ * command. Trip events of the others are a trip's own.
+ */
+function nextEventsFor(
+  caller: Caller,
+  { snapshot }: Broadcast,
+  standing: Standing,
+  now: number,
+): readonly string[] {
+  const possible = nextEvents(snapshot, now)
+  switch (caller.role) {
+    case 'customer':
+      return possible.filter(type => type === 'cancel')
+    case 'transporter':
+      if (!possible.includes('accept')) return []
+      return standing.isOffered && !standing.hasDeclined ? ['accept', 'decline'] : ['accept']
+    case 'driver':
+      return []
+    case 'admin':
+      return possible
+  }
+}
+
+/** Pure; `now` in milliseconds. The caller is known to be allowed to read it. */
+export function broadcastView(
+  caller: Caller,
+  broadcast: Broadcast,
+  standing: Standing,
+  now: number,
+): BroadcastView {
+  const { context } = broadcast.snapshot
+  const { goods, notes, pricePerTruck, endedAt, endReason } = context
+  const trips = new Map(context.trips.map(trip => [trip.id, trip]))
+  return {
+    id: broadcast.id,
+    status: broadcast.status,
+    version: broadcast.version,
+    kind: context.kind,
+    customerId: context.customerId,
+    pickup: context.pickup,
+    drop: context.drop,
+    ...(goods === undefined ? {} : { goods }),
+    ...(notes === undefined ? {} : { notes }),
+    ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
+    trucksNeeded: context.trucks.length,
+    trucksFilled: trucksFilled(context),
+    trucks: context.trucks.map(({ id, vehicleType, tripId }) => {
+      if (tripId === null) return { id, vehicleType, status: 'open' }
+      const trip = trips.get(tripId)
+      if (trip === undefined) throw new Error(`Truck ${id} of ${broadcast.id} has no trip ${tripId}`)
+      const shown = maySeeTrip(caller, trip)
+        ? { trip: tripView(recordOfTrip(trip, broadcast.id, context)) }
+        : {}
+      return { id, vehicleType, status: 'taken', ...shown }
+    }),
+    reach: { ...reachOf(broadcast.snapshot), notified: standing.notified },
+    createdAt: isoTime(broadcast.createdAt),
+    updatedAt: isoTime(broadcast.updatedAt),
+    expiresAt: isoTime(context.expiresAt),
+    ...(endedAt === undefined ? {} : { endedAt: isoTime(endedAt) }),
+    ...(endReason === undefined ? {} : { endReason }),
+    nextEvents: nextEventsFor(caller, broadcast, standing, now),
+  }
+}
+
+/** As any transporter sees it to whom it is being offered: one view for all of them. */
+export function offerView(broadcast: Broadcast, notified: number, now: number): BroadcastView {
+  const anyone: Caller = { id: '', role: 'transporter' }
+  return broadcastView(anyone, broadcast, { notified, isOffered: true, hasDeclined: false }, now)
+}

@@ -1,0 +1,113 @@
+/* Reading requests, and sending them events. */
+import { accept } from './accept.js'
+import { refuseRole } from './access.js'
+import type { BroadcastEventAnswer, Caller, Page, SendOptions } from './api.js'
+import { asBroadcast } from './broadcast.js'
+import { broadcastView } from './broadcast-view.js'
+import { cancel } from './cancel.js'
+import { decodeCursor, idCursor, pageOf, versionCursor } from './cursors.js'
+import { decline } from './decline.js'
+import type { PartsWithEngine } from './parts.js'
+import type { BroadcastListOptions, BroadcastRecord } from './ports.js'
+import { ok, problem, type Result } from './problems.js'
+import type { BroadcastEvent, PageQuery } from './requests.js'
+import { isoTime } from './trip-view.js'
+import type { BroadcastView, HistoryItem } from './views.js'
+
+/** What the caller may read of it; `undefined` for everybody else, so that ids cannot be probed. */
+export function findReadable(
+  { reads }: PartsWithEngine,
+  caller: Caller,
+  id: string,
+): Promise<BroadcastRecord | undefined> {
+  return reads.findBroadcast(id, caller.role === 'admin' ? undefined : caller.id)
+}
+
+function viewOf({ engine }: PartsWithEngine, caller: Caller, record: BroadcastRecord): BroadcastView {
+  const { instance, ...standing } = record
+  return broadcastView(caller, asBroadcast(engine.restore(instance)), standing, engine.now())
+}
+
+export async function getBroadcast(
+  parts: PartsWithEngine,
+  caller: Caller,
+  id: string,
+): Promise<Result<BroadcastView>> {
+  const found = await findReadable(parts, caller, id)
+  return found === undefined ? problem('NOT_FOUND') : ok(viewOf(parts, caller, found))
+}
+
+export async function listBroadcasts(
+  parts: PartsWithEngine,
+  caller: Caller,
+  { limit, cursor, status }: PageQuery & { status?: string | undefined },
+): Promise<Result<Page<BroadcastView>>> {
+  const refused = refuseRole(caller, 'customer', 'transporter', 'admin')
+  if (refused !== undefined) return refused
+  const before = decodeCursor(idCursor, cursor)
+  if (!before.ok) return before
+  const records = await listFor(parts, caller, {
+    limit: limit + 1,
+    ...(status === undefined ? {} : { status }),
+    ...(before.value === undefined ? {} : { before: before.value }),
+  })
+  return ok(
+    pageOf(
+      records,
+      limit,
+      record => record.instance.id,
+      record => viewOf(parts, caller, record),
+    ),
+  )
+}
+
+/** A customer's own; a transporter's live offers that it has not declined; an admin's all. */
+function listFor({ reads }: PartsWithEngine, caller: Caller, options: BroadcastListOptions) {
+  if (caller.role === 'admin') return reads.listAll(options)
+  if (caller.role === 'customer') return reads.listOwned(caller.id, options)
+  return reads.listLiveOffers(caller.id, options)
+}
+
+export async function sendToBroadcast(
+  parts: PartsWithEngine,
+  caller: Caller,
+  id: string,
+  event: BroadcastEvent,
+  options: SendOptions = {},
+): Promise<Result<BroadcastEventAnswer>> {
+  const refused = refuseRole(caller, event.type === 'cancel' ? 'customer' : 'transporter')
+  if (refused !== undefined) return refused
+  switch (event.type) {
+    case 'accept':
+      return accept(parts, caller, id, event, options)
+    case 'cancel':
+      return cancel(parts, caller, id, event, options)
+    case 'decline':
+      return decline(parts, caller, id, event, options)
+  }
+}
+
+/** Oldest first; the journal's events whole, so that they can be replayed. */
+export async function history(
+  parts: PartsWithEngine,
+  caller: Caller,
+  id: string,
+  { limit, cursor }: PageQuery,
+): Promise<Result<Page<HistoryItem>>> {
+  const refused = refuseRole(caller, 'customer', 'admin')
+  if (refused !== undefined) return refused
+  const after = decodeCursor(versionCursor, cursor)
+  if (!after.ok) return after
+  const found = await findReadable(parts, caller, id)
+  if (found === undefined) return problem('NOT_FOUND')
+  if (caller.role === 'customer' && found.instance.owner !== caller.id) return problem('NOT_FOUND')
+  const entries = await parts.engine.history(id, { after: after.value ?? 0, limit: limit + 1 })
+  return ok(
+    pageOf(
+      entries,
+      limit,
+      entry => entry.version,
+      ({ version, event, status, at, actor }) => ({ version, event, status, at: isoTime(at), actor }),
+    ),
+  )
+}

@@ -1,0 +1,110 @@
+/*
+ * A transporter came (back), became available, or one of its drivers came near: it is offered every live
+ * request that it has not had and whose reach covers it. Three statements, whatever the number of requests.
+ * A mass reconnect is worked off by a few at a time; asking again for a transporter that waits adds nothing.
+ */
+import { asBroadcast } from './broadcast.js'
+import { distanceKm } from './distance.js'
+import { tellOffered } from './offers.js'
+import type { PartsWithEngine } from './parts.js'
+import type { LiveRequest, OfferEntry, Point } from './ports.js'
+
+/** Live requests looked at, newest first. */
+const MAX_LIVE = 5_000
+/** Offers made at once: more than anyone can read, and each is a row lock on a request. */
+const MAX_OFFERS = 200
+/** Two cores and a pool of connections are shared with everything else. */
+const MAX_RUNNING = 4
+/** How the offer is told from those of the reach's own steps. */
+const STEP = 'catch_up'
+
+type PlacedDriver = Point & { readonly vehicleType: string }
+
+export class CatchUp {
+  readonly #parts: PartsWithEngine
+  readonly #waiting = new Set<string>()
+  readonly #running = new Set<string>()
+  #whenIdle: (() => void)[] = []
+
+  constructor(parts: PartsWithEngine) {
+    this.#parts = parts
+  }
+
+  /** Returns at once. One that is being worked on is taken up again after, as facts may have changed since. */
+  request(transporterId: string): void {
+    this.#waiting.add(transporterId)
+    this.#pump()
+  }
+
+  /** Resolves when nothing waits and nothing runs. */
+  async idle(): Promise<void> {
+    if (this.#waiting.size + this.#running.size === 0) return
+    await new Promise<void>(resolve => this.#whenIdle.push(resolve))
+  }
+
+  #pump(): void {
+    for (const id of this.#waiting) {
+      if (this.#running.size >= MAX_RUNNING) return
+      if (this.#running.has(id)) continue
+      this.#waiting.delete(id)
+      this.#running.add(id)
+      this.#run(id)
+    }
+    if (this.#waiting.size + this.#running.size === 0) {
+      for (const resolve of this.#whenIdle.splice(0)) resolve()
+    }
+  }
+
+  async #run(transporterId: string): Promise<void> {
+    try {
+      await offerMissed(this.#parts, transporterId)
+    } catch (error) {
+      // The next heartbeat after an absence, or the next step of the reach, brings the offers all the same.
+      this.#parts.log.warn({ err: error, transporterId }, 'a transporter could not be offered what it missed')
+    } finally {
+      this.#running.delete(transporterId)
+      this.#pump()
+    }
+  }
+}
+
+async function offerMissed(parts: PartsWithEngine, transporterId: string): Promise<void> {
+  const { engine, presence, reads, recipients } = parts
+  if (!(await presence.presentAmong([transporterId])).has(transporterId)) return
+  const live = await reads.listUnofferedLive(transporterId, MAX_LIVE)
+  if (live.length === 0) return
+  const drivers = await presence.driversOf(transporterId)
+  const entries = live.flatMap(request => entryFor(transporterId, request, drivers)).slice(0, MAX_OFFERS)
+  const offered = (await recipients.offer(entries)).filter(offer => offer.isNew)
+  if (offered.length === 0) return
+  const rows = await reads.load(offered.map(offer => offer.broadcastId))
+  for (const row of rows) {
+    const offers = offered.filter(offer => offer.broadcastId === row.id)
+    tellOffered(parts, asBroadcast(engine.restore(row)), offers)
+  }
+}
+
+function entryFor(
+  transporterId: string,
+  request: LiveRequest,
+  drivers: readonly PlacedDriver[],
+): readonly OfferEntry[] {
+  const nearestKm = nearest(request, drivers)
+  if (!covers(request, nearestKm)) return []
+  const distance = nearestKm === undefined ? {} : { distanceKm: nearestKm }
+  return [{ broadcastId: request.id, transporterId, step: STEP, ...distance }]
+}
+
+function nearest(request: LiveRequest, drivers: readonly PlacedDriver[]): number | undefined {
+  const distances = drivers
+    .filter(driver => request.openTypes.includes(driver.vehicleType))
+    .map(driver => distanceKm(request.pickup, driver))
+  return distances.length === 0 ? undefined : Math.min(...distances)
+}
+
+/** After the last step as in it: whoever owns such a vehicle. Before: who has one within the step's radius. */
+export function covers({ reach, reachStepsKm }: LiveRequest, nearestKm: number | undefined): boolean {
+  if (reach === 'everyone' || reach === 'done') return true
+  const radiusKm = reachStepsKm[Number(reach.slice('step_'.length)) - 1]
+  return nearestKm !== undefined && radiusKm !== undefined && nearestKm <= radiusKm
+}

@@ -1,0 +1,99 @@
+/*
+ * A new request: three forms, one machine. The engine decides whether the customer may have one; a double tap
+ * is told from another request by the payload's fingerprint, which the first one carries.
+ */
+import { type BroadcastInput, isSeeking } from '../machines/index.js'
+import { actorOf, refuseRole } from './access.js'
+import type { Caller, Created } from './api.js'
+import { asBroadcast, BROADCAST, type Broadcast } from './broadcast.js'
+import { broadcastView } from './broadcast-view.js'
+import { fingerprint } from './fingerprint.js'
+import type { FirstStep } from './first-step.js'
+import type { DispatchSettings, PartsWithEngine } from './parts.js'
+import { ok, problem, type Result } from './problems.js'
+import { problemOfRefusal } from './refusals.js'
+import type { CreateBooking, CreateBroadcast, CreateOrder } from './requests.js'
+
+/** CONTRACT: the same customer and payload within this time is the same request. */
+const SAME_REQUEST_WITHIN_MS = 10_000
+/** The first step takes some ten milliseconds; a create is not held up longer for a number. */
+const FIRST_STEP_WAIT_MS = 1_000
+/** The holder may end between the refusal and our look at it; more often than this it is not by chance. */
+const MAX_TRIES = 3
+
+type Asked = Pick<BroadcastInput, 'kind' | 'pickup' | 'drop' | 'trucks' | 'goods' | 'notes' | 'pricePerTruck'>
+
+export interface CreateParts extends PartsWithEngine {
+  readonly firstStep: FirstStep
+}
+
+/** One type is a booking, several are an order. */
+export function askedByBroadcast(body: CreateBroadcast): Asked {
+  const types = new Set(body.trucks.map(truck => truck.vehicleType))
+  return { ...body, kind: types.size === 1 ? 'booking' : 'order' }
+}
+
+export function askedByBooking({ vehicleType, trucksNeeded, ...body }: CreateBooking): Asked {
+  return { ...body, kind: 'booking', trucks: [{ vehicleType, count: trucksNeeded }] }
+}
+
+export function askedByOrder({ truckRequests, ...body }: CreateOrder): Asked {
+  const trucks = truckRequests.map(({ vehicleType, quantity }) => ({ vehicleType, count: quantity }))
+  return { ...body, kind: 'order', trucks }
+}
+
+function inputOf(customerId: string, asked: Asked, settings: DispatchSettings): BroadcastInput {
+  return {
+    ...asked,
+    customerId,
+    fingerprint: fingerprint(asked),
+    timeoutMs: settings.broadcastTimeoutMs,
+    reachStepsKm: [...settings.reachStepsKm],
+    reachStepMs: settings.reachStepMs,
+    cancelWindowMs: settings.cancelWindowMs,
+  }
+}
+
+export async function create(parts: CreateParts, caller: Caller, asked: Asked): Promise<Result<Created>> {
+  const refused = refuseRole(caller, 'customer')
+  if (refused !== undefined) return refused
+  const { engine } = parts
+  const input = inputOf(caller.id, asked, parts.settings)
+  for (let tries = 1; ; tries++) {
+    const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller) })
+    if (outcome.kind === 'created') return answer(parts, caller, asBroadcast(outcome.instance), true)
+    const holder = await engine.get(outcome.holder)
+    if (holder !== undefined) {
+      const held = asBroadcast(holder)
+      if (isSame(held, input, engine.now())) return answer(parts, caller, held, false)
+      if (isSeeking(held.snapshot)) return problemOfRefusal(outcome.refusal)
+    }
+    if (tries === MAX_TRIES) return problem('UNAVAILABLE', { retryAfterSeconds: 1 })
+  }
+}
+
+/** One that has ended never answers for a new one. */
+function isSame(held: Broadcast, input: BroadcastInput, now: number): boolean {
+  const { context } = held.snapshot
+  return (
+    context.customerId === input.customerId &&
+    context.fingerprint === input.fingerprint &&
+    now - context.createdAt < SAME_REQUEST_WITHIN_MS &&
+    isSeeking(held.snapshot)
+  )
+}
+
+async function answer(
+  { engine, recipients, firstStep }: CreateParts,
+  caller: Caller,
+  broadcast: Broadcast,
+  isNew: boolean,
+): Promise<Result<Created>> {
+  const waitMs = Math.max(0, broadcast.createdAt + FIRST_STEP_WAIT_MS - engine.now())
+  const count =
+    (await firstStep.wait(broadcast.id, waitMs)) ?? (await recipients.offered(broadcast.id, '1')).length
+  const standing = { notified: count, isOffered: false, hasDeclined: false }
+  const view = broadcastView(caller, broadcast, standing, engine.now())
+  const timeoutSeconds = broadcast.snapshot.context.timeoutMs / 1000
+  return ok({ broadcast: { ...view, timeoutSeconds, matchingTransportersCount: count }, isNew })
+}

@@ -1,0 +1,67 @@
+/*
+ * Tells transporters that a driver's state may have changed. What is told is read when it is told, for all who
+ * wait in one go: so the last thing told is always the present truth, in whatever order the causes came.
+ */
+import type { Engine } from '../runtime/api.js'
+import type { Parts } from './parts.js'
+import { userRoom } from './ports.js'
+import { isoTime } from './trip-view.js'
+
+/** Long enough to gather the trips of one cancelled request, far below what anyone notices. */
+const GATHER_MS = 20
+/** Drivers of one question to the database. */
+const BATCH = 1_000
+
+interface StatusParts extends Pick<Parts, 'fleet' | 'presence' | 'fanout' | 'log'> {
+  readonly engine: Engine
+}
+
+export class DriverStatus {
+  readonly #parts: StatusParts
+  /** Driver → transporter. */
+  readonly #waiting = new Map<string, string>()
+  #telling: Promise<void> | undefined
+
+  constructor(parts: StatusParts) {
+    this.#parts = parts
+  }
+
+  /** Returns at once. */
+  note(driverId: string, transporterId: string): void {
+    this.#waiting.set(driverId, transporterId)
+    this.#telling ??= this.#tellAll().finally(() => {
+      this.#telling = undefined
+    })
+  }
+
+  /** Resolves when everything noted has been told. */
+  async idle(): Promise<void> {
+    await this.#telling
+  }
+
+  async #tellAll(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      await new Promise(resolve => setTimeout(resolve, GATHER_MS))
+      const batch = [...this.#waiting].slice(0, BATCH)
+      for (const [driverId] of batch) this.#waiting.delete(driverId)
+      await this.#tell(batch).catch(error =>
+        // Lists and details are right all the same: they read the truth.
+        this.#parts.log.warn({ err: error, drivers: batch.length }, 'changes of drivers could not be told'),
+      )
+    }
+  }
+
+  async #tell(batch: readonly (readonly [driverId: string, transporterId: string])[]): Promise<void> {
+    const { engine, fleet, presence, fanout } = this.#parts
+    const ids = batch.map(([driverId]) => driverId)
+    const [busy, states] = await Promise.all([fleet.busyAmong(ids), presence.driverStates(ids)])
+    for (const [driverId, transporterId] of batch) {
+      const isOnline = states.get(driverId)?.isOnline === true
+      fanout.emit([userRoom(transporterId)], {
+        type: 'driver_status_changed',
+        at: isoTime(engine.now()),
+        data: { driverId, isOnline, isBusy: busy.has(driverId) },
+      })
+    }
+  }
+}

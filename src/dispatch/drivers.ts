@@ -1,0 +1,114 @@
+/* A driver's own presence: switched on by its word, online by its heartbeats. */
+import { LRUCache } from 'lru-cache'
+import { refuseRole } from './access.js'
+import type { Caller } from './api.js'
+import type { CatchUp } from './catch-up.js'
+import type { DriverStatus } from './driver-status.js'
+import type { Parts } from './parts.js'
+import { ok, problem, type Result } from './problems.js'
+import type { DriverHeartbeat } from './requests.js'
+
+/** How long a driver that is switched off may beat without asking the database whether it still is. */
+const SWITCHED_OFF_FOR_MS = 5_000
+const MAX_SWITCHED_OFF = 50_000
+
+const NOT_REGISTERED = 'No transporter has this driver in its fleet'
+
+interface DriverParts extends Pick<Parts, 'fleet' | 'presence'> {
+  readonly catchUp: CatchUp
+  readonly driverStatus: DriverStatus
+}
+
+export class Drivers {
+  readonly #parts: DriverParts
+  /** Driver → the vehicle it named last, as of when it was found switched off. */
+  readonly #switchedOff = new LRUCache<string, { vehicleId: string | undefined }>({
+    max: MAX_SWITCHED_OFF,
+    ttl: SWITCHED_OFF_FOR_MS,
+  })
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts
+  }
+
+  /** On counts as a heartbeat without a place. */
+  async setAvailability(
+    caller: Caller,
+    { isOnline, vehicleId }: { isOnline: boolean; vehicleId?: string | undefined },
+  ): Promise<Result<{ isOnline: boolean }>> {
+    const refused = refuseRole(caller, 'driver')
+    if (refused !== undefined) return refused
+    const { fleet, presence, catchUp, driverStatus } = this.#parts
+    const change = { isSwitchedOn: isOnline, ...(vehicleId === undefined ? {} : { vehicleId }) }
+    const set = await fleet.setDriver(caller.id, change)
+    if (set.kind === 'missing') return problem('NOT_FOUND', { detail: NOT_REGISTERED })
+    if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')
+    const { transporterId } = set.driver
+    this.#switchedOff.delete(caller.id)
+    if (isOnline) {
+      const { wasOnline } = await presence.putDriver(caller.id, { transporterId, vehicle: set.vehicle })
+      catchUp.request(transporterId)
+      if (!wasOnline) driverStatus.note(caller.id, transporterId)
+    } else {
+      const { wasOnline } = await presence.dropDriver(caller.id)
+      if (wasOnline) driverStatus.note(caller.id, transporterId)
+    }
+    return ok({ isOnline })
+  }
+
+  /** Never switches on. Costs no statement while presence knows the driver and its vehicle is the same. */
+  async heartbeat(
+    caller: Caller,
+    { lat, lng, vehicleId }: DriverHeartbeat,
+  ): Promise<Result<Record<string, never>>> {
+    const refused = refuseRole(caller, 'driver')
+    if (refused !== undefined) return refused
+    const { presence, catchUp, driverStatus } = this.#parts
+    const place = { lat, lng }
+    const beat = await presence.beatDriver(caller.id, place)
+    if (!beat.isKnown) return this.#beatUnknown(caller, place, vehicleId)
+    const changesVehicle = vehicleId !== undefined && vehicleId !== beat.vehicleId
+    if (changesVehicle) {
+      const changed = await this.#changeVehicle(caller.id, vehicleId)
+      if (!changed.ok) return changed
+    }
+    if (beat.wasLapsed) driverStatus.note(caller.id, beat.transporterId)
+    if (beat.wasLapsed || beat.isFirstPlace || changesVehicle) catchUp.request(beat.transporterId)
+    return ok({})
+  }
+
+  /** Switched off, or presence was lost: then the database knows whether it is switched on. */
+  async #beatUnknown(
+    { id }: Caller,
+    place: { lat: number; lng: number },
+    vehicleId: string | undefined,
+  ): Promise<Result<Record<string, never>>> {
+    const { fleet, presence, catchUp, driverStatus } = this.#parts
+    const off = this.#switchedOff.get(id)
+    if (off !== undefined && (vehicleId === undefined || vehicleId === off.vehicleId)) return ok({})
+    if (vehicleId !== undefined) {
+      const changed = await this.#changeVehicle(id, vehicleId)
+      if (!changed.ok) return changed
+    }
+    const facts = await fleet.driverPresenceFacts(id)
+    if (facts === undefined) return problem('NOT_FOUND', { detail: NOT_REGISTERED })
+    if (!facts.isSwitchedOn) {
+      this.#switchedOff.set(id, { vehicleId: facts.vehicle?.id })
+      return ok({})
+    }
+    const { transporterId, vehicle } = facts
+    await presence.putDriver(id, { transporterId, vehicle, place })
+    driverStatus.note(id, transporterId)
+    catchUp.request(transporterId)
+    return ok({})
+  }
+
+  async #changeVehicle(driverId: string, vehicleId: string): Promise<Result<undefined>> {
+    const { fleet, presence } = this.#parts
+    const set = await fleet.setDriver(driverId, { vehicleId })
+    if (set.kind === 'missing') return problem('NOT_FOUND', { detail: NOT_REGISTERED })
+    if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')
+    await presence.setVehicle([driverId], set.vehicle)
+    return ok(undefined)
+  }
+}

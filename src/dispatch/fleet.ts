@@ -1,0 +1,131 @@
+/* A transporter's drivers and vehicles. */
+import { refuseRole } from './access.js'
+import type { Caller, Page } from './api.js'
+import { decodeCursor, pageOf, positionCursor } from './cursors.js'
+import { driverView, vehicleView } from './fleet-view.js'
+import type { Parts } from './parts.js'
+import type { DriverRecord } from './ports.js'
+import { ok, problem, type Result } from './problems.js'
+import { MAX_PAGE_SIZE, type PageQuery } from './requests.js'
+import type { DriverView, VehicleView } from './views.js'
+
+/** Of a filtered list at most so many pages are looked through for one answer; the cursor leads on. */
+const MAX_PAGES_LOOKED_THROUGH = 10
+
+type FleetParts = Pick<Parts, 'fleet' | 'presence'>
+
+async function viewsOf({ presence }: FleetParts, drivers: readonly DriverRecord[]): Promise<DriverView[]> {
+  const states = await presence.driverStates(drivers.map(driver => driver.id))
+  return drivers.map(driver => driverView(driver, states.get(driver.id)))
+}
+
+export async function putDriver(
+  parts: FleetParts,
+  caller: Caller,
+  id: string,
+  { name, phone }: { name: string; phone?: string | undefined },
+): Promise<Result<DriverView & { isNew: boolean }>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const put = await parts.fleet.putDriver(caller.id, {
+    id,
+    name,
+    ...(phone === undefined ? {} : { phone }),
+  })
+  if (put.kind === 'taken') return problem('DRIVER_TAKEN')
+  const states = await parts.presence.driverStates([id])
+  return ok({ ...driverView(put.driver, states.get(id)), isNew: put.kind === 'created' })
+}
+
+export async function deleteDriver(parts: FleetParts, caller: Caller, id: string): Promise<Result<void>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const deleted = await parts.fleet.deleteDriver(caller.id, id)
+  if (deleted === 'missing') return problem('NOT_FOUND')
+  if (deleted === 'busy') return problem('DRIVER_BUSY')
+  await parts.presence.dropDriver(id)
+  return ok(undefined)
+}
+
+export async function getDriver(parts: FleetParts, caller: Caller, id: string): Promise<Result<DriverView>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const driver = await parts.fleet.getDriver(id)
+  if (driver === undefined || driver.transporterId !== caller.id) return problem('NOT_FOUND')
+  const states = await parts.presence.driverStates([id])
+  return ok(driverView(driver, states.get(id)))
+}
+
+/** Assignable: online and not on a trip. Who is online only presence knows, so pages are looked through. */
+export async function listDrivers(
+  parts: FleetParts,
+  caller: Caller,
+  { limit, cursor, assignable }: PageQuery & { assignable?: boolean | undefined },
+): Promise<Result<Page<DriverView>>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const place = decodeCursor(positionCursor, cursor)
+  if (!place.ok) return place
+  const isWanted = ({ isOnline, isBusy }: DriverView) =>
+    assignable === undefined || (isOnline && !isBusy) === assignable
+  const pageSize = assignable === undefined ? limit + 1 : MAX_PAGE_SIZE
+  const found: { view: DriverView; position: string }[] = []
+  let after = place.value
+  for (let pages = 0; pages < MAX_PAGES_LOOKED_THROUGH && found.length <= limit; pages++) {
+    const from = after === undefined ? {} : { after }
+    const drivers = await parts.fleet.listDrivers(caller.id, { ...from, limit: pageSize })
+    for (const [i, view] of (await viewsOf(parts, drivers)).entries()) {
+      const position = drivers[i]?.position
+      if (position !== undefined && isWanted(view)) found.push({ view, position })
+    }
+    after = drivers.at(-1)?.position
+    if (drivers.length < pageSize) break
+  }
+  return ok(
+    pageOf(
+      found,
+      limit,
+      item => item.position,
+      item => item.view,
+    ),
+  )
+}
+
+export async function putVehicle(
+  parts: FleetParts,
+  caller: Caller,
+  id: string,
+  { vehicleType, number }: { vehicleType: string; number: string },
+): Promise<Result<VehicleView & { isNew: boolean }>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const put = await parts.fleet.putVehicle(caller.id, { id, vehicleType, number })
+  if (put.kind === 'taken') return problem('VEHICLE_TAKEN')
+  if (put.kind === 'busy') return problem('VEHICLE_BUSY')
+  await parts.presence.setVehicle(put.drivers, { id, vehicleType })
+  return ok({ ...vehicleView(put.vehicle), isNew: put.kind === 'created' })
+}
+
+export async function deleteVehicle(parts: FleetParts, caller: Caller, id: string): Promise<Result<void>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const deleted = await parts.fleet.deleteVehicle(caller.id, id)
+  if (deleted.kind === 'missing') return problem('NOT_FOUND')
+  if (deleted.kind === 'busy') return problem('VEHICLE_BUSY')
+  await parts.presence.setVehicle(deleted.drivers, undefined)
+  return ok(undefined)
+}
+
+export async function listVehicles(
+  { fleet }: FleetParts,
+  caller: Caller,
+  { limit, cursor }: PageQuery,
+): Promise<Result<Page<VehicleView>>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const place = decodeCursor(positionCursor, cursor)
+  if (!place.ok) return place
+  const after = place.value === undefined ? {} : { after: place.value }
+  const vehicles = await fleet.listVehicles(caller.id, { ...after, limit: limit + 1 })
+  return ok(pageOf(vehicles, limit, vehicle => vehicle.position, vehicleView))
+}

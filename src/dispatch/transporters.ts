@@ -1,0 +1,59 @@
+/* A transporter's own presence: available by its word, present by its heartbeats and sockets. */
+import { refuseRole } from './access.js'
+import type { Caller } from './api.js'
+import type { CatchUp } from './catch-up.js'
+import type { Parts } from './parts.js'
+import { ok, problem, type Result } from './problems.js'
+
+/** CONTRACT: past 10 changes in 5 minutes, 429. */
+const TOGGLE_LIMIT = { changes: 10, windowMs: 300_000 }
+
+export interface TransporterParts extends Pick<Parts, 'fleet' | 'presence'> {
+  readonly catchUp: CatchUp
+}
+
+export async function setTransporterAvailability(
+  { fleet, presence, catchUp }: TransporterParts,
+  caller: Caller,
+  isAvailable: boolean,
+): Promise<Result<{ isAvailable: boolean }>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const change = await fleet.setTransporterAvailable(caller.id, isAvailable, TOGGLE_LIMIT)
+  if (change.kind === 'limited') {
+    const retryAfterSeconds = Math.max(1, Math.ceil(change.retryAfterMs / 1000))
+    return problem('RATE_LIMITED', { retryAfterSeconds })
+  }
+  if (isAvailable) {
+    await presence.touchTransporters([caller.id])
+    catchUp.request(caller.id)
+  }
+  return ok({ isAvailable })
+}
+
+/** Present for another TTL. Its place is not used: drivers are near, not their transporter. */
+export async function transporterHeartbeat(
+  { presence, catchUp }: TransporterParts,
+  caller: Caller,
+): Promise<Result<Record<string, never>>> {
+  const refused = refuseRole(caller, 'transporter')
+  if (refused !== undefined) return refused
+  const newcomers = await presence.touchTransporters([caller.id])
+  if (newcomers.size > 0) catchUp.request(caller.id)
+  return ok({})
+}
+
+/** A socket came or came back: whatever it missed while it was away is offered now. */
+export async function connected({ presence, catchUp }: TransporterParts, caller: Caller): Promise<void> {
+  if (caller.role !== 'transporter') return
+  await presence.touchTransporters([caller.id])
+  catchUp.request(caller.id)
+}
+
+export async function stillConnected(
+  { presence, catchUp }: TransporterParts,
+  transporterIds: readonly string[],
+): Promise<void> {
+  if (transporterIds.length === 0) return
+  for (const id of await presence.touchTransporters(transporterIds)) catchUp.request(id)
+}

@@ -1,0 +1,83 @@
+import { findTrip } from '../machines/index.js'
+import { actorOf, refuseRole } from './access.js'
+import type { Caller, Page, Role, SendOptions, TripEventAnswer } from './api.js'
+import { asBroadcast } from './broadcast.js'
+import { decodeCursor, idCursor, pageOf } from './cursors.js'
+import type { PartsWithEngine } from './parts.js'
+import type { TripRecord } from './ports.js'
+import { ok, problem, type Result } from './problems.js'
+import { problemOfRefusal } from './refusals.js'
+import type { PageQuery, TripEvent } from './requests.js'
+import { recordOfTrip, tripView } from './trip-view.js'
+import type { TripView } from './views.js'
+
+/** Who may ever send it; of these, only those whose trip it is, and admins. */
+const senders: Readonly<Record<TripEvent['type'], readonly Role[]>> = {
+  start: ['driver', 'transporter'],
+  complete: ['driver', 'transporter'],
+  release: ['transporter'],
+  abandon: ['admin'],
+}
+
+function mayRead({ id, role }: Caller, trip: TripRecord): boolean {
+  const party = { customer: trip.customerId, transporter: trip.transporterId, driver: trip.driverId }
+  return role === 'admin' || party[role] === id
+}
+
+export async function getTrip(
+  { reads }: PartsWithEngine,
+  caller: Caller,
+  tripId: string,
+): Promise<Result<TripView>> {
+  const trip = await reads.findTrip(tripId)
+  return trip === undefined || !mayRead(caller, trip) ? problem('NOT_FOUND') : ok(tripView(trip))
+}
+
+export async function sendToTrip(
+  { engine, reads }: PartsWithEngine,
+  caller: Caller,
+  tripId: string,
+  event: TripEvent,
+  { ifVersion }: SendOptions = {},
+): Promise<Result<TripEventAnswer>> {
+  const refused = refuseRole(caller, ...senders[event.type])
+  if (refused !== undefined) return refused
+  const readStartedAt = performance.now()
+  const found = await reads.findTripAndBroadcast(tripId)
+  if (found === undefined || !mayRead(caller, found.trip)) return problem('NOT_FOUND')
+  const { type, ...rest } = event
+  const outcome = await engine.send(
+    found.instance.id,
+    { ...rest, type: `trip.${type}`, tripId },
+    {
+      actor: actorOf(caller),
+      loaded: { row: found.instance, readStartedAt },
+      ...(ifVersion === undefined ? {} : { ifVersion }),
+    },
+  )
+  if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
+  const { id, snapshot } = asBroadcast(outcome.instance)
+  const trip = findTrip(snapshot.context, tripId)
+  if (trip === undefined) throw new Error(`${id} lost its trip ${tripId}`)
+  return ok({
+    outcome: outcome.kind,
+    version: outcome.version,
+    trip: tripView(recordOfTrip(trip, id, snapshot.context)),
+  })
+}
+
+export async function listDriverTrips(
+  { reads }: PartsWithEngine,
+  caller: Caller,
+  { limit, cursor }: PageQuery,
+): Promise<Result<Page<TripView>>> {
+  const refused = refuseRole(caller, 'driver')
+  if (refused !== undefined) return refused
+  const before = decodeCursor(idCursor, cursor)
+  if (!before.ok) return before
+  const trips = await reads.listDriverTrips(caller.id, {
+    limit: limit + 1,
+    ...(before.value === undefined ? {} : { before: before.value }),
+  })
+  return ok(pageOf(trips, limit, trip => trip.id, tripView))
+}

@@ -1,0 +1,49 @@
+import { LRUCache } from 'lru-cache'
+import { refuseRole } from './access.js'
+import type { Caller } from './api.js'
+import type { Parts } from './parts.js'
+import { ok, type Result } from './problems.js'
+
+/** How long another process may go on serving a user that was turned off. Accepts look for themselves. */
+const ACTIVE_FOR_MS = 5_000
+const MAX_USERS_KEPT = 100_000
+
+type UserParts = Pick<Parts, 'fleet' | 'presence' | 'fanout'>
+
+export class Users {
+  readonly #parts: UserParts
+  readonly #active: LRUCache<string, { isActive: boolean }>
+
+  constructor(parts: UserParts) {
+    this.#parts = parts
+    this.#active = new LRUCache({
+      max: MAX_USERS_KEPT,
+      ttl: ACTIVE_FOR_MS,
+      fetchMethod: id => parts.fleet.seeUser(id),
+    })
+  }
+
+  /** Many requests of one user at once ask the database once. */
+  async isActive({ id }: Caller): Promise<boolean> {
+    const user = await this.#active.fetch(id)
+    if (user === undefined) throw new Error('A look at a user was given up')
+    return user.isActive
+  }
+
+  async setActive(
+    caller: Caller,
+    id: string,
+    active: boolean,
+  ): Promise<Result<{ id: string; active: boolean }>> {
+    const refused = refuseRole(caller, 'admin')
+    if (refused !== undefined) return refused
+    const { fleet, presence, fanout } = this.#parts
+    await fleet.setUserActive(id, active)
+    this.#active.set(id, { isActive: active })
+    if (!active) {
+      fanout.disconnectUser(id)
+      await Promise.all([presence.dropTransporter(id), presence.dropDriver(id)])
+    }
+    return ok({ id, active })
+  }
+}
