@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import type { Refusal } from './definition.js'
 import { OverloadedError, StoreUnavailableError, UnknownInstanceError } from './errors.js'
 import { type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
+import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
 import { Mailbox, type Pending } from './mailbox.js'
 import type { InstanceWrite, Store, StoredInstance, StoredTimer, WriteResult } from './ports.js'
@@ -27,7 +28,9 @@ const MAX_MAILBOX_LENGTH = 10_000
 const MAX_WAITING = 50_000
 /** Lost races after which a caller is told to come back: far more than contention explains. */
 const MAX_ATTEMPTS = 100
-/** CONTRACT: everywhere within a second a cancelled request answers as cancelled, not as full before. */
+/** Callers and their proxies have given up by then; deciding for them would only delay the others. */
+const CALLER_PATIENCE_MS = 15_000
+/** Promised to clients: everywhere within a second a cancelled request answers as cancelled, not as full before. */
 const REFUSAL_FROM_MEMORY_MS = 900
 
 export interface Committed {
@@ -46,6 +49,7 @@ export class Committer {
   readonly #context: EvaluationContext
   readonly #onCommitted: (committed: Committed) => void
   readonly #log: Logger
+  readonly #faults: Faults | undefined
   readonly #cache = new SnapshotCache()
   readonly #mailboxes = new Map<string, Mailbox>()
   /** Mailboxes whose phase is `ready`, in order of arrival. */
@@ -62,12 +66,14 @@ export class Committer {
     context: EvaluationContext
     onCommitted: (committed: Committed) => void
     log: Logger
+    faults?: Faults | undefined
   }) {
     this.#store = options.store
     this.#registry = options.registry
     this.#context = options.context
     this.#onCommitted = options.onCommitted
     this.#log = options.log
+    this.#faults = options.faults
   }
 
   /** Queues an event. Its `settle` or `fail` is called once; throws `OverloadedError` when queues are full. */
@@ -159,7 +165,9 @@ export class Committer {
     const startedAt = performance.now()
     const found = new Map<string, StoredInstance>()
     try {
+      if (this.#faults !== undefined) await this.#faults('read.before')
       for (const row of await this.#store.load(mailboxes.map(m => m.id))) found.set(row.id, row)
+      if (this.#faults !== undefined) await this.#faults('read.after')
     } catch (error) {
       for (const mailbox of mailboxes) this.#failAll(mailbox, unavailable(error))
       return
@@ -185,6 +193,13 @@ export class Committer {
     let rows = 0
     for (const mailbox of [...this.#ready]) {
       if (rows >= MAX_JOURNAL_ROWS) break
+      for (const pending of mailbox.takeOlderThan(performance.now() - CALLER_PATIENCE_MS)) {
+        this.#settle(() => pending.fail(new OverloadedError('It took too long', 1)))
+      }
+      if (mailbox.length === 0) {
+        this.#release(mailbox)
+        continue
+      }
       const known = this.#cache.get(mailbox.id)
       if (known === undefined && !mailbox.isNew) continue // dropped from the cache meanwhile: read next turn
       const machine = known?.instance.machine ?? mailbox.firstMachine
@@ -233,11 +248,13 @@ export class Committer {
     const startedAt = performance.now()
     let results: readonly WriteResult[]
     try {
+      if (this.#faults !== undefined) await this.#faults('commit.before')
       results = await writeSurely(
         this.#store,
         turns.map(turn => turn.write),
         this.#log,
       )
+      if (this.#faults !== undefined) await this.#faults('commit.after')
     } catch (error) {
       this.#commitsInFlight--
       for (const { evaluation } of turns) {

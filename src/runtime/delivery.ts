@@ -4,6 +4,7 @@
  * Subscribers are isolated: each has lanes of its own, one for an instance, in which events go in order.
  */
 import type { Logger } from 'pino'
+import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
 import type { DeliveryKey, Store } from './ports.js'
 import type { EmittedEvent, Subscriber } from './types.js'
@@ -33,8 +34,9 @@ export function createDeliveryService(options: {
   store: Store
   subscribers: readonly Subscriber[]
   log: Logger
+  faults?: Faults | undefined
 }): DeliveryService {
-  const { store, log } = options
+  const { store, log, faults } = options
   const subscribers = new Map(options.subscribers.map(s => [s.name, s]))
   /** Tail of each lane. */
   const lanes = new Map<string, Promise<void>>()
@@ -73,7 +75,9 @@ export function createDeliveryService(options: {
 
   async function attempt(subscriber: Subscriber, event: EmittedEvent, key: DeliveryKey, attempts: number) {
     try {
+      if (faults !== undefined) await faults('delivery.before')
       await subscriber.handle(event, attempts)
+      if (faults !== undefined) await faults('delivery.after')
       delivered.push(key)
       settleSoon()
     } catch (error) {
@@ -121,6 +125,7 @@ export function createDeliveryService(options: {
   async function sweep(): Promise<void> {
     for (;;) {
       const leased = await store.leaseDeliveries([...subscribers.keys()], SWEEP_BATCH, DELIVERY_LEASE_MS)
+      if (faults !== undefined) await faults('outbox.leased')
       for (const { event, subscriber, attempts } of leased) {
         const known = subscribers.get(subscriber)
         if (known !== undefined) enqueue(known, event, attempts)

@@ -10,6 +10,7 @@ import { Committer } from './committer.js'
 import type { Definition } from './definition.js'
 import { createDeliveryService } from './delivery.js'
 import { OverloadedError, UnknownInstanceError } from './errors.js'
+import type { Faults } from './faults.js'
 import type { PendingTimer } from './mailbox.js'
 import type { Store, StoredTimer } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
@@ -28,6 +29,8 @@ export interface EngineOptions {
   readonly subscribers?: readonly Subscriber[]
   readonly clock?: SyncedClock
   readonly log?: Logger
+  /** For tests: see faults.ts. */
+  readonly faults?: Faults
 }
 
 /**
@@ -35,9 +38,9 @@ export interface EngineOptions {
  * Throws `DefinitionError` when a definition asks for what cannot be made durable.
  */
 export function createEngine(options: EngineOptions): Engine {
-  const { store, subscribers = [], clock = createClock(), log = silentLog } = options
+  const { store, subscribers = [], clock = createClock(), log = silentLog, faults } = options
   const registry = createRegistry(options.definitions)
-  const delivery = createDeliveryService({ store, subscribers, log })
+  const delivery = createDeliveryService({ store, subscribers, log, faults })
   const committer = new Committer({
     store,
     registry,
@@ -47,8 +50,9 @@ export function createEngine(options: EngineOptions): Engine {
       delivery.deliver(events)
     },
     log,
+    faults,
   })
-  const timers = createTimerService({ store, machines: registry.machines, clock, fire, log })
+  const timers = createTimerService({ store, machines: registry.machines, clock, fire, log, faults })
   let closed = false
   let clockSync: NodeJS.Timeout | undefined
 

@@ -81,6 +81,15 @@ export class Mailbox {
     return this.#queue.splice(0, this.burstLimit)
   }
 
+  /** Takes the callers that have waited since before `time` (`performance.now()`): they have given up. */
+  takeOlderThan(time: number): Pending[] {
+    const isOld = (p: Pending) => p.kind !== 'timer' && p.arrivedAt < time
+    if (!this.#queue.some(isOld)) return []
+    const old = this.#queue.filter(isOld)
+    this.#queue = this.#queue.filter(p => !isOld(p))
+    return old
+  }
+
   /** Puts back what was taken: it is evaluated again before what came later. */
   putBack(taken: readonly Pending[]): void {
     this.#queue = [...taken, ...this.#queue]

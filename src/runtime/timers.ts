@@ -5,6 +5,7 @@
  */
 import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
+import type { Faults } from './faults.js'
 import type { Store, StoredTimer } from './ports.js'
 
 /** Longer than a commit that is resent through a failover takes to come back; a dead process delays by this much. */
@@ -32,8 +33,9 @@ export function createTimerService(options: {
   /** Sends the timer's event to its instance; resolves when it is committed, void or failed. */
   fire: (timer: StoredTimer) => Promise<void>
   log: Logger
+  faults?: Faults | undefined
 }): TimerService {
-  const { store, machines, clock, fire, log } = options
+  const { store, machines, clock, fire, log, faults } = options
   let running = false
   let wakeAt = Number.POSITIVE_INFINITY
   let alarm: NodeJS.Timeout | undefined
@@ -64,6 +66,7 @@ export function createTimerService(options: {
       noted = Number.POSITIVE_INFINITY
       const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - underWay)
       const { timers, nextDueAt } = await store.leaseTimers(machines, limit, TIMER_LEASE_MS)
+      if (faults !== undefined) await faults('timers.leased')
       for (const timer of timers) {
         underWay++
         fire(timer)

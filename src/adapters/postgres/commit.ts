@@ -1,6 +1,7 @@
 /* Sends the commit statement and turns what the database says into results, retrying what is known not to be applied. */
 import type pg from 'pg'
 import { StoreUnavailableError } from '../../runtime/errors.js'
+import type { Faults } from '../../runtime/faults.js'
 import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import { commitParameters, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
@@ -17,7 +18,8 @@ interface ResultRow {
   readonly holder: string | null
 }
 
-export function createCommit(pool: pg.Pool): Store['commit'] {
+/** Throws `StoreUnavailableError` when it is not known whether the statement was applied. */
+export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
   const texts = new Map<string, string>()
 
   async function send(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
@@ -25,11 +27,13 @@ export function createCommit(pool: pg.Pool): Store['commit'] {
     const name = ['commit', ...projections.map(p => p.table)].join('_')
     const text = texts.get(name) ?? commitStatement(projections)
     texts.set(name, text)
-    const { rows } = await pool.query<ResultRow>({
+    const answer = pool.query<ResultRow>({
       name,
       text,
       values: commitParameters(writes, projections, leaseMs),
     })
+    if (faults !== undefined) await Promise.all([answer, faults('commit.sent')])
+    const { rows } = await answer
     return toResults(writes, rows)
   }
 

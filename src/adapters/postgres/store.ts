@@ -1,5 +1,6 @@
 /* The runtime's store on Postgres: instances, journal, timers and outbox. */
 import type { Logger } from 'pino'
+import type { Faults } from '../../runtime/faults.js'
 import type { Store } from '../../runtime/ports.js'
 import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
@@ -11,10 +12,12 @@ import { createTimers } from './timers.js'
 export interface PostgresStoreOptions {
   readonly connectionString: string
   readonly log?: Logger
+  /** For tests: see runtime/faults.ts. */
+  readonly faults?: Faults
 }
 
 /** Opens no connection until it is used. The schema must have been migrated (`migrate`). */
-export function createPostgresStore({ connectionString, log }: PostgresStoreOptions): Store {
+export function createPostgresStore({ connectionString, log, faults }: PostgresStoreOptions): Store {
   const pool = createCommitPool(connectionString)
   // An idle connection that the server ends is replaced at its next use.
   pool.on('error', error => log?.warn({ err: error }, 'an idle database connection was lost'))
@@ -27,7 +30,7 @@ export function createPostgresStore({ connectionString, log }: PostgresStoreOpti
       return rows[0]?.now ?? Number.NaN
     },
     load: ids => orUnavailable(loadInstances(pool, ids)),
-    commit: createCommit(pool),
+    commit: createCommit(pool, faults),
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
     ...createTimers(pool),
     ...createOutbox(pool),
