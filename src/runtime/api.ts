@@ -39,8 +39,11 @@ export interface Engine {
   refuseFromMemory(id: string, eventType: string): Refusal | undefined
   /** The engine's time, in step with the database's. */
   now(): number
-  /** Begins firing timers and sweeping the outbox. */
+  /** Begins firing timers and sweeping the outbox. Throws `ClockSkewError` when the clocks are too far apart. */
   start(): Promise<void>
-  /** Refuses new work, finishes what is under way and hands the rest to others. */
-  close(): Promise<void>
+  /**
+   * Refuses new work and finishes what is under way. What is not finished after `withinMs` is left to other
+   * processes, which take it over when its lease has run out.
+   */
+  close(options?: { withinMs?: number }): Promise<void>
 }

@@ -9,16 +9,35 @@ export interface Clock {
 }
 
 export interface SyncedClock extends Clock {
-  /** Measures the offset anew; `readDatabaseTime` answers milliseconds since the epoch. */
+  /**
+   * Measures the offset anew; `readDatabaseTime` answers milliseconds since the epoch.
+   * Throws `ClockSkewError`, and keeps the old offset, when it is beyond what drift can explain.
+   */
   sync(readDatabaseTime: () => Promise<number>): Promise<void>
   /** How far the database's clock is ahead of this machine's, as last measured. */
   readonly offsetMs: number
 }
 
-export function createClock(): SyncedClock {
+/** This machine's clock and the database's disagree by more than drift explains: one of them is wrong. */
+export class ClockSkewError extends Error {
+  constructor(skewMs: number) {
+    super(
+      `The database's clock is ${Math.round(skewMs)} ms ahead of this machine's; at most ${MAX_SKEW_MS} ms either way can be put right. Set the clocks first.`,
+    )
+    this.name = 'ClockSkewError'
+  }
+}
+
+/** Tokens expire by this machine's clock and requests by the database's: more than this and users would notice. */
+const MAX_SKEW_MS = 60_000
+/** The quickest answer of several has the least uncertainty: half its time. */
+const SAMPLES = 3
+
+/** `readLocalTime` is for tests: milliseconds since the epoch, monotonic. */
+export function createClock(readLocalTime?: () => number): SyncedClock {
   let offsetMs = 0
   let latest = 0
-  const localNow = () => performance.timeOrigin + performance.now()
+  const localNow = readLocalTime ?? (() => performance.timeOrigin + performance.now())
 
   return {
     get offsetMs() {
@@ -29,9 +48,15 @@ export function createClock(): SyncedClock {
       return latest
     },
     async sync(readDatabaseTime) {
-      const sentAt = localNow()
-      const databaseTime = await readDatabaseTime()
-      offsetMs = databaseTime - (sentAt + localNow()) / 2
+      let best = { takenMs: Number.POSITIVE_INFINITY, offsetMs: 0 }
+      for (let i = 0; i < SAMPLES; i++) {
+        const sentAt = localNow()
+        const databaseTime = await readDatabaseTime()
+        const takenMs = localNow() - sentAt
+        if (takenMs < best.takenMs) best = { takenMs, offsetMs: databaseTime - (sentAt + takenMs / 2) }
+      }
+      if (Math.abs(best.offsetMs) > MAX_SKEW_MS) throw new ClockSkewError(best.offsetMs)
+      offsetMs = best.offsetMs
     },
   }
 }

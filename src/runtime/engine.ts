@@ -20,6 +20,8 @@ import type { CreateOutcome, Outcome, Subscriber } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
+/** Longer than a commit that is resent; shorter than what orchestrators wait before they kill. */
+const CLOSE_WITHIN_MS = 15_000
 /** Journal rows of one answer. */
 const MAX_HISTORY_PAGE = 1_000
 
@@ -83,12 +85,19 @@ export function createEngine(options: EngineOptions): Engine {
     if (closed) throw new OverloadedError('The engine is closing', 1)
   }
 
-  async function syncClock(): Promise<void> {
-    try {
-      await clock.sync(() => store.now())
-    } catch (error) {
-      log.warn({ err: error }, "the database's clock could not be read")
-    }
+  const syncClock = () => clock.sync(() => store.now())
+
+  function keepClockInStep(): void {
+    syncClock().catch(error => log.error({ err: error }, "the clock could not be set by the database's"))
+  }
+
+  /** Waits for `work`, but not beyond `deadline`: what is not done then is left to others, by lease. */
+  async function untilDeadline(work: Promise<void>, deadline: number): Promise<void> {
+    let alarm: NodeJS.Timeout | undefined
+    const tooLate = new Promise<void>(resolve => {
+      alarm = setTimeout(resolve, Math.max(0, deadline - performance.now()))
+    })
+    await Promise.race([work, tooLate]).finally(() => clearTimeout(alarm))
   }
 
   return {
@@ -139,18 +148,19 @@ export function createEngine(options: EngineOptions): Engine {
 
     async start() {
       await syncClock()
-      clockSync = setInterval(syncClock, CLOCK_SYNC_EVERY_MS)
+      clockSync = setInterval(keepClockInStep, CLOCK_SYNC_EVERY_MS)
       clockSync.unref()
       timers.start()
       delivery.start()
     },
 
-    async close() {
+    async close({ withinMs = CLOSE_WITHIN_MS } = {}) {
       closed = true
       clearInterval(clockSync)
-      await timers.stop()
-      await committer.idle()
-      await delivery.stop()
+      const deadline = performance.now() + withinMs
+      await untilDeadline(timers.stop(), deadline)
+      await untilDeadline(committer.idle(), deadline)
+      await untilDeadline(delivery.stop(), deadline)
     },
   }
 }
