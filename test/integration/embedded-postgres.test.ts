@@ -31,16 +31,24 @@ let folder: string
 let dataDir: string
 const running: { stop(): Promise<void> }[] = []
 
+/** For all the tests of this file. */
+let shared: string
 /** A DATA_DIR that was started and stopped once: a copy of it saves a test from making its own, a second each. */
 let made: string
 
 beforeAll(async () => {
-  made = await temporaryFolder('embedded-postgres')
-  await (await startEmbeddedPostgres({ dataDir: made, log: silentLog })).stop()
+  shared = await temporaryFolder('embedded-postgres')
+  made = join(shared, 'made')
+  const server = await startEmbeddedPostgres({
+    dataDir: made,
+    log: silentLog,
+    systemFolder: join(shared, 'system'),
+  })
+  await server.stop()
   await rm(join(made, 'postgres.json'))
 })
 
-afterAll(() => rm(made, { recursive: true }))
+afterAll(() => rm(shared, { recursive: true }))
 
 function useMade(): void {
   execFileSync('cp', ['-a', made, dataDir])
@@ -57,7 +65,7 @@ afterEach(async () => {
 })
 
 async function start(options: Partial<EmbeddedPostgresOptions> = {}): Promise<EmbeddedPostgres> {
-  const systemFolder = join(folder, 'system')
+  const systemFolder = join(shared, 'system')
   const settings = NO_FSYNC
   const server = await startEmbeddedPostgres({ dataDir, log: silentLog, systemFolder, settings, ...options })
   running.push(server)
@@ -290,9 +298,12 @@ describe('as root', () => {
   asRoot(`a place that others could have planted is refused${reason}`, async () => {
     const shut = join(folder, 'shut')
     await mkdir(shut, { mode: 0o700 })
-    await mkdir(join(folder, 'system'))
-    await chmod(join(folder, 'system'), 0o777)
-    await expect(start({ dataDir: join(shut, '.loadcast') })).rejects.toThrow('may have been planted')
+    const systemFolder = join(folder, 'system')
+    await mkdir(systemFolder)
+    await chmod(systemFolder, 0o777)
+    await expect(start({ dataDir: join(shut, '.loadcast'), systemFolder })).rejects.toThrow(
+      'may have been planted',
+    )
   })
 
   asRoot(`data that an ordinary user made are run as that user${reason}`, async () => {
