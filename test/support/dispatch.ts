@@ -1,0 +1,152 @@
+/* Dispatch as it runs in production but for its doors: real engine, real Postgres, a fan-out that remembers. */
+import pg from 'pg'
+import { createMemoryPresence } from '../../src/adapters/memory/presence.js'
+import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
+import { createReadStore } from '../../src/adapters/postgres/read-store.js'
+import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
+import { createPostgresStore } from '../../src/adapters/postgres/store.js'
+import type { Caller, Dispatch } from '../../src/dispatch/api.js'
+import { createDispatch } from '../../src/dispatch/dispatch.js'
+import type { DispatchLog, DispatchSettings } from '../../src/dispatch/parts.js'
+import type { FleetStore, Presence, ReadStore, RecipientStore } from '../../src/dispatch/ports.js'
+import type { Result } from '../../src/dispatch/problems.js'
+import type { CreateBroadcast } from '../../src/dispatch/requests.js'
+import { broadcastDefinition } from '../../src/machines/index.js'
+import type { Engine } from '../../src/runtime/api.js'
+import { createEngine } from '../../src/runtime/engine.js'
+import { type RecordingFanout, recordingFanout } from './recording-fanout.js'
+
+const MINUTE_MS = 60_000
+
+/** Nothing happens by time unless a test wants it. */
+const quietSettings: DispatchSettings = {
+  broadcastTimeoutMs: 10 * MINUTE_MS,
+  reachStepsKm: [10, 25, 50, 75],
+  reachStepMs: MINUTE_MS,
+  cancelWindowMs: 5 * MINUTE_MS,
+  transporterTtlMs: 2 * MINUTE_MS,
+  driverTtlMs: MINUTE_MS,
+}
+
+export interface Product {
+  readonly dispatch: Dispatch
+  readonly engine: Engine
+  readonly fleet: FleetStore
+  readonly recipients: RecipientStore
+  readonly reads: ReadStore
+  readonly presence: Presence
+  readonly fanout: RecordingFanout
+  readonly sql: pg.Pool
+  /** Moves the clock of presence, and of nothing else, on. */
+  passTime(ms: number): void
+  startPresenceSweep(): void
+  /** Waits for catch-ups and news of drivers. */
+  settled(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A log that fails a test: nothing here is expected to go wrong. */
+const strictLog: DispatchLog = {
+  warn: (fields, message) => {
+    throw new Error(message, { cause: fields })
+  },
+  error: (fields, message) => {
+    throw new Error(message, { cause: fields })
+  },
+}
+
+export function openDispatch(connectionString: string, settings: Partial<DispatchSettings> = {}): Product {
+  const sql = new pg.Pool({ connectionString, max: 10 })
+  const store = createPostgresStore({ connectionString })
+  const allSettings = { ...quietSettings, ...settings }
+  let presenceTime = Date.now()
+  const parts = {
+    fleet: createFleetStore(sql),
+    recipients: createRecipientStore(sql),
+    reads: createReadStore(sql),
+    presence: createMemoryPresence({ ...allSettings, now: () => presenceTime }),
+    fanout: recordingFanout(),
+  }
+  const product = createDispatch({
+    ...parts,
+    settings: allSettings,
+    log: strictLog,
+    createEngine: subscribers => createEngine({ store, definitions: [broadcastDefinition], subscribers }),
+  })
+  return {
+    ...parts,
+    sql,
+    dispatch: product.dispatch,
+    engine: product.engine,
+    passTime(ms) {
+      presenceTime += ms
+    },
+    startPresenceSweep: product.startPresenceSweep,
+    settled: product.close,
+    async close() {
+      await product.close()
+      await product.engine.close()
+      await store.close()
+      await sql.end()
+    },
+  }
+}
+
+/** The value of a result that should have been one. */
+export function valueOf<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`Unexpected problem: ${JSON.stringify(result.problem)}`)
+  return result.value
+}
+
+/** The code of a result that should have been a problem. */
+export function codeOf(result: Result<unknown>): string {
+  if (result.ok) throw new Error(`Expected a problem, got ${JSON.stringify(result.value)}`)
+  return result.problem.code
+}
+
+export const customer = (id: string): Caller => ({ id, role: 'customer' })
+export const transporter = (id: string): Caller => ({ id, role: 'transporter' })
+export const driver = (id: string): Caller => ({ id, role: 'driver' })
+export const admin: Caller = { id: 'root', role: 'admin' }
+
+export const PICKUP = { lat: 28.61, lng: 77.2 }
+export const DROP = { lat: 19.07, lng: 72.87 }
+
+/** A place so many kilometres north of the pickup. */
+export const northOfPickup = (km: number) => ({ lat: PICKUP.lat + km / 111.195, lng: PICKUP.lng })
+
+export function asking(count = 1, vehicleType = 'tata_ace'): CreateBroadcast {
+  return { pickup: PICKUP, drop: DROP, trucks: [{ vehicleType, count }] }
+}
+
+export interface Truck {
+  readonly caller: Caller
+  readonly driverId: string
+  readonly vehicleId: string
+}
+
+/** A transporter with a driver and a vehicle; with `place`, all of them ready for offers there. */
+export async function registerTruck(
+  { dispatch }: Pick<Product, 'dispatch'>,
+  name: string,
+  { vehicleType = 'tata_ace', place }: { vehicleType?: string; place?: { lat: number; lng: number } } = {},
+): Promise<Truck> {
+  const caller = transporter(`t-${name}`)
+  const driverId = `d-${name}`
+  const vehicleId = `v-${name}`
+  await dispatch.isActive(caller)
+  await dispatch.isActive(driver(driverId))
+  valueOf(await dispatch.putDriver(caller, driverId, { name: `Driver ${name}`, phone: '+91 98' }))
+  valueOf(await dispatch.putVehicle(caller, vehicleId, { vehicleType, number: `DL ${name}` }))
+  if (place !== undefined) {
+    valueOf(await dispatch.setTransporterAvailability(caller, true))
+    valueOf(await dispatch.setDriverAvailability(driver(driverId), { isOnline: true, vehicleId }))
+    valueOf(await dispatch.driverHeartbeat(driver(driverId), place))
+  }
+  return { caller, driverId, vehicleId }
+}
+
+export function accept({ dispatch }: Pick<Product, 'dispatch'>, id: string, truck: Truck) {
+  const { caller, driverId, vehicleId } = truck
+  return dispatch.sendToBroadcast(caller, id, { type: 'accept', driverId, vehicleId })
+}

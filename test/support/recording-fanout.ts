@@ -1,0 +1,32 @@
+import type { Envelope, Fanout } from '../../src/dispatch/ports.js'
+
+export interface Emit {
+  readonly rooms: readonly string[]
+  readonly envelope: Envelope
+  readonly except: readonly string[]
+}
+
+export interface RecordingFanout extends Fanout {
+  readonly emits: Emit[]
+  readonly disconnected: string[]
+  /** What a socket in this room alone would have got. */
+  heardIn(room: string): Envelope[]
+  /** The same by type. */
+  heard(room: string, type: string): Envelope[]
+}
+
+/** Remembers what went out, to which rooms. */
+export function recordingFanout(): RecordingFanout {
+  const emits: Emit[] = []
+  const disconnected: string[] = []
+  const heardIn = (room: string) =>
+    emits.filter(e => e.rooms.includes(room) && !e.except.includes(room)).map(e => e.envelope)
+  return {
+    emits,
+    disconnected,
+    emit: (rooms, envelope, except = []) => void emits.push({ rooms, envelope, except }),
+    disconnectUser: userId => void disconnected.push(userId),
+    heardIn,
+    heard: (room, type) => heardIn(room).filter(envelope => envelope.type === type),
+  }
+}
