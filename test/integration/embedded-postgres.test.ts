@@ -261,16 +261,16 @@ describe('as root', () => {
   asRoot(
     `a folder that only root may enter: data and binaries move to where others may${reason}`,
     async () => {
-      await chmod(folder, 0o755)
       const shut = join(folder, 'shut')
       await mkdir(shut, { mode: 0o700 })
       const { folder: native, version } = await resolveBinaries()
       await cp(native, join(shut, 'native'), { recursive: true, verbatimSymlinks: true })
+      const system = join(folder, 'system')
       const options = {
         dataDir: join(shut, '.loadcast'),
+        systemFolder: system,
         binaries: { folder: join(shut, 'native'), version },
       }
-      const system = join(folder, 'system')
 
       const log = recordingLog()
       const first = await start({ ...options, log })
