@@ -39,8 +39,11 @@ export interface Engine {
   refuseFromMemory(id: string, eventType: string): Refusal | undefined
   /** The engine's time, in step with the database's. */
   now(): number
-  /** Begins firing timers and sweeping the outbox. Throws `ClockSkewError` when the clocks are too far apart. */
-  start(): Promise<void>
+  /**
+   * Begins firing timers (unless `timers` is false: then others must) and sweeping the outbox.
+   * Throws `ClockSkewError` when the clocks are too far apart.
+   */
+  start(options?: { timers?: boolean }): Promise<void>
   /**
    * Refuses new work and finishes what is under way. What is not finished after `withinMs` is left to other
    * processes, which take it over when its lease has run out.

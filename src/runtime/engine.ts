@@ -12,7 +12,7 @@ import { createDeliveryService } from './delivery.js'
 import { OverloadedError, UnknownInstanceError } from './errors.js'
 import type { Faults } from './faults.js'
 import type { PendingTimer } from './mailbox.js'
-import type { Store, StoredTimer } from './ports.js'
+import type { Store, StoredTimer, Wakeups } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { silentLog } from './silent-log.js'
 import { createTimerService } from './timers.js'
@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly subscribers?: readonly Subscriber[]
   readonly clock?: SyncedClock
   readonly log?: Logger
+  /** Needed where some processes take commands and others fire the timers. */
+  readonly wakeups?: Wakeups
   /** For tests: see faults.ts. */
   readonly faults?: Faults
 }
@@ -40,7 +42,7 @@ export interface EngineOptions {
  * Throws `DefinitionError` when a definition asks for what cannot be made durable.
  */
 export function createEngine(options: EngineOptions): Engine {
-  const { store, subscribers = [], clock = createClock(), log = silentLog, faults } = options
+  const { store, subscribers = [], clock = createClock(), log = silentLog, faults, wakeups } = options
   const registry = createRegistry(options.definitions)
   const delivery = createDeliveryService({ store, subscribers, log, faults })
   const committer = new Committer({
@@ -48,7 +50,7 @@ export function createEngine(options: EngineOptions): Engine {
     registry,
     context: { clock, subscribers, dropTimer },
     onCommitted({ events, timers: armed }) {
-      for (const timer of armed) timers.noteDue(timer.dueAt)
+      for (const timer of armed) noteDue(timer.dueAt)
       delivery.deliver(events)
     },
     log,
@@ -56,12 +58,18 @@ export function createEngine(options: EngineOptions): Engine {
   })
   const timers = createTimerService({ store, machines: registry.machines, clock, fire, log, faults })
   let closed = false
+  let firesTimers = false
   let clockSync: NodeJS.Timeout | undefined
 
   function dropTimer(instance: string, { gate }: PendingTimer): void {
     store
       .removeTimer(instance, gate.sendId, gate.generation)
       .catch(error => log.warn({ err: error, instance, ...gate }, 'a void timer could not be removed'))
+  }
+
+  function noteDue(dueAt: number): void {
+    if (firesTimers) timers.noteDue(dueAt)
+    else wakeups?.announce(dueAt)
   }
 
   function fire(timer: StoredTimer): Promise<void> {
@@ -146,11 +154,15 @@ export function createEngine(options: EngineOptions): Engine {
     refuseFromMemory: (id, eventType) => committer.refuseFromMemory(id, eventType),
     now: () => clock.now(),
 
-    async start() {
+    async start({ timers: shallFire = true } = {}) {
       await syncClock()
       clockSync = setInterval(keepClockInStep, CLOCK_SYNC_EVERY_MS)
       clockSync.unref()
-      timers.start()
+      firesTimers = shallFire
+      if (firesTimers) {
+        timers.start()
+        await wakeups?.listen(dueAt => timers.noteDue(dueAt))
+      }
       delivery.start()
     },
 

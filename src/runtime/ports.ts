@@ -2,8 +2,8 @@
  * What the runtime needs of a database. A store writes what it is given, guarded, and decides nothing:
  * conflicts come back as results. All times are milliseconds since the epoch.
  */
-import type { ColumnType, Refusal } from './definition.js'
-import type { Actor, EmittedEvent, JournalEntry } from './types.js'
+import type { ColumnType } from './definition.js'
+import type { EmittedEvent, JournalEntry } from './types.js'
 
 /** An instance as stored; `snapshot` is what XState calls a persisted snapshot. */
 export interface StoredInstance {
@@ -78,6 +78,14 @@ export interface LeasedDelivery {
   readonly attempts: number
 }
 
+/** A delivery that has failed for the last time. */
+export interface DeadLetter extends DeliveryKey {
+  readonly id: number
+  readonly attempts: number
+  readonly error: string
+  readonly diedAt: number
+}
+
 export interface DeliveryKey {
   readonly instance: string
   readonly version: number
@@ -111,8 +119,22 @@ export interface Store {
   settleDeliveries(delivered: readonly DeliveryKey[]): Promise<void>
   retryDelivery(key: DeliveryKey, attempts: number, delayMs: number): Promise<void>
   buryDelivery(key: DeliveryKey, attempts: number, error: string): Promise<void>
+  /** Dead letters with an id above `after`, oldest first. */
+  deadLetters(after: number, limit: number): Promise<readonly DeadLetter[]>
+  /** Puts a dead letter back into the outbox, its attempts counted anew. False when it is not there (any more). */
+  redrive(id: number): Promise<boolean>
 
   close(): Promise<void>
 }
 
-export type { Actor, Refusal }
+/**
+ * How processes that only take commands wake those that fire timers. Best effort: whoever fires timers also
+ * looks by itself every second.
+ */
+export interface Wakeups {
+  /** Says that a timer was armed which is due then; gathered, and never part of a commit. */
+  announce(dueAt: number): void
+  /** Calls `onWake` for what other processes announce. Resolves once it listens, or has found that it cannot. */
+  listen(onWake: (dueAt: number) => void): Promise<void>
+  close(): Promise<void>
+}

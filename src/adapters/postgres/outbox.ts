@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { DeliveryKey, Store } from '../../runtime/ports.js'
+import type { DeadLetter, DeliveryKey, Store } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 
 /** An event delivered later than this after it was recorded says so: a client that resumes looks for late ones. */
@@ -48,8 +48,25 @@ with dead as (
 insert into dead_letters (instance, version, index, subscriber, attempts, error)
 select instance, version, index, subscriber, $5, $6 from dead`
 
+const DEAD = `
+select id::float8 as id, instance, version, index, subscriber, attempts, error,
+       (extract(epoch from died_at) * 1000)::float8 as "diedAt"
+from dead_letters where id > $1 order by id limit $2`
+
+const REDRIVE = `
+with risen as (
+  delete from dead_letters where id = $1 returning instance, version, index, subscriber
+)
+insert into outbox (instance, version, index, subscriber, due_at)
+select instance, version, index, subscriber, clock_timestamp() from risen
+on conflict (instance, version, index, subscriber) do nothing
+returning 1`
+
 type LeaseRow = EmittedEvent & { readonly subscriber: string; readonly attempts: number }
-type Outbox = Pick<Store, 'leaseDeliveries' | 'settleDeliveries' | 'retryDelivery' | 'buryDelivery'>
+type Outbox = Pick<
+  Store,
+  'leaseDeliveries' | 'settleDeliveries' | 'retryDelivery' | 'buryDelivery' | 'deadLetters' | 'redrive'
+>
 
 export function createOutbox(pool: pg.Pool): Outbox {
   return {
@@ -82,6 +99,12 @@ export function createOutbox(pool: pg.Pool): Outbox {
     },
     async buryDelivery(key, attempts, error) {
       await pool.query({ name: 'bury_delivery', text: BURY, values: [...keyValues(key), attempts, error] })
+    },
+    async deadLetters(after, limit) {
+      return (await pool.query<DeadLetter>(DEAD, [after, limit])).rows
+    },
+    async redrive(id) {
+      return (await pool.query(REDRIVE, [id])).rowCount === 1
     },
   }
 }
