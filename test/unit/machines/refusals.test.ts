@@ -58,6 +58,13 @@ describe('an accept that is wrong in many ways is refused for the first of them'
   })
 })
 
+test('a driver whose trip here is over is not busy; the vehicle may be', () => {
+  const three = create({ trucks: [{ vehicleType: 'tata_ace', count: 3 }] })
+  const past = sendAll(three, accept(1), tripEvent('trip.release', 1), accept(2))
+  const event = accept(3, { driver: accept(1).driver, vehicle: accept(2).vehicle })
+  expect(refuse(past, event)).toBe('VEHICLE_BUSY')
+})
+
 describe('what an accept is judged by before the fleet', () => {
   test('is the state alone', () => {
     const early = { at: CREATED_AT }
