@@ -76,7 +76,6 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     async close() {
       await http.drain()
       await product.close()
-      await engine.close()
       await sockets.close()
       await Promise.all([store.close(), pool.end()])
     },
