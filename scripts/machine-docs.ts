@@ -165,3 +165,10 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMa
   }
   return groups
 }
+
+/** `markdown` with its one Mermaid block replaced by `diagram`. Throws when it has none. */
+export function withDiagram(markdown: string, diagram: string): string {
+  const block = /```mermaid\n[\s\S]*?```/
+  if (!block.test(markdown)) throw new Error('There is no ```mermaid block to put the diagram into')
+  return markdown.replace(block, () => `\`\`\`mermaid\n${diagram.trimEnd()}\n\`\`\``)
+}

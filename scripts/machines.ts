@@ -1,14 +1,15 @@
-/* Writes the documents of every machine into docs/machines; a test keeps the committed ones current. */
-import { writeFile } from 'node:fs/promises'
+/* `npm run machines`: writes the documents of every machine, and README's diagram; a test keeps them current. */
+import { readFile, writeFile } from 'node:fs/promises'
 import { broadcastMachine, tripMachine } from '../src/machines/index.js'
-import { machineDocs } from './machine-docs.js'
+import { machineDocs, machineMermaid, withDiagram } from './machine-docs.js'
 
-const directory = new URL('../docs/machines/', import.meta.url)
+const root = new URL('../', import.meta.url)
+const documents = { ...machineDocs(broadcastMachine), ...machineDocs(tripMachine) }
 
-for (const [name, content] of Object.entries({
-  ...machineDocs(broadcastMachine),
-  ...machineDocs(tripMachine),
-})) {
-  await writeFile(new URL(name, directory), content)
+for (const [name, content] of Object.entries(documents)) {
+  await writeFile(new URL(`docs/machines/${name}`, root), content)
   console.log(`docs/machines/${name}`)
 }
+const readme = new URL('README.md', root)
+await writeFile(readme, withDiagram(await readFile(readme, 'utf8'), machineMermaid(broadcastMachine)))
+console.log('README.md')

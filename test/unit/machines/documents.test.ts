@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { type AnyStateMachine, type AnyStateNode, createMachine } from 'xstate'
-import { machineDocs, machineJson, machineMermaid } from '../../../scripts/machine-docs.js'
+import { machineDocs, machineJson, machineMermaid, withDiagram } from '../../../scripts/machine-docs.js'
 import { broadcastMachine, tripMachine } from '../../../src/machines/index.js'
 
 const machines: readonly (readonly [string, AnyStateMachine])[] = [
@@ -46,6 +46,10 @@ test('the committed documents are those of the machines that run: npm run machin
   )
   expect(readdirSync(new URL('docs/machines/', root)).sort()).toEqual(Object.keys(fresh).sort())
   for (const [name, content] of Object.entries(fresh)) expect(read(`docs/machines/${name}`)).toBe(content)
+})
+
+test('README shows the diagram of the machine that runs: npm run machines writes it', () => {
+  expect(read('README.md')).toBe(withDiagram(read('README.md'), machineMermaid(broadcastMachine)))
 })
 
 describe.each(machines)('the %s machine', (name, machine) => {
