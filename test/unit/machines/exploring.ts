@@ -8,7 +8,6 @@ import {
   accept,
   cancel,
   create,
-  DEADLINE,
   deadline,
   leafOf,
   send,
@@ -69,5 +68,3 @@ export function exploreBroadcast(): readonly BroadcastSnapshot[] {
   }
   return [...known.values()]
 }
-
-export { DEADLINE, WINDOW }
