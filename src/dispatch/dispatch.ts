@@ -12,6 +12,7 @@ import { DriverStatus } from './driver-status.js'
 import { Drivers } from './drivers.js'
 import { FirstStep } from './first-step.js'
 import * as fleet from './fleet.js'
+import { KnownRequests } from './known-requests.js'
 import type { Parts } from './parts.js'
 import { PresenceSweep } from './presence-sweep.js'
 import { expectingFailures } from './refusals.js'
@@ -25,7 +26,9 @@ export interface DispatchService {
   readonly engine: Engine
   /** Begins to notice drivers that fell silent. Not needed on processes that take no heartbeats. */
   startPresenceSweep(): void
-  /** Ends the sweep and waits for offers and news of drivers under way. To be called before the engine closes. */
+  /** Resolves when no catch-up and no news of a driver is under way. */
+  idle(): Promise<void>
+  /** Closes the engine, and waits for offers and announcements under way. The stores must still be open. */
   close(): Promise<void>
 }
 
@@ -44,7 +47,8 @@ export function createDispatch(
   const parts = { ...given, engine }
   const catchUp = new CatchUp(parts)
   const driverStatus = new DriverStatus(parts)
-  const all = { ...parts, catchUp, driverStatus, firstStep: new FirstStep() }
+  const requests = new KnownRequests(engine)
+  const all = { ...parts, catchUp, driverStatus, requests, firstStep: new FirstStep() }
   const drivers = new Drivers(all)
   const users = new Users(parts)
   const sweep = new PresenceSweep(parts, driverStatus)
@@ -83,14 +87,21 @@ export function createDispatch(
     listVehicles: (...args) => expecting(fleet.listVehicles(all, ...args)),
   }
 
+  async function idle() {
+    await catchUp.idle()
+    await driverStatus.idle()
+  }
+
   return {
     dispatch,
     engine,
     startPresenceSweep: () => sweep.start(),
+    idle,
     async close() {
       await sweep.stop()
       await catchUp.idle()
-      await driverStatus.idle()
+      await engine.close()
+      await idle()
     },
   }
 }

@@ -5,8 +5,9 @@
  */
 import { isSeeking, openTypes, type ReachStep } from '../machines/index.js'
 import type { EmittedEvent } from '../runtime/types.js'
-import { asBroadcast, type Broadcast } from './broadcast.js'
+import type { Broadcast } from './broadcast.js'
 import type { FirstStep } from './first-step.js'
+import type { KnownRequests } from './known-requests.js'
 import { tellOffered } from './offers.js'
 import type { PartsWithEngine } from './parts.js'
 import type { OfferEntry } from './ports.js'
@@ -18,16 +19,15 @@ const MAX_EVERYONE = 10_000
 
 export interface ReachParts extends PartsWithEngine {
   readonly firstStep: FirstStep
+  readonly requests: KnownRequests
 }
 
 /** Handles `reach.widened`. */
 export async function widenReach(parts: ReachParts, event: EmittedEvent): Promise<void> {
   const step = event.payload.step as ReachStep
   const radiusKm = event.payload.radiusKm as number | null
-  const { engine, recipients, firstStep } = parts
-  const instance = await engine.get(event.instance)
-  if (instance === undefined) return
-  const broadcast = asBroadcast(instance)
+  const { engine, recipients, requests, firstStep } = parts
+  const broadcast = await requests.read(event.instance, event.version)
   // A process that comes back late finds steps of requests whose time is up.
   const isLive = isSeeking(broadcast.snapshot) && engine.now() < broadcast.snapshot.context.expiresAt
   const entries = isLive ? await search(parts, broadcast, step, radiusKm) : []

@@ -2,19 +2,15 @@
  * What dispatch does about what the machine emitted. The two are isolated: offers do not wait for announcements,
  * nor these for offers.
  */
-import { LRUCache } from 'lru-cache'
 import type { BroadcastEmitted } from '../machines/index.js'
 import type { EmittedEvent, Subscriber } from '../runtime/types.js'
 import { type Audience, announce, announcements } from './announcements.js'
-import { asBroadcast, BROADCAST } from './broadcast.js'
+import { BROADCAST } from './broadcast.js'
 import type { DriverStatus } from './driver-status.js'
+import type { KnownRequests } from './known-requests.js'
 import type { PartsWithEngine } from './parts.js'
 import { broadcastRoom, userRoom } from './ports.js'
 import { type ReachParts, widenReach } from './reach.js'
-import type { TripSurroundings } from './trip-view.js'
-
-/** Requests whose unchanging facts are kept: each saves one read for each event. About 10 MB. */
-const MAX_REQUESTS_KEPT = 10_000
 
 /** Events after which a driver is on a trip, or no longer. */
 const changesDriver = new Set(['truck.assigned', 'truck.released', 'trip.completed', 'trip.cancelled'])
@@ -29,22 +25,12 @@ export function reachSubscriber(parts: () => ReachParts): Subscriber {
   }
 }
 
-export function socketSubscriber(
-  parts: () => PartsWithEngine & { readonly driverStatus: DriverStatus },
-): Subscriber {
-  const requests = new LRUCache<string, TripSurroundings>({ max: MAX_REQUESTS_KEPT })
+interface SocketParts extends PartsWithEngine {
+  readonly driverStatus: DriverStatus
+  readonly requests: KnownRequests
+}
 
-  async function requestOf(id: string): Promise<TripSurroundings> {
-    const kept = requests.get(id)
-    if (kept !== undefined) return kept
-    const instance = await parts().engine.get(id)
-    if (instance === undefined) throw new Error(`An event came from ${id}, which is not there`)
-    const { customerId, pickup, drop, goods } = asBroadcast(instance).snapshot.context
-    const request = { customerId, pickup, drop, ...(goods === undefined ? {} : { goods }) }
-    requests.set(id, request)
-    return request
-  }
-
+export function socketSubscriber(parts: () => SocketParts): Subscriber {
   async function roomsOf(to: Audience, id: string, event: BroadcastEmitted, customerId: string) {
     const trip = 'trip' in event ? event.trip : undefined
     const rooms = (...users: (string | undefined)[]) =>
@@ -68,8 +54,8 @@ export function socketSubscriber(
   async function handle({ type, audience, payload, ...source }: EmittedEvent): Promise<void> {
     // The payload is what the machine emitted, by way of the database.
     const event = { type, audience, ...payload } as unknown as BroadcastEmitted
-    const { fanout, driverStatus } = parts()
-    const request = await requestOf(source.instance)
+    const { fanout, driverStatus, requests } = parts()
+    const request = await requests.surroundings(source.instance, source.version)
     for (const { to, envelope } of announce(event, source, request)) {
       const rooms = await roomsOf(to, source.instance, event, request.customerId)
       // A customer who watches is told of the end in words of its own.

@@ -82,10 +82,9 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
       presenceTime += ms
     },
     startPresenceSweep: product.startPresenceSweep,
-    settled: product.close,
+    settled: product.idle,
     async close() {
       await product.close()
-      await product.engine.close()
       await store.close()
       await sql.end()
     },
@@ -93,13 +92,13 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
 }
 
 /** The value of a result that should have been one. */
-export function valueOf<T>(result: Result<T>): T {
+export function expectOk<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(`Unexpected problem: ${JSON.stringify(result.problem)}`)
   return result.value
 }
 
 /** The code of a result that should have been a problem. */
-export function codeOf(result: Result<unknown>): string {
+export function expectProblem(result: Result<unknown>): string {
   if (result.ok) throw new Error(`Expected a problem, got ${JSON.stringify(result.value)}`)
   return result.problem.code
 }
@@ -136,12 +135,12 @@ export async function registerTruck(
   const vehicleId = `v-${name}`
   await dispatch.isActive(caller)
   await dispatch.isActive(driver(driverId))
-  valueOf(await dispatch.putDriver(caller, driverId, { name: `Driver ${name}`, phone: '+91 98' }))
-  valueOf(await dispatch.putVehicle(caller, vehicleId, { vehicleType, number: `DL ${name}` }))
+  expectOk(await dispatch.putDriver(caller, driverId, { name: `Driver ${name}`, phone: '+91 98' }))
+  expectOk(await dispatch.putVehicle(caller, vehicleId, { vehicleType, number: `DL ${name}` }))
   if (place !== undefined) {
-    valueOf(await dispatch.setTransporterAvailability(caller, true))
-    valueOf(await dispatch.setDriverAvailability(driver(driverId), { isOnline: true, vehicleId }))
-    valueOf(await dispatch.driverHeartbeat(driver(driverId), place))
+    expectOk(await dispatch.setTransporterAvailability(caller, true))
+    expectOk(await dispatch.setDriverAvailability(driver(driverId), { isOnline: true, vehicleId }))
+    expectOk(await dispatch.driverHeartbeat(driver(driverId), place))
   }
   return { caller, driverId, vehicleId }
 }

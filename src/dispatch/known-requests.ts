@@ -1,0 +1,50 @@
+/*
+ * What subscribers need of a request besides the event. What never changes is kept; the present snapshot is read,
+ * once for all who ask for it about the same commit.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Engine } from '../runtime/api.js'
+import { asBroadcast, type Broadcast } from './broadcast.js'
+import type { TripSurroundings } from './trip-view.js'
+
+/** Each saves one read for each event. About 10 MB. */
+const MAX_KEPT = 10_000
+
+type Reading = { readonly version: number; readonly broadcast: Promise<Broadcast> }
+
+export class KnownRequests {
+  readonly #engine: Engine
+  readonly #kept = new LRUCache<string, TripSurroundings>({ max: MAX_KEPT })
+  readonly #reading = new Map<string, Reading>()
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** What never changes of it. `version`: of the event that is being handled, as below. */
+  async surroundings(id: string, version: number): Promise<TripSurroundings> {
+    const kept = this.#kept.get(id)
+    if (kept !== undefined) return kept
+    const { customerId, pickup, drop, goods } = (await this.read(id, version)).snapshot.context
+    const surroundings = { customerId, pickup, drop, ...(goods === undefined ? {} : { goods }) }
+    this.#kept.set(id, surroundings)
+    return surroundings
+  }
+
+  /** As it is now, or was a moment ago but not before `version`, which is known to be committed. */
+  read(id: string, version: number): Promise<Broadcast> {
+    const reading = this.#reading.get(id)
+    if (reading !== undefined && reading.version >= version) return reading.broadcast
+    const broadcast = this.#read(id).finally(() => {
+      if (this.#reading.get(id)?.broadcast === broadcast) this.#reading.delete(id)
+    })
+    this.#reading.set(id, { version, broadcast })
+    return broadcast
+  }
+
+  async #read(id: string): Promise<Broadcast> {
+    const instance = await this.#engine.get(id)
+    if (instance === undefined) throw new Error(`An event came from ${id}, which is not there`)
+    return asBroadcast(instance)
+  }
+}
