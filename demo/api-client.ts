@@ -26,7 +26,8 @@ export interface ApiClient {
   call<T>(call: Call): Promise<Answer<T>>
 }
 
-const TIMEOUT_MS = 10_000
+/** As long as a phone on a bad network would wait. */
+const TIMEOUT_MS = 20_000
 
 export function createApiClient(url: string, token: string, ledger: Ledger): ApiClient {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }

@@ -142,9 +142,10 @@ function offersUnderTwoIds({ offers }: Facts): string[] {
 }
 
 function strangeNews({ heard }: Facts, { requests }: Outcome): string[] {
-  return heard
-    .filter(({ broadcastId, customerId }) => requests.get(broadcastId)?.customerId !== customerId)
-    .map(({ broadcastId, customerId, type }) => `${customerId} got ${type} of ${broadcastId}`)
+  return heard.flatMap(({ broadcastId, customerId, type }) => {
+    const owner = requests.get(broadcastId)?.customerId ?? customerId
+    return owner === customerId ? [] : [`${customerId} got ${type} of ${broadcastId}, which is ${owner}'s`]
+  })
 }
 
 function untoldExpiries({ heard }: Facts, { requests }: Outcome): string[] {

@@ -9,7 +9,7 @@ export interface Connection {
   close(): void
 }
 
-const ANSWER_TIMEOUT_MS = 10_000
+const ANSWER_TIMEOUT_MS = 20_000
 
 export async function openConnection(
   url: string,

@@ -13,7 +13,7 @@ import { readOutcome } from './outcome.js'
 import { loadTowns } from './places.js'
 import { showProgress } from './progress.js'
 import { createRandom } from './random.js'
-import { offerGoal, report, showChecks } from './report.js'
+import { LAG_RESOLUTION_MS, offerGoal, report, showChecks } from './report.js'
 import { createStage, type Stage } from './stage.js'
 import { counted } from './table.js'
 import { createWorld, type World } from './world.js'
@@ -47,7 +47,7 @@ async function show(options: Options, backend: Backend): Promise<number> {
   const ledger = createLedger()
   const stage = createStage({ ...backend, world, ledger, random })
   const acts = await arrive(stage)
-  const ownLag = monitorEventLoopDelay({ resolution: 1 })
+  const ownLag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
   ownLag.enable()
   await play(stage, acts, options.seconds * 1000)
   ownLag.disable()

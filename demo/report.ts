@@ -98,10 +98,15 @@ function latencyTable(ledger: Ledger, outcome: Outcome, { isSameClock, ownLag }:
       : []),
   ]
   const lines = rows.map(([name, values]) => [name, ...cells(summarize(values))])
-  const ownMs = [ownLag.percentile(50), ownLag.percentile(99), ownLag.max].map(ns => ns / 1e6)
+  const ownMs = [ownLag.percentile(50), ownLag.percentile(99), ownLag.max].map(ns =>
+    Math.max(0, ns / 1e6 - LAG_RESOLUTION_MS),
+  )
   const own = ['(of it this process, which plays everyone)', '', ...ownMs.map(milliseconds)]
   return table(['How long it took', 'count', 'p50', 'p99', 'max'], [...lines, own])
 }
+
+/** The measuring timer's own interval, which is in its figures. */
+export const LAG_RESOLUTION_MS = 1
 
 function cells(summary: Summary | undefined): string[] {
   if (summary === undefined) return ['0', '–', '–', '–']

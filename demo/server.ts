@@ -29,7 +29,7 @@ export interface DemoServer {
 /** Everything that a request can go through fits into a minute. */
 const SHORT_LIFE = {
   BROADCAST_TIMEOUT_SECONDS: '12',
-  REACH_STEP_SECONDS: '1.5',
+  REACH_STEP_SECONDS: '2',
   CANCEL_WINDOW_SECONDS: '5',
   DRAIN_SECONDS: '10',
 }

@@ -2,6 +2,7 @@
  * What actors act on: their way to the server, and the time. The show has two bells: at the last call customers ask
  * for nothing new; at the curtain every pause ends and nobody does anything more.
  */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Caller } from '../src/dispatch/api.js'
 import type { Envelope } from '../src/dispatch/ports.js'
@@ -44,6 +45,7 @@ export interface StageOptions {
 
 export function createStage({ url, world, ledger, random, mintToken }: StageOptions): Stage {
   const bell = new AbortController()
+  setMaxListeners(0, bell.signal) // every pause of every actor listens
   const underWay = new Set<Promise<void>>()
   const connections: Connection[] = []
   let isLastCall = false
