@@ -1,7 +1,17 @@
 /* The engine as its users see it. */
 import type { Refusal } from './definition.js'
 import type { StoredInstance } from './ports.js'
-import type { Actor, CreateOutcome, Instance, JournalEntry, Outcome } from './types.js'
+import type {
+  Actor,
+  CreateOutcome,
+  IdempotencyKey,
+  Instance,
+  JournalEntry,
+  Outcome,
+  Replayed,
+} from './types.js'
+
+export type Command = { readonly type: string } & Record<string, unknown>
 
 export interface CreateOptions {
   readonly actor: Actor
@@ -18,20 +28,25 @@ export interface SendOptions {
   readonly loaded?: { readonly row: StoredInstance; readonly readStartedAt: number }
 }
 
+/** Recorded in the commit of what it causes. Used before, the outcome is `replayed` and nothing is done. */
+export interface Keyed {
+  readonly key: IdempotencyKey
+}
+
 export interface Engine {
   /** Throws `InvalidEventError` when the definition's schema refuses the input. */
+  create(machine: string, input: unknown, options: CreateOptions & Keyed): Promise<CreateOutcome | Replayed>
   create(machine: string, input: unknown, options: CreateOptions): Promise<CreateOutcome>
   /**
    * Sends a command. Throws `InvalidEventError` for what the schema refuses, `UnknownInstanceError`
    * when there is no such instance, `OverloadedError` when queues are full or the database is away.
    */
-  send(
-    id: string,
-    event: { readonly type: string } & Record<string, unknown>,
-    options: SendOptions,
-  ): Promise<Outcome>
+  send(id: string, event: Command, options: SendOptions & Keyed): Promise<Outcome | Replayed>
+  send(id: string, event: Command, options: SendOptions): Promise<Outcome>
   /** The instance as stored now. */
   get(id: string): Promise<Instance | undefined>
+  /** The instance as it was at a version, from its journal. */
+  at(id: string, version: number): Promise<Instance | undefined>
   /** Turns a row that the caller read itself into an instance. */
   restore(row: StoredInstance): Instance
   history(id: string, options?: { after?: number; limit?: number }): Promise<readonly JournalEntry[]>

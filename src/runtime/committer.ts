@@ -9,7 +9,7 @@ import { OverloadedError, StoreUnavailableError, UnknownInstanceError } from './
 import { type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
-import { Mailbox, type Pending } from './mailbox.js'
+import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
 import type { InstanceWrite, Store, StoredInstance, StoredTimer, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
 import { writeSurely } from './resend.js'
@@ -212,7 +212,7 @@ export class Committer {
       }
       // All parts of a statement see the database as it was before it: a key that another write of the same
       // commit takes or frees has to wait for the next one.
-      const touched = [...write.claimsNeeded, ...write.claimsFreed]
+      const touched = [...write.claimsNeeded, ...write.claimsFreed, ...evaluation.fold.keys.keys()]
       if (touched.some(key => keys.has(key))) {
         mailbox.putBack(evaluation.decisions.map(d => d.pending))
         continue
@@ -230,8 +230,8 @@ export class Committer {
   /** Nothing is to be written: what rests on a younger read or commit is answered, the rest waits for a read. */
   #answerConfirmed({ mailbox, decisions }: Evaluation, confirmedAt: number): void {
     const unconfirmed: Pending[] = []
-    for (const { pending, answer } of decisions) {
-      if (pending.arrivedAt <= confirmedAt || pending.kind === 'create') this.#settle(answer)
+    for (const { pending, answer, isFact } of decisions) {
+      if (isFact || pending.arrivedAt <= confirmedAt || pending.kind === 'create') this.#settle(answer)
       else unconfirmed.push(pending)
     }
     if (unconfirmed.length > 0) {
@@ -278,6 +278,7 @@ export class Committer {
     if (result.kind === 'moved') {
       if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
       mailbox.blocked = new Map()
+      mailbox.used = new Map()
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       for (const { answer } of decisions) this.#settle(answer)
       this.#onCommitted({ events: fold.events, timers: [...fold.timersSet.values()] })
@@ -295,6 +296,9 @@ export class Committer {
       case 'claimed':
         mailbox.blocked = result.holders
         mailbox.blockedAt = startedAt
+        break
+      case 'keyed':
+        mailbox.used = new Map(result.used.map(used => [nameOfKey(used), used]))
         break
       case 'gateLost': {
         const isLost = (p: Pending) => p.kind === 'timer' && result.sendIds.includes(p.gate.sendId)

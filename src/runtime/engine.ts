@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino'
 import { v7 as uuidv7 } from 'uuid'
-import type { CreateOptions, Engine, SendOptions } from './api.js'
+import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
 import { createClock, type SyncedClock } from './clock.js'
 import { Committer } from './committer.js'
 import type { Definition } from './definition.js'
@@ -14,9 +14,10 @@ import type { Faults } from './faults.js'
 import type { PendingTimer } from './mailbox.js'
 import type { Store, StoredTimer, Wakeups } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
+import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
 import { createTimerService } from './timers.js'
-import type { CreateOutcome, Outcome, Subscriber } from './types.js'
+import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
@@ -108,44 +109,64 @@ export function createEngine(options: EngineOptions): Engine {
     await Promise.race([work, tooLate]).finally(() => clearTimeout(alarm))
   }
 
+  async function get(id: string): Promise<Instance | undefined> {
+    const readStartedAt = performance.now()
+    const [row] = await store.load([id])
+    return row === undefined ? undefined : committer.noteRead(row, readStartedAt)
+  }
+
+  async function create(
+    machine: string,
+    input: unknown,
+    { actor, key }: CreateOptions & Partial<Keyed>,
+  ): Promise<CreateOutcome | Replayed> {
+    assertOpen()
+    const parsed = parseInput(registry.get(machine).definition, input)
+    return new Promise((settle, fail) => {
+      const arrivedAt = performance.now()
+      const pending = { uid: uuidv7(), actor, arrivedAt, attempts: 0, settle, fail }
+      committer.submit(uuidv7(), { kind: 'create', machine, input: parsed, key, ...pending })
+    })
+  }
+
+  async function send(
+    id: string,
+    event: Command,
+    { actor, ifVersion, loaded, key }: SendOptions & Partial<Keyed>,
+  ): Promise<Outcome | Replayed> {
+    assertOpen()
+    const known = loaded === undefined ? undefined : committer.noteRead(loaded.row, loaded.readStartedAt)
+    const machine = known?.machine ?? committer.machineOf(id) ?? (await get(id))?.machine
+    if (machine === undefined) throw new UnknownInstanceError(id)
+    const { definition } = registry.get(machine)
+    const parsed = parseCommand(definition, event)
+    return new Promise((settle, fail) => {
+      committer.submit(id, {
+        kind: 'command',
+        uid: uuidv7(),
+        actor,
+        arrivedAt: loaded?.readStartedAt ?? performance.now(),
+        attempts: 0,
+        event: parsed,
+        isUrgent: definition.urgent.includes(parsed.type),
+        ifVersion,
+        key,
+        settle,
+        fail,
+      })
+    })
+  }
+
   return {
-    async create(machine: string, input: unknown, { actor }: CreateOptions): Promise<CreateOutcome> {
-      assertOpen()
-      const parsed = parseInput(registry.get(machine).definition, input)
-      return new Promise((settle, fail) => {
-        const arrivedAt = performance.now()
-        const pending = { uid: uuidv7(), actor, arrivedAt, attempts: 0, settle, fail }
-        committer.submit(uuidv7(), { kind: 'create', machine, input: parsed, ...pending })
-      })
-    },
-
-    async send(id, event, { actor, ifVersion, loaded }: SendOptions): Promise<Outcome> {
-      assertOpen()
-      const known = loaded === undefined ? undefined : committer.noteRead(loaded.row, loaded.readStartedAt)
-      const machine = known?.machine ?? committer.machineOf(id) ?? (await this.get(id))?.machine
-      if (machine === undefined) throw new UnknownInstanceError(id)
-      const { definition } = registry.get(machine)
-      const parsed = parseCommand(definition, event)
-      return new Promise((settle, fail) => {
-        committer.submit(id, {
-          kind: 'command',
-          uid: uuidv7(),
-          actor,
-          arrivedAt: loaded?.readStartedAt ?? performance.now(),
-          attempts: 0,
-          event: parsed,
-          isUrgent: definition.urgent.includes(parsed.type),
-          ifVersion,
-          settle,
-          fail,
-        })
-      })
-    },
-
-    async get(id) {
-      const readStartedAt = performance.now()
-      const [row] = await store.load([id])
-      return row === undefined ? undefined : committer.noteRead(row, readStartedAt)
+    create: create as Engine['create'],
+    send: send as Engine['send'],
+    get,
+    async at(id, version) {
+      const journal = await store.history(id, 0, version)
+      const first = journal[0]
+      const machine = first === undefined ? undefined : (await get(id))?.machine
+      if (machine === undefined || journal.length < version) return undefined
+      return replay(registry.get(machine), id, journal).current
     },
 
     restore: row => committer.restore(row),

@@ -6,7 +6,14 @@
 import type { Clock } from './clock.js'
 import type { Refusal } from './definition.js'
 import { Fold } from './fold.js'
-import type { Mailbox, Pending, PendingCommand, PendingCreate, PendingTimer } from './mailbox.js'
+import {
+  type Mailbox,
+  nameOfKey,
+  type Pending,
+  type PendingCommand,
+  type PendingCreate,
+  type PendingTimer,
+} from './mailbox.js'
 import type { Registered } from './registry.js'
 import type { Instance, Subscriber } from './types.js'
 
@@ -14,6 +21,8 @@ export interface Decision {
   readonly pending: Pending
   /** Answers the caller. */
   readonly answer: () => void
+  /** True for what needs no confirmation of the snapshot: it does not rest on it. */
+  readonly isFact?: boolean
 }
 
 export interface Evaluation {
@@ -40,6 +49,11 @@ export function evaluate(
   const decide = { create, command, timer }
   const decisions = mailbox.take().map((pending): Decision => {
     try {
+      const used = usedKey(pending, mailbox, fold)
+      if (used !== undefined) {
+        // Used by a twin in this very burst, it is a fact only once that is committed, which is answered with it.
+        return { pending, answer: () => used.settle(), isFact: true }
+      }
       const answer = decide[pending.kind](pending as never, { mailbox, fold, registered, context })
       return { pending, answer }
     } catch (error) {
@@ -66,7 +80,8 @@ function create(pending: PendingCreate, { mailbox, fold, registered, context }: 
     const refusal = registered.definition.refuseClaim(taken.key, taken.holder)
     return () => pending.settle({ kind: 'refused', reason: refusal.reason, refusal, holder: taken.holder })
   }
-  const instance = fold.push(step, { type: 'xstate.init', at, uid: pending.uid, input }, pending.actor)
+  const init = { type: 'xstate.init', at, uid: pending.uid, input } as const
+  const instance = fold.push(step, init, pending.actor, { key: pending.key })
   return () => pending.settle({ kind: 'created', version: 1, instance, uid: pending.uid })
 }
 
@@ -95,7 +110,7 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
   }
   const taken = findTaken(fold.claimsTakenBy(step), mailbox, pending)
   if (taken !== undefined) return refuse(definition.refuseClaim(taken.key, taken.holder))
-  const instance = fold.push(step, event, pending.actor)
+  const instance = fold.push(step, event, pending.actor, { key: pending.key })
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
 }
 
@@ -114,8 +129,15 @@ function timer(pending: PendingTimer, { fold, registered, context, mailbox }: Wo
       pending.settle()
     }
   }
-  fold.push(step, event, pending.actor, pending.gate)
+  fold.push(step, event, pending.actor, { gate: pending.gate })
   return settle
+}
+
+function usedKey(pending: Pending, mailbox: Mailbox, fold: Fold): { settle(): void } | undefined {
+  if (pending.kind === 'timer' || pending.key === undefined) return undefined
+  const name = nameOfKey(pending.key)
+  const used = mailbox.used.get(name) ?? fold.keys.get(name)
+  return used && { settle: () => pending.settle({ kind: 'replayed', used }) }
 }
 
 function existing(fold: Fold): Instance {

@@ -5,10 +5,19 @@
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { StampedEvent } from './definition.js'
+import { nameOfKey } from './mailbox.js'
 import type { InstanceWrite, ProjectionRows, StoredTimer } from './ports.js'
 import type { Registered } from './registry.js'
 import type { Emitted, Step } from './step.js'
-import type { Actor, EmittedEvent, Instance, JournalEntry, Subscriber } from './types.js'
+import type {
+  Actor,
+  EmittedEvent,
+  IdempotencyKey,
+  Instance,
+  JournalEntry,
+  Subscriber,
+  UsedKey,
+} from './types.js'
 
 type Moved = Extract<Step, { kind: 'moved' }>
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
@@ -22,6 +31,8 @@ export class Fold {
   current: Instance | undefined
   readonly events: FoldedEvent[] = []
   readonly timersSet = new Map<string, StoredTimer>()
+  /** Idempotency keys used up so far, by name. */
+  readonly keys = new Map<string, UsedKey>()
   /** The length of the snapshot's JSON, known once `toWrite` was called. */
   snapshotBytes = 0
 
@@ -65,12 +76,15 @@ export class Fold {
     return !this.#timersRemoved.has(sendId) && !this.timersSet.has(sendId)
   }
 
-  /** Adds a transition. `gate`: the timer whose firing it is. */
+  /** Adds a transition. `gate`: the timer whose firing it is. `key`: what it was sent with. */
   push(
     step: Moved,
     event: StampedEvent | { type: 'xstate.init'; at: number; uid: string; input: object },
     actor: Actor,
-    gate?: { sendId: string; generation: number },
+    {
+      gate,
+      key,
+    }: { gate?: { sendId: string; generation: number } | undefined; key?: IdempotencyKey | undefined } = {},
   ): Instance {
     const { definition } = this.#registered
     const version = (this.current?.version ?? 0) + 1
@@ -86,6 +100,9 @@ export class Fold {
       updatedAt: event.at,
     }
     this.#journal.push({ version, uid: event.uid, event, status, actor, at: event.at })
+    if (key !== undefined) {
+      this.keys.set(nameOfKey(key), { ...key, instance: this.#id, version, uid: event.uid })
+    }
     if (gate !== undefined) {
       this.#gates.push(gate)
       this.timersSet.delete(gate.sendId)
@@ -146,6 +163,7 @@ export class Fold {
       timersSet: [...this.timersSet.values()],
       timersRemoved: [...this.#timersRemoved],
       gates: this.#gates,
+      keys: [...this.keys.values()],
       claimsNeeded: [...this.#claimsNeeded].sort(),
       claimsTaken: [...this.#claims].filter(key => !this.#baseClaims.has(key)).sort(),
       claimsFreed: [...this.#baseClaims].filter(key => !this.#claims.has(key)).sort(),

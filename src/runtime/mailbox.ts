@@ -1,6 +1,6 @@
 /* The in-process queue of one instance: what waits to be decided, urgent events first. */
 import type { StampedEvent } from './definition.js'
-import type { Actor, CreateOutcome, Outcome } from './types.js'
+import type { Actor, CreateOutcome, IdempotencyKey, Outcome, Replayed, UsedKey } from './types.js'
 
 interface PendingBase {
   readonly uid: string
@@ -16,7 +16,8 @@ export interface PendingCreate extends PendingBase {
   readonly kind: 'create'
   readonly machine: string
   readonly input: object
-  settle(outcome: CreateOutcome): void
+  readonly key: IdempotencyKey | undefined
+  settle(outcome: CreateOutcome | Replayed): void
 }
 
 export interface PendingCommand extends PendingBase {
@@ -24,7 +25,8 @@ export interface PendingCommand extends PendingBase {
   readonly event: Omit<StampedEvent, 'at' | 'uid'> & { readonly type: string }
   readonly isUrgent: boolean
   readonly ifVersion: number | undefined
-  settle(outcome: Outcome): void
+  readonly key: IdempotencyKey | undefined
+  settle(outcome: Outcome | Replayed): void
 }
 
 export interface PendingTimer extends PendingBase {
@@ -46,6 +48,8 @@ export class Mailbox {
   /** Keys that the last commit found in others' hands; they count for what arrived before `blockedAt`. */
   blocked: ReadonlyMap<string, string> = new Map()
   blockedAt = 0
+  /** Idempotency keys that the last commit found used, by name. */
+  used: ReadonlyMap<string, UsedKey> = new Map()
   /** How many events one evaluation may take: 1 while looking for one that cannot be stored. */
   burstLimit: number
   #queue: Pending[] = []
@@ -98,6 +102,11 @@ export class Mailbox {
   takeAll(): Pending[] {
     return this.#queue.splice(0)
   }
+}
+
+/** A key within its scope, as one string. */
+export function nameOfKey({ scope, key }: IdempotencyKey): string {
+  return `${scope} ${key}`
 }
 
 function isUrgent(pending: Pending): boolean {

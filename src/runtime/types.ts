@@ -23,6 +23,27 @@ export interface Instance {
   readonly updatedAt: number
 }
 
+/** What a client sends once, however often it sends it. `scope` says who sent it where. */
+export interface IdempotencyKey {
+  readonly scope: string
+  readonly key: string
+  /** Of the payload: the same key with another one is a mistake of the client's. */
+  readonly fingerprint: string
+}
+
+/** A key that has been used: the transition it caused. */
+export interface UsedKey extends IdempotencyKey {
+  readonly instance: string
+  readonly version: number
+  readonly uid: string
+}
+
+/** The key was used before; nothing was done. Whether the fingerprints agree is for the caller to judge. */
+export interface Replayed {
+  readonly kind: 'replayed'
+  readonly used: UsedKey
+}
+
 /** What became of an event. Answered only after the commit it was decided on. */
 export type Outcome =
   | { readonly kind: 'applied'; readonly version: number; readonly instance: Instance; readonly uid: string }

@@ -75,6 +75,7 @@ export function commitParameters(
         due_at: t.dueAt,
       })),
     ),
+    JSON.stringify(sorted.flatMap(w => w.keys)),
     ...projections.map(({ table }) => JSON.stringify(projected(sorted, table))),
   ]
 }

@@ -12,7 +12,7 @@ export interface ProjectionShape {
 }
 
 /** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
-const FIXED_PARAMETERS = 38
+const FIXED_PARAMETERS = 39
 
 const FIXED_PARTS = `
 input as materialized (
@@ -35,10 +35,17 @@ lost as materialized (
     where t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
   )
 ),
+keyed as materialized (
+  select k.instance, u.scope, u.key, u.fingerprint, u.instance as user_instance, u.version, u.uid
+  from jsonb_to_recordset($39::jsonb)
+    as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
+  join idempotency_keys u on u.scope = k.scope and u.key = k.key
+),
 fit as materialized (
   select * from input i
   where not exists (select from claimed c where c.instance = i.id)
     and not exists (select from lost l where l.instance = i.id)
+    and not exists (select from keyed k where k.instance = i.id)
 ),
 updated as (
   update instances t
@@ -88,6 +95,14 @@ claims_taken as (
   insert into claims (key, instance)
   select w.key, w.instance from wanted w join moved m on m.id = w.instance where w.is_taken order by w.key
 ),
+keys_used as (
+  insert into idempotency_keys (scope, key, fingerprint, instance, version, uid)
+  select k.scope, k.key, k.fingerprint, k.instance, k.version, k.uid
+  from jsonb_to_recordset($39::jsonb)
+    as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
+  join moved m on m.id = k.instance
+  order by k.scope, k.key
+),
 timers_removed as (
   delete from timers t
   using jsonb_to_recordset($37::jsonb) as r(instance uuid, send_id text), moved m
@@ -104,9 +119,11 @@ timers_set as (
 )`
 
 const RESULT = `
-select 'moved' as kind, id as instance, null as key, null::uuid as holder from moved
-union all select 'claimed', instance, key, holder from claimed
-union all select 'lost', instance, send_id, null from lost`
+select 'moved' as kind, id as instance, null as key, null::uuid as holder, null::jsonb as used from moved
+union all select 'claimed', instance, key, holder, null from claimed
+union all select 'lost', instance, send_id, null, null from lost
+union all select 'keyed', instance, null, null, jsonb_build_object('scope', scope, 'key', key,
+  'fingerprint', fingerprint, 'instance', user_instance, 'version', version, 'uid', uid) from keyed`
 
 /** The statement's text for a set of projections, which must come in the same order as their parameters. */
 export function commitStatement(projections: readonly ProjectionShape[]): string {

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { StoreUnavailableError } from '../../runtime/errors.js'
 import type { Faults } from '../../runtime/faults.js'
 import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
+import type { UsedKey } from '../../runtime/types.js'
 import { commitParameters, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
 import { failureOf } from './sqlstate.js'
@@ -12,10 +13,11 @@ const MAX_ATTEMPTS = 12
 const RETRY_PAUSE_MS = 5
 
 interface ResultRow {
-  readonly kind: 'moved' | 'claimed' | 'lost'
+  readonly kind: 'moved' | 'claimed' | 'lost' | 'keyed'
   readonly instance: string
   readonly key: string | null
   readonly holder: string | null
+  readonly used: UsedKey | null
 }
 
 /** Throws `StoreUnavailableError` when it is not known whether the statement was applied. */
@@ -74,8 +76,10 @@ function toResults(writes: readonly InstanceWrite[], rows: readonly ResultRow[])
   const moved = new Set<string>()
   const claimed = new Map<string, Map<string, string>>()
   const lost = new Map<string, string[]>()
-  for (const { kind, instance, key, holder } of rows) {
+  const keyed = new Map<string, UsedKey[]>()
+  for (const { kind, instance, key, holder, used } of rows) {
     if (kind === 'moved') moved.add(instance)
+    else if (used !== null) keyed.set(instance, [...(keyed.get(instance) ?? []), used])
     else if (kind === 'lost') lost.set(instance, [...(lost.get(instance) ?? []), String(key)])
     else claimed.set(instance, (claimed.get(instance) ?? new Map()).set(String(key), String(holder)))
   }
@@ -83,6 +87,8 @@ function toResults(writes: readonly InstanceWrite[], rows: readonly ResultRow[])
     const holders = claimed.get(id)
     const sendIds = lost.get(id)
     if (moved.has(id)) return { kind: 'moved' }
+    const used = keyed.get(id)
+    if (used !== undefined) return { kind: 'keyed', used }
     if (sendIds !== undefined) return { kind: 'gateLost', sendIds }
     if (holders !== undefined) return { kind: 'claimed', holders }
     return { kind: 'stale' }

@@ -48,6 +48,7 @@ function write(id: string, version: number, more: Partial<InstanceWrite> = {}): 
     claimsTaken: [],
     claimsFreed: [],
     projections: [],
+    keys: [],
     ...more,
   }
 }

@@ -1,0 +1,102 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import pg from 'pg'
+import { openEngine } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+
+const actor = { id: 'tester', role: 'admin' }
+const keyed = (key: string, fingerprint = 'f') => ({
+  actor,
+  key: { scope: 'ann POST /doors', key, fingerprint },
+})
+const door = { owner: 'ann', closeMs: 3_600_000 }
+
+let database: TestDatabase
+let sql: pg.Pool
+const opened: { close(): Promise<void> }[] = []
+const open = () => {
+  const one = openEngine(database.connectionString)
+  opened.push(one)
+  return one.engine
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
+})
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map(one => one.close()))
+})
+afterAll(async () => {
+  await sql.end()
+  await database.drop()
+})
+
+describe('an idempotency key', () => {
+  it('makes one instance of twenty creates, on two engines at once, and names it to all of them', async () => {
+    const engines = [open(), open()]
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => engines[i % 2]?.create('door', door, keyed('create'))),
+    )
+    const created = outcomes.filter(o => o?.kind === 'created')
+    expect(created).toHaveLength(1)
+    const id = created[0]?.kind === 'created' ? created[0].instance.id : ''
+    for (const outcome of outcomes) {
+      if (outcome?.kind === 'created') continue
+      expect(outcome).toMatchObject({
+        kind: 'replayed',
+        used: { instance: id, version: 1, fingerprint: 'f' },
+      })
+    }
+    expect((await sql.query('select count(*)::int as n from instances where id = $1', [id])).rows[0].n).toBe(
+      1,
+    )
+  })
+
+  it('goes before a refusal: the twin of what was applied is not told that it came too late', async () => {
+    const engine = open()
+    const created = await engine.create('door', door, { actor })
+    if (created.kind !== 'created') throw new Error('expected a door')
+    const { id } = created.instance
+    const opening = () => engine.send(id, { type: 'open', who: 'bob' }, keyed('open'))
+    const [first, ...twins] = await Promise.all([opening(), opening(), opening()])
+    if (first?.kind !== 'applied') throw new Error('expected the door to open')
+    for (const twin of twins) {
+      expect(twin).toMatchObject({ kind: 'replayed', used: { version: 2, uid: first.uid } })
+    }
+  })
+
+  it('is not used up by a refusal', async () => {
+    const engine = open()
+    const created = await engine.create('door', door, { actor })
+    if (created.kind !== 'created') throw new Error('expected a door')
+    const { id } = created.instance
+    await engine.send(id, { type: 'open', who: 'bob' }, { actor })
+    expect(await engine.send(id, { type: 'open', who: 'eve' }, keyed('again'))).toMatchObject({
+      kind: 'refused',
+    })
+    await engine.send(id, { type: 'close' }, { actor })
+    expect(await engine.send(id, { type: 'open', who: 'eve' }, keyed('again'))).toMatchObject({
+      kind: 'applied',
+    })
+  })
+
+  it('used with another payload tells the fingerprint it was used with', async () => {
+    const engine = open()
+    await engine.create('door', door, keyed('payload', 'one'))
+    expect(await engine.create('door', door, keyed('payload', 'two'))).toMatchObject({
+      kind: 'replayed',
+      used: { fingerprint: 'one' },
+    })
+  })
+
+  it('leads back to the instance as it was when it was used', async () => {
+    const engine = open()
+    const created = await engine.create('door', door, { actor })
+    if (created.kind !== 'created') throw new Error('expected a door')
+    const { id } = created.instance
+    await engine.send(id, { type: 'open', who: 'bob' }, { actor })
+    await engine.send(id, { type: 'close' }, { actor })
+    expect(await engine.at(id, 2)).toMatchObject({ version: 2, status: 'open' })
+    expect(await engine.at(id, 9)).toBeUndefined()
+  })
+})
