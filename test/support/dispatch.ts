@@ -14,6 +14,7 @@ import type { CreateBroadcast } from '../../src/dispatch/requests.js'
 import { broadcastDefinition } from '../../src/machines/index.js'
 import type { Engine } from '../../src/runtime/api.js'
 import { createEngine } from '../../src/runtime/engine.js'
+import type { Subscriber } from '../../src/runtime/types.js'
 import { type RecordingFanout, recordingFanout } from './recording-fanout.js'
 
 const MINUTE_MS = 60_000
@@ -31,6 +32,7 @@ const quietSettings: DispatchSettings = {
 export interface Product {
   readonly dispatch: Dispatch
   readonly engine: Engine
+  readonly subscribers: readonly Subscriber[]
   readonly fleet: FleetStore
   readonly recipients: RecipientStore
   readonly reads: ReadStore
@@ -67,17 +69,22 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
     presence: createMemoryPresence({ ...allSettings, now: () => presenceTime }),
     fanout: recordingFanout(),
   }
+  let given: readonly Subscriber[] = []
   const product = createDispatch({
     ...parts,
     settings: allSettings,
     log: strictLog,
-    createEngine: subscribers => createEngine({ store, definitions: [broadcastDefinition], subscribers }),
+    createEngine(subscribers) {
+      given = subscribers
+      return createEngine({ store, definitions: [broadcastDefinition], subscribers })
+    },
   })
   return {
     ...parts,
     sql,
     dispatch: product.dispatch,
     engine: product.engine,
+    subscribers: given,
     passTime(ms) {
       presenceTime += ms
     },

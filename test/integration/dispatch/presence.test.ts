@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { userRoom } from '../../../src/dispatch/ports.js'
+import {
+  accept,
+  admin,
+  asking,
+  customer,
+  driver,
+  expectOk,
+  expectProblem,
+  northOfPickup,
+  openDispatch,
+  type Product,
+  registerTruck,
+  type Truck,
+  transporter,
+} from '../../support/dispatch.js'
+import { until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { statementsOf } from '../../support/statements.js'
+
+let database: TestDatabase
+let product: Product
+let truck: Truck
+let round = 0
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  product = openDispatch(database.connectionString)
+})
+afterAll(async () => {
+  await product.close()
+  await database.drop()
+})
+beforeEach(async () => {
+  round++
+  truck = await registerTruck(product, `${round}`, { vehicleType: type(), place: northOfPickup(1) })
+  await product.settled()
+  product.fanout.emits.length = 0
+})
+
+const type = () => `type_${round}`
+const theDriver = () => driver(truck.driverId)
+const beat = (more = {}) => product.dispatch.driverHeartbeat(theDriver(), { ...northOfPickup(1), ...more })
+const toggle = (isOnline: boolean) => product.dispatch.setDriverAvailability(theDriver(), { isOnline })
+const told = async () => {
+  await product.settled()
+  return product.fanout
+    .heard(userRoom(truck.caller.id), 'driver_status_changed')
+    .map(({ data }) => [data.isOnline, data.isBusy])
+}
+const seen = async () => {
+  const { dispatch } = product
+  const detail = expectOk(await dispatch.getDriver(truck.caller, truck.driverId))
+  const list = expectOk(await dispatch.listDrivers(truck.caller, { limit: 20 })).items
+  const choice = expectOk(await dispatch.listDrivers(truck.caller, { limit: 20, assignable: true })).items
+  expect(list).toEqual([detail])
+  return { isOnline: detail.isOnline, isAssignable: choice.some(item => item.id === detail.id) }
+}
+
+describe('a driver', () => {
+  it('going off and on is seen in the list, the detail and the choice, and told once for each change', async () => {
+    expect(await seen()).toEqual({ isOnline: true, isAssignable: true })
+    expectOk(await toggle(false))
+    expectOk(await toggle(false))
+    expect(await seen()).toEqual({ isOnline: false, isAssignable: false })
+    expect(await told()).toEqual([[false, false]])
+    expectOk(await toggle(true))
+    expectOk(await toggle(true))
+    expect(await seen()).toEqual({ isOnline: true, isAssignable: true })
+    expect(await told()).toEqual([
+      [false, false],
+      [true, false],
+    ])
+  })
+
+  it('that falls silent is offline, told within two seconds, and back with its next heartbeat', async () => {
+    product.startPresenceSweep()
+    product.passTime(60_000)
+    expect(await seen()).toEqual({ isOnline: false, isAssignable: false })
+    await until(async () => (await told()).length > 0, 2_000)
+    expect(await told()).toEqual([[false, false]])
+    expectOk(await beat())
+    expect(await seen()).toEqual({ isOnline: true, isAssignable: true })
+    expect(await told()).toEqual([
+      [false, false],
+      [true, false],
+    ])
+  })
+
+  it('is not switched on by a heartbeat', async () => {
+    expectOk(await toggle(false))
+    expectOk(await beat())
+    expectOk(await beat({ vehicleId: truck.vehicleId }))
+    expect((await seen()).isOnline).toBe(false)
+  })
+
+  it('costs no statement for a heartbeat that tells nothing new', async () => {
+    const { statements } = await statementsOf(async () => {
+      for (let i = 0; i < 5; i++) expectOk(await beat({ vehicleId: truck.vehicleId }))
+      await product.settled()
+    })
+    expect(statements).toEqual([])
+  })
+
+  it('switched on comes back by a heartbeat after presence was lost', async () => {
+    await product.presence.dropDriver(truck.driverId)
+    expect((await seen()).isOnline).toBe(false)
+    expectOk(await beat())
+    expect(await seen()).toEqual({ isOnline: true, isAssignable: true })
+    expect(await told()).toEqual([[true, false]])
+  })
+
+  it('on a trip is busy, cannot be assigned or deleted, and is told to be free afterwards', async () => {
+    const { dispatch } = product
+    const me = customer(`c${round}`)
+    const { id } = expectOk(await dispatch.createBroadcast(me, asking(1, type()))).broadcast
+    expectOk(await accept(product, id, truck))
+    await until(async () => (await told()).length > 0)
+    expect(await told()).toEqual([[true, true]])
+    expect(await seen()).toEqual({ isOnline: true, isAssignable: false })
+    expect(expectProblem(await dispatch.deleteDriver(truck.caller, truck.driverId))).toBe('DRIVER_BUSY')
+    expect(expectProblem(await dispatch.deleteVehicle(truck.caller, truck.vehicleId))).toBe('VEHICLE_BUSY')
+    const other = { vehicleType: 'other', number: '1' }
+    expect(expectProblem(await dispatch.putVehicle(truck.caller, truck.vehicleId, other))).toBe(
+      'VEHICLE_BUSY',
+    )
+    expectOk(await dispatch.sendToBroadcast(me, id, { type: 'cancel' }))
+    await until(async () => (await told()).length > 1)
+    expect(await told()).toEqual([
+      [true, true],
+      [true, false],
+    ])
+  })
+
+  it('may name vehicles of its own fleet alone, and must be in one', async () => {
+    const foreign = await registerTruck(product, `${round}-foreign`)
+    expect(expectProblem(await beat({ vehicleId: foreign.vehicleId }))).toBe('VEHICLE_NOT_IN_FLEET')
+    const nobody = driver(`nobody-${round}`)
+    expect(expectProblem(await product.dispatch.driverHeartbeat(nobody, northOfPickup(1)))).toBe('NOT_FOUND')
+    const on = await product.dispatch.setDriverAvailability(nobody, { isOnline: true })
+    expect(expectProblem(on)).toBe('NOT_FOUND')
+  })
+
+  it('deleted is nowhere any more', async () => {
+    const { dispatch } = product
+    expectOk(await dispatch.deleteDriver(truck.caller, truck.driverId))
+    expect(expectProblem(await dispatch.getDriver(truck.caller, truck.driverId))).toBe('NOT_FOUND')
+    const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
+    expect(made.broadcast.matchingTransportersCount).toBe(0)
+  })
+})
+
+describe('a fleet', () => {
+  it('is its transporter’s alone', async () => {
+    const { dispatch } = product
+    const other = transporter(`other-${round}`)
+    await dispatch.isActive(other)
+    const put = { name: 'Mine' }
+    expect(expectProblem(await dispatch.putDriver(other, truck.driverId, put))).toBe('DRIVER_TAKEN')
+    expect(
+      expectProblem(
+        await dispatch.putVehicle(other, truck.vehicleId, { vehicleType: 'tata_ace', number: '1' }),
+      ),
+    ).toBe('VEHICLE_TAKEN')
+    for (const result of [
+      await dispatch.getDriver(other, truck.driverId),
+      await dispatch.deleteDriver(other, truck.driverId),
+      await dispatch.deleteVehicle(other, truck.vehicleId),
+    ]) {
+      expect(expectProblem(result)).toBe('NOT_FOUND')
+    }
+    expect(expectOk(await dispatch.listVehicles(other, { limit: 5 })).items).toEqual([])
+    expect(expectProblem(await dispatch.listVehicles(theDriver(), { limit: 5 }))).toBe('FORBIDDEN')
+  })
+
+  it('is listed page by page, filtered or not, each driver once', async () => {
+    const { dispatch } = product
+    const caller = transporter(`pages-${round}`)
+    await dispatch.isActive(caller)
+    for (let i = 0; i < 7; i++) {
+      expectOk(await dispatch.putDriver(caller, `p${round}-${i}`, { name: `${i}` }))
+      expectOk(await dispatch.putVehicle(caller, `pv${round}-${i}`, { vehicleType: 'a', number: `${i}` }))
+      if (i % 2 === 0) {
+        expectOk(await dispatch.setDriverAvailability(driver(`p${round}-${i}`), { isOnline: true }))
+      }
+    }
+    const walk = async (list: (cursor?: string) => ReturnType<typeof dispatch.listDrivers>) => {
+      const ids: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = expectOk(await list(cursor))
+        ids.push(...page.items.map(item => item.id.replace(/^.*-/, '')))
+        cursor = page.nextCursor ?? undefined
+      } while (cursor !== undefined)
+      return ids.join('')
+    }
+    const drivers = (assignable?: boolean) =>
+      walk(cursor => dispatch.listDrivers(caller, { limit: 2, cursor, assignable }))
+    expect(await drivers()).toBe('6543210')
+    expect(await drivers(true)).toBe('6420')
+    expect(await drivers(false)).toBe('531')
+    const vehicles = await dispatch.listVehicles(caller, { limit: 100 })
+    expect(expectOk(vehicles).items).toHaveLength(7)
+    expect(expectProblem(await dispatch.listVehicles(caller, { limit: 2, cursor: 'AAAA' }))).toBe(
+      'VALIDATION_FAILED',
+    )
+  })
+})
+
+describe('a user', () => {
+  it('turned off is disconnected, inactive and absent; turned on again is active', async () => {
+    const { dispatch, fanout } = product
+    expect(await dispatch.isActive(truck.caller)).toBe(true)
+    expectOk(await dispatch.setUserActive(admin, truck.caller.id, false))
+    expect(fanout.disconnected).toContain(truck.caller.id)
+    expect(await dispatch.isActive(truck.caller)).toBe(false)
+    const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
+    expect(made.broadcast.matchingTransportersCount).toBe(0)
+    expectOk(await dispatch.setUserActive(admin, truck.caller.id, true))
+    expect(await dispatch.isActive(truck.caller)).toBe(true)
+    expect(expectProblem(await dispatch.setUserActive(truck.caller, 'x', false))).toBe('FORBIDDEN')
+  })
+
+  it('may toggle ten times in five minutes, and is then told when to come again', async () => {
+    const caller = transporter(`toggler-${round}`)
+    await product.dispatch.isActive(caller)
+    const set = (isAvailable: boolean) => product.dispatch.setTransporterAvailability(caller, isAvailable)
+    for (let i = 0; i < 10; i++) {
+      expectOk(await set(i % 2 === 0))
+      expectOk(await set(i % 2 === 0))
+    }
+    const limited = await set(true)
+    expect(limited).toMatchObject({ ok: false, problem: { code: 'RATE_LIMITED' } })
+    if (!limited.ok) expect(limited.problem.retryAfterSeconds).toBeGreaterThan(290)
+    expectOk(await set(false))
+  })
+})

@@ -1,0 +1,115 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { broadcastRoom, userRoom } from '../../../src/dispatch/ports.js'
+import {
+  accept,
+  asking,
+  customer,
+  expectOk,
+  expectProblem,
+  northOfPickup,
+  openDispatch,
+  type Product,
+  registerTruck,
+} from '../../support/dispatch.js'
+import { until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+
+let database: TestDatabase
+let product: Product
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+afterEach(() => product.close())
+afterAll(() => database.drop())
+
+async function open(settings: Parameters<typeof openDispatch>[1]) {
+  product = openDispatch(database.connectionString, settings)
+  await product.engine.start()
+}
+
+describe('when time is up', () => {
+  it('with no truck found the customer hears so and may ask again; transporters see it go', async () => {
+    await open({ broadcastTimeoutMs: 300 })
+    const truck = await registerTruck(product, 'asked', { vehicleType: 'x', place: northOfPickup(1) })
+    const me = customer('c-none')
+    const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(1, 'x'))).broadcast
+    const { fanout } = product
+    await until(() => fanout.heard(userRoom(me.id), 'no_vehicles_available').length > 0)
+    expect(fanout.heard(userRoom(me.id), 'no_vehicles_available').map(envelope => envelope.data)).toEqual([
+      {
+        title: 'No transporters found',
+        status: 'expired',
+        trucksFilled: 0,
+        trucksNeeded: 1,
+        retry: { href: `/api/v1/broadcasts/${id}/retry` },
+      },
+    ])
+    expect(fanout.heard(userRoom(me.id), 'booking_expired')).toEqual([])
+    expect(fanout.heard(userRoom(truck.caller.id), 'booking_expired').map(e => e.data)).toEqual([
+      { title: 'Request expired', reason: 'timeout' },
+    ])
+    expect(fanout.heard(broadcastRoom(id), 'booking_expired')).toHaveLength(1)
+    expect(expectOk(await product.dispatch.listBroadcasts(truck.caller, { limit: 5 })).items).toEqual([])
+    expect(expectProblem(await accept(product, id, truck))).toBe('BROADCAST_EXPIRED')
+    for (const table of ['timers', 'claims']) {
+      const { rows } = await product.sql.query(`select * from ${table} where instance = $1`, [id])
+      expect(rows).toEqual([])
+    }
+  })
+
+  it('with some trucks found these stand, and the customer hears that the request expired', async () => {
+    await open({ broadcastTimeoutMs: 400 })
+    const truck = await registerTruck(product, 'stands')
+    const me = customer('c-some')
+    const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(2))).broadcast
+    expectOk(await accept(product, id, truck))
+    const { fanout } = product
+    await until(() => fanout.heard(userRoom(me.id), 'booking_expired').length > 0)
+    expect(fanout.heard(userRoom(me.id), 'booking_expired').map(envelope => envelope.data)).toEqual([
+      expect.objectContaining({ title: 'Request expired', trucksFilled: 1, retry: expect.anything() }),
+    ])
+    expect(fanout.heard(userRoom(me.id), 'no_vehicles_available')).toEqual([])
+    expect(expectOk(await product.dispatch.getBroadcast(me, id))).toMatchObject({
+      status: 'expired',
+      endReason: 'timeout',
+      trucksFilled: 1,
+      nextEvents: ['cancel'],
+    })
+  })
+
+  it('an accept is refused even if the timer has not fired', async () => {
+    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    const truck = await registerTruck(product, 'late')
+    const { id, expiresAt } = expectOk(
+      await product.dispatch.createBroadcast(customer('c-late'), asking()),
+    ).broadcast
+    await until(() => product.engine.now() >= Date.parse(expiresAt))
+    expect(expectProblem(await accept(product, id, truck))).toBe('BROADCAST_EXPIRED')
+    expect(expectOk(await product.dispatch.getBroadcast(customer('c-late'), id)).status).toBe('searching')
+  })
+})
+
+describe('step by step', () => {
+  it('the reach widens by its timer, until everyone was asked', async () => {
+    await open({ reachStepMs: 150, reachStepsKm: [10, 50] })
+    const far = await registerTruck(product, 'far', { vehicleType: 'y', place: northOfPickup(40) })
+    const distant = await registerTruck(product, 'distant', { vehicleType: 'y', place: northOfPickup(400) })
+    const me = customer('c-steps')
+    const made = expectOk(await product.dispatch.createBroadcast(me, asking(1, 'y'))).broadcast
+    expect(made.matchingTransportersCount).toBe(0)
+    const stepsOf = async () => {
+      const { rows } = await product.sql.query(
+        'select transporter_id, step from recipients where broadcast_id = $1 order by offered_at',
+        [made.id],
+      )
+      return rows.map(row => [row.transporter_id, row.step])
+    }
+    await until(async () => (await stepsOf()).length === 2)
+    expect(await stepsOf()).toEqual([
+      [far.caller.id, '2'],
+      [distant.caller.id, 'everyone'],
+    ])
+    await until(async () => expectOk(await product.dispatch.getBroadcast(me, made.id)).reach.step === 'done')
+  })
+})
