@@ -182,9 +182,7 @@ describe('availability of a transporter', () => {
       expect(limited.retryAfterMs).toBeLessThanOrEqual(60_000)
     }
     expect(await set(true)).toEqual({ kind: 'set', changed: false })
-    await sql.query(
-      `update transporters set changes[1] = changes[1] - interval '1 minute' where id = 't1'`,
-    )
+    await sql.query(`update transporters set changes[1] = changes[1] - interval '1 minute' where id = 't1'`)
     expect(await set(false)).toEqual({ kind: 'set', changed: true })
   })
 
