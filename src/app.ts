@@ -67,18 +67,20 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   const http = createHttpServer(createHttpApp({ ...settings, dispatch, service, verifyToken, log }))
   sockets.attach(http.server, dispatch)
 
-  await engine.start()
-  product.startPresenceSweep()
-  const port = await listen(http.server, settings)
-
-  return {
-    url: `http://${urlHost(settings.host)}:${port}`,
-    async close() {
-      await http.drain()
-      await product.close()
-      await sockets.close()
-      await Promise.all([store.close(), pool.end()])
-    },
+  const close = async () => {
+    await http.drain()
+    await product.close()
+    await sockets.close()
+    await Promise.all([store.close(), pool.end()])
+  }
+  try {
+    await engine.start()
+    product.startPresenceSweep()
+    const port = await listen(http.server, settings)
+    return { url: `http://${urlHost(settings.host)}:${port}`, close }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
-import { MigrationError, migrate } from './adapters/postgres/migrate.js'
+import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
 import { createApp, version } from './app.js'
 import { banner } from './banner.js'
 import { loadSettings, type Settings, SettingsError } from './settings.js'
@@ -43,12 +43,21 @@ async function main(): Promise<void> {
 async function openDatabase(settings: Settings, log: Logger): Promise<Database> {
   const database = await findDatabase(settings, log)
   try {
-    if (!settings.isProduction) await migrate(database.connectionString, { log })
+    if (settings.isProduction) await assertMigrated(database.connectionString)
+    else await migrate(database.connectionString, { log })
     return database
   } catch (error) {
     await database.stop()
     throw error
   }
+}
+
+async function assertMigrated(connectionString: string): Promise<void> {
+  const pending = await pendingMigrations(connectionString)
+  if (pending.length === 0) return
+  throw new MigrationError(
+    `The database lacks ${pending.join(', ')}: do npm run migrate before this release starts`,
+  )
 }
 
 async function findDatabase({ databaseUrl, dataDir }: Settings, log: Logger): Promise<Database> {

@@ -1,6 +1,11 @@
 import pg from 'pg'
 import { pino } from 'pino'
+import { createAuditStore } from '../../src/adapters/postgres/audit-store.js'
 import { createApp } from '../../src/app.js'
+import { broadcastInvariants } from '../../src/dispatch/invariants.js'
+import { broadcastDefinition } from '../../src/machines/index.js'
+import { audit, type Violation } from '../../src/runtime/audit.js'
+import type { Definition } from '../../src/runtime/definition.js'
 import { loadSettings } from '../../src/settings.js'
 import { createTestDatabase, type TestDatabase } from './postgres.js'
 import { TEST_REFRESH_SECRET, TEST_SECRET } from './tokens.js'
@@ -48,13 +53,24 @@ export async function startTestApp({ env = {} }: TestAppOptions = {}): Promise<T
   }
 }
 
-/** The environment of a server that is started as a process of its own. */
-export function processEnvironment(databaseUrl: string): Record<string, string> {
-  return {
-    PORT: '0',
-    DATABASE_URL: databaseUrl,
-    JWT_SECRET: TEST_SECRET,
-    JWT_REFRESH_SECRET: TEST_REFRESH_SECRET,
+/** Settings of a server that is started as a process of its own, for tokens of the tests. */
+export const processEnvironment = {
+  JWT_SECRET: TEST_SECRET,
+  JWT_REFRESH_SECRET: TEST_REFRESH_SECRET,
+} as const
+
+/** What `npm run verify` would say of this database: nothing, if all is well. */
+export async function findViolations(connectionString: string): Promise<readonly Violation[]> {
+  const pool = new pg.Pool({ connectionString, max: 1 })
+  try {
+    const definitions = [broadcastDefinition as unknown as Definition]
+    const violations: Violation[] = []
+    for await (const violation of audit(createAuditStore(pool), definitions, broadcastInvariants)) {
+      violations.push(violation)
+    }
+    return violations
+  } finally {
+    await pool.end()
   }
 }
 

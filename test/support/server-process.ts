@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** A first start makes a database; on a busy machine that takes its time. */
+const START_TIMEOUT_MS = 25_000
+
+export interface ServerProcess {
+  readonly url: string
+  readonly pid: number
+  /** All it has printed, and logged. */
+  output(): string
+  /** Sends a signal and waits for the end: the exit code, or the signal that it died of. */
+  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>
+}
+
+/** Starts the program as `npm start` does, only without a build. Rejects, with its output, if it ends instead. */
+export async function startServerProcess(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
+  const child = spawnServer(env)
+  const { process: running, output, ended } = child
+  const url = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      running.kill('SIGKILL')
+      reject(new Error(`Not listening in time:\n${output()}`))
+    }, START_TIMEOUT_MS)
+    ended.then(code => {
+      clearTimeout(timer)
+      reject(new Error(`Ended with ${code}:\n${output()}`))
+    })
+    running.stdout?.on('data', () => {
+      const found = /listens on (http:\S+)/.exec(output())?.[1]
+      if (found === undefined) return
+      clearTimeout(timer)
+      resolve(found)
+    })
+  })
+  return {
+    url,
+    pid: running.pid ?? 0,
+    output,
+    end(signal) {
+      running.kill(signal)
+      return ended
+    },
+  }
+}
+
+/** Runs it to its end, for starts that are to fail. */
+export async function runServerToEnd(
+  env: Readonly<Record<string, string>>,
+): Promise<{ code: number | NodeJS.Signals; output: string }> {
+  const { ended, output } = spawnServer(env)
+  return { code: await ended, output: output() }
+}
+
+function spawnServer(env: Readonly<Record<string, string>>): {
+  process: ChildProcess
+  ended: Promise<number | NodeJS.Signals>
+  output(): string
+} {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  child.stdout.on('data', chunk => {
+    text += chunk
+  })
+  child.stderr.on('data', chunk => {
+    text += chunk
+  })
+  // `close` comes after everything printed has been read; `exit` may come before.
+  const ended = new Promise<number | NodeJS.Signals>(resolve =>
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 1)),
+  )
+  return { process: child, ended, output: () => text }
+}
