@@ -1,0 +1,15 @@
+import { describe, expect, it } from '@jest/globals'
+import { FirstStep } from '../../../src/dispatch/first-step.js'
+
+describe('the count of the first step', () => {
+  it('is answered whether it was asked for before or after it was known, to all who ask', async () => {
+    const counts = new FirstStep()
+    const early = [counts.wait('a', 10_000), counts.wait('a', 10_000)]
+    counts.settle('a', 3)
+    expect(await Promise.all([...early, counts.wait('a', 10_000)])).toEqual([3, 3, 3])
+  })
+
+  it('is given up after the time given', async () => {
+    expect(await new FirstStep().wait('a', 1)).toBeUndefined()
+  })
+})

@@ -1,0 +1,147 @@
+import { describe, expect, it } from '@jest/globals'
+import type { Caller, Role } from '../../../src/dispatch/api.js'
+import { broadcastView, offerView, type Standing } from '../../../src/dispatch/broadcast-view.js'
+import { driverView } from '../../../src/dispatch/fleet-view.js'
+import { CREATED_AT, request } from './snapshots.js'
+
+const standing: Standing = { notified: 7, isOffered: true, hasDeclined: false }
+const as = (role: Role, id = 'x'): Caller => ({ role, id })
+
+function view(asked: ReturnType<typeof request>, caller: Caller, more: Partial<Standing> = {}) {
+  return broadcastView(caller, asked.broadcast, { ...standing, ...more }, asked.now)
+}
+
+describe('a request', () => {
+  it('is shown with all that was asked, and with nothing of our own bookkeeping', () => {
+    const asked = request({ notes: 'Gate 4', pricePerTruck: 10 })
+    expect(view(asked, as('customer', 'c1'))).toEqual({
+      id: asked.broadcast.id,
+      status: 'searching',
+      version: 1,
+      kind: 'booking',
+      customerId: 'c1',
+      pickup: { lat: 28.61, lng: 77.2, address: 'Delhi' },
+      drop: { lat: 19.07, lng: 72.87 },
+      goods: 'Rice',
+      notes: 'Gate 4',
+      pricePerTruck: 10,
+      trucksNeeded: 2,
+      trucksFilled: 0,
+      trucks: [
+        { id: 't1', vehicleType: '14ft', status: 'open' },
+        { id: 't2', vehicleType: '14ft', status: 'open' },
+      ],
+      reach: { step: 1, radiusKm: 10, notified: 7 },
+      createdAt: new Date(CREATED_AT).toISOString(),
+      updatedAt: new Date(CREATED_AT).toISOString(),
+      expiresAt: new Date(CREATED_AT + 120_000).toISOString(),
+      nextEvents: ['cancel'],
+    })
+  })
+
+  it('shows trips to those whom they concern', () => {
+    const asked = request()
+    asked.accept('a')
+    asked.accept('b')
+    const drivers = (caller: Caller) => view(asked, caller).trucks.map(truck => truck.trip?.driverId)
+    expect(drivers(as('customer', 'c1'))).toEqual(['d-a', 'd-b'])
+    expect(drivers(as('admin'))).toEqual(['d-a', 'd-b'])
+    expect(drivers(as('transporter', 't-a'))).toEqual(['d-a', undefined])
+    expect(drivers(as('driver', 'd-b'))).toEqual([undefined, 'd-b'])
+    expect(drivers(as('transporter'))).toEqual([undefined, undefined])
+    expect(view(asked, as('transporter')).trucks.map(truck => truck.status)).toEqual(['taken', 'taken'])
+  })
+
+  it('does not show a past trip: its truck is open, or another’s', () => {
+    const asked = request()
+    asked.send({ type: 'trip.release', tripId: asked.accept('a') })
+    expect(view(asked, as('customer', 'c1')).trucks[0]).toEqual({
+      id: 't1',
+      vehicleType: '14ft',
+      status: 'open',
+    })
+    asked.accept('b')
+    expect(view(asked, as('customer', 'c1')).trucks[0]?.trip?.driverId).toBe('d-b')
+    expect(view(asked, as('transporter', 't-a')).trucks[0]).toEqual({
+      id: 't1',
+      vehicleType: '14ft',
+      status: 'taken',
+    })
+  })
+
+  it('says how it ended, and with which words', () => {
+    const full = request({ trucks: [{ vehicleType: '14ft', count: 1 }] })
+    const tripId = full.accept('a')
+    expect(view(full, as('customer', 'c1'))).toMatchObject({ status: 'fully_filled', endReason: 'filled' })
+    full.send({ type: 'trip.release', tripId })
+    expect(view(full, as('customer', 'c1'))).toMatchObject({
+      status: 'expired',
+      endReason: 'truck_released',
+      endedAt: new Date(full.now).toISOString(),
+      reach: { step: 'done', radiusKm: null },
+    })
+  })
+})
+
+describe('what the caller may send next', () => {
+  const next = (asked: ReturnType<typeof request>, role: Role, more: Partial<Standing> = {}) =>
+    view(asked, as(role), more).nextEvents
+
+  it('depends on who it is', () => {
+    const asked = request()
+    asked.accept('a')
+    expect(next(asked, 'customer')).toEqual(['cancel'])
+    expect(next(asked, 'transporter')).toEqual(['accept', 'decline'])
+    expect(next(asked, 'transporter', { hasDeclined: true })).toEqual(['accept'])
+    expect(next(asked, 'transporter', { isOffered: false })).toEqual(['accept'])
+    expect(next(asked, 'driver')).toEqual([])
+    expect(next(asked, 'admin')).toEqual(['accept', 'cancel', 'trip.start', 'trip.release', 'trip.abandon'])
+  })
+
+  it('is nothing for transporters once the request does not seek, nor past its deadline', () => {
+    const asked = request()
+    const late = asked.broadcast.snapshot.context.expiresAt
+    expect(broadcastView(as('transporter'), asked.broadcast, standing, late).nextEvents).toEqual([])
+    asked.send({ type: 'cancel' })
+    expect(next(asked, 'transporter')).toEqual([])
+    expect(next(asked, 'customer')).toEqual([])
+  })
+})
+
+describe('an offer', () => {
+  it('is what any transporter sees to whom it is offered, without anybody’s trip', () => {
+    const asked = request()
+    asked.accept('a')
+    const offer = offerView(asked.broadcast, 3, asked.now)
+    expect(offer.nextEvents).toEqual(['accept', 'decline'])
+    expect(offer.reach.notified).toBe(3)
+    expect(offer.trucks.map(truck => [truck.status, truck.trip])).toEqual([
+      ['taken', undefined],
+      ['open', undefined],
+    ])
+  })
+})
+
+describe('a driver', () => {
+  const record = { id: 'd1', position: '', transporterId: 't1', name: 'Asha', isBusy: false }
+
+  it('is online while switched on and lately seen', () => {
+    const place = { lat: 1, lng: 2 }
+    const state = { lastSeenAt: CREATED_AT, isOnline: true, place }
+    expect(driverView({ ...record, isSwitchedOn: true, vehicleId: 'v1', phone: '1' }, state)).toEqual({
+      id: 'd1',
+      name: 'Asha',
+      phone: '1',
+      isOnline: true,
+      isBusy: false,
+      lastSeenAt: new Date(CREATED_AT).toISOString(),
+      location: place,
+      vehicleId: 'v1',
+    })
+    const online = (isSwitchedOn: boolean, seen: typeof state | undefined) =>
+      driverView({ ...record, isSwitchedOn }, seen).isOnline
+    expect(online(false, state)).toBe(false)
+    expect(online(true, undefined)).toBe(false)
+    expect(online(true, { ...state, isOnline: false })).toBe(false)
+  })
+})
