@@ -2,6 +2,7 @@ import { createPostgresStore } from '../../src/adapters/postgres/store.js'
 import type { Engine } from '../../src/runtime/api.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import { createEngine } from '../../src/runtime/engine.js'
+import type { Faults } from '../../src/runtime/faults.js'
 import type { Store } from '../../src/runtime/ports.js'
 import type { EmittedEvent, Subscriber } from '../../src/runtime/types.js'
 import { doorDefinition } from './machines/door.js'
@@ -18,13 +19,15 @@ export function recordingSubscriber(name = 'recorder'): Subscriber & { readonly 
 /** An engine as another process would have it, on a store of its own. */
 export function openEngine(
   connectionString: string,
-  options: { subscribers?: Subscriber[]; store?: Store; definitions?: Definition[] } = {},
+  options: { subscribers?: Subscriber[]; store?: Store; definitions?: Definition[]; faults?: Faults } = {},
 ): { engine: Engine; store: Store; close(): Promise<void> } {
-  const store = options.store ?? createPostgresStore({ connectionString })
+  const faults = options.faults === undefined ? {} : { faults: options.faults }
+  const store = options.store ?? createPostgresStore({ connectionString, ...faults })
   const engine = createEngine({
     store,
     definitions: options.definitions ?? testDefinitions,
     subscribers: options.subscribers ?? [],
+    ...faults,
   })
   return {
     engine,
