@@ -46,7 +46,10 @@ async function show(options: Options, backend: Backend): Promise<number> {
   introduce(world, backend)
   const ledger = createLedger()
   const stage = createStage({ ...backend, world, ledger, random })
+  const arrivedAt = performance.now()
   const acts = await arrive(stage)
+  const arrivalMs = performance.now() - arrivedAt
+  console.log(`Everyone has signed in, after ${(arrivalMs / 1000).toFixed(1)} s. The show:\n`)
   const ownLag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
   ownLag.enable()
   await play(stage, acts, options.seconds * 1000)
@@ -77,7 +80,7 @@ function introduce({ transporters, customers, hubs }: World, { description }: Ba
         `${counted(towns.size, 'real town')} around ${hubs.map(({ name }) => name).join(', ')}.`,
       `${counted(customers.length, 'customer')} ask for trucks; offers go out in rings, transporters race to accept,`,
       'some decline, give trucks back, cancel or tap twice. Every one of them is an HTTP client and a socket',
-      `on ${description}.\n`,
+      `on ${description}.`,
     ].join('\n'),
   )
 }

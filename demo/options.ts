@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
 export const USAGE =
-  'npm run demo -- [--seed 7] [--seconds 40] [--transporters 150] [--customers 60] [--url http://127.0.0.1:3000]'
+  'npm run demo -- [--seed 7] [--seconds 40] [--transporters 120] [--customers 50] [--url http://127.0.0.1:3000]'
 
 /** Sockets of all actors live in this process: at most some 8,000. */
 const MAX_ACTORS = 2_000
@@ -20,8 +20,8 @@ const schema = z.object({
   seed: wholeNumber(0, 999_999_999, 7),
   /** Of the show itself; the way there and the checks after it come on top. */
   seconds: wholeNumber(5, 3_600, 40),
-  transporters: wholeNumber(1, MAX_ACTORS, 150),
-  customers: wholeNumber(1, MAX_ACTORS, 60),
+  transporters: wholeNumber(1, MAX_ACTORS, 120),
+  customers: wholeNumber(1, MAX_ACTORS, 50),
   /** A server that runs already. */
   url: z
     .string()

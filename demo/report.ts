@@ -101,7 +101,7 @@ function latencyTable(ledger: Ledger, outcome: Outcome, { isSameClock, ownLag }:
   const ownMs = [ownLag.percentile(50), ownLag.percentile(99), ownLag.max].map(ns =>
     Math.max(0, ns / 1e6 - LAG_RESOLUTION_MS),
   )
-  const own = ['(of it this process, which plays everyone)', '', ...ownMs.map(milliseconds)]
+  const own = ['(this process, playing all of them, was late by)', '', ...ownMs.map(milliseconds)]
   return table(['How long it took', 'count', 'p50', 'p99', 'max'], [...lines, own])
 }
 

@@ -93,7 +93,7 @@ function hubOf(hubs: readonly Hub[], index: number): Hub {
 }
 
 function createTransporter(id: string, hub: Hub, random: Random): Transporter {
-  const count = random.pickWeighted([1, 2, 3, 4, 5, 6], trucks => 7 - trucks)
+  const count = random.pickWeighted([1, 2, 3, 4, 5, 6], trucks => 9 - trucks)
   const drivers = Array.from({ length: count }, (_, index) => createDriver(`${id}-${index + 1}`, hub, random))
   return { id, hub, drivers }
 }
