@@ -1,7 +1,8 @@
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/index.js'
-import { type Client, createClient, listen } from '../support/clients.js'
+import { type Client, createClient, disconnected, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { acceptBody, asking, registerTruck, type Truck } from '../support/fleet.js'
 import { silentLog } from '../support/log.js'
@@ -147,18 +148,41 @@ describe('a server killed with -9 in a burst', () => {
     after.close()
   }, 60_000)
 
-  test('SIGTERM ends it in order, with an answer to what is under way', async () => {
-    const truck = await registerTruck(server.url, 'last')
+  test('SIGTERM ends it in order: what is under way is answered, nothing new is taken', async () => {
     const customer = await createClient(server.url, 'customer', 'last')
-    const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))
     const listener = await listen(server.url, customer.token)
-    const accepting = truck.transporter.post(`/api/v1/broadcast/${broadcast.id}/accept`, acceptBody(truck))
-    const confirmed = listener.next('truck_confirmed')
-    await confirmed
+    const goodbye = disconnected(listener.socket)
+    const body = JSON.stringify(asking(1))
+    const { hostname, port } = new URL(server.url)
+    const request = connect(Number(port), hostname)
+    let answer = ''
+    request.on('data', chunk => {
+      answer += chunk
+    })
+    request.write(
+      `POST /api/v1/broadcasts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${customer.token}\r\n` +
+        `content-type: application/json\r\ncontent-length: ${body.length}\r\nexpect: 100-continue\r\n\r\n`,
+    )
+    await until(() => answer.includes('100 Continue'))
+
     const ended = server.end('SIGTERM')
-    expect((await accepting).status).toBe(200)
+    await until(() => refuses(Number(port), hostname))
+    request.write(body)
+    await until(() => answer.includes('201 Created'))
+    expect(answer).toMatch(/connection: close/i)
+    expect(await goodbye).toBe('io server disconnect')
     expect(await ended).toBe(0)
-    listener.close()
     expect(await findEmbeddedPostgres(dataDir)).toBeUndefined()
   })
 })
+
+function refuses(port: number, hostname: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect(port, hostname)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(false)
+    })
+    probe.once('error', () => resolve(true))
+  })
+}

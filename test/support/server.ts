@@ -23,20 +23,22 @@ export interface TestApp {
 export interface TestAppOptions {
   /** Settings by their names in the environment. */
   readonly env?: Readonly<Record<string, string>>
+  /** Stands in for the way to the database: is given its address, answers another. */
+  readonly route?: (connectionString: string) => Promise<string> | string
 }
 
 /**
  * The whole server in this process, every part real, on a database and a free port of its own.
  * Faults are logged to standard error: a passing test shows none.
  */
-export async function startTestApp({ env = {} }: TestAppOptions = {}): Promise<TestApp> {
+export async function startTestApp({ env = {}, route = url => url }: TestAppOptions = {}): Promise<TestApp> {
   const database = await createTestDatabase()
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 2 })
   const app = await createApp({
     settings: loadSettings({ PORT: '0', LOG_LEVEL: 'error', ...env }),
-    connectionString: database.connectionString,
+    connectionString: await route(database.connectionString),
     tokenKeys: { secret: TEST_SECRET },
-    log: pino({ level: 'error' }, pino.destination({ dest: 2, sync: true })),
+    log: pino({ level: env.LOG_LEVEL ?? 'error' }, pino.destination({ dest: 2, sync: true })),
   })
   const query = async <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
     (await pool.query<T>(sql, values)).rows

@@ -1,0 +1,53 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+
+/** A way to the database that a test can cut: what goes on is lost, what comes is refused. */
+export interface DatabaseProxy {
+  readonly connectionString: string
+  cut(): Promise<void>
+  restore(): Promise<void>
+}
+
+export async function proxyDatabase(connectionString: string): Promise<DatabaseProxy> {
+  const target = new URL(connectionString)
+  const sockets = new Set<Socket>()
+  const accept = (near: Socket) => {
+    const far = connect(Number(target.port), target.hostname)
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket)
+      socket.on('data', chunk => other.write(chunk))
+      // Errors are followed by `close`; the other half goes with it.
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        other.destroy()
+      })
+    }
+  }
+  let server = await listen(accept, 0)
+  const { port } = server.address() as AddressInfo
+  const near = new URL(connectionString)
+  near.hostname = '127.0.0.1'
+  near.port = String(port)
+  return {
+    connectionString: near.href,
+    async cut() {
+      const closed = new Promise(resolve => server.close(resolve))
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+    async restore() {
+      server = await listen(accept, port)
+    },
+  }
+}
+
+function listen(accept: (socket: Socket) => void, port: number): Promise<Server> {
+  const server = createServer(accept)
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => resolve(server))
+  })
+}

@@ -1,0 +1,122 @@
+import { describe, expect, test } from '@jest/globals'
+import { parseIfMatch } from '../../src/adapters/http/conditional.js'
+import { type CheckName, checkNames, createHealth, type HealthCheck } from '../../src/adapters/http/health.js'
+import { publicRoutes, routes } from '../../src/adapters/http/routes.js'
+import { statusPage } from '../../src/adapters/http/status-page.js'
+import { cut, expectedProblem, invalid } from '../../src/dispatch/border.js'
+import {
+  InvalidEventError,
+  OverloadedError,
+  StoreUnavailableError,
+  UnknownInstanceError,
+} from '../../src/runtime/errors.js'
+
+describe('the registry of routes', () => {
+  test('names every route once', () => {
+    const names = [...routes, ...publicRoutes].map(route => `${route.method} ${route.path}`)
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  test.each(routes)('$method $path says who may call it, and parses every part of its path', route => {
+    expect(route.path).toMatch(/^\/api\/v1\//)
+    expect(route.roles.length).toBeGreaterThan(0)
+    expect(route.summary).not.toBe('')
+    const named = [...route.path.matchAll(/:(\w+)/g)].map(match => match[1])
+    const given = Object.fromEntries(named.map(name => [name, '01890a5d-ac96-774b-bcce-b302099a8057']))
+    if (named.length === 0) expect(route.params).toBeUndefined()
+    else expect(route.params?.safeParse(given).success).toBe(true)
+    expect(route.params?.safeParse({ ...given, other: 'x' }).success ?? false).toBe(false)
+  })
+
+  test.each(routes.filter(route => route.method === 'get'))('$method $path takes no body', route => {
+    expect(route.body).toBeUndefined()
+  })
+})
+
+describe('If-Match', () => {
+  test('one version in quotes, or nothing', () => {
+    expect(parseIfMatch(undefined)).toEqual({ ok: true, value: {} })
+    expect(parseIfMatch('"17"')).toEqual({ ok: true, value: { ifVersion: 17 } })
+    expect(parseIfMatch('17').ok).toBe(false)
+  })
+})
+
+describe('errors of the runtime', () => {
+  test('are problems, and others are not', () => {
+    const issues = [{ path: 'lat', message: 'Expected a number' }]
+    expect(expectedProblem(new InvalidEventError('no', issues))).toMatchObject({
+      code: 'VALIDATION_FAILED',
+      members: { errors: issues },
+    })
+    expect(expectedProblem(new OverloadedError('full', 7))).toEqual({
+      code: 'UNAVAILABLE',
+      retryAfterSeconds: 7,
+    })
+    expect(expectedProblem(new StoreUnavailableError(undefined))).toEqual({
+      code: 'UNAVAILABLE',
+      retryAfterSeconds: 1,
+    })
+    expect(expectedProblem(new UnknownInstanceError('x'))).toEqual({ code: 'NOT_FOUND' })
+    expect(expectedProblem(new Error('defect'))).toBeUndefined()
+    expect(expectedProblem(undefined)).toBeUndefined()
+  })
+})
+
+describe('complaints', () => {
+  test('are bounded in number and length, and well-formed', () => {
+    const errors = Array.from({ length: 1_000 }, (_, i) => ({ path: `${i}`, message: 'x'.repeat(10_000) }))
+    const answer = JSON.stringify(invalid(errors))
+    expect(answer.length).toBeLessThan(10_000)
+    expect(cut(`${'x'.repeat(199)}🚚`).isWellFormed()).toBe(true)
+    expect(cut('\ud800').isWellFormed()).toBe(true)
+  })
+})
+
+describe('health', () => {
+  const ok: HealthCheck = async () => ({ status: 'ok' })
+  const checks = (changed: Partial<Record<CheckName, HealthCheck>> = {}) =>
+    ({ ...Object.fromEntries(checkNames.map(name => [name, ok])), ...changed }) as Record<
+      CheckName,
+      HealthCheck
+    >
+  const failing: HealthCheck = async () => {
+    throw new Error('password of the database is hunter2')
+  }
+
+  test('is ok when everything is', async () => {
+    expect(await createHealth('1', checks())()).toMatchObject({ status: 'ok', version: '1' })
+  })
+
+  test.each(['postgres', 'migrations'] as const)('is down without %s, and does not tell why', async name => {
+    const report = await createHealth('1', checks({ [name]: failing }))()
+    expect(report).toMatchObject({ status: 'down', checks: { [name]: { status: 'down', reason: 'failed' } } })
+    expect(JSON.stringify(report)).not.toContain('hunter2')
+  })
+
+  test.each(['redis', 'timers', 'outbox'] as const)('is only degraded without %s', async name => {
+    expect(await createHealth('1', checks({ [name]: failing }))()).toMatchObject({ status: 'degraded' })
+  })
+
+  test('asks the database once, however often it is asked itself', async () => {
+    let asked = 0
+    const postgres: HealthCheck = async () => {
+      asked += 1
+      return { status: 'ok' }
+    }
+    const health = createHealth('1', checks({ postgres }))
+    await Promise.all(Array.from({ length: 100 }, health))
+    expect(asked).toBe(1)
+  })
+
+  test('waits for no check for ever', async () => {
+    const report = await createHealth('1', checks({ outbox: () => new Promise(() => {}) }))()
+    expect(report).toMatchObject({ status: 'degraded', checks: { outbox: { reason: 'no answer in time' } } })
+  })
+
+  test('is shown on a page in which nothing of a fact is markup', async () => {
+    const postgres: HealthCheck = async () => ({ status: 'ok', fact: '<script>alert(1)</script>' })
+    const html = statusPage(await createHealth('1', checks({ postgres }))(), { 'sockets connected': 3 })
+    expect(html).not.toContain('<script')
+    expect(html).toContain('sockets connected')
+  })
+})
