@@ -1,5 +1,5 @@
 /* How the show goes, while it goes: one line that moves in a terminal, a line every few seconds elsewhere. */
-import { SingleBar } from 'cli-progress'
+import { Presets, SingleBar } from 'cli-progress'
 import type { Ledger } from './ledger.js'
 import { count } from './table.js'
 
@@ -21,13 +21,16 @@ export function showProgress(ledger: Ledger, seconds: number): Progress {
     )
     return { stop: () => clearInterval(timer) }
   }
-  const bar = new SingleBar({
-    format: '  {bar} {value}/{total} s  {facts}',
-    barsize: 20,
-    hideCursor: true,
-    clearOnComplete: true,
-    fps: 1000 / TERMINAL_INTERVAL_MS,
-  })
+  const bar = new SingleBar(
+    {
+      format: '  {bar} {value}/{total} s  {facts}',
+      barsize: 20,
+      hideCursor: true,
+      clearOnComplete: true,
+      fps: 1000 / TERMINAL_INTERVAL_MS,
+    },
+    Presets.shades_classic,
+  )
   bar.start(seconds, 0, { facts: '' })
   const timer = setInterval(() => bar.update(elapsed(), { facts: describe(ledger) }), TERMINAL_INTERVAL_MS)
   return {
