@@ -5,7 +5,8 @@ import { query } from './query.js'
 /**
  * `live` locks the requests that still seek until the offers are written. An ending that is under way is
  * waited for, and the status looked at again; one that comes later waits for us and finds the offers.
- * Rows are written in one order everywhere, so that two offers at once cannot deadlock.
+ * Rows are written in one order everywhere, so that two offers at once cannot deadlock. One that was written at
+ * this very step before is touched and so comes back too: it is not new, as its `offered_at` is not this statement's.
  */
 const offerSql = `
 with entry as materialized (
@@ -34,25 +35,22 @@ with entry as materialized (
 ), written as (
   insert into recipients as r (broadcast_id, transporter_id, step, distance_km, offered_at, reason)
   select j.broadcast_id, j.transporter_id, j.step, j.distance_km,
-    case when j.reason is null then clock_timestamp() end, j.reason
+    case when j.reason is null then now() end, j.reason
   from judged j
   on conflict (broadcast_id, transporter_id) do update set
-    step = excluded.step, distance_km = excluded.distance_km,
-    offered_at = excluded.offered_at, reason = excluded.reason
-  where r.offered_at is null
+    step = excluded.step,
+    distance_km = case when r.offered_at is null then excluded.distance_km else r.distance_km end,
+    offered_at = coalesce(r.offered_at, excluded.offered_at),
+    reason = excluded.reason
+  where r.offered_at is null or (r.step = excluded.step and excluded.offered_at is not null)
   returning r.broadcast_id, r.transporter_id, r.distance_km, r.offered_at
 )
 select w.broadcast_id as "broadcastId", w.transporter_id as "transporterId",
-  w.distance_km as "distanceKm", true as "isNew",
-  (coalesce(b.notified, 0) + count(*) over (partition by w.broadcast_id))::integer as notified
+  w.distance_km as "distanceKm", w.offered_at = now() as "isNew",
+  (coalesce(b.notified, 0) + count(*) filter (where w.offered_at = now()) over (partition by w.broadcast_id))::integer
+    as notified
 from written w left join before b on b.broadcast_id = w.broadcast_id
-where w.offered_at is not null
-union all
-select r.broadcast_id, r.transporter_id, r.distance_km, false, b.notified::integer
-from judged j
-join recipients r on r.broadcast_id = j.broadcast_id and r.transporter_id = j.transporter_id and r.step = j.step
-join before b on b.broadcast_id = r.broadcast_id
-where r.offered_at is not null`
+where w.offered_at is not null`
 
 async function offer(pool: Pool, entries: readonly OfferEntry[]): Promise<readonly Offered[]> {
   if (entries.length === 0) return []
