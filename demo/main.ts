@@ -99,10 +99,13 @@ async function play(stage: Stage, acts: readonly (() => Promise<void>)[], durati
 
 /** Ctrl-C ends the show, not the tidying up after it. */
 function awaitInterrupt(): Promise<never> {
-  return new Promise((_, reject) => {
+  const interrupted = new Promise<never>((_, reject) => {
     const stop = (signal: NodeJS.Signals) => reject(new Error(`Stopped by ${signal}`))
     process.on('SIGINT', stop).on('SIGTERM', stop)
   })
+  // It may come while the server starts, which is waited for: what has started can be ended.
+  interrupted.catch(() => {})
+  return interrupted
 }
 
 main().then(

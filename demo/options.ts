@@ -47,5 +47,5 @@ export function parseOptions(args: readonly string[]): Options {
   const parsed = schema.safeParse({ ...values })
   if (parsed.success) return parsed.data
   const lines = parsed.error.issues.map(issue => `  --${issue.path.join('.')}: ${issue.message}`)
-  throw new Error(`${lines.join('\n')}\n${USAGE}`)
+  throw new Error(`Bad arguments:\n${lines.join('\n')}\n${USAGE}`)
 }
