@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { v7 as uuidv7 } from 'uuid'
 import type { OfferEntry } from '../../src/dispatch/ports.js'
 import { asking, customer, expectOk, openDispatch, type Product, transporter } from '../support/dispatch.js'
+import { until } from '../support/engine.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 
 let database: TestDatabase
@@ -140,15 +141,20 @@ describe('an offer', () => {
     const client = await product.sql.connect()
     try {
       await client.query('begin')
-      await client.query('select from instances where id = $1 for share', [id])
-      let isEnded = false
-      const ending = product.sql.query("update instances set status = 'cancelled' where id = $1", [id])
-      ending.finally(() => {
-        isEnded = true
-      })
+      // Another's unfinished row of the same key stops the offer after it has locked the request.
+      await client.query("insert into recipients values ($1, 't1', '0', null, null, 'held')", [id])
+      const offering = offer(entry('t1'))
       await waitingForLock()
+      let isEnded = false
+      const ending = product.sql
+        .query("update instances set status = 'cancelled' where id = $1", [id])
+        .finally(() => {
+          isEnded = true
+        })
+      await waitingForLock(2)
       expect(isEnded).toBe(false)
-      await client.query('commit')
+      await client.query('rollback')
+      expect(await offering).toEqual([expect.objectContaining({ transporterId: 't1', isNew: true })])
       await ending
     } finally {
       client.release()
@@ -156,15 +162,14 @@ describe('an offer', () => {
   })
 })
 
-/** Resolves when a statement of this database waits for a lock. */
-async function waitingForLock(): Promise<void> {
-  for (;;) {
+/** Resolves when so many statements of this database wait for a lock. */
+const waitingForLock = (count = 1) =>
+  until(async () => {
     const { rows: waiting } = await product.sql.query(
       "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
     )
-    if (waiting.length > 0) return
-  }
-}
+    return waiting.length >= count
+  })
 
 describe('a decline', () => {
   const decline = (transporterId: string) => product.recipients.decline(id, transporterId, 'Too far')

@@ -141,6 +141,10 @@ describe('a cancel', () => {
         { title: 'Request cancelled', reason: 'customer_cancelled' },
       ])
     }
+    const toOffered = fanout.emits.find(emit => emit.envelope.type === 'booking_expired')
+    expect(toOffered?.rooms).toContain(broadcastRoom(id))
+    // Also not by way of the request's room, if the customer watches it.
+    expect(toOffered?.except).toEqual([userRoom(me().id)])
     expect(fanout.heard(userRoom(me().id), 'booking_expired')).toEqual([])
     await until(() => fanout.heard(userRoom(me().id), 'booking_updated').length > 0)
     expect(fanout.heardIn(userRoom(truck().caller.id))).toEqual([])
