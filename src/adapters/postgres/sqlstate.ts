@@ -3,6 +3,7 @@
  * `again`: surely not applied, and likely to go through when sent again. `unstorable`: this data never will.
  * `away`: the connection or server failed; whether a statement was applied is not known.
  */
+import pg from 'pg'
 import { StoreUnavailableError } from '../../runtime/errors.js'
 
 export type Failure = 'again' | 'unstorable' | 'away' | 'broken'
@@ -18,14 +19,19 @@ const AWAY = new Set([
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
+  '57P05', // idle_session_timeout: it ended the connection as the statement came
   '57014', // query_canceled: statement_timeout
   '53300', // too_many_connections
   '25006', // read_only_sql_transaction: we are still talking to the former primary
 ])
 
+/** A lock that others hold did not come within `lock_timeout`. */
+export const isLockTimeout = (error: unknown) => (error as { code?: unknown }).code === '55P03'
+
 export function failureOf(error: unknown): Failure {
-  const code = (error as { code?: unknown } | undefined)?.code
-  if (typeof code !== 'string' || code.length !== 5) return 'away' // no SQLSTATE: the client's or the network's
+  // Not the server's: the client's or the network's, whose codes may look like a SQLSTATE (EPIPE).
+  if (!(error instanceof pg.DatabaseError)) return 'away'
+  const code = error.code ?? ''
   if (AGAIN.has(code)) return 'again'
   if (code.startsWith('22')) return 'unstorable'
   if (AWAY.has(code) || code.startsWith('08')) return 'away'
