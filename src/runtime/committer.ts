@@ -28,6 +28,8 @@ const MAX_MAILBOX_LENGTH = 10_000
 const MAX_WAITING = 50_000
 /** Lost races after which a caller is told to come back: far more than contention explains. */
 const MAX_ATTEMPTS = 100
+/** A row that somebody keeps locked costs a lock timeout each time it is tried, and all who are tried with it. */
+const BUSY_PAUSE_MS = 200
 /** Callers and their proxies have given up by then; deciding for them would only delay the others. */
 const CALLER_PATIENCE_MS = 15_000
 /** Promised to clients: everywhere within a second a cancelled request answers as cancelled, not as full before. */
@@ -38,8 +40,12 @@ export interface Committed {
   readonly timers: readonly StoredTimer[]
 }
 
-interface Turn {
+interface Decided {
   readonly evaluation: Evaluation
+  readonly write: InstanceWrite | undefined
+}
+
+interface Turn extends Decided {
   readonly write: InstanceWrite
 }
 
@@ -203,8 +209,9 @@ export class Committer {
       const known = this.#cache.get(mailbox.id)
       if (known === undefined && !mailbox.isNew) continue // dropped from the cache meanwhile: read next turn
       const machine = known?.instance.machine ?? mailbox.firstMachine
-      const evaluation = evaluate(mailbox, known?.instance, this.#registry.get(machine), this.#context)
-      const write = evaluation.fold.toWrite()
+      const turn = this.#decide(mailbox, known?.instance, machine)
+      if (turn === undefined) continue
+      const { evaluation, write } = turn
       if (write === undefined) {
         this.#ready.delete(mailbox)
         this.#answerConfirmed(evaluation, known?.confirmedAt ?? 0)
@@ -225,6 +232,24 @@ export class Committer {
     }
     if (this.#ready.size > 0) this.#schedule()
     return turns
+  }
+
+  /** `undefined` when the definition throws where no event can be blamed: what comes of that is settled here. */
+  #decide(mailbox: Mailbox, base: Instance | undefined, machine: string): Decided | undefined {
+    let evaluation: Evaluation | undefined
+    try {
+      evaluation = evaluate(mailbox, base, this.#registry.get(machine), this.#context)
+      return { evaluation, write: evaluation.fold.toWrite() }
+    } catch (error) {
+      if (evaluation === undefined) {
+        this.#failAll(mailbox, error)
+        return undefined
+      }
+      const taken = evaluation.decisions.map(d => d.pending)
+      mailbox.putBack(this.#withoutTheGuilty(mailbox, taken, error))
+      this.#release(mailbox)
+      return undefined
+    }
   }
 
   /** Nothing is to be written: what rests on a younger read or commit is answered, the rest waits for a read. */
@@ -286,6 +311,11 @@ export class Committer {
       return
     }
     let again = decisions.map(d => d.pending)
+    if (result.kind === 'unstorable') {
+      mailbox.putBack(this.#withoutTheGuilty(mailbox, again, result.error))
+      this.#release(mailbox)
+      return
+    }
     switch (result.kind) {
       case 'stale':
         mailbox.blocked = new Map()
@@ -308,16 +338,24 @@ export class Committer {
         again = again.filter(p => !isLost(p))
         break
       }
-      case 'unstorable':
-        if (write.journal.length > 1 || again.length > 1) {
-          mailbox.burstLimit = 1
-        } else {
-          for (const pending of again) this.#settle(() => pending.fail(result.error))
-          again = []
-        }
+      case 'busy':
+        mailbox.putBack(this.#withoutTheTired(again))
+        setTimeout(() => this.#release(mailbox), BUSY_PAUSE_MS)
+        return
     }
     mailbox.putBack(this.#withoutTheTired(again))
     this.#release(mailbox)
+  }
+
+  /** One of these events cannot be written: half as many are taken next, until it is alone, and fails. */
+  #withoutTheGuilty(mailbox: Mailbox, taken: readonly Pending[], error: unknown): readonly Pending[] {
+    if (taken.length > 1) {
+      mailbox.burstLimit = Math.ceil(taken.length / 2)
+      return taken
+    }
+    mailbox.burstLimit = MAX_JOURNAL_ROWS
+    for (const pending of taken) this.#settle(() => pending.fail(error))
+    return []
   }
 
   #withoutTheTired(pendings: readonly Pending[]): Pending[] {
@@ -357,6 +395,6 @@ export class Committer {
 }
 
 /** What a caller is told: that it may come back, or what is broken. */
-function unavailable(error: unknown): unknown {
+export function unavailable(error: unknown): unknown {
   return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
 }

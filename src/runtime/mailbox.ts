@@ -50,7 +50,7 @@ export class Mailbox {
   blockedAt = 0
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
-  /** How many events one evaluation may take: 1 while looking for one that cannot be stored. */
+  /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
   burstLimit: number
   #queue: Pending[] = []
 

@@ -66,7 +66,9 @@ export type WriteResult =
   | { readonly kind: 'keyed'; readonly used: readonly UsedKey[] }
   /** Timers that are gone or were armed again since. */
   | { readonly kind: 'gateLost'; readonly sendIds: readonly string[] }
-  /** The database cannot store it (class 22). */
+  /** Somebody else has held its locks, or has been quicker, each time it was tried. */
+  | { readonly kind: 'busy' }
+  /** It cannot be made into a statement, or the database cannot store it (class 22). */
   | { readonly kind: 'unstorable'; readonly error: Error }
 
 export interface TimerLease {

@@ -6,11 +6,20 @@ import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import type { UsedKey } from '../../runtime/types.js'
 import { commitParameters, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
-import { failureOf } from './sqlstate.js'
+import { failureOf, isLockTimeout } from './sqlstate.js'
 
 /** Attempts after a deadlock, a lock that did not come or a claim taken in the same instant. */
 const MAX_ATTEMPTS = 12
 const RETRY_PAUSE_MS = 5
+
+/** Those of the given instances whose rows somebody has locked. */
+const LOCKED = `
+with free as materialized (
+  select id from instances where id = any($1::uuid[]) for no key update skip locked
+)
+select i.id from instances i where i.id = any($1::uuid[]) and not exists (select from free f where f.id = i.id)`
+
+const NONE: ReadonlySet<string> = new Set()
 
 interface ResultRow {
   readonly kind: 'moved' | 'claimed' | 'lost' | 'keyed'
@@ -24,33 +33,62 @@ interface ResultRow {
 export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
   const texts = new Map<string, string>()
 
-  async function send(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
+  function statementFor(writes: readonly InstanceWrite[], leaseMs: number): pg.QueryConfig {
     const projections = projectionsOf(writes)
     const name = ['commit', ...projections.map(p => p.table)].join('_')
     const text = texts.get(name) ?? commitStatement(projections)
     texts.set(name, text)
-    const answer = pool.query<ResultRow>({
-      name,
-      text,
-      values: commitParameters(writes, projections, leaseMs),
-    })
+    return { name, text, values: commitParameters(writes, projections, leaseMs) }
+  }
+
+  async function send(writes: readonly InstanceWrite[], statement: pg.QueryConfig) {
+    const answer = pool.query<ResultRow>(statement)
     if (faults !== undefined) await Promise.all([answer, faults('commit.sent')])
     const { rows } = await answer
     return toResults(writes, rows)
   }
 
   async function commit(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
+    let statement: pg.QueryConfig
+    try {
+      statement = statementFor(writes, leaseMs)
+    } catch (error) {
+      return bisect(writes, leaseMs, error) // something in it cannot be made JSON
+    }
     for (let attempt = 1; ; attempt++) {
       try {
-        return await send(writes, leaseMs)
+        return await send(writes, statement)
       } catch (error) {
         const failure = failureOf(error)
         if (failure === 'unstorable') return bisect(writes, leaseMs, error)
         if (failure === 'away') throw new StoreUnavailableError(error)
-        if (failure !== 'again' || attempt === MAX_ATTEMPTS) throw error
+        if (failure !== 'again') throw error
+        if (attempt === MAX_ATTEMPTS) return writes.map(() => ({ kind: 'busy' }))
+        const locked = isLockTimeout(error) ? await lockedOf(writes) : NONE
+        if (locked.size > 0) return commitWithout(locked, writes, leaseMs)
         await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE_MS * attempt * (0.5 + Math.random())))
       }
     }
+  }
+
+  async function lockedOf(writes: readonly InstanceWrite[]): Promise<ReadonlySet<string>> {
+    try {
+      const { rows } = await pool.query<{ id: string }>(LOCKED, [writes.map(w => w.row.id)])
+      return new Set(rows.map(row => row.id))
+    } catch {
+      return NONE // the lock is on more than rows, or the database is away: the next attempt will tell
+    }
+  }
+
+  /** A row that somebody keeps locked must not hold up those that happen to be in the same commit. */
+  async function commitWithout(
+    locked: ReadonlySet<string>,
+    writes: readonly InstanceWrite[],
+    leaseMs: number,
+  ): Promise<readonly WriteResult[]> {
+    const free = writes.filter(w => !locked.has(w.row.id))
+    const results = free.length === 0 ? [] : [...(await commit(free, leaseMs))]
+    return writes.map(w => (locked.has(w.row.id) ? { kind: 'busy' } : (results.shift() ?? { kind: 'stale' })))
   }
 
   /** One value that Postgres cannot store aborts the whole statement: halve until it is alone. */
