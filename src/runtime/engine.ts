@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import { v7 as uuidv7 } from 'uuid'
 import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
 import { createClock, type SyncedClock } from './clock.js'
-import { Committer } from './committer.js'
+import { Committer, unavailable } from './committer.js'
 import type { Definition } from './definition.js'
 import { createDeliveryService } from './delivery.js'
 import { OverloadedError, UnknownInstanceError } from './errors.js'
@@ -115,6 +115,14 @@ export function createEngine(options: EngineOptions): Engine {
     return row === undefined ? undefined : committer.noteRead(row, readStartedAt)
   }
 
+  async function machineOf(id: string): Promise<string | undefined> {
+    try {
+      return (await get(id))?.machine
+    } catch (error) {
+      throw unavailable(error)
+    }
+  }
+
   async function create(
     machine: string,
     input: unknown,
@@ -136,7 +144,8 @@ export function createEngine(options: EngineOptions): Engine {
   ): Promise<Outcome | Replayed> {
     assertOpen()
     const known = loaded === undefined ? undefined : committer.noteRead(loaded.row, loaded.readStartedAt)
-    const machine = known?.machine ?? committer.machineOf(id) ?? (await get(id))?.machine
+    const machine = known?.machine ?? committer.machineOf(id) ?? (await machineOf(id))
+    assertOpen() // it may have been closed while the database was asked
     if (machine === undefined) throw new UnknownInstanceError(id)
     const { definition } = registry.get(machine)
     const parsed = parseCommand(definition, event)
