@@ -29,9 +29,7 @@ export class DriverStatus {
   /** Returns at once. */
   note(driverId: string, transporterId: string): void {
     this.#waiting.set(driverId, transporterId)
-    this.#telling ??= this.#tellAll().finally(() => {
-      this.#telling = undefined
-    })
+    this.#telling ??= this.#tellAll()
   }
 
   /** Resolves when everything noted has been told. */
@@ -49,6 +47,8 @@ export class DriverStatus {
         this.#parts.log.warn({ err: error, drivers: batch.length }, 'changes of drivers could not be told'),
       )
     }
+    // In the same tick as the last look: whoever notes a driver after it begins anew.
+    this.#telling = undefined
   }
 
   async #tell(batch: readonly (readonly [driverId: string, transporterId: string])[]): Promise<void> {
