@@ -1,11 +1,11 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
-import { chmod, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { loadLocalSecrets } from '../../src/adapters/secrets/local-secrets.js'
 import { createTokenVerifier, signToken } from '../../src/adapters/tokens/jwt.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
 
 const secret = 's'.repeat(40)
 const other = 'o'.repeat(40)
@@ -113,7 +113,7 @@ describe('access tokens', () => {
 })
 
 describe('local secrets', () => {
-  const folder = () => mkdtemp(join(tmpdir(), 'loadcast-secrets-'))
+  const folder = () => temporaryFolder('secrets')
 
   test('are made once, also by ten at the same time, and kept for their owner only', async () => {
     const dir = join(await folder(), 'data')
