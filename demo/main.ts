@@ -83,9 +83,9 @@ function introduce({ transporters, customers, hubs }: World, { description }: Ba
   const towns = new Set(drivers.map(({ town }) => town))
   console.log(
     [
-      `${counted(transporters.length, 'transporter')} with ${counted(drivers.length, 'truck')} stand in ` +
-        `${counted(towns.size, 'real town')} around ${hubs.map(({ name }) => name).join(', ')}.`,
-      `${counted(customers.length, 'customer')} ask for trucks; offers go out in rings, transporters race to accept,`,
+      `${counted(transporters.length, 'transporter')} with ${counted(drivers.length, 'truck')}, in ` +
+        `${counted(towns.size, 'real town')} around ${hubs.map(({ name }) => name).join(', ')};`,
+      `${counted(customers.length, 'customer')} with loads. Offers go out in rings, transporters race to accept,`,
       'some decline, give trucks back, cancel or tap twice. Every one of them is an HTTP client and a socket',
       `on ${description}.`,
     ].join('\n'),
