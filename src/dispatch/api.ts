@@ -52,6 +52,8 @@ export interface Dispatch {
   createBroadcast(caller: Caller, body: requests.CreateBroadcast): Promise<Result<Created>>
   createBooking(caller: Caller, body: requests.CreateBooking): Promise<Result<Created>>
   createOrder(caller: Caller, body: requests.CreateOrder): Promise<Result<Created>>
+  /** Asks again for what an expired request is missing, once; while that retry seeks it is found instead. */
+  retryBroadcast(caller: Caller, id: string): Promise<Result<Created>>
   getBroadcast(caller: Caller, id: string): Promise<Result<views.BroadcastView>>
   listBroadcasts(
     caller: Caller,

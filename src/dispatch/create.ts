@@ -21,7 +21,11 @@ const FIRST_STEP_WAIT_MS = 1_000
 /** The holder may end between the refusal and our look at it; more often than this it is not by chance. */
 const MAX_TRIES = 3
 
-type Asked = Pick<BroadcastInput, 'kind' | 'pickup' | 'drop' | 'trucks' | 'goods' | 'notes' | 'pricePerTruck'>
+/** What is asked for, in whichever form it came. */
+export type Asked = Pick<
+  BroadcastInput,
+  'kind' | 'pickup' | 'drop' | 'trucks' | 'goods' | 'notes' | 'pricePerTruck'
+>
 
 export interface CreateParts extends PartsWithEngine {
   readonly firstStep: FirstStep
@@ -42,7 +46,7 @@ export function askedByOrder({ truckRequests, ...body }: CreateOrder): Asked {
   return { ...body, kind: 'order', trucks }
 }
 
-function inputOf(customerId: string, asked: Asked, settings: DispatchSettings): BroadcastInput {
+export function inputOf(customerId: string, asked: Asked, settings: DispatchSettings): BroadcastInput {
   return {
     ...asked,
     customerId,
@@ -61,11 +65,11 @@ export async function create(parts: CreateParts, caller: Caller, asked: Asked): 
   const input = inputOf(caller.id, asked, parts.settings)
   for (let tries = 1; ; tries++) {
     const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller) })
-    if (outcome.kind === 'created') return answer(parts, caller, asBroadcast(outcome.instance), true)
+    if (outcome.kind === 'created') return answerCreated(parts, caller, asBroadcast(outcome.instance), true)
     const holder = await engine.get(outcome.holder)
     if (holder !== undefined) {
       const held = asBroadcast(holder)
-      if (isSame(held, input, engine.now())) return answer(parts, caller, held, false)
+      if (isSame(held, input, engine.now())) return answerCreated(parts, caller, held, false)
       if (isSeeking(held.snapshot)) return problemOfRefusal(outcome.refusal)
     }
     if (tries === MAX_TRIES) return problem('UNAVAILABLE', { retryAfterSeconds: 1 })
@@ -83,7 +87,8 @@ function isSame(held: Broadcast, input: BroadcastInput, now: number): boolean {
   )
 }
 
-async function answer(
+/** The answer to a create; it waits, briefly, for the first step to know how many were offered it. */
+export async function answerCreated(
   { engine, recipients, firstStep }: CreateParts,
   caller: Caller,
   broadcast: Broadcast,

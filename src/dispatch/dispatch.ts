@@ -16,6 +16,7 @@ import { KnownRequests } from './known-requests.js'
 import type { Parts } from './parts.js'
 import { PresenceSweep } from './presence-sweep.js'
 import { expectingFailures } from './refusals.js'
+import { retry } from './retry.js'
 import { reachSubscriber, socketSubscriber } from './subscribers.js'
 import * as transporters from './transporters.js'
 import * as trips from './trips.js'
@@ -61,6 +62,7 @@ export function createDispatch(
     createBroadcast: (caller, body) => expecting(create(all, caller, askedByBroadcast(body))),
     createBooking: (caller, body) => expecting(create(all, caller, askedByBooking(body))),
     createOrder: (caller, body) => expecting(create(all, caller, askedByOrder(body))),
+    retryBroadcast: (caller, id) => expecting(retry(all, caller, id)),
     getBroadcast: (...args) => expecting(broadcasts.getBroadcast(all, ...args)),
     listBroadcasts: (...args) => expecting(broadcasts.listBroadcasts(all, ...args)),
     sendToBroadcast: (...args) => expecting(broadcasts.sendToBroadcast(all, ...args)),

@@ -1,12 +1,7 @@
 /* What the engine refuses, in the words of the public contract. */
 import type { BroadcastRefusalReason } from '../machines/index.js'
 import type { Refusal } from '../runtime/definition.js'
-import {
-  InvalidEventError,
-  OverloadedError,
-  StoreUnavailableError,
-  UnknownInstanceError,
-} from '../runtime/errors.js'
+import { expectedProblem } from './border.js'
 import { type Problem, type ProblemCode, problem, type Result } from './problems.js'
 
 /** The machine's reasons are the contract's codes already; the compiler keeps the table complete. */
@@ -20,6 +15,7 @@ const codes: Readonly<Record<BroadcastRefusalReason | 'STALE_VERSION', ProblemCo
   TOO_LATE_TO_CANCEL: 'TOO_LATE_TO_CANCEL',
   EVENT_NOT_ALLOWED: 'EVENT_NOT_ALLOWED',
   ACTIVE_BROADCAST_EXISTS: 'ACTIVE_BROADCAST_EXISTS',
+  NOT_RETRYABLE: 'NOT_RETRYABLE',
   NOT_FOUND: 'NOT_FOUND',
   STALE_VERSION: 'STALE_VERSION',
 }
@@ -31,24 +27,13 @@ export function problemOfRefusal({ reason, ...members }: Refusal): { ok: false; 
   return problem(code, Object.keys(members).length === 0 ? {} : { members })
 }
 
-/** The database is given this long to come back before clients ask again. */
-const UNAVAILABLE_RETRY_SECONDS = 1
-
 /** Turns what the engine and the stores throw about expected failures into problems; rethrows the rest. */
 export async function expectingFailures<T>(work: Promise<Result<T>>): Promise<Result<T>> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof OverloadedError) {
-      return problem('UNAVAILABLE', { retryAfterSeconds: error.retryAfterSeconds })
-    }
-    if (error instanceof StoreUnavailableError) {
-      return problem('UNAVAILABLE', { retryAfterSeconds: UNAVAILABLE_RETRY_SECONDS })
-    }
-    if (error instanceof UnknownInstanceError) return problem('NOT_FOUND')
-    if (error instanceof InvalidEventError) {
-      return problem('VALIDATION_FAILED', { members: { errors: error.issues } })
-    }
-    throw error
+    const expected = expectedProblem(error)
+    if (expected === undefined) throw error
+    return { ok: false, problem: expected }
   }
 }

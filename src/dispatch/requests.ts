@@ -24,7 +24,8 @@ const text = (max: number) =>
 
 export const clientId = z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'Expected 1 to 64 of A-Z a-z 0-9 _ . : -')
 export const vehicleType = z.string().regex(/^[a-z0-9_]{1,40}$/, 'Expected a slug of 1 to 40 of a-z 0-9 _')
-export const instanceId = z.uuid({ version: 'v7' })
+/** Lower case: two spellings of one id would be two mailboxes. */
+export const instanceId = z.uuid({ version: 'v7' }).toLowerCase()
 
 export const place = z.strictObject({
   lat: z.number().min(-90).max(90),

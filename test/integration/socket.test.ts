@@ -264,6 +264,12 @@ describe('fan-out', () => {
       for (const listener of listeners) await listener.send('unwatch', { broadcastId })
       expect(listeners.map(listener => listener.events.length)).toEqual([1, 1, 1, 0])
       expect(listeners[0]?.events[0]).toEqual(envelope)
+      // Left out, though it watches and is among the rooms.
+      for (const listener of listeners.slice(0, 3)) await listener.send('watch', { broadcastId })
+      const other = { ...envelope, id: 'e2' }
+      sockets.fanout.emit([...rooms, `broadcast:${broadcastId}`], other, ['user:u600'])
+      for (const listener of listeners) await listener.send('unwatch', { broadcastId })
+      expect(listeners.map(listener => listener.events.length)).toEqual([2, 1, 2, 0])
       sockets.fanout.disconnectUser('u0')
       await Promise.all(listeners.slice(0, 1).map(({ socket }) => disconnected(socket)))
       expect(sockets.countConnections()).toBe(3)

@@ -11,8 +11,12 @@ const USER_ROOM_PREFIX = userRoom('')
 /** `Fanout` on Socket.IO. Never a loop of emits by user. */
 export function createFanout(io: Server): Fanout {
   return {
-    emit(rooms, envelope) {
-      for (const { to, except } of chunkRooms(rooms)) io.to(to).except(except).emit(envelope.type, envelope)
+    emit(rooms, envelope, leftOut = []) {
+      for (const { to, except } of chunkRooms(rooms)) {
+        io.to(to)
+          .except([...except, ...leftOut])
+          .emit(envelope.type, envelope)
+      }
     },
     disconnectUser(userId) {
       io.in(userRoom(userId)).disconnectSockets(true)

@@ -33,7 +33,7 @@ export const messageHandlers: Readonly<Record<string, Handler>> = {
   watch: async ({ socket, caller, dispatch }, payload) => {
     const message = parseInput(watchMessage, payload)
     if (!message.ok) return message
-    const id = message.value.broadcastId.toLowerCase()
+    const id = message.value.broadcastId
     // One room is the socket's own, one its user's.
     if (socket.rooms.size - 2 >= MAX_WATCHED) return tooManyWatched()
     if (!(await dispatch.mayWatch(caller, id))) return problem('NOT_FOUND')
@@ -45,7 +45,7 @@ export const messageHandlers: Readonly<Record<string, Handler>> = {
   unwatch: async ({ socket }, payload) => {
     const message = parseInput(watchMessage, payload)
     if (!message.ok) return message
-    await socket.leave(broadcastRoom(message.value.broadcastId.toLowerCase()))
+    await socket.leave(broadcastRoom(message.value.broadcastId))
     return ok(undefined)
   },
 }

@@ -8,10 +8,14 @@ import { refuse, refuseClaim, refusePermanently } from './refusals.js'
 import type { BroadcastEvent, Trip } from './types.js'
 import { type BroadcastSnapshot, broadcastStatus, isSeeking } from './views.js'
 
-/** The customer may have one request that seeks; a driver and a vehicle one trip. */
+/**
+ * The customer may have one request that seeks; a driver and a vehicle one trip. An expired request may be retried
+ * once, so its retry keeps that claim for good; it comes first, because it is the reason to name.
+ */
 function claims(snapshot: BroadcastSnapshot): readonly string[] {
-  const { customerId, trips } = snapshot.context
+  const { customerId, trips, retryOf } = snapshot.context
   return [
+    ...(retryOf === undefined ? [] : [`retry:${retryOf}`]),
     ...(isSeeking(snapshot) ? [`customer:${customerId}`] : []),
     ...trips.filter(isLive).flatMap(trip => [`driver:${trip.driver.id}`, `vehicle:${trip.vehicle.id}`]),
   ]

@@ -16,6 +16,7 @@ export type BroadcastRefusalReason =
   | 'TOO_LATE_TO_CANCEL'
   | 'EVENT_NOT_ALLOWED'
   | 'ACTIVE_BROADCAST_EXISTS'
+  | 'NOT_RETRYABLE'
   | 'NOT_FOUND'
 
 export interface BroadcastRefusal {
@@ -104,6 +105,7 @@ export function refuse(snapshot: BroadcastSnapshot, event: BroadcastEvent): Broa
 
 /** Why an event that needs `key` cannot be applied while the instance `holder` has it. */
 export function refuseClaim(key: string, holder: string): BroadcastRefusal {
+  if (key.startsWith('retry:')) return { reason: 'NOT_RETRYABLE' }
   if (key.startsWith('customer:')) return { reason: 'ACTIVE_BROADCAST_EXISTS', broadcastId: holder }
   return { reason: key.startsWith('driver:') ? 'DRIVER_BUSY' : 'VEHICLE_BUSY' }
 }

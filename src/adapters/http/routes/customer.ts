@@ -45,6 +45,16 @@ export const customerRoutes = [
     },
   }),
   route({
+    method: 'post',
+    path: '/api/v1/broadcasts/:id/retry',
+    summary: 'Asks again for the trucks that an expired request is missing, once',
+    roles: ['customer'],
+    params: byInstance,
+    async handle({ dispatch }, { caller, params }) {
+      return replyCreated(await dispatch.retryBroadcast(caller, params.id))
+    },
+  }),
+  route({
     method: 'get',
     path: '/api/v1/broadcasts',
     summary: "A customer's own requests; a transporter's live offers; all of them for an admin",

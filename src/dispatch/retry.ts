@@ -1,0 +1,50 @@
+/*
+ * Asks again for the trucks that an expired request is missing, once. That it is once is a claim which the retry
+ * holds for good, so two retries that race are decided by the commit.
+ */
+import { type BroadcastSnapshot, isSeeking } from '../machines/index.js'
+import { actorOf, refuseRole } from './access.js'
+import type { Caller, Created } from './api.js'
+import { asBroadcast, BROADCAST } from './broadcast.js'
+import { type Asked, answerCreated, type CreateParts, inputOf } from './create.js'
+import { problem, type Result } from './problems.js'
+import { problemOfRefusal } from './refusals.js'
+
+export async function retry(parts: CreateParts, caller: Caller, id: string): Promise<Result<Created>> {
+  const refused = refuseRole(caller, 'customer')
+  if (refused !== undefined) return refused
+  const { engine, reads, settings } = parts
+  const found = await reads.findBroadcast(id, caller.id)
+  if (found === undefined || found.instance.owner !== caller.id) return problem('NOT_FOUND')
+  const original = asBroadcast(engine.restore(found.instance))
+  const asked = missingFrom(original.snapshot)
+  if (original.status !== 'expired' || asked === undefined) return problem('NOT_RETRYABLE')
+
+  const input = { ...inputOf(caller.id, asked, settings), retryOf: id }
+  const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller) })
+  if (outcome.kind === 'created') return answerCreated(parts, caller, asBroadcast(outcome.instance), true)
+  if (outcome.reason !== 'NOT_RETRYABLE') return problemOfRefusal(outcome.refusal)
+  const earlier = await engine.get(outcome.holder)
+  if (earlier === undefined) return problem('NOT_RETRYABLE')
+  const retried = asBroadcast(earlier)
+  return isSeeking(retried.snapshot) ? answerCreated(parts, caller, retried, false) : problem('NOT_RETRYABLE')
+}
+
+/** The same request for the trucks that are open; `undefined` when none is. */
+function missingFrom({ context }: BroadcastSnapshot): Asked | undefined {
+  const counts = new Map<string, number>()
+  for (const { vehicleType, tripId } of context.trucks) {
+    if (tripId === null) counts.set(vehicleType, (counts.get(vehicleType) ?? 0) + 1)
+  }
+  if (counts.size === 0) return undefined
+  const { pickup, drop, goods, notes, pricePerTruck } = context
+  return {
+    kind: counts.size === 1 ? context.kind : 'order',
+    pickup,
+    drop,
+    trucks: [...counts].map(([vehicleType, count]) => ({ vehicleType, count })),
+    ...(goods === undefined ? {} : { goods }),
+    ...(notes === undefined ? {} : { notes }),
+    ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
+  }
+}

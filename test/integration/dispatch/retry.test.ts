@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import {
+  accept,
+  asking,
+  customer,
+  expectOk,
+  expectProblem,
+  openDispatch,
+  type Product,
+  registerTruck,
+} from '../../support/dispatch.js'
+import { until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+
+let database: TestDatabase
+let product: Product
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  product = openDispatch(database.connectionString, { broadcastTimeoutMs: 700 })
+  await product.engine.start()
+})
+afterAll(async () => {
+  await product.close()
+  await database.drop()
+})
+
+const statusOf = async (id: string) => (await product.engine.get(id))?.status
+const retry = (id: string, me: ReturnType<typeof customer>) => product.dispatch.retryBroadcast(me, id)
+
+/** A request of `count` trucks, of which `taken` were found before its time was up. */
+async function expired(me: ReturnType<typeof customer>, count = 1, taken = 0): Promise<string> {
+  const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(count))).broadcast
+  for (let i = 0; i < taken; i++)
+    expectOk(await accept(product, id, await registerTruck(product, `${me.id}-${i}`)))
+  await until(async () => (await statusOf(id)) === 'expired')
+  return id
+}
+
+describe('R5.3 a retry', () => {
+  it('asks again for the trucks that are missing, and for no others', async () => {
+    const me = customer('c-missing')
+    const id = await expired(me, 3, 2)
+    const { broadcast, isNew } = expectOk(await retry(id, me))
+    expect(isNew).toBe(true)
+    expect(broadcast).toMatchObject({ status: 'searching', trucksNeeded: 1, customerId: me.id })
+    expect((await product.engine.get(id))?.status).toBe('expired')
+  })
+
+  it('is made once, however many ask at the same time, and found while it seeks', async () => {
+    const me = customer('c-once')
+    const id = await expired(me)
+    const answers = (await Promise.all(Array.from({ length: 10 }, () => retry(id, me)))).map(expectOk)
+    expect(new Set(answers.map(a => a.broadcast.id)).size).toBe(1)
+    expect(answers.filter(a => a.isNew)).toHaveLength(1)
+    const retried = answers[0]?.broadcast.id ?? ''
+    await until(async () => (await statusOf(retried)) === 'expired')
+    expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
+    // The retry has expired itself, and may be retried in its turn.
+    expect(expectOk(await retry(retried, me)).isNew).toBe(true)
+  })
+
+  it('is refused of what has not expired', async () => {
+    const me = customer('c-early')
+    const { id } = expectOk(await product.dispatch.createBroadcast(me, asking())).broadcast
+    expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
+    expectOk(await product.dispatch.sendToBroadcast(me, id, { type: 'cancel' }))
+    expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
+  })
+
+  it('is refused while the customer has another request, and possible after', async () => {
+    const me = customer('c-other')
+    const id = await expired(me)
+    const other = expectOk(await product.dispatch.createBroadcast(me, asking(2))).broadcast
+    const refused = await retry(id, me)
+    expect(refused).toMatchObject({
+      ok: false,
+      problem: { code: 'ACTIVE_BROADCAST_EXISTS', members: { broadcastId: other.id } },
+    })
+    expectOk(await product.dispatch.sendToBroadcast(me, other.id, { type: 'cancel' }))
+    expect(expectOk(await retry(id, me)).isNew).toBe(true)
+  })
+
+  it('is not for others: a stranger does not learn that the request is there', async () => {
+    const id = await expired(customer('c-mine'))
+    expect(expectProblem(await retry(id, customer('c-stranger')))).toBe('NOT_FOUND')
+  })
+})
