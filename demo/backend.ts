@@ -14,6 +14,8 @@ export interface Backend {
   readonly description: string
   /** Begins the ids of this show's users: on a server that goes on, there were others before. */
   readonly idPrefix: string
+  /** Nobody but our actors is on it. */
+  readonly isAlone: boolean
   /** Our clock can be compared with the times it writes. */
   readonly isSameClock: boolean
   /** Rejects if the server ends before it should. */
@@ -37,6 +39,7 @@ export async function ownServer(): Promise<Backend> {
     url,
     description: `a server of its own on ${url}, on a Postgres made for this run`,
     idPrefix: '',
+    isAlone: true,
     isSameClock: true,
     failed,
     mintToken: minterOf(secret),
@@ -55,6 +58,7 @@ export async function runningServer(url: string): Promise<Backend> {
     url,
     description: `the server on ${url}`,
     idPrefix: `demo-${Date.now().toString(36)}-`,
+    isAlone: false,
     isSameClock: LOOPBACK.has(new URL(url).hostname),
     failed: new Promise(() => {}),
     mintToken: minterOf(secret),

@@ -3,6 +3,7 @@
  * not; the invariants inside the database are `npm run verify`'s.
  */
 import type { BroadcastView, TripView } from '../src/dispatch/views.js'
+import { tally } from './figures.js'
 import type { Ledger } from './ledger.js'
 import type { Outcome } from './outcome.js'
 import { counted } from './table.js'
@@ -14,7 +15,12 @@ export interface Check {
 
 type Facts = Pick<Ledger, 'requests' | 'offers' | 'accepts' | 'cancels' | 'heard'>
 
-export function checkAll(ledger: Facts, outcome: Outcome): readonly Check[] {
+/** `isAlone`: nobody else is on the server, so that all who are offered something are ours. */
+export function checkAll(
+  ledger: Facts,
+  outcome: Outcome,
+  { isAlone }: { readonly isAlone: boolean },
+): readonly Check[] {
   const won = ledger.accepts.filter(accept => accept.result === 'won')
   const trips = [...outcome.trips.values()]
   const requests = [...outcome.requests.values()]
@@ -41,6 +47,9 @@ export function checkAll(ledger: Facts, outcome: Outcome): readonly Check[] {
       claim: `${counted(ledger.offers.length, 'offer')}, none of them sent under two ids`,
       violations: offersUnderTwoIds(ledger),
     },
+    ...(isAlone
+      ? [{ claim: 'every offer that an answer spoke of reached a phone', violations: lostOffers(ledger) }]
+      : []),
     { claim: 'every customer was told of its own requests only', violations: strangeNews(ledger, outcome) },
     { claim: 'every expiry was told to its customer', violations: untoldExpiries(ledger, outcome) },
   ]
@@ -139,6 +148,13 @@ function offersUnderTwoIds({ offers }: Facts): string[] {
     ids.set(key, eventId)
     return known === undefined || known === eventId ? [] : [`${key}: ${known} and ${eventId}`]
   })
+}
+
+function lostOffers({ requests, offers }: Facts): string[] {
+  const received = tally(offers.map(({ broadcastId }) => broadcastId))
+  return requests
+    .filter(({ id, firstOffers }) => (received.get(id) ?? 0) < firstOffers)
+    .map(({ id, firstOffers }) => `${id}: ${received.get(id) ?? 0} of ${firstOffers}`)
 }
 
 function strangeNews({ heard }: Facts, { requests }: Outcome): string[] {

@@ -57,7 +57,7 @@ async function show(options: Options, backend: Backend): Promise<number> {
 
   const outcome = await readOutcome(stage)
   const checks: Check[] = [
-    ...checkAll(ledger, outcome),
+    ...checkAll(ledger, outcome, backend),
     { claim: 'no 5xx, no problem that an honest user should not meet', violations: ledger.surprises },
     { claim: 'the server logged no error', violations: backend.logLines().filter(isError) },
   ]

@@ -82,7 +82,7 @@ const outcomeOf = (requests: BroadcastView[], trips: TripView[]): Outcome => ({
 })
 
 const failing = (ledger: ReturnType<typeof createLedger>, outcome: Outcome) =>
-  checkAll(ledger, outcome).flatMap(({ violations }) => violations)
+  checkAll(ledger, outcome, { isAlone: true }).flatMap(({ violations }) => violations)
 
 describe('the checks of the demo', () => {
   it('find nothing in a story that holds together', () => {
@@ -121,6 +121,12 @@ describe('the checks of the demo', () => {
       'b1 to x1: e1 and e2',
       "c2 got booking_updated of b1, which is c1's",
     ])
+  })
+
+  it('find an offer that was lost on the way', () => {
+    const { ledger } = story()
+    ledger.offers.length = 0
+    expect(failing(ledger, outcomeOf([requestOf()], [tripOf('trip1')]))).toEqual(['b1: 0 of 1'])
   })
 
   it('find a request that did not end, and an expiry that was not told', () => {
