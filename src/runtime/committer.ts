@@ -317,6 +317,13 @@ export class Committer {
       return
     }
     switch (result.kind) {
+      case 'unknown':
+        this.#cache.drop(mailbox.id)
+        for (const pending of again) {
+          this.#settle(() => pending.fail(new OverloadedError('It is not known yet whether it was done', 1)))
+        }
+        this.#release(mailbox)
+        return
       case 'stale':
         mailbox.blocked = new Map()
         // Unless somebody has read a newer one meanwhile.

@@ -68,6 +68,8 @@ export type WriteResult =
   | { readonly kind: 'gateLost'; readonly sendIds: readonly string[] }
   /** Somebody else has held its locks, or has been quicker, each time it was tried. */
   | { readonly kind: 'busy' }
+  /** Not applied as yet, but an earlier sending of the same write may still arrive and be. */
+  | { readonly kind: 'unknown' }
   /** It cannot be made into a statement, or the database cannot store it (class 22). */
   | { readonly kind: 'unstorable'; readonly error: Error }
 

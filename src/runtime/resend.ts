@@ -33,7 +33,10 @@ export async function writeSurely(
   }
 }
 
-/** A resent write that finds its guard failing may have been beaten by its own first sending. */
+/**
+ * A resent write that finds its guard failing may have been beaten by its own first sending. Where only keys or locks
+ * stood in its way, the version is still the one that the first sending expects: it may be applied yet.
+ */
 async function recogniseOurs(
   store: Store,
   writes: readonly InstanceWrite[],
@@ -44,7 +47,8 @@ async function recogniseOurs(
       const result = results[i] ?? { kind: 'stale' }
       if (result.kind === 'moved' || result.kind === 'unstorable') return result
       const [first] = await store.history(write.row.id, write.expectedVersion, 1)
-      return first !== undefined && first.uid === write.journal[0]?.uid ? { kind: 'moved' } : result
+      if (first !== undefined && first.uid === write.journal[0]?.uid) return { kind: 'moved' }
+      return result.kind === 'claimed' || result.kind === 'busy' ? { kind: 'unknown' } : result
     }),
   )
 }
