@@ -13,6 +13,7 @@ import { createHttpServer } from './adapters/http/server.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
+import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
@@ -49,10 +50,12 @@ const CONNECT_TIMEOUT_MS = 3_000
 export async function createApp({ settings, connectionString, tokenKeys, log }: AppOptions): Promise<App> {
   const pool = createQueryPool(connectionString, log)
   const store = createPostgresStore({ connectionString, log })
+  const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
   const sockets = createSocketServer({ ...settings, verifyToken, log })
   const product = createDispatch({
     fleet: createFleetStore(pool),
+    keys,
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
     presence: createMemoryPresence(settings),
@@ -64,7 +67,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   })
   const { dispatch, engine } = product
   const service = createService(pool, sockets)
-  const http = createHttpServer(createHttpApp({ ...settings, dispatch, service, verifyToken, log }))
+  const http = createHttpServer(createHttpApp({ ...settings, dispatch, keys, service, verifyToken, log }))
   sockets.attach(http.server, dispatch)
 
   const close = async () => {
@@ -75,7 +78,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   }
   try {
     await engine.start()
-    product.startPresenceSweep()
+    product.startSweeps()
     const port = await listen(http.server, settings)
     return { url: `http://${urlHost(settings.host)}:${port}`, close }
   } catch (error) {

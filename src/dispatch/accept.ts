@@ -3,10 +3,10 @@
  * contract's order: the request's state, the fleet, then what only the machine and the claims can tell.
  */
 import { refuseByState, trucksFilled } from '../machines/index.js'
-import { actorOf } from './access.js'
+import { actorOf, keyed } from './access.js'
 import type { BroadcastEventAnswer, Caller, SendOptions } from './api.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
-import { broadcastView } from './broadcast-view.js'
+import { broadcastView, type Standing } from './broadcast-view.js'
 import type { PartsWithEngine } from './parts.js'
 import { ok, problem, type Result } from './problems.js'
 import { problemOfRefusal } from './refusals.js'
@@ -17,7 +17,7 @@ export async function accept(
   caller: Caller,
   id: string,
   { driverId, vehicleId }: { driverId: string; vehicleId: string },
-  { ifVersion }: SendOptions,
+  { ifVersion, key }: SendOptions,
 ): Promise<Result<BroadcastEventAnswer>> {
   // With If-Match a version that has moved on is told first, which takes a read.
   const fromMemory = ifVersion === undefined ? engine.refuseFromMemory(id, 'accept') : undefined
@@ -42,17 +42,29 @@ export async function accept(
       actor: actorOf(caller),
       loaded: { row, readStartedAt },
       ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...keyed(key),
     },
   )
+  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
   if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
   if (outcome.kind === 'unchanged') throw new Error(`An accept of ${id} changed nothing and was not refused`)
-  const broadcast = asBroadcast(outcome.instance)
-  return ok({
+  return ok(acceptAnswer(caller, asBroadcast(outcome.instance), standing, outcome.uid, engine.now()))
+}
+
+/** `uid` is that of the accept. */
+export function acceptAnswer(
+  caller: Caller,
+  broadcast: Broadcast,
+  standing: Standing,
+  uid: string,
+  now: number,
+): BroadcastEventAnswer {
+  return {
     outcome: 'applied',
-    version: outcome.version,
-    broadcast: broadcastView(caller, broadcast, standing, engine.now()),
-    assignment: assignmentOf(broadcast, outcome.uid),
-  })
+    version: broadcast.version,
+    broadcast: broadcastView(caller, broadcast, standing, now),
+    assignment: assignmentOf(broadcast, uid),
+  }
 }
 
 /** The trip that an accept makes has the accept's uid for its id. */

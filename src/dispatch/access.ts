@@ -1,3 +1,4 @@
+import type { IdempotencyKey } from '../runtime/types.js'
 import type { Caller, Role } from './api.js'
 import { type Problem, problem } from './problems.js'
 
@@ -10,3 +11,6 @@ export function refuseRole(
 }
 
 export const actorOf = ({ id, role }: Caller) => ({ id, role })
+
+/** The engine's options for an idempotency key, if there is one. */
+export const keyed = (key: IdempotencyKey | undefined) => (key === undefined ? {} : { key })

@@ -2,6 +2,7 @@
  * The product as its doors (HTTP, sockets) see it. Inputs are parsed already (requests.ts);
  * expected failures come back as problems, never thrown.
  */
+import type { IdempotencyKey, UsedKey } from '../runtime/types.js'
 import type { Result } from './problems.js'
 import type * as requests from './requests.js'
 import type * as views from './views.js'
@@ -22,7 +23,17 @@ export interface Page<T> {
 export interface SendOptions {
   /** From `If-Match`. */
   readonly ifVersion?: number
+  /** From `Idempotency-Key`: recorded in the commit of what it causes. */
+  readonly key?: IdempotencyKey
 }
+
+export type CreateOptions = Pick<SendOptions, 'key'>
+
+/** The first success of an idempotency key, put together again from the journal. */
+export type Replay =
+  | { readonly kind: 'created'; readonly value: Created }
+  | { readonly kind: 'broadcast'; readonly value: BroadcastEventAnswer }
+  | { readonly kind: 'trip'; readonly value: TripEventAnswer }
 
 export interface Created {
   readonly broadcast: views.CreatedBroadcastView
@@ -49,11 +60,21 @@ export interface Dispatch {
   /** Registers the user on its first valid token; answers whether it is active (cached for seconds). */
   isActive(caller: Caller): Promise<boolean>
 
-  createBroadcast(caller: Caller, body: requests.CreateBroadcast): Promise<Result<Created>>
-  createBooking(caller: Caller, body: requests.CreateBooking): Promise<Result<Created>>
-  createOrder(caller: Caller, body: requests.CreateOrder): Promise<Result<Created>>
+  createBroadcast(
+    caller: Caller,
+    body: requests.CreateBroadcast,
+    options?: CreateOptions,
+  ): Promise<Result<Created>>
+  createBooking(
+    caller: Caller,
+    body: requests.CreateBooking,
+    options?: CreateOptions,
+  ): Promise<Result<Created>>
+  createOrder(caller: Caller, body: requests.CreateOrder, options?: CreateOptions): Promise<Result<Created>>
   /** Asks again for what an expired request is missing, once; while that retry seeks it is found instead. */
-  retryBroadcast(caller: Caller, id: string): Promise<Result<Created>>
+  retryBroadcast(caller: Caller, id: string, options?: CreateOptions): Promise<Result<Created>>
+  /** What `used` caused, as its caller was told of it; `undefined` when its journal is gone. */
+  replay(caller: Caller, used: UsedKey): Promise<Replay | undefined>
   getBroadcast(caller: Caller, id: string): Promise<Result<views.BroadcastView>>
   listBroadcasts(
     caller: Caller,

@@ -1,7 +1,7 @@
-import { actorOf } from './access.js'
+import { actorOf, keyed } from './access.js'
 import type { BroadcastEventAnswer, Caller, SendOptions } from './api.js'
-import { asBroadcast } from './broadcast.js'
-import { broadcastView } from './broadcast-view.js'
+import { asBroadcast, type Broadcast } from './broadcast.js'
+import { broadcastView, type Standing } from './broadcast-view.js'
 import type { PartsWithEngine } from './parts.js'
 import { ok, problem, type Result } from './problems.js'
 import { problemOfRefusal } from './refusals.js'
@@ -12,7 +12,7 @@ export async function cancel(
   caller: Caller,
   id: string,
   { reason }: { reason?: string | undefined },
-  { ifVersion }: SendOptions,
+  { ifVersion, key }: SendOptions,
 ): Promise<Result<BroadcastEventAnswer>> {
   const readStartedAt = performance.now()
   const found = await reads.findBroadcast(id, caller.id)
@@ -25,17 +25,28 @@ export async function cancel(
       actor: actorOf(caller),
       loaded: { row, readStartedAt },
       ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...keyed(key),
     },
   )
+  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
   if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
-  const broadcast = asBroadcast(outcome.instance)
+  return ok(cancelAnswer(caller, asBroadcast(outcome.instance), standing, outcome.kind, engine.now()))
+}
+
+export function cancelAnswer(
+  caller: Caller,
+  broadcast: Broadcast,
+  standing: Standing,
+  outcome: BroadcastEventAnswer['outcome'],
+  now: number,
+): BroadcastEventAnswer {
   const { trips, trucks } = broadcast.snapshot.context
-  return ok({
-    outcome: outcome.kind,
-    version: outcome.version,
-    broadcast: broadcastView(caller, broadcast, standing, engine.now()),
+  return {
+    outcome,
+    version: broadcast.version,
+    broadcast: broadcastView(caller, broadcast, standing, now),
     // Read off the snapshot, so that a second cancel answers the same.
     tripsCancelled: trips.filter(trip => trip.status === 'cancelled').map(trip => trip.id),
     tripsKept: trucks.flatMap(truck => (truck.tripId === null ? [] : [truck.tripId])),
-  })
+  }
 }

@@ -3,8 +3,8 @@
  * is told from another request by the payload's fingerprint, which the first one carries.
  */
 import { type BroadcastInput, isSeeking } from '../machines/index.js'
-import { actorOf, refuseRole } from './access.js'
-import type { Caller, Created } from './api.js'
+import { actorOf, keyed, refuseRole } from './access.js'
+import type { Caller, Created, CreateOptions } from './api.js'
 import { asBroadcast, BROADCAST, type Broadcast } from './broadcast.js'
 import { broadcastView } from './broadcast-view.js'
 import { fingerprint } from './fingerprint.js'
@@ -58,13 +58,19 @@ export function inputOf(customerId: string, asked: Asked, settings: DispatchSett
   }
 }
 
-export async function create(parts: CreateParts, caller: Caller, asked: Asked): Promise<Result<Created>> {
+export async function create(
+  parts: CreateParts,
+  caller: Caller,
+  asked: Asked,
+  { key }: CreateOptions = {},
+): Promise<Result<Created>> {
   const refused = refuseRole(caller, 'customer')
   if (refused !== undefined) return refused
   const { engine } = parts
   const input = inputOf(caller.id, asked, parts.settings)
   for (let tries = 1; ; tries++) {
-    const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller) })
+    const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller), ...keyed(key) })
+    if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
     if (outcome.kind === 'created') return answerCreated(parts, caller, asBroadcast(outcome.instance), true)
     const holder = await engine.get(outcome.holder)
     if (holder !== undefined) {

@@ -12,10 +12,12 @@ import { DriverStatus } from './driver-status.js'
 import { Drivers } from './drivers.js'
 import { FirstStep } from './first-step.js'
 import * as fleet from './fleet.js'
+import { keySweep } from './key-sweep.js'
 import { KnownRequests } from './known-requests.js'
 import type { Parts } from './parts.js'
-import { PresenceSweep } from './presence-sweep.js'
+import { presenceSweep } from './presence-sweep.js'
 import { expectingFailures } from './refusals.js'
+import { replay } from './replay.js'
 import { retry } from './retry.js'
 import { reachSubscriber, socketSubscriber } from './subscribers.js'
 import * as transporters from './transporters.js'
@@ -25,8 +27,8 @@ import { Users } from './users.js'
 export interface DispatchService {
   readonly dispatch: Dispatch
   readonly engine: Engine
-  /** Begins to notice drivers that fell silent. Not needed on processes that take no heartbeats. */
-  startPresenceSweep(): void
+  /** Begins to notice drivers that fell silent, and to forget old idempotency keys. */
+  startSweeps(): void
   /** Resolves when no catch-up and no news of a driver is under way. */
   idle(): Promise<void>
   /** Closes the engine, and waits for offers and announcements under way. The stores must still be open. */
@@ -52,17 +54,19 @@ export function createDispatch(
   const all = { ...parts, catchUp, driverStatus, requests, firstStep: new FirstStep() }
   const drivers = new Drivers(all)
   const users = new Users(parts)
-  const sweep = new PresenceSweep(parts, driverStatus)
+  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts)]
   const expecting = expectingFailures
 
   const dispatch: Dispatch = {
     isActive: caller => users.isActive(caller),
     setUserActive: (caller, id, active) => expecting(users.setActive(caller, id, active)),
 
-    createBroadcast: (caller, body) => expecting(create(all, caller, askedByBroadcast(body))),
-    createBooking: (caller, body) => expecting(create(all, caller, askedByBooking(body))),
-    createOrder: (caller, body) => expecting(create(all, caller, askedByOrder(body))),
-    retryBroadcast: (caller, id) => expecting(retry(all, caller, id)),
+    createBroadcast: (caller, body, options) =>
+      expecting(create(all, caller, askedByBroadcast(body), options)),
+    createBooking: (caller, body, options) => expecting(create(all, caller, askedByBooking(body), options)),
+    createOrder: (caller, body, options) => expecting(create(all, caller, askedByOrder(body), options)),
+    retryBroadcast: (...args) => expecting(retry(all, ...args)),
+    replay: (caller, used) => replay(all, caller, used),
     getBroadcast: (...args) => expecting(broadcasts.getBroadcast(all, ...args)),
     listBroadcasts: (...args) => expecting(broadcasts.listBroadcasts(all, ...args)),
     sendToBroadcast: (...args) => expecting(broadcasts.sendToBroadcast(all, ...args)),
@@ -97,10 +101,12 @@ export function createDispatch(
   return {
     dispatch,
     engine,
-    startPresenceSweep: () => sweep.start(),
+    startSweeps() {
+      for (const sweep of sweeps) sweep.start()
+    },
     idle,
     async close() {
-      await sweep.stop()
+      await Promise.all(sweeps.map(sweep => sweep.stop()))
       await catchUp.idle()
       await engine.close()
       await idle()

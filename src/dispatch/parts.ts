@@ -1,6 +1,6 @@
 /* What the product is made of: given once, by the composition root. */
 import type { Engine } from '../runtime/api.js'
-import type { Fanout, FleetStore, Presence, ReadStore, RecipientStore } from './ports.js'
+import type { Fanout, FleetStore, IdempotencyStore, Presence, ReadStore, RecipientStore } from './ports.js'
 
 export interface DispatchSettings {
   readonly broadcastTimeoutMs: number
@@ -24,6 +24,7 @@ export interface Parts {
   readonly reads: ReadStore
   readonly presence: Presence
   readonly fanout: Fanout
+  readonly keys: IdempotencyStore
   readonly settings: DispatchSettings
   readonly log: DispatchLog
 }

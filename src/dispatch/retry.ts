@@ -3,14 +3,19 @@
  * holds for good, so two retries that race are decided by the commit.
  */
 import { type BroadcastSnapshot, isSeeking } from '../machines/index.js'
-import { actorOf, refuseRole } from './access.js'
-import type { Caller, Created } from './api.js'
+import { actorOf, keyed, refuseRole } from './access.js'
+import type { Caller, Created, CreateOptions } from './api.js'
 import { asBroadcast, BROADCAST } from './broadcast.js'
 import { type Asked, answerCreated, type CreateParts, inputOf } from './create.js'
 import { problem, type Result } from './problems.js'
 import { problemOfRefusal } from './refusals.js'
 
-export async function retry(parts: CreateParts, caller: Caller, id: string): Promise<Result<Created>> {
+export async function retry(
+  parts: CreateParts,
+  caller: Caller,
+  id: string,
+  { key }: CreateOptions = {},
+): Promise<Result<Created>> {
   const refused = refuseRole(caller, 'customer')
   if (refused !== undefined) return refused
   const { engine, reads, settings } = parts
@@ -21,7 +26,8 @@ export async function retry(parts: CreateParts, caller: Caller, id: string): Pro
   if (original.status !== 'expired' || asked === undefined) return problem('NOT_RETRYABLE')
 
   const input = { ...inputOf(caller.id, asked, settings), retryOf: id }
-  const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller) })
+  const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller), ...keyed(key) })
+  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
   if (outcome.kind === 'created') return answerCreated(parts, caller, asBroadcast(outcome.instance), true)
   if (outcome.reason !== 'NOT_RETRYABLE') return problemOfRefusal(outcome.refusal)
   const earlier = await engine.get(outcome.holder)

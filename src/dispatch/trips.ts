@@ -1,7 +1,7 @@
 import { findTrip } from '../machines/index.js'
-import { actorOf, refuseRole } from './access.js'
+import { actorOf, keyed, refuseRole } from './access.js'
 import type { Caller, Page, Role, SendOptions, TripEventAnswer } from './api.js'
-import { asBroadcast } from './broadcast.js'
+import { asBroadcast, type Broadcast } from './broadcast.js'
 import { decodeCursor, idCursor, pageOf } from './cursors.js'
 import type { PartsWithEngine } from './parts.js'
 import type { TripRecord } from './ports.js'
@@ -38,7 +38,7 @@ export async function sendToTrip(
   caller: Caller,
   tripId: string,
   event: TripEvent,
-  { ifVersion }: SendOptions = {},
+  { ifVersion, key }: SendOptions = {},
 ): Promise<Result<TripEventAnswer>> {
   const refused = refuseRole(caller, ...senders[event.type])
   if (refused !== undefined) return refused
@@ -53,17 +53,22 @@ export async function sendToTrip(
       actor: actorOf(caller),
       loaded: { row: found.instance, readStartedAt },
       ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...keyed(key),
     },
   )
+  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
   if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
-  const { id, snapshot } = asBroadcast(outcome.instance)
+  return ok(tripAnswer(asBroadcast(outcome.instance), tripId, outcome.kind))
+}
+
+export function tripAnswer(
+  { id, version, snapshot }: Broadcast,
+  tripId: string,
+  outcome: TripEventAnswer['outcome'],
+): TripEventAnswer {
   const trip = findTrip(snapshot.context, tripId)
   if (trip === undefined) throw new Error(`${id} lost its trip ${tripId}`)
-  return ok({
-    outcome: outcome.kind,
-    version: outcome.version,
-    trip: tripView(recordOfTrip(trip, id, snapshot.context)),
-  })
+  return { outcome, version, trip: tripView(recordOfTrip(trip, id, snapshot.context)) }
 }
 
 export async function listDriverTrips(

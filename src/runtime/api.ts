@@ -30,19 +30,23 @@ export interface SendOptions {
 
 /** Recorded in the commit of what it causes. Used before, the outcome is `replayed` and nothing is done. */
 export interface Keyed {
-  readonly key: IdempotencyKey
+  readonly key?: IdempotencyKey
+}
+
+interface Unkeyed {
+  readonly key?: never
 }
 
 export interface Engine {
   /** Throws `InvalidEventError` when the definition's schema refuses the input. */
+  create(machine: string, input: unknown, options: CreateOptions & Unkeyed): Promise<CreateOutcome>
   create(machine: string, input: unknown, options: CreateOptions & Keyed): Promise<CreateOutcome | Replayed>
-  create(machine: string, input: unknown, options: CreateOptions): Promise<CreateOutcome>
   /**
    * Sends a command. Throws `InvalidEventError` for what the schema refuses, `UnknownInstanceError`
    * when there is no such instance, `OverloadedError` when queues are full or the database is away.
    */
+  send(id: string, event: Command, options: SendOptions & Unkeyed): Promise<Outcome>
   send(id: string, event: Command, options: SendOptions & Keyed): Promise<Outcome | Replayed>
-  send(id: string, event: Command, options: SendOptions): Promise<Outcome>
   /** The instance as stored now. */
   get(id: string): Promise<Instance | undefined>
   /** The instance as it was at a version, from its journal. */

@@ -126,7 +126,7 @@ export function createEngine(options: EngineOptions): Engine {
   async function create(
     machine: string,
     input: unknown,
-    { actor, key }: CreateOptions & Partial<Keyed>,
+    { actor, key }: CreateOptions & Keyed,
   ): Promise<CreateOutcome | Replayed> {
     assertOpen()
     const parsed = parseInput(registry.get(machine).definition, input)
@@ -140,7 +140,7 @@ export function createEngine(options: EngineOptions): Engine {
   async function send(
     id: string,
     event: Command,
-    { actor, ifVersion, loaded, key }: SendOptions & Partial<Keyed>,
+    { actor, ifVersion, loaded, key }: SendOptions & Keyed,
   ): Promise<Outcome | Replayed> {
     assertOpen()
     const known = loaded === undefined ? undefined : committer.noteRead(loaded.row, loaded.readStartedAt)

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { createHttpApp } from '../../src/adapters/http/app.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
+import type { IdempotencyStore } from '../../src/dispatch/ports.js'
 import { type Client, call, createClient } from '../support/clients.js'
 import { asking, registerTruck } from '../support/fleet.js'
 import { startTestApp, type TestApp } from '../support/server.js'
@@ -147,10 +148,12 @@ describe('when something is wrong with us', () => {
       throw new Error('relation "secrets" does not exist')
     }
     const dispatch = { isActive: async () => true, listBroadcasts: failing } as unknown as Dispatch
+    const keys = {} as IdempotencyStore
     const health = async () => ({ status: 'ok', version: '1', checks: {} }) as never
     const logged: string[] = []
     const listener = createHttpApp({
       dispatch,
+      keys,
       service: { health, counts: async () => ({}) },
       verifyToken: createTokenVerifier({ secret: TEST_SECRET }),
       corsOrigins: [],

@@ -2,6 +2,7 @@
 import pg from 'pg'
 import { createMemoryPresence } from '../../src/adapters/memory/presence.js'
 import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
+import { createIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js'
 import { createReadStore } from '../../src/adapters/postgres/read-store.js'
 import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
 import { createPostgresStore } from '../../src/adapters/postgres/store.js'
@@ -41,7 +42,7 @@ export interface Product {
   readonly sql: pg.Pool
   /** Moves the clock of presence, and of nothing else, on. */
   passTime(ms: number): void
-  startPresenceSweep(): void
+  startSweeps(): void
   /** Waits for catch-ups and news of drivers. */
   settled(): Promise<void>
   close(): Promise<void>
@@ -64,6 +65,7 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
   let presenceTime = Date.now()
   const parts = {
     fleet: createFleetStore(sql),
+    keys: createIdempotencyStore(sql),
     recipients: createRecipientStore(sql),
     reads: createReadStore(sql),
     presence: createMemoryPresence({ ...allSettings, now: () => presenceTime }),
@@ -88,7 +90,7 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
     passTime(ms) {
       presenceTime += ms
     },
-    startPresenceSweep: product.startPresenceSweep,
+    startSweeps: product.startSweeps,
     settled: product.idle,
     async close() {
       await product.close()

@@ -7,6 +7,7 @@ import express, { type ErrorRequestHandler, type Request, type RequestHandler, t
 import type { Logger } from 'pino'
 import type { Dispatch } from '../../dispatch/api.js'
 import { expectedProblem, invalid } from '../../dispatch/border.js'
+import type { IdempotencyStore } from '../../dispatch/ports.js'
 import type { Problem } from '../../dispatch/problems.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
 import { sendFault, sendProblem, sendReply } from './answer.js'
@@ -21,6 +22,7 @@ import { securityHeaders } from './security.js'
 
 export interface HttpAppOptions {
   readonly dispatch: Dispatch
+  readonly keys: IdempotencyStore
   readonly service: Service
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
@@ -28,7 +30,7 @@ export interface HttpAppOptions {
 }
 
 export function createHttpApp(options: HttpAppOptions): RequestListener {
-  const { dispatch, service, verifyToken, corsOrigins, log } = options
+  const { dispatch, keys, service, verifyToken, corsOrigins, log } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -38,7 +40,7 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
   app.set('query parser', 'simple')
 
   app.use(identifyRequests(), logRequests(log), securityHeaders(), allowOrigins(corsOrigins))
-  const context: Context = { dispatch, service }
+  const context: Context = { dispatch, service, keys }
   for (const route of publicRoutes) app[route.method](route.path, open(route, context))
   for (const route of routes) app[route.method](route.path, guarded(route, context, verifyToken))
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
@@ -60,6 +62,8 @@ function guarded(route: Route, context: Context, verifyToken: TokenVerifier): Re
       params: req.params,
       query: req.query,
       ifMatch: req.get('if-match'),
+      idempotencyKey: req.get('idempotency-key'),
+      path: req.path,
       readBody: () => readJsonBody(req, res),
     })
     return result.ok ? sendReply(res, result.value) : sendProblem(req, res, result.problem)

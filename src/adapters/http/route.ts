@@ -5,15 +5,19 @@
  */
 import type { z } from 'zod'
 import type { Caller, Dispatch, Role } from '../../dispatch/api.js'
+import type { IdempotencyStore } from '../../dispatch/ports.js'
 import { ok, type Result } from '../../dispatch/problems.js'
+import type { IdempotencyKey } from '../../runtime/types.js'
 import { parseIfMatch } from './conditional.js'
 import type { Service } from './health.js'
+import { parseIdempotencyKey, runKeyed } from './idempotency.js'
 import { parseOptional, parsePathIds } from './parse.js'
 
 /** What handlers work with. */
 export interface Context {
   readonly dispatch: Dispatch
   readonly service: Service
+  readonly keys: IdempotencyStore
 }
 
 /** What a handler answers; problems come back as the other side of `Result`. */
@@ -29,6 +33,9 @@ export interface RawRequest {
   readonly params: unknown
   readonly query: unknown
   readonly ifMatch: string | undefined
+  readonly idempotencyKey: string | undefined
+  /** Concrete, without the query. */
+  readonly path: string
   readBody(): Promise<Result<unknown>>
 }
 
@@ -58,8 +65,8 @@ export interface RouteInput<P, Q, B> {
   readonly params: P
   readonly query: Q
   readonly body: B
-  /** Of dispatch's commands: `{ifVersion}` when `If-Match` was sent. */
-  readonly options: { readonly ifVersion?: number }
+  /** Of dispatch's commands: `ifVersion` when `If-Match` was sent, `key` with `Idempotency-Key`. */
+  readonly options: { readonly ifVersion?: number; readonly key?: IdempotencyKey }
 }
 
 export interface Route extends Outline, Schemas<unknown, unknown, unknown> {
@@ -76,17 +83,35 @@ export function route<P = undefined, Q = undefined, B = undefined>(
   spec: Outline &
     Schemas<P, Q, B> & {
       readonly roles: readonly Role[]
+      /** Whether its command records an idempotency key in the commit of what it causes. */
+      readonly commitsKey?: boolean | ((body: B) => boolean)
       handle(context: Context, input: RouteInput<P, Q, B>): Promise<Result<Reply>>
     },
 ): Route {
+  const { commitsKey = false, handle, ...outline } = spec
   return {
-    ...spec,
+    ...outline,
     async run(context, caller, request) {
       const input = await parseAll(spec, request)
-      return input.ok ? await spec.handle(context, { caller, ...input.value }) : input
+      if (!input.ok) return input
+      const { method } = spec
+      const { options, ...rest } = input.value
+      const payload = { body: rest.body, ...options }
+      const keyed = changesState(method)
+        ? parseIdempotencyKey(request.idempotencyKey, { caller, method, path: request.path, payload })
+        : ok(undefined)
+      if (!keyed.ok) return keyed
+      const key = keyed.value
+      if (key === undefined) return handle(context, { caller, ...rest, options })
+      const isCommitted = typeof commitsKey === 'function' ? commitsKey(rest.body) : commitsKey
+      const work = () => handle(context, { caller, ...rest, options: { ...options, key } })
+      return runKeyed(context, caller, key, isCommitted, work)
     },
   }
 }
+
+/** The contract's: any POST or PUT. A DELETE may be repeated as it is. */
+const changesState = (method: Method) => method === 'post' || method === 'put'
 
 /** Every part in turn, from the cheapest on; the first that does not fit is the answer. */
 async function parseAll<P, Q, B>(

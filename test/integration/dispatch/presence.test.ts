@@ -75,7 +75,7 @@ describe('a driver', () => {
   })
 
   it('that falls silent is offline, told within two seconds, and back with its next heartbeat', async () => {
-    product.startPresenceSweep()
+    product.startSweeps()
     product.passTime(60_000)
     expect(await seen()).toEqual({ isOnline: false, isAssignable: false })
     await until(async () => (await told()).length > 0, 2_000)

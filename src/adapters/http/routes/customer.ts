@@ -1,5 +1,3 @@
-import type { Created } from '../../../dispatch/api.js'
-import type { Result } from '../../../dispatch/problems.js'
 import {
   broadcastEvent,
   broadcastsQuery,
@@ -10,7 +8,8 @@ import {
   reasonBody,
 } from '../../../dispatch/requests.js'
 import { etagOf } from '../conditional.js'
-import { type Reply, reply, replyJson, route } from '../route.js'
+import { replyCreated } from '../created.js'
+import { reply, replyJson, route } from '../route.js'
 import { byInstance } from './params.js'
 
 export const customerRoutes = [
@@ -20,8 +19,9 @@ export const customerRoutes = [
     summary: 'Asks for trucks, of one type or several',
     roles: ['customer'],
     body: createBroadcast,
-    async handle({ dispatch }, { caller, body }) {
-      return replyCreated(await dispatch.createBroadcast(caller, body))
+    commitsKey: true,
+    async handle({ dispatch }, { caller, body, options }) {
+      return reply(await dispatch.createBroadcast(caller, body, options), replyCreated)
     },
   }),
   route({
@@ -30,8 +30,9 @@ export const customerRoutes = [
     summary: 'Asks for trucks of one type',
     roles: ['customer'],
     body: createBooking,
-    async handle({ dispatch }, { caller, body }) {
-      return replyCreated(await dispatch.createBooking(caller, body))
+    commitsKey: true,
+    async handle({ dispatch }, { caller, body, options }) {
+      return reply(await dispatch.createBooking(caller, body, options), replyCreated)
     },
   }),
   route({
@@ -40,8 +41,9 @@ export const customerRoutes = [
     summary: 'Asks for trucks of several types',
     roles: ['customer'],
     body: createOrder,
-    async handle({ dispatch }, { caller, body }) {
-      return replyCreated(await dispatch.createOrder(caller, body))
+    commitsKey: true,
+    async handle({ dispatch }, { caller, body, options }) {
+      return reply(await dispatch.createOrder(caller, body, options), replyCreated)
     },
   }),
   route({
@@ -50,8 +52,9 @@ export const customerRoutes = [
     summary: 'Asks again for the trucks that an expired request is missing, once',
     roles: ['customer'],
     params: byInstance,
-    async handle({ dispatch }, { caller, params }) {
-      return replyCreated(await dispatch.retryBroadcast(caller, params.id))
+    commitsKey: true,
+    async handle({ dispatch }, { caller, params, options }) {
+      return reply(await dispatch.retryBroadcast(caller, params.id, options), replyCreated)
     },
   }),
   route({
@@ -86,6 +89,7 @@ export const customerRoutes = [
     params: byInstance,
     body: broadcastEvent,
     isConditional: true,
+    commitsKey: ({ type }) => type !== 'decline',
     async handle({ dispatch }, { caller, params, body, options }) {
       return replyJson(await dispatch.sendToBroadcast(caller, params.id, body, options))
     },
@@ -98,6 +102,7 @@ export const customerRoutes = [
     params: byInstance,
     body: reasonBody,
     isConditional: true,
+    commitsKey: true,
     async handle({ dispatch }, { caller, params, body, options }) {
       return replyJson(
         await dispatch.sendToBroadcast(caller, params.id, { type: 'cancel', ...body }, options),
@@ -116,11 +121,3 @@ export const customerRoutes = [
     },
   }),
 ]
-
-function replyCreated(result: Result<Created>): Result<Reply> {
-  return reply(result, ({ broadcast, isNew }) => ({
-    status: isNew ? 201 : 200,
-    headers: { location: `/api/v1/broadcasts/${broadcast.id}`, etag: etagOf(broadcast.version) },
-    body: broadcast,
-  }))
-}

@@ -22,6 +22,7 @@ export const transporterRoutes = [
     params: byInstance,
     body: acceptBody,
     isConditional: true,
+    commitsKey: true,
     async handle({ dispatch }, { caller, params, body, options }) {
       return replyJson(
         await dispatch.sendToBroadcast(caller, params.id, { type: 'accept', ...body }, options),

@@ -21,6 +21,7 @@ export const tripRoutes = [
     params: byTrip,
     body: tripEvent,
     isConditional: true,
+    commitsKey: true,
     async handle({ dispatch }, { caller, params, body, options }) {
       return replyJson(await dispatch.sendToTrip(caller, params.tripId, body, options))
     },

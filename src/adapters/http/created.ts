@@ -1,0 +1,12 @@
+import type { Created } from '../../dispatch/api.js'
+import { etagOf } from './conditional.js'
+import type { Reply } from './route.js'
+
+/** 201 for what is new; 200 for the same request found instead. */
+export function replyCreated({ broadcast, isNew }: Created): Reply {
+  return {
+    status: isNew ? 201 : 200,
+    headers: { location: `/api/v1/broadcasts/${broadcast.id}`, etag: etagOf(broadcast.version) },
+    body: broadcast,
+  }
+}

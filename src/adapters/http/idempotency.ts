@@ -1,0 +1,90 @@
+/*
+ * `Idempotency-Key`, as draft-ietf-httpapi-idempotency-key-header-07 describes it and the contract narrows it: a
+ * repeat of a success gets that success again, refusals are decided anew. Where a route's command is a transition,
+ * the engine records the key in its commit and this only finds it again; elsewhere the answer is kept after the fact,
+ * which is enough for commands that may be repeated.
+ */
+import type { Caller, Dispatch, Replay } from '../../dispatch/api.js'
+import { invalid } from '../../dispatch/border.js'
+import { fingerprint } from '../../dispatch/fingerprint.js'
+import type { IdempotencyStore, KeptKey } from '../../dispatch/ports.js'
+import { ok, problem, type Result } from '../../dispatch/problems.js'
+import type { IdempotencyKey } from '../../runtime/types.js'
+import { replyCreated } from './created.js'
+import type { Reply } from './route.js'
+
+/** The contract's limit. */
+const MAX_KEY_LENGTH = 255
+/** A structured-field string (RFC 8941), or its bare content, as most clients send it. */
+const keyPattern = /^(?:"([\x20\x21\x23-\x5b\x5d-\x7e]+)"|([\x21\x23-\x7e][\x20\x21\x23-\x7e]*))$/
+
+export interface KeyedRequest {
+  readonly caller: Caller
+  readonly method: string
+  /** Concrete, without the query. */
+  readonly path: string
+  /** What was sent, parsed. */
+  readonly payload: unknown
+}
+
+/** `undefined` without the header. */
+export function parseIdempotencyKey(
+  header: string | undefined,
+  { caller, method, path, payload }: KeyedRequest,
+): Result<IdempotencyKey | undefined> {
+  if (header === undefined) return ok(undefined)
+  const match = keyPattern.exec(header.trim())
+  const key = match?.[1] ?? match?.[2]
+  if (key === undefined || key.length > MAX_KEY_LENGTH) {
+    const message = `Expected 1 to ${MAX_KEY_LENGTH} printable ASCII characters, in quotes or not`
+    return invalid([{ path: 'Idempotency-Key', message }])
+  }
+  const scope = `${caller.id} ${method.toUpperCase()} ${path}`
+  return ok({ scope, key, fingerprint: fingerprint(payload) })
+}
+
+/**
+ * Runs `work` under a key. `isCommitted`: the engine records the key with what it changes, so an earlier success need
+ * be looked for only when the work has not succeeded; else it is looked for before.
+ */
+export async function runKeyed(
+  { keys, dispatch }: { keys: IdempotencyStore; dispatch: Pick<Dispatch, 'replay'> },
+  caller: Caller,
+  key: IdempotencyKey,
+  isCommitted: boolean,
+  work: () => Promise<Result<Reply>>,
+): Promise<Result<Reply>> {
+  const earlier = async () => {
+    const kept = await keys.find(key)
+    return kept && answerAgain(dispatch, caller, key, kept)
+  }
+  if (!isCommitted) {
+    const again = await earlier()
+    if (again !== undefined) return again
+  }
+  const result = await work()
+  if (!result.ok) return (isCommitted ? await earlier() : undefined) ?? result
+  return (await keys.save(key, result.value)) ? result : problem('IDEMPOTENCY_KEY_REUSED')
+}
+
+async function answerAgain(
+  dispatch: Pick<Dispatch, 'replay'>,
+  caller: Caller,
+  key: IdempotencyKey,
+  { fingerprint: usedWith, answer, used }: KeptKey,
+): Promise<Result<Reply>> {
+  if (usedWith !== key.fingerprint) return problem('IDEMPOTENCY_KEY_REUSED')
+  if (answer !== null) return ok(asReplayed(answer as Reply))
+  const replay = used === null ? undefined : await dispatch.replay(caller, used)
+  return replay === undefined
+    ? problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
+    : ok(asReplayed(replyOf(replay)))
+}
+
+function replyOf(replay: Replay): Reply {
+  return replay.kind === 'created' ? replyCreated(replay.value) : { status: 200, body: replay.value }
+}
+
+function asReplayed(reply: Reply): Reply {
+  return { ...reply, headers: { ...reply.headers, 'idempotency-replayed': 'true' } }
+}

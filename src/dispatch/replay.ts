@@ -1,0 +1,41 @@
+/*
+ * The answer to what an idempotency key once did, put together from the journal. Needed where a process died after
+ * the commit and before its answer was kept: the transition stands, so its caller must be able to learn of it.
+ */
+
+import type { UsedKey } from '../runtime/types.js'
+import { acceptAnswer } from './accept.js'
+import type { Caller, Replay } from './api.js'
+import { asBroadcast } from './broadcast.js'
+import { cancelAnswer } from './cancel.js'
+import { answerCreated, type CreateParts } from './create.js'
+import { tripAnswer } from './trips.js'
+
+/** `undefined` when its journal is gone. `used` is the caller's own: a key's scope has the caller in it. */
+export async function replay(
+  parts: CreateParts,
+  caller: Caller,
+  { instance: id, version }: UsedKey,
+): Promise<Replay | undefined> {
+  const { engine, reads } = parts
+  const [instance, [entry], record] = await Promise.all([
+    engine.at(id, version),
+    engine.history(id, { after: version - 1, limit: 1 }),
+    reads.findBroadcast(id, caller.id),
+  ])
+  if (instance === undefined || entry === undefined || record === undefined) return undefined
+  const broadcast = asBroadcast(instance)
+  const { event, uid, at } = entry
+  switch (event.type) {
+    case 'xstate.init': {
+      const created = await answerCreated(parts, caller, broadcast, true)
+      return created.ok ? { kind: 'created', value: created.value } : undefined
+    }
+    case 'accept':
+      return { kind: 'broadcast', value: acceptAnswer(caller, broadcast, record, uid, at) }
+    case 'cancel':
+      return { kind: 'broadcast', value: cancelAnswer(caller, broadcast, record, 'applied', at) }
+    default:
+      return { kind: 'trip', value: tripAnswer(broadcast, String(event.tripId), 'applied') }
+  }
+}
