@@ -60,9 +60,9 @@ export async function migrate(
 /** Names of the files that have not been applied, in order. Throws like `migrate`. */
 export async function pendingMigrations(
   target: MigrationTarget,
-  { folder = MIGRATIONS_FOLDER }: { folder?: string } = {},
+  given?: readonly Migration[],
 ): Promise<string[]> {
-  const migrations = await readMigrations(folder)
+  const migrations = given ?? (await readMigrations(MIGRATIONS_FOLDER))
   return withClient(target, async client => {
     const { rows } = await client.query("select to_regclass('schema_migrations') is not null as exists")
     const applied = rows[0].exists ? await readApplied(client) : new Map<string, string>()
