@@ -18,6 +18,8 @@ import type { CreateBooking, CreateBroadcast, CreateOrder } from './requests.js'
 const SAME_REQUEST_WITHIN_MS = 10_000
 /** The first step takes some ten milliseconds; a create is not held up longer for a number. */
 const FIRST_STEP_WAIT_MS = 1_000
+/** A request that was found may be another process's, whose first step we are not told of: its record is read. */
+const FOUND_WAIT_MS = 100
 /** The holder may end between the refusal and our look at it; more often than this it is not by chance. */
 const MAX_TRIES = 3
 
@@ -100,7 +102,8 @@ export async function answerCreated(
   broadcast: Broadcast,
   isNew: boolean,
 ): Promise<Result<Created>> {
-  const waitMs = Math.max(0, broadcast.createdAt + FIRST_STEP_WAIT_MS - engine.now())
+  const patienceMs = isNew ? FIRST_STEP_WAIT_MS : FOUND_WAIT_MS
+  const waitMs = Math.max(0, broadcast.createdAt + patienceMs - engine.now())
   const count =
     (await firstStep.wait(broadcast.id, waitMs)) ?? (await recipients.offered(broadcast.id, '1')).length
   const standing = { notified: count, isOffered: false, hasDeclined: false }
