@@ -17,10 +17,12 @@ import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
+import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
 import { broadcastDefinition } from './machines/index.js'
+import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Settings } from './settings.js'
 import type { TokenKeys } from './token-keys.js'
@@ -50,6 +52,7 @@ const CONNECT_TIMEOUT_MS = 3_000
 export async function createApp({ settings, connectionString, tokenKeys, log }: AppOptions): Promise<App> {
   const pool = createQueryPool(connectionString, log)
   const store = createPostgresStore({ connectionString, log })
+  const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
   const sockets = createSocketServer({ ...settings, verifyToken, log })
@@ -63,10 +66,10 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     settings,
     log,
     createEngine: subscribers =>
-      createEngine({ store, definitions: [broadcastDefinition], subscribers, log }),
+      createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log }),
   })
   const { dispatch, engine } = product
-  const service = createService(pool, sockets)
+  const service = createService(pool, sockets, engine)
   const http = createHttpServer(createHttpApp({ ...settings, dispatch, keys, service, verifyToken, log }))
   sockets.attach(http.server, dispatch)
 
@@ -74,7 +77,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     await http.drain()
     await product.close()
     await sockets.close()
-    await Promise.all([store.close(), pool.end()])
+    await Promise.all([store.close(), wakeups.close(), pool.end()])
   }
   try {
     await engine.start()
@@ -106,10 +109,15 @@ function createQueryPool(connectionString: string, log: Logger): pg.Pool {
   return pool
 }
 
-function createService(pool: pg.Pool, sockets: SocketServer): Service {
+function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine): Service {
+  const checks = createPostgresChecks(pool)
+  const postgres = async () => ({
+    ...(await checks.postgres()),
+    clockOffsetMs: Math.round(engine.clockOffsetMs()),
+  })
   const redis = async () => ({ status: 'ok', presence: 'in this process' }) as const
   return {
-    health: createHealth(version, { ...createPostgresChecks(pool), redis }),
+    health: createHealth(version, { ...checks, postgres, redis }),
     async counts() {
       const claims = await countClaims(pool).catch(() => ({}))
       return { ...claims, 'sockets connected': sockets.countConnections() }

@@ -58,6 +58,8 @@ export interface Engine {
   refuseFromMemory(id: string, eventType: string): Refusal | undefined
   /** The engine's time, in step with the database's. */
   now(): number
+  /** How far the database's clock is ahead of this machine's, as last measured. */
+  clockOffsetMs(): number
   /**
    * Begins firing timers (unless `timers` is false: then others must) and sweeping the outbox.
    * Throws `ClockSkewError` when the clocks are too far apart.

@@ -183,6 +183,7 @@ export function createEngine(options: EngineOptions): Engine {
       store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)),
     refuseFromMemory: (id, eventType) => committer.refuseFromMemory(id, eventType),
     now: () => clock.now(),
+    clockOffsetMs: () => clock.offsetMs,
 
     async start({ timers: shallFire = true } = {}) {
       await syncClock()

@@ -3,7 +3,7 @@ import type { Engine } from '../../src/runtime/api.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import { createEngine } from '../../src/runtime/engine.js'
 import type { Faults } from '../../src/runtime/faults.js'
-import type { Store } from '../../src/runtime/ports.js'
+import type { Store, Wakeups } from '../../src/runtime/ports.js'
 import type { EmittedEvent, Subscriber } from '../../src/runtime/types.js'
 import { doorDefinition } from './machines/door.js'
 import { trafficLightDefinition } from './machines/traffic-light.js'
@@ -19,7 +19,13 @@ export function recordingSubscriber(name = 'recorder'): Subscriber & { readonly 
 /** An engine as another process would have it, on a store of its own. */
 export function openEngine(
   connectionString: string,
-  options: { subscribers?: Subscriber[]; store?: Store; definitions?: Definition[]; faults?: Faults } = {},
+  options: {
+    subscribers?: Subscriber[]
+    store?: Store
+    definitions?: Definition[]
+    faults?: Faults
+    wakeups?: Wakeups
+  } = {},
 ): { engine: Engine; store: Store; close(): Promise<void> } {
   const faults = options.faults === undefined ? {} : { faults: options.faults }
   const store = options.store ?? createPostgresStore({ connectionString, ...faults })
@@ -27,6 +33,7 @@ export function openEngine(
     store,
     definitions: options.definitions ?? testDefinitions,
     subscribers: options.subscribers ?? [],
+    ...(options.wakeups === undefined ? {} : { wakeups: options.wakeups }),
     ...faults,
   })
   return {

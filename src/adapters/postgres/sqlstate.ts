@@ -21,6 +21,7 @@ const AWAY = new Set([
   '57P03', // cannot_connect_now
   '57P05', // idle_session_timeout: it ended the connection as the statement came
   '57014', // query_canceled: statement_timeout
+  '55000', // object_not_in_prerequisite_state: the database takes no connections for now
   '53300', // too_many_connections
   '25006', // read_only_sql_transaction: we are still talking to the former primary
 ])
