@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 afterAll(() => app.close())
 
-describe('thirty simultaneous accepts of one truck, over HTTP', () => {
+describe('R2.1 thirty simultaneous accepts of one truck, over HTTP', () => {
   test('one wins; the others read "No longer available"; there is one trip', async () => {
     const names = Array.from({ length: RACERS }, (_, i) => `racer-${i}`)
     const trucks = await Promise.all(names.map(name => registerTruck(app.url, name)))

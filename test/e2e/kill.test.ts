@@ -77,7 +77,7 @@ async function burst(
 }
 
 describe('a server killed with -9 in a burst', () => {
-  test('loses nothing that it acknowledged, fires its timers and delivers what it had not', async () => {
+  test('R5.2 loses nothing that it acknowledged, fires its timers and delivers what it had not', async () => {
     const names = Array.from({ length: CUSTOMERS * TRUCKS_EACH }, (_, i) => `kill-${i}`)
     const trucks = await Promise.all(names.map(name => registerTruck(server.url, name)))
     const customers = await Promise.all(
@@ -148,7 +148,7 @@ describe('a server killed with -9 in a burst', () => {
     after.close()
   }, 60_000)
 
-  test('SIGTERM ends it in order: what is under way is answered, nothing new is taken', async () => {
+  test('R9.4 SIGTERM ends it in order: what is under way is answered, nothing new is taken', async () => {
     const customer = await createClient(server.url, 'customer', 'last')
     const listener = await listen(server.url, customer.token)
     const goodbye = disconnected(listener.socket)

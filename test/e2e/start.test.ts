@@ -32,7 +32,7 @@ describe('a start', () => {
     }
   })
 
-  test('in production without its settings: refused, with every one of them named', async () => {
+  test('R9.1 in production without its settings: refused, with every one of them named', async () => {
     const { code, output } = await runServerToEnd({
       NODE_ENV: 'production',
       BROADCAST_TIMEOUT_SECONDS: 'soon',
