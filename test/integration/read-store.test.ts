@@ -98,7 +98,7 @@ describe('lists', () => {
     expect(all.map(record => record.instance.owner)).toEqual([`other${round}`])
   })
 
-  it('of a transporter hold its offers that still seek and that it has not declined', async () => {
+  it('R6.5 of a transporter hold its offers that still seek and that it has not declined', async () => {
     const { reads } = product
     const [first, second, third] = [await create('a', 2), await create('b'), await create('d')]
     const list = async (options: Partial<Parameters<typeof reads.listLiveOffers>[1]> = {}) =>

@@ -137,7 +137,7 @@ describe('an offer', () => {
     }
   })
 
-  it('being written makes an ending wait, so that whoever is told of the end includes the offered', async () => {
+  it('R4.3 being written makes an ending wait, so that whoever is told of the end includes the offered', async () => {
     const client = await product.sql.connect()
     try {
       await client.query('begin')

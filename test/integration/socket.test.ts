@@ -34,7 +34,7 @@ async function connectAs(
   return listener
 }
 
-describe('who may connect', () => {
+describe('R7.2 who may connect', () => {
   test('nobody without a good token: connect_error carries the problem', async () => {
     const unsigned = new UnsecuredJWT({ role: 'admin' }).setSubject('a').setExpirationTime('1h').encode()
     for (const token of [
@@ -75,7 +75,7 @@ describe('who may connect', () => {
   })
 })
 
-describe('what may be watched', () => {
+describe('R7.2 what may be watched', () => {
   test('one’s own request: events of it arrive in the envelope', async () => {
     const customer = await createClient(app.url, 'customer', 'watcher')
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))

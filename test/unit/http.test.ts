@@ -72,7 +72,7 @@ describe('complaints', () => {
   })
 })
 
-describe('health', () => {
+describe('R9.4 health', () => {
   const ok: HealthCheck = async () => ({ status: 'ok' })
   const checks = (changed: Partial<Record<CheckName, HealthCheck>> = {}) =>
     ({ ...Object.fromEntries(checkNames.map(name => [name, ok])), ...changed }) as Record<

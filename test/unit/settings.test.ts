@@ -47,7 +47,7 @@ describe('settings', () => {
     expect(settings).toMatchObject({ broadcastTimeoutMs: 250, reachStepMs: 1500 })
   })
 
-  test('a missing secret stops production, and all that are missing are named', () => {
+  test('R9.1 a missing secret stops production, and all that are missing are named', () => {
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
       'DATABASE_URL: Required in production',
       'JWT_SECRET: Required in production',

@@ -48,7 +48,7 @@ const create = async (count = 1, vehicleType = 'tata_ace') =>
   expectOk(await product.dispatch.createBroadcast(me(), asking(count, vehicleType))).broadcast
 
 describe('an accept', () => {
-  it('makes the trip it names, and says how many trucks are confirmed', async () => {
+  it('R2.4 makes the trip it names, and says how many trucks are confirmed', async () => {
     const { id } = await create(2)
     const first = expectOk(await accept(product, id, truck(0)))
     expect(first.outcome).toBe('applied')
@@ -86,7 +86,7 @@ describe('an accept', () => {
     expect(won.statements.length).toBeLessThanOrEqual(2)
   })
 
-  it('thirty at once of one truck: one wins, the others hear that it is no longer available', async () => {
+  it('R2.1 thirty at once of one truck: one wins, the others hear that it is no longer available', async () => {
     const { id } = await create(1, 'raced')
     const racers = await Promise.all(
       Array.from({ length: 30 }, (_, i) =>
@@ -100,7 +100,7 @@ describe('an accept', () => {
     )
   })
 
-  it('with one driver on two requests at once: one wins, the other’s driver is busy and its truck open', async () => {
+  it('R2.2 with one driver on two requests at once: one wins, the other’s driver is busy and its truck open', async () => {
     const a = await create()
     const b = expectOk(await product.dispatch.createBroadcast(customer(`c${round}-b`), asking()))
     const results = await Promise.all([a.id, b.broadcast.id].map(id => accept(product, id, truck(0))))
@@ -108,7 +108,7 @@ describe('an accept', () => {
     expect(results.filter(result => !result.ok).map(expectProblem)).toEqual(['DRIVER_BUSY'])
   })
 
-  it('is refused for driver or vehicle that is on another trip', async () => {
+  it('R2.2 is refused for driver or vehicle that is on another trip', async () => {
     expectOk(await accept(product, (await create()).id, truck(0)))
     const { id } = expectOk(
       await product.dispatch.createBroadcast(customer(`c${round}-next`), asking()),
@@ -119,7 +119,7 @@ describe('an accept', () => {
     expect(expectProblem(await accept(product, id, withBusyVehicle))).toBe('VEHICLE_BUSY')
   })
 
-  it('is refused in the contract’s order: state, fleet, type', async () => {
+  it('R2.2 is refused in the contract’s order: state, fleet, type', async () => {
     const { id } = await create(1, '14ft')
     const foreign = { ...truck(0), driverId: truck(1).driverId }
     const foreignVehicle = { ...truck(0), vehicleId: truck(1).vehicleId }
@@ -133,7 +133,7 @@ describe('an accept', () => {
     await other.close()
   })
 
-  it('is refused to a user who has been turned off, at once', async () => {
+  it('R2.2 is refused to a user who has been turned off, at once', async () => {
     const { id } = await create()
     await product.fleet.setUserActive(truck(0).caller.id, false)
     expect(expectProblem(await accept(product, id, truck(0)))).toBe('USER_INACTIVE')
@@ -161,7 +161,7 @@ describe('an accept', () => {
     expect(expectProblem(late)).toBe('STALE_VERSION')
   })
 
-  it('tells the driver, the customer and everyone who watches, and that the driver is busy', async () => {
+  it('R2.4 tells the driver, the customer and everyone who watches, and that the driver is busy', async () => {
     const { id } = await create(2)
     const { assignment } = expectOk(await accept(product, id, truck(0)))
     const { fanout } = product
@@ -221,7 +221,7 @@ describe('who sees what of it', () => {
     expect(expectOk(await dispatch.getBroadcast(first.caller, id)).nextEvents).toEqual(['accept'])
   })
 
-  it('its history is the customer’s and the admin’s, oldest first, page by page', async () => {
+  it('R1.5 its history is the customer’s and the admin’s, oldest first, page by page', async () => {
     const { dispatch } = product
     const { id } = await create(2)
     expectOk(await accept(product, id, truck(0)))

@@ -54,7 +54,7 @@ const tripOf = (answer: Awaited<ReturnType<typeof accept>>) => {
 }
 
 describe('a cancel', () => {
-  it('cancels trips that have not started, keeps the others and frees the drivers in the same commit', async () => {
+  it('R4.1 R4.3 cancels trips that have not started, keeps the others and frees the drivers in the same commit', async () => {
     const { id } = await create(3)
     const started = tripOf(await accept(product, id, truck(0)))
     const assigned = tripOf(await accept(product, id, truck(1)))
@@ -70,7 +70,7 @@ describe('a cancel', () => {
     expect(rows.map(row => row.key)).toEqual([`driver:${truck(0).driverId}`, `vehicle:${truck(0).vehicleId}`])
   })
 
-  it('answers the same when it comes again, and changes nothing', async () => {
+  it('R4.1 answers the same when it comes again, and changes nothing', async () => {
     const { id } = await create(2)
     tripOf(await accept(product, id, truck(0)))
     const first = expectOk(await cancel(id))
@@ -95,7 +95,7 @@ describe('a cancel', () => {
     }
   })
 
-  it('beats accepts that come at the same time: after its answer none succeeds, and no trip stands', async () => {
+  it('R4.2 beats accepts that come at the same time: after its answer none succeeds, and no trip stands', async () => {
     for (let i = 0; i < 10; i++) {
       const { id } = expectOk(
         await product.dispatch.createBroadcast(customer(`c${round}-${i}`), asking(3)),
@@ -116,7 +116,7 @@ describe('a cancel', () => {
     expect(rows[0].n).toBe(0)
   })
 
-  it('tells drivers and transporters of their trips, and everyone who was offered it, and nobody else', async () => {
+  it('R4.3 tells drivers and transporters of their trips, and everyone who was offered it, and nobody else', async () => {
     const near = await registerTruck(product, `${round}-near`, {
       vehicleType: type(),
       place: northOfPickup(2),
@@ -151,7 +151,7 @@ describe('a cancel', () => {
   })
 })
 
-describe('a decline', () => {
+describe('R6.5 a decline', () => {
   const decline = (id: string, { caller }: Truck) =>
     product.dispatch.sendToBroadcast(caller, id, { type: 'decline', reason: 'Too far' })
   const near = (name: string, km = 1) =>

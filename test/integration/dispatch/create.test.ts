@@ -35,7 +35,7 @@ beforeEach(() => {
 const me = () => customer(`c${customers}`)
 
 describe('a new request', () => {
-  it('is a booking for one vehicle type and an order for several, unless the form says which', async () => {
+  it('R1.2 is a booking for one vehicle type and an order for several, unless the form says which', async () => {
     const { dispatch } = product
     const both = { pickup: PICKUP, drop: DROP }
     const truckRequests = [{ vehicleType: '14ft', quantity: 2 }]
@@ -84,7 +84,7 @@ describe('a new request', () => {
     )
   })
 
-  it('counts those who were offered it in the first step, and them alone', async () => {
+  it('R6.1 counts those who were offered it in the first step, and them alone', async () => {
     await registerTruck(product, 'first-near', { vehicleType: 'count_me', place: northOfPickup(3) })
     await registerTruck(product, 'first-far', { vehicleType: 'count_me', place: northOfPickup(20) })
     await registerTruck(product, 'first-away', { vehicleType: 'count_me' })
@@ -113,7 +113,7 @@ describe('a new request', () => {
 })
 
 describe('a second request of the same customer', () => {
-  it('with the same payload within ten seconds is the first, whichever form it came in', async () => {
+  it('R3.3 with the same payload within ten seconds is the first, whichever form it came in', async () => {
     const { dispatch } = product
     const first = expectOk(await dispatch.createBroadcast(me(), asking(2)))
     const again = expectOk(
@@ -129,7 +129,7 @@ describe('a second request of the same customer', () => {
     expect(again.broadcast.version).toBe(1)
   })
 
-  it('fifty at once make one request, and every answer names it', async () => {
+  it('R3.3 fifty at once make one request, and every answer names it', async () => {
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => product.dispatch.createBroadcast(me(), asking(1))),
     )
@@ -138,7 +138,7 @@ describe('a second request of the same customer', () => {
     expect(created.filter(answer => answer.isNew)).toHaveLength(1)
   })
 
-  it('with another payload is refused and named the one that is in progress', async () => {
+  it('R3.1 with another payload is refused and named the one that is in progress', async () => {
     const { dispatch } = product
     const first = expectOk(await dispatch.createBroadcast(me(), asking(2)))
     const second = await dispatch.createBroadcast(me(), asking(3))
@@ -148,7 +148,7 @@ describe('a second request of the same customer', () => {
     })
   })
 
-  it('is a new one once the first has been cancelled, with the same payload too', async () => {
+  it('R3.4 is a new one once the first has been cancelled, with the same payload too', async () => {
     const { dispatch } = product
     const first = expectOk(await dispatch.createBroadcast(me(), asking(1)))
     expectOk(await dispatch.sendToBroadcast(me(), first.broadcast.id, { type: 'cancel' }))
@@ -157,7 +157,7 @@ describe('a second request of the same customer', () => {
     expect(second.broadcast.id).not.toBe(first.broadcast.id)
   })
 
-  it('is a new one once the first is full', async () => {
+  it('R3.4 is a new one once the first is full', async () => {
     const truck = await registerTruck(product, 'filler')
     const first = expectOk(await product.dispatch.createBroadcast(me(), asking(1)))
     expectOk(await accept(product, first.broadcast.id, truck))

@@ -59,7 +59,7 @@ const seen = async () => {
 }
 
 describe('a driver', () => {
-  it('going off and on is seen in the list, the detail and the choice, and told once for each change', async () => {
+  it('R6.6 P4.5 going off and on is seen in the list, the detail and the choice, and told once for each change', async () => {
     expect(await seen()).toEqual({ isOnline: true, isAssignable: true })
     expectOk(await toggle(false))
     expectOk(await toggle(false))
@@ -74,7 +74,7 @@ describe('a driver', () => {
     ])
   })
 
-  it('that falls silent is offline, told within two seconds, and back with its next heartbeat', async () => {
+  it('R6.3 that falls silent is offline, told within two seconds, and back with its next heartbeat', async () => {
     product.startSweeps()
     product.passTime(60_000)
     expect(await seen()).toEqual({ isOnline: false, isAssignable: false })
@@ -222,7 +222,7 @@ describe('a user', () => {
     expect(expectProblem(await dispatch.setUserActive(truck.caller, 'x', false))).toBe('FORBIDDEN')
   })
 
-  it('may toggle ten times in five minutes, and is then told when to come again', async () => {
+  it('R6.2 may toggle ten times in five minutes, and is then told when to come again', async () => {
     const caller = transporter(`toggler-${round}`)
     await product.dispatch.isActive(caller)
     const set = (isAvailable: boolean) => product.dispatch.setTransporterAvailability(caller, isAvailable)

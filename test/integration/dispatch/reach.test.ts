@@ -54,7 +54,7 @@ const recipients = async (id: string) =>
   ).rows.map(({ transporter_id, step, km, reason }) => [transporter_id, step, km, reason])
 
 describe('an offer', () => {
-  it('goes out step by step, to each transporter once, with its own distance, under one id', async () => {
+  it('R6.1 goes out step by step, to each transporter once, with its own distance, under one id', async () => {
     const [close, middle, far] = [await near('a', 4), await near('b', 20), await near('c', 60)]
     const distant = await near('d', 700)
     await product.settled()
@@ -107,7 +107,7 @@ describe('an offer', () => {
     expect(offersTo(truck).map(envelope => envelope.data.distanceKm)).toEqual([2])
   })
 
-  it('passes over, for a reason that is put on record, who is not available, not present or turned off', async () => {
+  it('R10.7 passes over, for a reason that is put on record, who is not available, not present or turned off', async () => {
     const [unavailable, absent, inactive] = [await near('a', 1), await near('b', 2), await near('c', 3)]
     expectOk(await product.dispatch.setTransporterAvailability(unavailable.caller, false))
     await product.presence.dropTransporter(absent.caller.id)
@@ -173,7 +173,7 @@ describe('an offer', () => {
     expect(await recipients(id)).toEqual([[truck.caller.id, 'catch_up', 1, null]])
   })
 
-  it('costs the same statements for one transporter as for fifty', async () => {
+  it('R6.4 costs the same statements for one transporter as for fifty', async () => {
     const handled = async () => {
       await product.settled()
       return (await statementsOf(create)).statements.length
@@ -192,7 +192,7 @@ const liveId = async () => {
   return page.items[0]?.id ?? ''
 }
 
-describe('a transporter that comes', () => {
+describe('R6.2 a transporter that comes', () => {
   const offered = async (truck: Truck) => {
     await product.settled()
     return offersTo(truck).map(envelope => envelope.broadcastId)

@@ -28,7 +28,7 @@ async function open(settings: Parameters<typeof openDispatch>[1]) {
   await product.engine.start()
 }
 
-describe('when time is up', () => {
+describe('R5.3 when time is up', () => {
   it('with no truck found the customer hears so and may ask again; transporters see it go', async () => {
     await open({ broadcastTimeoutMs: 300 })
     const truck = await registerTruck(product, 'asked', { vehicleType: 'x', place: northOfPickup(1) })
@@ -78,7 +78,7 @@ describe('when time is up', () => {
     })
   })
 
-  it('an accept is refused even if the timer has not fired', async () => {
+  it('R2.2 an accept is refused even if the timer has not fired', async () => {
     product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
     const truck = await registerTruck(product, 'late')
     const { id, expiresAt } = expectOk(
@@ -91,7 +91,7 @@ describe('when time is up', () => {
 })
 
 describe('step by step', () => {
-  it('the reach widens by its timer, until everyone was asked', async () => {
+  it('R6.1 the reach widens by its timer, until everyone was asked', async () => {
     await open({ reachStepMs: 150, reachStepsKm: [10, 50] })
     const far = await registerTruck(product, 'far', { vehicleType: 'y', place: northOfPickup(40) })
     const distant = await registerTruck(product, 'distant', { vehicleType: 'y', place: northOfPickup(400) })

@@ -190,7 +190,7 @@ test('the walks are worth something: they get everywhere', () => {
   )
 })
 
-test('nothing returns to seeking, and nothing leaves cancelled', () => {
+test('R1.1 nothing returns to seeking, and nothing leaves cancelled', () => {
   check(({ steps }) => {
     for (const { before, after } of steps) {
       if (!isSeeking(before)) expect(isSeeking(after.snapshot)).toBe(false)
@@ -220,7 +220,7 @@ test('a permanent refusal has no way back: whatever happens, no later event of i
   })
 })
 
-test('no accept is taken at or after the deadline, nor from anything that no longer seeks', () => {
+test('R2.2 R4.2 no accept is taken at or after the deadline, nor from anything that no longer seeks', () => {
   check(({ steps }) => {
     for (const { before, event, after } of steps) {
       if (event.type !== 'accept' || after.snapshot === before) continue
@@ -244,7 +244,7 @@ test('an event is either taken, or refused for a reason, or without effect where
   })
 })
 
-test('trucks taken are at most those asked for, and a taken one has exactly one trip that stands', () => {
+test('R2.1 trucks taken are at most those asked for, and a taken one has exactly one trip that stands', () => {
   check(({ steps }, input) => {
     const asked = input.trucks.reduce((sum, line) => sum + line.count, 0)
     for (const { snapshot } of steps.map(step => step.after)) {
@@ -280,7 +280,7 @@ test('the status says what the trucks say', () => {
   })
 })
 
-test('claims are the customer while seeking and the busy drivers and vehicles, without duplicates', () => {
+test('R5.4 R10.2 claims are the customer while seeking and the busy drivers and vehicles, without duplicates', () => {
   check(({ first, steps }) => {
     for (const { snapshot } of [first, ...steps.map(step => step.after)]) {
       const claims = broadcastDefinition.claims(snapshot)
@@ -301,7 +301,7 @@ test('every announcement has an audience without duplicates, and plain data', ()
   })
 })
 
-test('what is announced with a status is true, and a change of status or trucks is announced', () => {
+test('R1.1 what is announced with a status is true, and a change of status or trucks is announced', () => {
   check(({ steps }) => {
     for (const { before, after } of steps) {
       const now = {
@@ -318,7 +318,7 @@ test('what is announced with a status is true, and a change of status or trucks 
   })
 })
 
-test('the machine asks for nothing but what the runtime can make durable', () => {
+test('R10.1 the machine asks for nothing but what the runtime can make durable', () => {
   check(({ first, steps }) => {
     for (const action of [first, ...steps.map(step => step.after)].flatMap(step => step.actions)) {
       expect(['xstate.emit', 'xstate.raise', 'xstate.cancel']).toContain(action.type)
@@ -328,7 +328,7 @@ test('the machine asks for nothing but what the runtime can make durable', () =>
   })
 })
 
-test('at rest the armed timers are those of the active states', () => {
+test('R5.4 R10.1 at rest the armed timers are those of the active states', () => {
   const expected = ({ value }: BroadcastSnapshot) => [
     ...(JSON.stringify(value.lifecycle).includes('seeking') ? [timers[0]] : []),
     ...(JSON.stringify(value.lifecycle).includes('revocable') ? [timers[1]] : []),
@@ -349,7 +349,7 @@ test('at rest the armed timers are those of the active states', () => {
 
 const effect = ({ type, params }: Action) => toJson({ type, params })
 
-test('the events alone, read back from JSON, lead to the same snapshot: the machine is pure', () => {
+test('R1.5 the events alone, read back from JSON, lead to the same snapshot: the machine is pure', () => {
   check(({ steps }, input) => {
     let again = create(toJson(input))
     for (const { event, after } of steps) {
@@ -363,7 +363,7 @@ test('the events alone, read back from JSON, lead to the same snapshot: the mach
 /** Timers are the runtime's: an actor in a test must not wait for real ones. */
 const idleClock = { setTimeout: () => 0, clearTimeout: () => undefined }
 
-test('a stored snapshot is an actor at rest: restored at any point it goes on identically', () => {
+test('R1.5 a stored snapshot is an actor at rest: restored at any point it goes on identically', () => {
   check(({ steps }) => {
     for (const { before, event, after } of steps) {
       const restored = broadcastMachine.resolveState(toJson(before))

@@ -28,7 +28,7 @@ function eventful(): Request {
   return asked
 }
 
-describe('what a transition tells', () => {
+describe('R1.4 R2.4 what a transition tells', () => {
   it('a new request: its customer, on all devices', () => {
     expect(short(request(), 'broadcast.created')).toEqual([
       ['watchers', 'booking_updated', 'Looking for trucks'],

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import { covers } from '../../../src/dispatch/catch-up.js'
 import { distanceKm } from '../../../src/dispatch/distance.js'
 
-describe('the reach of a request', () => {
+describe('R6.2 the reach of a request', () => {
   const request = (reach: string) => ({
     id: '1',
     pickup: { lat: 0, lng: 0 },

@@ -11,7 +11,7 @@ describe('a fingerprint', () => {
     expect(fingerprint({ a, b: undefined })).toBe(fingerprint({ a }))
   })
 
-  it('of the same request is the same in each of the three forms', () => {
+  it('R1.2 R3.3 of the same request is the same in each of the three forms', () => {
     const places = { pickup: { lat: 1, lng: 2 }, drop: { lat: 3, lng: 4 } }
     const line = { vehicleType: '14ft' }
     const booking = askedByBooking({ ...places, ...line, trucksNeeded: 2 })

@@ -31,7 +31,7 @@ const tripOne = {
 }
 const partiesOfOne = ['customer-1', 'driver-1', 'transporter-1']
 
-describe('what is announced, in order', () => {
+describe('R1.1 what is announced, in order', () => {
   test.each<[string, Stepped, BroadcastEvent, readonly string[]]>([
     ['an accept with trucks missing', two, accept(1), ['truck.assigned']],
     ['the last accept', half, accept(2), ['truck.assigned', 'broadcast.filled']],

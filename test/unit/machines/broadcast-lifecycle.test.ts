@@ -204,7 +204,7 @@ function outcomeOf(snapshot: BroadcastSnapshot, event: BroadcastEvent): string {
   return broadcastDefinition.refuse(snapshot, event as StampedEvent)?.reason ?? 'ignored'
 }
 
-test('the table has a row for every event of the machine and a column for every state', () => {
+test('R1.1 the table has a row for every event of the machine and a column for every state', () => {
   expect([...table.rows.keys()].sort()).toEqual(Object.keys(ROWS).sort())
   expect(table.columns).toEqual(Object.keys(SITUATIONS))
   const leaves = new Set(Object.values(SITUATIONS).map(situation => situation.leaf))
@@ -220,7 +220,7 @@ test('every situation that can be reached belongs to exactly one column', () => 
   expect(situations.length).toBeGreaterThan(100)
 })
 
-describe.each(Object.entries(SITUATIONS))('%s', (column, { leaf, title, isIt }) => {
+describe.each(Object.entries(SITUATIONS))('R1.1 %s', (column, { leaf, title, isIt }) => {
   const here = situations.filter(snapshot => leafOf(snapshot) === leaf && isIt(snapshot))
   const index = table.columns.indexOf(column)
 

@@ -103,7 +103,7 @@ describe.each(leaves)('at %s', leaf => {
   })
 })
 
-describe.each([1, 2, 3, 4])('with %i distances', count => {
+describe.each([1, 2, 3, 4])('R6.1 with %i distances', count => {
   const distances = DISTANCES_KM.slice(0, count)
   const expected = [
     ...distances.map((radiusKm, index) => ({ step: index + 1, radiusKm })),

@@ -31,7 +31,7 @@ const disarmed = ({ actions }: { readonly actions: readonly Action[] }) =>
 
 const ids = (step: Stepped) => armed(step).map(params => params.id)
 
-describe('the deadline', () => {
+describe('R5.1 R1.4 the deadline', () => {
   test('is armed by the creation, from the input alone, beside the first step of the reach', () => {
     expect(armed(create())).toEqual([
       expect.objectContaining({ id: DEADLINE, delay: TIMEOUT_MS }),
@@ -75,7 +75,7 @@ describe('the deadline', () => {
   })
 })
 
-describe('the cancel window', () => {
+describe('R4.1 R1.4 the cancel window', () => {
   const full = sendAll(
     create({ trucks: [{ vehicleType: 'tata_ace', count: 2 }], cancelWindowMs: 7_000 }),
     accept(1),
@@ -128,7 +128,7 @@ describe('the cancel window', () => {
   })
 })
 
-test('a request that no longer seeks has no timer of the search', () => {
+test('R5.4 a request that no longer seeks has no timer of the search', () => {
   const one = create({ trucks: [{ vehicleType: 'tata_ace', count: 1 }] })
   for (const event of [accept(1), cancel(), deadline()]) {
     const ended = send(one.snapshot, event)

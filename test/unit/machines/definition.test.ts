@@ -44,7 +44,7 @@ test('the status is the word of the contract', () => {
   expect(status(sendAll(half, deadline()))).toBe('expired')
 })
 
-describe('claims', () => {
+describe('R10.2 R3.4 claims', () => {
   const claims = (step: typeof two) => broadcastDefinition.claims(of(step))
   const one = ['driver:driver-1', 'vehicle:vehicle-1']
   const both = [...one, 'driver:driver-2', 'vehicle:vehicle-2']

@@ -39,7 +39,7 @@ const describeMachine = (machine: AnyStateMachine) =>
     })),
   }))
 
-test('the committed documents are those of the machines that run: npm run machines writes them', () => {
+test('R10.6 the committed documents are those of the machines that run: npm run machines writes them', () => {
   const fresh: Record<string, string> = Object.assign(
     {},
     ...machines.map(([, machine]) => machineDocs(machine)),

@@ -116,7 +116,7 @@ describe('the input', () => {
     expect(isInput(overrides)).toBe(false)
   })
 
-  test('of a booking names one vehicle type, of an order any number', () => {
+  test('R1.2 of a booking names one vehicle type, of an order any number', () => {
     const trucks = ['a', 'b'].map(vehicleType => ({ vehicleType, count: 1 }))
     expect(isInput({ kind: 'order', trucks })).toBe(true)
     expect(isInput({ kind: 'booking', trucks })).toBe(false)

@@ -35,7 +35,7 @@ const hopeless = accept(3, {
 })
 const ofType = (vehicleType: string) => ({ ...hopeless, vehicle: { ...hopeless.vehicle, vehicleType } })
 
-describe('an accept that is wrong in many ways is refused for the first of them', () => {
+describe('R2.2 an accept that is wrong in many ways is refused for the first of them', () => {
   test('the state of the request comes first', () => {
     expect(refuse(full, hopeless)).toBe('NO_LONGER_AVAILABLE')
     expect(refuse(cancelled, hopeless)).toBe('BROADCAST_CANCELLED')

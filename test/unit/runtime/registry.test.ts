@@ -61,7 +61,7 @@ describe('registering a definition', () => {
     expect(() => createRegistry([door, door])).toThrow(/Two definitions/)
   })
 
-  it('refuses an instance that another version of the definition wrote', () => {
+  it('R10.5 refuses an instance that another version of the definition wrote', () => {
     const registry = createRegistry([doorDefinition as unknown as Definition])
     const row = {
       id: 'x',

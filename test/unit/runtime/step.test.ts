@@ -8,7 +8,7 @@ const AT = 1_800_000_000_000
 const uid = (n: number) => `019a0000-0000-7000-8000-${String(n).padStart(12, '0')}`
 const doorInput = { owner: 'ann', closeMs: 5_000, at: AT, uid: uid(1) }
 
-describe('the pure step', () => {
+describe('R10.1 the pure step', () => {
   const door = createStepper(doorMachine)
 
   it('gives the same snapshot and actions as XState’s transition()', () => {
