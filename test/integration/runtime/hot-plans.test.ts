@@ -1,0 +1,176 @@
+/* The statements that a busy engine sends, planned on empty tables and run on full ones: none reads a table through. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import pg from 'pg'
+import { createCommitPool } from '../../../src/adapters/postgres/commit-pool.js'
+import { actor, callerOf, newDoor, newDoors } from '../../support/doors.js'
+import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+
+const INSTANCES = process.env.LOADCAST_LONG_TESTS !== undefined ? 100_000 : 20_000
+/** Far more than one round of work reads by its keys, far less than the tables hold. */
+const FEW = 2_000
+const TABLES = ['instances', 'journal', 'events', 'outbox', 'timers', 'claims', 'idempotency_keys']
+
+let database: TestDatabase
+let sql: pg.Pool
+let statements: string[]
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
+})
+afterAll(async () => {
+  await sql.end()
+  await database.drop()
+})
+
+/** Notes the text of each prepared statement that is sent from now on. */
+function recordStatements(): { statements: Map<string, string>; stop(): void } {
+  const statements = new Map<string, string>()
+  const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown }
+  const { query } = prototype
+  prototype.query = function recorded(this: unknown, ...args: unknown[]) {
+    const [first] = args as [{ name?: string; text?: string } | string]
+    if (typeof first === 'object' && first.name !== undefined) statements.set(first.name, first.text ?? '')
+    return query.apply(this, args)
+  }
+  return {
+    statements,
+    stop() {
+      prototype.query = query
+    },
+  }
+}
+
+/** Rows like those of the engine, in the middle of their lives: open doors, with timers, claims and an undelivered event. */
+async function fill(doors: number): Promise<void> {
+  await sql.query(`
+    create temporary table filler as select gen_random_uuid() as id, n from generate_series(1, ${doors}) n`)
+  for (const statement of [
+    `insert into instances
+       select f.id, 'door', 1, 2, 'open', 'o' || f.n % 1000, i.snapshot, now(), now()
+       from filler f, (select snapshot from instances limit 1) i`,
+    `insert into journal
+       select f.id, v, gen_random_uuid(), '{"type":"open"}', 'open', '{"id":"x","role":"y"}', now()
+       from filler f, generate_series(1, 2) v`,
+    `insert into events (instance, version, index, type, payload, audience, at)
+       select id, 2, 0, 'door.opened', '{}', '{ann}', now() from filler`,
+    `insert into outbox (instance, version, index, subscriber, due_at)
+       select id, 2, 0, 'recorder', now() + interval '1 hour' from filler`,
+    `insert into timers (instance, send_id, machine, generation, event, due_at)
+       select id, 'xstate.after.closing.door.open', 'door', 2, '{"type":"x"}', now() + interval '1 hour' * (1 + n % 7)
+       from filler`,
+    `insert into claims select 'filler ' || n, id from filler`,
+    `insert into idempotency_keys (scope, key, fingerprint, instance, version, uid)
+       select 'filler', 'k' || n, 'f', id, 1, gen_random_uuid() from filler`,
+  ]) {
+    await sql.query(statement)
+  }
+}
+
+/** Rows that were read, by whatever kind of scan, since the counters were last looked at. */
+async function rowsRead(): Promise<Record<string, number>> {
+  const { rows } = await sql.query(
+    `select t.relname as name,
+            coalesce(t.seq_tup_read, 0) + coalesce((select sum(i.idx_tup_read) from pg_stat_user_indexes i
+                                                    where i.relid = t.relid), 0) as n
+     from pg_stat_user_tables t where t.relname = any($1)`,
+    [TABLES],
+  )
+  return Object.fromEntries(rows.map(row => [row.name, Number(row.n)]))
+}
+
+/** A round of all that an engine does. */
+async function work({ engine, store }: ReturnType<typeof openEngine>): Promise<void> {
+  const door = callerOf(engine)
+  const ids = await newDoors(engine, 10)
+  const brief = await newDoor(engine, 1)
+  await door.open(brief)
+  await Promise.all(ids.map(id => door.open(id)))
+  await Promise.all(ids.map((id, i) => door.take(id, `${id} ${i}`)))
+  await Promise.all(ids.map(id => door.open(id))) // refused, after a read
+  await Promise.all(ids.map(id => engine.history(id)))
+  const keyed = (id: string) => ({ actor, key: { scope: 'filler', key: id, fingerprint: 'f' } })
+  await Promise.all(ids.map(id => engine.send(id, { type: 'close' }, keyed(id))))
+  const delivery = { instance: brief, version: 9, index: 0, subscriber: 'nobody' }
+  await store.retryDelivery(delivery, 1, 1)
+  await store.buryDelivery(delivery, 1, 'never was')
+  await store.removeTimer(brief, 'never was', 9)
+  await until(async () => (await engine.get(brief))?.status === 'closed')
+}
+
+describe('statements planned while the tables were empty', () => {
+  it('read few rows when there are many', async () => {
+    const recorded = recordStatements()
+    const opened = openEngine(database.connectionString, { subscribers: [recordingSubscriber()] })
+    try {
+      await opened.engine.start()
+      // More often than the five times after which Postgres may keep a plan for good.
+      for (let round = 0; round < 8; round++) await work(opened)
+      await fill(INSTANCES)
+      // The engine's connections report what they have read when they end.
+      const between = openEngine(database.connectionString)
+      await between.close()
+      const before = await rowsRead()
+      for (let round = 0; round < 3; round++) await work(opened)
+      await opened.close()
+      await until(async () => (await rowsRead()).journal !== before.journal)
+      const after = await rowsRead()
+      for (const table of TABLES) {
+        const read = (after[table] ?? 0) - (before[table] ?? 0)
+        expect([table, read < FEW ? 'few' : read]).toEqual([table, 'few'])
+      }
+    } finally {
+      recorded.stop()
+      statements = [...recorded.statements.values()]
+    }
+    expect([...recorded.statements.keys()].sort()).toEqual(
+      expect.arrayContaining([
+        'bury_delivery',
+        'commit',
+        'lease_deliveries',
+        'lease_timers',
+        'load_history',
+        'load_instances',
+        'remove_timer',
+        'retry_delivery',
+        'settle_deliveries',
+      ]),
+    )
+  })
+})
+
+interface Plan {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly 'Index Cond'?: string
+  readonly 'Recheck Cond'?: string
+  readonly Plans?: readonly Plan[]
+}
+
+describe('the plan of each statement', () => {
+  /** What is read through: a table, or an index from end to end. Following an index's order to a limit says its bound. */
+  const readsThrough = (plan: Plan): string[] => [
+    ...(plan['Node Type'] === 'Seq Scan' ? [`all of ${plan['Relation Name']}`] : []),
+    ...(/^Index (Only )?Scan$/.test(plan['Node Type']) && plan['Index Cond'] === undefined
+      ? [`all of an index of ${plan['Relation Name']}`]
+      : []),
+    ...(plan.Plans ?? []).flatMap(readsThrough),
+  ]
+
+  it.each([
+    ['without statistics', 'select 1'],
+    ['with statistics', 'analyze'],
+  ])('reads no table and no index from end to end, %s', async (_when, prepare) => {
+    await sql.query(prepare)
+    const pool = createCommitPool(database.connectionString)
+    try {
+      for (const text of statements) {
+        const { rows } = await pool.query(`explain (generic_plan, format json) ${text}`)
+        expect([text, readsThrough(rows[0]['QUERY PLAN'][0].Plan)]).toEqual([text, []])
+      }
+    } finally {
+      await pool.end()
+    }
+  })
+})
