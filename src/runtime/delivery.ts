@@ -14,6 +14,8 @@ export const DELIVERY_LEASE_MS = 5_000
 /** How often leases that ran out are looked for. */
 const SWEEP_EVERY_MS = 1_000
 const SWEEP_BATCH = 500
+/** How long the next batch waits for this one: a subscriber that hangs must not keep the others from theirs. */
+const SWEEP_PATIENCE_MS = 500
 /** Deliveries held in memory for one subscriber; more are left to the sweeper. */
 const MAX_HELD = 20_000
 /** Half a second, doubling, to about four minutes in all: longer than a restart, shorter than an offer is useful. */
@@ -131,8 +133,16 @@ export function createDeliveryService(options: {
         if (known !== undefined) enqueue(known, event, attempts)
       }
       if (leased.length < SWEEP_BATCH || !running) return
-      await Promise.all(lanes.values())
+      await lanesEmpty(SWEEP_PATIENCE_MS)
     }
+  }
+
+  async function lanesEmpty(withinMs: number): Promise<void> {
+    let alarm: NodeJS.Timeout | undefined
+    const tooLong = new Promise<void>(resolve => {
+      alarm = setTimeout(resolve, withinMs)
+    })
+    await Promise.race([Promise.all(lanes.values()), tooLong]).finally(() => clearTimeout(alarm))
   }
 
   function sweepLater(): void {
