@@ -3,6 +3,8 @@
  * and everything else joined to the rows that moved. All its parts see the database as it was before it.
  * Tried on Postgres 18: two of these that lock in opposite orders deadlock, hence the sorted input; a claim that
  * another holds would abort the whole statement (23505), hence the look at claims before.
+ * Every large table is bounded by `= any(…)` beside its join: a plan made while tables were small may join by hash or
+ * merge, and would read an index from end to end for it.
  */
 import type { ColumnType } from '../../runtime/definition.js'
 
@@ -26,13 +28,14 @@ wanted as materialized (
 claimed as materialized (
   select w.instance, w.key, c.instance as holder
   from wanted w join claims c on c.key = w.key and c.instance <> w.instance
+  where c.key = any($12::text[])
 ),
 lost as materialized (
   select g.instance, g.send_id
   from unnest($14::uuid[], $15::text[], $16::int[]) as g(instance, send_id, generation)
   where not exists (
     select from timers t
-    where t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
+    where t.instance = any($14::uuid[]) and t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
   )
 ),
 keyed as materialized (
@@ -40,6 +43,8 @@ keyed as materialized (
   from jsonb_to_recordset($39::jsonb)
     as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
   join idempotency_keys u on u.scope = k.scope and u.key = k.key
+  where u.scope = any(array(select k.scope from jsonb_to_recordset($39::jsonb) as k(scope text)))
+    and u.key = any(array(select k.key from jsonb_to_recordset($39::jsonb) as k(key text)))
 ),
 fit as materialized (
   select * from input i
@@ -52,7 +57,7 @@ updated as (
   set version = f.version, status = f.status, snapshot = f.snapshot,
       definition_version = f.definition_version, updated_at = to_timestamp(f.updated_at / 1000)
   from fit f
-  where f.expected > 0 and t.id = f.id and t.version = f.expected
+  where f.expected > 0 and t.id = any($1::uuid[]) and t.id = f.id and t.version = f.expected
   returning t.id
 ),
 created as (
@@ -90,6 +95,7 @@ claims_freed as (
   delete from claims c
   using jsonb_to_recordset($36::jsonb) as f(instance uuid, key text), moved m
   where m.id = f.instance and c.key = f.key and c.instance = f.instance
+    and c.key = any(array(select f.key from jsonb_to_recordset($36::jsonb) as f(key text)))
 ),
 claims_taken as (
   insert into claims (key, instance)
@@ -106,7 +112,7 @@ keys_used as (
 timers_removed as (
   delete from timers t
   using jsonb_to_recordset($37::jsonb) as r(instance uuid, send_id text), moved m
-  where m.id = r.instance and t.instance = r.instance and t.send_id = r.send_id
+  where t.instance = any($1::uuid[]) and m.id = r.instance and t.instance = r.instance and t.send_id = r.send_id
 ),
 timers_set as (
   insert into timers (instance, send_id, machine, generation, event, due_at)

@@ -16,7 +16,9 @@ with due as materialized (
 ),
 leased as (
   update timers t set leased_until = clock_timestamp() + $3::float8 * interval '1 millisecond'
-  from due where t.instance = due.instance and t.send_id = due.send_id
+  from due
+  where t.instance = due.instance and t.send_id = due.send_id
+    and t.instance = any(array(select instance from due))
   returning t.*
 )
 select instance, machine, send_id as "sendId", generation, event,

@@ -159,12 +159,14 @@ describe('the plan of each statement', () => {
   ]
 
   it.each([
-    ['without statistics', 'select 1'],
-    ['with statistics', 'analyze'],
-  ])('reads no table and no index from end to end, %s', async (_when, prepare) => {
+    ['without statistics', 'select 1', 'enable_nestloop=on'],
+    ['with statistics', 'analyze', 'enable_nestloop=on'],
+    ['when it takes the tables for small and joins them by hash', 'select 1', 'enable_nestloop=off'],
+  ])('reads no table and no index from end to end, %s', async (_when, prepare, setting) => {
     await sql.query(prepare)
     const pool = createCommitPool(database.connectionString)
     try {
+      pool.on('connect', client => client.query(`set ${setting}`))
       for (const text of statements) {
         const { rows } = await pool.query(`explain (generic_plan, format json) ${text}`)
         expect([text, readsThrough(rows[0]['QUERY PLAN'][0].Plan)]).toEqual([text, []])
