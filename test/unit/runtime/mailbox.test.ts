@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals'
+import { Mailbox, type Pending } from '../../../src/runtime/mailbox.js'
+
+const command = (uid: string, { isUrgent = false, arrivedAt = 0 } = {}) =>
+  ({ kind: 'command', uid, isUrgent, arrivedAt, attempts: 0 }) as unknown as Pending
+const timer = (uid: string, arrivedAt = 0) =>
+  ({ kind: 'timer', uid, arrivedAt, attempts: 0 }) as unknown as Pending
+const uids = (pendings: readonly Pending[]) => pendings.map(p => p.uid)
+
+function mailboxOf(burstLimit: number, ...pendings: Pending[]) {
+  const mailbox = new Mailbox('id', burstLimit)
+  for (const pending of pendings) mailbox.push(pending)
+  return mailbox
+}
+
+describe('a mailbox', () => {
+  it('gives urgent events first, all others in order of arrival', () => {
+    const mailbox = mailboxOf(
+      10,
+      command('a'),
+      timer('b'),
+      command('c', { isUrgent: true }),
+      command('d'),
+      command('e', { isUrgent: true }),
+    )
+    expect(uids(mailbox.take())).toEqual(['c', 'e', 'a', 'b', 'd'])
+    expect(mailbox.length).toBe(0)
+  })
+
+  it('gives no more than the burst limit at once', () => {
+    const mailbox = mailboxOf(2, command('a'), command('b'), command('c'))
+    expect(uids(mailbox.take())).toEqual(['a', 'b'])
+    expect(uids(mailbox.take())).toEqual(['c'])
+  })
+
+  it('gives what was put back before what came later, save what is urgent', () => {
+    const mailbox = mailboxOf(10, command('a'), command('b'))
+    const taken = mailbox.take()
+    mailbox.push(command('c'))
+    mailbox.push(command('u', { isUrgent: true }))
+    mailbox.putBack(taken)
+    expect(uids(mailbox.take())).toEqual(['u', 'a', 'b', 'c'])
+  })
+
+  it('gives up callers that have waited too long, and never a timer', () => {
+    const mailbox = mailboxOf(
+      10,
+      command('old', { arrivedAt: 5 }),
+      timer('timer', 1),
+      command('new', { arrivedAt: 10 }),
+      command('urgent and old', { arrivedAt: 6, isUrgent: true }),
+    )
+    expect(uids(mailbox.takeOlderThan(10))).toEqual(['old', 'urgent and old'])
+    expect(uids(mailbox.takeOlderThan(10))).toEqual([])
+    expect(uids(mailbox.take())).toEqual(['timer', 'new'])
+  })
+
+  it('is new while its first event creates the instance', () => {
+    const create = { kind: 'create', uid: 'c', machine: 'door', arrivedAt: 0 } as unknown as Pending
+    expect(mailboxOf(10, create)).toMatchObject({ isNew: true, firstMachine: 'door' })
+    expect(mailboxOf(10, command('a'))).toMatchObject({ isNew: false, firstMachine: '' })
+  })
+})

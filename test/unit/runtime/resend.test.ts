@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { StoreUnavailableError } from '../../../src/runtime/errors.js'
+import type { InstanceWrite, Store, WriteResult } from '../../../src/runtime/ports.js'
+import { writeSurely } from '../../../src/runtime/resend.js'
+import { silentLog } from '../../../src/runtime/silent-log.js'
+
+const write = (id: string, uid: string) =>
+  ({ row: { id }, expectedVersion: 4, journal: [{ uid }] }) as unknown as InstanceWrite
+
+/** A store that answers commits as told, and whose journal has `uid` as the next row of every instance. */
+function storeThat(answers: ('away' | Error | WriteResult[])[], uid?: string) {
+  const asked: { after: number; id: string }[] = []
+  let commits = 0
+  const store = {
+    commit: async () => {
+      commits++
+      const answer = answers.shift() ?? 'away'
+      if (answer === 'away') throw new StoreUnavailableError('away')
+      if (answer instanceof Error) throw answer
+      return answer
+    },
+    history: async (id: string, after: number) => {
+      asked.push({ id, after })
+      return uid === undefined ? [] : [{ uid }]
+    },
+  } as unknown as Store
+  return { store, asked, commits: () => commits }
+}
+const claimed: WriteResult = { kind: 'claimed', holders: new Map([['k', 'other']]) }
+const send = async (store: Store, ...writes: InstanceWrite[]) => {
+  const outcome = writeSurely(store, writes, silentLog).then(
+    results => results.map(r => r.kind),
+    error => error,
+  )
+  await jest.advanceTimersByTimeAsync(20_000)
+  return outcome
+}
+
+beforeEach(() => {
+  jest.useFakeTimers()
+})
+afterEach(() => {
+  jest.useRealTimers()
+})
+
+describe('a commit', () => {
+  it('that is answered is sent once, and its results stand', async () => {
+    const { store, asked, commits } = storeThat([[{ kind: 'stale' }, claimed]], 'ours')
+    expect(await send(store, write('a', 'ours'), write('b', 'ours'))).toEqual(['stale', 'claimed'])
+    expect([commits(), asked]).toEqual([1, []])
+  })
+
+  it.each<[string, WriteResult]>([
+    ['stale', { kind: 'stale' }],
+    ['claimed', claimed],
+    ['gateLost', { kind: 'gateLost', sendIds: ['t'] }],
+    ['busy', { kind: 'busy' }],
+  ])('sent again that finds itself %s is known by its uid to have been applied', async (_kind, result) => {
+    const { store, asked } = storeThat(['away', [result]], 'ours')
+    expect(await send(store, write('a', 'ours'))).toEqual(['moved'])
+    expect(asked).toEqual([{ id: 'a', after: 4 }])
+  })
+
+  it.each<[string, WriteResult]>([
+    ['stale', { kind: 'stale' }],
+    ['gateLost', { kind: 'gateLost', sendIds: ['t'] }],
+  ])('sent again that finds itself %s by others can never be applied', async (kind, result) => {
+    const { store } = storeThat(['away', [result]], 'another’s')
+    expect(await send(store, write('a', 'ours'))).toEqual([kind])
+  })
+
+  it.each<[string, WriteResult]>([
+    ['claimed', claimed],
+    ['busy', { kind: 'busy' }],
+  ])('sent again that finds itself %s may yet be applied by its first sending', async (_kind, result) => {
+    const { store } = storeThat(['away', [result]])
+    expect(await send(store, write('a', 'ours'))).toEqual(['unknown'])
+  })
+
+  it('is given up after seconds, with what the database said', async () => {
+    const { store, commits } = storeThat([])
+    expect(await send(store, write('a', 'ours'))).toBeInstanceOf(StoreUnavailableError)
+    expect(commits()).toBeGreaterThan(8)
+    expect(commits()).toBeLessThan(30)
+  })
+
+  it('that fails for another reason is not sent again', async () => {
+    const { store, commits } = storeThat([new Error('relation "instances" does not exist')])
+    expect(await send(store, write('a', 'ours'))).toMatchObject({
+      message: expect.stringContaining('relation'),
+    })
+    expect(commits()).toBe(1)
+  })
+})
