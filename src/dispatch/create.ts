@@ -2,6 +2,7 @@
  * A new request: three forms, one machine. The engine decides whether the customer may have one; a double tap
  * is told from another request by the payload's fingerprint, which the first one carries.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { type BroadcastInput, isSeeking } from '../machines/index.js'
 import { actorOf, keyed, refuseRole } from './access.js'
 import type { Caller, Created, CreateOptions } from './api.js'
@@ -21,7 +22,9 @@ const FIRST_STEP_WAIT_MS = 1_000
 /** A request that was found may be another process's, whose first step we are not told of: its record is read. */
 const FOUND_WAIT_MS = 100
 /** The holder may end between the refusal and our look at it; more often than this it is not by chance. */
-const MAX_TRIES = 3
+const MAX_TRIES = 4
+/** A timer fires within some ten milliseconds of its time, and on a busy process within a few hundred. */
+const OVERDUE_PAUSE_MS = 150
 
 /** What is asked for, in whichever form it came. */
 export type Asked = Pick<
@@ -77,21 +80,29 @@ export async function create(
     const holder = await engine.get(outcome.holder)
     if (holder !== undefined) {
       const held = asBroadcast(holder)
-      if (isSame(held, input, engine.now())) return answerCreated(parts, caller, held, false)
-      if (isSeeking(held.snapshot)) return problemOfRefusal(outcome.refusal)
+      if (isLive(held, engine.now())) {
+        if (isSame(held, input, engine.now())) return answerCreated(parts, caller, held, false)
+        return problemOfRefusal(outcome.refusal)
+      }
     }
     if (tries === MAX_TRIES) return problem('UNAVAILABLE', { retryAfterSeconds: 1 })
+    // Its time is up and its timer has not fired yet: the slot is free any moment.
+    if (holder !== undefined && isSeeking(asBroadcast(holder).snapshot)) await delay(OVERDUE_PAUSE_MS)
   }
 }
 
-/** One that has ended never answers for a new one. */
+/** Neither ended nor about to be: one whose time is up takes no accept any more. */
+function isLive({ snapshot }: Broadcast, now: number): boolean {
+  return isSeeking(snapshot) && now < snapshot.context.expiresAt
+}
+
+/** Asked of live ones alone: one that has ended never answers for a new one. */
 function isSame(held: Broadcast, input: BroadcastInput, now: number): boolean {
   const { context } = held.snapshot
   return (
     context.customerId === input.customerId &&
     context.fingerprint === input.fingerprint &&
-    now - context.createdAt < SAME_REQUEST_WITHIN_MS &&
-    isSeeking(held.snapshot)
+    now - context.createdAt < SAME_REQUEST_WITHIN_MS
   )
 }
 
