@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 
 /** Set by the global setup for the workers. */
@@ -30,7 +31,27 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   url.pathname = `/${name}`
   return {
     connectionString: url.href,
-    drop: () => execute(server, `drop database if exists ${name} with (force)`),
+    async drop() {
+      await sessionsToEnd(server, name)
+      await execute(server, `drop database if exists ${name} with (force)`)
+    },
+  }
+}
+
+/** A pool says that it has ended before its sessions have; one that is ended by force would fail the test for it. */
+async function sessionsToEnd(server: string, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server })
+  await client.connect()
+  try {
+    for (const deadline = Date.now() + 500; Date.now() < deadline; await delay(10)) {
+      const { rowCount } = await client.query(
+        "select from pg_stat_activity where datname = $1 and backend_type = 'client backend'",
+        [name],
+      )
+      if (rowCount === 0) return
+    }
+  } finally {
+    await client.end()
   }
 }
 

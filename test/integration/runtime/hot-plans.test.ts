@@ -166,11 +166,13 @@ describe('the plan of each statement', () => {
     await sql.query(prepare)
     const pool = createCommitPool(database.connectionString)
     try {
-      pool.on('connect', client => client.query(`set ${setting}`))
+      const client = await pool.connect()
+      await client.query(`set ${setting}`)
       for (const text of statements) {
-        const { rows } = await pool.query(`explain (generic_plan, format json) ${text}`)
+        const { rows } = await client.query(`explain (generic_plan, format json) ${text}`)
         expect([text, readsThrough(rows[0]['QUERY PLAN'][0].Plan)]).toEqual([text, []])
       }
+      client.release()
     } finally {
       await pool.end()
     }
