@@ -39,7 +39,7 @@ async function across(client: { readonly id: string }, role: 'customer' | 'trans
 const codeOf = ({ status, body }: Answer) => ({ status, code: body.code, title: body.title })
 
 describe('two accepts at once', () => {
-  test('P1.1 one truck, one accept on each process: one acceptance, "No longer available" to the other', async () => {
+  test('P1.1 R2.1 one truck, one accept on each process: one acceptance, "No longer available" to the other', async () => {
     for (let round = 0; round < 10; round++) {
       const [left, right] = await Promise.all([
         registerTruck(home(), `p11-left-${round}`),
@@ -73,7 +73,7 @@ describe('two accepts at once', () => {
     }
   })
 
-  test('P1.1 thirty for ten trucks, half of them on each process: ten trips, of ten transporters', async () => {
+  test('P1.1 R2.1 thirty for ten trucks, half of them on each process: ten trips, of ten transporters', async () => {
     const trucks = await Promise.all(
       Array.from({ length: 30 }, (_, i) => registerTruck(servers.urls[i % 2 === 0 ? 0 : 1], `p11-many-${i}`)),
     )
@@ -96,7 +96,7 @@ describe('two accepts at once', () => {
 })
 
 describe('a second search', () => {
-  test('P1.2 on either path and either process: "Request already in progress. Cancel it first."', async () => {
+  test('P1.2 R3.1 on either path and either process: "Request already in progress. Cancel it first."', async () => {
     const customer = await createClient(home(), 'customer', 'p12')
     const there = await across(customer, 'customer')
     const first = await customer.post('/api/v1/broadcasts', asking(2))
@@ -136,7 +136,7 @@ describe('a second search', () => {
 })
 
 describe('different customers', () => {
-  test('P1.3 forty at once on two processes: none is blocked, each has its own request', async () => {
+  test('P1.3 R3.2 forty at once on two processes: none is blocked, each has its own request', async () => {
     const customers = await Promise.all(
       Array.from({ length: 40 }, (_, i) =>
         createClient(servers.urls[i % 2 === 0 ? 0 : 1], 'customer', `p13-${i}`),
@@ -163,7 +163,7 @@ describe('different customers', () => {
 describe('a cancel', () => {
   const ROUNDS = 20
 
-  test('P1.4 over a simultaneous accept on the other process: "Request cancelled", not "Accepted"', async () => {
+  test('P1.4 R4.2 over a simultaneous accept on the other process: "Request cancelled", not "Accepted"', async () => {
     const truck = await registerTruck(home(), 'p14', { isReady: true, vehicleType: 'p14' })
     const [atTransporter, atDriver] = await Promise.all([hear(truck.transporter), hear(truck.driver)])
     const transporterThere = await across(truck.transporter, 'transporter')
@@ -217,7 +217,7 @@ describe('a cancel', () => {
 })
 
 describe('a double tap', () => {
-  test('P1.5 or ten, over both processes and several forms: one request, and everyone is given it', async () => {
+  test('P1.5 R3.3 or ten, over both processes and several forms: one request, and everyone is given it', async () => {
     for (let round = 0; round < 3; round++) {
       const customer = await createClient(home(), 'customer', `p15-${round}`)
       const there = await across(customer, 'customer')
@@ -237,7 +237,7 @@ describe('a double tap', () => {
     }
   })
 
-  test('P1.5 a retry by an app that lost the answer, to the other process: the same request', async () => {
+  test('P1.5 R3.3 a retry by an app that lost the answer, to the other process: the same request', async () => {
     const customer = await createClient(home(), 'customer', 'p15-lost')
     const first = await customer.post('/api/v1/broadcasts', asking(1))
     const again = await (await across(customer, 'customer')).post('/api/v1/broadcasts', asking(1))

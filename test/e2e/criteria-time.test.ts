@@ -89,7 +89,7 @@ const create = async (url: string, name: string, kind: 'booking' | 'order'): Pro
 const lifetimeOf = ({ body }: Answer) => Date.parse(body.expiresAt) - Date.parse(body.createdAt)
 
 describe('the deadline', () => {
-  test.concurrent('P2.3 is BROADCAST_TIMEOUT_SECONDS for both kinds, made on either process', async () => {
+  test.concurrent('P2.3 R5.1 is BROADCAST_TIMEOUT_SECONDS for both kinds, made on either process', async () => {
     const answers = await Promise.all(
       servers.urls.flatMap((url, i) => [
         create(url, `p23-booking-${i}`, 'booking'),
@@ -103,7 +103,7 @@ describe('the deadline', () => {
   })
 
   test.concurrent.each(['SIGTERM', 'SIGKILL'] as const)(
-    'P2.3 of both kinds is kept by the others when the process that armed it ends by %s',
+    'P2.3 R5.1 R5.2 of both kinds is kept by the others when the process that armed it ends by %s',
     async signal => {
       const third = await servers.start()
       const answers = await Promise.all([
@@ -122,7 +122,7 @@ describe('the deadline', () => {
 })
 
 describe('a rolling deployment', () => {
-  test('P2.2 of three generations loses no timer: every request ends at its time, whoever is up', async () => {
+  test('P2.2 R5.2 of three generations loses no timer: every request ends at its time, whoever is up', async () => {
     const up: ServerProcess[] = [servers.home, servers.other]
     const acknowledged: string[] = []
     const refused: Answer[] = []

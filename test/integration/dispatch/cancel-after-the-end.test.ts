@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import {
+  accept,
+  asking,
+  customer,
+  driver,
+  expectOk,
+  expectProblem,
+  openDispatch,
+  type Product,
+  registerTruck,
+} from '../../support/dispatch.js'
+import { until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+
+let database: TestDatabase
+let product: Product
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  product = openDispatch(database.connectionString, { broadcastTimeoutMs: 1_500, cancelWindowMs: 700 })
+  await product.engine.start()
+})
+afterAll(async () => {
+  await product.close()
+  await database.drop()
+})
+
+/** A request of `count` trucks, of which `started` and `assigned` were found in time. */
+async function asked(name: string, count: number, { started = 0, assigned = 0 } = {}) {
+  const me = customer(`c-${name}`)
+  const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(count))).broadcast
+  const trips: string[] = []
+  for (let i = 0; i < started + assigned; i++) {
+    const truck = await registerTruck(product, `${name}-${i}`)
+    const { assignment } = expectOk(await accept(product, id, truck))
+    trips.push(assignment?.tripId ?? '')
+    if (i < started) {
+      const start = { type: 'start' } as const
+      expectOk(await product.dispatch.sendToTrip(driver(truck.driverId), trips[i] ?? '', start))
+    }
+  }
+  const cancel = () => product.dispatch.sendToBroadcast(me, id, { type: 'cancel' })
+  const expired = () => until(async () => (await product.engine.get(id))?.status === 'expired')
+  return { id, trips, cancel, expired }
+}
+
+const timersOf = async (id: string) =>
+  (await product.sql.query('select from timers where instance = $1', [id])).rowCount
+
+describe('a cancel after the last truck was found', () => {
+  it('R4.1 is possible until the window has closed', async () => {
+    const early = await asked('early', 1, { assigned: 1 })
+    expect(expectOk(await early.cancel())).toMatchObject({ tripsCancelled: early.trips, tripsKept: [] })
+    const late = await asked('late', 1, { assigned: 1 })
+    await until(async () => (await timersOf(late.id)) === 0)
+    expect(expectProblem(await late.cancel())).toBe('TOO_LATE_TO_CANCEL')
+  })
+})
+
+describe('a cancel after the request has expired', () => {
+  it('R4.1 is possible as long as a standing trip has not started: that one is cancelled, the others kept', async () => {
+    const { trips, cancel, expired } = await asked('some', 3, { started: 1, assigned: 1 })
+    await expired()
+    const [started, assigned] = trips
+    expect(expectOk(await cancel())).toMatchObject({
+      outcome: 'applied',
+      tripsCancelled: [assigned],
+      tripsKept: [started],
+      broadcast: { status: 'cancelled' },
+    })
+    expect(expectOk(await cancel()).outcome).toBe('unchanged')
+  })
+
+  it('R4.1 is too late when all that stand have started, and finds nothing to cancel when none was found', async () => {
+    const [moving, empty] = await Promise.all([asked('moving', 2, { started: 1 }), asked('empty', 1)])
+    await Promise.all([moving.expired(), empty.expired()])
+    expect(expectProblem(await moving.cancel())).toBe('TOO_LATE_TO_CANCEL')
+    expect(expectProblem(await empty.cancel())).toBe('BROADCAST_EXPIRED')
+  })
+})
