@@ -42,8 +42,10 @@ export function expectedProblem(error: unknown): Problem | undefined {
   if (error instanceof InvalidEventError) return invalid(error.issues, { detail: error.message }).problem
   if (error instanceof UnknownInstanceError) return { code: 'NOT_FOUND' }
   if (error instanceof OverloadedError) {
-    return { code: 'UNAVAILABLE', retryAfterSeconds: error.retryAfterSeconds }
+    return { code: 'UNAVAILABLE', detail: error.message, retryAfterSeconds: error.retryAfterSeconds }
   }
-  if (error instanceof StoreUnavailableError) return { code: 'UNAVAILABLE', retryAfterSeconds: 1 }
+  if (error instanceof StoreUnavailableError) {
+    return { code: 'UNAVAILABLE', detail: error.message, retryAfterSeconds: 1 }
+  }
   return undefined
 }

@@ -22,7 +22,7 @@ const FIRST_STEP_WAIT_MS = 1_000
 /** A request that was found may be another process's, whose first step we are not told of: its record is read. */
 const FOUND_WAIT_MS = 100
 /** The holder may end between the refusal and our look at it; more often than this it is not by chance. */
-const MAX_TRIES = 4
+const MAX_TRIES = 10
 /** A timer fires within some ten milliseconds of its time, and on a busy process within a few hundred. */
 const OVERDUE_PAUSE_MS = 150
 

@@ -20,6 +20,8 @@ export class Users {
       max: MAX_USERS_KEPT,
       ttl: ACTIVE_FOR_MS,
       fetchMethod: id => parts.fleet.seeUser(id),
+      // Who waits for a look while the user is changed gets what the look found, not an exception.
+      ignoreFetchAbort: true,
     })
   }
 

@@ -302,7 +302,7 @@ export class Committer {
     const { mailbox, fold, decisions } = evaluation
     if (result.kind === 'moved') {
       if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
-      mailbox.blocked = new Map()
+      mailbox.blocked.clear()
       mailbox.used = new Map()
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       for (const { answer } of decisions) this.#settle(answer)
@@ -325,14 +325,13 @@ export class Committer {
         this.#release(mailbox)
         return
       case 'stale':
-        mailbox.blocked = new Map()
+        mailbox.blocked.clear()
         // Unless somebody has read a newer one meanwhile.
         if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion)
           this.#cache.drop(mailbox.id)
         break
       case 'claimed':
-        mailbox.blocked = result.holders
-        mailbox.blockedAt = startedAt
+        for (const [key, holder] of result.holders) mailbox.blocked.set(key, { holder, at: startedAt })
         break
       case 'keyed':
         mailbox.used = new Map(result.used.map(used => [nameOfKey(used), used]))

@@ -147,10 +147,9 @@ function existing(fold: Fold): Instance {
 
 /** A key that was in another's hands when a commit begun after the event arrived looked for it. */
 function findTaken(keys: readonly string[], mailbox: Mailbox, pending: Pending) {
-  if (pending.arrivedAt > mailbox.blockedAt) return undefined
   for (const key of keys) {
-    const holder = mailbox.blocked.get(key)
-    if (holder !== undefined) return { key, holder }
+    const blocked = mailbox.blocked.get(key)
+    if (blocked !== undefined && pending.arrivedAt <= blocked.at) return { key, holder: blocked.holder }
   }
   return undefined
 }

@@ -42,12 +42,20 @@ export type Pending = PendingCreate | PendingCommand | PendingTimer
 /** `ready`: waits for a place in a commit. While reading or committing, arrivals only queue up. */
 export type Phase = 'ready' | 'reading' | 'committing'
 
+/** `at` (`performance.now()`): when the commit began that found it so. It counts for events that arrived before. */
+export interface Blocked {
+  readonly holder: string
+  readonly at: number
+}
+
 export class Mailbox {
   readonly id: string
   phase: Phase = 'ready'
-  /** Keys that the last commit found in others' hands; they count for what arrived before `blockedAt`. */
-  blocked: ReadonlyMap<string, string> = new Map()
-  blockedAt = 0
+  /**
+   * Keys found in others' hands by commits since the snapshot last changed. They add up: with one event refused, the
+   * next may want another key, and if the first were forgotten the two would take turns for ever.
+   */
+  readonly blocked = new Map<string, Blocked>()
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
   /** How many events one evaluation may take: fewer while looking for one that cannot be written. */

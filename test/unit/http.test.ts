@@ -50,10 +50,12 @@ describe('errors of the runtime', () => {
     })
     expect(expectedProblem(new OverloadedError('full', 7))).toEqual({
       code: 'UNAVAILABLE',
+      detail: 'full',
       retryAfterSeconds: 7,
     })
     expect(expectedProblem(new StoreUnavailableError(undefined))).toEqual({
       code: 'UNAVAILABLE',
+      detail: 'The database did not answer',
       retryAfterSeconds: 1,
     })
     expect(expectedProblem(new UnknownInstanceError('x'))).toEqual({ code: 'NOT_FOUND' })

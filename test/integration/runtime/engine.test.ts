@@ -181,6 +181,19 @@ describe('a claim', () => {
     expect(kinds(outcomes)).toEqual({ applied: 1, HAS_ANOTHER_KEY: 19 })
   })
 
+  it('that is taken does not make two events take turns for ever: both are refused', async () => {
+    const { engine, id } = await newDoor()
+    for (const who of ['una', 'vera']) {
+      const { id: holder } = await newDoor(engine)
+      await engine.send(holder, { type: 'take.key', who }, { actor })
+    }
+    // Only one key hangs there: refused to the first, it is there for the second, who may not have it either.
+    const outcomes = await Promise.all(
+      ['una', 'vera'].map(who => engine.send(id, { type: 'take.key', who }, { actor })),
+    )
+    expect(kinds(outcomes)).toEqual({ HAS_ANOTHER_KEY: 2 })
+  })
+
   it('that is taken refuses its own event alone; what else waited for that instance goes on', async () => {
     const { engine, id } = await newDoor()
     const { id: holder } = await newDoor(engine)
@@ -257,10 +270,10 @@ describe('a timer', () => {
     await gone.close()
     if (created.kind !== 'created') throw new Error('expected a light')
     const { id, createdAt } = created.instance
-    const engines = [open(), open()]
-    await Promise.all(engines.map(e => e.start()))
-    await until(async () => (await engines[0]?.get(id))?.status === 'off')
-    const history = (await engines[0]?.history(id)) ?? []
+    const heir = open()
+    await heir.start()
+    await until(async () => (await heir.get(id))?.status === 'off')
+    const history = await heir.history(id)
     expect(history.map(h => h.at - createdAt)).toEqual([0, 60, 100, 160, 200, 260, 300, 360, 400, 420])
     expect(history.map(h => h.version)).toEqual(history.map((_, i) => i + 1))
   })

@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { admin, customer, expectOk, openDispatch, type Product } from '../../support/dispatch.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+
+let database: TestDatabase
+let product: Product
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  product = openDispatch(database.connectionString)
+})
+afterAll(async () => {
+  await product.close()
+  await database.drop()
+})
+
+describe('R2.2 a user', () => {
+  it('that is looked at while it is turned off is answered for, before or after, never with an exception', async () => {
+    const { dispatch } = product
+    for (let round = 0; round < 20; round++) {
+      const user = customer(`u-${round}`)
+      const looks = [dispatch.isActive(user), dispatch.isActive(user)]
+      expectOk(await dispatch.setUserActive(admin, user.id, false))
+      await Promise.all(looks)
+      expect(await dispatch.isActive(user)).toBe(false)
+    }
+  })
+})
