@@ -10,6 +10,7 @@ describe('a failure', () => {
     }
     expect(await codeOf(new OverloadedError('busy', 3))).toEqual({
       code: 'UNAVAILABLE',
+      detail: 'busy',
       retryAfterSeconds: 3,
     })
     expect(await codeOf(new StoreUnavailableError('gone'))).toMatchObject({ code: 'UNAVAILABLE' })
