@@ -17,6 +17,7 @@ describe('a failure', () => {
     const issues = [{ path: 'a', message: 'b' }]
     expect(await codeOf(new InvalidEventError('no', issues))).toEqual({
       code: 'VALIDATION_FAILED',
+      detail: 'no',
       members: { errors: issues },
     })
     await expect(codeOf(new Error('bug'))).rejects.toThrow('bug')
