@@ -44,20 +44,23 @@ export interface App {
 
 /** Facts and lists. The engine's hot statements have connections of their own, so neither starves the other. */
 const QUERY_CONNECTIONS = 10
+/** A crowd that wants one request queues up here; were it among the others, a cancel would wait behind all of it. */
+const ACCEPT_CONNECTIONS = 4
 /** The server gives up first, so that a statement we no longer wait for has ended. */
 const STATEMENT_TIMEOUT_MS = 5_000
 const CLIENT_TIMEOUT_MS = 7_000
 const CONNECT_TIMEOUT_MS = 3_000
 
 export async function createApp({ settings, connectionString, tokenKeys, log }: AppOptions): Promise<App> {
-  const pool = createQueryPool(connectionString, log)
+  const pool = createQueryPool(connectionString, QUERY_CONNECTIONS, log)
+  const acceptPool = createQueryPool(connectionString, ACCEPT_CONNECTIONS, log)
   const store = createPostgresStore({ connectionString, log })
   const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
   const sockets = createSocketServer({ ...settings, verifyToken, log })
   const product = createDispatch({
-    fleet: createFleetStore(pool),
+    fleet: createFleetStore(pool, acceptPool),
     keys,
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
@@ -77,7 +80,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     await http.drain()
     await product.close()
     await sockets.close()
-    await Promise.all([store.close(), wakeups.close(), pool.end()])
+    await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
   }
   try {
     await engine.start()
@@ -95,10 +98,10 @@ export const version: string = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ).version
 
-function createQueryPool(connectionString: string, log: Logger): pg.Pool {
+function createQueryPool(connectionString: string, max: number, log: Logger): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
-    max: QUERY_CONNECTIONS,
+    max,
     query_timeout: CLIENT_TIMEOUT_MS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     options: `-c jit=off -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,

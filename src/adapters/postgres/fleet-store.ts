@@ -14,12 +14,12 @@ import { availableOwners, setTransporterAvailable } from './fleet/transporters.j
 import { seeUser, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
 
-/** Every method is one statement. */
-export function createFleetStore(pool: Pool): FleetStore {
+/** Every method is one statement. `accepts` may have connections of their own: they come in hundreds. */
+export function createFleetStore(pool: Pool, accepts: Pool = pool): FleetStore {
   return {
     seeUser: id => seeUser(pool, id),
     setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
-    acceptFacts: (...ids) => acceptFacts(pool, ...ids),
+    acceptFacts: (...ids) => acceptFacts(accepts, ...ids),
     putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),
     deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),
     getDriver: driverId => getDriver(pool, driverId),
