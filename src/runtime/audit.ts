@@ -9,7 +9,7 @@ import type { Fold } from './fold.js'
 import type { StoredInstance, StoredTimer } from './ports.js'
 import { createRegistry, type Registry } from './registry.js'
 import { replay } from './replay.js'
-import type { JournalEntry } from './types.js'
+import type { EmittedEvent, JournalEntry } from './types.js'
 
 /** An instance with everything that belongs to it, seen at one moment. */
 export interface AuditedInstance {
@@ -17,6 +17,7 @@ export interface AuditedInstance {
   readonly journal: readonly JournalEntry[]
   readonly timers: readonly StoredTimer[]
   readonly claims: readonly string[]
+  readonly events: readonly Pick<EmittedEvent, 'version' | 'index' | 'type' | 'payload' | 'audience'>[]
   /** Table → rows. */
   readonly projections: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
 }
@@ -76,7 +77,7 @@ export async function* audit(
   for (const message of await store.strays()) yield { invariant: 7, instance: undefined, message }
 }
 
-/** All violations of one instance; invariants 1, 2, 4 and 5, and the product's own. */
+/** All violations of one instance; invariants 1, 2, 4, 5 and 7, and the product's own. */
 export function auditInstance(
   registry: Registry,
   audited: AuditedInstance,
@@ -129,6 +130,11 @@ export function auditInstance(
     `${t.sendId} generation ${t.generation} due ${new Date(t.dueAt).toISOString()}`
   compareSets([...fold.timersSet.values()].map(timerText), audited.timers.map(timerText), (missing, extra) =>
     report(5, `timers: missing ${summary(missing)}, not armed by the machine ${summary(extra)}`),
+  )
+  const eventText = ({ version, index, type, payload, audience }: AuditedInstance['events'][number]) =>
+    JSON.stringify([version, index, type, canonical(payload), audience])
+  compareSets(fold.events.map(eventText), audited.events.map(eventText), (missing, extra) =>
+    report(7, `events: missing ${summary(missing)}, not emitted by the machine ${summary(extra)}`),
   )
   for (const violation of productInvariants(audited, replayed.snapshot)) {
     report(violation.invariant, violation.message)

@@ -20,6 +20,10 @@ const TIMERS = `
   (select coalesce(jsonb_agg(jsonb_build_object('instance', t.instance, 'machine', t.machine, 'sendId', t.send_id,
      'generation', t.generation, 'event', t.event, 'dueAt', ${milliseconds('t.due_at')})), '[]')
    from timers t where t.instance = i.id)`
+const EVENTS = `
+  (select coalesce(jsonb_agg(jsonb_build_object('version', e.version, 'index', e.index, 'type', e.type,
+     'payload', e.payload, 'audience', e.audience)), '[]')
+   from events e where e.instance = i.id)`
 const CLAIMS = `(select coalesce(jsonb_agg(c.key), '[]') from claims c where c.instance = i.id)`
 
 const STRAYS = `
@@ -64,7 +68,7 @@ function pageStatement(definitions: readonly Definition[]): string {
       from "${table}" p where p.instance = i.id)`
     })
   return `
-    select ${INSTANCE_COLUMNS}, ${JOURNAL} as journal, ${TIMERS} as timers, ${CLAIMS} as claims,
+    select ${INSTANCE_COLUMNS}, ${JOURNAL} as journal, ${TIMERS} as timers, ${CLAIMS} as claims, ${EVENTS} as events,
            jsonb_build_object(${projections.join(', ')}) as projections
     from instances i
     where $1::uuid is null or i.id > $1
@@ -76,9 +80,10 @@ type Row = StoredInstance & {
   readonly journal: readonly JournalEntry[]
   readonly timers: readonly StoredTimer[]
   readonly claims: readonly string[]
+  readonly events: AuditedInstance['events']
   readonly projections: AuditedInstance['projections']
 }
 
-function toAudited({ journal, timers, claims, projections, ...instance }: Row): AuditedInstance {
-  return { instance, journal, timers, claims, projections }
+function toAudited({ journal, timers, claims, events, projections, ...instance }: Row): AuditedInstance {
+  return { instance, journal, timers, claims, events, projections }
 }

@@ -81,6 +81,12 @@ describe('the audit of a database', () => {
       'update timers set generation = 1',
       /^5 timers: missing .* generation 2/,
     ],
+    ['an event that is lost', 'delete from events where version = 2', /^7 events: missing .*door\.opened/],
+    [
+      'an event that says something else',
+      `update events set payload = '{"who":"eve"}' where version = 2`,
+      /^7 events: missing .*bob.*, not emitted by the machine .*eve/,
+    ],
     [
       'a claim of nobody',
       `insert into claims values ('key:ghost', '019a0000-0000-7000-8000-000000000000')`,
