@@ -16,7 +16,10 @@ export class UnknownInstanceError extends Error {
   }
 }
 
-/** The work was not done and may be sent again after `retryAfterSeconds`. */
+/**
+ * The work may be sent again after `retryAfterSeconds`. It was not done, unless the message says that this is not
+ * known: then an idempotency key, or a look at the instance, tells.
+ */
 export class OverloadedError extends Error {
   readonly retryAfterSeconds: number
 

@@ -18,6 +18,7 @@ const RECONNECT_MS = 1_000
 export function createWakeups(options: { connectionString: string; log?: Logger }): Wakeups {
   const { connectionString, log } = options
   let client: Promise<pg.Client | undefined> | undefined
+  let current: pg.Client | undefined
   let onMessage: ((dueAt: number) => void) | undefined
   let earliest = Number.POSITIVE_INFINITY
   let gathering: NodeJS.Timeout | undefined
@@ -35,8 +36,12 @@ export function createWakeups(options: { connectionString: string; log?: Logger 
 
   async function open(): Promise<pg.Client> {
     const fresh = new pg.Client({ connectionString, application_name: 'loadcast wakeups' })
-    fresh.on('error', forget)
-    fresh.on('end', forget)
+    current = fresh
+    // The end of a connection that has been replaced already says nothing of the one in use.
+    const lost = () => {
+      if (current === fresh) forget()
+    }
+    fresh.on('error', lost).on('end', lost)
     fresh.on('notification', ({ payload }) => onMessage?.(Number(payload)))
     await fresh.connect()
     if (onMessage !== undefined) await fresh.query(`listen ${CHANNEL}`)
@@ -46,6 +51,7 @@ export function createWakeups(options: { connectionString: string; log?: Logger 
   /** The connection is gone: listens again on another, soon. */
   function forget(): void {
     client = undefined
+    current = undefined
     if (closed || onMessage === undefined || reconnecting !== undefined) return
     reconnecting = setTimeout(() => {
       reconnecting = undefined
