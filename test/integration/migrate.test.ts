@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -9,6 +11,8 @@ import {
   SCHEMA_FILE,
 } from '../../src/adapters/postgres/migration-files.js'
 import { dumpSchema } from '../../src/adapters/postgres/schema-dump.js'
+import { until } from '../support/engine.js'
+import { repositoryRoot } from '../support/import-rules.js'
 import { recordingLog, silentLog } from '../support/log.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
@@ -109,6 +113,26 @@ test('a file that fails is rolled back whole, those before it stay, and it can b
   expect(await tables()).toEqual(['one', 'schema_migrations'])
   await write('0002_two.sql', 'create table two ()')
   expect(await migrate(client, { ...options, folder })).toEqual(['0002_two.sql'])
+})
+
+test('a process killed with a migration half done leaves none of it, and the next one applies it', async () => {
+  await write('0001_one.sql', 'create table one ()')
+  // Half done: the table is made, and the rest waits for a lock that we hold.
+  await write('0002_two.sql', 'create table two (); select pg_advisory_xact_lock(1); create table three ()')
+  await client.query('select pg_advisory_lock(1)')
+  const args = ['--import', 'tsx', 'test/support/migrating-process.ts', database.connectionString, folder]
+  const child = spawn(process.execPath, args, { cwd: repositoryRoot, stdio: 'inherit' })
+  await until(async () => {
+    const { rows } = await client.query(
+      "select from pg_locks where locktype = 'advisory' and objid = 1 and not granted",
+    )
+    return rows.length === 1
+  })
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  await client.query('select pg_advisory_unlock(1)')
+  expect(await migrate(client, { ...options, folder })).toEqual(['0002_two.sql'])
+  expect(await tables()).toEqual(['one', 'schema_migrations', 'three', 'two'])
 })
 
 test('a newer database is let through with a warning: a rolling deploy starts old processes on it', async () => {
