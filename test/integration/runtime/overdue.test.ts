@@ -47,6 +47,9 @@ async function copyDoor(id: string, copies: number): Promise<void> {
     `update journal set event = event || jsonb_build_object('at', (extract(epoch from at) * 1000)::bigint)`,
     // The open passage bears the uid of the event that made it.
     `update journal j set uid = o.uid from journal o where o.instance = '${id}' and o.version = j.version`,
+    `insert into events (instance, version, index, type, payload, audience, at)
+       select c.id, version, index, type, payload, audience, at - age
+       from copies c, events e where e.instance = '${id}'`,
     `insert into timers
        select c.id, send_id, machine, generation, event, due_at - age from copies c, timers t where t.instance = '${id}'`,
     'analyze',
