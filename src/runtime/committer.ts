@@ -58,7 +58,7 @@ export class Committer {
   readonly #faults: Faults | undefined
   readonly #cache = new SnapshotCache()
   readonly #mailboxes = new Map<string, Mailbox>()
-  /** Mailboxes whose phase is `ready`, in order of arrival. */
+  /** Mailboxes that wait for a turn, in order of arrival. While reading or committing, arrivals only queue up. */
   readonly #ready = new Set<Mailbox>()
   readonly #mustRead = new Set<string>()
   #waiting = 0
@@ -155,7 +155,6 @@ export class Committer {
     for (const mailbox of this.#ready) {
       if (mailbox.isNew || (this.#cache.get(mailbox.id) !== undefined && !this.#mustRead.has(mailbox.id)))
         continue
-      mailbox.phase = 'reading'
       this.#mustRead.delete(mailbox.id)
       missing.push(mailbox)
     }
@@ -227,7 +226,6 @@ export class Committer {
       for (const key of touched) keys.add(key)
       rows += write.journal.length
       this.#ready.delete(mailbox)
-      mailbox.phase = 'committing'
       turns.push({ evaluation, write })
     }
     if (this.#ready.size > 0) this.#schedule()
@@ -388,7 +386,6 @@ export class Committer {
   /** The mailbox has no work under way any more: it waits for its next turn, or goes. */
   #release(mailbox: Mailbox): void {
     if (mailbox.length > 0) {
-      mailbox.phase = 'ready'
       this.#ready.add(mailbox)
       this.#schedule()
       return

@@ -39,9 +39,6 @@ export interface PendingTimer extends PendingBase {
 
 export type Pending = PendingCreate | PendingCommand | PendingTimer
 
-/** `ready`: waits for a place in a commit. While reading or committing, arrivals only queue up. */
-export type Phase = 'ready' | 'reading' | 'committing'
-
 /** `at` (`performance.now()`): when the commit began that found it so. It counts for events that arrived before. */
 export interface Blocked {
   readonly holder: string
@@ -50,7 +47,6 @@ export interface Blocked {
 
 export class Mailbox {
   readonly id: string
-  phase: Phase = 'ready'
   /**
    * Keys found in others' hands by commits since the snapshot last changed. They add up: with one event refused, the
    * next may want another key, and if the first were forgotten the two would take turns for ever.

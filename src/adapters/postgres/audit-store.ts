@@ -4,21 +4,19 @@ import type { Definition } from '../../runtime/definition.js'
 import type { StoredInstance, StoredTimer } from '../../runtime/ports.js'
 import type { JournalEntry } from '../../runtime/types.js'
 import { INSTANCE_COLUMNS } from './instances.js'
+import { millis } from './stored-instance.js'
 
 /** A delivery whose turn came this long ago has been forgotten: many times the lease and the sweep. */
 const FORGOTTEN_AFTER = '2 minutes'
 
-const AGE = '(extract(epoch from %) * 1000)::float8'
-const milliseconds = (column: string) => AGE.replace('%', column)
-
 /** What belongs to an instance, gathered in the statement that reads it: one view of the database. */
 const JOURNAL = `
   (select coalesce(jsonb_agg(jsonb_build_object('version', j.version, 'uid', j.uid, 'event', j.event,
-     'status', j.status, 'actor', j.actor, 'at', ${milliseconds('j.at')}) order by j.version), '[]')
+     'status', j.status, 'actor', j.actor, 'at', ${millis('j.at')}) order by j.version), '[]')
    from journal j where j.instance = i.id)`
 const TIMERS = `
   (select coalesce(jsonb_agg(jsonb_build_object('instance', t.instance, 'machine', t.machine, 'sendId', t.send_id,
-     'generation', t.generation, 'event', t.event, 'dueAt', ${milliseconds('t.due_at')})), '[]')
+     'generation', t.generation, 'event', t.event, 'dueAt', ${millis('t.due_at')})), '[]')
    from timers t where t.instance = i.id)`
 const EVENTS = `
   (select coalesce(jsonb_agg(jsonb_build_object('version', e.version, 'index', e.index, 'type', e.type,
