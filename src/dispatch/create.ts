@@ -15,7 +15,7 @@ import { ok, problem, type Result } from './problems.js'
 import { problemOfRefusal } from './refusals.js'
 import type { CreateBooking, CreateBroadcast, CreateOrder } from './requests.js'
 
-/** CONTRACT: the same customer and payload within this time is the same request. */
+/** Promised to clients: the same customer and payload within this time is the same request. */
 const SAME_REQUEST_WITHIN_MS = 10_000
 /** The first step takes some ten milliseconds; a create is not held up longer for a number. */
 const FIRST_STEP_WAIT_MS = 1_000

@@ -5,7 +5,7 @@ import type { CatchUp } from './catch-up.js'
 import type { Parts } from './parts.js'
 import { ok, problem, type Result } from './problems.js'
 
-/** CONTRACT: past 10 changes in 5 minutes, 429. */
+/** Promised to clients: past 10 changes in 5 minutes, 429. */
 const TOGGLE_LIMIT = { changes: 10, windowMs: 300_000 }
 
 export interface TransporterParts extends Pick<Parts, 'fleet' | 'presence'> {
