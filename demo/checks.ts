@@ -2,7 +2,7 @@
  * What clients saw against what the API says afterwards. Pure. Each check names what must hold and lists where it does
  * not; the invariants inside the database are `npm run verify`'s.
  */
-import type { BroadcastView, TripView } from '../src/dispatch/views.js'
+import type { BroadcastView, TripView } from '../src/dispatch/views/views.js'
 import { tally } from './figures.js'
 import type { Ledger } from './ledger.js'
 import type { Outcome } from './outcome.js'

@@ -2,7 +2,7 @@
  * What the actors saw, written down as they saw it: the report and the checks are made of this and of what the API
  * says afterwards. It keeps facts and judges nothing, but for what no actor expected.
  */
-import type { AssignmentView } from '../src/dispatch/views.js'
+import type { AssignmentView } from '../src/dispatch/views/views.js'
 
 /** One clock for everything in this process, in milliseconds since the epoch, with fractions. */
 export const now = () => performance.timeOrigin + performance.now()

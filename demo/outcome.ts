@@ -1,5 +1,5 @@
 /* What the API says when all is quiet: every request as its customer sees it, every trip as its transporter does. */
-import type { BroadcastView, TripView } from '../src/dispatch/views.js'
+import type { BroadcastView, TripView } from '../src/dispatch/views/views.js'
 import type { ApiClient } from './api-client.js'
 import { inParallel, type Stage } from './stage.js'
 

@@ -1,6 +1,6 @@
 /* Real places: the towns of India in GeoNames with more than 1,000 inhabitants, and the freight hubs among them. */
 import { createRequire } from 'node:module'
-import { distanceKm } from '../src/dispatch/distance.js'
+import { distanceKm } from '../src/dispatch/reach/distance.js'
 
 export interface Town {
   readonly name: string

@@ -1,7 +1,7 @@
 /* A customer: asks for trucks, waits for the end, thinks, asks again. Now and then impatient or clumsy. */
 import type { BroadcastEventAnswer } from '../../src/dispatch/api.js'
 import type { Envelope } from '../../src/dispatch/ports.js'
-import type { BroadcastView, CreatedBroadcastView } from '../../src/dispatch/views.js'
+import type { BroadcastView, CreatedBroadcastView } from '../../src/dispatch/views/views.js'
 import type { Answer } from '../api-client.js'
 import { now } from '../ledger.js'
 import { createLoad, type Load } from '../loads.js'

@@ -1,6 +1,6 @@
 /* A driver: says where it is, sets off when it gets a trip, and delivers. */
 import type { Envelope } from '../../src/dispatch/ports.js'
-import type { TripView } from '../../src/dispatch/views.js'
+import type { TripView } from '../../src/dispatch/views/views.js'
 import type { Stage } from '../stage.js'
 import type { Driver } from '../world.js'
 

@@ -1,7 +1,7 @@
 /* A transporter: registers its fleet, then races for what it is offered, one truck at a time. */
 import type { BroadcastEventAnswer } from '../../src/dispatch/api.js'
 import type { Envelope } from '../../src/dispatch/ports.js'
-import type { AssignmentView, BroadcastView } from '../../src/dispatch/views.js'
+import type { AssignmentView, BroadcastView } from '../../src/dispatch/views/views.js'
 import type { ApiClient } from '../api-client.js'
 import { now } from '../ledger.js'
 import type { Stage } from '../stage.js'

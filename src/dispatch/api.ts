@@ -5,7 +5,7 @@
 import type { IdempotencyKey, UsedKey } from '../runtime/types.js'
 import type { Result } from './problems.js'
 import type * as requests from './requests.js'
-import type * as views from './views.js'
+import type * as views from './views/views.js'
 
 export type Role = 'customer' | 'transporter' | 'driver' | 'admin'
 

@@ -6,7 +6,7 @@
  */
 import type { Caller, Dispatch, Replay } from '../../dispatch/api.js'
 import { invalid } from '../../dispatch/border.js'
-import { fingerprint } from '../../dispatch/fingerprint.js'
+import { fingerprint } from '../../dispatch/broadcasts/fingerprint.js'
 import type { IdempotencyStore, KeptKey } from '../../dispatch/ports.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import type { IdempotencyKey } from '../../runtime/types.js'

@@ -2,8 +2,9 @@
  * Things on the globe, found by distance. Cells of a tenth of a degree hold what is in them, so that moving is
  * cheap and a search looks only at cells that the circle may touch. Nothing here knows what the things are.
  */
-import { distanceKm, EARTH_RADIUS_KM } from '../../dispatch/distance.js'
+
 import type { Point } from '../../dispatch/ports.js'
+import { distanceKm, EARTH_RADIUS_KM } from '../../dispatch/reach/distance.js'
 
 /** About 11 km: a search within 10 to 75 km looks at some ten to two hundred cells. */
 const CELLS_PER_DEGREE = 10

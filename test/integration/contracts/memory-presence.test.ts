@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { createMemoryPresence } from '../../../src/adapters/memory/presence.js'
-import { distanceKm } from '../../../src/dispatch/distance.js'
+import { distanceKm } from '../../../src/dispatch/reach/distance.js'
 import { DRIVER_TTL_MS, presenceContract, TRANSPORTER_TTL_MS } from './presence.js'
 
 function open() {

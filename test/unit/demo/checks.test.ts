@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import { checkAll, overlaps } from '../../../demo/checks.js'
 import { createLedger } from '../../../demo/ledger.js'
 import type { Outcome } from '../../../demo/outcome.js'
-import type { BroadcastView, TripView } from '../../../src/dispatch/views.js'
+import type { BroadcastView, TripView } from '../../../src/dispatch/views/views.js'
 
 const place = { lat: 21, lng: 79 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { announce, announcements } from '../../../src/dispatch/announcements.js'
+import { announce, announcements } from '../../../src/dispatch/announcements/announcements.js'
 import type { BroadcastEmitted } from '../../../src/machines/index.js'
 import { BROADCAST_ID, request } from './snapshots.js'
 

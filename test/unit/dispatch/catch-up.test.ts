@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { covers } from '../../../src/dispatch/catch-up.js'
-import { distanceKm } from '../../../src/dispatch/distance.js'
+import { covers } from '../../../src/dispatch/reach/catch-up.js'
+import { distanceKm } from '../../../src/dispatch/reach/distance.js'
 
 describe('R6.2 the reach of a request', () => {
   const request = (reach: string) => ({

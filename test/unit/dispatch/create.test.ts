@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { askedByBooking, askedByBroadcast, askedByOrder } from '../../../src/dispatch/create.js'
-import { fingerprint } from '../../../src/dispatch/fingerprint.js'
+import { askedByBooking, askedByBroadcast, askedByOrder } from '../../../src/dispatch/broadcasts/create.js'
+import { fingerprint } from '../../../src/dispatch/broadcasts/fingerprint.js'
 
 describe('a fingerprint', () => {
   it('is the same whatever the order of members, and another for other values', () => {

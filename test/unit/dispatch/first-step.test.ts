@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { FirstStep } from '../../../src/dispatch/first-step.js'
+import { FirstStep } from '../../../src/dispatch/broadcasts/first-step.js'
 
 describe('the count of the first step', () => {
   it('is answered whether it was asked for before or after it was known, to all who ask', async () => {

@@ -1,6 +1,6 @@
 /* Requests in any state, made by the real machine. */
 import { createActor } from 'xstate'
-import { asBroadcast, type Broadcast } from '../../../src/dispatch/broadcast.js'
+import { asBroadcast, type Broadcast } from '../../../src/dispatch/broadcasts/broadcast.js'
 import {
   type BroadcastEmitted,
   type BroadcastInput,

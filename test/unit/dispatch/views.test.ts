@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Caller, Role } from '../../../src/dispatch/api.js'
-import { broadcastView, offerView, type Standing } from '../../../src/dispatch/broadcast-view.js'
-import { driverView } from '../../../src/dispatch/fleet-view.js'
+import { broadcastView, offerView, type Standing } from '../../../src/dispatch/views/broadcast-view.js'
+import { driverView } from '../../../src/dispatch/views/fleet-view.js'
 import { CREATED_AT, request } from './snapshots.js'
 
 const standing: Standing = { notified: 7, isOffered: true, hasDeclined: false }

@@ -1,10 +1,10 @@
-import { reachOf, refuseByState } from '../machines/index.js'
-import type { BroadcastEventAnswer, Caller, SendOptions } from './api.js'
+import { reachOf, refuseByState } from '../../machines/index.js'
+import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
+import type { PartsWithEngine } from '../parts.js'
+import { ok, problem, type Result } from '../problems.js'
+import { problemOfRefusal } from '../refusals.js'
+import { broadcastView } from '../views/broadcast-view.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
-import { broadcastView } from './broadcast-view.js'
-import type { PartsWithEngine } from './parts.js'
-import { ok, problem, type Result } from './problems.js'
-import { problemOfRefusal } from './refusals.js'
 
 /**
  * Notes that the transporter does not want it: a row of `recipients`, no transition. Declining twice is

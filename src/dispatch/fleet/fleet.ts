@@ -1,13 +1,13 @@
 /* A transporter's drivers and vehicles. */
-import { refuseRole } from './access.js'
-import type { Caller, Page } from './api.js'
-import { decodeCursor, pageOf, positionCursor } from './cursors.js'
-import { driverView, vehicleView } from './fleet-view.js'
-import type { Parts } from './parts.js'
-import type { DriverRecord } from './ports.js'
-import { ok, problem, type Result } from './problems.js'
-import { MAX_PAGE_SIZE, type PageQuery } from './requests.js'
-import type { DriverView, VehicleView } from './views.js'
+import { refuseRole } from '../access.js'
+import type { Caller, Page } from '../api.js'
+import { decodeCursor, pageOf, positionCursor } from '../cursors.js'
+import type { Parts } from '../parts.js'
+import type { DriverRecord } from '../ports.js'
+import { ok, problem, type Result } from '../problems.js'
+import { MAX_PAGE_SIZE, type PageQuery } from '../requests.js'
+import { driverView, vehicleView } from '../views/fleet-view.js'
+import type { DriverView, VehicleView } from '../views/views.js'
 
 /** Of a filtered list at most so many pages are looked through for one answer; the cursor leads on. */
 const MAX_PAGES_LOOKED_THROUGH = 10

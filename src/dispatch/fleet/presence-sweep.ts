@@ -1,6 +1,6 @@
+import type { Parts } from '../parts.js'
+import { Periodic } from '../periodic.js'
 import type { DriverStatus } from './driver-status.js'
-import type { Parts } from './parts.js'
-import { Periodic } from './periodic.js'
 
 /** Promised to transporters: a driver that fell silent is told within two seconds of its lapse. */
 const SWEEP_EVERY_MS = 1_000

@@ -3,9 +3,9 @@
  * the commit and before its answer was kept: the transition stands, so its caller must be able to learn of it.
  */
 
-import type { UsedKey } from '../runtime/types.js'
+import type { UsedKey } from '../../runtime/types.js'
+import type { Caller, Replay } from '../api.js'
 import { acceptAnswer } from './accept.js'
-import type { Caller, Replay } from './api.js'
 import { asBroadcast } from './broadcast.js'
 import { cancelAnswer } from './cancel.js'
 import { answerCreated, type CreateParts } from './create.js'

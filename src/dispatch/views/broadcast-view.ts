@@ -3,9 +3,9 @@
  * admins see all trips, a transporter its own, a driver its own. A truck that another transporter has taken is
  * `taken` and has no `trip` for them.
  */
-import { nextEvents, reachOf, trucksFilled } from '../machines/index.js'
-import type { Caller } from './api.js'
-import type { Broadcast } from './broadcast.js'
+import { nextEvents, reachOf, trucksFilled } from '../../machines/index.js'
+import type { Caller } from '../api.js'
+import type { Broadcast } from '../broadcasts/broadcast.js'
 import { isoTime, recordOfTrip, tripView } from './trip-view.js'
 import type { BroadcastView } from './views.js'
 

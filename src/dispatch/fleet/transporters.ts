@@ -1,9 +1,9 @@
 /* A transporter's own presence: available by its word, present by its heartbeats and sockets. */
-import { refuseRole } from './access.js'
-import type { Caller } from './api.js'
-import type { CatchUp } from './catch-up.js'
-import type { Parts } from './parts.js'
-import { ok, problem, type Result } from './problems.js'
+import { refuseRole } from '../access.js'
+import type { Caller } from '../api.js'
+import type { Parts } from '../parts.js'
+import { ok, problem, type Result } from '../problems.js'
+import type { CatchUp } from '../reach/catch-up.js'
 
 /** Promised to clients: past 10 changes in 5 minutes, 429. */
 const TOGGLE_LIMIT = { changes: 10, windowMs: 300_000 }

@@ -3,11 +3,11 @@
  * request that it has not had and whose reach covers it. Three statements, whatever the number of requests.
  * A mass reconnect is worked off by a few at a time; asking again for a transporter that waits adds nothing.
  */
-import { asBroadcast } from './broadcast.js'
+import { asBroadcast } from '../broadcasts/broadcast.js'
+import type { PartsWithEngine } from '../parts.js'
+import type { LiveRequest, OfferEntry, Point } from '../ports.js'
 import { distanceKm } from './distance.js'
 import { tellOffered } from './offers.js'
-import type { PartsWithEngine } from './parts.js'
-import type { LiveRequest, OfferEntry, Point } from './ports.js'
 
 /** Live requests looked at, newest first. */
 const MAX_LIVE = 5_000

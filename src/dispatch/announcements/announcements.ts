@@ -3,9 +3,9 @@
  * nothing: subscribers.ts finds the rooms and sends. New rows go at the end of their list, because a row's place
  * is part of the id under which clients drop repetitions.
  */
-import type { BroadcastEmitted, Progress } from '../machines/index.js'
-import { isoTime, recordOfTrip, type TripSurroundings, tripView } from './trip-view.js'
-import type { TripView } from './views.js'
+import type { BroadcastEmitted, Progress } from '../../machines/index.js'
+import { isoTime, recordOfTrip, type TripSurroundings, tripView } from '../views/trip-view.js'
+import type { TripView } from '../views/views.js'
 
 export type SocketEvent =
   | 'booking_updated'

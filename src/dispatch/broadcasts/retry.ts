@@ -2,13 +2,13 @@
  * Asks again for the trucks that an expired request is missing, once. That it is once is a claim which the retry
  * holds for good, so two retries that race are decided by the commit.
  */
-import { type BroadcastSnapshot, isSeeking } from '../machines/index.js'
-import { actorOf, keyed, refuseRole } from './access.js'
-import type { Caller, Created, CreateOptions } from './api.js'
+import { type BroadcastSnapshot, isSeeking } from '../../machines/index.js'
+import { actorOf, keyed, refuseRole } from '../access.js'
+import type { Caller, Created, CreateOptions } from '../api.js'
+import { problem, type Result } from '../problems.js'
+import { problemOfRefusal } from '../refusals.js'
 import { asBroadcast, BROADCAST } from './broadcast.js'
 import { type Asked, answerCreated, type CreateParts, inputOf } from './create.js'
-import { problem, type Result } from './problems.js'
-import { problemOfRefusal } from './refusals.js'
 
 export async function retry(
   parts: CreateParts,

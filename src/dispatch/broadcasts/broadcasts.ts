@@ -1,18 +1,19 @@
 /* Reading requests, and sending them events. */
+
+import { refuseRole } from '../access.js'
+import type { BroadcastEventAnswer, Caller, Page, SendOptions } from '../api.js'
+import { decodeCursor, idCursor, pageOf, versionCursor } from '../cursors.js'
+import type { PartsWithEngine } from '../parts.js'
+import type { BroadcastListOptions, BroadcastRecord } from '../ports.js'
+import { ok, problem, type Result } from '../problems.js'
+import type { BroadcastEvent, PageQuery } from '../requests.js'
+import { broadcastView } from '../views/broadcast-view.js'
+import { isoTime } from '../views/trip-view.js'
+import type { BroadcastView, HistoryItem } from '../views/views.js'
 import { accept } from './accept.js'
-import { refuseRole } from './access.js'
-import type { BroadcastEventAnswer, Caller, Page, SendOptions } from './api.js'
 import { asBroadcast } from './broadcast.js'
-import { broadcastView } from './broadcast-view.js'
 import { cancel } from './cancel.js'
-import { decodeCursor, idCursor, pageOf, versionCursor } from './cursors.js'
 import { decline } from './decline.js'
-import type { PartsWithEngine } from './parts.js'
-import type { BroadcastListOptions, BroadcastRecord } from './ports.js'
-import { ok, problem, type Result } from './problems.js'
-import type { BroadcastEvent, PageQuery } from './requests.js'
-import { isoTime } from './trip-view.js'
-import type { BroadcastView, HistoryItem } from './views.js'
 
 /** What the caller may read of it; `undefined` for everybody else, so that ids cannot be probed. */
 export function findReadable(

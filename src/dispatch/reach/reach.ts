@@ -3,14 +3,14 @@
  * on record with the reason. Handling a step again is harmless: `recipients` knows who was offered it, and the
  * offer has one id.
  */
-import { isSeeking, openTypes, type ReachStep } from '../machines/index.js'
-import type { EmittedEvent } from '../runtime/types.js'
-import type { Broadcast } from './broadcast.js'
-import type { FirstStep } from './first-step.js'
-import type { KnownRequests } from './known-requests.js'
+import { isSeeking, openTypes, type ReachStep } from '../../machines/index.js'
+import type { EmittedEvent } from '../../runtime/types.js'
+import type { Broadcast } from '../broadcasts/broadcast.js'
+import type { FirstStep } from '../broadcasts/first-step.js'
+import type { KnownRequests } from '../broadcasts/known-requests.js'
+import type { PartsWithEngine } from '../parts.js'
+import type { OfferEntry } from '../ports.js'
 import { tellOffered } from './offers.js'
-import type { PartsWithEngine } from './parts.js'
-import type { OfferEntry } from './ports.js'
 
 /** Drivers that one step looks at, nearest first. More than a city has of one type within 75 km. */
 const MAX_NEARBY_DRIVERS = 10_000

@@ -1,6 +1,6 @@
 /* An instance of the engine, known to be a broadcast. */
-import type { BroadcastSnapshot } from '../machines/index.js'
-import type { Instance } from '../runtime/types.js'
+import type { BroadcastSnapshot } from '../../machines/index.js'
+import type { Instance } from '../../runtime/types.js'
 
 export const BROADCAST = 'broadcast'
 

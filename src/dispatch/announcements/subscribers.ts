@@ -2,15 +2,15 @@
  * What dispatch does about what the machine emitted. The two are isolated: offers do not wait for announcements,
  * nor these for offers.
  */
-import type { BroadcastEmitted } from '../machines/index.js'
-import type { EmittedEvent, Subscriber } from '../runtime/types.js'
+import type { BroadcastEmitted } from '../../machines/index.js'
+import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
+import { BROADCAST } from '../broadcasts/broadcast.js'
+import type { KnownRequests } from '../broadcasts/known-requests.js'
+import type { DriverStatus } from '../fleet/driver-status.js'
+import type { PartsWithEngine } from '../parts.js'
+import { broadcastRoom, userRoom } from '../ports.js'
+import { type ReachParts, widenReach } from '../reach/reach.js'
 import { type Audience, announce, announcements } from './announcements.js'
-import { BROADCAST } from './broadcast.js'
-import type { DriverStatus } from './driver-status.js'
-import type { KnownRequests } from './known-requests.js'
-import type { PartsWithEngine } from './parts.js'
-import { broadcastRoom, userRoom } from './ports.js'
-import { type ReachParts, widenReach } from './reach.js'
 
 /** Events after which a driver is on a trip, or no longer. */
 const changesDriver = new Set(['truck.assigned', 'truck.released', 'trip.completed', 'trip.cancelled'])

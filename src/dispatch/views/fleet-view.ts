@@ -1,4 +1,4 @@
-import type { DriverRecord, DriverState, VehicleRecord } from './ports.js'
+import type { DriverRecord, DriverState, VehicleRecord } from '../ports.js'
 import { isoTime } from './trip-view.js'
 import type { DriverView, VehicleView } from './views.js'
 

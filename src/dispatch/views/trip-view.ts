@@ -1,7 +1,7 @@
 /* A trip as customer, transporter, driver and admin see it alike: whoever may see it sees all of it. */
-import type { BroadcastContext, Trip } from '../machines/index.js'
-import type { TripRecord } from './ports.js'
-import type { Place } from './requests.js'
+import type { BroadcastContext, Trip } from '../../machines/index.js'
+import type { TripRecord } from '../ports.js'
+import type { Place } from '../requests.js'
 import type { TripView } from './views.js'
 
 export const isoTime = (ms: number) => new Date(ms).toISOString()

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
-import { refuseRole } from './access.js'
-import type { Caller } from './api.js'
-import type { Parts } from './parts.js'
-import { ok, type Result } from './problems.js'
+import { refuseRole } from '../access.js'
+import type { Caller } from '../api.js'
+import type { Parts } from '../parts.js'
+import { ok, type Result } from '../problems.js'
 
 /** How long another process may go on serving a user that was turned off. Accepts look for themselves. */
 const ACTIVE_FOR_MS = 5_000

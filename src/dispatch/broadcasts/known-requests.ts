@@ -3,9 +3,9 @@
  * once for all who ask for it about the same commit.
  */
 import { LRUCache } from 'lru-cache'
-import type { Engine } from '../runtime/api.js'
+import type { Engine } from '../../runtime/api.js'
+import type { TripSurroundings } from '../views/trip-view.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
-import type { TripSurroundings } from './trip-view.js'
 
 /** Each saves one read for each event. About 10 MB. */
 const MAX_KEPT = 10_000

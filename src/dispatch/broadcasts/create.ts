@@ -3,17 +3,17 @@
  * is told from another request by the payload's fingerprint, which the first one carries.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type BroadcastInput, isSeeking } from '../machines/index.js'
-import { actorOf, keyed, refuseRole } from './access.js'
-import type { Caller, Created, CreateOptions } from './api.js'
+import { type BroadcastInput, isSeeking } from '../../machines/index.js'
+import { actorOf, keyed, refuseRole } from '../access.js'
+import type { Caller, Created, CreateOptions } from '../api.js'
+import type { DispatchSettings, PartsWithEngine } from '../parts.js'
+import { ok, problem, type Result } from '../problems.js'
+import { problemOfRefusal } from '../refusals.js'
+import type { CreateBooking, CreateBroadcast, CreateOrder } from '../requests.js'
+import { broadcastView } from '../views/broadcast-view.js'
 import { asBroadcast, BROADCAST, type Broadcast } from './broadcast.js'
-import { broadcastView } from './broadcast-view.js'
 import { fingerprint } from './fingerprint.js'
 import type { FirstStep } from './first-step.js'
-import type { DispatchSettings, PartsWithEngine } from './parts.js'
-import { ok, problem, type Result } from './problems.js'
-import { problemOfRefusal } from './refusals.js'
-import type { CreateBooking, CreateBroadcast, CreateOrder } from './requests.js'
 
 /** Promised to clients: the same customer and payload within this time is the same request. */
 const SAME_REQUEST_WITHIN_MS = 10_000

@@ -1,12 +1,12 @@
 /* A driver's own presence: switched on by its word, online by its heartbeats. */
 import { LRUCache } from 'lru-cache'
-import { refuseRole } from './access.js'
-import type { Caller } from './api.js'
-import type { CatchUp } from './catch-up.js'
+import { refuseRole } from '../access.js'
+import type { Caller } from '../api.js'
+import type { Parts } from '../parts.js'
+import { ok, problem, type Result } from '../problems.js'
+import type { CatchUp } from '../reach/catch-up.js'
+import type { DriverHeartbeat } from '../requests.js'
 import type { DriverStatus } from './driver-status.js'
-import type { Parts } from './parts.js'
-import { ok, problem, type Result } from './problems.js'
-import type { DriverHeartbeat } from './requests.js'
 
 /** How long a driver that is switched off may beat without asking the database whether it still is. */
 const SWITCHED_OFF_FOR_MS = 5_000

@@ -1,10 +1,10 @@
-import { actorOf, keyed } from './access.js'
-import type { BroadcastEventAnswer, Caller, SendOptions } from './api.js'
+import { actorOf, keyed } from '../access.js'
+import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
+import type { PartsWithEngine } from '../parts.js'
+import { ok, problem, type Result } from '../problems.js'
+import { problemOfRefusal } from '../refusals.js'
+import { broadcastView, type Standing } from '../views/broadcast-view.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
-import { broadcastView, type Standing } from './broadcast-view.js'
-import type { PartsWithEngine } from './parts.js'
-import { ok, problem, type Result } from './problems.js'
-import { problemOfRefusal } from './refusals.js'
 
 /** Two round trips: whose request it is, and the commit. When it is answered, its trips are cancelled. */
 export async function cancel(

@@ -1,8 +1,8 @@
-import type { Engine } from '../runtime/api.js'
-import type { Broadcast } from './broadcast.js'
-import { offerView } from './broadcast-view.js'
-import { type Fanout, type Offered, userRoom } from './ports.js'
-import { isoTime } from './trip-view.js'
+import type { Engine } from '../../runtime/api.js'
+import type { Broadcast } from '../broadcasts/broadcast.js'
+import { type Fanout, type Offered, userRoom } from '../ports.js'
+import { offerView } from '../views/broadcast-view.js'
+import { isoTime } from '../views/trip-view.js'
 
 /** Whole kilometres: as exact as a position twelve seconds old, and few groups, each of which is one emit. */
 const asShown = (distanceKm: number | null) => (distanceKm === null ? undefined : Math.round(distanceKm))

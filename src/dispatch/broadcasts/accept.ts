@@ -2,15 +2,15 @@
  * A transporter takes a truck: at most two round trips to Postgres, the facts and the commit. Refused in the
  * contract's order: the request's state, the fleet, then what only the machine and the claims can tell.
  */
-import { refuseByState, trucksFilled } from '../machines/index.js'
-import { actorOf, keyed } from './access.js'
-import type { BroadcastEventAnswer, Caller, SendOptions } from './api.js'
+import { refuseByState, trucksFilled } from '../../machines/index.js'
+import { actorOf, keyed } from '../access.js'
+import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
+import type { PartsWithEngine } from '../parts.js'
+import { ok, problem, type Result } from '../problems.js'
+import { problemOfRefusal } from '../refusals.js'
+import { broadcastView, type Standing } from '../views/broadcast-view.js'
+import type { AssignmentView } from '../views/views.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
-import { broadcastView, type Standing } from './broadcast-view.js'
-import type { PartsWithEngine } from './parts.js'
-import { ok, problem, type Result } from './problems.js'
-import { problemOfRefusal } from './refusals.js'
-import type { AssignmentView } from './views.js'
 
 export async function accept(
   { engine, fleet }: PartsWithEngine,

@@ -1,4 +1,4 @@
-import type { Point } from './ports.js'
+import type { Point } from '../ports.js'
 
 /** IUGG mean radius. */
 export const EARTH_RADIUS_KM = 6371.0088

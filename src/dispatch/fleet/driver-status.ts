@@ -2,10 +2,10 @@
  * Tells transporters that a driver's state may have changed. What is told is read when it is told, for all who
  * wait in one go: so the last thing told is always the present truth, in whatever order the causes came.
  */
-import type { Engine } from '../runtime/api.js'
-import type { Parts } from './parts.js'
-import { userRoom } from './ports.js'
-import { isoTime } from './trip-view.js'
+import type { Engine } from '../../runtime/api.js'
+import type { Parts } from '../parts.js'
+import { userRoom } from '../ports.js'
+import { isoTime } from '../views/trip-view.js'
 
 /** Long enough to gather the trips of one cancelled request, far below what anyone notices. */
 const GATHER_MS = 20

@@ -2,7 +2,7 @@
  * The shapes that leave the house. Who sees which field of them is decided in broadcast-view, trip-view and
  * fleet-view, and nowhere else.
  */
-import type { Place } from './requests.js'
+import type { Place } from '../requests.js'
 
 export interface TripView {
   readonly id: string

@@ -1,0 +1,24 @@
+/** What goes out on a socket. `id` names this socket event for good: a repeated delivery carries the same. */
+export interface Envelope {
+  readonly id?: string
+  readonly broadcastId?: string
+  readonly tripId?: string
+  readonly version?: number
+  readonly type: string
+  /** ISO 8601 UTC. */
+  readonly at: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export interface Fanout {
+  /**
+   * One emit to all sockets in any of the rooms; a socket in several gets it once. Chunked inside.
+   * Sockets in any room of `except` do not get it.
+   */
+  emit(rooms: readonly string[], envelope: Envelope, except?: readonly string[]): void
+  /** Ends every connection of a user, on any process. */
+  disconnectUser(userId: string): void
+}
+
+export const userRoom = (userId: string) => `user:${userId}`
+export const broadcastRoom = (broadcastId: string) => `broadcast:${broadcastId}`

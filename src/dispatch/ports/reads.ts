@@ -1,0 +1,73 @@
+import type { StoredInstance } from '../../runtime/ports.js'
+import type { Point } from './presence.js'
+
+/** A place in a list: opaque to everyone but the store that gave it. */
+export type Position = string
+
+/** A stored request, and where the one who asks stands to it. */
+export interface BroadcastRecord {
+  readonly instance: StoredInstance
+  /** How many transporters were offered it. */
+  readonly notified: number
+  readonly isOffered: boolean
+  readonly hasDeclined: boolean
+}
+
+export interface TripRecord {
+  readonly id: string
+  readonly broadcastId: string
+  readonly truckId: string
+  readonly customerId: string
+  readonly transporterId: string
+  readonly driverId: string
+  readonly vehicleId: string
+  readonly status: string
+  readonly driver: { readonly id: string; readonly name: string; readonly phone?: string | undefined }
+  readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string }
+  readonly pickup: unknown
+  readonly drop: unknown
+  readonly goods?: string
+  readonly assignedAt: number
+  readonly startedAt?: number
+  readonly endedAt?: number
+}
+
+/** Lists and look-ups over instances and trips, in Postgres. Newest first, below `before` (an id). */
+export interface ReadStore {
+  /** The request, if `userId` may read it; without `userId`, whoever asks. */
+  findBroadcast(id: string, userId: string | undefined): Promise<BroadcastRecord | undefined>
+  listOwned(owner: string, options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
+  listAll(options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
+  /** Live requests that the transporter was offered and has not declined. */
+  listLiveOffers(transporterId: string, options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
+  /**
+   * Live requests that ask for a type the transporter owns and that it has not been offered, newest
+   * first. None while it is not available.
+   */
+  listUnofferedLive(transporterId: string, limit: number): Promise<readonly LiveRequest[]>
+  load(ids: readonly string[]): Promise<readonly StoredInstance[]>
+  findTrip(tripId: string): Promise<TripRecord | undefined>
+  /** The trip with the request it is of, in one query. */
+  findTripAndBroadcast(tripId: string): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined>
+  listDriverTrips(
+    driverId: string,
+    options: { before?: string; limit: number },
+  ): Promise<readonly TripRecord[]>
+}
+
+/** What decides whether a live request reaches somebody: little, for there may be thousands. */
+export interface LiveRequest {
+  readonly id: string
+  readonly pickup: Point
+  /** The state of the machine's reach: `step_1`, …, `everyone`, `done`. */
+  readonly reach: string
+  readonly reachStepsKm: readonly number[]
+  /** The types of open trucks. */
+  readonly openTypes: readonly string[]
+}
+
+export interface BroadcastListOptions {
+  readonly status?: string
+  readonly before?: string
+  readonly limit: number
+}
