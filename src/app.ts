@@ -11,6 +11,8 @@ import { createHttpApp } from './adapters/http/app.js'
 import { createHealth, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
+import { createAdminStore } from './adapters/postgres/admin-store.js'
+import { createAnswerStore } from './adapters/postgres/answer-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
@@ -62,6 +64,8 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   const product = createDispatch({
     fleet: createFleetStore(pool, acceptPool),
     keys,
+    admin: createAdminStore(pool),
+    answers: createAnswerStore(pool),
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
     presence: createMemoryPresence(settings),
@@ -73,7 +77,9 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   })
   const { dispatch, engine } = product
   const service = createService(pool, sockets, engine)
-  const http = createHttpServer(createHttpApp({ ...settings, dispatch, keys, service, verifyToken, log }))
+  const http = createHttpServer(
+    createHttpApp({ ...settings, dispatch, keys, service, version, verifyToken, log }),
+  )
   sockets.attach(http.server, dispatch)
 
   const close = async () => {

@@ -3,8 +3,10 @@
  * expected failures come back as problems, never thrown.
  */
 import type { IdempotencyKey, UsedKey } from '../runtime/types.js'
+import type { RecipientQuery } from './admin/recipients.js'
 import type { Result } from './problems.js'
 import type * as requests from './requests.js'
+import type * as admin from './views/admin-views.js'
 import type * as views from './views/views.js'
 
 export type Role = 'customer' | 'transporter' | 'driver' | 'admin'
@@ -34,6 +36,7 @@ export type Replay =
   | { readonly kind: 'created'; readonly value: Created }
   | { readonly kind: 'broadcast'; readonly value: BroadcastEventAnswer }
   | { readonly kind: 'trip'; readonly value: TripEventAnswer }
+  | { readonly kind: 'instance'; readonly value: InstanceEventAnswer }
 
 export interface Created {
   readonly broadcast: views.CreatedBroadcastView
@@ -41,20 +44,9 @@ export interface Created {
   readonly isNew: boolean
 }
 
-export interface BroadcastEventAnswer {
-  readonly outcome: 'applied' | 'unchanged'
-  readonly version: number
-  readonly broadcast: views.BroadcastView
-  readonly assignment?: views.AssignmentView
-  readonly tripsCancelled?: readonly string[]
-  readonly tripsKept?: readonly string[]
-}
-
-export interface TripEventAnswer {
-  readonly outcome: 'applied' | 'unchanged'
-  readonly version: number
-  readonly trip: views.TripView
-}
+export type BroadcastEventAnswer = views.BroadcastEventAnswer
+export type TripEventAnswer = views.TripEventAnswer
+export type InstanceEventAnswer = admin.InstanceEventAnswer
 
 export interface Dispatch {
   /** Registers the user on its first valid token; answers whether it is active (cached for seconds). */
@@ -127,11 +119,36 @@ export interface Dispatch {
   deleteVehicle(caller: Caller, vehicleId: string): Promise<Result<void>>
   listVehicles(caller: Caller, query: requests.PageQuery): Promise<Result<Page<views.VehicleView>>>
 
-  setUserActive(
+  /** Accepts, declines and refusals, newest first. */
+  listAnswers(caller: Caller, query: requests.PageQuery): Promise<Result<Page<views.AnswerView>>>
+
+  setUserActive(caller: Caller, userId: string, active: boolean): Promise<Result<admin.UserView>>
+  listInstances(
     caller: Caller,
-    userId: string,
-    active: boolean,
-  ): Promise<Result<{ id: string; active: boolean }>>
+    query: requests.InstancesQuery,
+  ): Promise<Result<Page<admin.InstanceSummaryView>>>
+  getInstance(caller: Caller, id: string): Promise<Result<admin.InstanceDetailView>>
+  /** Any command of the machine's, with a reason, both journaled. */
+  sendToInstance(
+    caller: Caller,
+    id: string,
+    event: requests.InstanceEvent,
+    options?: SendOptions,
+  ): Promise<Result<InstanceEventAnswer>>
+  listDeadLetters(caller: Caller, query: requests.PageQuery): Promise<Result<Page<admin.DeadLetterView>>>
+  redriveDeadLetter(
+    caller: Caller,
+    id: number,
+    body: { reason?: string | undefined },
+  ): Promise<Result<{ id: string; redriven: true }>>
+  /** Who was offered a request, or why not; about a transporter that no step found, what stands against it now. */
+  listRecipients(
+    caller: Caller,
+    broadcastId: string,
+    query: RecipientQuery,
+  ): Promise<Result<Page<admin.RecipientView>>>
+  /** What administrators did, newest first. */
+  listAdminActions(caller: Caller, query: requests.ActionsQuery): Promise<Result<Page<admin.AdminActionView>>>
 
   /** Whether the caller may watch this broadcast's room. */
   mayWatch(caller: Caller, id: string): Promise<boolean>

@@ -4,15 +4,22 @@
  */
 import type { Engine } from '../runtime/api.js'
 import type { Subscriber } from '../runtime/types.js'
+import { type CommandName, refuseRole } from './access.js'
+import { listActions } from './admin/actions.js'
+import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.js'
+import * as instances from './admin/instances.js'
+import { listRecipients } from './admin/recipients.js'
 import { reachSubscriber, socketSubscriber } from './announcements/subscribers.js'
-import type { Dispatch } from './api.js'
+import type { Caller, Dispatch } from './api.js'
 import * as broadcasts from './broadcasts/broadcasts.js'
 import { askedByBooking, askedByBroadcast, askedByOrder, create } from './broadcasts/create.js'
 import { FirstStep } from './broadcasts/first-step.js'
 import { KnownRequests } from './broadcasts/known-requests.js'
+import { RefusedAccepts } from './broadcasts/refused-accepts.js'
 import { replay } from './broadcasts/replay.js'
 import { retry } from './broadcasts/retry.js'
 import * as trips from './broadcasts/trips.js'
+import { listAnswers } from './fleet/answers.js'
 import { DriverStatus } from './fleet/driver-status.js'
 import { Drivers } from './fleet/drivers.js'
 import * as fleet from './fleet/fleet.js'
@@ -21,6 +28,7 @@ import * as transporters from './fleet/transporters.js'
 import { Users } from './fleet/users.js'
 import { keySweep } from './key-sweep.js'
 import type { Parts } from './parts.js'
+import type { Result } from './problems.js'
 import { CatchUp } from './reach/catch-up.js'
 import { expectingFailures } from './refusals.js'
 
@@ -51,51 +59,73 @@ export function createDispatch(
   const catchUp = new CatchUp(parts)
   const driverStatus = new DriverStatus(parts)
   const requests = new KnownRequests(engine)
-  const all = { ...parts, catchUp, driverStatus, requests, firstStep: new FirstStep() }
+  const refusedAccepts = new RefusedAccepts(parts.answers, parts.log)
+  const all = { ...parts, catchUp, driverStatus, requests, refusedAccepts, firstStep: new FirstStep() }
   const drivers = new Drivers(all)
   const users = new Users(parts)
   const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts)]
-  const expecting = expectingFailures
+  const { getBroadcast, listBroadcasts, sendToBroadcast, history, findReadable } = broadcasts
 
   const dispatch: Dispatch = {
     isActive: caller => users.isActive(caller),
-    setUserActive: (caller, id, active) => expecting(users.setActive(caller, id, active)),
-
-    createBroadcast: (caller, body, options) =>
-      expecting(create(all, caller, askedByBroadcast(body), options)),
-    createBooking: (caller, body, options) => expecting(create(all, caller, askedByBooking(body), options)),
-    createOrder: (caller, body, options) => expecting(create(all, caller, askedByOrder(body), options)),
-    retryBroadcast: (...args) => expecting(retry(all, ...args)),
     replay: (caller, used) => replay(all, caller, used),
-    getBroadcast: (...args) => expecting(broadcasts.getBroadcast(all, ...args)),
-    listBroadcasts: (...args) => expecting(broadcasts.listBroadcasts(all, ...args)),
-    sendToBroadcast: (...args) => expecting(broadcasts.sendToBroadcast(all, ...args)),
-    history: (...args) => expecting(broadcasts.history(all, ...args)),
-    mayWatch: async (caller, id) => (await broadcasts.findReadable(all, caller, id)) !== undefined,
-
-    getTrip: (...args) => expecting(trips.getTrip(all, ...args)),
-    sendToTrip: (...args) => expecting(trips.sendToTrip(all, ...args)),
-    listDriverTrips: (...args) => expecting(trips.listDriverTrips(all, ...args)),
-
-    setTransporterAvailability: (...args) => expecting(transporters.setTransporterAvailability(all, ...args)),
-    transporterHeartbeat: caller => expecting(transporters.transporterHeartbeat(all, caller)),
+    mayWatch: async (caller, id) => (await findReadable(all, caller, id)) !== undefined,
     connected: caller => transporters.connected(all, caller),
     stillConnected: ids => transporters.stillConnected(all, ids),
-    setDriverAvailability: (...args) => expecting(drivers.setAvailability(...args)),
-    driverHeartbeat: (...args) => expecting(drivers.heartbeat(...args)),
 
-    putDriver: (...args) => expecting(fleet.putDriver(all, ...args)),
-    deleteDriver: (...args) => expecting(fleet.deleteDriver(all, ...args)),
-    getDriver: (...args) => expecting(fleet.getDriver(all, ...args)),
-    listDrivers: (...args) => expecting(fleet.listDrivers(all, ...args)),
-    putVehicle: (...args) => expecting(fleet.putVehicle(all, ...args)),
-    deleteVehicle: (...args) => expecting(fleet.deleteVehicle(all, ...args)),
-    listVehicles: (...args) => expecting(fleet.listVehicles(all, ...args)),
+    createBroadcast: allowed('createBroadcast', (caller, body, options) =>
+      create(all, caller, askedByBroadcast(body), options),
+    ),
+    createBooking: allowed('createBroadcast', (caller, body, options) =>
+      create(all, caller, askedByBooking(body), options),
+    ),
+    createOrder: allowed('createBroadcast', (caller, body, options) =>
+      create(all, caller, askedByOrder(body), options),
+    ),
+    retryBroadcast: allowed('retryBroadcast', (...args) => retry(all, ...args)),
+    getBroadcast: allowed('getBroadcast', (...args) => getBroadcast(all, ...args)),
+    listBroadcasts: allowed('listBroadcasts', (...args) => listBroadcasts(all, ...args)),
+    sendToBroadcast: (caller, id, event, options) =>
+      allowed(`broadcast.${event.type}`, () => sendToBroadcast(all, caller, id, event, options))(caller),
+    history: allowed('getHistory', (...args) => history(all, ...args)),
+
+    getTrip: allowed('getTrip', (...args) => trips.getTrip(all, ...args)),
+    sendToTrip: (caller, id, event, options) =>
+      allowed(`trip.${event.type}`, () => trips.sendToTrip(all, caller, id, event, options))(caller),
+    listDriverTrips: allowed('listDriverTrips', (...args) => trips.listDriverTrips(all, ...args)),
+
+    setTransporterAvailability: allowed('setTransporterAvailability', (...args) =>
+      transporters.setTransporterAvailability(all, ...args),
+    ),
+    transporterHeartbeat: allowed('transporterHeartbeat', caller =>
+      transporters.transporterHeartbeat(all, caller),
+    ),
+    setDriverAvailability: allowed('setDriverAvailability', (...args) => drivers.setAvailability(...args)),
+    driverHeartbeat: allowed('driverHeartbeat', (...args) => drivers.heartbeat(...args)),
+
+    putDriver: allowed('putDriver', (...args) => fleet.putDriver(all, ...args)),
+    deleteDriver: allowed('deleteDriver', (...args) => fleet.deleteDriver(all, ...args)),
+    getDriver: allowed('getDriver', (...args) => fleet.getDriver(all, ...args)),
+    listDrivers: allowed('listFleet', (...args) => fleet.listDrivers(all, ...args)),
+    putVehicle: allowed('putVehicle', (...args) => fleet.putVehicle(all, ...args)),
+    deleteVehicle: allowed('deleteVehicle', (...args) => fleet.deleteVehicle(all, ...args)),
+    listVehicles: allowed('listFleet', (...args) => fleet.listVehicles(all, ...args)),
+    listAnswers: allowed('listAnswers', (...args) => listAnswers(all, ...args)),
+
+    setUserActive: allowed('administer', (...args) => users.setActive(...args)),
+    listInstances: allowed('administer', (...args) => instances.listInstances(all, ...args)),
+    getInstance: allowed('administer', (...args) => instances.getInstance(all, ...args)),
+    sendToInstance: allowed('administer', (...args) => instances.sendToInstance(all, ...args)),
+    listDeadLetters: allowed('administer', (...args) => listDeadLetters(all, ...args)),
+    redriveDeadLetter: allowed('administer', (...args) => redriveDeadLetter(all, ...args)),
+    listRecipients: allowed('administer', (...args) => listRecipients(all, ...args)),
+    listAdminActions: allowed('administer', (...args) => listActions(all, ...args)),
   }
 
   async function idle() {
     await catchUp.idle()
     await driverStatus.idle()
+    await refusedAccepts.idle()
   }
 
   return {
@@ -112,4 +142,12 @@ export function createDispatch(
       await idle()
     },
   }
+}
+
+/** A command as its row of the access table has it: roles that are not in it are refused before anything is done. */
+function allowed<TArgs extends readonly unknown[], T>(
+  command: CommandName,
+  work: (caller: Caller, ...args: TArgs) => Promise<Result<T>>,
+): (caller: Caller, ...args: TArgs) => Promise<Result<T>> {
+  return async (caller, ...args) => refuseRole(caller, command) ?? expectingFailures(work(caller, ...args))
 }

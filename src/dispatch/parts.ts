@@ -1,6 +1,15 @@
 /* What the product is made of: given once, by the composition root. */
 import type { Engine } from '../runtime/api.js'
-import type { Fanout, FleetStore, IdempotencyStore, Presence, ReadStore, RecipientStore } from './ports.js'
+import type {
+  AdminStore,
+  AnswerStore,
+  Fanout,
+  FleetStore,
+  IdempotencyStore,
+  Presence,
+  ReadStore,
+  RecipientStore,
+} from './ports.js'
 
 export interface DispatchSettings {
   readonly broadcastTimeoutMs: number
@@ -19,6 +28,8 @@ export interface DispatchLog {
 }
 
 export interface Parts {
+  readonly admin: AdminStore
+  readonly answers: AnswerStore
   readonly fleet: FleetStore
   readonly recipients: RecipientStore
   readonly reads: ReadStore

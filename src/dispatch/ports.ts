@@ -2,6 +2,8 @@
  * What the product needs of the world. `adapters/` implement these; one contract suite a port.
  * Times are milliseconds since the epoch, distances kilometres.
  */
+export * from './ports/admin.js'
+export * from './ports/answers.js'
 export * from './ports/fanout.js'
 export * from './ports/fleet.js'
 export * from './ports/idempotency.js'

@@ -1,35 +1,204 @@
 /*
- * The registry of problems: every error that a client can meet, with its HTTP status and its sentence
- * for people (RFC 9457 `title`). HTTP and sockets answer with the same ones.
+ * The registry of problems: every error that a client can meet, with its HTTP status and its sentence for people
+ * (RFC 9457 `title`). HTTP and sockets answer with the same ones; the OpenAPI document and docs/errors.md are written
+ * from it.
  */
-export const problems = {
-  VALIDATION_FAILED: { status: 400, title: 'The request is not valid' },
-  MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
-  UNAUTHENTICATED: { status: 401, title: 'Sign in first' },
-  FORBIDDEN: { status: 403, title: 'Not allowed for your role' },
-  USER_INACTIVE: { status: 403, title: 'This user has been deactivated' },
-  DRIVER_NOT_IN_FLEET: { status: 403, title: 'This driver is not in your fleet' },
-  VEHICLE_NOT_IN_FLEET: { status: 403, title: 'This vehicle is not in your fleet' },
-  NOT_FOUND: { status: 404, title: 'Not found' },
-  ACTIVE_BROADCAST_EXISTS: { status: 409, title: 'Request already in progress. Cancel it first.' },
-  NO_LONGER_AVAILABLE: { status: 409, title: 'No longer available' },
-  BROADCAST_CANCELLED: { status: 409, title: 'Request cancelled' },
-  BROADCAST_EXPIRED: { status: 409, title: 'Request expired' },
-  DRIVER_BUSY: { status: 409, title: 'This driver is on another trip' },
-  VEHICLE_BUSY: { status: 409, title: 'This vehicle is on another trip' },
-  TOO_LATE_TO_CANCEL: { status: 409, title: 'Too late to cancel' },
-  NOT_RETRYABLE: { status: 409, title: 'This request cannot be retried' },
-  DRIVER_TAKEN: { status: 409, title: 'This driver belongs to another transporter' },
-  VEHICLE_TAKEN: { status: 409, title: 'This vehicle belongs to another transporter' },
-  IDEMPOTENCY_IN_FLIGHT: { status: 409, title: 'The same request is still being worked on' },
-  EVENT_NOT_ALLOWED: { status: 409, title: 'Not possible in the present state' },
-  STALE_VERSION: { status: 412, title: 'It has changed since you read it' },
-  PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
-  VEHICLE_TYPE_MISMATCH: { status: 422, title: 'Nobody asked for this vehicle type' },
-  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'This idempotency key was used for another request' },
-  RATE_LIMITED: { status: 429, title: 'Too many requests' },
-  UNAVAILABLE: { status: 503, title: 'Temporarily unavailable' },
+
+/** A problem as it is registered. */
+export interface ProblemKind {
+  readonly status: number
+  readonly title: string
+  /** When it is met. */
+  readonly when: string
+  /** What the client does next. */
+  readonly next: string
+  /** Members that it carries beyond RFC 9457's: always, or, with a `?`, where they are known. */
+  readonly members?: readonly string[]
+  /** It comes with `Retry-After`. */
+  readonly isTemporary?: true
+}
+
+/** What problems carry, for people who read about it. */
+export const problemMembers = {
+  errors: 'What did not fit: `{path, message}` for each, twenty at most',
+  broadcastId: 'The request that stands in the way',
+  version: 'The version it has now',
+  retry: '`{href}`: where the customer asks again for the trucks that are missing',
 } as const
+
+export const problems = {
+  VALIDATION_FAILED: {
+    status: 400,
+    title: 'The request is not valid',
+    when: 'A field, a header, a query parameter or an id to be given is missing, unknown, or not what is expected',
+    next: 'Mend what `errors` names; sending it again unchanged fails again',
+    members: ['errors'],
+  },
+  MALFORMED_JSON: {
+    status: 400,
+    title: 'The body is not valid JSON',
+    when: 'The body cannot be read, or is not JSON in UTF-8',
+    next: 'Send JSON',
+  },
+  UNAUTHENTICATED: {
+    status: 401,
+    title: 'Sign in first',
+    when: 'There is no token, or it is not one of ours, or it has expired',
+    next: 'Refresh the token, or sign in anew',
+  },
+  FORBIDDEN: {
+    status: 403,
+    title: 'Not allowed for your role',
+    when: 'The role in the token may never do this',
+    next: 'Nothing: no other request of this role would be allowed',
+  },
+  USER_INACTIVE: {
+    status: 403,
+    title: 'This user has been deactivated',
+    when: 'An administrator has turned the user off',
+    next: 'Sign out; only an administrator can turn the user on again',
+  },
+  DRIVER_NOT_IN_FLEET: {
+    status: 403,
+    title: 'This driver is not in your fleet',
+    when: 'The accept names a driver of somebody else, or of nobody',
+    next: 'Choose a driver from the fleet',
+  },
+  VEHICLE_NOT_IN_FLEET: {
+    status: 403,
+    title: 'This vehicle is not in your fleet',
+    when: 'The vehicle named is somebody else’s, or nobody’s',
+    next: 'Choose a vehicle from the fleet',
+  },
+  NOT_FOUND: {
+    status: 404,
+    title: 'Not found',
+    when: 'There is no such thing, or the caller may not know of it',
+    next: 'Take it off the screen',
+  },
+  ACTIVE_BROADCAST_EXISTS: {
+    status: 409,
+    title: 'Request already in progress. Cancel it first.',
+    when: 'The customer has a request that still seeks trucks',
+    next: 'Show the request `broadcastId`, or cancel it and send this again',
+    members: ['broadcastId'],
+  },
+  NO_LONGER_AVAILABLE: {
+    status: 409,
+    title: 'No longer available',
+    when: 'Others have taken the trucks of this type, or all of them',
+    next: 'Take the offer off the list',
+  },
+  BROADCAST_CANCELLED: {
+    status: 409,
+    title: 'Request cancelled',
+    when: 'The customer has cancelled',
+    next: 'Take the offer off the list',
+  },
+  BROADCAST_EXPIRED: {
+    status: 409,
+    title: 'Request expired',
+    when: 'The request’s time is up',
+    next: 'A transporter takes it off the list; its customer may ask again by `retry`',
+    members: ['retry?'],
+  },
+  DRIVER_BUSY: {
+    status: 409,
+    title: 'This driver is on another trip',
+    when: 'The driver has a trip that is assigned or started',
+    next: 'Choose another driver; the truck may still be open',
+  },
+  VEHICLE_BUSY: {
+    status: 409,
+    title: 'This vehicle is on another trip',
+    when: 'The vehicle has a trip that is assigned or started',
+    next: 'Choose another vehicle; the truck may still be open',
+  },
+  TOO_LATE_TO_CANCEL: {
+    status: 409,
+    title: 'Too late to cancel',
+    when: 'All trucks were found, and a trip has started or the time for second thoughts is over',
+    next: 'Read the request again',
+    members: ['retry?'],
+  },
+  NOT_RETRYABLE: {
+    status: 409,
+    title: 'This request cannot be retried',
+    when: 'It has not expired, lacks no truck, or has been retried before',
+    next: 'Where `broadcastId` is given, show that retry; else ask anew',
+    members: ['broadcastId?'],
+  },
+  DRIVER_TAKEN: {
+    status: 409,
+    title: 'This driver belongs to another transporter',
+    when: 'The id is in another fleet already',
+    next: 'Have the other transporter take the driver out of its fleet first',
+  },
+  VEHICLE_TAKEN: {
+    status: 409,
+    title: 'This vehicle belongs to another transporter',
+    when: 'The id is in another fleet already',
+    next: 'Choose another id',
+  },
+  IDEMPOTENCY_IN_FLIGHT: {
+    status: 409,
+    title: 'The same request is still being worked on',
+    when: 'A twin with the same Idempotency-Key has not been answered yet',
+    next: 'Send it again after `Retry-After`, with the same key',
+    isTemporary: true,
+  },
+  EVENT_NOT_ALLOWED: {
+    status: 409,
+    title: 'Not possible in the present state',
+    when: 'The trip’s state, or the offer’s, does not allow it',
+    next: 'Read it again and offer what its state allows',
+  },
+  STALE_VERSION: {
+    status: 412,
+    title: 'It has changed since you read it',
+    when: '`If-Match` names a version that it has left',
+    next: 'Read it again and decide anew',
+    members: ['version'],
+  },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    title: 'The body is too large',
+    when: 'The body has more than a megabyte',
+    next: 'Send less',
+  },
+  VEHICLE_TYPE_MISMATCH: {
+    status: 422,
+    title: 'Nobody asked for this vehicle type',
+    when: 'The request asks for other types than the vehicle’s',
+    next: 'Choose a vehicle of a type that the request names',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    title: 'This idempotency key was used for another request',
+    when: 'The same key came with another payload within a day',
+    next: 'Take a new key for a new request',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    title: 'Too many requests',
+    when: 'A limit on how often this may be done is reached',
+    next: 'Wait for `Retry-After`',
+    isTemporary: true,
+  },
+  INTERNAL_ERROR: {
+    status: 500,
+    title: 'Something went wrong on our side',
+    when: 'A defect of ours. It is logged under the answer’s `x-request-id`',
+    next: 'Send it again once, with an Idempotency-Key; report the `x-request-id` if it happens again',
+  },
+  UNAVAILABLE: {
+    status: 503,
+    title: 'Temporarily unavailable',
+    when: 'The database is away, or more is asked than it can take',
+    next: 'Send it again after `Retry-After`, with the same Idempotency-Key',
+    isTemporary: true,
+  },
+} as const satisfies Readonly<Record<string, ProblemKind>>
 
 export type ProblemCode = keyof typeof problems
 
@@ -58,11 +227,14 @@ export function problem(
   return { ok: false, problem: { code, ...more } }
 }
 
+export const problemType = (code: ProblemCode) =>
+  `urn:loadcast:problem:${code.toLowerCase().replaceAll('_', '-')}`
+
 /** RFC 9457: the body of `application/problem+json`. `instance` is the path that was asked for. */
 export function problemDocument(p: Problem, instance?: string): Record<string, unknown> {
   const { status, title } = problems[p.code]
   return {
-    type: `urn:loadcast:problem:${p.code.toLowerCase().replaceAll('_', '-')}`,
+    type: problemType(p.code),
     title,
     status,
     code: p.code,

@@ -21,11 +21,18 @@ const codes: Readonly<Record<BroadcastRefusalReason | 'STALE_VERSION', ProblemCo
 }
 
 /** Throws on a reason that no definition here gives: that is a bug. */
-export function problemOfRefusal({ reason, ...members }: Refusal): { ok: false; problem: Problem } {
+export function problemOfRefusal(
+  { reason, ...told }: Refusal,
+  more: Readonly<Record<string, unknown>> = {},
+): { ok: false; problem: Problem } {
+  const members = { ...told, ...more }
   const code = codes[reason as keyof typeof codes]
   if (code === undefined) throw new Error(`No problem is known for the refusal ${reason}`)
   return problem(code, Object.keys(members).length === 0 ? {} : { members })
 }
+
+/** `version`: the one it has now. */
+export const staleVersion = (version: number) => problem('STALE_VERSION', { members: { version } })
 
 /** Turns what the engine and the stores throw about expected failures into problems; rethrows the rest. */
 export async function expectingFailures<T>(work: Promise<Result<T>>): Promise<Result<T>> {

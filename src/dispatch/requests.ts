@@ -27,11 +27,13 @@ export const vehicleType = z.string().regex(/^[a-z0-9_]{1,40}$/, 'Expected a slu
 /** Lower case: two spellings of one id would be two mailboxes. */
 export const instanceId = z.uuid({ version: 'v7' }).toLowerCase()
 
-export const place = z.strictObject({
-  lat: z.number().min(-90).max(90),
-  lng: z.number().min(-180).max(180),
-  address: text(MAX_ADDRESS_LENGTH).optional(),
-})
+export const place = z
+  .strictObject({
+    lat: z.number().min(-90).max(90),
+    lng: z.number().min(-180).max(180),
+    address: text(MAX_ADDRESS_LENGTH).optional(),
+  })
+  .meta({ id: 'Place' })
 
 const truckCount = z.int().min(1).max(MAX_TRUCKS)
 
@@ -99,6 +101,11 @@ export const driverHeartbeat = z.strictObject({
 export const putDriver = z.strictObject({ name: text(100).min(1), phone: text(30).optional() })
 export const putVehicle = z.strictObject({ vehicleType, number: text(20).min(1) })
 export const putUser = z.strictObject({ active: z.boolean() })
+/** Whatever the instance's machine takes as a command: its definition parses the rest. */
+export const instanceEvent = z.strictObject({
+  event: z.looseObject({ type: z.string().min(1).max(100) }),
+  reason: text(MAX_TEXT_LENGTH).min(1),
+})
 export const watchMessage = z.strictObject({ broadcastId: instanceId })
 
 export const pageQuery = z.strictObject({
@@ -108,6 +115,17 @@ export const pageQuery = z.strictObject({
 
 const broadcastStatuses = ['searching', 'partially_filled', 'fully_filled', 'cancelled', 'expired'] as const
 export const broadcastsQuery = pageQuery.extend({ status: z.enum(broadcastStatuses).optional() })
+const word = z.string().regex(/^[a-z_]{1,40}$/, 'Expected 1 to 40 of a-z _')
+export const instancesQuery = pageQuery.extend({
+  machine: word.optional(),
+  status: word.optional(),
+  owner: clientId.optional(),
+})
+export const recipientsQuery = pageQuery.extend({
+  transporterId: clientId.optional(),
+  isOffered: z.enum(['true', 'false']).optional(),
+})
+export const actionsQuery = pageQuery.extend({ adminId: clientId.optional() })
 export const driversQuery = pageQuery.extend({ assignable: z.enum(['true', 'false']).optional() })
 
 export type CreateBroadcast = z.infer<typeof createBroadcast>
@@ -115,6 +133,9 @@ export type CreateBooking = z.infer<typeof createBooking>
 export type CreateOrder = z.infer<typeof createOrder>
 export type BroadcastEvent = z.infer<typeof broadcastEvent>
 export type TripEvent = z.infer<typeof tripEvent>
+export type InstancesQuery = z.infer<typeof instancesQuery>
+export type ActionsQuery = z.infer<typeof actionsQuery>
+export type InstanceEvent = z.infer<typeof instanceEvent>
 export type Place = z.infer<typeof place>
 export type PageQuery = z.infer<typeof pageQuery>
 export type DriverHeartbeat = z.infer<typeof driverHeartbeat>

@@ -1,6 +1,6 @@
 /* The engine as its users see it. */
 import type { Refusal } from './definition.js'
-import type { StoredInstance } from './ports.js'
+import type { DeadLetter, StoredInstance } from './ports.js'
 import type {
   Actor,
   CreateOutcome,
@@ -56,6 +56,10 @@ export interface Engine {
   history(id: string, options?: { after?: number; limit?: number }): Promise<readonly JournalEntry[]>
   /** A refusal that can be given without asking the database, if there is one. */
   refuseFromMemory(id: string, eventType: string): Refusal | undefined
+  /** What could not be delivered and is no longer tried, newest first; with `before`, those with a lower id. */
+  deadLetters(options?: { before?: number; limit?: number }): Promise<readonly DeadLetter[]>
+  /** Has a dead letter tried again, from the first attempt on. False when it is not there (any more). */
+  redrive(id: number): Promise<boolean>
   /** The engine's time, in step with the database's. */
   now(): number
   /** How far the database's clock is ahead of this machine's, as last measured. */

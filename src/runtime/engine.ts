@@ -25,6 +25,8 @@ const CLOCK_SYNC_EVERY_MS = 30_000
 const CLOSE_WITHIN_MS = 15_000
 /** Journal rows of one answer. */
 const MAX_HISTORY_PAGE = 1_000
+/** Each may hold the text of an error. */
+const MAX_DEAD_LETTERS_PAGE = 200
 
 export interface EngineOptions {
   readonly store: Store
@@ -181,6 +183,9 @@ export function createEngine(options: EngineOptions): Engine {
     restore: row => committer.restore(row),
     history: (id, { after = 0, limit = MAX_HISTORY_PAGE } = {}) =>
       store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)),
+    deadLetters: ({ before, limit = MAX_DEAD_LETTERS_PAGE } = {}) =>
+      store.deadLetters(before, Math.min(limit, MAX_DEAD_LETTERS_PAGE)),
+    redrive: id => store.redrive(id),
     refuseFromMemory: (id, eventType) => committer.refuseFromMemory(id, eventType),
     now: () => clock.now(),
     clockOffsetMs: () => clock.offsetMs,

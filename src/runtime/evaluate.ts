@@ -98,7 +98,7 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
     })
 
   if (pending.ifVersion !== undefined && pending.ifVersion !== current.version) {
-    return refuse({ reason: 'STALE_VERSION' })
+    return refuse({ reason: 'STALE_VERSION', version: current.version })
   }
   const at = Math.max(context.clock.now(), current.updatedAt)
   const event = { ...pending.event, at, uid: pending.uid }

@@ -89,6 +89,8 @@ export interface LeasedDelivery {
 /** A delivery that has failed for the last time. */
 export interface DeadLetter extends DeliveryKey {
   readonly id: number
+  /** Of the event that could not be delivered. */
+  readonly type: string
   readonly attempts: number
   readonly error: string
   readonly diedAt: number
@@ -127,8 +129,8 @@ export interface Store {
   settleDeliveries(delivered: readonly DeliveryKey[]): Promise<void>
   retryDelivery(key: DeliveryKey, attempts: number, delayMs: number): Promise<void>
   buryDelivery(key: DeliveryKey, attempts: number, error: string): Promise<void>
-  /** Dead letters with an id above `after`, oldest first. */
-  deadLetters(after: number, limit: number): Promise<readonly DeadLetter[]>
+  /** Dead letters, newest first; with `before`, those with a lower id. */
+  deadLetters(before: number | undefined, limit: number): Promise<readonly DeadLetter[]>
   /** Puts a dead letter back into the outbox, its attempts counted anew. False when it is not there (any more). */
   redrive(id: number): Promise<boolean>
 

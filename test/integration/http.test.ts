@@ -152,6 +152,7 @@ describe('when something is wrong with us', () => {
     const health = async () => ({ status: 'ok', version: '1', checks: {} }) as never
     const logged: string[] = []
     const listener = createHttpApp({
+      version: '0',
       dispatch,
       keys,
       service: { health, counts: async () => ({}) },
@@ -168,9 +169,10 @@ describe('when something is wrong with us', () => {
     server.close()
     expect(answer.status).toBe(500)
     expect(answer.body).toEqual({
-      type: 'about:blank',
+      type: 'urn:loadcast:problem:internal-error',
       title: 'Something went wrong on our side',
       status: 500,
+      code: 'INTERNAL_ERROR',
       instance: '/api/v1/broadcasts',
     })
     expect(answer.headers.get('x-request-id')).toBe('find-me')

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
+import type { Reader } from '../../src/dispatch/ports.js'
 import {
   accept,
   asking,
@@ -46,18 +47,23 @@ describe('a request', () => {
     const id = await create('c', 2)
     const late = await registerTruck(product, `late-${round}`, { vehicleType: type() })
     expectOk(await accept(product, id, late))
-    const standing = async (user: string | undefined) => {
-      const found = await reads.findBroadcast(id, user)
+    const standing = async (reader: Reader | undefined) => {
+      const found = await reads.findBroadcast(id, reader)
       return found && [found.notified, found.isOffered, found.hasDeclined]
     }
     expect(await standing(undefined)).toEqual([1, false, false])
-    expect(await standing(`c${round}`)).toEqual([1, false, false])
-    expect(await standing(near.caller.id)).toEqual([1, true, false])
-    expect(await standing(late.caller.id)).toEqual([1, false, false])
-    expect(await standing(late.driverId)).toEqual([1, false, false])
-    expect(await standing(stranger.caller.id)).toBeUndefined()
+    const as = (role: Reader['role'], id: string): Reader => ({ role, id })
+    expect(await standing(as('customer', `c${round}`))).toEqual([1, false, false])
+    expect(await standing(as('transporter', near.caller.id))).toEqual([1, true, false])
+    expect(await standing(as('transporter', late.caller.id))).toEqual([1, false, false])
+    expect(await standing(as('driver', late.driverId))).toEqual([1, false, false])
+    expect(await standing(as('transporter', stranger.caller.id))).toBeUndefined()
+    // The same person in another role.
+    expect(await standing(as('transporter', `c${round}`))).toBeUndefined()
+    expect(await standing(as('driver', near.caller.id))).toBeUndefined()
+    expect(await standing(as('customer', near.caller.id))).toBeUndefined()
     await product.recipients.decline(id, near.caller.id, undefined)
-    expect(await standing(near.caller.id)).toEqual([1, true, true])
+    expect(await standing(as('transporter', near.caller.id))).toEqual([1, true, true])
     expect(await reads.findBroadcast(uuidv7(), undefined)).toBeUndefined()
   })
 
@@ -66,8 +72,8 @@ describe('a request', () => {
     const truck = await registerTruck(product, `past-${round}`, { vehicleType: 'elsewhere' })
     expectOk(await accept(product, id, truck))
     await cancel(id)
-    expect(await product.reads.findBroadcast(id, truck.caller.id)).toBeDefined()
-    expect(await product.reads.findBroadcast(id, truck.driverId)).toBeDefined()
+    expect(await product.reads.findBroadcast(id, { role: 'transporter', id: truck.caller.id })).toBeDefined()
+    expect(await product.reads.findBroadcast(id, { role: 'driver', id: truck.driverId })).toBeDefined()
   })
 
   it('is read as the engine stored it', async () => {
@@ -89,13 +95,13 @@ describe('lists', () => {
     }
     await create('other')
     const list = async (options: Partial<Parameters<typeof reads.listOwned>[1]>) =>
-      (await reads.listOwned(`c${round}`, { limit: 10, ...options })).map(record => record.instance.id)
+      (await reads.listOwned(`c${round}`, { limit: 10, ...options })).items.map(record => record.instance.id)
     expect(await list({})).toEqual(ids)
     expect(await list({ limit: 2 })).toEqual(ids.slice(0, 2))
     expect(await list({ before: ids[1] ?? '' })).toEqual(ids.slice(2))
     expect(await list({ status: 'cancelled' })).toEqual(ids.slice(1))
     const all = await reads.listAll({ limit: 1 })
-    expect(all.map(record => record.instance.owner)).toEqual([`other${round}`])
+    expect(all.items.map(record => record.instance.owner)).toEqual([`other${round}`])
   })
 
   it('R6.5 of a transporter hold its offers that still seek and that it has not declined', async () => {

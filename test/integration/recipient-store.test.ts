@@ -176,12 +176,15 @@ describe('a decline', () => {
 
   it('is new once, counts only where an offer was made, and exhausts when it is the last', async () => {
     await offer(entry('t1'), entry('t2'), entry('off'))
-    expect(await decline('t3')).toEqual({ isNew: false, isExhausted: false })
-    expect(await decline('off')).toEqual({ isNew: false, isExhausted: false })
-    expect(await decline('t1')).toEqual({ isNew: true, isExhausted: false })
-    expect(await decline('t1')).toEqual({ isNew: false, isExhausted: false })
-    expect(await decline('t2')).toEqual({ isNew: true, isExhausted: true })
-    expect(await decline('t2')).toEqual({ isNew: false, isExhausted: false })
+    const haveAll = () => product.recipients.haveAllDeclined(id)
+    expect(await decline('t3')).toBe(false)
+    expect(await decline('off')).toBe(false)
+    expect(await decline('t1')).toBe(true)
+    expect(await decline('t1')).toBe(false)
+    expect(await haveAll()).toBe(false)
+    expect(await decline('t2')).toBe(true)
+    expect(await decline('t2')).toBe(false)
+    expect(await haveAll()).toBe(true)
     const { rows: reasons } = await product.sql.query(
       'select distinct decline_reason from recipients where broadcast_id = $1 and declined_at is not null',
       [id],

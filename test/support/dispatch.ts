@@ -1,6 +1,8 @@
 /* Dispatch as it runs in production but for its doors: real engine, real Postgres, a fan-out that remembers. */
 import pg from 'pg'
 import { createMemoryPresence } from '../../src/adapters/memory/presence.js'
+import { createAdminStore } from '../../src/adapters/postgres/admin-store.js'
+import { createAnswerStore } from '../../src/adapters/postgres/answer-store.js'
 import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
 import { createIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js'
 import { createReadStore } from '../../src/adapters/postgres/read-store.js'
@@ -66,6 +68,8 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
   const parts = {
     fleet: createFleetStore(sql),
     keys: createIdempotencyStore(sql),
+    admin: createAdminStore(sql),
+    answers: createAnswerStore(sql),
     recipients: createRecipientStore(sql),
     reads: createReadStore(sql),
     presence: createMemoryPresence({ ...allSettings, now: () => presenceTime }),

@@ -10,8 +10,9 @@ export function sendReply(res: ServerResponse, reply: Reply): void {
     res.writeHead(reply.status, reply.headers).end()
     return
   }
-  const text = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body)
-  res.writeHead(reply.status, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text)
+  const { body } = reply
+  const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body)
+  res.writeHead(reply.status, { ...headers, 'content-length': Buffer.byteLength(content) }).end(content)
 }
 
 export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
@@ -26,21 +27,6 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: 
         : { 'retry-after': String(Math.max(1, Math.ceil(problem.retryAfterSeconds))) }),
     },
     body: JSON.stringify(problemDocument(problem, pathOf(req))),
-  })
-}
-
-/** A fault of ours. The client learns the request id, by which the log is found, and nothing else. */
-export function sendFault(req: IncomingMessage, res: ServerResponse): void {
-  const fault = {
-    type: 'about:blank',
-    title: 'Something went wrong on our side',
-    status: 500,
-    instance: pathOf(req),
-  }
-  sendReply(res, {
-    status: 500,
-    headers: { 'content-type': 'application/problem+json; charset=utf-8' },
-    body: JSON.stringify(fault),
   })
 }
 

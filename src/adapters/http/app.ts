@@ -10,11 +10,12 @@ import { expectedProblem, invalid } from '../../dispatch/border.js'
 import type { IdempotencyStore } from '../../dispatch/ports.js'
 import type { Problem } from '../../dispatch/problems.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
-import { sendFault, sendProblem, sendReply } from './answer.js'
+import { sendProblem, sendReply } from './answer.js'
 import { authenticate } from './authenticate.js'
 import { readJsonBody } from './body.js'
 import { allowOrigins } from './cors.js'
 import type { Service } from './health.js'
+import { openApiDocument } from './openapi/document.js'
 import { identifyRequests, logRequests } from './request-log.js'
 import type { Context, PublicRoute, Route } from './route.js'
 import { publicRoutes, routes } from './routes.js'
@@ -24,13 +25,15 @@ export interface HttpAppOptions {
   readonly dispatch: Dispatch
   readonly keys: IdempotencyStore
   readonly service: Service
+  /** Of the program. */
+  readonly version: string
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
   readonly log: Logger
 }
 
 export function createHttpApp(options: HttpAppOptions): RequestListener {
-  const { dispatch, keys, service, verifyToken, corsOrigins, log } = options
+  const { dispatch, keys, service, version, verifyToken, corsOrigins, log } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -40,7 +43,8 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
   app.set('query parser', 'simple')
 
   app.use(identifyRequests(), logRequests(log), securityHeaders(), allowOrigins(corsOrigins))
-  const context: Context = { dispatch, service, keys }
+  const openApi = JSON.stringify(openApiDocument(version, routes, publicRoutes))
+  const context: Context = { dispatch, service, keys, openApi }
   for (const route of publicRoutes) app[route.method](route.path, open(route, context))
   for (const route of routes) app[route.method](route.path, guarded(route, context, verifyToken))
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
@@ -51,7 +55,10 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
 }
 
 function open(route: PublicRoute, context: Context): RequestHandler {
-  return async (_req, res) => sendReply(res, await route.run(context))
+  return async (req, res) => {
+    const reply = await route.run(context, req.params)
+    return reply === undefined ? sendProblem(req, res, { code: 'NOT_FOUND' }) : sendReply(res, reply)
+  }
 }
 
 function guarded(route: Route, context: Context, verifyToken: TokenVerifier): RequestHandler {
@@ -79,7 +86,8 @@ function answerErrors(log: Logger): ErrorRequestHandler {
       { err: error, requestId: res.getHeader('x-request-id'), method: req.method, path: req.path },
       'fault',
     )
-    return sendFault(req, res)
+    // The client learns the request id, by which the log is found, and nothing else.
+    return sendProblem(req, res, { code: 'INTERNAL_ERROR' })
   }
 }
 

@@ -1,12 +1,13 @@
 /*
- * A route as data: what it is called, who may call it, what it takes, what it does. Everything that has to
- * know all routes (mounting them now; the OpenAPI document and the authorization table later) reads the
- * registry in `routes.ts`. A route knows nothing of Express.
+ * A route as data: what it is called, who may call it, what it takes, does and answers. Everything that has to know
+ * all routes (mounting them, the OpenAPI document, the table of authorization, the fuzz test) reads the registry in
+ * `routes.ts`. A route knows nothing of Express.
  */
 import type { z } from 'zod'
+import { type CommandName, rolesOf } from '../../dispatch/access.js'
 import type { Caller, Dispatch, Role } from '../../dispatch/api.js'
 import type { IdempotencyStore } from '../../dispatch/ports.js'
-import { ok, type Result } from '../../dispatch/problems.js'
+import { ok, type ProblemCode, type Result } from '../../dispatch/problems.js'
 import type { IdempotencyKey } from '../../runtime/types.js'
 import { parseIfMatch } from './conditional.js'
 import type { Service } from './health.js'
@@ -18,6 +19,8 @@ export interface Context {
   readonly dispatch: Dispatch
   readonly service: Service
   readonly keys: IdempotencyStore
+  /** The document at `/openapi.json`, as JSON. */
+  readonly openApi: string
 }
 
 /** What a handler answers; problems come back as the other side of `Result`. */
@@ -45,9 +48,24 @@ interface Outline {
   readonly method: Method
   /** In full, with `:name` for what `params` parses. */
   readonly path: string
+  /** Its name in the documentation, and of the function in generated clients. */
+  readonly id: string
   /** One sentence for the documentation. */
   readonly summary: string
+  /** Its successes by status. */
+  readonly answers: Readonly<Record<number, Answer>>
 }
+
+/** What a success looks like. */
+export interface Answer {
+  readonly description: string
+  /** JSON of this shape. Without it there is no body, or one of another `contentType`. */
+  readonly body?: z.ZodType
+  readonly contentType?: string
+  readonly headers?: readonly AnswerHeader[]
+}
+
+export type AnswerHeader = 'location' | 'etag'
 
 interface Schemas<P, Q, B> {
   readonly params?: z.ZodType<P>
@@ -69,20 +87,34 @@ export interface RouteInput<P, Q, B> {
   readonly options: { readonly ifVersion?: number; readonly key?: IdempotencyKey }
 }
 
-export interface Route extends Outline, Schemas<unknown, unknown, unknown> {
+/** What else the documentation says of a route that somebody calls. */
+interface Described {
+  /** Its rows of the access table; where there are several, the body's `type` says which. */
+  readonly commands: readonly CommandName[]
+  /** Problems of its own. Those that follow from what it takes need not be named. */
+  readonly problems?: readonly ProblemCode[]
+}
+
+export interface Route extends Outline, Schemas<unknown, unknown, unknown>, Described {
+  /** Who may ever call it: those of its commands. */
   readonly roles: readonly Role[]
+  /** Some command of it records an idempotency key in its commit. */
+  readonly recordsKey: boolean
   run(context: Context, caller: Caller, request: RawRequest): Promise<Result<Reply>>
 }
 
 /** A route without a caller: open to everyone. */
 export interface PublicRoute extends Outline {
-  run(context: Context): Promise<Reply>
+  /** Names what `params` may be, for the documentation. */
+  readonly params?: z.ZodType
+  /** `undefined`: there is no such thing. */
+  run(context: Context, params: Readonly<Record<string, unknown>>): Promise<Reply | undefined>
 }
 
 export function route<P = undefined, Q = undefined, B = undefined>(
   spec: Outline &
-    Schemas<P, Q, B> & {
-      readonly roles: readonly Role[]
+    Schemas<P, Q, B> &
+    Described & {
       /** Whether its command records an idempotency key in the commit of what it causes. */
       readonly commitsKey?: boolean | ((body: B) => boolean)
       handle(context: Context, input: RouteInput<P, Q, B>): Promise<Result<Reply>>
@@ -91,6 +123,8 @@ export function route<P = undefined, Q = undefined, B = undefined>(
   const { commitsKey = false, handle, ...outline } = spec
   return {
     ...outline,
+    roles: rolesOf(spec.commands),
+    recordsKey: commitsKey !== false,
     async run(context, caller, request) {
       const input = await parseAll(spec, request)
       if (!input.ok) return input
@@ -111,7 +145,7 @@ export function route<P = undefined, Q = undefined, B = undefined>(
 }
 
 /** The contract's: any POST or PUT. A DELETE may be repeated as it is. */
-const changesState = (method: Method) => method === 'post' || method === 'put'
+export const changesState = (method: Method) => method === 'post' || method === 'put'
 
 /** Every part in turn, from the cheapest on; the first that does not fit is the answer. */
 async function parseAll<P, Q, B>(

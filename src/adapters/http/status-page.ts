@@ -46,7 +46,7 @@ load, the first to accept gets it.</p>
 <h2>Ways in</h2>
 <table>
 ${row('<code>/health</code>', '<a href="/health">the same as JSON</a>')}
-${row('<code>/api/v1</code>', 'the HTTP interface, with a bearer token')}
+${row('<code>/api/v1</code>', '<a href="/docs">the HTTP interface</a>, with a bearer token')}
 ${row('<code>/socket.io</code>', 'events as they happen, with the same token')}
 </table>
 <footer>Version ${escapeHtml(health.version)}</footer>

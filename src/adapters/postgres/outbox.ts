@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { DeadLetter, DeliveryKey, Store } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
+import { orUnavailable } from './sqlstate.js'
 
 /** An event delivered later than this after it was recorded says so: a client that resumes looks for late ones. */
 const LATE_AFTER_MS = 5_000
@@ -57,9 +58,12 @@ insert into dead_letters (instance, version, index, subscriber, attempts, error)
 select instance, version, index, subscriber, $5, $6 from dead`
 
 const DEAD = `
-select id::float8 as id, instance, version, index, subscriber, attempts, error,
-       (extract(epoch from died_at) * 1000)::float8 as "diedAt"
-from dead_letters where id > $1 order by id limit $2`
+select d.id::float8 as id, d.instance, d.version, d.index, e.type, d.subscriber, d.attempts, d.error,
+       (extract(epoch from d.died_at) * 1000)::float8 as "diedAt"
+from dead_letters d
+join events e on e.instance = d.instance and e.version = d.version and e.index = d.index
+where $1::bigint is null or d.id < $1
+order by d.id desc limit $2`
 
 const REDRIVE = `
 with risen as (
@@ -108,11 +112,11 @@ export function createOutbox(pool: pg.Pool): Outbox {
     async buryDelivery(key, attempts, error) {
       await pool.query({ name: 'bury_delivery', text: BURY, values: [...keyValues(key), attempts, error] })
     },
-    async deadLetters(after, limit) {
-      return (await pool.query<DeadLetter>(DEAD, [after, limit])).rows
+    async deadLetters(before, limit) {
+      return (await orUnavailable(pool.query<DeadLetter>(DEAD, [before ?? null, limit]))).rows
     },
     async redrive(id) {
-      return (await pool.query(REDRIVE, [id])).rowCount === 1
+      return (await orUnavailable(pool.query(REDRIVE, [id]))).rowCount === 1
     },
   }
 }

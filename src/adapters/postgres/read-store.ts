@@ -7,7 +7,7 @@ import { findTrip, findTripAndBroadcast, listDriverTrips } from './reads/trips.j
 /** Every method is one statement. */
 export function createReadStore(pool: Pool): ReadStore {
   return {
-    findBroadcast: (id, userId) => findBroadcast(pool, id, userId),
+    findBroadcast: (id, reader) => findBroadcast(pool, id, reader),
     listOwned: (owner, options) => listOwned(pool, owner, options),
     listAll: options => listAll(pool, options),
     listLiveOffers: (transporterId, options) => listLiveOffers(pool, transporterId, options),

@@ -72,29 +72,29 @@ async function offered(pool: Pool, broadcastId: string, step?: string): Promise<
   return rows.map(row => row.transporter_id)
 }
 
-/**
- * Two last declines at once may each see the other as open: then nobody is told that all have declined,
- * and the reach widens at its own time.
- */
 const declineSql = `
 with declined as (
   update recipients set declined_at = clock_timestamp(), decline_reason = $3
   where broadcast_id = $1 and transporter_id = $2 and offered_at is not null and declined_at is null
-  returning broadcast_id
+  returning broadcast_id, transporter_id, decline_reason
 )
-select exists (select from declined) as is_new,
-  exists (select from declined) and not exists (
-    select from recipients
-    where broadcast_id = $1 and transporter_id <> $2 and offered_at is not null and declined_at is null
-  ) as is_exhausted`
+insert into answers (id, transporter_id, broadcast_id, outcome, reason)
+select uuidv7(), transporter_id, broadcast_id, 'DECLINED', decline_reason from declined
+on conflict do nothing
+returning 1`
 
 async function decline(pool: Pool, broadcastId: string, transporterId: string, reason: string | undefined) {
-  const rows = await query<{ is_new: boolean; is_exhausted: boolean }>(pool, declineSql, [
-    broadcastId,
-    transporterId,
-    reason ?? null,
-  ])
-  return { isNew: rows[0]?.is_new ?? false, isExhausted: rows[0]?.is_exhausted ?? false }
+  return (await query(pool, declineSql, [broadcastId, transporterId, reason ?? null])).length === 1
+}
+
+/** Asked after one's own decline is committed: of two last ones at once, one at least finds that both are. */
+const haveAllDeclinedSql = `
+select coalesce(bool_and(declined_at is not null), false) as "haveAll"
+from recipients where broadcast_id = $1 and offered_at is not null`
+
+async function haveAllDeclined(pool: Pool, broadcastId: string): Promise<boolean> {
+  const [row] = await query<{ haveAll: boolean }>(pool, haveAllDeclinedSql, [broadcastId])
+  return row?.haveAll ?? false
 }
 
 export function createRecipientStore(pool: Pool): RecipientStore {
@@ -102,5 +102,6 @@ export function createRecipientStore(pool: Pool): RecipientStore {
     offer: entries => offer(pool, entries),
     offered: (broadcastId, step) => offered(pool, broadcastId, step),
     decline: (broadcastId, transporterId, reason) => decline(pool, broadcastId, transporterId, reason),
+    haveAllDeclined: broadcastId => haveAllDeclined(pool, broadcastId),
   }
 }

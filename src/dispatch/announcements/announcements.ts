@@ -46,7 +46,10 @@ const progressOf = ({ status, trucksFilled, trucksNeeded }: Progress) => ({
   trucksNeeded,
 })
 
-const retryOf = (broadcastId: string) => ({ retry: { href: `/api/v1/broadcasts/${broadcastId}/retry` } })
+/** Where its customer may ask again for the trucks that are missing. */
+export const retryLink = (broadcastId: string) => ({
+  retry: { href: `/api/v1/broadcasts/${broadcastId}/retry` },
+})
 
 const tripOf = ({ event, broadcastId, request }: About<WithTrip>): { trip: TripView } => ({
   trip: tripView(recordOfTrip(event.trip, broadcastId, request)),
@@ -125,7 +128,7 @@ export const announcements: Table = {
       data: about => ({
         ...tripOf(about),
         ...progressOf(about.event),
-        ...(about.event.retryable ? retryOf(about.broadcastId) : {}),
+        ...(about.event.retryable ? retryLink(about.broadcastId) : {}),
       }),
     },
     {
@@ -155,7 +158,7 @@ export const announcements: Table = {
       wakes: true,
       when: ({ trucksFilled }) => trucksFilled === 0,
       title: () => 'No transporters found',
-      data: ({ event, broadcastId }) => ({ ...progressOf(event), ...retryOf(broadcastId) }),
+      data: ({ event, broadcastId }) => ({ ...progressOf(event), ...retryLink(broadcastId) }),
     },
     {
       to: 'customer',
@@ -166,7 +169,7 @@ export const announcements: Table = {
       data: ({ event, broadcastId }) => ({
         reason: 'timeout',
         ...progressOf(event),
-        ...retryOf(broadcastId),
+        ...retryLink(broadcastId),
       }),
     },
     updated,

@@ -7,7 +7,7 @@ import { actorOf, keyed } from '../access.js'
 import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
 import type { PartsWithEngine } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
-import { problemOfRefusal } from '../refusals.js'
+import { problemOfRefusal, staleVersion } from '../refusals.js'
 import { broadcastView, type Standing } from '../views/broadcast-view.js'
 import type { AssignmentView } from '../views/views.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
@@ -28,7 +28,7 @@ export async function accept(
   if (!facts.isUserActive) return problem('USER_INACTIVE')
   if (facts.broadcast === undefined) return problem('NOT_FOUND')
   const { instance: row, ...standing } = facts.broadcast
-  if (ifVersion !== undefined && ifVersion !== row.version) return problem('STALE_VERSION')
+  if (ifVersion !== undefined && ifVersion !== row.version) return staleVersion(row.version)
   // The row was read after the accept came, so its state may be judged.
   const byState = refuseByState(asBroadcast(engine.restore(row)).snapshot, { at: engine.now() })
   if (byState !== undefined) return problemOfRefusal(byState)
@@ -45,7 +45,7 @@ export async function accept(
       ...keyed(key),
     },
   )
-  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
+  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
   if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
   if (outcome.kind === 'unchanged') throw new Error(`An accept of ${id} changed nothing and was not refused`)
   return ok(acceptAnswer(caller, asBroadcast(outcome.instance), standing, outcome.uid, engine.now()))

@@ -1,10 +1,10 @@
 /* Reading requests, and sending them events. */
 
-import { refuseRole } from '../access.js'
+import { actorOf, readerOf } from '../access.js'
 import type { BroadcastEventAnswer, Caller, Page, SendOptions } from '../api.js'
 import { decodeCursor, idCursor, pageOf, versionCursor } from '../cursors.js'
 import type { PartsWithEngine } from '../parts.js'
-import type { BroadcastListOptions, BroadcastRecord } from '../ports.js'
+import type { BroadcastListOptions, BroadcastRecord, Found } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { BroadcastEvent, PageQuery } from '../requests.js'
 import { broadcastView } from '../views/broadcast-view.js'
@@ -14,6 +14,7 @@ import { accept } from './accept.js'
 import { asBroadcast } from './broadcast.js'
 import { cancel } from './cancel.js'
 import { decline } from './decline.js'
+import type { RefusedAccepts } from './refused-accepts.js'
 
 /** What the caller may read of it; `undefined` for everybody else, so that ids cannot be probed. */
 export function findReadable(
@@ -21,7 +22,7 @@ export function findReadable(
   caller: Caller,
   id: string,
 ): Promise<BroadcastRecord | undefined> {
-  return reads.findBroadcast(id, caller.role === 'admin' ? undefined : caller.id)
+  return reads.findBroadcast(id, readerOf(caller))
 }
 
 function viewOf({ engine }: PartsWithEngine, caller: Caller, record: BroadcastRecord): BroadcastView {
@@ -43,18 +44,16 @@ export async function listBroadcasts(
   caller: Caller,
   { limit, cursor, status }: PageQuery & { status?: string | undefined },
 ): Promise<Result<Page<BroadcastView>>> {
-  const refused = refuseRole(caller, 'customer', 'transporter', 'admin')
-  if (refused !== undefined) return refused
   const before = decodeCursor(idCursor, cursor)
   if (!before.ok) return before
-  const records = await listFor(parts, caller, {
+  const found = await listFor(parts, caller, {
     limit: limit + 1,
     ...(status === undefined ? {} : { status }),
     ...(before.value === undefined ? {} : { before: before.value }),
   })
   return ok(
     pageOf(
-      records,
+      found,
       limit,
       record => record.instance.id,
       record => viewOf(parts, caller, record),
@@ -63,24 +62,35 @@ export async function listBroadcasts(
 }
 
 /** A customer's own; a transporter's live offers that it has not declined; an admin's all. */
-function listFor({ reads }: PartsWithEngine, caller: Caller, options: BroadcastListOptions) {
+async function listFor(
+  { reads }: PartsWithEngine,
+  caller: Caller,
+  options: BroadcastListOptions,
+): Promise<Found<BroadcastRecord>> {
   if (caller.role === 'admin') return reads.listAll(options)
   if (caller.role === 'customer') return reads.listOwned(caller.id, options)
-  return reads.listLiveOffers(caller.id, options)
+  return { items: await reads.listLiveOffers(caller.id, options) }
 }
 
 export async function sendToBroadcast(
-  parts: PartsWithEngine,
+  parts: PartsWithEngine & { readonly refusedAccepts: RefusedAccepts },
   caller: Caller,
   id: string,
   event: BroadcastEvent,
   options: SendOptions = {},
 ): Promise<Result<BroadcastEventAnswer>> {
-  const refused = refuseRole(caller, event.type === 'cancel' ? 'customer' : 'transporter')
-  if (refused !== undefined) return refused
   switch (event.type) {
-    case 'accept':
-      return accept(parts, caller, id, event, options)
+    case 'accept': {
+      const answer = await accept(parts, caller, id, event, options)
+      if (!answer.ok) {
+        const { driverId, vehicleId } = event
+        parts.refusedAccepts.note(
+          { transporterId: caller.id, broadcastId: id, driverId, vehicleId },
+          answer.problem.code,
+        )
+      }
+      return answer
+    }
     case 'cancel':
       return cancel(parts, caller, id, event, options)
     case 'decline':
@@ -95,20 +105,23 @@ export async function history(
   id: string,
   { limit, cursor }: PageQuery,
 ): Promise<Result<Page<HistoryItem>>> {
-  const refused = refuseRole(caller, 'customer', 'admin')
-  if (refused !== undefined) return refused
   const after = decodeCursor(versionCursor, cursor)
   if (!after.ok) return after
-  const found = await findReadable(parts, caller, id)
-  if (found === undefined) return problem('NOT_FOUND')
-  if (caller.role === 'customer' && found.instance.owner !== caller.id) return problem('NOT_FOUND')
+  if ((await findReadable(parts, caller, id)) === undefined) return problem('NOT_FOUND')
   const entries = await parts.engine.history(id, { after: after.value ?? 0, limit: limit + 1 })
   return ok(
     pageOf(
-      entries,
+      { items: entries },
       limit,
       entry => entry.version,
-      ({ version, event, status, at, actor }) => ({ version, event, status, at: isoTime(at), actor }),
+      ({ version, event, status, at, actor }) => ({
+        version,
+        event,
+        status,
+        at: isoTime(at),
+        // Why an administrator stepped in is for administrators.
+        actor: caller.role === 'admin' ? actor : actorOf(actor),
+      }),
     ),
   )
 }

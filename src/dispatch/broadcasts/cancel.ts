@@ -1,4 +1,6 @@
-import { actorOf, keyed } from '../access.js'
+import { openTypes } from '../../machines/index.js'
+import { actorOf, keyed, readerOf } from '../access.js'
+import { retryLink } from '../announcements/announcements.js'
 import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
 import type { PartsWithEngine } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
@@ -15,8 +17,8 @@ export async function cancel(
   { ifVersion, key }: SendOptions,
 ): Promise<Result<BroadcastEventAnswer>> {
   const readStartedAt = performance.now()
-  const found = await reads.findBroadcast(id, caller.id)
-  if (found === undefined || found.instance.owner !== caller.id) return problem('NOT_FOUND')
+  const found = await reads.findBroadcast(id, readerOf(caller))
+  if (found === undefined) return problem('NOT_FOUND')
   const { instance: row, ...standing } = found
   const outcome = await engine.send(
     id,
@@ -28,8 +30,13 @@ export async function cancel(
       ...keyed(key),
     },
   )
-  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
-  if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
+  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
+  if (outcome.kind === 'refused') {
+    const refused = asBroadcast(outcome.instance)
+    // What has expired needs no cancel: what its customer may want is to ask again.
+    const isRetryable = refused.status === 'expired' && openTypes(refused.snapshot.context).length > 0
+    return problemOfRefusal(outcome.refusal, isRetryable ? retryLink(id) : {})
+  }
   return ok(cancelAnswer(caller, asBroadcast(outcome.instance), standing, outcome.kind, engine.now()))
 }
 

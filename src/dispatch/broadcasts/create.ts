@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type BroadcastInput, isSeeking } from '../../machines/index.js'
-import { actorOf, keyed, refuseRole } from '../access.js'
+import { actorOf, keyed } from '../access.js'
 import type { Caller, Created, CreateOptions } from '../api.js'
 import type { DispatchSettings, PartsWithEngine } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
@@ -69,13 +69,11 @@ export async function create(
   asked: Asked,
   { key }: CreateOptions = {},
 ): Promise<Result<Created>> {
-  const refused = refuseRole(caller, 'customer')
-  if (refused !== undefined) return refused
   const { engine } = parts
   const input = inputOf(caller.id, asked, parts.settings)
   for (let tries = 1; ; tries++) {
     const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller), ...keyed(key) })
-    if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
+    if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
     if (outcome.kind === 'created') return answerCreated(parts, caller, asBroadcast(outcome.instance), true)
     const holder = await engine.get(outcome.holder)
     if (holder !== undefined) {

@@ -1,10 +1,12 @@
-import { reachOf, refuseByState } from '../../machines/index.js'
+import { refuseByState } from '../../machines/index.js'
+import { readerOf } from '../access.js'
 import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
 import type { PartsWithEngine } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
-import { problemOfRefusal } from '../refusals.js'
+import { widenIfAllDeclined } from '../reach/exhausted.js'
+import { problemOfRefusal, staleVersion } from '../refusals.js'
 import { broadcastView } from '../views/broadcast-view.js'
-import { asBroadcast, type Broadcast } from './broadcast.js'
+import { asBroadcast } from './broadcast.js'
 
 /**
  * Notes that the transporter does not want it: a row of `recipients`, no transition. Declining twice is
@@ -18,37 +20,22 @@ export async function decline(
   { ifVersion }: SendOptions,
 ): Promise<Result<BroadcastEventAnswer>> {
   const { engine, reads, recipients } = parts
-  const found = await reads.findBroadcast(id, caller.id)
+  const found = await reads.findBroadcast(id, readerOf(caller))
   if (found === undefined) return problem('NOT_FOUND')
   const { instance: row, notified, isOffered, hasDeclined } = found
-  if (ifVersion !== undefined && ifVersion !== row.version) return problem('STALE_VERSION')
+  if (ifVersion !== undefined && ifVersion !== row.version) return staleVersion(row.version)
   let broadcast = asBroadcast(engine.restore(row))
   let isNew = false
   if (!hasDeclined) {
     const byState = refuseByState(broadcast.snapshot, { at: engine.now() })
     if (byState !== undefined) return problemOfRefusal(byState)
     if (!isOffered) return problem('EVENT_NOT_ALLOWED', { detail: 'It was not offered to you' })
-    const declined = await recipients.decline(id, caller.id, reason)
-    isNew = declined.isNew
-    if (declined.isExhausted) broadcast = await widen(parts, broadcast)
+    isNew = await recipients.decline(id, caller.id, reason)
+    if (isNew) broadcast = (await widenIfAllDeclined(parts, id)) ?? broadcast
   }
   return ok({
     outcome: isNew ? 'applied' : 'unchanged',
     version: broadcast.version,
     broadcast: broadcastView(caller, broadcast, { notified, isOffered, hasDeclined: true }, engine.now()),
   })
-}
-
-/** Nobody is left to wait for. If this fails the reach widens at its own time, so the decline stands. */
-async function widen({ engine, log }: PartsWithEngine, broadcast: Broadcast): Promise<Broadcast> {
-  const { step } = reachOf(broadcast.snapshot)
-  if (step === 'done') return broadcast
-  try {
-    const actor = { id: 'reach', role: 'system' }
-    const outcome = await engine.send(broadcast.id, { type: 'reach.exhausted', step }, { actor })
-    return asBroadcast(outcome.instance)
-  } catch (error) {
-    log.warn({ err: error, broadcast: broadcast.id }, 'all have declined, but the reach could not be widened')
-    return broadcast
-  }
 }

@@ -3,7 +3,7 @@
  * holds for good, so two retries that race are decided by the commit.
  */
 import { type BroadcastSnapshot, isSeeking } from '../../machines/index.js'
-import { actorOf, keyed, refuseRole } from '../access.js'
+import { actorOf, keyed, readerOf } from '../access.js'
 import type { Caller, Created, CreateOptions } from '../api.js'
 import { problem, type Result } from '../problems.js'
 import { problemOfRefusal } from '../refusals.js'
@@ -16,24 +16,27 @@ export async function retry(
   id: string,
   { key }: CreateOptions = {},
 ): Promise<Result<Created>> {
-  const refused = refuseRole(caller, 'customer')
-  if (refused !== undefined) return refused
   const { engine, reads, settings } = parts
-  const found = await reads.findBroadcast(id, caller.id)
-  if (found === undefined || found.instance.owner !== caller.id) return problem('NOT_FOUND')
+  const found = await reads.findBroadcast(id, readerOf(caller))
+  if (found === undefined) return problem('NOT_FOUND')
   const original = asBroadcast(engine.restore(found.instance))
   const asked = missingFrom(original.snapshot)
   if (original.status !== 'expired' || asked === undefined) return problem('NOT_RETRYABLE')
 
   const input = { ...inputOf(caller.id, asked, settings), retryOf: id }
   const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller), ...keyed(key) })
-  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT')
+  if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
   if (outcome.kind === 'created') return answerCreated(parts, caller, asBroadcast(outcome.instance), true)
   if (outcome.reason !== 'NOT_RETRYABLE') return problemOfRefusal(outcome.refusal)
   const earlier = await engine.get(outcome.holder)
-  if (earlier === undefined) return problem('NOT_RETRYABLE')
-  const retried = asBroadcast(earlier)
-  return isSeeking(retried.snapshot) ? answerCreated(parts, caller, retried, false) : problem('NOT_RETRYABLE')
+  const retried = earlier && asBroadcast(earlier)
+  if (retried !== undefined && isSeeking(retried.snapshot)) {
+    return answerCreated(parts, caller, retried, false)
+  }
+  return problem('NOT_RETRYABLE', {
+    detail: 'It has been retried before',
+    members: { broadcastId: outcome.holder },
+  })
 }
 
 /** The same request for the trucks that are open; `undefined` when none is. */

@@ -1,6 +1,5 @@
 /* A driver's own presence: switched on by its word, online by its heartbeats. */
 import { LRUCache } from 'lru-cache'
-import { refuseRole } from '../access.js'
 import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
@@ -36,8 +35,6 @@ export class Drivers {
     caller: Caller,
     { isOnline, vehicleId }: { isOnline: boolean; vehicleId?: string | undefined },
   ): Promise<Result<{ isOnline: boolean }>> {
-    const refused = refuseRole(caller, 'driver')
-    if (refused !== undefined) return refused
     const { fleet, presence, catchUp, driverStatus } = this.#parts
     const change = { isSwitchedOn: isOnline, ...(vehicleId === undefined ? {} : { vehicleId }) }
     const set = await fleet.setDriver(caller.id, change)
@@ -61,8 +58,6 @@ export class Drivers {
     caller: Caller,
     { lat, lng, vehicleId }: DriverHeartbeat,
   ): Promise<Result<Record<string, never>>> {
-    const refused = refuseRole(caller, 'driver')
-    if (refused !== undefined) return refused
     const { presence, catchUp, driverStatus } = this.#parts
     const place = { lat, lng }
     const beat = await presence.beatDriver(caller.id, place)

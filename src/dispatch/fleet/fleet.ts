@@ -1,5 +1,4 @@
 /* A transporter's drivers and vehicles. */
-import { refuseRole } from '../access.js'
 import type { Caller, Page } from '../api.js'
 import { decodeCursor, pageOf, positionCursor } from '../cursors.js'
 import type { Parts } from '../parts.js'
@@ -25,8 +24,6 @@ export async function putDriver(
   id: string,
   { name, phone }: { name: string; phone?: string | undefined },
 ): Promise<Result<DriverView & { isNew: boolean }>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const put = await parts.fleet.putDriver(caller.id, {
     id,
     name,
@@ -38,8 +35,6 @@ export async function putDriver(
 }
 
 export async function deleteDriver(parts: FleetParts, caller: Caller, id: string): Promise<Result<void>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const deleted = await parts.fleet.deleteDriver(caller.id, id)
   if (deleted === 'missing') return problem('NOT_FOUND')
   if (deleted === 'busy') return problem('DRIVER_BUSY')
@@ -48,8 +43,6 @@ export async function deleteDriver(parts: FleetParts, caller: Caller, id: string
 }
 
 export async function getDriver(parts: FleetParts, caller: Caller, id: string): Promise<Result<DriverView>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const driver = await parts.fleet.getDriver(id)
   if (driver === undefined || driver.transporterId !== caller.id) return problem('NOT_FOUND')
   const states = await parts.presence.driverStates([id])
@@ -62,8 +55,6 @@ export async function listDrivers(
   caller: Caller,
   { limit, cursor, assignable }: PageQuery & { assignable?: boolean | undefined },
 ): Promise<Result<Page<DriverView>>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const place = decodeCursor(positionCursor, cursor)
   if (!place.ok) return place
   const isWanted = ({ isOnline, isBusy }: DriverView) =>
@@ -71,7 +62,8 @@ export async function listDrivers(
   const pageSize = assignable === undefined ? limit + 1 : MAX_PAGE_SIZE
   const found: { view: DriverView; position: string }[] = []
   let after = place.value
-  for (let pages = 0; pages < MAX_PAGES_LOOKED_THROUGH && found.length <= limit; pages++) {
+  let isAtEnd = false
+  for (let pages = 0; pages < MAX_PAGES_LOOKED_THROUGH && found.length <= limit && !isAtEnd; pages++) {
     const from = after === undefined ? {} : { after }
     const drivers = await parts.fleet.listDrivers(caller.id, { ...from, limit: pageSize })
     for (const [i, view] of (await viewsOf(parts, drivers)).entries()) {
@@ -79,11 +71,11 @@ export async function listDrivers(
       if (position !== undefined && isWanted(view)) found.push({ view, position })
     }
     after = drivers.at(-1)?.position
-    if (drivers.length < pageSize) break
+    isAtEnd = drivers.length < pageSize
   }
   return ok(
     pageOf(
-      found,
+      { items: found, ...(isAtEnd || after === undefined ? {} : { lookedDownTo: after }) },
       limit,
       item => item.position,
       item => item.view,
@@ -97,8 +89,6 @@ export async function putVehicle(
   id: string,
   { vehicleType, number }: { vehicleType: string; number: string },
 ): Promise<Result<VehicleView & { isNew: boolean }>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const put = await parts.fleet.putVehicle(caller.id, { id, vehicleType, number })
   if (put.kind === 'taken') return problem('VEHICLE_TAKEN')
   if (put.kind === 'busy') return problem('VEHICLE_BUSY')
@@ -107,8 +97,6 @@ export async function putVehicle(
 }
 
 export async function deleteVehicle(parts: FleetParts, caller: Caller, id: string): Promise<Result<void>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const deleted = await parts.fleet.deleteVehicle(caller.id, id)
   if (deleted.kind === 'missing') return problem('NOT_FOUND')
   if (deleted.kind === 'busy') return problem('VEHICLE_BUSY')
@@ -121,11 +109,9 @@ export async function listVehicles(
   caller: Caller,
   { limit, cursor }: PageQuery,
 ): Promise<Result<Page<VehicleView>>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const place = decodeCursor(positionCursor, cursor)
   if (!place.ok) return place
   const after = place.value === undefined ? {} : { after: place.value }
   const vehicles = await fleet.listVehicles(caller.id, { ...after, limit: limit + 1 })
-  return ok(pageOf(vehicles, limit, vehicle => vehicle.position, vehicleView))
+  return ok(pageOf({ items: vehicles }, limit, vehicle => vehicle.position, vehicleView))
 }

@@ -1,5 +1,4 @@
 /* A transporter's own presence: available by its word, present by its heartbeats and sockets. */
-import { refuseRole } from '../access.js'
 import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
@@ -17,8 +16,6 @@ export async function setTransporterAvailability(
   caller: Caller,
   isAvailable: boolean,
 ): Promise<Result<{ isAvailable: boolean }>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const change = await fleet.setTransporterAvailable(caller.id, isAvailable, TOGGLE_LIMIT)
   if (change.kind === 'limited') {
     const retryAfterSeconds = Math.max(1, Math.ceil(change.retryAfterMs / 1000))
@@ -36,8 +33,6 @@ export async function transporterHeartbeat(
   { presence, catchUp }: TransporterParts,
   caller: Caller,
 ): Promise<Result<Record<string, never>>> {
-  const refused = refuseRole(caller, 'transporter')
-  if (refused !== undefined) return refused
   const newcomers = await presence.touchTransporters([caller.id])
   if (newcomers.size > 0) catchUp.request(caller.id)
   return ok({})

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { refuseRole } from '../access.js'
+import { onRecord } from '../admin/on-record.js'
 import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
 import { ok, type Result } from '../problems.js'
@@ -8,7 +8,7 @@ import { ok, type Result } from '../problems.js'
 const ACTIVE_FOR_MS = 5_000
 const MAX_USERS_KEPT = 100_000
 
-type UserParts = Pick<Parts, 'fleet' | 'presence' | 'fanout'>
+type UserParts = Pick<Parts, 'admin' | 'fleet' | 'presence' | 'fanout' | 'log'>
 
 export class Users {
   readonly #parts: UserParts
@@ -37,15 +37,16 @@ export class Users {
     id: string,
     active: boolean,
   ): Promise<Result<{ id: string; active: boolean }>> {
-    const refused = refuseRole(caller, 'admin')
-    if (refused !== undefined) return refused
-    const { fleet, presence, fanout } = this.#parts
-    await fleet.setUserActive(id, active)
-    this.#active.set(id, { isActive: active })
-    if (!active) {
-      fanout.disconnectUser(id)
-      await Promise.all([presence.dropTransporter(id), presence.dropDriver(id)])
-    }
-    return ok({ id, active })
+    const action = { action: active ? 'user.activate' : 'user.deactivate', target: id, detail: {} }
+    return onRecord(this.#parts, caller, action, async () => {
+      const { fleet, presence, fanout } = this.#parts
+      await fleet.setUserActive(id, active)
+      this.#active.set(id, { isActive: active })
+      if (!active) {
+        fanout.disconnectUser(id)
+        await Promise.all([presence.dropTransporter(id), presence.dropDriver(id)])
+      }
+      return ok({ id, active })
+    })
   }
 }

@@ -1,3 +1,4 @@
+import type { TripStatus } from '../../machines/index.js'
 import type { StoredInstance } from '../../runtime/ports.js'
 import type { Point } from './presence.js'
 
@@ -21,7 +22,7 @@ export interface TripRecord {
   readonly transporterId: string
   readonly driverId: string
   readonly vehicleId: string
-  readonly status: string
+  readonly status: TripStatus
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string | undefined }
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string }
   readonly pickup: unknown
@@ -32,12 +33,25 @@ export interface TripRecord {
   readonly endedAt?: number
 }
 
+/** A user in one of the roles that are bound to what they stand in a relation to. */
+export interface Reader {
+  readonly id: string
+  readonly role: 'customer' | 'transporter' | 'driver'
+}
+
+/** What a filtered list found. A look at a long list is bounded, so it may end before the list does. */
+export interface Found<T> {
+  readonly items: readonly T[]
+  /** The id down to which was looked, where the list goes on below it and the page is not full. */
+  readonly lookedDownTo?: string
+}
+
 /** Lists and look-ups over instances and trips, in Postgres. Newest first, below `before` (an id). */
 export interface ReadStore {
-  /** The request, if `userId` may read it; without `userId`, whoever asks. */
-  findBroadcast(id: string, userId: string | undefined): Promise<BroadcastRecord | undefined>
-  listOwned(owner: string, options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
-  listAll(options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
+  /** The request, if `reader` may read it: see `reader` and `owner` in access.ts. Without one, whoever asks. */
+  findBroadcast(id: string, reader: Reader | undefined): Promise<BroadcastRecord | undefined>
+  listOwned(owner: string, options: BroadcastListOptions): Promise<Found<BroadcastRecord>>
+  listAll(options: BroadcastListOptions): Promise<Found<BroadcastRecord>>
   /** Live requests that the transporter was offered and has not declined. */
   listLiveOffers(transporterId: string, options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
   /**

@@ -29,13 +29,8 @@ export interface RecipientStore {
   offer(entries: readonly OfferEntry[]): Promise<readonly Offered[]>
   /** Everyone who was offered it; with `step`, at that step. */
   offered(broadcastId: string, step?: string): Promise<readonly string[]>
-  /**
-   * `isNew` is false when it was declined before or never offered.
-   * `isExhausted`: at least one was offered it, and all of them declined.
-   */
-  decline(
-    broadcastId: string,
-    transporterId: string,
-    reason: string | undefined,
-  ): Promise<{ isNew: boolean; isExhausted: boolean }>
+  /** Notes a decline, once. False when it was declined before or never offered. */
+  decline(broadcastId: string, transporterId: string, reason: string | undefined): Promise<boolean>
+  /** At least one was offered it, and all of them have declined. */
+  haveAllDeclined(broadcastId: string): Promise<boolean>
 }

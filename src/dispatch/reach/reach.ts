@@ -10,6 +10,7 @@ import type { FirstStep } from '../broadcasts/first-step.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { OfferEntry } from '../ports.js'
+import { widenIfAllDeclined } from './exhausted.js'
 import { tellOffered } from './offers.js'
 
 /** Drivers that one step looks at, nearest first. More than a city has of one type within 75 km. */
@@ -34,6 +35,7 @@ export async function widenReach(parts: ReachParts, event: EmittedEvent): Promis
   const offered = await recipients.offer(entries)
   tellOffered(parts, broadcast, offered)
   if (step === 1) firstStep.settle(broadcast.id, offered.length)
+  else if (isLive && offered.length === 0) await widenIfAllDeclined(parts, broadcast.id)
 }
 
 async function search(

@@ -3,7 +3,8 @@
  * admins see all trips, a transporter its own, a driver its own. A truck that another transporter has taken is
  * `taken` and has no `trip` for them.
  */
-import { nextEvents, reachOf, trucksFilled } from '../../machines/index.js'
+import { broadcastStatus, nextEvents, reachOf, trucksFilled } from '../../machines/index.js'
+import { maySeeTrip } from '../access.js'
 import type { Caller } from '../api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import { isoTime, recordOfTrip, tripView } from './trip-view.js'
@@ -14,20 +15,6 @@ export interface Standing {
   readonly notified: number
   readonly isOffered: boolean
   readonly hasDeclined: boolean
-}
-
-type Trip = Broadcast['snapshot']['context']['trips'][number]
-
-function maySeeTrip(caller: Caller, trip: Trip): boolean {
-  switch (caller.role) {
-    case 'customer':
-    case 'admin':
-      return true
-    case 'transporter':
-      return trip.transporterId === caller.id
-    case 'driver':
-      return trip.driver.id === caller.id
-  }
 }
 
 /**
@@ -66,7 +53,7 @@ export function broadcastView(
   const trips = new Map(context.trips.map(trip => [trip.id, trip]))
   return {
     id: broadcast.id,
-    status: broadcast.status,
+    status: broadcastStatus(broadcast.snapshot),
     version: broadcast.version,
     kind: context.kind,
     customerId: context.customerId,
@@ -81,9 +68,8 @@ export function broadcastView(
       if (tripId === null) return { id, vehicleType, status: 'open' }
       const trip = trips.get(tripId)
       if (trip === undefined) throw new Error(`Truck ${id} of ${broadcast.id} has no trip ${tripId}`)
-      const shown = maySeeTrip(caller, trip)
-        ? { trip: tripView(recordOfTrip(trip, broadcast.id, context)) }
-        : {}
+      const record = recordOfTrip(trip, broadcast.id, context)
+      const shown = maySeeTrip(caller, record) ? { trip: tripView(record) } : {}
       return { id, vehicleType, status: 'taken', ...shown }
     }),
     reach: { ...reachOf(broadcast.snapshot), notified: standing.notified },

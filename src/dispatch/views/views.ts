@@ -1,97 +1,172 @@
 /*
- * The shapes that leave the house. Who sees which field of them is decided in broadcast-view, trip-view and
- * fleet-view, and nowhere else.
+ * The shapes that leave the house, as zod schemas: their types are what the code builds, and the OpenAPI document is
+ * what clients read. Nothing is parsed by them. Who sees which field of them is decided in broadcast-view, trip-view
+ * and fleet-view, by the table in access.ts, and nowhere else.
  */
-import type { Place } from '../requests.js'
+import { z } from 'zod'
+import { clientId, instanceId, place, vehicleType } from '../requests.js'
 
-export interface TripView {
-  readonly id: string
-  readonly broadcastId: string
-  readonly truckId: string
-  readonly status: string
-  readonly pickup: Place
-  readonly drop: Place
-  readonly goods?: string
-  readonly driver: { readonly id: string; readonly name: string; readonly phone?: string | undefined }
-  readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string }
-  readonly driverId: string
-  readonly vehicleId: string
-  readonly transporterId: string
-  readonly assignedAt: string
-  readonly startedAt?: string
-  readonly completedAt?: string
-  readonly endedAt?: string
-}
+const time = z.iso.datetime().describe('ISO 8601, UTC')
+const version = z.int().min(1).describe('Grows by one with every transition')
+const status = z.enum(['searching', 'partially_filled', 'fully_filled', 'cancelled', 'expired'])
+const tripStatus = z.enum(['assigned', 'started', 'completed', 'released', 'cancelled', 'abandoned'])
+const outcome = z.enum(['applied', 'unchanged'])
 
-export interface BroadcastView {
-  readonly id: string
-  readonly status: string
-  readonly version: number
-  readonly kind: 'booking' | 'order'
-  readonly customerId: string
-  readonly pickup: Place
-  readonly drop: Place
-  readonly goods?: string
-  readonly notes?: string
-  readonly pricePerTruck?: number
-  readonly trucksNeeded: number
-  readonly trucksFilled: number
-  readonly trucks: readonly {
-    readonly id: string
-    readonly vehicleType: string
-    readonly status: 'open' | 'taken'
-    readonly trip?: TripView
-  }[]
-  readonly reach: {
-    readonly step: number | 'everyone' | 'done'
-    readonly radiusKm: number | null
-    readonly notified: number
-  }
-  readonly createdAt: string
-  readonly updatedAt: string
-  readonly expiresAt: string
-  readonly endedAt?: string
-  readonly endReason?: 'filled' | 'cancelled' | 'timeout' | 'truck_released'
-  readonly nextEvents: readonly string[]
-}
+/** A page: `nextCursor` leads on, and is null at the end. */
+export const pageOfSchema = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item).readonly(), nextCursor: z.string().nullable() })
 
-export interface CreatedBroadcastView extends BroadcastView {
-  readonly timeoutSeconds: number
-  readonly matchingTransportersCount: number
-}
+const driverNamed = z.object({ id: clientId, name: z.string(), phone: z.string().optional() })
+const vehicleNamed = z.object({ id: clientId, number: z.string(), vehicleType })
 
-export interface AssignmentView {
-  readonly id: string
-  readonly tripId: string
-  readonly truckId: string
-  readonly driverId: string
-  readonly vehicleId: string
-  readonly trucksConfirmed: number
-  readonly isFullyFilled: boolean
-}
+export const tripView = z
+  .object({
+    id: instanceId,
+    broadcastId: instanceId,
+    truckId: z.string(),
+    status: tripStatus,
+    pickup: place,
+    drop: place,
+    goods: z.string().optional(),
+    driver: driverNamed,
+    vehicle: vehicleNamed,
+    driverId: clientId,
+    vehicleId: clientId,
+    transporterId: clientId,
+    assignedAt: time,
+    startedAt: time.optional(),
+    completedAt: time.optional(),
+    endedAt: time.optional().describe('When it was completed, released, cancelled or abandoned'),
+  })
+  .meta({ id: 'Trip', description: 'One truck on its way, as everyone who may see it sees it.' })
 
-export interface HistoryItem {
-  readonly version: number
-  readonly event: Readonly<Record<string, unknown>>
-  readonly status: string
-  readonly at: string
-  readonly actor: { readonly id: string; readonly role: string }
-}
+const truckView = z
+  .object({
+    id: z.string(),
+    vehicleType,
+    status: z.enum(['open', 'taken']),
+    trip: tripView.optional().describe('Of a taken truck, for those who may see its trip'),
+  })
+  .meta({ id: 'Truck' })
 
-export interface DriverView {
-  readonly id: string
-  readonly name: string
-  readonly phone?: string
-  readonly isOnline: boolean
-  readonly isBusy: boolean
-  readonly lastSeenAt?: string
-  readonly location?: { readonly lat: number; readonly lng: number }
-  readonly vehicleId?: string
-}
+export const broadcastView = z
+  .object({
+    id: instanceId,
+    status,
+    version,
+    kind: z.enum(['booking', 'order']).describe('A booking asks for one vehicle type, an order for several'),
+    customerId: clientId,
+    pickup: place,
+    drop: place,
+    goods: z.string().optional(),
+    notes: z.string().optional(),
+    pricePerTruck: z.number().optional().describe('In whichever unit the customer means'),
+    trucksNeeded: z.int(),
+    trucksFilled: z.int(),
+    trucks: z.array(truckView).readonly(),
+    reach: z.object({
+      step: z.union([z.int(), z.enum(['everyone', 'done'])]),
+      radiusKm: z.number().nullable(),
+      notified: z.int().describe('How many transporters have been offered it'),
+    }),
+    createdAt: time,
+    updatedAt: time,
+    expiresAt: time.describe('Clients derive their countdown from it'),
+    endedAt: time.optional(),
+    endReason: z.enum(['filled', 'cancelled', 'timeout', 'truck_released']).optional(),
+    nextEvents: z.array(z.string()).readonly().describe('What this caller may send now'),
+  })
+  .meta({ id: 'Broadcast', description: 'A request for trucks, as the caller may see it.' })
 
-export interface VehicleView {
-  readonly id: string
-  readonly vehicleType: string
-  readonly number: string
-  readonly isBusy: boolean
-}
+export const createdBroadcastView = broadcastView
+  .extend({
+    timeoutSeconds: z.number(),
+    matchingTransportersCount: z.int().describe('How many were offered it in the first step'),
+  })
+  .meta({ id: 'CreatedBroadcast', description: 'A request for trucks that was just made, or found again.' })
+
+const assignmentView = z
+  .object({
+    id: instanceId,
+    tripId: instanceId,
+    truckId: z.string(),
+    driverId: clientId,
+    vehicleId: clientId,
+    trucksConfirmed: z.int(),
+    isFullyFilled: z.boolean(),
+  })
+  .meta({ id: 'Assignment' })
+
+export const broadcastEventAnswer = z
+  .object({
+    outcome,
+    version,
+    broadcast: broadcastView,
+    assignment: assignmentView.optional().describe('What an accept won'),
+    tripsCancelled: z.array(instanceId).readonly().optional(),
+    tripsKept: z.array(instanceId).readonly().optional().describe('Started before the cancel'),
+  })
+  .meta({ id: 'BroadcastEventAnswer' })
+
+export const tripEventAnswer = z.object({ outcome, version, trip: tripView }).meta({ id: 'TripEventAnswer' })
+
+const actor = z.object({
+  id: z.string(),
+  role: z.string(),
+  reason: z.string().optional(),
+  sendId: z.string().optional(),
+})
+
+export const historyItem = z
+  .object({
+    version,
+    event: z.record(z.string(), z.unknown()).describe('As it was journaled: enough to replay it'),
+    status: z.string(),
+    at: time,
+    actor,
+  })
+  .meta({ id: 'HistoryItem', description: 'One transition.' })
+
+export const driverView = z
+  .object({
+    id: clientId,
+    name: z.string(),
+    phone: z.string().optional(),
+    isOnline: z.boolean(),
+    isBusy: z.boolean(),
+    lastSeenAt: time.optional(),
+    location: z.object({ lat: z.number(), lng: z.number() }).optional(),
+    vehicleId: clientId.optional().describe('The vehicle it named last'),
+  })
+  .meta({ id: 'Driver' })
+
+export const vehicleView = z
+  .object({ id: clientId, vehicleType, number: z.string(), isBusy: z.boolean() })
+  .meta({ id: 'Vehicle' })
+
+export const answerView = z
+  .object({
+    id: instanceId,
+    at: time,
+    type: z.enum(['accept', 'decline']),
+    outcome: z.enum(['applied', 'refused']),
+    code: z.string().optional().describe('Why an accept was refused'),
+    broadcastId: instanceId,
+    driverId: clientId.optional(),
+    vehicleId: clientId.optional(),
+    tripId: instanceId.optional(),
+    tripStatus: z.string().optional().describe('What has become of the trip since'),
+    reason: z.string().optional(),
+  })
+  .meta({ id: 'Answer', description: 'What a transporter answered to a request, and what came of it.' })
+
+export type TripView = z.infer<typeof tripView>
+export type BroadcastView = z.infer<typeof broadcastView>
+export type CreatedBroadcastView = z.infer<typeof createdBroadcastView>
+export type BroadcastEventAnswer = z.infer<typeof broadcastEventAnswer>
+export type TripEventAnswer = z.infer<typeof tripEventAnswer>
+export type AssignmentView = z.infer<typeof assignmentView>
+export type HistoryItem = z.infer<typeof historyItem>
+export type DriverView = z.infer<typeof driverView>
+export type VehicleView = z.infer<typeof vehicleView>
+export type AnswerView = z.infer<typeof answerView>

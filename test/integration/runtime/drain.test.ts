@@ -183,7 +183,7 @@ describe('a delivery that fails', () => {
     await a.engine.start()
     await until(async () => (await count('dead_letters')) === 1)
     expect(await count('outbox')).toBe(0)
-    const [letter] = await a.store.deadLetters(0, 10)
+    const [letter] = await a.store.deadLetters(undefined, 10)
     expect(letter).toMatchObject({ instance: id, version: 1, index: 0, attempts: 10, subscriber: 'moody' })
     expect(letter?.error).toContain('not in the mood')
 

@@ -28,9 +28,11 @@ describe('a cursor', () => {
   })
 
   it('is given exactly when there is more', () => {
-    const page = (items: number[]) => pageOf(items, 2, item => item, String)
+    const page = (items: number[]) => pageOf({ items }, 2, item => item, String)
     expect(page([9, 8, 7])).toEqual({ items: ['9', '8'], nextCursor: encodeCursor(8) })
     expect(page([9, 8])).toEqual({ items: ['9', '8'], nextCursor: null })
     expect(page([])).toEqual({ items: [], nextCursor: null })
+    const looked = pageOf({ items: [9], lookedDownTo: '3' }, 2, item => item, String)
+    expect(looked).toEqual({ items: ['9'], nextCursor: encodeCursor('3') })
   })
 })

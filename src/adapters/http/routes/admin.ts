@@ -1,20 +1,136 @@
-import { putUser } from '../../../dispatch/requests.js'
+import { z } from 'zod'
+import {
+  actionsQuery,
+  instanceEvent,
+  instancesQuery,
+  pageQuery,
+  putUser,
+  reasonBody,
+  recipientsQuery,
+} from '../../../dispatch/requests.js'
+import {
+  adminActionView,
+  deadLetterView,
+  instanceDetail,
+  instanceEventAnswer,
+  instanceSummary,
+  recipientView,
+  userView,
+} from '../../../dispatch/views/admin-views.js'
 import { replyJson, route } from '../route.js'
-import { byUser } from './params.js'
+import { okWith, page } from './answers.js'
+import { byDeadLetter, byInstance, byUser } from './params.js'
+import { problemsOf } from './problems.js'
 
-const roles = ['admin'] as const
+const commands = ['administer'] as const
 
 export const adminRoutes = [
   route({
+    id: 'putUser',
     method: 'put',
     path: '/api/v1/admin/users/:userId',
     summary: 'Turns a user off, or on again',
-    roles,
+    commands,
     params: byUser,
     namesNewId: true,
     body: putUser,
+    answers: okWith('As it is now', userView),
     async handle({ dispatch }, { caller, params, body }) {
       return replyJson(await dispatch.setUserActive(caller, params.userId, body.active))
+    },
+  }),
+  route({
+    id: 'listInstances',
+    method: 'get',
+    path: '/api/v1/admin/instances',
+    summary: 'Persisted machines, by machine, status and owner',
+    commands,
+    query: instancesQuery,
+    answers: page('Newest first. A page may be short and still have a next one', instanceSummary),
+    async handle({ dispatch }, { caller, query }) {
+      return replyJson(await dispatch.listInstances(caller, query))
+    },
+  }),
+  route({
+    id: 'getInstance',
+    method: 'get',
+    path: '/api/v1/admin/instances/:id',
+    summary: 'All that is stored of an instance: snapshot, timers, claims, journal',
+    commands,
+    params: byInstance,
+    answers: okWith('The instance', instanceDetail),
+    async handle({ dispatch }, { caller, params }) {
+      return replyJson(await dispatch.getInstance(caller, params.id))
+    },
+  }),
+  route({
+    id: 'sendToInstance',
+    method: 'post',
+    path: '/api/v1/admin/instances/:id/events',
+    summary: 'Sends any command of its machine, with a reason, which is journaled',
+    commands,
+    params: byInstance,
+    body: instanceEvent,
+    isConditional: true,
+    answers: okWith('It was applied, or there was nothing left to do', instanceEventAnswer),
+    problems: [...problemsOf.accept, ...problemsOf.cancel, 'EVENT_NOT_ALLOWED'],
+    commitsKey: true,
+    async handle({ dispatch }, { caller, params, body, options }) {
+      return replyJson(await dispatch.sendToInstance(caller, params.id, body, options))
+    },
+  }),
+  route({
+    id: 'listDeadLetters',
+    method: 'get',
+    path: '/api/v1/admin/dead-letters',
+    summary: 'Deliveries that are no longer tried',
+    commands,
+    query: pageQuery,
+    answers: page('Newest first', deadLetterView),
+    async handle({ dispatch }, { caller, query }) {
+      return replyJson(await dispatch.listDeadLetters(caller, query))
+    },
+  }),
+  route({
+    id: 'redriveDeadLetter',
+    method: 'post',
+    path: '/api/v1/admin/dead-letters/:id/redrive',
+    summary: 'Has a delivery tried again, from the first attempt on',
+    commands,
+    params: byDeadLetter,
+    body: reasonBody,
+    answers: okWith('It will be tried', z.object({ id: z.string(), redriven: z.literal(true) })),
+    async handle({ dispatch }, { caller, params, body }) {
+      return replyJson(await dispatch.redriveDeadLetter(caller, Number(params.id), body))
+    },
+  }),
+  route({
+    id: 'listRecipients',
+    method: 'get',
+    path: '/api/v1/admin/broadcasts/:id/recipients',
+    summary: 'Who was offered a request, and why others were not',
+    commands,
+    params: byInstance,
+    query: recipientsQuery,
+    answers: page(
+      'By transporter. Asked by `transporterId` about one that no step found: what stands against it now',
+      recipientView,
+    ),
+    async handle({ dispatch }, { caller, params, query: { isOffered, ...query } }) {
+      const filter = isOffered === undefined ? {} : { isOffered: isOffered === 'true' }
+      return replyJson(await dispatch.listRecipients(caller, params.id, { ...query, ...filter }))
+    },
+  }),
+  route({
+    id: 'listAdminActions',
+    method: 'get',
+    path: '/api/v1/admin/actions',
+    summary: 'What administrators did, when, why and with which outcome',
+    commands,
+    query: actionsQuery,
+    answers: page('Newest first', adminActionView),
+    async handle({ dispatch }, { caller, query }) {
+      return replyJson(await dispatch.listAdminActions(caller, query))
     },
   }),
 ]

@@ -6,3 +6,5 @@ export const byTrip = z.strictObject({ tripId: instanceId })
 export const byDriver = z.strictObject({ driverId: clientId })
 export const byVehicle = z.strictObject({ vehicleId: clientId })
 export const byUser = z.strictObject({ userId: clientId })
+/** Serial; fifteen digits are exact in JavaScript. */
+export const byDeadLetter = z.strictObject({ id: z.string().regex(/^[1-9]\d{0,14}$/) })

@@ -1,35 +1,91 @@
+import { z } from 'zod'
+import { docsFile, docsFileNames } from '../docs-page.js'
+import { checkNames } from '../health.js'
 import type { PublicRoute } from '../route.js'
 import { statusPage } from '../status-page.js'
 
+const state = z.enum(['ok', 'degraded', 'down'])
+const check = z.looseObject({ status: state })
+
+const healthReport = z
+  .object({
+    status: state,
+    version: z.string(),
+    checks: z.object(Object.fromEntries(checkNames.map(name => [name, check]))),
+  })
+  .meta({ id: 'Health' })
+
+const HTML = 'text/html; charset=utf-8'
+
 export const publicRoutes: readonly PublicRoute[] = [
   {
+    id: 'getHealth',
     method: 'get',
     path: '/health',
-    summary: 'Whether the process can do its work; 503 when it should get none',
+    summary: 'Whether the process can do its work',
+    answers: {
+      200: { description: 'It can, though something may be degraded', body: healthReport },
+      503: { description: 'It should get no work', body: healthReport },
+    },
     async run({ service }) {
       const report = await service.health()
       return { status: report.status === 'down' ? 503 : 200, body: report }
     },
   },
   {
+    id: 'getLiveness',
     method: 'get',
     path: '/health/live',
     summary: 'Whether the process answers at all',
+    answers: { 200: { description: 'It does', body: z.object({ status: z.literal('ok') }) } },
     async run() {
       return { status: 200, body: { status: 'ok' } }
     },
   },
   {
+    id: 'getStatusPage',
     method: 'get',
     path: '/',
     summary: 'A page for people',
+    answers: { 200: { description: 'The page', contentType: 'text/html' } },
     async run({ service }) {
       const [health, counts] = await Promise.all([service.health(), service.counts()])
-      return {
-        status: 200,
-        headers: { 'content-type': 'text/html; charset=utf-8' },
-        body: statusPage(health, counts),
-      }
+      return { status: 200, headers: { 'content-type': HTML }, body: statusPage(health, counts) }
+    },
+  },
+  {
+    id: 'getOpenApi',
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This document',
+    answers: { 200: { description: 'OpenAPI 3.1', body: z.looseObject({ openapi: z.string() }) } },
+    async run({ openApi }) {
+      return { status: 200, body: openApi }
+    },
+  },
+  {
+    id: 'getDocs',
+    method: 'get',
+    path: '/docs',
+    summary: 'This document, to read and to try',
+    answers: { 200: { description: 'The page', contentType: 'text/html' } },
+    async run() {
+      return replyFile(docsFile())
+    },
+  },
+  {
+    id: 'getDocsFile',
+    method: 'get',
+    path: '/docs/:file',
+    summary: 'What the page of the documentation needs',
+    params: z.strictObject({ file: z.enum(docsFileNames) }),
+    answers: { 200: { description: 'A script or a style sheet', contentType: 'text/*' } },
+    async run(_context, { file }) {
+      return replyFile(docsFile(String(file)))
     },
   },
 ]
+
+function replyFile(file: ReturnType<typeof docsFile>) {
+  return file && { status: 200, headers: file.headers, body: file.content }
+}

@@ -10,7 +10,8 @@ export const positionColumn = (alias: string) => `${micros(alias)} || '.' || ${a
 
 /** Keeps rows that come after the position in parameters `$first` and `$first + 1`, both null at the start. */
 export const isAfter = (alias: string, first: number) =>
-  `($${first}::bigint is null or (${micros(alias)}, ${alias}.id) < ($${first}, $${first + 1}::text))`
+  `($${first}::bigint is null or (${alias}.created_at, ${alias}.id) <
+    ('epoch'::timestamptz + $${first} * interval '1 microsecond', $${first + 1}::text))`
 
 export const newestFirst = (alias: string) => `${alias}.created_at desc, ${alias}.id desc`
 

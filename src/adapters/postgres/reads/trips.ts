@@ -20,7 +20,7 @@ interface TripRow {
   readonly transporter_id: string
   readonly driver_id: string
   readonly vehicle_id: string
-  readonly trip_status: string
+  readonly trip_status: TripRecord['status']
   readonly driver: TripRecord['driver']
   readonly vehicle: TripRecord['vehicle']
   readonly assigned_at: number

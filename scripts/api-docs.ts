@@ -1,0 +1,76 @@
+/* What is written about the HTTP interface, from the registries that the server runs by. */
+import { publicRoutes, routes } from '../src/adapters/http/routes.js'
+import { access, type CommandName, type Standing } from '../src/dispatch/access.js'
+import type { Role } from '../src/dispatch/api.js'
+import { type ProblemKind, problemMembers, problems } from '../src/dispatch/problems.js'
+
+const roles: readonly Role[] = ['customer', 'transporter', 'driver', 'admin']
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
+
+/** docs/errors.md */
+export function errorsDocument(): string {
+  const rows = Object.entries(problems as Readonly<Record<string, ProblemKind>>).map(([code, kind]) => [
+    String(kind.status),
+    `\`${code}\``,
+    kind.title,
+    kind.when,
+    kind.next,
+    [
+      ...(kind.members ?? []).map(member => `\`${member}\``),
+      ...(kind.isTemporary ? ['`Retry-After`'] : []),
+    ].join(' '),
+  ])
+  const members = Object.entries(problemMembers).map(([name, meaning]) => [`\`${name}\``, meaning])
+  return `# Errors
+
+Every error is a problem document (RFC 9457, \`application/problem+json\`) with \`type\`, \`title\`, \`status\`, \`code\`,
+\`instance\` and often \`detail\`. Go by \`code\`; show \`title\` to people. Sockets answer with the same ones.
+Written from the registry (\`npm run documents\`).
+
+${table(['status', 'code', 'title', 'when', 'what next', 'carries'], rows)}
+
+A member with a \`?\` is there where it is known.
+
+${table(['member', 'meaning'], members)}
+`
+}
+
+const meanings: Readonly<Record<Standing, string>> = {
+  self: 'yes',
+  any: 'any',
+  owner: 'own, else 404',
+  ownerOrNew: 'own or new, else 409',
+  reader: 'offered or with a trip on it, else 404',
+  party: 'its trip, else 404',
+}
+
+/** docs/authorization.md */
+export function authorizationDocument(): string {
+  const rows = routes.flatMap(route =>
+    route.commands.map(command => {
+      const variant = route.commands.length > 1 ? ` \`${command.split('.')[1]}\`` : ''
+      return [
+        `\`${route.method.toUpperCase()} ${route.path}\`${variant}`,
+        ...roles.map(role => cell(command, role)),
+      ]
+    }),
+  )
+  const open = publicRoutes.map(route => `\`${route.method.toUpperCase()} ${route.path}\``)
+  return `# Who may do what
+
+Written from the table in \`src/dispatch/access.ts\` and the registry of routes (\`npm run documents\`); a test calls every
+cell of it. Without a valid token every route answers 401, to a user who has been turned off 403. What a caller may
+not know of is answered like what does not exist.
+
+${table(['', ...roles], rows)}
+
+Open to everyone: ${open.join(', ')}.
+`
+}
+
+function cell(command: CommandName, role: Role): string {
+  const standing = (access[command] as Partial<Record<Role, Standing>>)[role]
+  return standing === undefined ? '403' : meanings[standing]
+}

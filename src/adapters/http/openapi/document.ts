@@ -1,0 +1,193 @@
+/*
+ * The OpenAPI 3.1 document, written from the registry of routes: what a route parses, answers and refuses with is what
+ * the document says, because both are the same values.
+ */
+import { z } from 'zod'
+import { type Answer, changesState, type PublicRoute, type Route } from '../route.js'
+import { addProblemSchemas, problemResponses, problemsOfRoute } from './problems.js'
+import { Components, type JsonSchema } from './schemas.js'
+
+const DESCRIPTION = `A customer asks for trucks; the request goes out to transporters nearby, who race to accept.
+
+Times are ISO 8601 in UTC, distances kilometres. Every list is \`{items, nextCursor}\`. Errors are problem documents
+(RFC 9457): go by \`code\`. Any POST or PUT that changes state takes an \`Idempotency-Key\`, which is good for a day.
+Events arrive over Socket.IO, with the same token in \`auth.token\`.`
+
+const headers = {
+  ETag: { description: 'The version, for `If-Match` only', schema: { type: 'string' } },
+  Location: { description: 'Where it can be read', schema: { type: 'string' } },
+  RetryAfter: { description: 'Seconds to wait before the next try', schema: { type: 'integer' } },
+  IdempotencyReplayed: {
+    description: '`true` when the success of an earlier request is given again',
+    schema: { type: 'string', enum: ['true'] },
+  },
+} as const
+
+const parameters = {
+  IfMatch: {
+    name: 'If-Match',
+    in: 'header',
+    description: 'Applies only if this is its version',
+    schema: { type: 'string' },
+    example: '"3"',
+  },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description: 'A repeat with the same key and payload gets the first success again',
+    schema: { type: 'string', maxLength: 255 },
+  },
+} as const
+
+export interface OpenApiDocument extends JsonSchema {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>
+}
+
+export function openApiDocument(
+  version: string,
+  routes: readonly Route[],
+  publicRoutes: readonly PublicRoute[],
+): OpenApiDocument {
+  const components = new Components()
+  addProblemSchemas(components)
+  const paths: Record<string, Record<string, JsonSchema>> = {}
+  const add = (route: Route | PublicRoute, operation: JsonSchema) => {
+    const path = templateOf(route.path)
+    paths[path] = { ...paths[path], [route.method]: operation }
+  }
+  for (const route of routes) add(route, operationOf(route, components))
+  for (const route of publicRoutes) add(route, publicOperationOf(route, components))
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Loadcast',
+      version,
+      description: DESCRIPTION,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'HS256, with `sub`, `role` and `exp`',
+        },
+      },
+      headers,
+      parameters,
+      schemas: components.all(),
+    },
+  }
+}
+
+const tags = {
+  requests: 'Asking for trucks, and what becomes of it',
+  fleet: 'A transporter: availability, drivers, vehicles, answers',
+  driver: 'A driver: presence and trips',
+  trips: 'A truck on its way',
+  administration: 'Operators: instances, dead letters, why somebody was offered a request',
+  service: 'The process itself',
+} as const
+
+function tagOf(path: string): keyof typeof tags {
+  if (path.startsWith('/api/v1/admin/')) return 'administration'
+  if (path.startsWith('/api/v1/transporter/')) return 'fleet'
+  if (path.startsWith('/api/v1/driver/')) return 'driver'
+  if (path.startsWith('/api/v1/trips/')) return 'trips'
+  return path.startsWith('/api/') ? 'requests' : 'service'
+}
+
+/** `/a/:id` → `/a/{id}` */
+export const templateOf = (path: string) => path.replaceAll(/:(\w+)/g, '{$1}')
+
+function operationOf(route: Route, components: Components): JsonSchema {
+  const { id, path, summary, body, roles } = route
+  return {
+    operationId: id,
+    tags: [tagOf(path)],
+    summary,
+    description: `Open to: ${roles.join(', ')}.`,
+    parameters: parametersOf(route, components),
+    ...(body === undefined ? {} : { requestBody: requestBodyOf(body, components) }),
+    responses: {
+      ...successes(route.answers, components, changesState(route.method)),
+      ...problemResponses(problemsOfRoute(route)),
+    },
+  }
+}
+
+function publicOperationOf(route: PublicRoute, components: Components): JsonSchema {
+  const { id, path, summary, params } = route
+  return {
+    operationId: id,
+    tags: [tagOf(path)],
+    summary,
+    security: [],
+    ...(params === undefined ? {} : { parameters: fieldsOf(params, 'path', components) }),
+    responses: {
+      ...successes(route.answers, components, false),
+      ...problemResponses(params === undefined ? ['INTERNAL_ERROR'] : ['NOT_FOUND', 'INTERNAL_ERROR']),
+    },
+  }
+}
+
+function parametersOf(route: Route, components: Components): readonly JsonSchema[] {
+  const { params, query, isConditional, method } = route
+  return [
+    ...(params === undefined ? [] : fieldsOf(params, 'path', components)),
+    ...(query === undefined ? [] : fieldsOf(query, 'query', components)),
+    ...(isConditional ? [{ $ref: '#/components/parameters/IfMatch' }] : []),
+    ...(changesState(method) ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
+  ]
+}
+
+function fieldsOf(schema: z.ZodType, place: 'path' | 'query', components: Components): JsonSchema[] {
+  if (!(schema instanceof z.ZodObject)) throw new Error('Expected an object of parameters')
+  return Object.entries(schema.shape as Record<string, z.ZodType>).map(([name, field]) => ({
+    name,
+    in: place,
+    required: place === 'path',
+    schema: components.refer(field, 'input'),
+  }))
+}
+
+function requestBodyOf(body: z.ZodType, components: Components): JsonSchema {
+  return {
+    required: !body.safeParse({}).success,
+    content: { 'application/json': { schema: components.refer(body, 'input') } },
+  }
+}
+
+function successes(
+  answers: Readonly<Record<number, Answer>>,
+  components: Components,
+  isReplayable: boolean,
+): Readonly<Record<string, JsonSchema>> {
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, { description, body, contentType, headers: named = [] }]) => [
+      status,
+      {
+        description,
+        headers: {
+          ...(named.includes('etag') ? { ETag: { $ref: '#/components/headers/ETag' } } : {}),
+          ...(named.includes('location') ? { Location: { $ref: '#/components/headers/Location' } } : {}),
+          ...(isReplayable
+            ? { 'Idempotency-Replayed': { $ref: '#/components/headers/IdempotencyReplayed' } }
+            : {}),
+        },
+        ...contentOf(body, contentType, components),
+      },
+    ]),
+  )
+}
+
+function contentOf(body: z.ZodType | undefined, contentType: string | undefined, components: Components) {
+  if (body === undefined && contentType === undefined) return {}
+  const schema = body === undefined ? { type: 'string' } : components.refer(body, 'output')
+  return { content: { [contentType ?? 'application/json']: { schema } } }
+}

@@ -1,0 +1,23 @@
+/* Successes that several routes share. */
+import { z } from 'zod'
+import { broadcastEventAnswer, createdBroadcastView, pageOfSchema } from '../../../dispatch/views/views.js'
+import type { Answer } from '../route.js'
+
+export const okWith = (description: string, body: z.ZodType): { readonly 200: Answer } => ({
+  200: { description, body },
+})
+
+export const page = (description: string, item: z.ZodType) => okWith(description, pageOfSchema(item))
+
+export const noted = okWith('Noted', z.object({}))
+
+export const created = {
+  201: { description: 'The new request', body: createdBroadcastView, headers: ['location', 'etag'] },
+  200: {
+    description: 'The same request, made a moment ago',
+    body: createdBroadcastView,
+    headers: ['location', 'etag'],
+  },
+} as const satisfies Readonly<Record<number, Answer>>
+
+export const sent = okWith('It was applied, or there was nothing left to do', broadcastEventAnswer)

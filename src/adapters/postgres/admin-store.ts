@@ -1,0 +1,112 @@
+/* What administrators look at. Nothing here is on a hot path; everything is bounded. */
+import type { Pool } from 'pg'
+import type {
+  AdminActionRecord,
+  AdminStore,
+  InstanceDetail,
+  InstanceSummary,
+  RecipientRecord,
+  TransporterFacts,
+} from '../../dispatch/ports.js'
+import { INSTANCE_COLUMNS } from './instances.js'
+import { query } from './query.js'
+import { findInWindow } from './reads/window.js'
+import { millis } from './stored-instance.js'
+
+/** Transitions shown of an instance. A request of 500 trucks has over a thousand; its history has pages. */
+const JOURNAL_SHOWN = 100
+
+const summaryColumns = `i.id, i.machine, i.definition_version as "definitionVersion", i.version, i.status, i.owner,
+  ${millis('i.created_at')} as "createdAt", ${millis('i.updated_at')} as "updatedAt"`
+
+/** One statement, so that all of it is of one moment. */
+const findInstanceSql = `
+select ${INSTANCE_COLUMNS},
+  (select coalesce(jsonb_agg(jsonb_build_object('sendId', t.send_id, 'event', t.event, 'generation', t.generation,
+     'dueAt', ${millis('t.due_at')}, 'leasedUntil', ${millis('t.leased_until')}) order by t.due_at), '[]')
+   from timers t where t.instance = i.id) as timers,
+  (select coalesce(jsonb_agg(c.key order by c.key), '[]') from claims c where c.instance = i.id) as claims,
+  (select coalesce(jsonb_agg(jsonb_build_object('version', o.version, 'index', o.index, 'subscriber', o.subscriber,
+     'attempts', o.attempts, 'dueAt', ${millis('o.due_at')}) order by o.version, o.index), '[]')
+   from outbox o where o.instance = i.id) as undelivered,
+  (select coalesce(jsonb_agg(jsonb_build_object('version', j.version, 'uid', j.uid, 'event', j.event,
+     'status', j.status, 'actor', j.actor, 'at', ${millis('j.at')}) order by j.version desc), '[]')
+   from (select * from journal where instance = i.id order by version desc limit ${JOURNAL_SHOWN}) as j) as journal
+from instances i where i.id = $1`
+
+const listRecipientsSql = `
+select r.transporter_id as "transporterId", r.step, r.distance_km as "distanceKm",
+  ${millis('r.offered_at')} as "offeredAt", r.reason, ${millis('r.declined_at')} as "declinedAt",
+  r.decline_reason as "declineReason"
+from recipients r
+where r.broadcast_id = $1 and ($2::text is null or r.transporter_id > $2)
+  and ($3::text is null or r.transporter_id = $3)
+  and ($4::boolean is null or (r.offered_at is not null) = $4)
+order by r.transporter_id limit $5`
+
+const transporterFactsSql = `
+select u.id is not null as "isKnown", coalesce(u.active, true) as "isActive",
+  coalesce(t.is_available, false) as "isAvailable",
+  array(select distinct v.vehicle_type from vehicles v where v.transporter_id = $1 order by 1) as "vehicleTypes"
+from (select) one left join users u on u.id = $1 left join transporters t on t.id = $1`
+
+const listActionsSql = `
+select a.id, a.admin_id as "adminId", a.action, a.target, a.reason, a.detail, a.outcome,
+  ${millis('a.begun_at')} as "begunAt", ${millis('a.settled_at')} as "settledAt"
+from admin_actions a
+where ($1::text is null or a.admin_id = $1) and ($2::uuid is null or a.id < $2)
+order by a.id desc limit $3`
+
+export function createAdminStore(pool: Pool): AdminStore {
+  return {
+    listInstances({ machine, status, owner }, { before, limit }) {
+      const window =
+        owner === undefined
+          ? { of: 'true', values: [], before }
+          : { of: 'w.owner = $2', values: [owner], before }
+      return findInWindow<InstanceSummary>(pool, { columns: summaryColumns }, window, {
+        machine,
+        status,
+        limit,
+      })
+    },
+    async findInstance(id) {
+      return (await query<InstanceDetail>(pool, findInstanceSql, [id]))[0]
+    },
+    async isBroadcast(id) {
+      const sql = "select 1 from instances where id = $1 and machine = 'broadcast'"
+      return (await query(pool, sql, [id])).length === 1
+    },
+    listRecipients(broadcastId, { after, limit, transporterId, isOffered }) {
+      return query<RecipientRecord>(pool, listRecipientsSql, [
+        broadcastId,
+        after ?? null,
+        transporterId ?? null,
+        isOffered ?? null,
+        limit,
+      ])
+    },
+    async transporterFacts(transporterId) {
+      const [facts] = await query<TransporterFacts>(pool, transporterFactsSql, [transporterId])
+      if (facts === undefined) throw new Error('a left join from one row answered none')
+      return facts
+    },
+    async beginAction({ id, adminId, action, target, reason, detail }) {
+      await query(
+        pool,
+        'insert into admin_actions (id, admin_id, action, target, reason, detail) values ($1, $2, $3, $4, $5, $6)',
+        [id, adminId, action, target, reason ?? null, JSON.stringify(detail)],
+      )
+    },
+    async settleAction(id, outcome) {
+      await query(
+        pool,
+        'update admin_actions set outcome = $2, settled_at = clock_timestamp() where id = $1',
+        [id, outcome],
+      )
+    },
+    listActions({ before, limit, adminId }) {
+      return query<AdminActionRecord>(pool, listActionsSql, [adminId ?? null, before ?? null, limit])
+    },
+  }
+}

@@ -1,0 +1,34 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Caller } from '../api.js'
+import type { DispatchLog } from '../parts.js'
+import type { AdminAction, AdminStore } from '../ports.js'
+import type { Result } from '../problems.js'
+
+export interface RecordParts {
+  readonly admin: AdminStore
+  readonly log: DispatchLog
+}
+
+/**
+ * Does something for an administrator, on record: first a row that says what shall be done, then the deed, then what
+ * came of it. So nothing is done without a row; a process that dies in between leaves one without an outcome, and the
+ * journal of the instance tells the rest.
+ */
+export async function onRecord<T>(
+  { admin, log }: RecordParts,
+  caller: Caller,
+  action: Omit<AdminAction, 'id' | 'adminId'>,
+  work: () => Promise<Result<T>>,
+  outcomeOf: (value: T) => string = () => 'applied',
+): Promise<Result<T>> {
+  const id = uuidv7()
+  await admin.beginAction({ ...action, id, adminId: caller.id })
+  const result = await work()
+  const outcome = result.ok ? outcomeOf(result.value) : result.problem.code
+  await admin
+    .settleAction(id, outcome)
+    .catch(error =>
+      log.warn({ err: error, action: id, outcome }, 'the outcome of an action is not on record'),
+    )
+  return result
+}

@@ -1,0 +1,115 @@
+import type { Found } from './reads.js'
+
+/** An instance without its snapshot. Times are milliseconds since the epoch. */
+export interface InstanceSummary {
+  readonly id: string
+  readonly machine: string
+  readonly definitionVersion: number
+  readonly version: number
+  readonly status: string
+  readonly owner: string
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** Everything that is stored of an instance, as of one moment. */
+export interface InstanceDetail extends InstanceSummary {
+  readonly snapshot: unknown
+  readonly timers: readonly {
+    readonly sendId: string
+    readonly event: unknown
+    readonly generation: number
+    readonly dueAt: number
+    readonly leasedUntil: number | null
+  }[]
+  readonly claims: readonly string[]
+  readonly undelivered: readonly {
+    readonly version: number
+    readonly index: number
+    readonly subscriber: string
+    readonly attempts: number
+    readonly dueAt: number
+  }[]
+  /** The youngest transitions, newest first. */
+  readonly journal: readonly {
+    readonly version: number
+    readonly uid: string
+    readonly event: Readonly<Record<string, unknown>>
+    readonly status: string
+    readonly actor: Readonly<Record<string, unknown>> & { readonly id: string; readonly role: string }
+    readonly at: number
+  }[]
+}
+
+export interface InstanceFilter {
+  readonly machine?: string | undefined
+  readonly status?: string | undefined
+  readonly owner?: string | undefined
+}
+
+export interface RecipientRecord {
+  readonly transporterId: string
+  readonly step: string
+  readonly distanceKm: number | null
+  readonly offeredAt: number | null
+  /** Why it was passed over. */
+  readonly reason: string | null
+  readonly declinedAt: number | null
+  readonly declineReason: string | null
+}
+
+/** What a transporter is judged by when a request looks for it. */
+export interface TransporterFacts {
+  readonly isKnown: boolean
+  readonly isActive: boolean
+  readonly isAvailable: boolean
+  readonly vehicleTypes: readonly string[]
+}
+
+export interface AdminAction {
+  /** UUIDv7. */
+  readonly id: string
+  readonly adminId: string
+  readonly action: string
+  readonly target: string
+  readonly reason?: string
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+export interface AdminActionRecord {
+  readonly id: string
+  readonly adminId: string
+  readonly action: string
+  readonly target: string
+  readonly reason: string | null
+  readonly detail: Readonly<Record<string, unknown>>
+  readonly begunAt: number
+  readonly outcome: string | null
+  readonly settledAt: number | null
+}
+
+/** What administrators look at, and the record of what they do. */
+export interface AdminStore {
+  /** Newest first, below `before` (an id). */
+  listInstances(
+    filter: InstanceFilter,
+    options: { before?: string; limit: number },
+  ): Promise<Found<InstanceSummary>>
+  findInstance(id: string): Promise<InstanceDetail | undefined>
+  isBroadcast(id: string): Promise<boolean>
+  /** By transporter id, above `after`. */
+  listRecipients(
+    broadcastId: string,
+    options: { after?: string; limit: number; transporterId?: string; isOffered?: boolean },
+  ): Promise<readonly RecipientRecord[]>
+  transporterFacts(transporterId: string): Promise<TransporterFacts>
+  /** Puts an action on record before it is done. */
+  beginAction(action: AdminAction): Promise<void>
+  settleAction(id: string, outcome: string): Promise<void>
+  /** Newest first, below `before` (an id). */
+  listActions(options: {
+    before?: string
+    limit: number
+    adminId?: string
+  }): Promise<readonly AdminActionRecord[]>
+}

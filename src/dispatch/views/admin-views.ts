@@ -1,0 +1,124 @@
+/* What administrators see: everything. Shapes only, as in views.ts. */
+import { z } from 'zod'
+import { clientId, instanceId } from '../requests.js'
+
+const time = z.iso.datetime().describe('ISO 8601, UTC')
+
+export const userView = z.object({ id: clientId, active: z.boolean() }).meta({ id: 'User' })
+
+const instance = z.object({
+  id: instanceId,
+  machine: z.string(),
+  version: z.int(),
+  status: z.string(),
+  owner: z.string(),
+  createdAt: time,
+  updatedAt: time,
+})
+
+export const instanceSummary = instance
+  .extend({ definitionVersion: z.int() })
+  .meta({ id: 'InstanceSummary', description: 'One persisted machine.' })
+
+const actor = z.looseObject({ id: z.string(), role: z.string() })
+
+export const instanceDetail = instanceSummary
+  .extend({
+    snapshot: z.unknown().describe('As XState persists it'),
+    timers: z
+      .array(
+        z.object({
+          sendId: z.string(),
+          event: z.unknown(),
+          generation: z.int().describe('The version that armed it'),
+          dueAt: time,
+          leasedUntil: time.optional().describe('A process is firing it'),
+        }),
+      )
+      .readonly(),
+    claims: z.array(z.string()).readonly().describe('Keys that nobody else may hold meanwhile'),
+    undelivered: z
+      .array(
+        z.object({
+          version: z.int(),
+          index: z.int(),
+          subscriber: z.string(),
+          attempts: z.int(),
+          dueAt: time,
+        }),
+      )
+      .readonly(),
+    journal: z
+      .array(
+        z.object({
+          version: z.int(),
+          uid: z.string(),
+          event: z.record(z.string(), z.unknown()),
+          status: z.string(),
+          actor,
+          at: time,
+        }),
+      )
+      .readonly()
+      .describe('The youngest transitions, newest first; the history has all of them'),
+  })
+  .meta({ id: 'Instance' })
+
+export const instanceEventAnswer = z
+  .object({ outcome: z.enum(['applied', 'unchanged']), version: z.int(), instance })
+  .meta({ id: 'InstanceEventAnswer' })
+
+export const deadLetterView = z
+  .object({
+    id: z.string(),
+    instance: instanceId,
+    version: z.int(),
+    index: z.int(),
+    type: z.string().describe('Of the event'),
+    subscriber: z.string().describe('What it could not be delivered to'),
+    attempts: z.int(),
+    error: z.string(),
+    diedAt: time,
+  })
+  .meta({ id: 'DeadLetter', description: 'A delivery that is no longer tried.' })
+
+export const recipientView = z
+  .object({
+    transporterId: clientId,
+    isOffered: z.boolean(),
+    step: z.string().optional().describe('The step of the reach that found it; `catch_up`: it came later'),
+    distanceKm: z.number().optional(),
+    offeredAt: time.optional(),
+    reason: z.string().optional().describe('Why it was not offered'),
+    declinedAt: time.optional(),
+    declineReason: z.string().optional(),
+    isOnRecord: z
+      .boolean()
+      .describe('False: no step found it, and the reason is what stands against it now, if anything does'),
+  })
+  .meta({ id: 'Recipient', description: 'A transporter and why it was offered a request, or was not.' })
+
+export const adminActionView = z
+  .object({
+    id: instanceId,
+    adminId: clientId,
+    action: z.string(),
+    target: z.string(),
+    reason: z.string().optional(),
+    detail: z.record(z.string(), z.unknown()),
+    begunAt: time,
+    outcome: z
+      .string()
+      .optional()
+      .describe('applied, unchanged or the code of a problem; absent where its process died before it knew'),
+    settledAt: time.optional(),
+  })
+  .meta({ id: 'AdminAction', description: 'Something an administrator did.' })
+
+export type UserView = z.infer<typeof userView>
+export type InstanceSummaryView = z.infer<typeof instanceSummary>
+export type InstanceDetailView = z.infer<typeof instanceDetail>
+export type InstanceEventAnswer = z.infer<typeof instanceEventAnswer>
+export type DeadLetterView = z.infer<typeof deadLetterView>
+export type RecipientView = z.infer<typeof recipientView>
+export type AdminActionView = z.infer<typeof adminActionView>
