@@ -2,6 +2,7 @@
 import { io, type Socket } from 'socket.io-client'
 import type { Role } from '../../src/dispatch/api.js'
 import type { Envelope } from '../../src/dispatch/ports.js'
+import { checkAnswer } from './api/document-check.js'
 import { tokenFor } from './tokens.js'
 
 export interface Answer {
@@ -35,7 +36,7 @@ export async function createClient(url: string, role: Role, id: string): Promise
   return { id, token, get: send('GET'), post: send('POST'), put: send('PUT'), delete: send('DELETE') }
 }
 
-/** One call, exactly as given. JSON comes back parsed, all else as text. */
+/** One call, exactly as given. JSON comes back parsed, all else as text. The answer is held against the document. */
 export async function call(
   url: string,
   method: string,
@@ -45,7 +46,11 @@ export async function call(
   const response = await fetch(`${url}${path}`, { ...init, method })
   const text = await response.text()
   const isJson = /json/.test(response.headers.get('content-type') ?? '')
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+  const { status, headers } = response
+  const body = isJson ? JSON.parse(text) : text
+  const contentType = headers.get('content-type')
+  checkAnswer({ method, path, status, contentType, header: name => headers.get(name), body })
+  return { status, headers, body }
 }
 
 /** Longer than anything here takes; a test that waits for it in vain says for what. */

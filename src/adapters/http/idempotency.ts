@@ -45,7 +45,7 @@ export function parseIdempotencyKey(
 
 /**
  * Runs `work` under a key. `isCommitted`: the engine records the key with what it changes, so an earlier success need
- * be looked for only when the work has not succeeded; else it is looked for before.
+ * be looked for only when the work has done nothing; else it is looked for before.
  */
 export async function runKeyed(
   { keys, dispatch }: { keys: IdempotencyStore; dispatch: Pick<Dispatch, 'replay'> },
@@ -63,8 +63,18 @@ export async function runKeyed(
     if (again !== undefined) return again
   }
   const result = await work()
-  if (!result.ok) return (isCommitted ? await earlier() : undefined) ?? result
+  // A repeat may be refused, or find nothing left to do, because the first one did it.
+  if (isCommitted && !(result.ok && didSomething(result.value))) {
+    const again = await earlier()
+    if (again !== undefined) return again
+  }
+  if (!result.ok) return result
   return (await keys.save(key, result.value)) ? result : problem('IDEMPOTENCY_KEY_REUSED')
+}
+
+/** Whether the command was applied now, which also means that its commit has recorded the key. */
+function didSomething({ status, body }: Reply): boolean {
+  return status === 201 || (body as { outcome?: unknown } | undefined)?.outcome === 'applied'
 }
 
 async function answerAgain(

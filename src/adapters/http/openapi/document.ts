@@ -131,7 +131,9 @@ function publicOperationOf(route: PublicRoute, components: Components): JsonSche
     ...(params === undefined ? {} : { parameters: fieldsOf(params, 'path', components) }),
     responses: {
       ...successes(route.answers, components, false),
-      ...problemResponses(params === undefined ? ['INTERNAL_ERROR'] : ['NOT_FOUND', 'INTERNAL_ERROR']),
+      ...problemResponses(
+        params === undefined ? ['INTERNAL_ERROR'] : ['VALIDATION_FAILED', 'NOT_FOUND', 'INTERNAL_ERROR'],
+      ),
     },
   }
 }

@@ -14,7 +14,8 @@ export function problemsOfRoute(route: Route): readonly ProblemCode[] {
   const { body, query, params, namesNewId, isConditional, commands, roles } = route
   const takesKey = changesState(route.method)
   const codes: readonly (readonly [ProblemCode, boolean])[] = [
-    ['VALIDATION_FAILED', body !== undefined || query !== undefined || namesNewId === true || takesKey],
+    // Of a path with ids, when its percent-encoding is broken.
+    ['VALIDATION_FAILED', body !== undefined || query !== undefined || params !== undefined || takesKey],
     ['MALFORMED_JSON', body !== undefined],
     ['UNAUTHENTICATED', true],
     ['USER_INACTIVE', true],

@@ -73,7 +73,7 @@ export const adminRoutes = [
     body: instanceEvent,
     isConditional: true,
     answers: okWith('It was applied, or there was nothing left to do', instanceEventAnswer),
-    problems: [...problemsOf.accept, ...problemsOf.cancel, 'EVENT_NOT_ALLOWED'],
+    problems: problemsOf.anyCommand,
     commitsKey: true,
     async handle({ dispatch }, { caller, params, body, options }) {
       return replyJson(await dispatch.sendToInstance(caller, params.id, body, options))
