@@ -10,6 +10,8 @@ export const MAX_TRUCKS = 500
 export const MAX_TEXT_LENGTH = 500
 /** A postal address is shorter; offers carry two. */
 const MAX_ADDRESS_LENGTH = 300
+/** Of a command of any machine's, as JSON. The largest of ours has half of it; each is kept on record. */
+const MAX_COMMAND_LENGTH = 4_096
 /** A list's page: what a phone shows, and at most what one answer can hold without hurting others. */
 export const DEFAULT_PAGE_SIZE = 20
 export const MAX_PAGE_SIZE = 100
@@ -17,6 +19,13 @@ export const MAX_PAGE_SIZE = 100
 /** Postgres stores neither NUL nor unpaired surrogates; refusing them here keeps a batch of others safe. */
 export function isStorableText(value: string): boolean {
   return !value.includes('\u0000') && value.isWellFormed()
+}
+
+/** The same of every text in a JSON value, names of members included. */
+function isStorableJson(value: unknown): boolean {
+  if (typeof value === 'string') return isStorableText(value)
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([name, member]) => isStorableText(name) && isStorableJson(member))
 }
 
 const text = (max: number) =>
@@ -103,7 +112,13 @@ export const putVehicle = z.strictObject({ vehicleType, number: text(20).min(1) 
 export const putUser = z.strictObject({ active: z.boolean() })
 /** Whatever the instance's machine takes as a command: its definition parses the rest. */
 export const instanceEvent = z.strictObject({
-  event: z.looseObject({ type: z.string().min(1).max(100) }),
+  event: z
+    .looseObject({ type: text(100).min(1) })
+    .refine(isStorableJson, 'Expected well-formed text without NUL characters')
+    .refine(
+      event => JSON.stringify(event).length <= MAX_COMMAND_LENGTH,
+      `Expected at most ${MAX_COMMAND_LENGTH} characters`,
+    ),
   reason: text(MAX_TEXT_LENGTH).min(1),
 })
 export const watchMessage = z.strictObject({ broadcastId: instanceId })

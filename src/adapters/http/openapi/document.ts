@@ -11,7 +11,8 @@ const DESCRIPTION = `A customer asks for trucks; the request goes out to transpo
 
 Times are ISO 8601 in UTC, distances kilometres. Every list is \`{items, nextCursor}\`. Errors are problem documents
 (RFC 9457): go by \`code\`. Any POST or PUT that changes state takes an \`Idempotency-Key\`, which is good for a day.
-Events arrive over Socket.IO, with the same token in \`auth.token\`.`
+What is no readable request is answered before any route: 400, 408 (too slow) or 431 (headers beyond 16 KB), always with
+a \`code\`. Events arrive over Socket.IO, with the same token in \`auth.token\`.`
 
 const headers = {
   ETag: { description: 'The version, for `If-Match` only', schema: { type: 'string' } },
