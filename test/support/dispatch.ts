@@ -11,7 +11,7 @@ import { createPostgresStore } from '../../src/adapters/postgres/store.js'
 import type { Caller, Dispatch } from '../../src/dispatch/api.js'
 import { createDispatch } from '../../src/dispatch/dispatch.js'
 import type { DispatchLog, DispatchSettings } from '../../src/dispatch/parts.js'
-import type { FleetStore, Presence, ReadStore, RecipientStore } from '../../src/dispatch/ports.js'
+import type { AdminStore, FleetStore, Presence, ReadStore, RecipientStore } from '../../src/dispatch/ports.js'
 import type { Result } from '../../src/dispatch/problems.js'
 import type { CreateBroadcast } from '../../src/dispatch/requests.js'
 import { broadcastDefinition } from '../../src/machines/index.js'
@@ -37,6 +37,7 @@ export interface Product {
   readonly engine: Engine
   readonly subscribers: readonly Subscriber[]
   readonly fleet: FleetStore
+  readonly admin: AdminStore
   readonly recipients: RecipientStore
   readonly reads: ReadStore
   readonly presence: Presence

@@ -3,6 +3,7 @@ import type { Caller } from '../api.js'
 import type { DispatchLog } from '../parts.js'
 import type { AdminAction, AdminStore } from '../ports.js'
 import type { Result } from '../problems.js'
+import { expectingFailures } from '../refusals.js'
 
 export interface RecordParts {
   readonly admin: AdminStore
@@ -23,7 +24,7 @@ export async function onRecord<T>(
 ): Promise<Result<T>> {
   const id = uuidv7()
   await admin.beginAction({ ...action, id, adminId: caller.id })
-  const result = await work()
+  const result = await expectingFailures(work())
   const outcome = result.ok ? outcomeOf(result.value) : result.problem.code
   await admin
     .settleAction(id, outcome)
