@@ -38,7 +38,8 @@ export async function findInWindow<TRow extends { readonly id: string }>(
      order by i.id desc limit $${n + 3}`,
     [...parameters, status ?? null, machine ?? null, limit],
   )
-  if (items.length === limit) return { items }
+  const isFiltered = status !== undefined || machine !== undefined
+  if (!isFiltered || items.length === limit) return { items }
   const last = await query<{ id: string }>(
     pool,
     window('w.id', `limit 1 offset ${MAX_LOOKED_AT - 1}`),
