@@ -31,15 +31,32 @@ function isStorableJson(value: unknown): boolean {
 const text = (max: number) =>
   z.string().max(max).refine(isStorableText, 'Expected well-formed text without NUL characters')
 
-export const clientId = z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'Expected 1 to 64 of A-Z a-z 0-9 _ . : -')
-export const vehicleType = z.string().regex(/^[a-z0-9_]{1,40}$/, 'Expected a slug of 1 to 40 of a-z 0-9 _')
+export const clientId = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'Expected 1 to 64 of A-Z a-z 0-9 _ . : -')
+  .meta({ examples: ['asha-1'] })
+export const vehicleType = z
+  .string()
+  .regex(/^[a-z0-9_]{1,40}$/, 'Expected a slug of 1 to 40 of a-z 0-9 _')
+  .meta({ examples: ['14ft'] })
 /** Lower case: two spellings of one id would be two mailboxes. */
-export const instanceId = z.uuid({ version: 'v7' }).toLowerCase()
+export const instanceId = z
+  .uuid({ version: 'v7' })
+  .toLowerCase()
+  .meta({ examples: ['019a8c5e-7b1f-7c3d-9e2a-4f6b8d0c1e2f'] })
 
 export const place = z
   .strictObject({
-    lat: z.number().min(-90).max(90),
-    lng: z.number().min(-180).max(180),
+    lat: z
+      .number()
+      .min(-90)
+      .max(90)
+      .meta({ examples: [28.61] }),
+    lng: z
+      .number()
+      .min(-180)
+      .max(180)
+      .meta({ examples: [77.2] }),
     address: text(MAX_ADDRESS_LENGTH).optional(),
   })
   .meta({ id: 'Place' })
