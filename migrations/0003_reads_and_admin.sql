@@ -38,6 +38,11 @@ create index admin_actions_admin on admin_actions (admin_id, id desc);
 -- deleted once, so this costs two small index entries in a request's life, and no update of `instances` pays for it.
 create index claims_seeking on claims (instance desc) where key like 'customer:%';
 
+-- A transporter's offers that it may still answer, newest first: read from the index alone.
+create index recipients_open on recipients (transporter_id, broadcast_id desc)
+  where offered_at is not null and declined_at is null;
+drop index recipients_transporter;
+
 -- Fleets are listed newest first.
 create index vehicles_newest on vehicles (transporter_id, created_at desc, id desc);
 create index drivers_newest on drivers (transporter_id, created_at desc, id desc);

@@ -110,7 +110,8 @@ function createQueryPool(connectionString: string, max: number, log: Logger): pg
     max,
     query_timeout: CLIENT_TIMEOUT_MS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    options: `-c jit=off -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
+    // What is asked here takes some milliseconds of one core: compiling it or starting workers for it takes longer.
+    options: `-c jit=off -c max_parallel_workers_per_gather=0 -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
     application_name: 'loadcast',
   })
   // An idle connection that the server ends is replaced at its next use.

@@ -38,7 +38,11 @@ const silent = { info() {}, warn() {}, error() {} }
 
 await withServer(async connectionString => {
   await migrate(connectionString, { log: silent })
-  const pool = new pg.Pool({ connectionString, max: 10, options: '-c jit=off' })
+  const pool = new pg.Pool({
+    connectionString,
+    max: 10,
+    options: '-c jit=off -c max_parallel_workers_per_gather=0',
+  })
   const product = openProduct(connectionString, pool)
   const samples = await makeSamples(product.dispatch)
   const begunAt = performance.now()

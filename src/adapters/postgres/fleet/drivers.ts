@@ -14,9 +14,12 @@ export interface DriverRow {
   readonly is_busy: boolean
 }
 
-/** Columns of a driver `d`. On a trip means: a live request holds the claim on it. */
+/**
+ * Columns of a driver `d`. On a trip means: a live request holds the claim on it. `offset 0` keeps that a look-up by
+ * key for each row, where the planner would rather read all claims into a hash.
+ */
 export const driverColumns = `d.id, ${positionColumn('d')}, d.transporter_id, d.name, d.phone, d.is_online,
-  d.vehicle_id, exists (select from claims c where c.key = 'driver:' || d.id) as is_busy`
+  d.vehicle_id, exists (select from claims c where c.key = 'driver:' || d.id offset 0) as is_busy`
 
 export function toDriver(row: DriverRow): DriverRecord {
   return {
@@ -84,10 +87,12 @@ export async function getDriver(pool: Pool, driverId: string): Promise<DriverRec
   return rows[0] && toDriver(rows[0])
 }
 
+/** The page first, then who of it is busy: else it is looked up for the whole fleet. */
 const listDriversSql = `
-select ${driverColumns} from drivers d
-where d.transporter_id = $1 and ${isAfter('d', 2)}
-order by ${newestFirst('d')} limit $4`
+select ${driverColumns} from (
+  select * from drivers d where d.transporter_id = $1 and ${isAfter('d', 2)} order by ${newestFirst('d')} limit $4
+) as d
+order by ${newestFirst('d')}`
 
 export async function listDrivers(
   pool: Pool,

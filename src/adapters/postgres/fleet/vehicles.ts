@@ -12,9 +12,9 @@ interface VehicleRow {
   readonly is_busy: boolean
 }
 
-/** Columns of a vehicle `v`. */
+/** Columns of a vehicle `v`. Busy as in drivers.ts, `offset 0` too. */
 const vehicleColumns = `v.id, ${positionColumn('v')}, v.transporter_id, v.vehicle_type, v.number,
-  exists (select from claims c where c.key = 'vehicle:' || v.id) as is_busy`
+  exists (select from claims c where c.key = 'vehicle:' || v.id offset 0) as is_busy`
 
 function toVehicle(row: VehicleRow): VehicleRecord {
   return {
@@ -80,10 +80,12 @@ export async function deleteVehicle(
   return { kind: row?.was_there ? 'busy' : 'missing' }
 }
 
+/** The page first, then which of it are busy: else it is looked up for the whole fleet. */
 const listVehiclesSql = `
-select ${vehicleColumns} from vehicles v
-where v.transporter_id = $1 and ${isAfter('v', 2)}
-order by ${newestFirst('v')} limit $4`
+select ${vehicleColumns} from (
+  select * from vehicles v where v.transporter_id = $1 and ${isAfter('v', 2)} order by ${newestFirst('v')} limit $4
+) as v
+order by ${newestFirst('v')}`
 
 export async function listVehicles(
   pool: Pool,
