@@ -17,6 +17,9 @@ export interface Settings {
   /** Still accepted while a rotation is under way. */
   readonly jwtSecretPrevious?: string
   readonly jwtRefreshSecret?: string
+  /** How the sockets of several processes are joined; without Redis there is one process. */
+  readonly socketAdapter: (typeof socketAdapters)[number]
+  readonly role: Role
   readonly broadcastTimeoutMs: number
   /** Radii of the reach steps, ascending, in kilometres. */
   readonly reachStepsKm: readonly number[]
@@ -30,6 +33,11 @@ export interface Settings {
   readonly drainMs: number
   readonly dataDir: string
 }
+
+const socketAdapters = ['classic', 'sharded'] as const
+const roles = ['all', 'api', 'worker'] as const
+/** `api` takes requests and sockets, `worker` fires timers and delivers what others left; `all` is both. */
+export type Role = (typeof roles)[number]
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -125,6 +133,8 @@ const environment = z.object({
   JWT_SECRET: secret,
   JWT_SECRET_PREVIOUS: secret,
   JWT_REFRESH_SECRET: secret,
+  SOCKET_ADAPTER: z.enum(socketAdapters, 'Expected classic or sharded').default('classic'),
+  ROLE: z.enum(roles, 'Expected all, api or worker').default('all'),
   BROADCAST_TIMEOUT_SECONDS: seconds(120),
   REACH_STEPS_KM: radii,
   REACH_STEP_SECONDS: seconds(15),
@@ -137,8 +147,6 @@ const environment = z.object({
   DATA_DIR: z.string().max(4096).default('.loadcast'),
 
   REDIS_URL: notYet('presence and fan-out by Redis', nothing),
-  SOCKET_ADAPTER: notYet('fan-out by Redis', /^classic$/),
-  ROLE: notYet('split of roles', /^all$/),
   SECRETS_ARN: notYet('Secrets Manager', nothing),
   FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
   RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
@@ -183,6 +191,13 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
   if (given.JWT_SECRET_PREVIOUS !== undefined && given.JWT_SECRET === undefined) {
     problems.push('JWT_SECRET_PREVIOUS: Expected JWT_SECRET beside it')
   }
+  // Alone, an api would fire no timer, and a worker could tell nobody.
+  if ((given.ROLE === 'api' || given.ROLE === 'worker') && given.REDIS_URL === undefined) {
+    problems.push(`ROLE: Expected REDIS_URL beside ${given.ROLE}: roles work together through Redis`)
+  }
+  if (given.SOCKET_ADAPTER === 'sharded' && given.REDIS_URL === undefined) {
+    problems.push('SOCKET_ADAPTER: Expected REDIS_URL beside sharded')
+  }
   return problems
 }
 
@@ -197,6 +212,8 @@ function settingsOf(env: Environment): Settings {
     ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
     ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),
     ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
+    socketAdapter: env.SOCKET_ADAPTER,
+    role: env.ROLE,
     broadcastTimeoutMs: env.BROADCAST_TIMEOUT_SECONDS,
     reachStepsKm: env.REACH_STEPS_KM,
     reachStepMs: env.REACH_STEP_SECONDS,

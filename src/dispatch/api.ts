@@ -59,6 +59,8 @@ export interface TripEventAnswer {
 export interface Dispatch {
   /** Registers the user on its first valid token; answers whether it is active (cached for seconds). */
   isActive(caller: Caller): Promise<boolean>
+  /** Those of the users that are turned off, as of now. */
+  inactiveAmong(userIds: readonly string[]): Promise<readonly string[]>
 
   createBroadcast(
     caller: Caller,

@@ -59,6 +59,7 @@ export function createDispatch(
 
   const dispatch: Dispatch = {
     isActive: caller => users.isActive(caller),
+    inactiveAmong: ids => users.inactiveAmong(ids),
     setUserActive: (caller, id, active) => expecting(users.setActive(caller, id, active)),
 
     createBroadcast: (caller, body, options) =>

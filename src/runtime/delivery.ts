@@ -26,7 +26,8 @@ const MAX_ATTEMPTS = 10
 const SETTLE_BATCH = 1_000
 
 export interface DeliveryService {
-  start(): void
+  /** Without `sweeps`, what others left is left to others still. */
+  start(options?: { sweeps?: boolean }): void
   deliver(events: readonly FoldedEvent[]): void
   /** Waits for what is under way; what is not done by then is left to others. */
   stop(): Promise<void>
@@ -158,9 +159,9 @@ export function createDeliveryService(options: {
   }
 
   return {
-    start() {
+    start({ sweeps = true } = {}) {
       running = true
-      sweepLater()
+      if (sweeps) sweepLater()
     },
     deliver(events) {
       for (const event of events) {

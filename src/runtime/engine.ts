@@ -185,7 +185,7 @@ export function createEngine(options: EngineOptions): Engine {
     now: () => clock.now(),
     clockOffsetMs: () => clock.offsetMs,
 
-    async start({ timers: shallFire = true } = {}) {
+    async start({ timers: shallFire = true, sweeps = true } = {}) {
       await syncClock()
       clockSync = setInterval(keepClockInStep, CLOCK_SYNC_EVERY_MS)
       clockSync.unref()
@@ -194,7 +194,7 @@ export function createEngine(options: EngineOptions): Engine {
         timers.start()
         await wakeups?.listen(dueAt => timers.noteDue(dueAt))
       }
-      delivery.start()
+      delivery.start({ sweeps })
     },
 
     async close({ withinMs = CLOSE_WITHIN_MS } = {}) {

@@ -11,7 +11,7 @@ import {
 } from './fleet/drivers.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
-import { seeUser, setUserActive } from './fleet/users.js'
+import { inactiveAmong, seeUser, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
 
 /** Every method is one statement. `accepts` may have connections of their own: they come in hundreds. */
@@ -19,6 +19,7 @@ export function createFleetStore(pool: Pool, accepts: Pool = pool): FleetStore {
   return {
     seeUser: id => seeUser(pool, id),
     setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
+    inactiveAmong: ids => inactiveAmong(pool, ids),
     acceptFacts: (...ids) => acceptFacts(accepts, ...ids),
     putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),
     deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),

@@ -32,6 +32,12 @@ export class Users {
     return user.isActive
   }
 
+  async inactiveAmong(ids: readonly string[]): Promise<readonly string[]> {
+    const inactive = await this.#parts.fleet.inactiveAmong(ids)
+    for (const id of inactive) this.#active.set(id, { isActive: false })
+    return inactive
+  }
+
   async setActive(
     caller: Caller,
     id: string,

@@ -35,6 +35,8 @@ export interface FleetStore {
   /** Registers the user if it is new. */
   seeUser(id: string): Promise<{ isActive: boolean }>
   setUserActive(id: string, isActive: boolean): Promise<void>
+  /** Those of the users that are turned off. */
+  inactiveAmong(ids: readonly string[]): Promise<readonly string[]>
   /** Driver and vehicle are undefined unless they belong to the transporter. */
   acceptFacts(
     broadcastId: string,
