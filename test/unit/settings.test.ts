@@ -97,7 +97,6 @@ describe('settings', () => {
   })
 
   test.each([
-    ['REDIS_URL', 'redis://localhost'],
     ['SOCKET_ADAPTER', 'sharded'],
     ['ROLE', 'worker'],
     ['SECRETS_ARN', 'arn:aws:x'],
@@ -136,6 +135,20 @@ describe('settings', () => {
     expect(message).toContain('DATABASE_URL')
     expect(message).not.toContain('tell-nobody')
   })
+
+  test.each(['redis://localhost', 'redis://:pass@host:6380/2', 'rediss://user:pass@redis.internal:6379'])(
+    '%s leads to a Redis',
+    url => {
+      expect(loadSettings({ REDIS_URL: url }).redisUrl).toBe(url)
+    },
+  )
+
+  test.each(['localhost:6379', 'http://host', 'redis://', 'redis://host/name', 'rediss://host?tls=false'])(
+    '%s leads to no Redis',
+    url => {
+      expect(problemsOf({ REDIS_URL: url })).toEqual([expect.stringMatching('^REDIS_URL: Expected redis://')])
+    },
+  )
 
   test('origins are checked one by one', () => {
     expect(loadSettings({ CORS_ORIGINS: 'https://a.example, http://b.example:8080' }).corsOrigins).toEqual([
