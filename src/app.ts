@@ -25,6 +25,7 @@ import { broadcastDefinition } from './machines/index.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Settings } from './settings.js'
+import { openSocketCluster } from './socket-cluster.js'
 import type { TokenKeys } from './token-keys.js'
 
 export interface AppOptions {
@@ -52,13 +53,17 @@ const CLIENT_TIMEOUT_MS = 7_000
 const CONNECT_TIMEOUT_MS = 3_000
 
 export async function createApp({ settings, connectionString, tokenKeys, log }: AppOptions): Promise<App> {
+  const takesRequests = settings.role !== 'worker'
+  const looksAfterOthers = settings.role !== 'api'
+  // First: what it cannot do on this Redis stops the start before anything else is open.
+  const cluster = await openSocketCluster(settings, log)
   const pool = createQueryPool(connectionString, QUERY_CONNECTIONS, log)
   const acceptPool = createQueryPool(connectionString, ACCEPT_CONNECTIONS, log)
   const store = createPostgresStore({ connectionString, log })
   const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
-  const sockets = createSocketServer({ ...settings, verifyToken, log })
+  const sockets = createSocketServer({ ...settings, verifyToken, log, cluster: cluster?.cluster })
   const product = createDispatch({
     fleet: createFleetStore(pool, acceptPool),
     keys,
@@ -66,6 +71,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     reads: createReadStore(pool),
     presence: createMemoryPresence(settings),
     fanout: sockets.fanout,
+    localFanout: sockets.localFanout,
     settings,
     log,
     createEngine: subscribers =>
@@ -73,18 +79,24 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   })
   const { dispatch, engine } = product
   const service = createService(pool, sockets, engine)
-  const http = createHttpServer(createHttpApp({ ...settings, dispatch, keys, service, verifyToken, log }))
-  sockets.attach(http.server, dispatch)
+  const http = createHttpServer(
+    createHttpApp({ ...settings, dispatch, keys, service, verifyToken, log, takesRequests }),
+  )
+  if (takesRequests) {
+    sockets.onMissed(product.retell)
+    sockets.attach(http.server, dispatch)
+  }
 
   const close = async () => {
     await http.drain()
     await product.close()
     await sockets.close()
+    await cluster?.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
   }
   try {
-    await engine.start()
-    product.startSweeps()
+    await engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers })
+    if (looksAfterOthers) product.startSweeps()
     const port = await listen(http.server, settings)
     return { url: `http://${urlHost(settings.host)}:${port}`, close }
   } catch (error) {

@@ -12,6 +12,8 @@ export interface Settings {
   readonly host: string
   /** Absent: a Postgres of our own is started, with its data in `dataDir`. */
   readonly databaseUrl?: string
+  /** Absent: presence is kept in this process, and there can be only one. */
+  readonly redisUrl?: string
   /** Absent outside production only: then generated once and kept in `dataDir`. */
   readonly jwtSecret?: string
   /** Still accepted while a rotation is under way. */
@@ -130,6 +132,10 @@ const environment = z.object({
     .string()
     .refine(isPostgresUrl, 'Expected postgres://user:password@host:port/database')
     .optional(),
+  REDIS_URL: z
+    .string()
+    .refine(isRedisUrl, 'Expected redis://user:password@host:port or rediss://…')
+    .optional(),
   JWT_SECRET: secret,
   JWT_SECRET_PREVIOUS: secret,
   JWT_REFRESH_SECRET: secret,
@@ -146,7 +152,6 @@ const environment = z.object({
   DRAIN_SECONDS: seconds(25, { min: 0 }),
   DATA_DIR: z.string().max(4096).default('.loadcast'),
 
-  REDIS_URL: notYet('presence and fan-out by Redis', nothing),
   SECRETS_ARN: notYet('Secrets Manager', nothing),
   FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
   RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
@@ -209,6 +214,7 @@ function settingsOf(env: Environment): Settings {
     // Outside production only this machine gets in: the start prints tokens that open every door.
     host: env.HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
     ...(env.DATABASE_URL === undefined ? {} : { databaseUrl: env.DATABASE_URL }),
+    ...(env.REDIS_URL === undefined ? {} : { redisUrl: env.REDIS_URL }),
     ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
     ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),
     ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
@@ -231,6 +237,13 @@ function settingsOf(env: Environment): Settings {
 function isPostgresUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined && /^postgres(ql)?:$/.test(url.protocol)
+}
+
+/** A database's number may follow. No parameters: they could, for one, turn the verification of certificates off. */
+function isRedisUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.hostname === '' || url.search !== '' || url.hash !== '') return false
+  return /^rediss?:$/.test(url.protocol) && /^\/?\d{0,2}$/.test(url.pathname)
 }
 
 function isOrigin(text: string): boolean {

@@ -4,6 +4,7 @@
  */
 import type { Engine } from '../runtime/api.js'
 import type { Subscriber } from '../runtime/types.js'
+import { Retelling } from './announcements/retell.js'
 import { reachSubscriber, socketSubscriber } from './announcements/subscribers.js'
 import type { Dispatch } from './api.js'
 import * as broadcasts from './broadcasts/broadcasts.js'
@@ -21,6 +22,7 @@ import * as transporters from './fleet/transporters.js'
 import { Users } from './fleet/users.js'
 import { keySweep } from './key-sweep.js'
 import type { Parts } from './parts.js'
+import type { Fanout } from './ports.js'
 import { CatchUp } from './reach/catch-up.js'
 import { expectingFailures } from './refusals.js'
 
@@ -29,6 +31,11 @@ export interface DispatchService {
   readonly engine: Engine
   /** Begins to notice drivers that fell silent, and to forget old idempotency keys. */
   startSweeps(): void
+  /**
+   * Tells the sockets of this process again what was told in the last so many milliseconds: messages of other
+   * processes may not have arrived.
+   */
+  retell(forMs: number): void
   /** Resolves when no catch-up and no news of a driver is under way. */
   idle(): Promise<void>
   /** Closes the engine, and waits for offers and announcements under way. The stores must still be open. */
@@ -44,7 +51,11 @@ export interface DispatchService {
  *   })
  */
 export function createDispatch(
-  given: Parts & { createEngine(subscribers: readonly Subscriber[]): Engine },
+  given: Parts & {
+    /** Reaches the sockets of this process only. Absent where there are no others. */
+    readonly localFanout?: Fanout
+    createEngine(subscribers: readonly Subscriber[]): Engine
+  },
 ): DispatchService {
   const engine = given.createEngine([reachSubscriber(() => all), socketSubscriber(() => all)])
   const parts = { ...given, engine }
@@ -52,6 +63,7 @@ export function createDispatch(
   const driverStatus = new DriverStatus(parts)
   const requests = new KnownRequests(engine)
   const all = { ...parts, catchUp, driverStatus, requests, firstStep: new FirstStep() }
+  const retelling = new Retelling(all, given.localFanout ?? given.fanout)
   const drivers = new Drivers(all)
   const users = new Users(parts)
   const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts)]
@@ -105,8 +117,10 @@ export function createDispatch(
     startSweeps() {
       for (const sweep of sweeps) sweep.start()
     },
+    retell: forMs => retelling.request(forMs),
     idle,
     async close() {
+      await retelling.stop()
       await Promise.all(sweeps.map(sweep => sweep.stop()))
       await catchUp.idle()
       await engine.close()

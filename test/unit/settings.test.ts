@@ -25,6 +25,8 @@ describe('settings', () => {
       isProduction: false,
       port: 3000,
       host: '127.0.0.1',
+      socketAdapter: 'classic',
+      role: 'all',
       broadcastTimeoutMs: 120_000,
       reachStepsKm: [10, 25, 50, 75],
       reachStepMs: 15_000,
@@ -97,9 +99,6 @@ describe('settings', () => {
   })
 
   test.each([
-    ['REDIS_URL', 'redis://localhost'],
-    ['SOCKET_ADAPTER', 'sharded'],
-    ['ROLE', 'worker'],
     ['SECRETS_ARN', 'arn:aws:x'],
     ['FCM_SERVICE_ACCOUNT', '{}'],
     ['RATE_LIMIT_USER_PER_MINUTE', '60'],
@@ -110,6 +109,22 @@ describe('settings', () => {
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
   ])('%s is refused while nothing honours it', (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
+  })
+
+  test('a role or an adapter that works by Redis asks for it', () => {
+    const redis = { REDIS_URL: 'redis://localhost' }
+    for (const role of ['api', 'worker']) {
+      expect(problemsOf({ ROLE: role })).toEqual([expect.stringMatching('^ROLE: Expected REDIS_URL beside')])
+      expect(loadSettings({ ...redis, ROLE: role })).toMatchObject({ role })
+    }
+    expect(problemsOf({ ROLE: 'boss', ...redis })).toEqual(['ROLE: Expected all, api or worker'])
+    expect(problemsOf({ SOCKET_ADAPTER: 'sharded' })).toEqual([
+      'SOCKET_ADAPTER: Expected REDIS_URL beside sharded',
+    ])
+    expect(loadSettings({ ...redis, SOCKET_ADAPTER: 'sharded' })).toMatchObject({ socketAdapter: 'sharded' })
+    expect(problemsOf({ SOCKET_ADAPTER: 'mesh', ...redis })).toEqual([
+      'SOCKET_ADAPTER: Expected classic or sharded',
+    ])
   })
 
   test('what such settings say at rest is accepted', () => {
@@ -136,6 +151,20 @@ describe('settings', () => {
     expect(message).toContain('DATABASE_URL')
     expect(message).not.toContain('tell-nobody')
   })
+
+  test.each(['redis://localhost', 'redis://:pass@host:6380/2', 'rediss://user:pass@redis.internal:6379'])(
+    '%s leads to a Redis',
+    url => {
+      expect(loadSettings({ REDIS_URL: url }).redisUrl).toBe(url)
+    },
+  )
+
+  test.each(['localhost:6379', 'http://host', 'redis://', 'redis://host/name', 'rediss://host?tls=false'])(
+    '%s leads to no Redis',
+    url => {
+      expect(problemsOf({ REDIS_URL: url })).toEqual([expect.stringMatching('^REDIS_URL: Expected redis://')])
+    },
+  )
 
   test('origins are checked one by one', () => {
     expect(loadSettings({ CORS_ORIGINS: 'https://a.example, http://b.example:8080' }).corsOrigins).toEqual([

@@ -27,10 +27,12 @@ export interface HttpAppOptions {
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
   readonly log: Logger
+  /** False: only health and the page for people; whoever calls anything else has come to the wrong process. */
+  readonly takesRequests?: boolean
 }
 
 export function createHttpApp(options: HttpAppOptions): RequestListener {
-  const { dispatch, keys, service, verifyToken, corsOrigins, log } = options
+  const { dispatch, keys, service, verifyToken, corsOrigins, log, takesRequests = true } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -42,7 +44,9 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
   app.use(identifyRequests(), logRequests(log), securityHeaders(), allowOrigins(corsOrigins))
   const context: Context = { dispatch, service, keys }
   for (const route of publicRoutes) app[route.method](route.path, open(route, context))
-  for (const route of routes) app[route.method](route.path, guarded(route, context, verifyToken))
+  for (const route of takesRequests ? routes : []) {
+    app[route.method](route.path, guarded(route, context, verifyToken))
+  }
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
   app.use(answerErrors(log))
   // Where an address has no path at all (`http://[`), the router asks nobody of the above.

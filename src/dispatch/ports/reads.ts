@@ -1,4 +1,5 @@
 import type { StoredInstance } from '../../runtime/ports.js'
+import type { EmittedEvent } from '../../runtime/types.js'
 import type { Point } from './presence.js'
 
 /** A place in a list: opaque to everyone but the store that gave it. */
@@ -49,6 +50,14 @@ export interface ReadStore {
   findTrip(tripId: string): Promise<TripRecord | undefined>
   /** The trip with the request it is of, in one query. */
   findTripAndBroadcast(tripId: string): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined>
+  /**
+   * Events recorded at or after `since` (milliseconds since the epoch), or delivered late since then: oldest first,
+   * beyond `after`. There are more exactly when `next` is there.
+   */
+  eventsSince(
+    since: number,
+    options: { after?: Position; limit: number },
+  ): Promise<{ readonly events: readonly EmittedEvent[]; readonly next?: Position }>
   listDriverTrips(
     driverId: string,
     options: { before?: string; limit: number },
