@@ -25,14 +25,17 @@ export interface TestAppOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Stands in for the way to the database: is given its address, answers another. */
   readonly route?: (connectionString: string) => Promise<string> | string
+  /** Of another app, to be one of several processes on it: that one drops it. */
+  readonly database?: TestDatabase
 }
 
 /**
  * The whole server in this process, every part real, on a database and a free port of its own.
  * Faults are logged to standard error: a passing test shows none.
  */
-export async function startTestApp({ env = {}, route = url => url }: TestAppOptions = {}): Promise<TestApp> {
-  const database = await createTestDatabase()
+export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const { env = {}, route = url => url } = options
+  const database = options.database ?? (await createTestDatabase())
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 2 })
   const app = await createApp({
     settings: loadSettings({ PORT: '0', LOG_LEVEL: 'error', ...env }),
@@ -50,7 +53,7 @@ export async function startTestApp({ env = {}, route = url => url }: TestAppOpti
     async close() {
       await app.close()
       await pool.end()
-      await database.drop()
+      if (options.database === undefined) await database.drop()
     },
   }
 }

@@ -16,6 +16,9 @@ interface Wire {
   terminate(): void
 }
 
+/** A close is answered within a round trip. Who does not answer would keep its connection for half a minute. */
+const CLOSE_GRACE_MS = 1_000
+
 export function guardConnection(connection: Connection, limits: SocketLimits, log: Logger): void {
   const { packetsPerSecond, packetBurst, maxWaitingBytes } = limits
   const mayCome = createAllowance(packetsPerSecond, packetBurst)
@@ -45,6 +48,10 @@ export function guardConnection(connection: Connection, limits: SocketLimits, lo
   })
   connection.on('flush', () => {
     waiting = 0
+  })
+  connection.once('close', () => {
+    const wire = wireOf(connection)
+    if (wire !== undefined) setTimeout(() => wire.terminate(), CLOSE_GRACE_MS).unref()
   })
 }
 

@@ -5,6 +5,8 @@ export interface SocketLimits {
   readonly pingIntervalMs: number
   readonly pingTimeoutMs: number
   readonly connectTimeoutMs: number
+  readonly messagesPerSecond: number
+  readonly messageBurst: number
   readonly packetsPerSecond: number
   readonly packetBurst: number
   readonly maxWaitingBytes: number
@@ -21,6 +23,9 @@ export const socketLimits: SocketLimits = {
   pingTimeoutMs: 20_000,
   /** From the connection to the token. */
   connectTimeoutMs: 10_000,
+  /** A client beats every 12 s and watches what it opens. More is a loop in it. */
+  messagesPerSecond: 10,
+  messageBurst: 40,
   /**
    * Packets of any kind, counted below Socket.IO: those that never become a message (pings, half a binary
    * message, other namespaces) cost time too. Well above what messages are allowed, so that a client which is

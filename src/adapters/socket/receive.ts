@@ -2,20 +2,19 @@
 import type { Logger } from 'pino'
 import { expectedProblem } from '../../dispatch/border.js'
 import { type Problem, problem, type Result } from '../../dispatch/problems.js'
+import type { SocketLimits } from './limits.js'
 import { type MessageContext, messageHandlers } from './messages.js'
 import { createAllowance } from './rate.js'
 import { socketProblem } from './socket-problem.js'
 
-/** A client beats every 12 s and watches what it opens. More is a loop in it. */
-const MESSAGES_PER_SECOND = 10
-const MESSAGE_BURST = 40
 /** Refusals after which a socket that does not slow down is cut off. */
 const MAX_REFUSED_MESSAGES = 200
 
 /** Answers every message of one socket, one after the other: an `unwatch` must not overtake its `watch`. */
-export function receiveMessages(context: MessageContext, log: Logger): void {
+export function receiveMessages(context: MessageContext, limits: SocketLimits, log: Logger): void {
   const { socket, caller } = context
-  const mayCome = createAllowance(MESSAGES_PER_SECOND, MESSAGE_BURST)
+  const { messagesPerSecond, messageBurst } = limits
+  const mayCome = createAllowance(messagesPerSecond, messageBurst)
   let refused = 0
   let latest = Promise.resolve()
 
@@ -28,7 +27,7 @@ export function receiveMessages(context: MessageContext, log: Logger): void {
       })
       return
     }
-    acknowledge(socketProblem(tooFast))
+    acknowledge(socketProblem(tooFast(messagesPerSecond)))
     refused += 1
     if (refused > MAX_REFUSED_MESSAGES) {
       log.warn({ userId: caller.id }, 'socket cut off: it floods')
@@ -37,11 +36,11 @@ export function receiveMessages(context: MessageContext, log: Logger): void {
   })
 }
 
-const tooFast: Problem = {
+const tooFast = (perSecond: number): Problem => ({
   code: 'RATE_LIMITED',
-  detail: `At most ${MESSAGES_PER_SECOND} messages a second`,
+  detail: `At most ${perSecond} messages a second`,
   retryAfterSeconds: 1,
-}
+})
 
 /** Never throws. */
 async function handle(

@@ -93,7 +93,7 @@ function welcome(socket: Socket, dispatch: Dispatch, limits: SocketLimits, log: 
     'disconnect',
     atExpiry(expiresAt, () => socket.disconnect(true)),
   )
-  receiveMessages({ socket, caller, dispatch }, log)
+  receiveMessages({ socket, caller, dispatch }, limits, log)
   settleIn(socket, caller, dispatch).catch(error =>
     log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'),
   )
