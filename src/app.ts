@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { createHttpApp } from './adapters/http/app.js'
-import { createHealth, type Service } from './adapters/http/health.js'
+import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
@@ -18,6 +18,7 @@ import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
 import { createWakeups } from './adapters/postgres/wakeups.js'
+import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
@@ -25,7 +26,7 @@ import { broadcastDefinition } from './machines/index.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Settings } from './settings.js'
-import { openSocketCluster } from './socket-cluster.js'
+import { openSocketCluster, withCluster } from './socket-cluster.js'
 import type { TokenKeys } from './token-keys.js'
 
 export interface AppOptions {
@@ -63,13 +64,14 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
+  const presence = await openPresence(settings, log)
   const sockets = createSocketServer({ ...settings, verifyToken, log, cluster: cluster?.cluster })
   const product = createDispatch({
     fleet: createFleetStore(pool, acceptPool),
     keys,
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
-    presence: createMemoryPresence(settings),
+    presence: presence.presence,
     fanout: sockets.fanout,
     localFanout: sockets.localFanout,
     settings,
@@ -78,7 +80,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
       createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log }),
   })
   const { dispatch, engine } = product
-  const service = createService(pool, sockets, engine)
+  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster))
   const http = createHttpServer(
     createHttpApp({ ...settings, dispatch, keys, service, verifyToken, log, takesRequests }),
   )
@@ -92,6 +94,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     await product.close()
     await sockets.close()
     await cluster?.close()
+    presence.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
   }
   try {
@@ -124,13 +127,19 @@ function createQueryPool(connectionString: string, max: number, log: Logger): pg
   return pool
 }
 
-function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine): Service {
+/** In Redis if there is one, for any number of processes; else in this process. */
+async function openPresence({ redisUrl: url, transporterTtlMs, driverTtlMs }: Settings, log: Logger) {
+  if (url !== undefined) return createRedisPresence({ url, transporterTtlMs, driverTtlMs, log })
+  const check: HealthCheck = async () => ({ status: 'ok', presence: 'in this process' })
+  return { presence: createMemoryPresence({ transporterTtlMs, driverTtlMs }), check, close() {} }
+}
+
+function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine, redis: HealthCheck): Service {
   const checks = createPostgresChecks(pool)
   const postgres = async () => ({
     ...(await checks.postgres()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
-  const redis = async () => ({ status: 'ok', presence: 'in this process' }) as const
   return {
     health: createHealth(version, { ...checks, postgres, redis }),
     async counts() {

@@ -1,5 +1,6 @@
 /* Two connections to Redis and the sockets' cluster on them. Adapters know nothing of one another. */
 import type { Logger } from 'pino'
+import type { HealthCheck } from './adapters/http/health.js'
 import { connectRedis } from './adapters/redis/connection.js'
 import { createSocketCluster, type SocketCluster } from './adapters/socket/cluster/cluster.js'
 import type { Settings } from './settings.js'
@@ -16,6 +17,17 @@ export interface OpenCluster {
   readonly cluster: SocketCluster
   /** Lets what is published get to Redis, if Redis is there. */
   close(): Promise<void>
+}
+
+/** The health of Redis with that of the cluster in it: deaf, sockets miss what other processes tell. */
+export function withCluster(check: HealthCheck, open: OpenCluster | undefined): HealthCheck {
+  if (open === undefined) return check
+  return async () => {
+    const redis = await check()
+    const { isDeaf, ...counts } = open.cluster.state()
+    const sockets = { sockets: isDeaf ? 'alone' : 'joined', ...counts }
+    return { ...redis, ...sockets, status: isDeaf && redis.status === 'ok' ? 'degraded' : redis.status }
+  }
 }
 
 /** Undefined without Redis: one process is no cluster. Throws `SocketAdapterError`. */

@@ -4,8 +4,13 @@ import { type Fanout, type Offered, userRoom } from '../ports.js'
 import { offerView } from '../views/broadcast-view.js'
 import { isoTime } from '../views/trip-view.js'
 
-/** Whole kilometres: as exact as a position twelve seconds old, and few groups, each of which is one emit. */
-const asShown = (distanceKm: number | null) => (distanceKm === null ? undefined : Math.round(distanceKm))
+/**
+ * Transporters who are shown the same distance are told by one emit, so this bounds the emits of an offer however
+ * many it goes to: across processes each costs a message with all of the offer in it.
+ */
+const MAX_GROUPS = 10
+/** Whole kilometres are as exact as a position twelve seconds old. Coarser where that makes too many groups. */
+const STEPS_KM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]
 
 /**
  * Tells transporters of an offer that is on record. All of them get it under one id, however often it is told.
@@ -20,15 +25,8 @@ export function tellOffered(
   if (first === undefined || engine.refuseFromMemory(broadcast.id, 'accept') !== undefined) return
   const now = engine.now()
   const view = offerView(broadcast, first.notified, now)
-  const groups = new Map<number | undefined, string[]>()
-  for (const { transporterId, distanceKm } of offered) {
-    const distance = asShown(distanceKm)
-    const rooms = groups.get(distance)
-    if (rooms === undefined) groups.set(distance, [userRoom(transporterId)])
-    else rooms.push(userRoom(transporterId))
-  }
-  for (const [distanceKm, rooms] of groups) {
-    fanout.emit(rooms, {
+  for (const { distanceKm, transporters } of byDistance(offered)) {
+    fanout.emit(transporters.map(userRoom), {
       id: `${broadcast.id}:offer`,
       broadcastId: broadcast.id,
       version: broadcast.version,
@@ -42,4 +40,37 @@ export function tellOffered(
       },
     })
   }
+}
+
+interface Group {
+  /** As it is shown. */
+  readonly distanceKm: number | undefined
+  readonly transporters: readonly string[]
+}
+
+/** Nearest first, those without a distance last; at most ten groups and these. */
+export function byDistance(
+  offered: readonly Pick<Offered, 'transporterId' | 'distanceKm'>[],
+): readonly Group[] {
+  for (const stepKm of STEPS_KM) {
+    const groups = groupBySteps(offered, stepKm)
+    if (groups.filter(group => group.distanceKm !== undefined).length <= MAX_GROUPS) return groups
+  }
+  throw new Error('no two places on earth are so far apart')
+}
+
+function groupBySteps(
+  offered: readonly Pick<Offered, 'transporterId' | 'distanceKm'>[],
+  stepKm: number,
+): readonly Group[] {
+  const groups = new Map<number, string[]>()
+  for (const { transporterId, distanceKm } of offered) {
+    const shown = distanceKm === null ? Number.POSITIVE_INFINITY : Math.round(distanceKm / stepKm) * stepKm
+    const others = groups.get(shown)
+    if (others === undefined) groups.set(shown, [transporterId])
+    else others.push(transporterId)
+  }
+  return [...groups]
+    .sort(([a], [b]) => a - b)
+    .map(([km, transporters]) => ({ distanceKm: Number.isFinite(km) ? km : undefined, transporters }))
 }

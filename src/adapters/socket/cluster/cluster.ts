@@ -25,8 +25,8 @@ export interface SocketClusterOptions {
 }
 
 export interface ClusterState {
-  /** Whether what this process published last was heard by itself. */
-  readonly isHeard: boolean
+  /** What other processes tell may not arrive here. */
+  readonly isDeaf: boolean
   readonly waiting: number
   readonly dropped: number
 }
@@ -57,7 +57,7 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
   return {
     kind,
     state: () => ({
-      isHeard: echo?.isHeard ?? false,
+      isDeaf: echo?.isDeaf ?? false,
       waiting: publisher.waiting,
       dropped: publisher.dropped,
     }),

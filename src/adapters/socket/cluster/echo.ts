@@ -27,8 +27,8 @@ export interface EchoOptions {
 }
 
 export interface Echo {
-  /** Whether the last word was heard, on connections that still stand. */
-  readonly isHeard: boolean
+  /** A connection is lost, or several words in a row were not heard. */
+  readonly isDeaf: boolean
   stop(): void
 }
 
@@ -37,6 +37,7 @@ export function startEcho(options: EchoOptions): Echo {
   const event = isSharded ? 'smessageBuffer' : 'messageBuffer'
   let unheard = 0
   let isHeard = false
+  let isDeaf = false
   /** Absent until a word is heard for the first time: before, there was nothing to miss. */
   let lastHeardAt: number | undefined
 
@@ -47,6 +48,7 @@ export function startEcho(options: EchoOptions): Echo {
 
   function lose(): void {
     isHeard = false
+    isDeaf = true
   }
 
   async function hear(): Promise<void> {
@@ -54,6 +56,7 @@ export function startEcho(options: EchoOptions): Echo {
     if (!isHeard) {
       await subscriber.settled()
       isHeard = true
+      isDeaf = false
       if (lastHeardAt !== undefined) options.onHeardAgain(performance.now() - lastHeardAt)
     }
     lastHeardAt = performance.now()
@@ -70,6 +73,7 @@ export function startEcho(options: EchoOptions): Echo {
     if (unheard > MAX_UNHEARD && both.every(redis => redis.status === 'ready')) {
       log.warn({ unheard }, 'what is published in Redis is not heard: connecting again')
       unheard = 0
+      isDeaf = true
       for (const redis of both) redis.disconnect(true)
     }
     speak()
@@ -83,8 +87,8 @@ export function startEcho(options: EchoOptions): Echo {
   speak()
 
   return {
-    get isHeard() {
-      return isHeard
+    get isDeaf() {
+      return isDeaf
     },
     stop() {
       clearInterval(timer)
