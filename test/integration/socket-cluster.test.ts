@@ -3,6 +3,7 @@ import { createClient, disconnected, type Listener, listen } from '../support/cl
 import { until } from '../support/engine.js'
 import { acceptBody, asking, registerTruck } from '../support/fleet.js'
 import { type RedisServer, redisForTests, useRedis } from '../support/redis.js'
+import { startRoughNetwork } from '../support/rough-network.js'
 import { startTestApp, type TestApp } from '../support/server.js'
 import { tokenFor } from '../support/tokens.js'
 
@@ -126,6 +127,34 @@ describeWithRedis.each([['classic'], ['sharded']])('with the %s adapter', kind =
     const { body: next } = await customer.post('/api/v1/broadcasts', asking(1))
     await there.next('booking_updated', event => event.broadcastId === next.id, 10_000)
     await customer.post(`/api/v1/broadcasts/${next.id}/events`, { type: 'cancel' })
+  }, 60_000)
+
+  test('R7.4 a process that was deaf for a while tells its own sockets what they missed', async () => {
+    const network = await startRoughNetwork([redis.url])
+    const url = new URL(redis.url)
+    url.port = new URL(network.url).port
+    const env = { SOCKET_ADAPTER: kind, REDIS_URL: url.href, LOG_LEVEL: 'fatal' }
+    const deaf = await startTestApp({ env, database: a.database })
+    try {
+      const truck = await registerTruck(a.url, `deaf-${kind}`, { isReady: true })
+      const [near, far] = [await connectTo(a, 'customer', 'talk'), await connectTo(deaf, 'customer', 'talk')]
+      const captain = await connectTo(deaf, 'transporter', truck.transporter.id)
+      network.lead([])
+      network.cut()
+      const customer = await createClient(a.url, 'customer', 'talk')
+      const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))
+      const created = await near.next('booking_updated')
+      expect([...far.events, ...captain.events]).toEqual([])
+      network.lead([redis.url])
+      expect(await far.next('booking_updated', () => true, 20_000)).toEqual(created)
+      const offer = await captain.next('new_broadcast', event => event.broadcastId === broadcast.id, 20_000)
+      expect(offer.id).toBe(`${broadcast.id}:offer`)
+      await customer.post(`/api/v1/broadcasts/${broadcast.id}/events`, { type: 'cancel' })
+      await captain.next('booking_expired', () => true, 20_000)
+    } finally {
+      await deaf.close()
+      await network.close()
+    }
   }, 60_000)
 
   test('R7.4 Redis that hangs: nobody waits for it', async () => {

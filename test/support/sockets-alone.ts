@@ -6,7 +6,12 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Logger, pino } from 'pino'
-import type { SocketCluster } from '../../src/adapters/socket/cluster/cluster.js'
+import { connectRedis } from '../../src/adapters/redis/connection.js'
+import {
+  type AdapterKind,
+  createSocketCluster,
+  type SocketCluster,
+} from '../../src/adapters/socket/cluster/cluster.js'
 import { type SocketLimits, socketLimits } from '../../src/adapters/socket/limits.js'
 import { createSocketServer, type SocketServer } from '../../src/adapters/socket/server.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
@@ -60,6 +65,49 @@ export async function startSocketsAlone(
       server.closeAllConnections()
       server.close()
       await once(server, 'close')
+    },
+  }
+}
+
+export interface ClusteredSockets extends SocketsAlone {
+  readonly cluster: SocketCluster
+  /** How long ago it was told that something may be missing, each time. */
+  readonly missed: readonly number[]
+}
+
+/** The same on a Redis, as one of several. */
+export async function startClusteredSockets(
+  url: string,
+  kind: AdapterKind = 'classic',
+  options: { caFile?: string; echoEveryMs?: number; publisherUrl?: string } = {},
+): Promise<ClusteredSockets> {
+  const { caFile, echoEveryMs, publisherUrl = url } = options
+  const log = pino({ level: 'silent' })
+  const connect = (to: string) =>
+    connectRedis({ url: to, purpose: 'test', log, commandTimeoutMs: 700, ...(caFile ? { caFile } : {}) })
+  const connections = { publisher: connect(publisherUrl), subscriber: connect(url) }
+  const disconnect = () => {
+    for (const redis of Object.values(connections)) redis.disconnect()
+  }
+  const cluster = await createSocketCluster({
+    kind,
+    connections,
+    log,
+    ...(echoEveryMs === undefined ? {} : { echoEveryMs }),
+  }).catch(error => {
+    disconnect()
+    throw error
+  })
+  const alone = await startSocketsAlone({ cluster })
+  const missed: number[] = []
+  alone.sockets.onMissed(forMs => void missed.push(forMs))
+  return {
+    ...alone,
+    cluster,
+    missed,
+    async close() {
+      await alone.close()
+      disconnect()
     },
   }
 }

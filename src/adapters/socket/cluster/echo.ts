@@ -37,6 +37,7 @@ export function startEcho(options: EchoOptions): Echo {
   const event = isSharded ? 'smessageBuffer' : 'messageBuffer'
   let unheard = 0
   let isHeard = false
+  let isSettling = false
   let isDeaf = false
   /** Absent until a word is heard for the first time: before, there was nothing to miss. */
   let lastHeardAt: number | undefined
@@ -53,13 +54,20 @@ export function startEcho(options: EchoOptions): Echo {
 
   async function hear(): Promise<void> {
     unheard = 0
-    if (!isHeard) {
-      await subscriber.settled()
-      isHeard = true
-      isDeaf = false
-      if (lastHeardAt !== undefined) options.onHeardAgain(performance.now() - lastHeardAt)
+    if (isHeard) {
+      lastHeardAt = performance.now()
+      return
     }
+    if (isSettling) return
+    isSettling = true
+    await subscriber.settled().finally(() => {
+      isSettling = false
+    })
+    const missedSince = lastHeardAt
     lastHeardAt = performance.now()
+    isHeard = true
+    isDeaf = false
+    if (missedSince !== undefined) options.onHeardAgain(lastHeardAt - missedSince)
   }
 
   const onMessage = (from: Buffer) => {
@@ -73,7 +81,7 @@ export function startEcho(options: EchoOptions): Echo {
     if (unheard > MAX_UNHEARD && both.every(redis => redis.status === 'ready')) {
       log.warn({ unheard }, 'what is published in Redis is not heard: connecting again')
       unheard = 0
-      isDeaf = true
+      lose()
       for (const redis of both) redis.disconnect(true)
     }
     speak()
