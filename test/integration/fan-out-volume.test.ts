@@ -95,7 +95,7 @@ describeWithRedis('an offer to 10,000 transporters on three processes', () => {
         bytes: true,
         said: { messages, bytes },
       })
-    // It is not cheap because it was not sent.
+      // It is not cheap because it was not sent.
       expect(bytes).toBeGreaterThan(TRANSPORTERS * 16)
       const { rows } = await product.sql.query(
         'select from recipients where broadcast_id = $1 and offered_at is not null',
