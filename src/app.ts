@@ -16,6 +16,7 @@ import { countClaims, createPostgresChecks } from './adapters/postgres/health.js
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
+import { createResumeStore } from './adapters/postgres/resume-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
 import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
@@ -64,6 +65,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     keys,
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
+    resume: createResumeStore(pool),
     presence: createMemoryPresence(settings),
     fanout: sockets.fanout,
     settings,

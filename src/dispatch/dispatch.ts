@@ -13,6 +13,7 @@ import { KnownRequests } from './broadcasts/known-requests.js'
 import { replay } from './broadcasts/replay.js'
 import { retry } from './broadcasts/retry.js'
 import * as trips from './broadcasts/trips.js'
+import { eventSweep } from './event-sweep.js'
 import { DriverStatus } from './fleet/driver-status.js'
 import { Drivers } from './fleet/drivers.js'
 import * as fleet from './fleet/fleet.js'
@@ -23,6 +24,7 @@ import { keySweep } from './key-sweep.js'
 import type { Parts } from './parts.js'
 import { CatchUp } from './reach/catch-up.js'
 import { expectingFailures } from './refusals.js'
+import { sync } from './resume/sync.js'
 
 export interface DispatchService {
   readonly dispatch: Dispatch
@@ -54,7 +56,7 @@ export function createDispatch(
   const all = { ...parts, catchUp, driverStatus, requests, firstStep: new FirstStep() }
   const drivers = new Drivers(all)
   const users = new Users(parts)
-  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts)]
+  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts)]
   const expecting = expectingFailures
 
   const dispatch: Dispatch = {
@@ -71,6 +73,7 @@ export function createDispatch(
     listBroadcasts: (...args) => expecting(broadcasts.listBroadcasts(all, ...args)),
     sendToBroadcast: (...args) => expecting(broadcasts.sendToBroadcast(all, ...args)),
     history: (...args) => expecting(broadcasts.history(all, ...args)),
+    sync: (...args) => expecting(sync(all, ...args)),
     mayWatch: async (caller, id) => (await broadcasts.findReadable(all, caller, id)) !== undefined,
 
     getTrip: (...args) => expecting(trips.getTrip(all, ...args)),

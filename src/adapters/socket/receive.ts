@@ -24,7 +24,7 @@ export function receiveMessages(context: MessageContext, log: Logger): void {
     if (mayCome()) {
       latest = latest.then(async () => {
         const result = await handle(context, type, parts[0], log)
-        acknowledge(result.ok ? { ok: true } : socketProblem(result.problem))
+        acknowledge(result.ok ? { ok: true, ...more(result.value) } : socketProblem(result.problem))
       })
       return
     }
@@ -36,6 +36,9 @@ export function receiveMessages(context: MessageContext, log: Logger): void {
     }
   })
 }
+
+/** What an answer says besides `ok`. Most say nothing. */
+const more = (value: unknown) => (typeof value === 'object' ? value : undefined)
 
 const tooFast: Problem = {
   code: 'RATE_LIMITED',

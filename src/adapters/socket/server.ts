@@ -12,6 +12,7 @@ import { authenticateSockets, type SocketData } from './authenticate.js'
 import { atExpiry } from './expiry.js'
 import { createFanout } from './fanout.js'
 import { receiveMessages } from './receive.js'
+import { createResumer, type Resumer } from './resume.js'
 
 /** The longest message of a client's is a token of 4 KB at its handshake. */
 const MAX_MESSAGE_BYTES = 16_384
@@ -51,13 +52,14 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     connectTimeout: CONNECT_TIMEOUT_MS,
     cors: { origin: corsOrigins.includes('*') ? '*' : [...corsOrigins] },
   })
+  const resumer = createResumer()
   let beats: NodeJS.Timeout | undefined
 
   return {
     fanout: createFanout(io),
     attach(server, dispatch) {
       io.use(authenticateSockets(verifyToken, dispatch))
-      io.on('connection', socket => welcome(socket, dispatch, log))
+      io.on('connection', socket => welcome(socket, dispatch, resumer, log))
       io.attach(server)
       beats = setInterval(() => keepPresent(io, dispatch, log), transporterTtlMs / BEATS_PER_TTL).unref()
     },
@@ -70,20 +72,29 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   }
 }
 
-function welcome(socket: Socket, dispatch: Dispatch, log: Logger): void {
+function welcome(socket: Socket, dispatch: Dispatch, resumer: Resumer, log: Logger): void {
   const { caller, expiresAt } = socket.data as SocketData
-  socket.join(userRoom(caller.id))
   socket.once(
     'disconnect',
     atExpiry(expiresAt, () => socket.disconnect(true)),
   )
-  receiveMessages({ socket, caller, dispatch }, log)
-  settleIn(socket, caller, dispatch).catch(error =>
-    log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'),
-  )
+  receiveMessages({ socket, caller, dispatch, resumer }, log)
+  settleIn(socket, caller, dispatch, resumer)
+    .catch(error => log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'))
+    .finally(() => {
+      // It would wait in vain, or take what comes for all that there is. It connects again, with the point it has.
+      if (socket.connected && !socket.rooms.has(userRoom(caller.id))) socket.conn.close()
+    })
 }
 
-async function settleIn(socket: Socket, caller: Caller, dispatch: Dispatch): Promise<void> {
+async function settleIn(socket: Socket, caller: Caller, dispatch: Dispatch, resumer: Resumer): Promise<void> {
+  const join = () => socket.join(userRoom(caller.id))
+  const { after } = socket.handshake.auth
+  if (after === undefined || after === null) await join()
+  else if (!(await resumer.resume({ socket, caller, dispatch, after, join })).ok) {
+    socket.conn.close()
+    return
+  }
   // Once more, now that it is in the room by which a deactivated user's sockets are found.
   if (!(await dispatch.isActive(caller))) {
     socket.disconnect(true)
