@@ -78,13 +78,13 @@ function welcome(socket: Socket, dispatch: Dispatch, resumer: Resumer, log: Logg
     'disconnect',
     atExpiry(expiresAt, () => socket.disconnect(true)),
   )
-  receiveMessages({ socket, caller, dispatch, resumer }, log)
-  settleIn(socket, caller, dispatch, resumer)
+  const settled = settleIn(socket, caller, dispatch, resumer)
     .catch(error => log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'))
     .finally(() => {
       // It would wait in vain, or take what comes for all that there is. It connects again, with the point it has.
       if (socket.connected && !socket.rooms.has(userRoom(caller.id))) socket.conn.close()
     })
+  receiveMessages({ socket, caller, dispatch, resumer }, log, settled)
 }
 
 async function settleIn(socket: Socket, caller: Caller, dispatch: Dispatch, resumer: Resumer): Promise<void> {
