@@ -16,6 +16,7 @@ import { countClaims, createPostgresChecks } from './adapters/postgres/health.js
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
+import { createResumeStore } from './adapters/postgres/resume-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
 import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createRedisPresence } from './adapters/redis/presence.js'
@@ -71,6 +72,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     keys,
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
+    resume: createResumeStore(pool),
     presence: presence.presence,
     fanout: sockets.fanout,
     localFanout: sockets.localFanout,

@@ -29,6 +29,7 @@ export interface Settings {
   readonly cancelWindowMs: number
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
+  readonly eventRetentionMs: number
   readonly logLevel: LogLevel
   /** Origins whose pages may call; `*` is any; empty is none but our own. */
   readonly corsOrigins: readonly string[]
@@ -76,6 +77,22 @@ function seconds(standard: number, { min = 0.001 } = {}) {
     .refine(value => value >= min && value <= MAX_SECONDS, expected)
     .default(standard)
     .transform(value => Math.round(value * 1000))
+}
+
+/** A client that lost its network for less resumes; a year of events is a mistake of units. */
+const MIN_RETENTION_HOURS = 0.1
+const MAX_RETENTION_HOURS = 8_784
+
+/** Decimals in hours, as whole milliseconds. */
+function hours(standard: number) {
+  const expected = `Expected hours, a decimal number from ${MIN_RETENTION_HOURS} to ${MAX_RETENTION_HOURS}`
+  return z
+    .string()
+    .regex(decimalPattern, expected)
+    .transform(Number)
+    .refine(value => value >= MIN_RETENTION_HOURS && value <= MAX_RETENTION_HOURS, expected)
+    .default(standard)
+    .transform(value => Math.round(value * 3_600_000))
 }
 
 function wholeNumber(standard: number, min: number, max: number) {
@@ -147,6 +164,7 @@ const environment = z.object({
   CANCEL_WINDOW_SECONDS: seconds(300, { min: 0 }),
   TRANSPORTER_TTL_SECONDS: seconds(120),
   DRIVER_TTL_SECONDS: seconds(60),
+  EVENT_RETENTION_HOURS: hours(24),
   LOG_LEVEL: z.enum(logLevels, `Expected one of ${logLevels.join(', ')}`).optional(),
   CORS_ORIGINS: origins,
   DRAIN_SECONDS: seconds(25, { min: 0 }),
@@ -156,7 +174,6 @@ const environment = z.object({
   FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
   RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
   RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
-  EVENT_RETENTION_HOURS: notYet('sweeping of old events', nothing),
   HISTORY_RETENTION_DAYS: notYet('sweeping of old journals', /^0$/),
   INSPECT: notYet('inspection of machines', /^(0|false)$/),
   OTEL_EXPORTER_OTLP_ENDPOINT: notYet('traces', nothing),
@@ -226,6 +243,7 @@ function settingsOf(env: Environment): Settings {
     cancelWindowMs: env.CANCEL_WINDOW_SECONDS,
     transporterTtlMs: env.TRANSPORTER_TTL_SECONDS,
     driverTtlMs: env.DRIVER_TTL_SECONDS,
+    eventRetentionMs: env.EVENT_RETENTION_HOURS,
     // Outside production a person reads the terminal: only what needs them is logged.
     logLevel: env.LOG_LEVEL ?? (isProduction ? 'info' : 'warn'),
     corsOrigins: env.CORS_ORIGINS,

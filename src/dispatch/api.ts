@@ -5,6 +5,7 @@
 import type { IdempotencyKey, UsedKey } from '../runtime/types.js'
 import type { Result } from './problems.js'
 import type * as requests from './requests.js'
+import type { Synced, SyncRequest } from './resume/sync.js'
 import type * as views from './views/views.js'
 
 export type Role = 'customer' | 'transporter' | 'driver' | 'admin'
@@ -135,6 +136,8 @@ export interface Dispatch {
     active: boolean,
   ): Promise<Result<{ id: string; active: boolean }>>
 
+  /** What the caller has missed since a point that it names, a page of it; or what stands now. */
+  sync(caller: Caller, request: SyncRequest): Promise<Result<Synced>>
   /** Whether the caller may watch this broadcast's room. */
   mayWatch(caller: Caller, id: string): Promise<boolean>
   /** A transporter's socket came, or came back: it counts as present and is offered what it has not had. */

@@ -14,6 +14,7 @@ import { KnownRequests } from './broadcasts/known-requests.js'
 import { replay } from './broadcasts/replay.js'
 import { retry } from './broadcasts/retry.js'
 import * as trips from './broadcasts/trips.js'
+import { eventSweep } from './event-sweep.js'
 import { DriverStatus } from './fleet/driver-status.js'
 import { Drivers } from './fleet/drivers.js'
 import * as fleet from './fleet/fleet.js'
@@ -25,6 +26,7 @@ import type { Parts } from './parts.js'
 import type { Fanout } from './ports.js'
 import { CatchUp } from './reach/catch-up.js'
 import { expectingFailures } from './refusals.js'
+import { sync } from './resume/sync.js'
 
 export interface DispatchService {
   readonly dispatch: Dispatch
@@ -66,7 +68,7 @@ export function createDispatch(
   const retelling = new Retelling(all, given.localFanout ?? given.fanout)
   const drivers = new Drivers(all)
   const users = new Users(parts)
-  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts)]
+  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts)]
   const expecting = expectingFailures
 
   const dispatch: Dispatch = {
@@ -84,6 +86,7 @@ export function createDispatch(
     listBroadcasts: (...args) => expecting(broadcasts.listBroadcasts(all, ...args)),
     sendToBroadcast: (...args) => expecting(broadcasts.sendToBroadcast(all, ...args)),
     history: (...args) => expecting(broadcasts.history(all, ...args)),
+    sync: (...args) => expecting(sync(all, ...args)),
     mayWatch: async (caller, id) => (await broadcasts.findReadable(all, caller, id)) !== undefined,
 
     getTrip: (...args) => expecting(trips.getTrip(all, ...args)),

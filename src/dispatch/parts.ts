@@ -1,6 +1,14 @@
 /* What the product is made of: given once, by the composition root. */
 import type { Engine } from '../runtime/api.js'
-import type { Fanout, FleetStore, IdempotencyStore, Presence, ReadStore, RecipientStore } from './ports.js'
+import type {
+  Fanout,
+  FleetStore,
+  IdempotencyStore,
+  Presence,
+  ReadStore,
+  RecipientStore,
+  ResumeStore,
+} from './ports.js'
 
 export interface DispatchSettings {
   readonly broadcastTimeoutMs: number
@@ -10,6 +18,8 @@ export interface DispatchSettings {
   readonly cancelWindowMs: number
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
+  /** How long delivered events are kept for those who come back. */
+  readonly eventRetentionMs: number
 }
 
 /** pino's logger fits. */
@@ -25,6 +35,7 @@ export interface Parts {
   readonly presence: Presence
   readonly fanout: Fanout
   readonly keys: IdempotencyStore
+  readonly resume: ResumeStore
   readonly settings: DispatchSettings
   readonly log: DispatchLog
 }

@@ -45,7 +45,7 @@ export interface EngineOptions {
 export function createEngine(options: EngineOptions): Engine {
   const { store, subscribers = [], clock = createClock(), log = silentLog, faults, wakeups } = options
   const registry = createRegistry(options.definitions)
-  const delivery = createDeliveryService({ store, subscribers, log, faults })
+  const delivery = createDeliveryService({ store, subscribers, log, clock, faults })
   const committer = new Committer({
     store,
     registry,

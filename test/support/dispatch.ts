@@ -5,6 +5,7 @@ import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
 import { createIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js'
 import { createReadStore } from '../../src/adapters/postgres/read-store.js'
 import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
+import { createResumeStore } from '../../src/adapters/postgres/resume-store.js'
 import { createPostgresStore } from '../../src/adapters/postgres/store.js'
 import type { Caller, Dispatch } from '../../src/dispatch/api.js'
 import { createDispatch } from '../../src/dispatch/dispatch.js'
@@ -28,6 +29,7 @@ const quietSettings: DispatchSettings = {
   cancelWindowMs: 5 * MINUTE_MS,
   transporterTtlMs: 2 * MINUTE_MS,
   driverTtlMs: MINUTE_MS,
+  eventRetentionMs: 24 * 60 * MINUTE_MS,
 }
 
 export interface Product {
@@ -68,6 +70,7 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
     keys: createIdempotencyStore(sql),
     recipients: createRecipientStore(sql),
     reads: createReadStore(sql),
+    resume: createResumeStore(sql),
     presence: createMemoryPresence({ ...allSettings, now: () => presenceTime }),
     fanout: recordingFanout(),
   }

@@ -10,21 +10,33 @@ import { socketProblem } from './socket-problem.js'
 /** Refusals after which a socket that does not slow down is cut off. */
 const MAX_REFUSED_MESSAGES = 200
 
-/** Answers every message of one socket, one after the other: an `unwatch` must not overtake its `watch`. */
-export function receiveMessages(context: MessageContext, limits: SocketLimits, log: Logger): void {
+/**
+ * Answers every message of one socket, one after the other: an `unwatch` must not overtake its `watch`. The first waits
+ * until `isReady`, which never rejects: what a socket missed comes before what it asks for. Heartbeats wait for nothing
+ * but heartbeats: a long resume is no reason to be taken for gone.
+ */
+export function receiveMessages(
+  context: MessageContext,
+  limits: SocketLimits,
+  log: Logger,
+  isReady: Promise<void>,
+): void {
   const { socket, caller } = context
   const { messagesPerSecond, messageBurst } = limits
   const mayCome = createAllowance(messagesPerSecond, messageBurst)
   let refused = 0
-  let latest = Promise.resolve()
+  let latest = isReady
+  let latestBeat = Promise.resolve()
 
   socket.onAny((type: string, ...parts: unknown[]) => {
     const acknowledge = takeAcknowledger(parts)
     if (mayCome()) {
-      latest = latest.then(async () => {
+      const answer = async () => {
         const result = await handle(context, type, parts[0], log)
-        acknowledge(result.ok ? { ok: true } : socketProblem(result.problem))
-      })
+        acknowledge(result.ok ? { ok: true, ...more(result.value) } : socketProblem(result.problem))
+      }
+      if (type === 'heartbeat') latestBeat = latestBeat.then(answer)
+      else latest = latest.then(answer)
       return
     }
     acknowledge(socketProblem(tooFast(messagesPerSecond)))
@@ -35,6 +47,9 @@ export function receiveMessages(context: MessageContext, limits: SocketLimits, l
     }
   })
 }
+
+/** What an answer says besides `ok`. Most say nothing. */
+const more = (value: unknown) => (typeof value === 'object' ? value : undefined)
 
 const tooFast = (perSecond: number): Problem => ({
   code: 'RATE_LIMITED',

@@ -15,6 +15,7 @@ import { createFanout, createLocalFanout } from './fanout.js'
 import { guardConnection } from './guard.js'
 import { type SocketLimits, socketLimits } from './limits.js'
 import { receiveMessages } from './receive.js'
+import { createResumer, type Resumer } from './resume.js'
 
 /** Beats for connected transporters in each span of presence: one may fail without their lapsing. */
 const BEATS_PER_TTL = 3
@@ -55,6 +56,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     allowRequest: (_request, answer) => answer(null, io.engine.clientsCount < limits.maxConnections),
     cors: { origin: corsOrigins.includes('*') ? '*' : [...corsOrigins] },
   })
+  const resumer = createResumer()
   const rounds: NodeJS.Timeout[] = []
   const every = (ms: number, round: () => void) => rounds.push(setInterval(round, ms).unref())
   let retell = (_forMs: number) => {}
@@ -65,7 +67,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     localFanout: createLocalFanout(io),
     attach(server, dispatch) {
       io.use(authenticateSockets(verifyToken, dispatch))
-      io.on('connection', socket => welcome(socket, dispatch, limits, log))
+      io.on('connection', socket => welcome({ socket, dispatch, resumer, limits, log }))
       io.attach(server)
       io.engine.on('connection', connection => guardConnection(connection, limits, log))
       every(transporterTtlMs / BEATS_PER_TTL, () => keepPresent(io, dispatch, log))
@@ -85,25 +87,35 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   }
 }
 
-function welcome(socket: Socket, dispatch: Dispatch, limits: SocketLimits, log: Logger): void {
+interface Newcomer {
+  readonly socket: Socket
+  readonly dispatch: Dispatch
+  readonly resumer: Resumer
+  readonly limits: SocketLimits
+  readonly log: Logger
+}
+
+function welcome(newcomer: Newcomer): void {
+  const { socket, dispatch, resumer, limits, log } = newcomer
   const { caller, expiresAt } = socket.data as SocketData
-  socket.join(userRoom(caller.id))
-  dropOldest(socket, caller, limits, log)
   socket.once(
     'disconnect',
     atExpiry(expiresAt, () => socket.disconnect(true)),
   )
-  receiveMessages({ socket, caller, dispatch }, limits, log)
-  settleIn(socket, caller, dispatch).catch(error =>
-    log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'),
-  )
+  const settled = settleIn(newcomer, caller)
+    .catch(error => log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'))
+    .finally(() => {
+      // It would wait in vain, or take what comes for all that there is. It connects again, with the point it has.
+      if (socket.connected && !socket.rooms.has(userRoom(caller.id))) socket.conn.close()
+    })
+  receiveMessages({ socket, caller, dispatch, resumer }, limits, log, settled)
 }
 
 /**
  * Of a user's connections the newest count: a phone that lost its network comes back before the old one is known
  * to be gone. A room's sockets are in the order in which they came.
  */
-function dropOldest({ nsp }: Socket, { id }: Caller, limits: SocketLimits, log: Logger): void {
+function dropOldest({ socket: { nsp }, limits, log }: Newcomer, { id }: Caller): void {
   const own = nsp.adapter.rooms.get(userRoom(id))
   if (own === undefined || own.size <= limits.maxConnectionsPerUser) return
   const [oldest] = own
@@ -112,7 +124,18 @@ function dropOldest({ nsp }: Socket, { id }: Caller, limits: SocketLimits, log: 
   nsp.sockets.get(oldest)?.disconnect(true)
 }
 
-async function settleIn(socket: Socket, caller: Caller, dispatch: Dispatch): Promise<void> {
+async function settleIn(newcomer: Newcomer, caller: Caller): Promise<void> {
+  const { socket, dispatch, resumer } = newcomer
+  const join = async () => {
+    await socket.join(userRoom(caller.id))
+    dropOldest(newcomer, caller)
+  }
+  const { after } = socket.handshake.auth
+  if (after === undefined || after === null) await join()
+  else if (!(await resumer.resume({ socket, caller, dispatch, after, join })).ok) {
+    socket.conn.close()
+    return
+  }
   // Once more, now that it is in the room by which a deactivated user's sockets are found.
   if (!(await dispatch.isActive(caller))) {
     socket.disconnect(true)

@@ -8,9 +8,10 @@ import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import type { DriverStatus } from '../fleet/driver-status.js'
 import type { PartsWithEngine } from '../parts.js'
-import { broadcastRoom, type Fanout, userRoom } from '../ports.js'
+import type { Fanout } from '../ports.js'
 import { type ReachParts, widenReach } from '../reach/reach.js'
-import { type Audience, announce, announcements } from './announcements.js'
+import { announce, announcements } from './announcements.js'
+import { roomsOf } from './audience.js'
 
 /** Events after which a driver is on a trip, or no longer. */
 const changesDriver = new Set(['truck.assigned', 'truck.released', 'trip.completed', 'trip.cancelled'])
@@ -60,36 +61,10 @@ export async function announceTo(
   // The payload is what the machine emitted, by way of the database.
   const event = { type, audience, ...payload } as unknown as BroadcastEmitted
   const request = await parts.requests.surroundings(source.instance, source.version)
+  const concerned = { customerId: request.customerId, trip: 'trip' in event ? event.trip : undefined }
+  const offered = () => parts.recipients.offered(source.instance)
   for (const { to, envelope } of announce(event, source, request)) {
-    const rooms = await roomsOf(parts, to, source.instance, event, request.customerId)
-    // A customer who watches is told of the end in words of its own.
-    if (to === 'offered') fanout.emit(rooms, envelope, [userRoom(request.customerId)])
-    else fanout.emit(rooms, envelope)
-  }
-}
-
-async function roomsOf(
-  { recipients }: Pick<SocketParts, 'recipients'>,
-  to: Audience,
-  id: string,
-  event: BroadcastEmitted,
-  customerId: string,
-): Promise<readonly string[]> {
-  const trip = 'trip' in event ? event.trip : undefined
-  const rooms = (...users: (string | undefined)[]) =>
-    users.flatMap(user => (user === undefined ? [] : [userRoom(user)]))
-  switch (to) {
-    case 'customer':
-      return rooms(customerId)
-    case 'watchers':
-      return [broadcastRoom(id), ...rooms(customerId)]
-    case 'driver':
-      return rooms(trip?.driver.id)
-    case 'transporter':
-      return rooms(trip?.transporterId)
-    case 'driverAndTransporter':
-      return rooms(trip?.driver.id, trip?.transporterId)
-    case 'offered':
-      return [broadcastRoom(id), ...rooms(...(await recipients.offered(id)))]
+    const { rooms, except } = await roomsOf(to, source.instance, concerned, offered)
+    fanout.emit(rooms, envelope, except)
   }
 }

@@ -1,6 +1,6 @@
 import type { Engine } from '../../runtime/api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
-import { type Fanout, type Offered, userRoom } from '../ports.js'
+import { type Envelope, type Fanout, type Offered, userRoom } from '../ports.js'
 import { offerView } from '../views/broadcast-view.js'
 import { isoTime } from '../views/trip-view.js'
 
@@ -12,33 +12,50 @@ const MAX_GROUPS = 10
 /** Whole kilometres are as exact as a position twelve seconds old. Coarser where that makes too many groups. */
 const STEPS_KM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]
 
-/**
- * Tells transporters of an offer that is on record. All of them get it under one id, however often it is told.
- * Not told: what this process knows to have ended meanwhile. The ending has been announced to them already.
- */
+/** For one transporter alone. */
+export const wholeKm = (distanceKm: number | null) =>
+  distanceKm === null ? undefined : Math.round(distanceKm)
+
+/** An offer as a transporter gets it. All of them get it under one id, however often it is told. */
+export function offerEnvelope(
+  broadcast: Broadcast,
+  { notified, shownKm }: { notified: number; shownKm: number | undefined },
+  now: number,
+): Envelope {
+  const view = offerView(broadcast, notified, now)
+  return {
+    id: `${broadcast.id}:offer`,
+    broadcastId: broadcast.id,
+    version: broadcast.version,
+    type: 'new_broadcast',
+    at: isoTime(now),
+    data: {
+      title:
+        view.trucksNeeded === 1 ? 'New request for a truck' : `New request for ${view.trucksNeeded} trucks`,
+      broadcast: view,
+      ...(shownKm === undefined ? {} : { distanceKm: shownKm }),
+    },
+  }
+}
+
+/** What this process knows to have ended is no offer any more: the ending has been announced already. */
+export const isKnownToHaveEnded = (engine: Engine, broadcastId: string) =>
+  engine.refuseFromMemory(broadcastId, 'accept') !== undefined
+
+/** Tells transporters of an offer that is on record, unless it is known to have ended meanwhile. */
 export function tellOffered(
   { engine, fanout }: { engine: Engine; fanout: Fanout },
   broadcast: Broadcast,
   offered: readonly Offered[],
 ): void {
-  const first = offered[0]
-  if (first === undefined || engine.refuseFromMemory(broadcast.id, 'accept') !== undefined) return
+  const [first] = offered
+  if (first === undefined || isKnownToHaveEnded(engine, broadcast.id)) return
   const now = engine.now()
-  const view = offerView(broadcast, first.notified, now)
   for (const { distanceKm, transporters } of byDistance(offered)) {
-    fanout.emit(transporters.map(userRoom), {
-      id: `${broadcast.id}:offer`,
-      broadcastId: broadcast.id,
-      version: broadcast.version,
-      type: 'new_broadcast',
-      at: isoTime(now),
-      data: {
-        title:
-          view.trucksNeeded === 1 ? 'New request for a truck' : `New request for ${view.trucksNeeded} trucks`,
-        broadcast: view,
-        ...(distanceKm === undefined ? {} : { distanceKm }),
-      },
-    })
+    fanout.emit(
+      transporters.map(userRoom),
+      offerEnvelope(broadcast, { notified: first.notified, shownKm: distanceKm }, now),
+    )
   }
 }
 

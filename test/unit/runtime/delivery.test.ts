@@ -6,6 +6,8 @@ import { silentLog } from '../../../src/runtime/silent-log.js'
 import type { Subscriber } from '../../../src/runtime/types.js'
 
 const A_SWEEP_MS = 1_300
+/** What the clock says that events are stamped by. */
+let now = 0
 
 /** An outbox that leases what it is given, once, and notes what becomes of it. */
 function outbox(abandoned: LeasedDelivery[] = []) {
@@ -38,7 +40,7 @@ function subscriber(handle: Subscriber['handle'], name = 'one'): Subscriber {
   return { name, wants: () => true, handle }
 }
 const serve = (store: Store, ...subscribers: Subscriber[]) =>
-  createDeliveryService({ store, subscribers, log: silentLog })
+  createDeliveryService({ store, subscribers, log: silentLog, clock: { now: () => now } })
 /** A promise that the test resolves. */
 function door() {
   let open = () => {}
@@ -49,6 +51,7 @@ function door() {
 }
 
 beforeEach(() => {
+  now = 0
   jest.useFakeTimers()
 })
 afterEach(() => {
