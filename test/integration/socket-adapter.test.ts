@@ -161,7 +161,8 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
     await until(() => deaf.missed.length > 0)
     expect(deaf.missed[0]).toBeGreaterThan(0)
     await crosses(good, deaf)
-    expect(good.missed).toEqual([])
+    // Its clients may be there by now.
+    await until(() => good.missed.length > 0)
   })
 
   test('R7.4 what could not be published is told to the others, once it can be', async () => {

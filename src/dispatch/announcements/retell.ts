@@ -64,6 +64,8 @@ export class Retelling {
 
   async #retell(since: number): Promise<void> {
     const { reads, recipients, requests, log } = this.#parts
+    // First: a client that has heard later events, and is away now, is told of these when it comes back, wherever.
+    while (!this.#isStopped && (await reads.markLate(since, PAGE)) > 0);
     let told = 0
     let after: string | undefined
     do {

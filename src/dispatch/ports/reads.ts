@@ -51,13 +51,18 @@ export interface ReadStore {
   /** The trip with the request it is of, in one query. */
   findTripAndBroadcast(tripId: string): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined>
   /**
-   * Events recorded at or after `since` (milliseconds since the epoch), or delivered late since then: oldest first,
-   * beyond `after`. There are more exactly when `next` is there.
+   * Events recorded at or after `since` (milliseconds since the epoch), or marked late since then: in the order in which
+   * they were recorded, beyond `after`. There are more exactly when `next` is there.
    */
   eventsSince(
     since: number,
     options: { after?: Position; limit: number },
   ): Promise<{ readonly events: readonly EmittedEvent[]; readonly next?: Position }>
+  /**
+   * Marks at most `limit` events recorded at or after `since` as told late, and answers how many: whoever resumes from
+   * a later event looks for those too. None are left when it answers 0.
+   */
+  markLate(since: number, limit: number): Promise<number>
   listDriverTrips(
     driverId: string,
     options: { before?: string; limit: number },

@@ -42,7 +42,7 @@ export interface SocketCluster {
 
 /** Also the prefix of our channels, so that another program may share the server. */
 export const CHANNEL_PREFIX = 'loadcast'
-/** Between processes: "my messages of the last so many milliseconds may not have reached you". */
+/** Between processes: "of what was told in the last so many milliseconds, some may have missed something". */
 const MISSED = 'missed'
 
 /** Throws `SocketAdapterError` when this Redis cannot do what the adapter needs; one that is away for now is no error. */
@@ -83,7 +83,11 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
         isSharded: kind === 'sharded',
         ...(echoEveryMs === undefined ? {} : { everyMs: echoEveryMs }),
         log,
-        onHeardAgain: onMissed,
+        onHeardAgain(deafForMs) {
+          onMissed(deafForMs)
+          // Clients that were here meanwhile may have gone to others.
+          io.serverSideEmit(MISSED, deafForMs)
+        },
       })
     },
     close() {
