@@ -10,7 +10,7 @@ import type {
 } from '../../src/machines/index.js'
 
 /** `true` only for types that are the same, optional members included. */
-export type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never
+export type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 export const holds = <_TSame extends true>() => {}
 
 const time = z.iso.datetime()
