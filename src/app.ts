@@ -26,6 +26,7 @@ import { createDispatch } from './dispatch/dispatch.js'
 import { broadcastDefinition } from './machines/index.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
+import type { Faults } from './runtime/faults.js'
 import type { Settings } from './settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
 import type { TokenKeys } from './token-keys.js'
@@ -36,6 +37,8 @@ export interface AppOptions {
   readonly connectionString: string
   readonly tokenKeys: Pick<TokenKeys, 'secret' | 'previous'>
   readonly log: Logger
+  /** For tests: see runtime/faults.ts. */
+  readonly faults?: Faults
 }
 
 export interface App {
@@ -54,14 +57,16 @@ const STATEMENT_TIMEOUT_MS = 5_000
 const CLIENT_TIMEOUT_MS = 7_000
 const CONNECT_TIMEOUT_MS = 3_000
 
-export async function createApp({ settings, connectionString, tokenKeys, log }: AppOptions): Promise<App> {
+export async function createApp(options: AppOptions): Promise<App> {
+  const { settings, connectionString, tokenKeys, log } = options
+  const faults = options.faults === undefined ? {} : { faults: options.faults }
   const takesRequests = settings.role !== 'worker'
   const looksAfterOthers = settings.role !== 'api'
   // First: what it cannot do on this Redis stops the start before anything else is open.
   const cluster = await openSocketCluster(settings, log)
   const pool = createQueryPool(connectionString, QUERY_CONNECTIONS, log)
   const acceptPool = createQueryPool(connectionString, ACCEPT_CONNECTIONS, log)
-  const store = createPostgresStore({ connectionString, log })
+  const store = createPostgresStore({ connectionString, log, ...faults })
   const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
@@ -79,7 +84,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     settings,
     log,
     createEngine: subscribers =>
-      createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log }),
+      createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log, ...faults }),
   })
   const { dispatch, engine } = product
   const service = createService(pool, sockets, engine, withCluster(presence.check, cluster))

@@ -1,4 +1,5 @@
 import { type Api, createApi } from './api.js'
+import type { BackoffOptions } from './backoff.js'
 import { createConnection } from './connection.js'
 import type { Beat } from './contract.js'
 import type { DriverStatusEvent, LoadcastEvent, ResumableEvent, Resync } from './events.js'
@@ -22,6 +23,8 @@ export interface ClientOptions {
   readonly after?: string
   /** Polling needs a balancer that keeps a client on one process. */
   readonly transports?: readonly ('websocket' | 'polling')[]
+  /** Of the waits between tries to reconnect: 0.5 s, doubling to 15. */
+  readonly backoff?: BackoffOptions
   readonly fetch?: typeof globalThis.fetch
 }
 
@@ -61,7 +64,7 @@ export interface Client {
 }
 
 export function createClient(options: ClientOptions): Client {
-  const { url, token, beat, transports = ['websocket'], fetch = globalThis.fetch } = options
+  const { url, token, beat, transports = ['websocket'], backoff = {}, fetch = globalThis.fetch } = options
   const api = createApi(createHttp(url, token, fetch))
   const { on, emit } = createListeners<ClientEvents>()
   const judge = createSieve()
@@ -69,7 +72,7 @@ export function createClient(options: ClientOptions): Client {
   let waiting: ((connected: Connected) => void)[] = []
 
   const connection = createConnection(
-    { url, token, beat, transports },
+    { url, token, beat, transports, backoff },
     {
       point: resumePoint,
       heard,

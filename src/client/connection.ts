@@ -3,7 +3,7 @@
  * what was missed; a client that has seen nothing yet asks for the present as a point before it connects.
  */
 import { io, type Socket } from 'socket.io-client'
-import { createBackoff } from './backoff.js'
+import { type BackoffOptions, createBackoff } from './backoff.js'
 import type { Beat } from './contract.js'
 import { readToken, type TokenSource } from './http.js'
 import { noAnswer, type Problem, type Result, toProblem } from './problem.js'
@@ -19,6 +19,7 @@ export interface ConnectionOptions {
   readonly token: TokenSource
   readonly beat?: (() => Beat | undefined | Promise<Beat | undefined>) | undefined
   readonly transports: readonly ('websocket' | 'polling')[]
+  readonly backoff: BackoffOptions
 }
 
 /** What the connection tells, and asks. */
@@ -43,7 +44,7 @@ export interface Connection {
 
 export function createConnection(options: ConnectionOptions, ends: ConnectionEnds): Connection {
   const { url, token, beat, transports } = options
-  const backoff = createBackoff()
+  const backoff = createBackoff(options.backoff)
   const socket: Socket = io(url, {
     autoConnect: false,
     // Its own would give up where the server ended the connection, and would not ask for another token.
@@ -95,9 +96,30 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
       }
       socket.auth = { token: given, after: point.value }
       socket.connect()
+      noticeLostHandshake()
     } catch (error) {
       handle(noAnswer(error))
     }
+  }
+
+  /**
+   * Cut in the middle of its first answer, a connection is neither open nor an error to Socket.IO's client (4.8.4): it
+   * would be waited for until a timeout.
+   */
+  function noticeLostHandshake(): void {
+    let isDecided = false
+    const decide = () => {
+      isDecided = true
+    }
+    const { engine } = socket.io
+    engine.once('open', decide)
+    engine.once('error', decide)
+    engine.once('close', () => {
+      if (isDecided) return
+      // Else it would take itself for still opening.
+      socket.disconnect()
+      handle(noAnswer('The connection was cut while it was opened'))
+    })
   }
 
   /** It could not connect. */

@@ -64,7 +64,9 @@ export function toProblem(status: number, document: unknown, retryAfter?: string
 
 /** `fetch failed` alone says nothing: the reason is its cause. */
 export function noAnswer(error: unknown): Problem {
-  const { message, cause } = error instanceof Error ? error : new Error(String(error))
-  const detail = cause instanceof Error ? `${message}: ${cause.message}` : message
+  // Not by class: an error may come from another realm.
+  const { message = String(error), cause } = (error ?? {}) as Partial<Error>
+  const because = (cause as Partial<Error> | undefined)?.message
+  const detail = because === undefined ? message : `${message}: ${because}`
   return { code: 'NO_ANSWER', status: 0, title: 'No connection', detail }
 }

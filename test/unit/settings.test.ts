@@ -33,6 +33,7 @@ describe('settings', () => {
       cancelWindowMs: 300_000,
       transporterTtlMs: 120_000,
       driverTtlMs: 60_000,
+      eventRetentionMs: 86_400_000,
       logLevel: 'warn',
       corsOrigins: [],
       drainMs: 25_000,
@@ -84,6 +85,15 @@ describe('settings', () => {
     expect(problemsOf({ BROADCAST_TIMEOUT_SECONDS: value })).toHaveLength(1)
   })
 
+  test('events are kept for hours, decimals included, and not for no time at all', () => {
+    expect(loadSettings({ EVENT_RETENTION_HOURS: '1.5' }).eventRetentionMs).toBe(5_400_000)
+    for (const value of ['0', '0.01', '1d', '10000']) {
+      expect(problemsOf({ EVENT_RETENTION_HOURS: value })).toEqual([
+        'EVENT_RETENTION_HOURS: Expected hours, a decimal number from 0.1 to 8784',
+      ])
+    }
+  })
+
   test.each(['0', '10,10', '1,2,3,4,5', '10,,20', 'ten', '-5', '30000'])('%j are no reach steps', value => {
     expect(problemsOf({ REACH_STEPS_KM: value })).toHaveLength(1)
   })
@@ -103,7 +113,6 @@ describe('settings', () => {
     ['FCM_SERVICE_ACCOUNT', '{}'],
     ['RATE_LIMIT_USER_PER_MINUTE', '60'],
     ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],
-    ['EVENT_RETENTION_HOURS', '24'],
     ['HISTORY_RETENTION_DAYS', '30'],
     ['INSPECT', '1'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
