@@ -19,7 +19,7 @@ import { blow, strike } from '../support/storm/weather.js'
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const size = isLong
   ? { customers: 60, transporters: 120, strikes: 4, everyMs: 3_000 }
-  : { customers: 8, transporters: 16, strikes: 1, everyMs: 1_200 }
+  : { customers: 8, transporters: 16, strikes: 1, everyMs: 1_500 }
 const PROCESSES = 3
 const SEED = 20_260_806
 const MAX_DELAY_MS = 40
@@ -42,7 +42,7 @@ describeWithRedis('in a storm', () => {
     const chance = createChance(SEED)
     const cast = castOf(size.customers, size.transporters)
     const running = await startProcesses(PROCESSES, {
-      BROADCAST_TIMEOUT_SECONDS: '4',
+      BROADCAST_TIMEOUT_SECONDS: '3',
       REACH_STEP_SECONDS: '1',
       CANCEL_WINDOW_SECONDS: '1',
     })

@@ -52,8 +52,9 @@ export async function startRoughNetwork(
     })
     from.on('error', () => {})
     from.on('close', () => {
-      lines.delete(line)
+      // Of a line that is swallowed the other end stands until it is cut.
       if (!line.isSwallowed) to.destroy()
+      if (to.destroyed) lines.delete(line)
     })
   }
 

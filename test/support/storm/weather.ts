@@ -25,7 +25,7 @@ export async function blow(network: RoughNetwork, chance: Chance, isOver: () => 
   }
 }
 
-/** One process after the other, and Redis in between, each back after a while. */
+/** One process after the other, and Redis meanwhile: both come back at once, and have to find one another. */
 export async function strike(
   processes: Processes,
   network: RoughNetwork,
@@ -36,11 +36,12 @@ export async function strike(
     const victim = i % 3
     await processes.kill(victim)
     network.lead(processes.urls)
-    await processes.revive(victim)
-    network.lead(processes.urls)
-    await delay(everyMs)
+    await delay(everyMs / 2)
     await processes.redis.kill()
-    await delay(everyMs)
+    const revived = processes.revive(victim).then(() => network.lead(processes.urls))
+    await delay(everyMs / 2)
     await processes.redis.start()
+    await revived
   }
+  await delay(everyMs)
 }

@@ -84,7 +84,7 @@ describe('the client’s types', () => {
           seen.add(envelope.type)
         }
       }
-      const offer = offerEnvelope(asked.broadcast, { notified: 3, distanceKm: 2.4 }, asked.now)
+      const offer = offerEnvelope(asked.broadcast, { notified: 3, shownKm: 2 }, asked.now)
       expect(resumableEvent.parse(offer)).toEqual(offer)
       seen.add(offer.type)
     }
