@@ -17,6 +17,13 @@ interface Heard {
   readonly at: number
 }
 
+interface Caller {
+  readonly customer: Client
+  /** Of the request that is to be cancelled next. */
+  broadcastId: string | undefined
+  isBusy: boolean
+}
+
 /** Milliseconds since the epoch, with their fractions. */
 const now = () => performance.timeOrigin + performance.now()
 
@@ -31,16 +38,19 @@ export async function measureLatency(
   )
   const [near, far] = [await hearAll(a.url, customers), await hearAll(b.url, customers)]
   const loop = monitorEventLoopDelay({ resolution: 1 })
-  await drive(customers, WARM_UP_SECONDS, 'warming up')
+  const callers = customers.map((customer): Caller => ({ customer, broadcastId: undefined, isBusy: false }))
+  await drive(callers, WARM_UP_SECONDS, 'warming up')
   const begunAt = now()
   loop.enable()
-  const { sent, late } = await drive(customers, SECONDS, 'measuring')
+  const { sent, late } = await drive(callers, SECONDS, 'measuring')
   loop.disable()
   await delay(2_000)
   const recorded = await recordedSince(connectionString, begunAt)
   const [own, other] = [latencies(near, recorded), latencies(far, recorded)]
   const rate = Math.round(sent / SECONDS)
-  console.log(`commit on A to a socket on B, ${rate} events/s (${late} begun late), ${recorded.size} events`)
+  console.log(
+    `commit on A to a socket on B, ${rate} events/s (${late} left out: the one before was still under way), ${recorded.size} events`,
+  )
   console.log(`  B: ${describe(other)}`)
   console.log(`  A: ${describe(own)}`)
   console.log(`  the bench's own event loop is late by ${(loop.percentile(99) / 1e6).toFixed(1)} ms at p99`)
@@ -57,25 +67,20 @@ async function hearAll(url: string, customers: readonly Client[]): Promise<Heard
 
 /** So many calls a second, evenly; each is one transition and one event for its customer. */
 async function drive(
-  customers: readonly Client[],
+  callers: readonly Caller[],
   seconds: number,
   what: string,
 ): Promise<{ sent: number; late: number }> {
-  const state = customers.map(() => ({ id: undefined as string | undefined, isBusy: false }))
   const begunAt = performance.now()
   let sent = 0
   let late = 0
   let shown = 0
-  let at = 0
   while (performance.now() - begunAt < seconds * 1000) {
     const due = Math.floor(((performance.now() - begunAt) / 1000) * EVENTS_PER_SECOND)
     for (; sent < due; sent++) {
-      const one = state[at % customers.length]
-      const customer = customers[at % customers.length]
-      at += 1
-      if (one === undefined || customer === undefined) continue
-      if (one.isBusy) late += 1
-      else act(customer, one).catch(error => console.error(error))
+      const caller = callers[sent % callers.length]
+      if (caller === undefined || caller.isBusy) late += 1
+      else act(caller).catch(error => console.error(error))
     }
     const second = Math.floor((performance.now() - begunAt) / 1000)
     if (second > shown) {
@@ -85,22 +90,23 @@ async function drive(
     await delay(TICK_MS)
   }
   process.stderr.write('\n')
-  return { sent, late }
+  return { sent: sent - late, late }
 }
 
-async function act(customer: Client, state: { id: string | undefined; isBusy: boolean }): Promise<void> {
-  state.isBusy = true
+async function act(caller: Caller): Promise<void> {
+  const { customer, broadcastId } = caller
+  caller.isBusy = true
   try {
-    if (state.id === undefined) {
+    if (broadcastId === undefined) {
       const { status, body } = await customer.post('/api/v1/broadcasts', asking(1, 'nobody_has_this'))
       if (status >= 300) throw new Error(JSON.stringify(body))
-      state.id = body.id
+      caller.broadcastId = body.id
     } else {
-      await customer.post(`/api/v1/broadcasts/${state.id}/events`, { type: 'cancel' })
-      state.id = undefined
+      await customer.post(`/api/v1/broadcasts/${broadcastId}/events`, { type: 'cancel' })
+      caller.broadcastId = undefined
     }
   } finally {
-    state.isBusy = false
+    caller.isBusy = false
   }
 }
 
