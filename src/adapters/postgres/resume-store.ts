@@ -110,9 +110,11 @@ with mine as (
   union
   select t.instance from trips t where t.transporter_id = $1 and t.ended_at is null
   union
-  select t.instance
+  select under_way.instance
   from (select id from instances where owner = $1 order by id desc limit ${MAX_OWN}) own
-  join trips t on t.instance = own.id and t.ended_at is null
+  cross join lateral (
+    select t.instance from trips t where t.instance = own.id and t.ended_at is null limit 1
+  ) under_way
   union
   select s.instance from ${seeking} join recipients n on n.broadcast_id = s.instance and n.transporter_id = $1
   where s.key like 'customer:%' and n.offered_at is not null and n.declined_at is null
