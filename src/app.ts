@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { createHttpApp } from './adapters/http/app.js'
-import { createHealth, type Service } from './adapters/http/health.js'
+import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
@@ -18,15 +18,19 @@ import { countClaims, createPostgresChecks } from './adapters/postgres/health.js
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
+import { createResumeStore } from './adapters/postgres/resume-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
 import { createWakeups } from './adapters/postgres/wakeups.js'
+import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
 import { broadcastDefinition } from './machines/index.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
+import type { Faults } from './runtime/faults.js'
 import type { Settings } from './settings.js'
+import { openSocketCluster, withCluster } from './socket-cluster.js'
 import type { TokenKeys } from './token-keys.js'
 
 export interface AppOptions {
@@ -35,6 +39,8 @@ export interface AppOptions {
   readonly connectionString: string
   readonly tokenKeys: Pick<TokenKeys, 'secret' | 'previous'>
   readonly log: Logger
+  /** For tests: see runtime/faults.ts. */
+  readonly faults?: Faults
 }
 
 export interface App {
@@ -53,14 +59,21 @@ const STATEMENT_TIMEOUT_MS = 5_000
 const CLIENT_TIMEOUT_MS = 7_000
 const CONNECT_TIMEOUT_MS = 3_000
 
-export async function createApp({ settings, connectionString, tokenKeys, log }: AppOptions): Promise<App> {
+export async function createApp(options: AppOptions): Promise<App> {
+  const { settings, connectionString, tokenKeys, log } = options
+  const faults = options.faults === undefined ? {} : { faults: options.faults }
+  const takesRequests = settings.role !== 'worker'
+  const looksAfterOthers = settings.role !== 'api'
+  // First: what it cannot do on this Redis stops the start before anything else is open.
+  const cluster = await openSocketCluster(settings, log)
   const pool = createQueryPool(connectionString, QUERY_CONNECTIONS, log)
   const acceptPool = createQueryPool(connectionString, ACCEPT_CONNECTIONS, log)
-  const store = createPostgresStore({ connectionString, log })
+  const store = createPostgresStore({ connectionString, log, ...faults })
   const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
-  const sockets = createSocketServer({ ...settings, verifyToken, log })
+  const presence = await openPresence(settings, log)
+  const sockets = createSocketServer({ ...settings, verifyToken, log, cluster: cluster?.cluster })
   const product = createDispatch({
     fleet: createFleetStore(pool, acceptPool),
     keys,
@@ -68,29 +81,36 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     answers: createAnswerStore(pool),
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
-    presence: createMemoryPresence(settings),
+    resume: createResumeStore(pool),
+    presence: presence.presence,
     fanout: sockets.fanout,
+    localFanout: sockets.localFanout,
     settings,
     log,
     createEngine: subscribers =>
-      createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log }),
+      createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log, ...faults }),
   })
   const { dispatch, engine } = product
-  const service = createService(pool, sockets, engine)
+  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster))
   const http = createHttpServer(
-    createHttpApp({ ...settings, dispatch, keys, service, version, verifyToken, log }),
+    createHttpApp({ ...settings, dispatch, keys, service, version, verifyToken, log, takesRequests }),
   )
-  sockets.attach(http.server, dispatch)
+  if (takesRequests) {
+    sockets.onMissed(product.retell)
+    sockets.attach(http.server, dispatch)
+  }
 
   const close = async () => {
     await http.drain()
     await product.close()
     await sockets.close()
+    await cluster?.close()
+    presence.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
   }
   try {
-    await engine.start()
-    product.startSweeps()
+    await engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers })
+    if (looksAfterOthers) product.startSweeps()
     const port = await listen(http.server, settings)
     return { url: `http://${urlHost(settings.host)}:${port}`, close }
   } catch (error) {
@@ -119,13 +139,19 @@ function createQueryPool(connectionString: string, max: number, log: Logger): pg
   return pool
 }
 
-function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine): Service {
+/** In Redis if there is one, for any number of processes; else in this process. */
+async function openPresence({ redisUrl: url, transporterTtlMs, driverTtlMs }: Settings, log: Logger) {
+  if (url !== undefined) return createRedisPresence({ url, transporterTtlMs, driverTtlMs, log })
+  const check: HealthCheck = async () => ({ status: 'ok', presence: 'in this process' })
+  return { presence: createMemoryPresence({ transporterTtlMs, driverTtlMs }), check, close() {} }
+}
+
+function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine, redis: HealthCheck): Service {
   const checks = createPostgresChecks(pool)
   const postgres = async () => ({
     ...(await checks.postgres()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
-  const redis = async () => ({ status: 'ok', presence: 'in this process' }) as const
   return {
     health: createHealth(version, { ...checks, postgres, redis }),
     async counts() {

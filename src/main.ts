@@ -5,6 +5,7 @@
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
+import { SocketAdapterError } from './adapters/socket/cluster/start-check.js'
 import { createApp, version } from './app.js'
 import { banner } from './banner.js'
 import { loadSettings, type Settings, SettingsError } from './settings.js'
@@ -118,7 +119,11 @@ function endOnDefects(log: Logger): void {
 
 function explain(error: unknown): string {
   // Written for the operator, with what to do about it.
-  if ([SettingsError, EmbeddedPostgresError, MigrationError].some(kind => error instanceof kind)) {
+  if (
+    [SettingsError, EmbeddedPostgresError, MigrationError, SocketAdapterError].some(
+      kind => error instanceof kind,
+    )
+  ) {
     return (error as Error).message
   }
   const { code, message, stack } = error as NodeJS.ErrnoException

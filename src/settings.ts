@@ -12,11 +12,16 @@ export interface Settings {
   readonly host: string
   /** Absent: a Postgres of our own is started, with its data in `dataDir`. */
   readonly databaseUrl?: string
+  /** Absent: presence is kept in this process, and there can be only one. */
+  readonly redisUrl?: string
   /** Absent outside production only: then generated once and kept in `dataDir`. */
   readonly jwtSecret?: string
   /** Still accepted while a rotation is under way. */
   readonly jwtSecretPrevious?: string
   readonly jwtRefreshSecret?: string
+  /** How the sockets of several processes are joined; without Redis there is one process. */
+  readonly socketAdapter: (typeof socketAdapters)[number]
+  readonly role: Role
   readonly broadcastTimeoutMs: number
   /** Radii of the reach steps, ascending, in kilometres. */
   readonly reachStepsKm: readonly number[]
@@ -24,12 +29,18 @@ export interface Settings {
   readonly cancelWindowMs: number
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
+  readonly eventRetentionMs: number
   readonly logLevel: LogLevel
   /** Origins whose pages may call; `*` is any; empty is none but our own. */
   readonly corsOrigins: readonly string[]
   readonly drainMs: number
   readonly dataDir: string
 }
+
+const socketAdapters = ['classic', 'sharded'] as const
+const roles = ['all', 'api', 'worker'] as const
+/** `api` takes requests and sockets, `worker` fires timers and delivers what others left; `all` is both. */
+export type Role = (typeof roles)[number]
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -66,6 +77,22 @@ function seconds(standard: number, { min = 0.001 } = {}) {
     .refine(value => value >= min && value <= MAX_SECONDS, expected)
     .default(standard)
     .transform(value => Math.round(value * 1000))
+}
+
+/** A client that lost its network for less resumes; a year of events is a mistake of units. */
+const MIN_RETENTION_HOURS = 0.1
+const MAX_RETENTION_HOURS = 8_784
+
+/** Decimals in hours, as whole milliseconds. */
+function hours(standard: number) {
+  const expected = `Expected hours, a decimal number from ${MIN_RETENTION_HOURS} to ${MAX_RETENTION_HOURS}`
+  return z
+    .string()
+    .regex(decimalPattern, expected)
+    .transform(Number)
+    .refine(value => value >= MIN_RETENTION_HOURS && value <= MAX_RETENTION_HOURS, expected)
+    .default(standard)
+    .transform(value => Math.round(value * 3_600_000))
 }
 
 function wholeNumber(standard: number, min: number, max: number) {
@@ -122,28 +149,31 @@ const environment = z.object({
     .string()
     .refine(isPostgresUrl, 'Expected postgres://user:password@host:port/database')
     .optional(),
+  REDIS_URL: z
+    .string()
+    .refine(isRedisUrl, 'Expected redis://user:password@host:port or rediss://…')
+    .optional(),
   JWT_SECRET: secret,
   JWT_SECRET_PREVIOUS: secret,
   JWT_REFRESH_SECRET: secret,
+  SOCKET_ADAPTER: z.enum(socketAdapters, 'Expected classic or sharded').default('classic'),
+  ROLE: z.enum(roles, 'Expected all, api or worker').default('all'),
   BROADCAST_TIMEOUT_SECONDS: seconds(120),
   REACH_STEPS_KM: radii,
   REACH_STEP_SECONDS: seconds(15),
   CANCEL_WINDOW_SECONDS: seconds(300, { min: 0 }),
   TRANSPORTER_TTL_SECONDS: seconds(120),
   DRIVER_TTL_SECONDS: seconds(60),
+  EVENT_RETENTION_HOURS: hours(24),
   LOG_LEVEL: z.enum(logLevels, `Expected one of ${logLevels.join(', ')}`).optional(),
   CORS_ORIGINS: origins,
   DRAIN_SECONDS: seconds(25, { min: 0 }),
   DATA_DIR: z.string().max(4096).default('.loadcast'),
 
-  REDIS_URL: notYet('presence and fan-out by Redis', nothing),
-  SOCKET_ADAPTER: notYet('fan-out by Redis', /^classic$/),
-  ROLE: notYet('split of roles', /^all$/),
   SECRETS_ARN: notYet('Secrets Manager', nothing),
   FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
   RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
   RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
-  EVENT_RETENTION_HOURS: notYet('sweeping of old events', nothing),
   HISTORY_RETENTION_DAYS: notYet('sweeping of old journals', /^0$/),
   INSPECT: notYet('inspection of machines', /^(0|false)$/),
   OTEL_EXPORTER_OTLP_ENDPOINT: notYet('traces', nothing),
@@ -183,6 +213,13 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
   if (given.JWT_SECRET_PREVIOUS !== undefined && given.JWT_SECRET === undefined) {
     problems.push('JWT_SECRET_PREVIOUS: Expected JWT_SECRET beside it')
   }
+  // Alone, an api would fire no timer, and a worker could tell nobody.
+  if ((given.ROLE === 'api' || given.ROLE === 'worker') && given.REDIS_URL === undefined) {
+    problems.push(`ROLE: Expected REDIS_URL beside ${given.ROLE}: roles work together through Redis`)
+  }
+  if (given.SOCKET_ADAPTER === 'sharded' && given.REDIS_URL === undefined) {
+    problems.push('SOCKET_ADAPTER: Expected REDIS_URL beside sharded')
+  }
   return problems
 }
 
@@ -194,15 +231,19 @@ function settingsOf(env: Environment): Settings {
     // Outside production only this machine gets in: the start prints tokens that open every door.
     host: env.HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
     ...(env.DATABASE_URL === undefined ? {} : { databaseUrl: env.DATABASE_URL }),
+    ...(env.REDIS_URL === undefined ? {} : { redisUrl: env.REDIS_URL }),
     ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
     ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),
     ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
+    socketAdapter: env.SOCKET_ADAPTER,
+    role: env.ROLE,
     broadcastTimeoutMs: env.BROADCAST_TIMEOUT_SECONDS,
     reachStepsKm: env.REACH_STEPS_KM,
     reachStepMs: env.REACH_STEP_SECONDS,
     cancelWindowMs: env.CANCEL_WINDOW_SECONDS,
     transporterTtlMs: env.TRANSPORTER_TTL_SECONDS,
     driverTtlMs: env.DRIVER_TTL_SECONDS,
+    eventRetentionMs: env.EVENT_RETENTION_HOURS,
     // Outside production a person reads the terminal: only what needs them is logged.
     logLevel: env.LOG_LEVEL ?? (isProduction ? 'info' : 'warn'),
     corsOrigins: env.CORS_ORIGINS,
@@ -214,6 +255,13 @@ function settingsOf(env: Environment): Settings {
 function isPostgresUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined && /^postgres(ql)?:$/.test(url.protocol)
+}
+
+/** A database's number may follow. No parameters: they could, for one, turn the verification of certificates off. */
+function isRedisUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.hostname === '' || url.search !== '' || url.hash !== '') return false
+  return /^rediss?:$/.test(url.protocol) && /^\/?\d{0,2}$/.test(url.pathname)
 }
 
 function isOrigin(text: string): boolean {

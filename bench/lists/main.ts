@@ -20,6 +20,7 @@ import { createIdempotencyStore } from '../../src/adapters/postgres/idempotency-
 import { migrate } from '../../src/adapters/postgres/migrate.js'
 import { createReadStore } from '../../src/adapters/postgres/read-store.js'
 import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
+import { createResumeStore } from '../../src/adapters/postgres/resume-store.js'
 import { createPostgresStore } from '../../src/adapters/postgres/store.js'
 import type { Caller, Dispatch } from '../../src/dispatch/api.js'
 import { createDispatch } from '../../src/dispatch/dispatch.js'
@@ -166,6 +167,7 @@ function openProduct(connectionString: string, pool: pg.Pool) {
     cancelWindowMs: HOUR_MS,
     transporterTtlMs: HOUR_MS,
     driverTtlMs: HOUR_MS,
+    eventRetentionMs: 24 * HOUR_MS,
   }
   const store = createPostgresStore({ connectionString })
   const product = createDispatch({
@@ -175,6 +177,7 @@ function openProduct(connectionString: string, pool: pg.Pool) {
     keys: createIdempotencyStore(pool),
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
+    resume: createResumeStore(pool),
     presence: createMemoryPresence(settings),
     fanout: { emit() {}, disconnectUser() {} },
     settings,

@@ -44,6 +44,7 @@ export const access = {
   putVehicle: { transporter: 'ownerOrNew' },
   deleteVehicle: { transporter: 'owner' },
   listAnswers: { transporter: 'self' },
+  sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   administer: { admin: 'any' },
 } as const satisfies Readonly<Record<string, Row>>
 

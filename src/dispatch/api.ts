@@ -6,6 +6,7 @@ import type { IdempotencyKey, UsedKey } from '../runtime/types.js'
 import type { RecipientQuery } from './admin/recipients.js'
 import type { Result } from './problems.js'
 import type * as requests from './requests.js'
+import type { Synced, SyncRequest } from './resume/sync.js'
 import type * as admin from './views/admin-views.js'
 import type * as views from './views/views.js'
 
@@ -51,6 +52,8 @@ export type InstanceEventAnswer = admin.InstanceEventAnswer
 export interface Dispatch {
   /** Registers the user on its first valid token; answers whether it is active (cached for seconds). */
   isActive(caller: Caller): Promise<boolean>
+  /** Those of the users that are turned off, as of now. */
+  inactiveAmong(userIds: readonly string[]): Promise<readonly string[]>
 
   createBroadcast(
     caller: Caller,
@@ -150,6 +153,8 @@ export interface Dispatch {
   /** What administrators did, newest first. */
   listAdminActions(caller: Caller, query: requests.ActionsQuery): Promise<Result<Page<admin.AdminActionView>>>
 
+  /** What the caller has missed since a point that it names, a page of it; or what stands now. */
+  sync(caller: Caller, request: SyncRequest): Promise<Result<Synced>>
   /** Whether the caller may watch this broadcast's room. */
   mayWatch(caller: Caller, id: string): Promise<boolean>
   /** A transporter's socket came, or came back: it counts as present and is offered what it has not had. */

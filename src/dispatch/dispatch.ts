@@ -9,6 +9,7 @@ import { listActions } from './admin/actions.js'
 import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.js'
 import * as instances from './admin/instances.js'
 import { listRecipients } from './admin/recipients.js'
+import { Retelling } from './announcements/retell.js'
 import { reachSubscriber, socketSubscriber } from './announcements/subscribers.js'
 import type { Caller, Dispatch } from './api.js'
 import * as broadcasts from './broadcasts/broadcasts.js'
@@ -19,6 +20,7 @@ import { RefusedAccepts } from './broadcasts/refused-accepts.js'
 import { replay } from './broadcasts/replay.js'
 import { retry } from './broadcasts/retry.js'
 import * as trips from './broadcasts/trips.js'
+import { eventSweep } from './event-sweep.js'
 import { listAnswers } from './fleet/answers.js'
 import { DriverStatus } from './fleet/driver-status.js'
 import { Drivers } from './fleet/drivers.js'
@@ -28,15 +30,22 @@ import * as transporters from './fleet/transporters.js'
 import { Users } from './fleet/users.js'
 import { keySweep } from './key-sweep.js'
 import type { Parts } from './parts.js'
+import type { Fanout } from './ports.js'
 import type { Result } from './problems.js'
 import { CatchUp } from './reach/catch-up.js'
 import { expectingFailures } from './refusals.js'
+import { sync } from './resume/sync.js'
 
 export interface DispatchService {
   readonly dispatch: Dispatch
   readonly engine: Engine
   /** Begins to notice drivers that fell silent, and to forget old idempotency keys. */
   startSweeps(): void
+  /**
+   * Tells the sockets of this process again what was told in the last so many milliseconds: messages of other
+   * processes may not have arrived.
+   */
+  retell(forMs: number): void
   /** Resolves when no catch-up and no news of a driver is under way. */
   idle(): Promise<void>
   /** Closes the engine, and waits for offers and announcements under way. The stores must still be open. */
@@ -52,7 +61,11 @@ export interface DispatchService {
  *   })
  */
 export function createDispatch(
-  given: Parts & { createEngine(subscribers: readonly Subscriber[]): Engine },
+  given: Parts & {
+    /** Reaches the sockets of this process only. Absent where there are no others. */
+    readonly localFanout?: Fanout
+    createEngine(subscribers: readonly Subscriber[]): Engine
+  },
 ): DispatchService {
   const engine = given.createEngine([reachSubscriber(() => all), socketSubscriber(() => all)])
   const parts = { ...given, engine }
@@ -61,13 +74,15 @@ export function createDispatch(
   const requests = new KnownRequests(engine)
   const refusedAccepts = new RefusedAccepts(parts.answers, parts.log)
   const all = { ...parts, catchUp, driverStatus, requests, refusedAccepts, firstStep: new FirstStep() }
+  const retelling = new Retelling(all, given.localFanout ?? given.fanout)
   const drivers = new Drivers(all)
   const users = new Users(parts)
-  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts)]
+  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts)]
   const { getBroadcast, listBroadcasts, sendToBroadcast, history, findReadable } = broadcasts
 
   const dispatch: Dispatch = {
     isActive: caller => users.isActive(caller),
+    inactiveAmong: ids => users.inactiveAmong(ids),
     replay: (caller, used) => replay(all, caller, used),
     mayWatch: async (caller, id) => (await findReadable(all, caller, id)) !== undefined,
     connected: caller => transporters.connected(all, caller),
@@ -88,6 +103,7 @@ export function createDispatch(
     sendToBroadcast: (caller, id, event, options) =>
       allowed(`broadcast.${event.type}`, () => sendToBroadcast(all, caller, id, event, options))(caller),
     history: allowed('getHistory', (...args) => history(all, ...args)),
+    sync: allowed('sync', (...args) => sync(all, ...args)),
 
     getTrip: allowed('getTrip', (...args) => trips.getTrip(all, ...args)),
     sendToTrip: (caller, id, event, options) =>
@@ -134,8 +150,10 @@ export function createDispatch(
     startSweeps() {
       for (const sweep of sweeps) sweep.start()
     },
+    retell: forMs => retelling.request(forMs),
     idle,
     async close() {
+      await retelling.stop()
       await Promise.all(sweeps.map(sweep => sweep.stop()))
       await catchUp.idle()
       await engine.close()

@@ -9,6 +9,7 @@ import type {
   Presence,
   ReadStore,
   RecipientStore,
+  ResumeStore,
 } from './ports.js'
 
 export interface DispatchSettings {
@@ -19,6 +20,8 @@ export interface DispatchSettings {
   readonly cancelWindowMs: number
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
+  /** How long delivered events are kept for those who come back. */
+  readonly eventRetentionMs: number
 }
 
 /** pino's logger fits. */
@@ -36,6 +39,7 @@ export interface Parts {
   readonly presence: Presence
   readonly fanout: Fanout
   readonly keys: IdempotencyStore
+  readonly resume: ResumeStore
   readonly settings: DispatchSettings
   readonly log: DispatchLog
 }

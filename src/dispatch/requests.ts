@@ -138,7 +138,10 @@ export const instanceEvent = z.strictObject({
     ),
   reason: text(MAX_TEXT_LENGTH).min(1),
 })
-export const watchMessage = z.strictObject({ broadcastId: instanceId })
+/** A point to resume from: the longest is some 130 characters. What is none is answered like a lost one. */
+const resumePoint = z.string().max(200)
+export const watchMessage = z.strictObject({ broadcastId: instanceId, after: resumePoint.optional() })
+export const syncQuery = z.strictObject({ after: resumePoint.optional() })
 
 export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE_SIZE).default(DEFAULT_PAGE_SIZE),

@@ -65,10 +65,10 @@ export interface Engine {
   /** How far the database's clock is ahead of this machine's, as last measured. */
   clockOffsetMs(): number
   /**
-   * Begins firing timers (unless `timers` is false: then others must) and sweeping the outbox.
-   * Throws `ClockSkewError` when the clocks are too far apart.
+   * Begins firing timers and sweeping the outbox, unless they are false: then others must. What this process
+   * emitted itself it delivers in any case. Throws `ClockSkewError` when the clocks are too far apart.
    */
-  start(options?: { timers?: boolean }): Promise<void>
+  start(options?: { timers?: boolean; sweeps?: boolean }): Promise<void>
   /**
    * Refuses new work and finishes what is under way. What is not finished after `withinMs` is left to other
    * processes, which take it over when its lease has run out.

@@ -4,6 +4,7 @@
  * Subscribers are isolated: each has lanes of its own, one for an instance, in which events go in order.
  */
 import type { Logger } from 'pino'
+import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
 import type { DeliveryKey, Store } from './ports.js'
@@ -11,6 +12,11 @@ import type { EmittedEvent, Subscriber } from './types.js'
 
 /** Longer than a subscriber's slowest handling; another process sends again what takes longer. */
 export const DELIVERY_LEASE_MS = 5_000
+/**
+ * What is delivered later than this after it was recorded is marked late first. A client that was away reads from a few
+ * seconds before the last event it saw; this and the lease must be shorter together than those seconds.
+ */
+const LATE_AFTER_MS = 5_000
 /** How often leases that ran out are looked for. */
 const SWEEP_EVERY_MS = 1_000
 const SWEEP_BATCH = 500
@@ -26,7 +32,8 @@ const MAX_ATTEMPTS = 10
 const SETTLE_BATCH = 1_000
 
 export interface DeliveryService {
-  start(): void
+  /** Without `sweeps`, what others left is left to others still. */
+  start(options?: { sweeps?: boolean }): void
   deliver(events: readonly FoldedEvent[]): void
   /** Waits for what is under way; what is not done by then is left to others. */
   stop(): Promise<void>
@@ -36,9 +43,11 @@ export function createDeliveryService(options: {
   store: Store
   subscribers: readonly Subscriber[]
   log: Logger
+  /** The clock that events are stamped by. */
+  clock: Clock
   faults?: Faults | undefined
 }): DeliveryService {
-  const { store, log, faults } = options
+  const { store, log, clock, faults } = options
   const subscribers = new Map(options.subscribers.map(s => [s.name, s]))
   /** Tail of each lane. */
   const lanes = new Map<string, Promise<void>>()
@@ -51,7 +60,8 @@ export function createDeliveryService(options: {
   let sweeping: Promise<void> | undefined
   let running = false
 
-  function enqueue(subscriber: Subscriber, event: EmittedEvent, attempts: number): void {
+  /** `since`: when it was recorded, or marked late. */
+  function enqueue(subscriber: Subscriber, event: EmittedEvent, attempts: number, since: number): void {
     const key = {
       instance: event.instance,
       version: event.version,
@@ -66,7 +76,7 @@ export function createDeliveryService(options: {
     const laneName = `${subscriber.name} ${event.instance}`
     const lane = lanes.get(laneName)
     // An idle lane is served at once, in this very tick.
-    const work = () => attempt(subscriber, event, key, attempts + 1)
+    const work = () => attempt(subscriber, event, key, attempts + 1, since)
     const tail = (lane === undefined ? work() : lane.then(work)).finally(() => {
       held.delete(name)
       heldBy.set(subscriber.name, (heldBy.get(subscriber.name) ?? 1) - 1)
@@ -75,8 +85,15 @@ export function createDeliveryService(options: {
     lanes.set(laneName, tail)
   }
 
-  async function attempt(subscriber: Subscriber, event: EmittedEvent, key: DeliveryKey, attempts: number) {
+  async function attempt(
+    subscriber: Subscriber,
+    event: EmittedEvent,
+    key: DeliveryKey,
+    attempts: number,
+    since: number,
+  ) {
     try {
+      if (clock.now() - since > LATE_AFTER_MS) await store.markLate(key)
       if (faults !== undefined) await faults('delivery.before')
       await subscriber.handle(event, attempts)
       if (faults !== undefined) await faults('delivery.after')
@@ -126,11 +143,12 @@ export function createDeliveryService(options: {
 
   async function sweep(): Promise<void> {
     for (;;) {
+      const leasedAt = clock.now()
       const leased = await store.leaseDeliveries([...subscribers.keys()], SWEEP_BATCH, DELIVERY_LEASE_MS)
       if (faults !== undefined) await faults('outbox.leased')
       for (const { event, subscriber, attempts } of leased) {
         const known = subscribers.get(subscriber)
-        if (known !== undefined) enqueue(known, event, attempts)
+        if (known !== undefined) enqueue(known, event, attempts, leasedAt)
       }
       if (leased.length < SWEEP_BATCH || !running) return
       await lanesEmpty(SWEEP_PATIENCE_MS)
@@ -158,15 +176,15 @@ export function createDeliveryService(options: {
   }
 
   return {
-    start() {
+    start({ sweeps = true } = {}) {
       running = true
-      sweepLater()
+      if (sweeps) sweepLater()
     },
     deliver(events) {
       for (const event of events) {
         for (const name of event.subscribers) {
           const subscriber = subscribers.get(name)
-          if (subscriber !== undefined) enqueue(subscriber, event, 0)
+          if (subscriber !== undefined) enqueue(subscriber, event, 0, event.at)
         }
       }
     },

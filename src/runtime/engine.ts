@@ -47,7 +47,7 @@ export interface EngineOptions {
 export function createEngine(options: EngineOptions): Engine {
   const { store, subscribers = [], clock = createClock(), log = silentLog, faults, wakeups } = options
   const registry = createRegistry(options.definitions)
-  const delivery = createDeliveryService({ store, subscribers, log, faults })
+  const delivery = createDeliveryService({ store, subscribers, log, clock, faults })
   const committer = new Committer({
     store,
     registry,
@@ -190,7 +190,7 @@ export function createEngine(options: EngineOptions): Engine {
     now: () => clock.now(),
     clockOffsetMs: () => clock.offsetMs,
 
-    async start({ timers: shallFire = true } = {}) {
+    async start({ timers: shallFire = true, sweeps = true } = {}) {
       await syncClock()
       clockSync = setInterval(keepClockInStep, CLOCK_SYNC_EVERY_MS)
       clockSync.unref()
@@ -199,7 +199,7 @@ export function createEngine(options: EngineOptions): Engine {
         timers.start()
         await wakeups?.listen(dueAt => timers.noteDue(dueAt))
       }
-      delivery.start()
+      delivery.start({ sweeps })
     },
 
     async close({ withinMs = CLOSE_WITHIN_MS } = {}) {

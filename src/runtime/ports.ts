@@ -126,6 +126,8 @@ export interface Store {
     limit: number,
     leaseMs: number,
   ): Promise<readonly LeasedDelivery[]>
+  /** Notes that an event is being delivered late: a client that resumes looks for such ones. */
+  markLate(event: Omit<DeliveryKey, 'subscriber'>): Promise<void>
   settleDeliveries(delivered: readonly DeliveryKey[]): Promise<void>
   retryDelivery(key: DeliveryKey, attempts: number, delayMs: number): Promise<void>
   buryDelivery(key: DeliveryKey, attempts: number, error: string): Promise<void>

@@ -115,12 +115,13 @@ describe('drivers', () => {
       driver: { isSwitchedOn: true, vehicleId: 'v1' },
       vehicle: { id: 'v1', vehicleType: '14ft' },
     })
-    expect(await fleet.driverPresenceFacts('d1')).toEqual({
+    const facts = {
       transporterId: 't1',
       isSwitchedOn: true,
       isBusy: false,
       vehicle: { id: 'v1', vehicleType: '14ft' },
-    })
+    }
+    expect(await fleet.driverPresenceFacts(['d1', 'nobody'])).toEqual(new Map([['d1', facts]]))
     expect(await fleet.setDriver('d1', { isSwitchedOn: false })).toMatchObject({
       driver: { isSwitchedOn: false, vehicleId: 'v1' },
     })

@@ -68,9 +68,10 @@ export interface Listener {
   close(): void
 }
 
-/** A connected socket. Rejects with Socket.IO's `connect_error` when it is refused. */
-export async function listen(url: string, token: unknown): Promise<Listener> {
-  const socket = io(url, { auth: { token }, forceNew: true, reconnection: false, transports: ['websocket'] })
+/** A connected socket; `after`: what it saw last. Rejects with Socket.IO's `connect_error` when it is refused. */
+export async function listen(url: string, token: unknown, after?: string): Promise<Listener> {
+  const auth = { token, ...(after === undefined ? {} : { after }) }
+  const socket = io(url, { auth, forceNew: true, reconnection: false, transports: ['websocket'] })
   const events: Envelope[] = []
   const waiting = new Set<() => void>()
   socket.onAny((_type: string, envelope: Envelope) => {

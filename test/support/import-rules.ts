@@ -22,7 +22,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
   runtime: { rooms: [], packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
   dispatch: { rooms: ['machines', 'runtime'], packages: ['zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
   'adapters/*': { rooms: ['runtime', 'dispatch'] },
-  client: { rooms: [] },
+  // It runs in browsers.
+  client: { rooms: [], packages: ['socket.io-client'] },
   testing: { rooms: ['runtime', 'machines'] },
   // Composition: the only place that sees all.
   '': { rooms: ['machines', 'runtime', 'dispatch', 'adapters/*'] },

@@ -6,6 +6,7 @@ import { broadcastInvariants } from '../../src/dispatch/invariants.js'
 import { broadcastDefinition } from '../../src/machines/index.js'
 import { audit, type Violation } from '../../src/runtime/audit.js'
 import type { Definition } from '../../src/runtime/definition.js'
+import type { Faults } from '../../src/runtime/faults.js'
 import { loadSettings } from '../../src/settings.js'
 import { createTestDatabase, type TestDatabase } from './postgres.js'
 import { TEST_REFRESH_SECRET, TEST_SECRET } from './tokens.js'
@@ -25,20 +26,25 @@ export interface TestAppOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Stands in for the way to the database: is given its address, answers another. */
   readonly route?: (connectionString: string) => Promise<string> | string
+  /** One that is shared with another server, and outlives this one. */
+  readonly database?: TestDatabase
+  readonly faults?: Faults
 }
 
 /**
  * The whole server in this process, every part real, on a database and a free port of its own.
  * Faults are logged to standard error: a passing test shows none.
  */
-export async function startTestApp({ env = {}, route = url => url }: TestAppOptions = {}): Promise<TestApp> {
-  const database = await createTestDatabase()
+export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const { env = {}, route = url => url, faults } = options
+  const database = options.database ?? (await createTestDatabase())
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 2 })
   const app = await createApp({
     settings: loadSettings({ PORT: '0', LOG_LEVEL: 'error', ...env }),
     connectionString: await route(database.connectionString),
     tokenKeys: { secret: TEST_SECRET },
     log: pino({ level: env.LOG_LEVEL ?? 'error' }, pino.destination({ dest: 2, sync: true })),
+    ...(faults === undefined ? {} : { faults }),
   })
   const query = async <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
     (await pool.query<T>(sql, values)).rows
@@ -50,7 +56,7 @@ export async function startTestApp({ env = {}, route = url => url }: TestAppOpti
     async close() {
       await app.close()
       await pool.end()
-      await database.drop()
+      if (options.database === undefined) await database.drop()
     },
   }
 }

@@ -1,8 +1,9 @@
 /*
- * The last lines of a run: each test file with its counts, then the totals alone on the last line.
+ * The last lines of a run: each test file with its counts, then the totals on the last line,
+ * with the reasons of what could not run.
  * Also kept in coverage/test-summary.txt, so that they can be printed again after other output.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
 // biome-ignore lint/style/noDefaultExport: jest asks for one
@@ -18,7 +19,8 @@ export default class SummaryReporter {
     const total = key => files.reduce((sum, file) => sum + file[key], 0)
     const lines = files.map(file => `${file.name}: ${sentence(file)}`)
     if (wasInterrupted) lines.push('The run was interrupted.')
-    lines.push(sentence({ passed: total('passed'), failed: total('failed'), skipped: total('skipped') }))
+    const totals = { passed: total('passed'), failed: total('failed'), skipped: total('skipped') }
+    lines.push(`${sentence(totals)}${skipReasons()}`)
     const text = `${lines.join('\n')}\n`
     const file = join(this.rootDir, 'coverage', 'test-summary.txt')
     mkdirSync(dirname(file), { recursive: true })
@@ -43,6 +45,16 @@ function counts({
     passed: numPassingTests,
     failed: numFailingTests + (failedOutsideTests ? 1 : 0),
     skipped: numPendingTests + numTodoTests,
+  }
+}
+
+/** What test files that could not run noted in the run's folder (test/support/redis-server.ts). */
+function skipReasons() {
+  try {
+    const text = readFileSync(join(process.env.LOADCAST_TEST_FOLDER, 'skip-reasons'), 'utf8')
+    return ` (skipped: ${[...new Set(text.trim().split('\n'))].join('; ')})`
+  } catch {
+    return '' // nobody noted any
   }
 }
 

@@ -19,6 +19,7 @@ import { migrate } from '../../src/adapters/postgres/migrate.js'
 import { silentLog } from './log.js'
 import { NO_FSYNC } from './no-fsync.js'
 import { SERVER_VARIABLE, TEMPLATE } from './postgres.js'
+import { endRedisServersIn } from './redis-server.js'
 import { FOLDER_VARIABLE } from './temporary-folder.js'
 
 const PREFIX = `loadcast-test-${process.getuid?.() ?? 'user'}-`
@@ -35,6 +36,7 @@ export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
   return {
     async stop() {
       await server.stop()
+      await endRedisServersIn(folder)
       await rm(dirname(server.dataDir), { recursive: true, force: true })
       await rm(folder, { recursive: true, force: true })
     },
@@ -63,6 +65,7 @@ async function removeLeftovers(): Promise<void> {
     const lock = await lockUnlessHeld(folder)
     if (lock === undefined) continue
     await endServersIn(folder)
+    await endRedisServersIn(folder)
     await rm(folder, { recursive: true, force: true })
     await lock.release()
   }

@@ -25,12 +25,15 @@ describe('settings', () => {
       isProduction: false,
       port: 3000,
       host: '127.0.0.1',
+      socketAdapter: 'classic',
+      role: 'all',
       broadcastTimeoutMs: 120_000,
       reachStepsKm: [10, 25, 50, 75],
       reachStepMs: 15_000,
       cancelWindowMs: 300_000,
       transporterTtlMs: 120_000,
       driverTtlMs: 60_000,
+      eventRetentionMs: 86_400_000,
       logLevel: 'warn',
       corsOrigins: [],
       drainMs: 25_000,
@@ -82,6 +85,15 @@ describe('settings', () => {
     expect(problemsOf({ BROADCAST_TIMEOUT_SECONDS: value })).toHaveLength(1)
   })
 
+  test('events are kept for hours, decimals included, and not for no time at all', () => {
+    expect(loadSettings({ EVENT_RETENTION_HOURS: '1.5' }).eventRetentionMs).toBe(5_400_000)
+    for (const value of ['0', '0.01', '1d', '10000']) {
+      expect(problemsOf({ EVENT_RETENTION_HOURS: value })).toEqual([
+        'EVENT_RETENTION_HOURS: Expected hours, a decimal number from 0.1 to 8784',
+      ])
+    }
+  })
+
   test.each(['0', '10,10', '1,2,3,4,5', '10,,20', 'ten', '-5', '30000'])('%j are no reach steps', value => {
     expect(problemsOf({ REACH_STEPS_KM: value })).toHaveLength(1)
   })
@@ -97,19 +109,31 @@ describe('settings', () => {
   })
 
   test.each([
-    ['REDIS_URL', 'redis://localhost'],
-    ['SOCKET_ADAPTER', 'sharded'],
-    ['ROLE', 'worker'],
     ['SECRETS_ARN', 'arn:aws:x'],
     ['FCM_SERVICE_ACCOUNT', '{}'],
     ['RATE_LIMIT_USER_PER_MINUTE', '60'],
     ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],
-    ['EVENT_RETENTION_HOURS', '24'],
     ['HISTORY_RETENTION_DAYS', '30'],
     ['INSPECT', '1'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
   ])('%s is refused while nothing honours it', (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
+  })
+
+  test('a role or an adapter that works by Redis asks for it', () => {
+    const redis = { REDIS_URL: 'redis://localhost' }
+    for (const role of ['api', 'worker']) {
+      expect(problemsOf({ ROLE: role })).toEqual([expect.stringMatching('^ROLE: Expected REDIS_URL beside')])
+      expect(loadSettings({ ...redis, ROLE: role })).toMatchObject({ role })
+    }
+    expect(problemsOf({ ROLE: 'boss', ...redis })).toEqual(['ROLE: Expected all, api or worker'])
+    expect(problemsOf({ SOCKET_ADAPTER: 'sharded' })).toEqual([
+      'SOCKET_ADAPTER: Expected REDIS_URL beside sharded',
+    ])
+    expect(loadSettings({ ...redis, SOCKET_ADAPTER: 'sharded' })).toMatchObject({ socketAdapter: 'sharded' })
+    expect(problemsOf({ SOCKET_ADAPTER: 'mesh', ...redis })).toEqual([
+      'SOCKET_ADAPTER: Expected classic or sharded',
+    ])
   })
 
   test('what such settings say at rest is accepted', () => {
@@ -136,6 +160,20 @@ describe('settings', () => {
     expect(message).toContain('DATABASE_URL')
     expect(message).not.toContain('tell-nobody')
   })
+
+  test.each(['redis://localhost', 'redis://:pass@host:6380/2', 'rediss://user:pass@redis.internal:6379'])(
+    '%s leads to a Redis',
+    url => {
+      expect(loadSettings({ REDIS_URL: url }).redisUrl).toBe(url)
+    },
+  )
+
+  test.each(['localhost:6379', 'http://host', 'redis://', 'redis://host/name', 'rediss://host?tls=false'])(
+    '%s leads to no Redis',
+    url => {
+      expect(problemsOf({ REDIS_URL: url })).toEqual([expect.stringMatching('^REDIS_URL: Expected redis://')])
+    },
+  )
 
   test('origins are checked one by one', () => {
     expect(loadSettings({ CORS_ORIGINS: 'https://a.example, http://b.example:8080' }).corsOrigins).toEqual([

@@ -30,10 +30,12 @@ export interface HttpAppOptions {
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
   readonly log: Logger
+  /** False: only health and the page for people; whoever calls anything else has come to the wrong process. */
+  readonly takesRequests?: boolean
 }
 
 export function createHttpApp(options: HttpAppOptions): RequestListener {
-  const { dispatch, keys, service, version, verifyToken, corsOrigins, log } = options
+  const { dispatch, keys, service, version, verifyToken, corsOrigins, log, takesRequests = true } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -46,7 +48,9 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
   const openApi = JSON.stringify(openApiDocument(version, routes, publicRoutes))
   const context: Context = { dispatch, service, keys, openApi }
   for (const route of publicRoutes) app[route.method](route.path, open(route, context))
-  for (const route of routes) app[route.method](route.path, guarded(route, context, verifyToken))
+  for (const route of takesRequests ? routes : []) {
+    app[route.method](route.path, guarded(route, context, verifyToken))
+  }
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
   app.use(answerErrors(log))
   // Where an address has no path at all (`http://[`), the router asks nobody of the above.

@@ -4,6 +4,7 @@ import { adminRoutes } from './routes/admin.js'
 import { customerRoutes } from './routes/customer.js'
 import { driverRoutes } from './routes/driver.js'
 import { publicRoutes } from './routes/service.js'
+import { syncRoutes } from './routes/sync.js'
 import { transporterRoutes } from './routes/transporter.js'
 import { tripRoutes } from './routes/trips.js'
 
@@ -12,6 +13,7 @@ export const routes: readonly Route[] = [
   ...transporterRoutes,
   ...driverRoutes,
   ...tripRoutes,
+  ...syncRoutes,
   ...adminRoutes,
 ]
 

@@ -22,6 +22,8 @@ const EVENTS = `
   (select coalesce(jsonb_agg(jsonb_build_object('version', e.version, 'index', e.index, 'type', e.type,
      'payload', e.payload, 'audience', e.audience)), '[]')
    from events e where e.instance = i.id)`
+/** In the same view as the events: a sweep may go on while the audit does. */
+const SWEPT = `(select ${millis('swept_before')} from event_retention)`
 const CLAIMS = `(select coalesce(jsonb_agg(c.key), '[]') from claims c where c.instance = i.id)`
 
 const STRAYS = `
@@ -67,6 +69,7 @@ function pageStatement(definitions: readonly Definition[]): string {
     })
   return `
     select ${INSTANCE_COLUMNS}, ${JOURNAL} as journal, ${TIMERS} as timers, ${CLAIMS} as claims, ${EVENTS} as events,
+           ${SWEPT} as "eventsSweptBefore",
            jsonb_build_object(${projections.join(', ')}) as projections
     from instances i
     where $1::uuid is null or i.id > $1
@@ -79,9 +82,19 @@ type Row = StoredInstance & {
   readonly timers: readonly StoredTimer[]
   readonly claims: readonly string[]
   readonly events: AuditedInstance['events']
+  readonly eventsSweptBefore: number | null
   readonly projections: AuditedInstance['projections']
 }
 
-function toAudited({ journal, timers, claims, events, projections, ...instance }: Row): AuditedInstance {
-  return { instance, journal, timers, claims, events, projections }
+function toAudited(row: Row): AuditedInstance {
+  const { journal, timers, claims, events, eventsSweptBefore, projections, ...instance } = row
+  return {
+    instance,
+    journal,
+    timers,
+    claims,
+    events,
+    eventsSweptBefore: eventsSweptBefore ?? undefined,
+    projections,
+  }
 }

@@ -11,7 +11,7 @@ import {
 } from './fleet/drivers.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
-import { seeUser, setUserActive } from './fleet/users.js'
+import { inactiveAmong, seeUser, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
 
 /** Every method is one statement. `accepts` may have connections of their own: they come in hundreds. */
@@ -19,13 +19,14 @@ export function createFleetStore(pool: Pool, accepts: Pool = pool): FleetStore {
   return {
     seeUser: id => seeUser(pool, id),
     setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
+    inactiveAmong: ids => inactiveAmong(pool, ids),
     acceptFacts: (...ids) => acceptFacts(accepts, ...ids),
     putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),
     deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),
     getDriver: driverId => getDriver(pool, driverId),
     listDrivers: (transporterId, options) => listDrivers(pool, transporterId, options),
     setDriver: (driverId, change) => setDriver(pool, driverId, change),
-    driverPresenceFacts: driverId => driverPresenceFacts(pool, driverId),
+    driverPresenceFacts: driverIds => driverPresenceFacts(pool, driverIds),
     putVehicle: (transporterId, vehicle) => putVehicle(pool, transporterId, vehicle),
     deleteVehicle: (transporterId, vehicleId) => deleteVehicle(pool, transporterId, vehicleId),
     listVehicles: (transporterId, options) => listVehicles(pool, transporterId, options),

@@ -3,8 +3,11 @@ import type { DeadLetter, DeliveryKey, Store } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import { orUnavailable } from './sqlstate.js'
 
-/** An event delivered later than this after it was recorded says so: a client that resumes looks for late ones. */
-const LATE_AFTER_MS = 5_000
+/**
+ * What is taken over later than this after it was recorded is marked late. Much shorter than what the runtime takes for
+ * late: the one that takes it over may need a while itself.
+ */
+const LATE_AFTER_MS = 1_000
 
 /**
  * Takes over deliveries that nobody holds. What was recorded a while ago is marked late before it is delivered.
@@ -39,6 +42,9 @@ join events e on e.instance = l.instance and e.version = l.version and e.index =
 join instances i on i.id = l.instance
 where e.instance = any(array(select instance from due)) and i.id = any(array(select instance from due))
 order by e.instance, e.version, e.index`
+
+const MARK_LATE = `
+update events set late_at = clock_timestamp() where instance = $1 and version = $2 and index = $3`
 
 const SETTLE = `
 delete from outbox o
@@ -77,7 +83,13 @@ returning 1`
 type LeaseRow = EmittedEvent & { readonly subscriber: string; readonly attempts: number }
 type Outbox = Pick<
   Store,
-  'leaseDeliveries' | 'settleDeliveries' | 'retryDelivery' | 'buryDelivery' | 'deadLetters' | 'redrive'
+  | 'leaseDeliveries'
+  | 'markLate'
+  | 'settleDeliveries'
+  | 'retryDelivery'
+  | 'buryDelivery'
+  | 'deadLetters'
+  | 'redrive'
 >
 
 export function createOutbox(pool: pg.Pool): Outbox {
@@ -89,6 +101,9 @@ export function createOutbox(pool: pg.Pool): Outbox {
         values: [subscribers, limit, leaseMs, LATE_AFTER_MS],
       })
       return rows.map(({ subscriber, attempts, ...event }) => ({ event, subscriber, attempts }))
+    },
+    async markLate({ instance, version, index }) {
+      await pool.query({ name: 'mark_late', text: MARK_LATE, values: [instance, version, index] })
     },
     async settleDeliveries(delivered) {
       await pool.query({

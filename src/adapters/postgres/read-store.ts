@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import type { ReadStore } from '../../dispatch/ports.js'
 import { findBroadcast, listAll, listLiveOffers, listOwned, load } from './reads/broadcasts.js'
+import { eventsSince, markLate } from './reads/events.js'
 import { listUnofferedLive } from './reads/live-requests.js'
 import { findTrip, findTripAndBroadcast, listDriverTrips } from './reads/trips.js'
 
@@ -15,6 +16,8 @@ export function createReadStore(pool: Pool): ReadStore {
     load: ids => load(pool, ids),
     findTrip: tripId => findTrip(pool, tripId),
     findTripAndBroadcast: tripId => findTripAndBroadcast(pool, tripId),
+    eventsSince: (since, options) => eventsSince(pool, since, options),
+    markLate: (since, limit) => markLate(pool, since, limit),
     listDriverTrips: (driverId, options) => listDriverTrips(pool, driverId, options),
   }
 }

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import type { OfferEntry, Offered, RecipientStore } from '../../dispatch/ports.js'
 import { query } from './query.js'
+import { seeking } from './reads/live-requests.js'
 
 /**
  * `live` locks the requests that still seek until the offers are written. An ending that is under way is
@@ -72,6 +73,17 @@ async function offered(pool: Pool, broadcastId: string, step?: string): Promise<
   return rows.map(row => row.transporter_id)
 }
 
+const offeredSinceSql = `
+select r.broadcast_id as "broadcastId", r.transporter_id as "transporterId", r.distance_km as "distanceKm",
+  false as "isNew", r.notified
+from ${seeking}
+join lateral (
+  select n.*, count(*) over ()::integer as notified from recipients n
+  where n.broadcast_id = i.id and n.offered_at is not null
+) r on r.offered_at >= to_timestamp($1::float8 / 1000)
+where s.key like 'customer:%'
+order by r.broadcast_id`
+
 const declineSql = `
 with declined as (
   update recipients set declined_at = clock_timestamp(), decline_reason = $3
@@ -101,6 +113,7 @@ export function createRecipientStore(pool: Pool): RecipientStore {
   return {
     offer: entries => offer(pool, entries),
     offered: (broadcastId, step) => offered(pool, broadcastId, step),
+    offeredSince: since => query<Offered>(pool, offeredSinceSql, [since]),
     decline: (broadcastId, transporterId, reason) => decline(pool, broadcastId, transporterId, reason),
     haveAllDeclined: broadcastId => haveAllDeclined(pool, broadcastId),
   }

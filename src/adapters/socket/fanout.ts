@@ -1,26 +1,43 @@
 import type { Server } from 'socket.io'
-import { type Fanout, userRoom } from '../../dispatch/ports.js'
+import { type Envelope, type Fanout, userRoom } from '../../dispatch/ports.js'
 
 /**
- * Rooms in one emit. An emit is encoded once, however many rooms it names; across processes it is one
- * message that names them all, and 500 user ids are some 20 KB of it.
+ * Rooms in one emit. An emit is encoded once, however many rooms it names; across processes it is one message that
+ * names them all. More would keep each process busy for longer than the few milliseconds that others can wait.
  */
-const ROOMS_PER_EMIT = 500
+const ROOMS_PER_EMIT = 1_000
 const USER_ROOM_PREFIX = userRoom('')
 
 /** `Fanout` on Socket.IO. Never a loop of emits by user. */
 export function createFanout(io: Server): Fanout {
   return {
-    emit(rooms, envelope, leftOut = []) {
-      for (const { to, except } of chunkRooms(rooms)) {
-        io.to(to)
-          .except([...except, ...leftOut])
-          .emit(envelope.type, envelope)
-      }
-    },
+    emit: (...args) => emitInChunks(io, ...args),
     disconnectUser(userId) {
+      // Ours at once. The adapter would end them only when its message has been to Redis and back.
+      io.local.in(userRoom(userId)).disconnectSockets(true)
       io.in(userRoom(userId)).disconnectSockets(true)
     },
+  }
+}
+
+/** The same, but to the sockets of this process alone. */
+export function createLocalFanout(io: Server): Fanout {
+  return {
+    emit: (...args) => emitInChunks(io.local, ...args),
+    disconnectUser: userId => io.local.in(userRoom(userId)).disconnectSockets(true),
+  }
+}
+
+function emitInChunks(
+  io: Pick<Server, 'to'>,
+  rooms: readonly string[],
+  envelope: Envelope,
+  leftOut: readonly string[] = [],
+): void {
+  for (const { to, except } of chunkRooms(rooms)) {
+    io.to(to)
+      .except([...except, ...leftOut])
+      .emit(envelope.type, envelope)
   }
 }
 

@@ -5,6 +5,7 @@ import { invalid, parseInput } from '../../dispatch/border.js'
 import { broadcastRoom } from '../../dispatch/ports.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import { driverHeartbeat, transporterHeartbeat, watchMessage } from '../../dispatch/requests.js'
+import type { Absence, Resumer } from './resume.js'
 
 /** Requests that one socket may watch: a page of a list, and then some. Each costs memory in the adapter. */
 export const MAX_WATCHED = 100
@@ -13,6 +14,7 @@ export interface MessageContext {
   readonly socket: Socket
   readonly caller: Caller
   readonly dispatch: Dispatch
+  readonly resumer: Resumer
 }
 
 type Handler = (context: MessageContext, payload: unknown) => Promise<Result<unknown>>
@@ -30,15 +32,20 @@ export const messageHandlers: Readonly<Record<string, Handler>> = {
     return problem('FORBIDDEN')
   },
 
-  watch: async ({ socket, caller, dispatch }, payload) => {
+  watch: async ({ socket, caller, dispatch, resumer }, payload) => {
     const message = parseInput(watchMessage, payload)
     if (!message.ok) return message
-    const id = message.value.broadcastId
+    const { broadcastId: id, after } = message.value
     // One room is the socket's own, one its user's.
     if (socket.rooms.size - 2 >= MAX_WATCHED) return tooManyWatched()
     if (!(await dispatch.mayWatch(caller, id))) return problem('NOT_FOUND')
     // It may have gone meanwhile: joined then, its rooms would never be left again.
-    if (socket.connected) await socket.join(broadcastRoom(id))
+    const join = async () => {
+      if (socket.connected) await socket.join(broadcastRoom(id))
+    }
+    if (after !== undefined)
+      return watchAgain({ socket, caller, dispatch, after, watching: id, join }, resumer)
+    await join()
     return ok(undefined)
   },
 
@@ -48,6 +55,13 @@ export const messageHandlers: Readonly<Record<string, Handler>> = {
     await socket.leave(broadcastRoom(message.value.broadcastId))
     return ok(undefined)
   },
+}
+
+/** What was told in the room meanwhile comes before the answer, which says so when that is not known any more. */
+async function watchAgain(absence: Absence, resumer: Resumer): Promise<Result<unknown>> {
+  const resumed = await resumer.resume(absence)
+  if (!resumed.ok) return resumed
+  return ok(resumed.value.isResync ? { resync: true } : undefined)
 }
 
 function tooManyWatched(): Result<never> {

@@ -2,33 +2,44 @@
 import type { Logger } from 'pino'
 import { expectedProblem } from '../../dispatch/border.js'
 import { type Problem, problem, type Result } from '../../dispatch/problems.js'
+import type { SocketLimits } from './limits.js'
 import { type MessageContext, messageHandlers } from './messages.js'
 import { createAllowance } from './rate.js'
 import { socketProblem } from './socket-problem.js'
 
-/** A client beats every 12 s and watches what it opens. More is a loop in it. */
-const MESSAGES_PER_SECOND = 10
-const MESSAGE_BURST = 40
 /** Refusals after which a socket that does not slow down is cut off. */
 const MAX_REFUSED_MESSAGES = 200
 
-/** Answers every message of one socket, one after the other: an `unwatch` must not overtake its `watch`. */
-export function receiveMessages(context: MessageContext, log: Logger): void {
+/**
+ * Answers every message of one socket, one after the other: an `unwatch` must not overtake its `watch`. The first waits
+ * until `isReady`, which never rejects: what a socket missed comes before what it asks for. Heartbeats wait for nothing
+ * but heartbeats: a long resume is no reason to be taken for gone.
+ */
+export function receiveMessages(
+  context: MessageContext,
+  limits: SocketLimits,
+  log: Logger,
+  isReady: Promise<void>,
+): void {
   const { socket, caller } = context
-  const mayCome = createAllowance(MESSAGES_PER_SECOND, MESSAGE_BURST)
+  const { messagesPerSecond, messageBurst } = limits
+  const mayCome = createAllowance(messagesPerSecond, messageBurst)
   let refused = 0
-  let latest = Promise.resolve()
+  let latest = isReady
+  let latestBeat = Promise.resolve()
 
   socket.onAny((type: string, ...parts: unknown[]) => {
     const acknowledge = takeAcknowledger(parts)
     if (mayCome()) {
-      latest = latest.then(async () => {
+      const answer = async () => {
         const result = await handle(context, type, parts[0], log)
-        acknowledge(result.ok ? { ok: true } : socketProblem(result.problem))
-      })
+        acknowledge(result.ok ? { ok: true, ...more(result.value) } : socketProblem(result.problem))
+      }
+      if (type === 'heartbeat') latestBeat = latestBeat.then(answer)
+      else latest = latest.then(answer)
       return
     }
-    acknowledge(socketProblem(tooFast))
+    acknowledge(socketProblem(tooFast(messagesPerSecond)))
     refused += 1
     if (refused > MAX_REFUSED_MESSAGES) {
       log.warn({ userId: caller.id }, 'socket cut off: it floods')
@@ -37,11 +48,14 @@ export function receiveMessages(context: MessageContext, log: Logger): void {
   })
 }
 
-const tooFast: Problem = {
+/** What an answer says besides `ok`. Most say nothing. */
+const more = (value: unknown) => (typeof value === 'object' ? value : undefined)
+
+const tooFast = (perSecond: number): Problem => ({
   code: 'RATE_LIMITED',
-  detail: `At most ${MESSAGES_PER_SECOND} messages a second`,
+  detail: `At most ${perSecond} messages a second`,
   retryAfterSeconds: 1,
-}
+})
 
 /** Never throws. */
 async function handle(

@@ -9,17 +9,14 @@ import type { Caller, Dispatch } from '../../dispatch/api.js'
 import { type Fanout, userRoom } from '../../dispatch/ports.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
 import { authenticateSockets, type SocketData } from './authenticate.js'
+import type { SocketCluster } from './cluster/cluster.js'
 import { atExpiry } from './expiry.js'
-import { createFanout } from './fanout.js'
+import { createFanout, createLocalFanout } from './fanout.js'
+import { guardConnection } from './guard.js'
+import { type SocketLimits, socketLimits } from './limits.js'
 import { receiveMessages } from './receive.js'
+import { createResumer, type Resumer } from './resume.js'
 
-/** The longest message of a client's is a token of 4 KB at its handshake. */
-const MAX_MESSAGE_BYTES = 16_384
-/** A phone that has lost its network is noticed after both, before its presence (120 s) runs out. */
-const PING_INTERVAL_MS = 25_000
-const PING_TIMEOUT_MS = 20_000
-/** From the connection to the token. */
-const CONNECT_TIMEOUT_MS = 10_000
 /** Beats for connected transporters in each span of presence: one may fail without their lapsing. */
 const BEATS_PER_TTL = 3
 
@@ -29,67 +26,135 @@ export interface SocketServerOptions {
   /** A connected transporter counts as present: it is beaten for often enough. */
   readonly transporterTtlMs: number
   readonly log: Logger
+  /** Joins the sockets of other processes. Absent: there are none. */
+  readonly cluster?: SocketCluster | undefined
+  readonly limits?: SocketLimits
 }
 
 export interface SocketServer {
   /** To be given to dispatch, before anybody can connect. */
   readonly fanout: Fanout
-  /** Begins to take connections on this server. */
+  /** The same, but to the sockets of this process alone. */
+  readonly localFanout: Fanout
+  /** Begins to take connections on this server. Without it emits reach the sockets of other processes only. */
   attach(server: NodeServer, dispatch: Dispatch): void
+  /** `listener` is called when what other processes told in the last so many milliseconds may not have arrived here. */
+  onMissed(listener: (forMs: number) => void): void
   countConnections(): number
   /** Ends all connections; clients reconnect by themselves, to another process or a new one. */
   close(): Promise<void>
 }
 
 export function createSocketServer(options: SocketServerOptions): SocketServer {
-  const { verifyToken, corsOrigins, transporterTtlMs, log } = options
+  const { verifyToken, corsOrigins, transporterTtlMs, log, cluster, limits = socketLimits } = options
   const io = new Server({
     serveClient: false,
-    maxHttpBufferSize: MAX_MESSAGE_BYTES,
-    pingInterval: PING_INTERVAL_MS,
-    pingTimeout: PING_TIMEOUT_MS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    maxHttpBufferSize: limits.maxMessageBytes,
+    pingInterval: limits.pingIntervalMs,
+    pingTimeout: limits.pingTimeoutMs,
+    connectTimeout: limits.connectTimeoutMs,
+    allowRequest: (_request, answer) => answer(null, io.engine.clientsCount < limits.maxConnections),
     cors: { origin: corsOrigins.includes('*') ? '*' : [...corsOrigins] },
   })
-  let beats: NodeJS.Timeout | undefined
+  const resumer = createResumer()
+  const rounds: NodeJS.Timeout[] = []
+  const every = (ms: number, round: () => void) => rounds.push(setInterval(round, ms).unref())
+  let retell = (_forMs: number) => {}
+  cluster?.join(io, forMs => retell(forMs))
 
   return {
     fanout: createFanout(io),
+    localFanout: createLocalFanout(io),
     attach(server, dispatch) {
       io.use(authenticateSockets(verifyToken, dispatch))
-      io.on('connection', socket => welcome(socket, dispatch, log))
+      io.on('connection', socket => welcome({ socket, dispatch, resumer, limits, log }))
       io.attach(server)
-      beats = setInterval(() => keepPresent(io, dispatch, log), transporterTtlMs / BEATS_PER_TTL).unref()
+      io.engine.on('connection', connection => guardConnection(connection, limits, log))
+      every(transporterTtlMs / BEATS_PER_TTL, () => keepPresent(io, dispatch, log))
+      every(limits.checkUsersEveryMs, () => dropInactive(io, dispatch, log))
+    },
+    onMissed(listener) {
+      retell = listener
     },
     countConnections: () => io.of('/').sockets.size,
     async close() {
-      clearInterval(beats)
-      io.disconnectSockets(true)
+      for (const round of rounds) clearInterval(round)
+      // Ours alone: through the adapter it would be everybody's.
+      io.local.disconnectSockets(true)
       io.engine?.close()
+      cluster?.close()
     },
   }
 }
 
-function welcome(socket: Socket, dispatch: Dispatch, log: Logger): void {
+interface Newcomer {
+  readonly socket: Socket
+  readonly dispatch: Dispatch
+  readonly resumer: Resumer
+  readonly limits: SocketLimits
+  readonly log: Logger
+}
+
+function welcome(newcomer: Newcomer): void {
+  const { socket, dispatch, resumer, limits, log } = newcomer
   const { caller, expiresAt } = socket.data as SocketData
-  socket.join(userRoom(caller.id))
   socket.once(
     'disconnect',
     atExpiry(expiresAt, () => socket.disconnect(true)),
   )
-  receiveMessages({ socket, caller, dispatch }, log)
-  settleIn(socket, caller, dispatch).catch(error =>
-    log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'),
-  )
+  const settled = settleIn(newcomer, caller)
+    .catch(error => log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'))
+    .finally(() => {
+      // It would wait in vain, or take what comes for all that there is. It connects again, with the point it has.
+      if (socket.connected && !socket.rooms.has(userRoom(caller.id))) socket.conn.close()
+    })
+  receiveMessages({ socket, caller, dispatch, resumer }, limits, log, settled)
 }
 
-async function settleIn(socket: Socket, caller: Caller, dispatch: Dispatch): Promise<void> {
+/**
+ * Of a user's connections the newest count: a phone that lost its network comes back before the old one is known
+ * to be gone. A room's sockets are in the order in which they came.
+ */
+function dropOldest({ socket: { nsp }, limits, log }: Newcomer, { id }: Caller): void {
+  const own = nsp.adapter.rooms.get(userRoom(id))
+  if (own === undefined || own.size <= limits.maxConnectionsPerUser) return
+  const [oldest] = own
+  if (oldest === undefined) return
+  log.warn({ userId: id, connections: own.size }, 'the oldest of a user’s many sockets is cut off')
+  nsp.sockets.get(oldest)?.disconnect(true)
+}
+
+async function settleIn(newcomer: Newcomer, caller: Caller): Promise<void> {
+  const { socket, dispatch, resumer } = newcomer
+  const join = async () => {
+    await socket.join(userRoom(caller.id))
+    dropOldest(newcomer, caller)
+  }
+  const { after } = socket.handshake.auth
+  if (after === undefined || after === null) await join()
+  else if (!(await resumer.resume({ socket, caller, dispatch, after, join })).ok) {
+    socket.conn.close()
+    return
+  }
   // Once more, now that it is in the room by which a deactivated user's sockets are found.
   if (!(await dispatch.isActive(caller))) {
     socket.disconnect(true)
     return
   }
   if (caller.role === 'transporter') await dispatch.connected(caller)
+}
+
+/** For when the word that a user was turned off did not reach this process. */
+function dropInactive(io: Server, dispatch: Dispatch, log: Logger): void {
+  const ids = new Set<string>()
+  for (const socket of io.of('/').sockets.values()) ids.add((socket.data as SocketData).caller.id)
+  if (ids.size === 0) return
+  dispatch.inactiveAmong([...ids]).then(
+    inactive => {
+      for (const id of inactive) io.local.in(userRoom(id)).disconnectSockets(true)
+    },
+    error => log.warn({ err: error }, 'it was not seen which connected users were turned off'),
+  )
 }
 
 /** A connected socket is presence. Once for each user, however many sockets it has. */

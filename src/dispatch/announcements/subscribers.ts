@@ -2,15 +2,16 @@
  * What dispatch does about what the machine emitted. The two are isolated: offers do not wait for announcements,
  * nor these for offers.
  */
-import type { BroadcastEmitted } from '../../machines/index.js'
+import type { BroadcastEmitted, Trip } from '../../machines/index.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import type { DriverStatus } from '../fleet/driver-status.js'
 import type { PartsWithEngine } from '../parts.js'
-import { broadcastRoom, userRoom } from '../ports.js'
+import type { Fanout } from '../ports.js'
 import { type ReachParts, widenReach } from '../reach/reach.js'
-import { type Audience, announce, announcements } from './announcements.js'
+import { announce, announcements } from './announcements.js'
+import { roomsOf } from './audience.js'
 
 /** Events after which a driver is on a trip, or no longer. */
 const changesDriver = new Set(['truck.assigned', 'truck.released', 'trip.completed', 'trip.cancelled'])
@@ -25,51 +26,45 @@ export function reachSubscriber(parts: () => ReachParts): Subscriber {
   }
 }
 
-interface SocketParts extends PartsWithEngine {
+export interface SocketParts extends PartsWithEngine {
   readonly driverStatus: DriverStatus
   readonly requests: KnownRequests
 }
 
 export function socketSubscriber(parts: () => SocketParts): Subscriber {
-  async function roomsOf(to: Audience, id: string, event: BroadcastEmitted, customerId: string) {
-    const trip = 'trip' in event ? event.trip : undefined
-    const rooms = (...users: (string | undefined)[]) =>
-      users.flatMap(user => (user === undefined ? [] : [userRoom(user)]))
-    switch (to) {
-      case 'customer':
-        return rooms(customerId)
-      case 'watchers':
-        return [broadcastRoom(id), ...rooms(customerId)]
-      case 'driver':
-        return rooms(trip?.driver.id)
-      case 'transporter':
-        return rooms(trip?.transporterId)
-      case 'driverAndTransporter':
-        return rooms(trip?.driver.id, trip?.transporterId)
-      case 'offered':
-        return [broadcastRoom(id), ...rooms(...(await parts().recipients.offered(id)))]
-    }
-  }
-
-  async function handle({ type, audience, payload, ...source }: EmittedEvent): Promise<void> {
-    // The payload is what the machine emitted, by way of the database.
-    const event = { type, audience, ...payload } as unknown as BroadcastEmitted
-    const { fanout, driverStatus, requests } = parts()
-    const request = await requests.surroundings(source.instance, source.version)
-    for (const { to, envelope } of announce(event, source, request)) {
-      const rooms = await roomsOf(to, source.instance, event, request.customerId)
-      // A customer who watches is told of the end in words of its own.
-      if (to === 'offered') fanout.emit(rooms, envelope, [userRoom(request.customerId)])
-      else fanout.emit(rooms, envelope)
-    }
-    if ('trip' in event && changesDriver.has(type)) {
-      driverStatus.note(event.trip.driver.id, event.trip.transporterId)
-    }
+  async function handle(emitted: EmittedEvent): Promise<void> {
+    const { fanout, driverStatus } = parts()
+    await announceTo(fanout, parts(), emitted)
+    const { type, payload } = emitted
+    if (!changesDriver.has(type)) return
+    const { trip } = payload as unknown as { trip: Trip }
+    driverStatus.note(trip.driver.id, trip.transporterId)
   }
 
   return {
     name: 'socket',
-    wants: (machine, type) => machine === BROADCAST && (announcements[type as Announced]?.length ?? 0) > 0,
+    wants: (machine, type) => isAnnounced(machine, type),
     handle,
+  }
+}
+
+export function isAnnounced(machine: string, type: string): boolean {
+  return machine === BROADCAST && (announcements[type as Announced]?.length ?? 0) > 0
+}
+
+/** Says what this event says to whom it says it. Repeated, it says the same under the same ids. */
+export async function announceTo(
+  fanout: Pick<Fanout, 'emit'>,
+  parts: Pick<SocketParts, 'requests' | 'recipients'>,
+  { type, audience, payload, ...source }: EmittedEvent,
+): Promise<void> {
+  // The payload is what the machine emitted, by way of the database.
+  const event = { type, audience, ...payload } as unknown as BroadcastEmitted
+  const request = await parts.requests.surroundings(source.instance, source.version)
+  const concerned = { customerId: request.customerId, trip: 'trip' in event ? event.trip : undefined }
+  const offered = () => parts.recipients.offered(source.instance)
+  for (const { to, envelope } of announce(event, source, request)) {
+    const { rooms, except } = await roomsOf(to, source.instance, concerned, offered)
+    fanout.emit(rooms, envelope, except)
   }
 }

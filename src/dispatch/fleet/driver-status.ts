@@ -6,6 +6,7 @@ import type { Engine } from '../../runtime/api.js'
 import type { Parts } from '../parts.js'
 import { userRoom } from '../ports.js'
 import { isoTime } from '../views/trip-view.js'
+import { unlessLost } from './unless-lost.js'
 
 /** Long enough to gather the trips of one cancelled request, far below what anyone notices. */
 const GATHER_MS = 20
@@ -52,16 +53,25 @@ export class DriverStatus {
   }
 
   async #tell(batch: readonly (readonly [driverId: string, transporterId: string])[]): Promise<void> {
-    const { engine, fleet, presence, fanout } = this.#parts
+    const { engine, fleet, fanout } = this.#parts
     const ids = batch.map(([driverId]) => driverId)
-    const [busy, states] = await Promise.all([fleet.busyAmong(ids), presence.driverStates(ids)])
+    const [busy, online] = await Promise.all([fleet.busyAmong(ids), this.#onlineAmong(ids)])
     for (const [driverId, transporterId] of batch) {
-      const isOnline = states.get(driverId)?.isOnline === true
+      const isOnline = online.has(driverId)
       fanout.emit([userRoom(transporterId)], {
         type: 'driver_status_changed',
         at: isoTime(engine.now()),
         data: { driverId, isOnline, isBusy: busy.has(driverId) },
       })
     }
+  }
+
+  /** While presence is lost, those that are switched on: as lists and details show them. */
+  async #onlineAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const { fleet, presence } = this.#parts
+    const states = await unlessLost(presence.driverStates(ids))
+    if (states !== undefined) return new Set(ids.filter(id => states.get(id)?.isOnline))
+    const facts = await fleet.driverPresenceFacts(ids)
+    return new Set(ids.filter(id => facts.get(id)?.isSwitchedOn))
   }
 }

@@ -5,7 +5,9 @@ import type { Parts } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { CatchUp } from '../reach/catch-up.js'
 import type { DriverHeartbeat } from '../requests.js'
+import { DriverFactsReader } from './driver-facts.js'
 import type { DriverStatus } from './driver-status.js'
+import { unlessLost } from './unless-lost.js'
 
 /** How long a driver that is switched off may beat without asking the database whether it still is. */
 const SWITCHED_OFF_FOR_MS = 5_000
@@ -20,6 +22,7 @@ interface DriverParts extends Pick<Parts, 'fleet' | 'presence'> {
 
 export class Drivers {
   readonly #parts: DriverParts
+  readonly #facts: DriverFactsReader
   /** Driver → the vehicle it named last, as of when it was found switched off. */
   readonly #switchedOff = new LRUCache<string, { vehicleId: string | undefined }>({
     max: MAX_SWITCHED_OFF,
@@ -28,6 +31,7 @@ export class Drivers {
 
   constructor(parts: DriverParts) {
     this.#parts = parts
+    this.#facts = new DriverFactsReader(parts.fleet)
   }
 
   /** On counts as a heartbeat without a place. */
@@ -42,14 +46,13 @@ export class Drivers {
     if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')
     const { transporterId } = set.driver
     this.#switchedOff.delete(caller.id)
-    if (isOnline) {
-      const { wasOnline } = await presence.putDriver(caller.id, { transporterId, vehicle: set.vehicle })
-      catchUp.request(transporterId)
-      if (!wasOnline) driverStatus.note(caller.id, transporterId)
-    } else {
-      const { wasOnline } = await presence.dropDriver(caller.id)
-      if (wasOnline) driverStatus.note(caller.id, transporterId)
-    }
+    const facts = { transporterId, vehicle: set.vehicle }
+    const before = await unlessLost(
+      isOnline ? presence.putDriver(caller.id, facts) : presence.dropDriver(caller.id),
+    )
+    // While presence is lost the switch alone counts, and nobody knows whether it was told before: told again.
+    if (before?.wasOnline !== isOnline) driverStatus.note(caller.id, transporterId)
+    if (isOnline) catchUp.request(transporterId)
     return ok({ isOnline })
   }
 
@@ -60,13 +63,16 @@ export class Drivers {
   ): Promise<Result<Record<string, never>>> {
     const { presence, catchUp, driverStatus } = this.#parts
     const place = { lat, lng }
-    const beat = await presence.beatDriver(caller.id, place)
-    if (!beat.isKnown) return this.#beatUnknown(caller, place, vehicleId)
+    const beat = await unlessLost(presence.beatDriver(caller.id, place))
+    // Another comes within seconds, and fills presence when it is back.
+    if (beat === undefined) return ok({})
+    if (!beat.isKnown) return this.#beatUnknown(caller, place, vehicleId, beat.isRefill === true)
     const changesVehicle = vehicleId !== undefined && vehicleId !== beat.vehicleId
     if (changesVehicle) {
       const changed = await this.#changeVehicle(caller.id, vehicleId)
       if (!changed.ok) return changed
     }
+    if (beat.areFactsOld) await this.#renewFacts(caller.id, beat.transporterId)
     if (beat.wasLapsed) driverStatus.note(caller.id, beat.transporterId)
     if (beat.wasLapsed || beat.isFirstPlace || changesVehicle) catchUp.request(beat.transporterId)
     return ok({})
@@ -77,25 +83,37 @@ export class Drivers {
     { id }: Caller,
     place: { lat: number; lng: number },
     vehicleId: string | undefined,
+    isRefill: boolean,
   ): Promise<Result<Record<string, never>>> {
-    const { fleet, presence, catchUp, driverStatus } = this.#parts
+    const { presence, catchUp, driverStatus } = this.#parts
     const off = this.#switchedOff.get(id)
     if (off !== undefined && (vehicleId === undefined || vehicleId === off.vehicleId)) return ok({})
     if (vehicleId !== undefined) {
       const changed = await this.#changeVehicle(id, vehicleId)
       if (!changed.ok) return changed
     }
-    const facts = await fleet.driverPresenceFacts(id)
+    const facts = await this.#facts.read(id)
     if (facts === undefined) return problem('NOT_FOUND', { detail: NOT_REGISTERED })
     if (!facts.isSwitchedOn) {
       this.#switchedOff.set(id, { vehicleId: facts.vehicle?.id })
       return ok({})
     }
     const { transporterId, vehicle } = facts
-    await presence.putDriver(id, { transporterId, vehicle, place })
+    const put = await unlessLost(presence.putDriver(id, { transporterId, vehicle, place }))
+    // Presence went, not the driver: nothing of it has changed, and whoever is available has had the offers.
+    if (isRefill || put === undefined || put.wasOnline) return ok({})
     driverStatus.note(id, transporterId)
     catchUp.request(transporterId)
     return ok({})
+  }
+
+  /** What could not be noted while presence was lost (switched off, deleted, another vehicle) is noticed here. */
+  async #renewFacts(id: string, transporterId: string): Promise<void> {
+    const { presence, driverStatus } = this.#parts
+    const facts = await this.#facts.read(id)
+    if (facts?.isSwitchedOn) return void (await unlessLost(presence.putDriver(id, facts)))
+    const dropped = await unlessLost(presence.dropDriver(id))
+    if (dropped?.wasOnline) driverStatus.note(id, transporterId)
   }
 
   async #changeVehicle(driverId: string, vehicleId: string): Promise<Result<undefined>> {
@@ -103,7 +121,7 @@ export class Drivers {
     const set = await fleet.setDriver(driverId, { vehicleId })
     if (set.kind === 'missing') return problem('NOT_FOUND', { detail: NOT_REGISTERED })
     if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')
-    await presence.setVehicle([driverId], set.vehicle)
+    await unlessLost(presence.setVehicle([driverId], set.vehicle))
     return ok(undefined)
   }
 }

@@ -7,6 +7,7 @@ import { ok, problem, type Result } from '../problems.js'
 import { MAX_PAGE_SIZE, type PageQuery } from '../requests.js'
 import { driverView, vehicleView } from '../views/fleet-view.js'
 import type { DriverView, VehicleView } from '../views/views.js'
+import { unlessLost } from './unless-lost.js'
 
 /** Of a filtered list at most so many pages are looked through for one answer; the cursor leads on. */
 const MAX_PAGES_LOOKED_THROUGH = 10
@@ -14,8 +15,14 @@ const MAX_PAGES_LOOKED_THROUGH = 10
 type FleetParts = Pick<Parts, 'fleet' | 'presence'>
 
 async function viewsOf({ presence }: FleetParts, drivers: readonly DriverRecord[]): Promise<DriverView[]> {
-  const states = await presence.driverStates(drivers.map(driver => driver.id))
-  return drivers.map(driver => driverView(driver, states.get(driver.id)))
+  const states = await unlessLost(presence.driverStates(drivers.map(driver => driver.id)))
+  return drivers.map(driver => driverView(driver, states === undefined ? 'lost' : states.get(driver.id)))
+}
+
+async function viewOf(parts: FleetParts, driver: DriverRecord): Promise<DriverView> {
+  const [view] = await viewsOf(parts, [driver])
+  if (view === undefined) throw new Error('a driver has no view')
+  return view
 }
 
 export async function putDriver(
@@ -30,23 +37,21 @@ export async function putDriver(
     ...(phone === undefined ? {} : { phone }),
   })
   if (put.kind === 'taken') return problem('DRIVER_TAKEN')
-  const states = await parts.presence.driverStates([id])
-  return ok({ ...driverView(put.driver, states.get(id)), isNew: put.kind === 'created' })
+  return ok({ ...(await viewOf(parts, put.driver)), isNew: put.kind === 'created' })
 }
 
 export async function deleteDriver(parts: FleetParts, caller: Caller, id: string): Promise<Result<void>> {
   const deleted = await parts.fleet.deleteDriver(caller.id, id)
   if (deleted === 'missing') return problem('NOT_FOUND')
   if (deleted === 'busy') return problem('DRIVER_BUSY')
-  await parts.presence.dropDriver(id)
+  await unlessLost(parts.presence.dropDriver(id))
   return ok(undefined)
 }
 
 export async function getDriver(parts: FleetParts, caller: Caller, id: string): Promise<Result<DriverView>> {
   const driver = await parts.fleet.getDriver(id)
   if (driver === undefined || driver.transporterId !== caller.id) return problem('NOT_FOUND')
-  const states = await parts.presence.driverStates([id])
-  return ok(driverView(driver, states.get(id)))
+  return ok(await viewOf(parts, driver))
 }
 
 /** Assignable: online and not on a trip. Who is online only presence knows, so pages are looked through. */
@@ -92,7 +97,7 @@ export async function putVehicle(
   const put = await parts.fleet.putVehicle(caller.id, { id, vehicleType, number })
   if (put.kind === 'taken') return problem('VEHICLE_TAKEN')
   if (put.kind === 'busy') return problem('VEHICLE_BUSY')
-  await parts.presence.setVehicle(put.drivers, { id, vehicleType })
+  await unlessLost(parts.presence.setVehicle(put.drivers, { id, vehicleType }))
   return ok({ ...vehicleView(put.vehicle), isNew: put.kind === 'created' })
 }
 
@@ -100,7 +105,7 @@ export async function deleteVehicle(parts: FleetParts, caller: Caller, id: strin
   const deleted = await parts.fleet.deleteVehicle(caller.id, id)
   if (deleted.kind === 'missing') return problem('NOT_FOUND')
   if (deleted.kind === 'busy') return problem('VEHICLE_BUSY')
-  await parts.presence.setVehicle(deleted.drivers, undefined)
+  await unlessLost(parts.presence.setVehicle(deleted.drivers, undefined))
   return ok(undefined)
 }
 

@@ -1,6 +1,7 @@
 import type { Parts } from '../parts.js'
 import { Periodic } from '../periodic.js'
 import type { DriverStatus } from './driver-status.js'
+import { unlessLost } from './unless-lost.js'
 
 /** Promised to transporters: a driver that fell silent is told within two seconds of its lapse. */
 const SWEEP_EVERY_MS = 1_000
@@ -13,7 +14,8 @@ export function presenceSweep(
   return new Periodic(
     SWEEP_EVERY_MS,
     async () => {
-      for (const { driverId, transporterId } of await presence.lapsedDrivers()) {
+      const lapsed = await unlessLost(presence.lapsedDrivers())
+      for (const { driverId, transporterId } of lapsed ?? []) {
         driverStatus.note(driverId, transporterId)
       }
     },

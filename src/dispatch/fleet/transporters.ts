@@ -3,6 +3,7 @@ import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { CatchUp } from '../reach/catch-up.js'
+import { unlessLost } from './unless-lost.js'
 
 /** Promised to clients: past 10 changes in 5 minutes, 429. */
 const TOGGLE_LIMIT = { changes: 10, windowMs: 300_000 }
@@ -22,7 +23,7 @@ export async function setTransporterAvailability(
     return problem('RATE_LIMITED', { retryAfterSeconds })
   }
   if (isAvailable) {
-    await presence.touchTransporters([caller.id])
+    await unlessLost(presence.touchTransporters([caller.id]))
     catchUp.request(caller.id)
   }
   return ok({ isAvailable })
@@ -33,15 +34,15 @@ export async function transporterHeartbeat(
   { presence, catchUp }: TransporterParts,
   caller: Caller,
 ): Promise<Result<Record<string, never>>> {
-  const newcomers = await presence.touchTransporters([caller.id])
-  if (newcomers.size > 0) catchUp.request(caller.id)
+  const newcomers = await unlessLost(presence.touchTransporters([caller.id]))
+  if (newcomers?.has(caller.id)) catchUp.request(caller.id)
   return ok({})
 }
 
 /** A socket came or came back: whatever it missed while it was away is offered now. */
 export async function connected({ presence, catchUp }: TransporterParts, caller: Caller): Promise<void> {
   if (caller.role !== 'transporter') return
-  await presence.touchTransporters([caller.id])
+  await unlessLost(presence.touchTransporters([caller.id]))
   catchUp.request(caller.id)
 }
 
@@ -50,5 +51,6 @@ export async function stillConnected(
   transporterIds: readonly string[],
 ): Promise<void> {
   if (transporterIds.length === 0) return
-  for (const id of await presence.touchTransporters(transporterIds)) catchUp.request(id)
+  const newcomers = await unlessLost(presence.touchTransporters(transporterIds))
+  for (const id of newcomers ?? []) catchUp.request(id)
 }

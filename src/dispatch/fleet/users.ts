@@ -3,6 +3,7 @@ import { onRecord } from '../admin/on-record.js'
 import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
 import { ok, type Result } from '../problems.js'
+import { unlessLost } from './unless-lost.js'
 
 /** How long another process may go on serving a user that was turned off. Accepts look for themselves. */
 const ACTIVE_FOR_MS = 5_000
@@ -32,6 +33,12 @@ export class Users {
     return user.isActive
   }
 
+  async inactiveAmong(ids: readonly string[]): Promise<readonly string[]> {
+    const inactive = await this.#parts.fleet.inactiveAmong(ids)
+    for (const id of inactive) this.#active.set(id, { isActive: false })
+    return inactive
+  }
+
   async setActive(
     caller: Caller,
     id: string,
@@ -44,7 +51,7 @@ export class Users {
       this.#active.set(id, { isActive: active })
       if (!active) {
         fanout.disconnectUser(id)
-        await Promise.all([presence.dropTransporter(id), presence.dropDriver(id)])
+        await unlessLost(Promise.all([presence.dropTransporter(id), presence.dropDriver(id)]))
       }
       return ok({ id, active })
     })

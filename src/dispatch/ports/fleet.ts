@@ -13,6 +13,14 @@ export interface DriverRecord {
   readonly isBusy: boolean
 }
 
+export interface DriverFacts {
+  readonly transporterId: string
+  readonly isSwitchedOn: boolean
+  readonly isBusy: boolean
+  /** The one it named last. */
+  readonly vehicle: { readonly id: string; readonly vehicleType: string } | undefined
+}
+
 export interface VehicleRecord {
   readonly id: string
   readonly position: Position
@@ -35,6 +43,8 @@ export interface FleetStore {
   /** Registers the user if it is new. */
   seeUser(id: string): Promise<{ isActive: boolean }>
   setUserActive(id: string, isActive: boolean): Promise<void>
+  /** Those of the users that are turned off. */
+  inactiveAmong(ids: readonly string[]): Promise<readonly string[]>
   /** Driver and vehicle are undefined unless they belong to the transporter. */
   acceptFacts(
     broadcastId: string,
@@ -62,16 +72,8 @@ export interface FleetStore {
     | { kind: 'missing' }
     | { kind: 'vehicleNotInFleet' }
   >
-  /** What puts a driver back into presence after that was lost. */
-  driverPresenceFacts(driverId: string): Promise<
-    | {
-        transporterId: string
-        isSwitchedOn: boolean
-        isBusy: boolean
-        vehicle: { id: string; vehicleType: string } | undefined
-      }
-    | undefined
-  >
+  /** Of each driver there is: what puts it back into presence after that was lost. */
+  driverPresenceFacts(driverIds: readonly string[]): Promise<ReadonlyMap<string, DriverFacts>>
   /** `drivers`: those who named it last. The type of a busy vehicle stays; its number may change. */
   putVehicle(
     transporterId: string,

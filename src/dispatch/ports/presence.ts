@@ -11,7 +11,11 @@ export interface NearbyDriver {
 
 /** What a driver's heartbeat found. */
 export type DriverBeat =
-  | { readonly isKnown: false }
+  | {
+      readonly isKnown: false
+      /** Presence itself was lost and is being filled again: that the driver is unknown tells nothing of it. */
+      readonly isRefill?: true
+    }
   | {
       readonly isKnown: true
       readonly transporterId: string
@@ -21,11 +25,25 @@ export type DriverBeat =
       readonly wasLapsed: boolean
       /** It had no place until this heartbeat. */
       readonly isFirstPlace: boolean
+      /** What is known of it was given long ago: to be read again, and given again with `putDriver`. */
+      readonly areFactsOld?: true
     }
+
+/**
+ * Presence cannot be asked, or was emptied and not every heartbeat has had its turn since: who is absent from it may
+ * be here all the same. Nobody waits for it to come back: what asks goes on with what the database knows.
+ */
+export class PresenceLost extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`Presence is lost: ${reason}`, options)
+    this.name = 'PresenceLost'
+  }
+}
 
 /**
  * Who is here, and where. Volatile: filled by heartbeats, and again by them when it is lost.
  * Present and online mean: the last heartbeat is younger than the TTL.
+ * Every method may reject with `PresenceLost`, at once; those that only fill it do not while it is being filled.
  */
 export interface Presence {
   /** Marks transporters present. Answers those who were not, until now. */

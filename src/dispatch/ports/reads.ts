@@ -1,5 +1,6 @@
 import type { TripStatus } from '../../machines/index.js'
 import type { StoredInstance } from '../../runtime/ports.js'
+import type { EmittedEvent } from '../../runtime/types.js'
 import type { Point } from './presence.js'
 
 /** A place in a list: opaque to everyone but the store that gave it. */
@@ -63,6 +64,19 @@ export interface ReadStore {
   findTrip(tripId: string): Promise<TripRecord | undefined>
   /** The trip with the request it is of, in one query. */
   findTripAndBroadcast(tripId: string): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined>
+  /**
+   * Events recorded at or after `since` (milliseconds since the epoch), or marked late since then: in the order in which
+   * they were recorded, beyond `after`. There are more exactly when `next` is there.
+   */
+  eventsSince(
+    since: number,
+    options: { after?: Position; limit: number },
+  ): Promise<{ readonly events: readonly EmittedEvent[]; readonly next?: Position }>
+  /**
+   * Marks at most `limit` events recorded at or after `since` as told late, and answers how many: whoever resumes from
+   * a later event looks for those too. None are left when it answers 0.
+   */
+  markLate(since: number, limit: number): Promise<number>
   listDriverTrips(
     driverId: string,
     options: { before?: string; limit: number },

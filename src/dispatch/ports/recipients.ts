@@ -29,6 +29,8 @@ export interface RecipientStore {
   offer(entries: readonly OfferEntry[]): Promise<readonly Offered[]>
   /** Everyone who was offered it; with `step`, at that step. */
   offered(broadcastId: string, step?: string): Promise<readonly string[]>
+  /** Offers of requests that still seek, made at or after `since` (milliseconds since the epoch). */
+  offeredSince(since: number): Promise<readonly Offered[]>
   /** Notes a decline, once. False when it was declined before or never offered. */
   decline(broadcastId: string, transporterId: string, reason: string | undefined): Promise<boolean>
   /** At least one was offered it, and all of them have declined. */

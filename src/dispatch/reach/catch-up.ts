@@ -4,6 +4,7 @@
  * A mass reconnect is worked off by a few at a time; asking again for a transporter that waits adds nothing.
  */
 import { asBroadcast } from '../broadcasts/broadcast.js'
+import { unlessLost } from '../fleet/unless-lost.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { LiveRequest, OfferEntry, Point } from '../ports.js'
 import { distanceKm } from './distance.js'
@@ -70,10 +71,11 @@ export class CatchUp {
 
 async function offerMissed(parts: PartsWithEngine, transporterId: string): Promise<void> {
   const { engine, presence, reads, recipients } = parts
-  if (!(await presence.presentAmong([transporterId])).has(transporterId)) return
+  const present = await unlessLost(presence.presentAmong([transporterId]))
+  if (present !== undefined && !present.has(transporterId)) return
   const live = await reads.listUnofferedLive(transporterId, MAX_LIVE)
   if (live.length === 0) return
-  const drivers = await presence.driversOf(transporterId)
+  const drivers = await unlessLost(presence.driversOf(transporterId))
   const entries = live.flatMap(request => entryFor(transporterId, request, drivers)).slice(0, MAX_OFFERS)
   const offered = (await recipients.offer(entries)).filter(offer => offer.isNew)
   if (offered.length === 0) return
@@ -87,10 +89,11 @@ async function offerMissed(parts: PartsWithEngine, transporterId: string): Promi
 function entryFor(
   transporterId: string,
   request: LiveRequest,
-  drivers: readonly PlacedDriver[],
+  drivers: readonly PlacedDriver[] | undefined,
 ): readonly OfferEntry[] {
-  const nearestKm = nearest(request, drivers)
-  if (!covers(request, nearestKm)) return []
+  const nearestKm = nearest(request, drivers ?? [])
+  // While presence is lost the reach, too, goes to everyone.
+  if (drivers !== undefined && !covers(request, nearestKm)) return []
   const distance = nearestKm === undefined ? {} : { distanceKm: nearestKm }
   return [{ broadcastId: request.id, transporterId, step: STEP, ...distance }]
 }

@@ -1,45 +1,93 @@
 import type { Engine } from '../../runtime/api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
-import { type Fanout, type Offered, userRoom } from '../ports.js'
+import { type Envelope, type Fanout, type Offered, userRoom } from '../ports.js'
 import { offerView } from '../views/broadcast-view.js'
 import { isoTime } from '../views/trip-view.js'
 
-/** Whole kilometres: as exact as a position twelve seconds old, and few groups, each of which is one emit. */
-const asShown = (distanceKm: number | null) => (distanceKm === null ? undefined : Math.round(distanceKm))
-
 /**
- * Tells transporters of an offer that is on record. All of them get it under one id, however often it is told.
- * Not told: what this process knows to have ended meanwhile. The ending has been announced to them already.
+ * Transporters who are shown the same distance are told by one emit, so this bounds the emits of an offer however
+ * many it goes to: across processes each costs a message with all of the offer in it.
  */
+const MAX_GROUPS = 10
+/** Whole kilometres are as exact as a position twelve seconds old. Coarser where that makes too many groups. */
+const STEPS_KM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]
+
+/** For one transporter alone. */
+export const wholeKm = (distanceKm: number | null) =>
+  distanceKm === null ? undefined : Math.round(distanceKm)
+
+/** An offer as a transporter gets it. All of them get it under one id, however often it is told. */
+export function offerEnvelope(
+  broadcast: Broadcast,
+  { notified, shownKm }: { notified: number; shownKm: number | undefined },
+  now: number,
+): Envelope {
+  const view = offerView(broadcast, notified, now)
+  return {
+    id: `${broadcast.id}:offer`,
+    broadcastId: broadcast.id,
+    version: broadcast.version,
+    type: 'new_broadcast',
+    at: isoTime(now),
+    data: {
+      title:
+        view.trucksNeeded === 1 ? 'New request for a truck' : `New request for ${view.trucksNeeded} trucks`,
+      broadcast: view,
+      ...(shownKm === undefined ? {} : { distanceKm: shownKm }),
+    },
+  }
+}
+
+/** What this process knows to have ended is no offer any more: the ending has been announced already. */
+export const isKnownToHaveEnded = (engine: Engine, broadcastId: string) =>
+  engine.refuseFromMemory(broadcastId, 'accept') !== undefined
+
+/** Tells transporters of an offer that is on record, unless it is known to have ended meanwhile. */
 export function tellOffered(
   { engine, fanout }: { engine: Engine; fanout: Fanout },
   broadcast: Broadcast,
   offered: readonly Offered[],
 ): void {
-  const first = offered[0]
-  if (first === undefined || engine.refuseFromMemory(broadcast.id, 'accept') !== undefined) return
+  const [first] = offered
+  if (first === undefined || isKnownToHaveEnded(engine, broadcast.id)) return
   const now = engine.now()
-  const view = offerView(broadcast, first.notified, now)
-  const groups = new Map<number | undefined, string[]>()
+  for (const { distanceKm, transporters } of byDistance(offered)) {
+    fanout.emit(
+      transporters.map(userRoom),
+      offerEnvelope(broadcast, { notified: first.notified, shownKm: distanceKm }, now),
+    )
+  }
+}
+
+interface Group {
+  /** As it is shown. */
+  readonly distanceKm: number | undefined
+  readonly transporters: readonly string[]
+}
+
+/** Nearest first, those without a distance last; at most ten groups and these. */
+export function byDistance(
+  offered: readonly Pick<Offered, 'transporterId' | 'distanceKm'>[],
+): readonly Group[] {
+  for (const stepKm of STEPS_KM) {
+    const groups = groupBySteps(offered, stepKm)
+    if (groups.filter(group => group.distanceKm !== undefined).length <= MAX_GROUPS) return groups
+  }
+  throw new Error('no two places on earth are so far apart')
+}
+
+function groupBySteps(
+  offered: readonly Pick<Offered, 'transporterId' | 'distanceKm'>[],
+  stepKm: number,
+): readonly Group[] {
+  const groups = new Map<number, string[]>()
   for (const { transporterId, distanceKm } of offered) {
-    const distance = asShown(distanceKm)
-    const rooms = groups.get(distance)
-    if (rooms === undefined) groups.set(distance, [userRoom(transporterId)])
-    else rooms.push(userRoom(transporterId))
+    const shown = distanceKm === null ? Number.POSITIVE_INFINITY : Math.round(distanceKm / stepKm) * stepKm
+    const others = groups.get(shown)
+    if (others === undefined) groups.set(shown, [transporterId])
+    else others.push(transporterId)
   }
-  for (const [distanceKm, rooms] of groups) {
-    fanout.emit(rooms, {
-      id: `${broadcast.id}:offer`,
-      broadcastId: broadcast.id,
-      version: broadcast.version,
-      type: 'new_broadcast',
-      at: isoTime(now),
-      data: {
-        title:
-          view.trucksNeeded === 1 ? 'New request for a truck' : `New request for ${view.trucksNeeded} trucks`,
-        broadcast: view,
-        ...(distanceKm === undefined ? {} : { distanceKm }),
-      },
-    })
-  }
+  return [...groups]
+    .sort(([a], [b]) => a - b)
+    .map(([km, transporters]) => ({ distanceKm: Number.isFinite(km) ? km : undefined, transporters }))
 }

@@ -1,13 +1,16 @@
 /*
  * A request's reach has widened: who is near, available and present gets the offer; who was passed over is put
  * on record with the reason. Handling a step again is harmless: `recipients` knows who was offered it, and the
- * offer has one id.
+ * offer has one id. While presence is lost nobody knows who is near or here: then every step goes to everyone who
+ * is available and owns such a vehicle, for an offer too many is refused in a second, and one too few is a load
+ * that nobody carries.
  */
 import { isSeeking, openTypes, type ReachStep } from '../../machines/index.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import type { FirstStep } from '../broadcasts/first-step.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
+import { unlessLost } from '../fleet/unless-lost.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { OfferEntry } from '../ports.js'
 import { widenIfAllDeclined } from './exhausted.js'
@@ -44,15 +47,15 @@ async function search(
   step: ReachStep,
   radiusKm: number | null,
 ): Promise<readonly OfferEntry[]> {
-  const distances =
-    radiusKm === null ? await everyone(parts, broadcast) : await near(parts, broadcast, radiusKm)
-  const present = await parts.presence.presentAmong([...distances.keys()])
+  const found = radiusKm === null ? undefined : await unlessLost(near(parts, broadcast, radiusKm))
+  const distances = found ?? (await everyone(parts, broadcast))
+  const present = await unlessLost(parts.presence.presentAmong([...distances.keys()]))
   return [...distances].map(([transporterId, distanceKm]) => ({
     broadcastId: broadcast.id,
     transporterId,
     step: String(step),
     ...(distanceKm === undefined ? {} : { distanceKm }),
-    ...(present.has(transporterId) ? {} : { reason: 'transporter_not_present' }),
+    ...(present === undefined || present.has(transporterId) ? {} : { reason: 'transporter_not_present' }),
   }))
 }
 

@@ -160,6 +160,21 @@ export const answerView = z
   })
   .meta({ id: 'Answer', description: 'What a transporter answered to a request, and what came of it.' })
 
+export const envelope = z
+  .object({
+    id: z
+      .string()
+      .optional()
+      .describe('The same whenever it is delivered; any of them is a point to resume from'),
+    broadcastId: instanceId.optional(),
+    tripId: instanceId.optional(),
+    version: version.optional(),
+    type: z.string(),
+    at: time,
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Envelope', description: 'What goes out on a socket.' })
+
 export type TripView = z.infer<typeof tripView>
 export type BroadcastView = z.infer<typeof broadcastView>
 export type CreatedBroadcastView = z.infer<typeof createdBroadcastView>

@@ -6,22 +6,26 @@ import { silentLog } from '../../../src/runtime/silent-log.js'
 import type { Subscriber } from '../../../src/runtime/types.js'
 
 const A_SWEEP_MS = 1_300
+/** What the clock says that events are stamped by. */
+let now = 0
 
 /** An outbox that leases what it is given, once, and notes what becomes of it. */
 function outbox(abandoned: LeasedDelivery[] = []) {
   const settled: string[] = []
   const retried: { attempts: number; delayMs: number }[] = []
   const buried: { attempts: number; error: string }[] = []
+  const late: string[] = []
   const name = (key: DeliveryKey) => `${key.instance} ${key.version}.${key.index} ${key.subscriber}`
   const store = {
     leaseDeliveries: async () => abandoned.splice(0),
+    markLate: async ({ instance, version }: DeliveryKey) => void late.push(`${instance} ${version}`),
     settleDeliveries: async (keys: DeliveryKey[]) => void settled.push(...keys.map(name)),
     retryDelivery: async (_key: DeliveryKey, attempts: number, delayMs: number) =>
       void retried.push({ attempts, delayMs }),
     buryDelivery: async (_key: DeliveryKey, attempts: number, error: string) =>
       void buried.push({ attempts, error }),
   } as unknown as Store
-  return { store, settled, retried, buried }
+  return { store, settled, retried, buried, late }
 }
 const event = (instance: string, version: number, subscribers = ['one']): FoldedEvent => ({
   instance,
@@ -38,7 +42,7 @@ function subscriber(handle: Subscriber['handle'], name = 'one'): Subscriber {
   return { name, wants: () => true, handle }
 }
 const serve = (store: Store, ...subscribers: Subscriber[]) =>
-  createDeliveryService({ store, subscribers, log: silentLog })
+  createDeliveryService({ store, subscribers, log: silentLog, clock: { now: () => now } })
 /** A promise that the test resolves. */
 function door() {
   let open = () => {}
@@ -49,6 +53,7 @@ function door() {
 }
 
 beforeEach(() => {
+  now = 0
   jest.useFakeTimers()
 })
 afterEach(() => {
@@ -154,6 +159,58 @@ describe('a delivery', () => {
     slow.open()
     await jest.advanceTimersByTimeAsync(10)
     expect(times).toBe(1)
+  })
+
+  it('R7.3 later than 5 s after its event is marked late before anybody is told', async () => {
+    const { store, late } = outbox()
+    const first = door()
+    const told: string[] = []
+    const service = serve(
+      store,
+      subscriber(async e => {
+        told.push(`${e.version}, late are ${late}`)
+        if (e.version === 1) await first.opened
+      }),
+    )
+    service.deliver([event('a', 1), event('a', 2)])
+    now = 5_001
+    first.open()
+    await jest.advanceTimersByTimeAsync(10)
+    expect(told).toEqual(['1, late are ', '2, late are a 2'])
+  })
+
+  it('R7.3 that cannot be marked late is not made, but tried again', async () => {
+    const { store, retried } = outbox()
+    const told: string[] = []
+    const service = serve(
+      Object.assign(store, { markLate: () => Promise.reject(new Error('no database')) }),
+      subscriber(e => void told.push(e.instance)),
+    )
+    now = 60_000
+    service.deliver([event('a', 1)])
+    await jest.advanceTimersByTimeAsync(10)
+    expect(told).toEqual([])
+    expect(retried).toEqual([{ attempts: 1, delayMs: expect.any(Number) }])
+  })
+
+  it('R7.3 that was taken over was marked with that, and is marked again if it takes long after', async () => {
+    const { store, late } = outbox([
+      { event: event('a', 1), subscriber: 'one', attempts: 0 },
+      { event: event('a', 2), subscriber: 'one', attempts: 0 },
+    ])
+    const first = door()
+    now = 60_000
+    const service = serve(
+      store,
+      subscriber(e => (e.version === 1 ? first.opened : undefined)),
+    )
+    service.start()
+    await jest.advanceTimersByTimeAsync(A_SWEEP_MS)
+    expect(late).toEqual([])
+    now += 5_001
+    first.open()
+    await jest.advanceTimersByTimeAsync(10)
+    expect(late).toEqual(['a 2'])
   })
 
   it('under way when the engine stops is waited for', async () => {

@@ -38,6 +38,8 @@ describe('the house', () => {
     ['src/adapters/http/x.ts', "import {\n  y,\n} from '../socket/server.js'", 'runtime, dispatch'],
     ['src/adapters/http/x.ts', "const y = await import('../socket/server.js')", 'runtime, dispatch'],
     ['src/adapters/http/x.ts', "export { y } from '../../settings.js'", 'runtime, dispatch'],
+    ['src/client/x.ts', "import type { y } from '../dispatch/api.js'", 'no other room'],
+    ['src/client/x.ts', "import { y } from 'node:fs'", 'client may use socket.io-client'],
     ['src/cellar/x.ts', "import 'pg'", 'no room of the house'],
   ])('would notice %s with %s', (path, text, message) => {
     expect(findBreaches([{ path, text }])).toEqual([expect.stringContaining(message)])

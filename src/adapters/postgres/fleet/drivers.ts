@@ -107,23 +107,26 @@ export async function listDrivers(
 const driverPresenceFactsSql = `
 select ${driverColumns}, v.vehicle_type
 from drivers d left join vehicles v on v.id = d.vehicle_id
-where d.id = $1`
+where d.id = any($1::text[])`
 
 export async function driverPresenceFacts(
   pool: Pool,
-  driverId: string,
+  driverIds: readonly string[],
 ): ReturnType<FleetStore['driverPresenceFacts']> {
   const rows = await query<DriverRow & { vehicle_type: string | null }>(pool, driverPresenceFactsSql, [
-    driverId,
+    driverIds,
   ])
-  const row = rows[0]
-  if (row === undefined) return undefined
-  return {
-    transporterId: row.transporter_id,
-    isSwitchedOn: row.is_online,
-    isBusy: row.is_busy,
-    vehicle: toVehicleNamed(row),
-  }
+  return new Map(
+    rows.map(row => [
+      row.id,
+      {
+        transporterId: row.transporter_id,
+        isSwitchedOn: row.is_online,
+        isBusy: row.is_busy,
+        vehicle: toVehicleNamed(row),
+      },
+    ]),
+  )
 }
 
 export function toVehicleNamed(row: { vehicle_id: string | null; vehicle_type: string | null }) {

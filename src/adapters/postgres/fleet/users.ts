@@ -26,3 +26,10 @@ on conflict (id) do update set active = excluded.active`
 export async function setUserActive(pool: Pool, id: string, isActive: boolean): Promise<void> {
   await query(pool, setUserActiveSql, [id, isActive])
 }
+
+const inactiveAmongSql = 'select id from users where id = any($1::text[]) and not active'
+
+export async function inactiveAmong(pool: Pool, ids: readonly string[]): Promise<readonly string[]> {
+  const rows = await query<{ id: string }>(pool, inactiveAmongSql, [ids])
+  return rows.map(row => row.id)
+}

@@ -1,0 +1,10 @@
+/* Socket.IO as it comes, for comparison. Prints its address. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Server } from 'socket.io'
+
+const server = createServer()
+new Server(server)
+server.listen(0, '127.0.0.1', () => {
+  console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+})

@@ -1,0 +1,137 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { type Client, createClient, listen } from '../test/support/clients.js'
+import { asking } from '../test/support/fleet.js'
+import type { ServerProcess } from '../test/support/server-process.js'
+
+const CUSTOMERS = 250
+const EVENTS_PER_SECOND = 500
+const SECONDS = 20
+/** Plans, caches and the machine code of a new process. */
+const WARM_UP_SECONDS = 5
+const TICK_MS = 10
+
+interface Heard {
+  readonly id: string
+  readonly at: number
+}
+
+interface Caller {
+  readonly customer: Client
+  /** Of the request that is to be cancelled next. */
+  broadcastId: string | undefined
+  isBusy: boolean
+}
+
+/** Milliseconds since the epoch, with their fractions. */
+const now = () => performance.timeOrigin + performance.now()
+
+/** Everybody asks for a truck that nobody has and cancels, over and over, on A; listens on A and B. */
+export async function measureLatency(
+  a: ServerProcess,
+  b: ServerProcess,
+  connectionString: string,
+): Promise<void> {
+  const customers = await Promise.all(
+    Array.from({ length: CUSTOMERS }, (_, i) => createClient(a.url, 'customer', `bench-${i}`)),
+  )
+  const [near, far] = [await hearAll(a.url, customers), await hearAll(b.url, customers)]
+  const loop = monitorEventLoopDelay({ resolution: 1 })
+  const callers = customers.map((customer): Caller => ({ customer, broadcastId: undefined, isBusy: false }))
+  await drive(callers, WARM_UP_SECONDS, 'warming up')
+  const begunAt = now()
+  loop.enable()
+  const { sent, late } = await drive(callers, SECONDS, 'measuring')
+  loop.disable()
+  await delay(2_000)
+  const recorded = await recordedSince(connectionString, begunAt)
+  const [own, other] = [latencies(near, recorded), latencies(far, recorded)]
+  const rate = Math.round(sent / SECONDS)
+  console.log(
+    `commit on A to a socket on B, ${rate} events/s (${late} left out: the one before was still under way), ${recorded.size} events`,
+  )
+  console.log(`  B: ${describe(other)}`)
+  console.log(`  A: ${describe(own)}`)
+  console.log(`  the bench's own event loop is late by ${(loop.percentile(99) / 1e6).toFixed(1)} ms at p99`)
+}
+
+async function hearAll(url: string, customers: readonly Client[]): Promise<Heard[]> {
+  const heard: Heard[] = []
+  for (const { token } of customers) {
+    const { socket } = await listen(url, token)
+    socket.onAny((_type, envelope) => heard.push({ id: envelope.id, at: now() }))
+  }
+  return heard
+}
+
+/** So many calls a second, evenly; each is one transition and one event for its customer. */
+async function drive(
+  callers: readonly Caller[],
+  seconds: number,
+  what: string,
+): Promise<{ sent: number; late: number }> {
+  const begunAt = performance.now()
+  let sent = 0
+  let late = 0
+  let shown = 0
+  while (performance.now() - begunAt < seconds * 1000) {
+    const due = Math.floor(((performance.now() - begunAt) / 1000) * EVENTS_PER_SECOND)
+    for (; sent < due; sent++) {
+      const caller = callers[sent % callers.length]
+      if (caller === undefined || caller.isBusy) late += 1
+      else act(caller).catch(error => console.error(error))
+    }
+    const second = Math.floor((performance.now() - begunAt) / 1000)
+    if (second > shown) {
+      shown = second
+      process.stderr.write(`\r${what}: ${second} of ${seconds} s `)
+    }
+    await delay(TICK_MS)
+  }
+  process.stderr.write('\n')
+  return { sent: sent - late, late }
+}
+
+async function act(caller: Caller): Promise<void> {
+  const { customer, broadcastId } = caller
+  caller.isBusy = true
+  try {
+    if (broadcastId === undefined) {
+      const { status, body } = await customer.post('/api/v1/broadcasts', asking(1, 'nobody_has_this'))
+      if (status >= 300) throw new Error(JSON.stringify(body))
+      caller.broadcastId = body.id
+    } else {
+      await customer.post(`/api/v1/broadcasts/${broadcastId}/events`, { type: 'cancel' })
+      caller.broadcastId = undefined
+    }
+  } finally {
+    caller.isBusy = false
+  }
+}
+
+async function recordedSince(connectionString: string, since: number): Promise<Map<string, number>> {
+  const pool = new pg.Pool({ connectionString, max: 1 })
+  const { rows } = await pool.query<{ id: string; at: number }>(
+    `select instance || ':' || version || ':' || index as id, (extract(epoch from recorded_at) * 1000)::float8 as at
+     from events where recorded_at >= to_timestamp($1::float8 / 1000)
+       and type in ('broadcast.created', 'broadcast.cancelled')`,
+    [since],
+  )
+  await pool.end()
+  return new Map(rows.map(({ id, at }) => [id, at]))
+}
+
+/** In ascending order. */
+function latencies(heard: readonly Heard[], recorded: ReadonlyMap<string, number>): number[] {
+  const found = heard.flatMap(({ id, at }) => {
+    const recordedAt = recorded.get(id.slice(0, id.lastIndexOf(':')))
+    return recordedAt === undefined ? [] : [at - recordedAt]
+  })
+  return found.sort((x, y) => x - y)
+}
+
+function describe(sorted: readonly number[]): string {
+  const at = (share: number) => (sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN).toFixed(1)
+  return `p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms (${sorted.length} heard)`
+}

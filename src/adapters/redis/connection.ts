@@ -1,0 +1,151 @@
+/*
+ * The one place that makes connections to Redis. Whatever happens to Redis, a connection made here neither ends
+ * the process (no 'error' event is left unheard) nor makes anybody wait: commands have a time limit, the queue of
+ * those that wait for a connection has an end, and what was under way when a connection broke is not sent again,
+ * for by then it may no longer be true.
+ */
+import { readFileSync } from 'node:fs'
+import { type Command, Redis, type RedisOptions } from 'ioredis'
+
+/** pino's logger fits. */
+export interface RedisLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export interface RedisConnectionOptions {
+  /** `redis://` or `rediss://` (TLS, certificates verified), as REDIS_URL has it. */
+  readonly url: string
+  /** What the connection is for: named in Redis' own list of clients, and in the log. */
+  readonly purpose: string
+  readonly log: RedisLog
+  /**
+   * A file of certificates (PEM) that the server's is verified against, instead of those that Node trusts.
+   * NODE_EXTRA_CA_CERTS adds to these for the whole process and needs no code.
+   */
+  readonly caFile?: string
+  /** A command without an answer fails after this long. */
+  readonly commandTimeoutMs?: number
+  /** Whether all that is asked in one turn of the event loop goes out together. */
+  readonly isPipelined?: boolean
+  /** Commands that may wait for a connection; one more fails at once. */
+  readonly maxQueuedCommands?: number
+}
+
+/**
+ * Ten to a hundred times what Redis needs, and little enough for a request to be answered without it. Longer, and
+ * whoever asks while Redis hangs feels it.
+ */
+export const COMMAND_TIMEOUT_MS = 250
+/** A connection that cannot be made in this time is tried again: a lost packet of the handshake costs one second. */
+const CONNECT_TIMEOUT_MS = 2_000
+/** NATs and balancers forget quiet connections after minutes. */
+const KEEP_ALIVE_MS = 30_000
+/** Subscriptions and publications of a moment. Without an end, an outage fills the memory. */
+export const MAX_QUEUED_COMMANDS = 1_000
+
+const FIRST_RETRY_MS = 50
+/** When Redis is back everyone is within this time; the jitter keeps them from coming all at once. */
+const MAX_RETRY_MS = 2_000
+
+/** What a connection says to introduce itself is not held back by the queue of those that wait for it. */
+const INTRODUCTIONS: ReadonlySet<string> = new Set(['auth', 'client', 'hello', 'info', 'readonly', 'select'])
+
+/**
+ * A connection that is made at its first command, or by `connect()`; it goes on trying for ever, until
+ * `disconnect()`. Answers that say "not now" (a replica after a failover) make it look for another server.
+ */
+export function connectRedis(options: RedisConnectionOptions): Redis {
+  const { url, purpose, caFile, commandTimeoutMs = COMMAND_TIMEOUT_MS, maxQueuedCommands } = options
+  const redis = new BoundedRedis(url, maxQueuedCommands ?? MAX_QUEUED_COMMANDS, {
+    lazyConnect: true,
+    connectionName: `loadcast-${purpose}`,
+    commandTimeout: commandTimeoutMs,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    // Not ioredis' `socketTimeout`: its timer outlives the connection it is for, and then ends the next one.
+    keepAlive: KEEP_ALIVE_MS,
+    enableAutoPipelining: options.isPipelined ?? false,
+    retryStrategy,
+    // The limit on waiting is the time limit of each command, not a count of attempts.
+    maxRetriesPerRequest: null,
+    autoResendUnfulfilledCommands: false,
+    reconnectOnError: error => error.message.startsWith('READONLY'),
+    ...(caFile === undefined ? {} : { tls: { ca: readFileSync(caFile) } }),
+  })
+  tellOutages(redis, options)
+  return redis
+}
+
+/** Where a URL leads, without what opens it. For logs. */
+export function redactRedisUrl(url: string): string {
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
+}
+
+/** Doubles from 50 ms to 2 s; each between half and all of it. Milliseconds. */
+export function retryStrategy(attempt: number, random: () => number = Math.random): number {
+  const longest = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10))
+  return Math.round(longest * (0.5 + random() / 2))
+}
+
+/** ioredis queues without end, and lets what was under way when a connection broke wait for the next one. */
+class BoundedRedis extends Redis {
+  readonly #maxQueued: number
+
+  constructor(url: string, maxQueued: number, options: RedisOptions) {
+    super(url, options)
+    this.#maxQueued = maxQueued
+    this.on('close', () => {
+      const { commandQueue } = queuesOf(this)
+      for (let item = commandQueue.shift(); item !== undefined; item = commandQueue.shift()) {
+        item.command.reject(new Error('The connection to Redis was lost before the answer came'))
+      }
+    })
+  }
+
+  override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
+    const [command] = args
+    // Subscribing again, say, ioredis does by itself, and nobody hears if that fails: it must not end the process.
+    command.promise.catch(() => {})
+    const { commandQueue, offlineQueue } = queuesOf(this)
+    // Also while Redis is slow to answer: a command that ran out of time stays in line for its answer.
+    const waiting = commandQueue.length + offlineQueue.length
+    if (waiting >= this.#maxQueued && !isIntroduction(command)) {
+      command.reject(new Error(`Redis does not answer: ${waiting} commands wait for it already`))
+      return command.promise
+    }
+    return super.sendCommand(...args)
+  }
+}
+
+interface Queue {
+  readonly length: number
+  shift(): { readonly command: Command } | undefined
+}
+
+/** Fields that ioredis' types do not show; tests see that they are still there. */
+function queuesOf(redis: Redis): { readonly commandQueue: Queue; readonly offlineQueue: Queue } {
+  return redis as unknown as { readonly commandQueue: Queue; readonly offlineQueue: Queue }
+}
+
+const isIntroduction = (command: Command) => INTRODUCTIONS.has(command.name.toLowerCase())
+
+/** One line when the connection is lost, one when it is back, however many attempts lie between. */
+function tellOutages(redis: Redis, { url, purpose, log }: RedisConnectionOptions): void {
+  const where = { purpose, redis: redactRedisUrl(url) }
+  let isLost = false
+  redis.on('error', (error: Error) => {
+    if (isLost) return
+    isLost = true
+    log.warn({ ...where, reason: error.message }, 'Redis cannot be reached; trying again')
+  })
+  redis.on('close', () => {
+    if (isLost || redis.status === 'end') return
+    isLost = true
+    log.warn(where, 'the connection to Redis was lost; trying again')
+  })
+  redis.on('ready', () => {
+    if (isLost) log.info(where, 'Redis is reached again')
+    isLost = false
+  })
+}

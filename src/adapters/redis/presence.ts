@@ -1,0 +1,54 @@
+/* Presence in Redis, put together: a connection of its own, a watch over it, and what `/health` says of both. */
+import { randomUUID } from 'node:crypto'
+import type { Presence } from '../../dispatch/ports.js'
+import { connectRedis, type RedisLog } from './connection.js'
+import { PresenceConnection } from './presence/connection.js'
+import { presenceOver } from './presence/presence.js'
+import { watchRedis } from './watch.js'
+
+export interface RedisPresenceOptions {
+  readonly url: string
+  readonly transporterTtlMs: number
+  readonly driverTtlMs: number
+  readonly log: RedisLog
+  readonly caFile?: string
+  /** Heartbeats come every 12 s; one more for those that are on their way. 0 believes an empty Redis at once. */
+  readonly fillMs?: number
+  /** A test's own time, in milliseconds; else Redis'. */
+  readonly now?: () => number
+}
+
+/** As `/health` shows it. */
+export interface RedisCheck {
+  readonly status: 'ok' | 'degraded' | 'down'
+  readonly [fact: string]: unknown
+}
+
+export interface RedisPresence {
+  readonly presence: Presence
+  check(): Promise<RedisCheck>
+  close(): void
+}
+
+const FILL_MS = 13_000
+const PURPOSE = 'presence'
+
+/** Resolves when Redis is reached, or after a bounded time without it. */
+export async function createRedisPresence(options: RedisPresenceOptions): Promise<RedisPresence> {
+  const { url, log, caFile, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now } = options
+  const ca = caFile === undefined ? {} : { caFile }
+  const redis = connectRedis({ url, purpose: PURPOSE, log, isPipelined: true, ...ca })
+  const watch = await watchRedis(redis, { purpose: PURPOSE, log })
+  const times = { transporterTtlMs, driverTtlMs, fillMs, now }
+  const presence = presenceOver(new PresenceConnection(redis, watch, times), randomUUID())
+  return {
+    presence,
+    async check() {
+      const { isUp, ms, reason } = await watch.check()
+      if (!isUp) return { status: 'down', presence: 'lost: offers go to everyone available', reason }
+      if (presence.isFilling()) return { status: 'degraded', presence: 'being filled by heartbeats', ms }
+      return { status: 'ok', presence: 'in Redis', ms }
+    },
+    close: () => watch.close(),
+  }
+}

@@ -1,0 +1,126 @@
+/*
+ * Presence in Redis, for any number of processes. A heartbeat is one round trip, and so is a search, however many
+ * it finds. Nothing here waits for Redis: while it does not answer, every method rejects with `PresenceLost` at once.
+ */
+import type { DriverBeat, DriverState, NearbyDriver, Point, Presence } from '../../../dispatch/ports.js'
+import { PresenceLost } from '../../../dispatch/ports.js'
+import type { PresenceConnection } from './connection.js'
+import { SWEEP_BATCH } from './scripts.js'
+
+export interface SweptPresence extends Presence {
+  /** As of the last sweep: presence was lost, and heartbeats are filling it. */
+  isFilling(): boolean
+}
+
+export function presenceOver(redis: PresenceConnection, sweeper: string): SweptPresence {
+  let isFilling = false
+
+  return {
+    isFilling: () => isFilling,
+
+    async touchTransporters(ids) {
+      return new Set((await redis.each('presenceTouch', ids)).flatMap(texts))
+    },
+    async presentAmong(ids) {
+      return new Set((await redis.each('presencePresent', ids)).flatMap(known))
+    },
+    async dropTransporter(id) {
+      await redis.one('presenceDropTransporter', id)
+    },
+
+    async beatDriver(id, place) {
+      return toBeat(texts(await redis.one('presenceBeat', id, place?.lat ?? '', place?.lng ?? '')))
+    },
+    async putDriver(id, { transporterId, vehicle, place }) {
+      const { id: vehicleId = '', vehicleType = '' } = vehicle ?? {}
+      const { lat = '', lng = '' } = place ?? {}
+      return {
+        wasOnline:
+          (await redis.one('presencePut', id, transporterId, vehicleId, vehicleType, lat, lng)) === 1,
+      }
+    },
+    async setVehicle(ids, vehicle) {
+      await redis.each('presenceSetVehicle', ids, [vehicle?.id ?? '', vehicle?.vehicleType ?? ''])
+    },
+    async dropDriver(id) {
+      return { wasOnline: (await redis.one('presenceDrop', id)) === 1 }
+    },
+
+    async nearby({ lat, lng }, radiusKm, types, limit) {
+      if (types.length === 0) return []
+      const answers = await redis.all('presenceNearby', lat, lng, radiusKm, limit, ...types)
+      return answers
+        .flatMap(answer => rows(known(answer), 3))
+        .map(([driverId = '', transporterId = '', km]) => ({
+          driverId,
+          transporterId,
+          distanceKm: Number(km),
+        }))
+        .sort((a: NearbyDriver, b: NearbyDriver) => a.distanceKm - b.distanceKm)
+        .slice(0, limit)
+    },
+    async driversOf(transporterId) {
+      const answers = await redis.all('presenceDriversOf', transporterId)
+      return answers
+        .flatMap(answer => rows(known(answer), 4))
+        .map(([driverId = '', vehicleType = '', lat, lng]) => ({
+          driverId,
+          vehicleType,
+          lat: Number(lat),
+          lng: Number(lng),
+        }))
+    },
+    async driverStates(ids) {
+      const answers = await redis.each('presenceStates', ids)
+      return new Map(answers.flatMap(answer => rows(known(answer), 5)).map(toState))
+    },
+
+    async lapsedDrivers() {
+      const lapsed: { driverId: string; transporterId: string }[] = []
+      for (;;) {
+        const answers = (await redis.all('presenceSweep', sweeper)).map(texts)
+        isFilling = answers.some(([filling]) => filling === '1')
+        const found = answers.map(answer => rows(answer.slice(1), 2))
+        for (const [driverId = '', transporterId = ''] of found.flat())
+          lapsed.push({ driverId, transporterId })
+        if (found.every(some => some.length < SWEEP_BATCH)) return lapsed
+      }
+    },
+  }
+}
+
+function toBeat(answer: readonly string[]): DriverBeat {
+  const [transporterId = '', vehicleId, wasLapsed, isFirstPlace, areFactsOld] = answer
+  if (answer.length === 1)
+    return transporterId === '1' ? { isKnown: false, isRefill: true } : { isKnown: false }
+  return {
+    isKnown: true,
+    transporterId,
+    vehicleId: vehicleId === '' ? undefined : vehicleId,
+    wasLapsed: wasLapsed === '1',
+    isFirstPlace: isFirstPlace === '1',
+    ...(areFactsOld === '1' ? { areFactsOld: true } : {}),
+  }
+}
+
+function toState([id = '', seen, isOnline, lat = '', lng = '']: readonly string[]): [string, DriverState] {
+  const place: Point | undefined = lat === '' ? undefined : { lat: Number(lat), lng: Number(lng) }
+  return [id, { lastSeenAt: Number(seen), isOnline: isOnline === '1', place }]
+}
+
+/** A script that answers nil says that presence is being filled. */
+function known(answer: unknown): readonly string[] {
+  if (answer === null) throw new PresenceLost('it was emptied, and heartbeats are filling it')
+  return texts(answer)
+}
+
+function texts(answer: unknown): readonly string[] {
+  if (!Array.isArray(answer)) throw new Error(`A script answered no list: ${answer}`)
+  return answer.map(String)
+}
+
+function rows(values: readonly string[], width: number): (readonly string[])[] {
+  const result: (readonly string[])[] = []
+  for (let start = 0; start < values.length; start += width) result.push(values.slice(start, start + width))
+  return result
+}

@@ -1,0 +1,310 @@
+/*
+ * What presence does inside Redis. Each script is atomic, touches the keys of one shard alone (one hash tag, so one
+ * slot of a cluster), and takes its time from Redis: the clocks of our processes play no part in who is present.
+ *
+ * Keys of a shard, all beginning with KEYS[1], `loadcast:presence:{n}`:
+ *   :state          hash   since (when filling began), pulse (the last sweep), sweeper and sweeper_until (the lease)
+ *   :drivers        hash   id → transporter|vehicle|type|lat|lng|when its facts were read
+ *   :seen           zset   id by its last heartbeat: those who are online, or lapsed and not swept yet
+ *   :lapsed         zset   id by its last heartbeat: those who were swept; known, and in no index
+ *   :near:<type>    geo    those of `:seen` that have a place and a vehicle of the type
+ *   :fleet          zset   transporter|id, all of score 0: found by the beginning of the name
+ *   :transporters   zset   id by its last heartbeat
+ * Ids and types have no `|` in them: the border allows [A-Za-z0-9_.:-] alone.
+ *
+ * ARGV of all: 1 the time, of a test that keeps its own (else empty: Redis' time), 2 the TTL of drivers, 3 the TTL of
+ * transporters, 4 how long heartbeats take to fill presence, 5 the longest pause between sweeps.
+ */
+
+/** Nothing outlives the last process by more than a day. */
+const KEY_TTL_SECONDS = 86_400
+/** Geohashes end there, a little north of Svalbard's last road. */
+const MAX_LATITUDE = 85.05
+/** A place that was looked at; more than this in one search would hold Redis up for everybody. */
+const MAX_LOOKED_AT = 20_000
+/** Swept or forgotten in one call: some milliseconds of Redis' time. */
+export const SWEEP_BATCH = 500
+/** Lapsed drivers stay known for an hour, so that their next heartbeat brings them back without asking elsewhere. */
+const FORGET_AFTER_MS = 3_600_000
+/** A turn of the sweep. Shorter than the pause between two, so that the death of a sweeper delays nothing. */
+const LEASE_MS = 900
+/**
+ * A driver's facts (whose it is, what it drives, that it is switched on) are asked for anew after this long: so a
+ * change that could not be noted here, because Redis was away just then, is noticed.
+ */
+export const FACTS_AGE_MS = 300_000
+
+const common = `
+local P = KEYS[1]
+local clock = redis.call('TIME')
+local now = ARGV[1] ~= '' and ARGV[1] + 0 or clock[1] * 1000 + math.floor(clock[2] / 1000)
+local driverTtl, transporterTtl, fillMs, gapMs = ARGV[2] + 0, ARGV[3] + 0, ARGV[4] + 0, ARGV[5] + 0
+local STATE, DRIVERS, SEEN, LAPSED = P .. ':state', P .. ':drivers', P .. ':seen', P .. ':lapsed'
+local FLEET, TRANSPORTERS = P .. ':fleet', P .. ':transporters'
+
+local function near(vehicleType) return P .. ':near:' .. vehicleType end
+
+local function keep(...)
+  for _, key in ipairs({...}) do redis.call('EXPIRE', key, ${KEY_TTL_SECONDS}) end
+end
+
+local function begin()
+  if redis.call('HSETNX', STATE, 'since', now) == 1 then redis.call('HSET', STATE, 'pulse', now) end
+end
+
+-- Emptied, replaced, or left alone for a while: absence means nothing until every heartbeat has had its turn.
+local function isFilling()
+  if fillMs == 0 then return false end
+  local state = redis.call('HMGET', STATE, 'since', 'pulse')
+  if not state[1] or not state[2] then return true end
+  return now - state[1] < fillMs or now - state[2] > gapMs
+end
+
+local function parse(text)
+  if not text then return nil end
+  local transporter, vehicle, vehicleType, lat, lng, checked =
+    string.match(text, '^([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)|([^|]*)$')
+  return { transporter = transporter, vehicle = vehicle, type = vehicleType, lat = lat, lng = lng, checked = checked }
+end
+
+local function write(id, d)
+  redis.call('HSET', DRIVERS, id,
+    table.concat({ d.transporter, d.vehicle, d.type, d.lat, d.lng, d.checked }, '|'))
+end
+
+local function unindex(id, d)
+  if d.type ~= '' then redis.call('ZREM', near(d.type), id) end
+end
+
+local function index(id, d)
+  if d.type == '' or d.lat == '' then return end
+  local lat = math.max(-${MAX_LATITUDE}, math.min(${MAX_LATITUDE}, d.lat + 0))
+  redis.call('GEOADD', near(d.type), d.lng, lat, id)
+  keep(near(d.type))
+end
+
+-- Answers when it was last seen before.
+local function see(id, d)
+  local before = redis.call('ZSCORE', SEEN, id)
+  if not before then redis.call('ZREM', LAPSED, id) end
+  redis.call('ZADD', SEEN, now, id)
+  index(id, d)
+  return before
+end
+
+local function isFresh(seen) return seen and now - seen < driverTtl end
+
+local function forget(id, d)
+  unindex(id, d)
+  redis.call('HDEL', DRIVERS, id)
+  redis.call('ZREM', SEEN, id)
+  redis.call('ZREM', LAPSED, id)
+  redis.call('ZREM', FLEET, d.transporter .. '|' .. id)
+end
+`
+
+/**
+ * 6 id, 7 lat, 8 lng (both empty without a place) → transporter, vehicle, was lapsed, first place, facts are old;
+ * of an unknown one whether presence is filling. A lapse that nobody could have noticed, because presence itself was
+ * away, is none.
+ */
+const beat = `${common}
+local id = ARGV[6]
+local d = parse(redis.call('HGET', DRIVERS, id))
+if not d then return { isFilling() and 1 or 0 } end
+local firstPlace = 0
+if ARGV[7] ~= '' then
+  if d.lat == '' then firstPlace = 1 end
+  if d.lat ~= ARGV[7] or d.lng ~= ARGV[8] then
+    d.lat, d.lng = ARGV[7], ARGV[8]
+    write(id, d)
+  end
+end
+local before = see(id, d)
+local wasLapsed = not isFresh(before) and not (before and isFilling())
+return { d.transporter, d.vehicle, wasLapsed and 1 or 0, firstPlace,
+  now - d.checked >= ${FACTS_AGE_MS} and 1 or 0 }`
+
+/** 6 id, 7 transporter, 8 vehicle, 9 type, 10 lat, 11 lng → whether it was online. */
+const put = `${common}
+local id = ARGV[6]
+local known = parse(redis.call('HGET', DRIVERS, id))
+local d = { transporter = ARGV[7], vehicle = ARGV[8], type = ARGV[9], lat = ARGV[10], lng = ARGV[11], checked = now }
+if known then
+  unindex(id, known)
+  if known.transporter ~= d.transporter then redis.call('ZREM', FLEET, known.transporter .. '|' .. id) end
+  if d.lat == '' then d.lat, d.lng = known.lat, known.lng end
+end
+begin()
+write(id, d)
+redis.call('ZADD', FLEET, 0, d.transporter .. '|' .. id)
+local before = see(id, d)
+keep(STATE, DRIVERS, SEEN, FLEET)
+return isFresh(before) and 1 or 0`
+
+/** 6 vehicle, 7 type (both empty for none), 8… ids. */
+const setVehicle = `${common}
+for i = 8, #ARGV do
+  local id = ARGV[i]
+  local d = parse(redis.call('HGET', DRIVERS, id))
+  if d then
+    unindex(id, d)
+    d.vehicle, d.type = ARGV[6], ARGV[7]
+    write(id, d)
+    if redis.call('ZSCORE', SEEN, id) then index(id, d) end
+  end
+end`
+
+/** 6 id → whether it was online. */
+const drop = `${common}
+local id = ARGV[6]
+local d = parse(redis.call('HGET', DRIVERS, id))
+if not d then return 0 end
+local before = redis.call('ZSCORE', SEEN, id)
+forget(id, d)
+return isFresh(before) and 1 or 0`
+
+/**
+ * 6 lat, 7 lng, 8 radius in km, 9 limit, 10… types → nil while filling, else id, transporter, km as text, again and
+ * again. Of each type the nearest `limit`. Asks for more where some of those found had lapsed.
+ */
+const nearby = `${common}
+if isFilling() then return nil end
+local limit = ARGV[9] + 0
+local lat = math.max(-${MAX_LATITUDE}, math.min(${MAX_LATITUDE}, ARGV[6] + 0))
+local out = {}
+for i = 10, #ARGV do
+  local key, count, fresh, freshKm = near(ARGV[i]), limit, nil, nil
+  while true do
+    fresh, freshKm = {}, {}
+    local found = redis.call('GEOSEARCH', key, 'FROMLONLAT', ARGV[7], lat, 'BYRADIUS', ARGV[8], 'km',
+      'ASC', 'COUNT', count, 'WITHDIST')
+    for from = 1, #found, 1000 do
+      local ids = {}
+      for j = from, math.min(from + 999, #found) do ids[#ids + 1] = found[j][1] end
+      local seen = redis.call('ZMSCORE', SEEN, unpack(ids))
+      for j = 1, #ids do
+        if isFresh(seen[j]) and #fresh < limit then
+          fresh[#fresh + 1] = ids[j]
+          freshKm[#freshKm + 1] = found[from + j - 1][2]
+        end
+      end
+    end
+    if #fresh >= limit or #found < count or count >= ${MAX_LOOKED_AT} then break end
+    count = math.min(count * 2, ${MAX_LOOKED_AT})
+  end
+  for from = 1, #fresh, 1000 do
+    local ids = {}
+    for j = from, math.min(from + 999, #fresh) do ids[#ids + 1] = fresh[j] end
+    local known = redis.call('HMGET', DRIVERS, unpack(ids))
+    for j = 1, #ids do
+      out[#out + 1] = ids[j]
+      out[#out + 1] = known[j] and string.match(known[j], '^[^|]*') or ''
+      out[#out + 1] = freshKm[from + j - 1]
+    end
+  end
+end
+return out`
+
+/** 6 transporter → nil while filling, else id, type, lat, lng of its online drivers, again and again. */
+const driversOf = `${common}
+if isFilling() then return nil end
+local out = {}
+-- '}' is the character after '|': everything that begins with the transporter's name and '|'.
+for _, member in ipairs(redis.call('ZRANGEBYLEX', FLEET, '[' .. ARGV[6] .. '|', '(' .. ARGV[6] .. '}')) do
+  local id = string.sub(member, #ARGV[6] + 2)
+  local d = parse(redis.call('HGET', DRIVERS, id))
+  if d and d.type ~= '' and d.lat ~= '' and isFresh(redis.call('ZSCORE', SEEN, id)) then
+    for _, value in ipairs({ id, d.type, d.lat, d.lng }) do out[#out + 1] = value end
+  end
+end
+return out`
+
+/** 6… ids → nil while filling, else id, last seen (ms), is online, lat, lng of the known, again and again. */
+const states = `${common}
+if isFilling() then return nil end
+local out = {}
+for i = 6, #ARGV do
+  local id = ARGV[i]
+  local d = parse(redis.call('HGET', DRIVERS, id))
+  local seen = d and (redis.call('ZSCORE', SEEN, id) or redis.call('ZSCORE', LAPSED, id))
+  if seen then
+    for _, value in ipairs({ id, seen, isFresh(seen) and 1 or 0, d.lat, d.lng }) do out[#out + 1] = value end
+  end
+end
+return out`
+
+/** 6… ids → those that were not present until now. */
+const touch = `${common}
+begin()
+local newcomers = {}
+for i = 6, #ARGV do
+  local seen = redis.call('ZSCORE', TRANSPORTERS, ARGV[i])
+  if not seen or now - seen >= transporterTtl then newcomers[#newcomers + 1] = ARGV[i] end
+  redis.call('ZADD', TRANSPORTERS, now, ARGV[i])
+end
+keep(STATE, TRANSPORTERS)
+return newcomers`
+
+/** 6… ids → nil while filling, else those that are present. */
+const present = `${common}
+if isFilling() then return nil end
+local present = {}
+for i = 6, #ARGV do
+  local seen = redis.call('ZSCORE', TRANSPORTERS, ARGV[i])
+  if seen and now - seen < transporterTtl then present[#present + 1] = ARGV[i] end
+end
+return present`
+
+/** 6 id. */
+const dropTransporter = `${common}
+redis.call('ZREM', TRANSPORTERS, ARGV[6])`
+
+/**
+ * 6 who asks → 1 while filling or 0, then id, transporter of those who lapsed, again and again; at most a batch.
+ * One process at a time: another gets nothing until the turn is over.
+ */
+const sweep = `${common}
+local state = redis.call('HMGET', STATE, 'sweeper', 'sweeper_until', 'pulse')
+if state[1] and state[1] ~= ARGV[6] and now < state[2] + 0 then return { 0 } end
+redis.call('HSET', STATE, 'sweeper', ARGV[6], 'sweeper_until', now + ${LEASE_MS})
+if not state[3] or now - state[3] > gapMs then redis.call('HSET', STATE, 'since', now) end
+redis.call('HSET', STATE, 'pulse', now)
+keep(STATE, DRIVERS, SEEN, LAPSED, FLEET, TRANSPORTERS)
+if isFilling() then return { 1 } end
+redis.call('ZREMRANGEBYSCORE', TRANSPORTERS, '-inf', now - transporterTtl)
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LAPSED, '-inf', now - ${FORGET_AFTER_MS}, 'LIMIT', 0, ${SWEEP_BATCH})) do
+  local d = parse(redis.call('HGET', DRIVERS, id))
+  if d then forget(id, d) else redis.call('ZREM', LAPSED, id) end
+end
+local out = { 0 }
+local lapsed = redis.call('ZRANGEBYSCORE', SEEN, '-inf', now - driverTtl, 'WITHSCORES', 'LIMIT', 0, ${SWEEP_BATCH})
+for i = 1, #lapsed, 2 do
+  local id = lapsed[i]
+  local d = parse(redis.call('HGET', DRIVERS, id))
+  redis.call('ZREM', SEEN, id)
+  if d then
+    unindex(id, d)
+    redis.call('ZADD', LAPSED, lapsed[i + 1], id)
+    out[#out + 1] = id
+    out[#out + 1] = d.transporter
+  end
+end
+return out`
+
+/** By the name of the command that each becomes on the connection. */
+export const scripts = {
+  presenceBeat: beat,
+  presencePut: put,
+  presenceSetVehicle: setVehicle,
+  presenceDrop: drop,
+  presenceNearby: nearby,
+  presenceDriversOf: driversOf,
+  presenceStates: states,
+  presenceTouch: touch,
+  presencePresent: present,
+  presenceDropTransporter: dropTransporter,
+  presenceSweep: sweep,
+} as const
+
+export type ScriptName = keyof typeof scripts

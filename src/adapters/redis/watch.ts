@@ -1,0 +1,97 @@
+/*
+ * Whether Redis can be used, known before anybody asks it: one who finds it failing tells the others, who then do
+ * not wait for it, and a small write, tried again and again, finds when it is back. A write, for a Redis that is
+ * full, or a replica, still answers those who read.
+ */
+import type { Redis } from 'ioredis'
+import type { RedisLog } from './connection.js'
+
+/** How soon Redis is used again when it is back. */
+const PROBE_EVERY_MS = 500
+/** A connection over which nothing has come for so long is dead, though TCP has not noticed: it is made anew. */
+const HUNG_MS = 5_000
+/** At the start of a process: so long is Redis waited for, that the first request finds it. */
+const FIRST_PROBE_MS = 2_000
+
+export interface RedisWatch {
+  /** Costs nothing: for whoever would ask Redis next. */
+  isUp(): boolean
+  /** Whoever found a command failing: from now on nobody waits, until a probe gets through. */
+  failed(error: unknown): void
+  /** For `/health`: asks now, in bounded time. */
+  check(): Promise<{ readonly isUp: boolean; readonly ms: number; readonly reason?: string }>
+  /** Ends the connection too. */
+  close(): void
+}
+
+/** Connects, and waits for it for a bounded time; a process starts without Redis as it goes on without it. */
+export async function watchRedis(
+  redis: Redis,
+  { purpose, log, everyMs = PROBE_EVERY_MS }: { purpose: string; log: RedisLog; everyMs?: number },
+): Promise<RedisWatch> {
+  const key = `loadcast:probe:{${purpose}}`
+  let isUp = false
+  let reason: string | undefined = 'not reached yet'
+  let lastAnswerAt = performance.now()
+  let probing: Promise<void> | undefined
+
+  function noteFailure(error: unknown) {
+    reason = error instanceof Error ? error.message : String(error)
+    if (!isUp) return
+    isUp = false
+    // A lost connection has told so itself.
+    if (redis.status === 'ready') log.warn({ purpose, reason }, 'Redis fails; going on without it')
+  }
+
+  async function probe() {
+    try {
+      await redis.set(key, '1', 'PX', 60_000)
+      lastAnswerAt = performance.now()
+      if (!isUp && reason !== undefined) log.info({ purpose }, 'Redis works again')
+      isUp = true
+      reason = undefined
+    } catch (error) {
+      noteFailure(error)
+      if (redis.status === 'ready' && !isRefusal(error) && performance.now() - lastAnswerAt > HUNG_MS) {
+        lastAnswerAt = performance.now()
+        redis.disconnect(true)
+      }
+    }
+  }
+
+  function probeOnce(): Promise<void> {
+    probing ??= probe().finally(() => {
+      probing = undefined
+    })
+    return probing
+  }
+
+  // The first connection: what fails is told by the connection itself, which goes on trying.
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([
+    redis.connect().then(probeOnce, () => {}),
+    new Promise(resolve => {
+      timer = setTimeout(resolve, FIRST_PROBE_MS)
+    }),
+  ]).finally(() => clearTimeout(timer))
+  const interval = setInterval(probeOnce, everyMs)
+  interval.unref()
+
+  return {
+    isUp: () => isUp,
+    failed: noteFailure,
+    async check() {
+      const begunAt = performance.now()
+      await probeOnce()
+      const ms = Math.round(performance.now() - begunAt)
+      return { isUp, ms, ...(reason === undefined ? {} : { reason }) }
+    },
+    close() {
+      clearInterval(interval)
+      redis.disconnect()
+    },
+  }
+}
+
+/** An answer all the same: "out of memory", "read only". */
+const isRefusal = (error: unknown) => error instanceof Error && error.name === 'ReplyError'

@@ -1,0 +1,98 @@
+/*
+ * What makes the sockets of several processes one: Socket.IO's adapter on two connections to Redis, one to publish and
+ * one to listen. Delivery through it is at most once, as Redis' own is; what may have been missed is told, so
+ * that it can be looked up in the database. Nothing here waits for Redis, and nothing ends the process.
+ */
+import { randomBytes } from 'node:crypto'
+import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter'
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import type { Server } from 'socket.io'
+import { startEcho } from './echo.js'
+import { Publisher } from './publisher.js'
+import { assertSubscribes } from './start-check.js'
+import { Subscriber } from './subscriber.js'
+
+export type AdapterKind = 'classic' | 'sharded'
+
+export interface SocketClusterOptions {
+  readonly kind: AdapterKind
+  /** Both for this alone: a connection that has subscribed can do nothing else. */
+  readonly connections: { readonly publisher: Redis; readonly subscriber: Redis }
+  readonly log: Logger
+  /** For tests: how often it is looked whether messages come through. */
+  readonly echoEveryMs?: number
+}
+
+export interface ClusterState {
+  /** What other processes tell may not arrive here. */
+  readonly isDeaf: boolean
+  readonly waiting: number
+  readonly dropped: number
+}
+
+export interface SocketCluster {
+  readonly kind: AdapterKind
+  state(): ClusterState
+  /** Makes this server one of the cluster. `onMissed`: messages of the last so many milliseconds may be missing here. */
+  join(io: Server, onMissed: (forMs: number) => void): void
+  /** Leaves the connections to whoever made them. */
+  close(): void
+}
+
+/** Also the prefix of our channels, so that another program may share the server. */
+export const CHANNEL_PREFIX = 'loadcast'
+/** Between processes: "of what was told in the last so many milliseconds, some may have missed something". */
+const MISSED = 'missed'
+
+/** Throws `SocketAdapterError` when this Redis cannot do what the adapter needs; one that is away for now is no error. */
+export async function createSocketCluster(options: SocketClusterOptions): Promise<SocketCluster> {
+  const { kind, connections, log, echoEveryMs } = options
+  await assertSubscribes(connections.subscriber, kind, log)
+  const subscriber = new Subscriber(connections.subscriber, log)
+  let onRecovered = (_afterMs: number) => {}
+  const publisher = new Publisher(connections.publisher, afterMs => onRecovered(afterMs))
+  let echo: ReturnType<typeof startEcho> | undefined
+
+  return {
+    kind,
+    state: () => ({
+      isDeaf: echo?.isDeaf ?? false,
+      waiting: publisher.waiting,
+      dropped: publisher.dropped,
+    }),
+    join(io, onMissed) {
+      io.adapter(
+        kind === 'sharded'
+          ? createShardedAdapter(publisher, subscriber, {
+              channelPrefix: CHANNEL_PREFIX,
+              // A channel for each room would be one subscription for each user who is connected.
+              subscriptionMode: 'static',
+            })
+          : createAdapter(publisher, subscriber, { key: CHANNEL_PREFIX }),
+      )
+      onRecovered = afterMs => io.serverSideEmit(MISSED, afterMs)
+      io.on(MISSED, (forMs: unknown) => {
+        if (typeof forMs === 'number') onMissed(forMs)
+      })
+      echo = startEcho({
+        publisher,
+        subscriber,
+        connections,
+        channel: `${CHANNEL_PREFIX}-echo#${randomBytes(8).toString('hex')}`,
+        isSharded: kind === 'sharded',
+        ...(echoEveryMs === undefined ? {} : { everyMs: echoEveryMs }),
+        log,
+        onHeardAgain(deafForMs) {
+          onMissed(deafForMs)
+          // Clients that were here meanwhile may have gone to others.
+          io.serverSideEmit(MISSED, deafForMs)
+        },
+      })
+    },
+    close() {
+      echo?.stop()
+      subscriber.detach()
+    },
+  }
+}

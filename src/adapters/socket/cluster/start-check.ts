@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import type { AdapterKind } from './cluster.js'
+
+/** This Redis cannot do what the adapter needs. The message names the setting to change. */
+export class SocketAdapterError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'SocketAdapterError'
+  }
+}
+
+/** A start does not wait longer for a Redis that is away: requests go on without it. */
+const PATIENCE_MS = 3_000
+const PROBE = 'loadcast-probe'
+
+/** Throws `SocketAdapterError` when Redis refuses to subscribe as this adapter does. Silence is no refusal. */
+export async function assertSubscribes(subscriber: Redis, kind: AdapterKind, log: Logger): Promise<void> {
+  const asked = kind === 'sharded' ? subscriber.ssubscribe(PROBE) : subscriber.psubscribe(PROBE)
+  const refused = asked.then(
+    () => undefined,
+    (error: Error) => error,
+  )
+  const error = await Promise.race([refused, patience()])
+  if (error === undefined) return
+  // Redis' own answer, as opposed to there being none.
+  if (error.name === 'ReplyError')
+    throw new SocketAdapterError(refusal(kind, error.message), { cause: error })
+  log.warn({ err: error }, 'Redis is not there yet: events reach other processes once it is')
+}
+
+function refusal(kind: AdapterKind, reason: string): string {
+  return kind === 'classic'
+    ? `SOCKET_ADAPTER=classic: this Redis refuses PSUBSCRIBE (${reason}), as serverless ones do. ` +
+        'Set SOCKET_ADAPTER=sharded, which needs Redis 7'
+    : `SOCKET_ADAPTER=sharded: this Redis refuses SSUBSCRIBE (${reason}): it needs Redis 7. ` +
+        'Set SOCKET_ADAPTER=classic'
+}
+
+function patience(): Promise<Error> {
+  return new Promise(resolve => {
+    setTimeout(() => resolve(new Error('No answer in time')), PATIENCE_MS).unref()
+  })
+}

@@ -1,0 +1,78 @@
+/*
+ * What the adapter listens with: the connection's messages, unpacked. It subscribes again by itself when the
+ * connection is back: were that left to ioredis, a failure would be a rejection that nobody can handle. A message
+ * that is none of ours is logged and dropped here; inside the adapter it would end the process.
+ */
+import { EventEmitter } from 'node:events'
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import { unpack } from './packing.js'
+
+type Subscription = 'subscribe' | 'psubscribe' | 'ssubscribe'
+
+/** The names that the adapters use, with the message as the last part. */
+const messageEvents = ['messageBuffer', 'pmessageBuffer', 'smessageBuffer'] as const
+
+export class Subscriber extends EventEmitter {
+  readonly #redis: Redis
+  readonly #log: Logger
+  readonly #wanted = new Map<string, Subscription>()
+  readonly #detach: (() => void)[] = []
+
+  constructor(redis: Redis, log: Logger) {
+    super()
+    this.#redis = redis
+    this.#log = log
+    redis.options.autoResubscribe = false
+    const again = () => {
+      for (const [channel, how] of this.#wanted) this.#ask(how, channel)
+    }
+    redis.on('ready', again)
+    this.#detach.push(() => redis.off('ready', again))
+    for (const event of messageEvents) {
+      const pass = (...parts: (string | Buffer)[]) => this.#pass(event, parts)
+      redis.on(event, pass)
+      this.#detach.push(() => redis.off(event, pass))
+    }
+  }
+
+  subscribe(channels: string | readonly string[]): void {
+    for (const channel of [channels].flat()) this.#want('subscribe', channel)
+  }
+
+  psubscribe(pattern: string): void {
+    this.#want('psubscribe', pattern)
+  }
+
+  ssubscribe(channel: string): void {
+    this.#want('ssubscribe', channel)
+  }
+
+  /** Takes no more messages. The subscriptions go with the connection. */
+  detach(): void {
+    for (const detach of this.#detach.splice(0)) detach()
+    this.removeAllListeners()
+  }
+
+  /** Resolves when all subscriptions hold that have been asked for on this connection: answers come in order. */
+  async settled(): Promise<void> {
+    await this.#redis.ping()
+  }
+
+  #want(how: Subscription, channel: string): void {
+    this.#wanted.set(channel, how)
+    if (this.#redis.status === 'ready') this.#ask(how, channel)
+  }
+
+  #ask(how: Subscription, channel: string): void {
+    this.#redis[how](channel).catch(error => this.#log.warn({ err: error, channel }, `Redis did not ${how}`))
+  }
+
+  #pass(event: string, parts: readonly (string | Buffer)[]): void {
+    try {
+      this.emit(event, ...parts.slice(0, -1), unpack(parts.at(-1) as Buffer))
+    } catch (error) {
+      this.#log.warn({ err: error, channel: String(parts.at(-2)) }, 'a message in Redis is none of ours')
+    }
+  }
+}

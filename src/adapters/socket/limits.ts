@@ -1,0 +1,50 @@
+/* What one client, or a crowd of them, may cost this process. */
+
+export interface SocketLimits {
+  readonly maxMessageBytes: number
+  readonly pingIntervalMs: number
+  readonly pingTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly messagesPerSecond: number
+  readonly messageBurst: number
+  readonly packetsPerSecond: number
+  readonly packetBurst: number
+  readonly maxWaitingBytes: number
+  readonly maxConnectionsPerUser: number
+  readonly maxConnections: number
+  readonly checkUsersEveryMs: number
+}
+
+export const socketLimits: SocketLimits = {
+  /** The longest message of a client's is a token of 4 KB at its handshake. */
+  maxMessageBytes: 16_384,
+  /** A phone that has lost its network is noticed after both, before its presence (120 s) runs out. */
+  pingIntervalMs: 25_000,
+  pingTimeoutMs: 20_000,
+  /** From the connection to the token. */
+  connectTimeoutMs: 10_000,
+  /** A client beats every 12 s and watches what it opens. More is a loop in it. */
+  messagesPerSecond: 10,
+  messageBurst: 40,
+  /**
+   * Packets of any kind, counted below Socket.IO: those that never become a message (pings, half a binary
+   * message, other namespaces) cost time too. Well above what messages are allowed, so that a client which is
+   * merely too quick is told so first.
+   */
+  packetsPerSecond: 50,
+  packetBurst: 500,
+  /**
+   * What may wait in this process for one client that does not read: some thousand events. A phone that needs
+   * longer reconnects and resumes; without a bound, a few hundred such phones would fill the memory.
+   */
+  maxWaitingBytes: 1_048_576,
+  /** A depot with a screen on every desk signs in as one transporter. More is a client that loops: the oldest go. */
+  maxConnectionsPerUser: 50,
+  /** At under 50 KB each, a gigabyte. Whoever comes then is sent to another process by the balancer. */
+  maxConnections: 20_000,
+  /**
+   * A user that is turned off is cut off at once, by a message to all processes. Messages can be lost:
+   * this is how long it takes when that one was.
+   */
+  checkUsersEveryMs: 15_000,
+}

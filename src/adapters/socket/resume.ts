@@ -1,0 +1,100 @@
+/*
+ * A socket that comes back. What it missed is sent first and live events reach it after, for if it is cut off again the
+ * last id it has got must still be a point from which nothing is missed. So: read and send, join, and read once more
+ * what has been recorded meanwhile.
+ */
+import type { Socket } from 'socket.io'
+import type { Caller, Dispatch } from '../../dispatch/api.js'
+import type { Envelope } from '../../dispatch/ports.js'
+import type { Result } from '../../dispatch/problems.js'
+
+/** Pages of one absence. Who has missed more begins anew: reading it all would take longer than asking for the lists. */
+const MAX_PAGES = 5
+/** Sockets that resume at once: after a deployment all do, and the database has others to serve. */
+const MAX_RESUMING = 4
+
+export interface Absence {
+  readonly socket: Socket
+  readonly caller: Caller
+  readonly dispatch: Dispatch
+  /** What the client has seen last. */
+  readonly after: unknown
+  /** The request whose room it is, instead of the caller's own. */
+  readonly watching?: string
+  /** Makes live events reach the socket. */
+  join(): Promise<void> | void
+}
+
+export interface Resumer {
+  /**
+   * Sends what was missed and joins. `resync`: that cannot be said any more; the socket has been told what stands now.
+   * A problem: nothing is certain, and the socket has not joined or has to resume again.
+   */
+  resume(absence: Absence): Promise<Result<{ readonly isResync: boolean }>>
+}
+
+export function createResumer(): Resumer {
+  const takeTurn = createTurns(MAX_RESUMING)
+  return { resume: absence => takeTurn(() => resume(absence)) }
+}
+
+type Reading = Result<{ readonly isResync: boolean; readonly next: string }>
+
+async function resume(absence: Absence): Promise<Result<{ readonly isResync: boolean }>> {
+  const sent = new Set<string>()
+  const { after } = absence
+  const missed = await sendSince(absence, typeof after === 'string' ? after : '', sent)
+  if (!missed.ok || !absence.socket.connected) return missed
+  await absence.join()
+  const meanwhile = await sendSince(absence, missed.value.next, sent)
+  if (!meanwhile.ok) return meanwhile
+  return { ok: true, value: { isResync: missed.value.isResync || meanwhile.value.isResync } }
+}
+
+/** Sends all that there is since the point, but what is in `sent`. Stops early for a socket that has gone. */
+async function sendSince(absence: Absence, point: string, sent: Set<string>): Promise<Reading> {
+  const { socket, caller, dispatch, watching } = absence
+  let after = point
+  for (let pages = 0; socket.connected; pages++) {
+    const tooMuch = pages === MAX_PAGES
+    const result = await dispatch.sync(caller, { after: tooMuch ? '' : after, watching })
+    if (!result.ok) return result
+    const { next } = result.value
+    if (result.value.resync) {
+      const { broadcasts } = result.value
+      socket.emit('resync', {
+        type: 'resync',
+        at: new Date().toISOString(),
+        data: { broadcasts, next, ...(watching === undefined ? {} : { broadcastId: watching }) },
+      })
+      return { ok: true, value: { isResync: true, next } }
+    }
+    for (const envelope of result.value.events) send(socket, envelope, sent)
+    if (!result.value.hasMore) return { ok: true, value: { isResync: false, next } }
+    after = next
+  }
+  return { ok: true, value: { isResync: false, next: after } }
+}
+
+function send(socket: Socket, envelope: Envelope, sent: Set<string>): void {
+  if (envelope.id === undefined || sent.has(envelope.id)) return
+  sent.add(envelope.id)
+  socket.emit(envelope.type, envelope)
+}
+
+/** Runs what it is given, at most `width` at a time, in the order in which it was given. */
+function createTurns(width: number) {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (running >= width) await new Promise<void>(resolve => waiting.push(resolve))
+    else running += 1
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) running -= 1
+      else next()
+    }
+  }
+}

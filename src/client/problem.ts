@@ -1,0 +1,77 @@
+/* Failures that an app expects are results, not exceptions. */
+
+/** The server's codes. */
+export type ProblemCode =
+  | 'VALIDATION_FAILED'
+  | 'MALFORMED_JSON'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'USER_INACTIVE'
+  | 'DRIVER_NOT_IN_FLEET'
+  | 'VEHICLE_NOT_IN_FLEET'
+  | 'NOT_FOUND'
+  | 'ACTIVE_BROADCAST_EXISTS'
+  | 'NO_LONGER_AVAILABLE'
+  | 'BROADCAST_CANCELLED'
+  | 'BROADCAST_EXPIRED'
+  | 'DRIVER_BUSY'
+  | 'VEHICLE_BUSY'
+  | 'TOO_LATE_TO_CANCEL'
+  | 'NOT_RETRYABLE'
+  | 'DRIVER_TAKEN'
+  | 'VEHICLE_TAKEN'
+  | 'IDEMPOTENCY_IN_FLIGHT'
+  | 'EVENT_NOT_ALLOWED'
+  | 'STALE_VERSION'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'VEHICLE_TYPE_MISMATCH'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'RATE_LIMITED'
+  | 'INTERNAL_ERROR'
+  | 'UNAVAILABLE'
+
+export interface Problem {
+  /** `NO_ANSWER`: the network failed, nobody knows what happened; `FAULT`: something on the way answered in words of its own. */
+  readonly code: ProblemCode | 'NO_ANSWER' | 'FAULT'
+  /** 0 without an answer. */
+  readonly status: number
+  /** A sentence for people. */
+  readonly title: string
+  readonly detail?: string
+  readonly retryAfterSeconds?: number
+  /** Of `ACTIVE_BROADCAST_EXISTS`: the request in the way. */
+  readonly broadcastId?: string
+  /** Of `STALE_VERSION`: the version it has now. */
+  readonly version?: number
+  /** Of `BROADCAST_EXPIRED`, for its customer: where to ask again. */
+  readonly retry?: { readonly href: string }
+  /** Of `VALIDATION_FAILED`. */
+  readonly errors?: readonly { readonly path: string; readonly message: string }[]
+}
+
+export type Result<T> =
+  | { readonly ok: true; readonly status: number; readonly value: T; readonly isReplayed: boolean }
+  | { readonly ok: false; readonly problem: Problem }
+
+/** A problem document, or what stands in its place when something between us and the server answered. */
+export function toProblem(status: number, document: unknown, retryAfter?: string | null): Problem {
+  const members = typeof document === 'object' && document !== null ? (document as Partial<Problem>) : {}
+  const { code = 'FAULT', title = 'Something went wrong' } = members
+  const waitSeconds = members.retryAfterSeconds ?? Number(retryAfter ?? Number.NaN)
+  return {
+    ...members,
+    code,
+    title,
+    status,
+    ...(Number.isFinite(waitSeconds) ? { retryAfterSeconds: waitSeconds } : {}),
+  }
+}
+
+/** `fetch failed` alone says nothing: the reason is its cause. */
+export function noAnswer(error: unknown): Problem {
+  // Not by class: an error may come from another realm.
+  const { message = String(error), cause } = (error ?? {}) as Partial<Error>
+  const because = (cause as Partial<Error> | undefined)?.message
+  const detail = because === undefined ? message : `${message}: ${because}`
+  return { code: 'NO_ANSWER', status: 0, title: 'No connection', detail }
+}

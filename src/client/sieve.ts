@@ -1,0 +1,41 @@
+/*
+ * Delivery is at least once, and across processes in no certain order. An event whose id is known is dropped, and a
+ * `booking_updated` that says less than one that came before; never an event of another type. Memory is bounded.
+ */
+import type { ResumableEvent } from './events.js'
+
+/** Several times what one resume brings: what it repeats must still be known. */
+const MAX_KNOWN_IDS = 5_000
+/** Requests that one user follows at a time, many times over. */
+const MAX_VERSIONS = 1_000
+
+export type Verdict = 'new' | 'known' | 'older'
+
+export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) {
+  const known = new Set<string>()
+  const versions = new Map<string, number>()
+
+  return (event: ResumableEvent): Verdict => {
+    if (known.has(event.id)) return 'known'
+    known.add(event.id)
+    forgetOldest(known, maxIds)
+    if (event.type !== 'booking_updated') return 'new'
+    const { broadcastId, version } = event
+    const latest = versions.get(broadcastId)
+    if (latest !== undefined && version < latest) return 'older'
+    // Put at the end again: the ones that nothing is heard of go first.
+    versions.delete(broadcastId)
+    versions.set(broadcastId, version)
+    forgetOldest(versions, maxVersions)
+    return 'new'
+  }
+}
+
+/** Sets and maps keep the order in which their keys came. */
+function forgetOldest(keys: Set<string> | Map<string, unknown>, max: number): void {
+  if (keys.size <= max) return
+  for (const oldest of keys.keys()) {
+    keys.delete(oldest)
+    return
+  }
+}

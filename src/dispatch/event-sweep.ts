@@ -1,0 +1,18 @@
+import type { Parts } from './parts.js'
+import { Periodic } from './periodic.js'
+
+/** At 500 events a second 30,000 rows are due each time. */
+const SWEEP_EVERY_MS = 60_000
+/** Rows of one statement: some ten milliseconds. */
+const BATCH = 1_000
+
+/** Forgets delivered events after their time. Any number of processes may: they delete different rows. */
+export function eventSweep({ resume, settings, log }: Pick<Parts, 'resume' | 'settings' | 'log'>): Periodic {
+  return new Periodic(
+    SWEEP_EVERY_MS,
+    async () => {
+      while ((await resume.sweep(settings.eventRetentionMs, BATCH)) === BATCH);
+    },
+    error => log.warn({ err: error }, 'old events could not be deleted'),
+  )
+}

@@ -1,0 +1,55 @@
+/*
+ * Points to resume from. To clients they are opaque: the id of any envelope, or what an answer named as `next`. Anybody
+ * may forge one, so they are parsed, and say nothing that their bearer may not read anyhow.
+ */
+import type { EventPosition, Mark, Micros } from '../ports.js'
+
+export type Point =
+  | { readonly kind: 'mark'; readonly mark: Mark }
+  /** Everything up to this moment has been read. */
+  | { readonly kind: 'moment'; readonly at: Micros }
+  /** In the middle of what was recorded after `since`; the reading of it was begun at `begunAt`. */
+  | {
+      readonly kind: 'page'
+      readonly since: Micros
+      readonly begunAt: Micros
+      readonly after: EventPosition
+    }
+
+const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
+/** Until the year 2286, and exact as a number. */
+const MICROS = '\\d{1,16}'
+const VERSION = '\\d{1,9}'
+const INDEX = '\\d{1,4}'
+
+const patterns = {
+  event: new RegExp(`^(${UUID}):(${VERSION}):(${INDEX}):\\d{1,4}$`),
+  offer: new RegExp(`^(${UUID}):offer$`),
+  moment: new RegExp(`^at:(${MICROS})$`),
+  page: new RegExp(`^page:(${MICROS}):(${MICROS}):(${MICROS}):(${UUID}):(${VERSION}):(${INDEX})$`),
+}
+
+/** `undefined` for what is no point. */
+export function parsePoint(text: string): Point | undefined {
+  const event = patterns.event.exec(text)
+  if (event !== null) {
+    const [, instance = '', version, index] = event
+    return { kind: 'mark', mark: { kind: 'event', instance, version: Number(version), index: Number(index) } }
+  }
+  const offer = patterns.offer.exec(text)
+  if (offer !== null) return { kind: 'mark', mark: { kind: 'offer', broadcastId: offer[1] ?? '' } }
+  const moment = patterns.moment.exec(text)
+  if (moment !== null) return { kind: 'moment', at: Number(moment[1]) }
+  const page = patterns.page.exec(text)
+  if (page === null) return undefined
+  const [, since, begunAt, recordedAt, instance = '', version, index] = page
+  const after = { recordedAt: Number(recordedAt), instance, version: Number(version), index: Number(index) }
+  return { kind: 'page', since: Number(since), begunAt: Number(begunAt), after }
+}
+
+export const momentPoint = (at: Micros) => `at:${Math.floor(at)}`
+
+export function pagePoint(since: Micros, begunAt: Micros, after: EventPosition): string {
+  const { recordedAt, instance, version, index } = after
+  return `page:${Math.max(0, since)}:${Math.floor(begunAt)}:${recordedAt}:${instance}:${version}:${index}`
+}

@@ -1,0 +1,65 @@
+/* Two connections to Redis and the sockets' cluster on them. Adapters know nothing of one another. */
+import type { Logger } from 'pino'
+import type { HealthCheck } from './adapters/http/health.js'
+import { connectRedis } from './adapters/redis/connection.js'
+import { createSocketCluster, type SocketCluster } from './adapters/socket/cluster/cluster.js'
+import type { Settings } from './settings.js'
+
+/**
+ * Nobody waits for these. Redis that is slow for seconds gets through what waits; after that it counts as lost, and
+ * is told again when Redis is back.
+ */
+const PUBLISH_TIMEOUT_MS = 5_000
+/** Some seconds of a busy process. */
+const MAX_WAITING_PUBLISHES = 10_000
+
+export interface OpenCluster {
+  readonly cluster: SocketCluster
+  /** Lets what is published get to Redis, if Redis is there. */
+  close(): Promise<void>
+}
+
+/** The health of Redis with that of the cluster in it: deaf, sockets miss what other processes tell. */
+export function withCluster(check: HealthCheck, open: OpenCluster | undefined): HealthCheck {
+  if (open === undefined) return check
+  return async () => {
+    const redis = await check()
+    const { isDeaf, ...counts } = open.cluster.state()
+    const sockets = { sockets: isDeaf ? 'alone' : 'joined', ...counts }
+    return { ...redis, ...sockets, status: isDeaf && redis.status === 'ok' ? 'degraded' : redis.status }
+  }
+}
+
+/** Undefined without Redis: one process is no cluster. Throws `SocketAdapterError`. */
+export async function openSocketCluster(
+  { redisUrl, socketAdapter }: Pick<Settings, 'redisUrl' | 'socketAdapter'>,
+  log: Logger,
+): Promise<OpenCluster | undefined> {
+  if (redisUrl === undefined) return undefined
+  const publisher = connectRedis({
+    url: redisUrl,
+    purpose: 'sockets-publish',
+    log,
+    commandTimeoutMs: PUBLISH_TIMEOUT_MS,
+    maxQueuedCommands: MAX_WAITING_PUBLISHES,
+  })
+  const subscriber = connectRedis({ url: redisUrl, purpose: 'sockets-listen', log })
+  const disconnect = () => {
+    publisher.disconnect()
+    subscriber.disconnect()
+  }
+  try {
+    const connections = { publisher, subscriber }
+    const cluster = await createSocketCluster({ kind: socketAdapter, connections, log })
+    return {
+      cluster,
+      async close() {
+        if (publisher.status === 'ready') await publisher.quit().catch(() => {})
+        disconnect()
+      },
+    }
+  } catch (error) {
+    disconnect()
+    throw error
+  }
+}

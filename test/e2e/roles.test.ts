@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { makeCertificates } from '../support/certificates.js'
+import { call, createClient, listen } from '../support/clients.js'
+import { until } from '../support/engine.js'
+import { acceptBody, asking, registerTruck } from '../support/fleet.js'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { type RedisServer, redisForTests, startRedisServer } from '../support/redis.js'
+import { findViolations, processEnvironment } from '../support/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server-process.js'
+
+/* One process takes requests, another looks after what is due; Redis between them, over TLS where there is openssl. */
+
+const TIMEOUT_SECONDS = 1
+const { describeWithRedis } = await redisForTests()
+
+describeWithRedis('an api and a worker', () => {
+  let redis: RedisServer
+  let database: TestDatabase
+  let environment: Readonly<Record<string, string>>
+  let api: ServerProcess
+  let worker: ServerProcess
+
+  const start = (role: string) => startServerProcess({ ...environment, ROLE: role })
+
+  beforeAll(async () => {
+    const certificates = await makeCertificates()
+    redis = await startRedisServer(certificates === undefined ? {} : { tls: certificates })
+    database = await createTestDatabase()
+    environment = {
+      ...processEnvironment,
+      DATABASE_URL: database.connectionString,
+      REDIS_URL: redis.url,
+      BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS),
+      ...(certificates === undefined ? {} : { NODE_EXTRA_CA_CERTS: certificates.caFile }),
+    }
+    ;[api, worker] = await Promise.all([start('api'), start('worker')])
+  }, 60_000)
+
+  afterAll(async () => {
+    await Promise.all([api?.end('SIGTERM'), worker?.end('SIGTERM')])
+    await database?.drop()
+    await redis?.stop()
+  }, 60_000)
+
+  test('R7.1 what the worker raises reaches the sockets of the api', async () => {
+    const customer = await createClient(api.url, 'customer', 'waiting')
+    const listener = await listen(api.url, customer.token)
+    const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1, 'nobody_has_this'))
+    const ended = await listener.next('no_vehicles_available', () => true, 20_000)
+    expect(ended).toMatchObject({ broadcastId: broadcast.id, data: { title: 'No transporters found' } })
+    listener.close()
+  }, 30_000)
+
+  test('the api does its part alone: an offer, an accept, the news of it', async () => {
+    const truck = await registerTruck(api.url, 'near', { isReady: true })
+    const captain = await listen(api.url, truck.transporter.token)
+    const customer = await createClient(api.url, 'customer', 'served')
+    const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))
+    await captain.next('new_broadcast', event => event.broadcastId === broadcast.id)
+    const accepted = await truck.transporter.post(
+      `/api/v1/broadcast/${broadcast.id}/accept`,
+      acceptBody(truck),
+    )
+    expect(accepted.body).toMatchObject({ assignment: { isFullyFilled: true } })
+    captain.close()
+  })
+
+  test('a worker says how it is, and takes neither requests nor sockets', async () => {
+    const health = await call(worker.url, 'GET', '/health')
+    expect(health).toMatchObject({
+      status: 200,
+      body: { checks: { redis: { sockets: 'joined' } } },
+    })
+    const customer = await createClient(worker.url, 'customer', 'lost')
+    expect(await customer.post('/api/v1/broadcasts', asking(1))).toMatchObject({
+      status: 404,
+      body: { code: 'NOT_FOUND' },
+    })
+    await expect(listen(worker.url, customer.token)).rejects.toThrow()
+    expect((await call(worker.url, 'GET', '/socket.io/?EIO=4&transport=polling')).status).toBe(404)
+  })
+
+  test('R5.2 without a worker nothing falls due; the next one finds it all', async () => {
+    expect(await worker.end('SIGTERM')).toBe(0)
+    const customer = await createClient(api.url, 'customer', 'patient')
+    const listener = await listen(api.url, customer.token)
+    const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1, 'nobody_has_this'))
+    await until(() => Date.now() > Date.parse(broadcast.expiresAt) + 500)
+    expect((await customer.get(`/api/v1/broadcasts/${broadcast.id}`)).body.status).toBe('searching')
+    worker = await start('worker')
+    await listener.next('no_vehicles_available', event => event.broadcastId === broadcast.id, 20_000)
+    listener.close()
+  }, 60_000)
+
+  test('both end in order, and what they leave is sound', async () => {
+    expect(await Promise.all([api.end('SIGTERM'), worker.end('SIGTERM')])).toEqual([0, 0])
+    expect(await findViolations(database.connectionString)).toEqual([])
+    for (const { output } of [api, worker]) expect(output()).not.toMatch(/"level":[56]0/)
+  })
+})

@@ -1,0 +1,108 @@
+/* docs/CLIENT.md as readers would use it: its code is type-checked, and run against a server. */
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { createClient as createCaller } from '../../support/clients.js'
+import { repositoryRoot } from '../../support/import-rules.js'
+import { startTestApp, type TestApp } from '../../support/server.js'
+import { temporaryFolder } from '../../support/temporary-folder.js'
+import { tokenFor } from '../../support/tokens.js'
+
+const run = promisify(execFile)
+const entry = join(repositoryRoot, 'src/client/index.ts')
+const document = readFileSync(join(repositoryRoot, 'docs/CLIENT.md'), 'utf8')
+const blocks = [...document.matchAll(/```ts\n(.*?)```/gs)].map(match => match[1] ?? '')
+
+/** What the page takes for granted, around its code; `tokens` are the readers' own. */
+function programOf(tokens: Readonly<Record<string, string>>): string {
+  const [first = '', second = '', third = '', answers = '', comingBack = ''] = blocks
+  const story = [first, second, third]
+  return [
+    `const customerToken: string = '${tokens.customer}'`,
+    `const transporterToken: string = '${tokens.transporter}'`,
+    `const driverToken: string = '${tokens.driver}'`,
+    'const shown: string[] = []',
+    'const show = (text: string | undefined) => { shown.push(String(text)); console.log(text) }',
+    'const storedToken = () => customerToken',
+    'const renewToken = async () => customerToken',
+    'const savedPoint: string | undefined = undefined as string | undefined',
+    'const save = (point: string | undefined) => show("point " + point)',
+    ...story,
+    'while (!shown.some(line => line.startsWith("To "))) await new Promise(resolve => setTimeout(resolve, 10))',
+    'const requestId = created.ok ? created.value.id : ""',
+    answers,
+    comingBack,
+    'show(cancelled.ok ? "cancelled" : cancelled.problem.code)',
+    'show(String((await client.connect()).ok))',
+    'for (const one of [customer, transporter, driver, client]) one.close()',
+  ].join('\n')
+}
+
+let app: TestApp
+beforeAll(async () => {
+  app = await startTestApp()
+})
+afterAll(() => app.close())
+
+describe('R7.3 docs/CLIENT.md', () => {
+  it('has the code that these tests run', () => {
+    expect(blocks).toHaveLength(5)
+  })
+
+  it('has code that type-checks, strictly', async () => {
+    const folder = await temporaryFolder('client-types')
+    await writeFile(join(folder, 'page.ts'), programOf({}))
+    const tsconfig = {
+      extends: join(repositoryRoot, 'tsconfig.json'),
+      compilerOptions: {
+        typeRoots: [join(repositoryRoot, 'node_modules/@types')],
+        types: ['node'],
+        paths: { 'loadcast/client': [entry] },
+      },
+      include: ['page.ts'],
+    }
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+    const compiler = join(repositoryRoot, 'node_modules/typescript/bin/tsc')
+    const { stdout } = await run(process.execPath, [compiler, '-p', folder]).catch(error => error)
+    expect(stdout).toBe('')
+  })
+
+  it('has code that does what it says', async () => {
+    const transporter = await createCaller(app.url, 'transporter', 't1')
+    await transporter.put('/api/v1/transporter/vehicles/v1', { vehicleType: '14ft', number: 'DL 1' })
+    await transporter.put('/api/v1/transporter/drivers/d1', { name: 'Asha' })
+    const program = programOf({
+      customer: await tokenFor('customer', 'c1'),
+      transporter: transporter.token,
+      driver: await tokenFor('driver', 'd1'),
+    })
+    const folder = await temporaryFolder('client-page')
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+    const file = join(folder, 'page.ts')
+    await writeFile(
+      file,
+      program
+        .replaceAll('http://localhost:3000', app.url)
+        .replace("'loadcast/client'", JSON.stringify(pathToFileURL(entry).href)),
+    )
+    const { stdout } = await run(process.execPath, ['--import', 'tsx', file], { cwd: repositoryRoot })
+    const shown = stdout.trim().split('\n')
+    expect(shown).toEqual(
+      expect.arrayContaining([
+        '0 of 1',
+        '1 of 1',
+        expect.stringMatching(/^Ours: trip [0-9a-f-]{36}$/),
+        'Asha comes with DL 1',
+        'To Connaught Place, New Delhi',
+        expect.stringMatching(/ has left the list$/),
+        'TOO_LATE_TO_CANCEL',
+        'true',
+      ]),
+    )
+  })
+})

@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import type { Caller } from '../../../src/dispatch/api.js'
+import type { Envelope } from '../../../src/dispatch/ports.js'
+import type { Synced } from '../../../src/dispatch/resume/sync.js'
+import {
+  accept,
+  admin,
+  asking,
+  customer,
+  driver,
+  expectOk,
+  northOfPickup,
+  openDispatch,
+  type Product,
+  registerTruck,
+  type Truck,
+  transporter,
+} from '../../support/dispatch.js'
+import { until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+
+let database: TestDatabase
+let product: Product
+let near: Truck
+let far: Truck
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  product = openDispatch(database.connectionString)
+  await product.engine.start()
+  near = await registerTruck(product, 'near', { place: northOfPickup(2) })
+  far = await registerTruck(product, 'far', { place: northOfPickup(900) })
+})
+afterAll(async () => {
+  await product.close()
+  await database.drop()
+})
+
+type Page = Extract<Synced, { resync: false }>
+
+async function page(caller: Caller, after?: string, watching?: string): Promise<Page> {
+  const synced = expectOk(await product.dispatch.sync(caller, { after, watching }))
+  if (synced.resync) throw new Error('expected events')
+  return synced
+}
+async function resynced(caller: Caller, after: string) {
+  const synced = expectOk(await product.dispatch.sync(caller, { after }))
+  if (!synced.resync) throw new Error(`expected a resync, got ${synced.events.map(event => event.type)}`)
+  return synced
+}
+/** All pages from here on. */
+async function missed(caller: Caller, after: string, watching?: string): Promise<Envelope[]> {
+  const events: Envelope[] = []
+  for (let point = after; ; ) {
+    const read = await page(caller, point, watching)
+    events.push(...read.events)
+    if (!read.hasMore) return events
+    point = read.next
+  }
+}
+const idsOf = (envelopes: readonly Envelope[]) => [...new Set(envelopes.map(({ id }) => id ?? ''))].sort()
+const toldTo = (userId: string) =>
+  product.fanout.heardIn(`user:${userId}`).filter(event => event.id !== undefined)
+const outboxEmpty = () =>
+  until(async () => (await product.sql.query('select from outbox')).rowCount === 0, 20_000)
+
+let customers = 0
+const newCustomer = () => customer(`c${++customers}`)
+const create = async (caller: Caller, trucks = 1) =>
+  expectOk(await product.dispatch.createBroadcast(caller, asking(trucks))).broadcast.id
+
+/** A request that sees everything: taken, given back, taken again, driven, cancelled too late for the driven truck. */
+async function eventfulRequest(caller: Caller): Promise<string> {
+  const id = await create(caller, 2)
+  const first = expectOk(await accept(product, id, near)).assignment?.tripId ?? ''
+  expectOk(await product.dispatch.sendToTrip(near.caller, first, { type: 'release' }))
+  const second = expectOk(await accept(product, id, near)).assignment?.tripId ?? ''
+  expectOk(await product.dispatch.sendToTrip(driver(near.driverId), second, { type: 'start' }))
+  const third = expectOk(await accept(product, id, far)).assignment?.tripId ?? ''
+  expectOk(await product.dispatch.sendToTrip(admin, third, { type: 'abandon' }))
+  expectOk(await product.dispatch.sendToTrip(driver(near.driverId), second, { type: 'complete' }))
+  return id
+}
+
+describe('R7.3 what a client missed', () => {
+  it('R7.3 is what it would have been told: the same ids with the same data, to each role its own', async () => {
+    const caller = newCustomer()
+    const beginnings = await Promise.all(
+      [caller, near.caller, far.caller, driver(near.driverId), driver(far.driverId), admin].map(
+        async who => [who, (await page(who)).next] as const,
+      ),
+    )
+    const ended = await eventfulRequest(caller)
+    const cancelled = await create(caller)
+    expectOk(await accept(product, cancelled, near))
+    expectOk(await product.dispatch.sendToBroadcast(caller, cancelled, { type: 'cancel' }))
+    await outboxEmpty()
+    for (const [who, beginning] of beginnings) {
+      const told = toldTo(who.id).filter(event => event.type !== 'new_broadcast')
+      const read = (await missed(who, beginning)).filter(event => event.type !== 'new_broadcast')
+      expect([who.id, idsOf(read)]).toEqual([who.id, idsOf(told)])
+      for (const event of read) expect(event).toEqual(told.find(({ id }) => id === event.id))
+      expect(new Set(read.map(({ id }) => id)).size).toBe(read.length)
+    }
+    expect(toldTo(far.caller.id).map(event => event.type)).toContain('trip_cancelled')
+    expect(toldTo(near.caller.id).map(event => event.type)).toContain('booking_expired')
+    expect((await missed(admin, beginnings.at(-1)?.[1] ?? '')).length).toBe(0)
+    // Those who watch are told what the room is told.
+    const inRoom = (id: string) => product.fanout.heardIn(`broadcast:${id}`)
+    for (const id of [ended, cancelled]) {
+      const since = beginnings.at(-1)?.[1] ?? ''
+      expect(idsOf(await missed(admin, since, id))).toEqual(idsOf(inRoom(id)))
+    }
+  })
+
+  it('R7.3 any id that it has seen is a point to resume from, its own offers included', async () => {
+    const caller = newCustomer()
+    const before = (await page(near.caller)).next
+    const id = await create(caller)
+    await until(() => toldTo(near.caller.id).some(event => event.id === `${id}:offer`))
+    const offers = await missed(near.caller, before)
+    expect(offers.at(-1)).toEqual({
+      ...toldTo(near.caller.id).find(event => event.id === `${id}:offer`),
+      at: expect.any(String),
+    })
+    expectOk(await product.dispatch.sendToBroadcast(caller, id, { type: 'cancel' }))
+    await outboxEmpty()
+    for (const seen of [`${id}:offer`, before]) {
+      const types = (await missed(near.caller, seen))
+        .filter(event => event.broadcastId === id)
+        .map(e => e.type)
+      expect(types).toEqual(['booking_expired'])
+    }
+    const told = toldTo(caller.id)
+    for (const { id: seen = '' } of told) {
+      expect(idsOf(await missed(caller, seen))).toEqual(idsOf(told))
+    }
+  })
+
+  it('R7.3 an offer that was made and never told, as its process died in between, is told then', async () => {
+    const before = (await page(far.caller)).next
+    const id = await create(newCustomer())
+    const entry = { broadcastId: id, transporterId: far.caller.id, step: 'catch_up', distanceKm: 899.6 }
+    await product.recipients.offer([entry])
+    const [offer] = (await missed(far.caller, before)).filter(event => event.broadcastId === id)
+    expect(offer).toMatchObject({ id: `${id}:offer`, type: 'new_broadcast', data: { distanceKm: 900 } })
+    expectOk(await product.dispatch.sendToBroadcast(far.caller, id, { type: 'decline' }))
+    expect((await missed(far.caller, before)).filter(event => event.broadcastId === id)).toEqual([])
+  })
+})
+
+describe('R7.3 a point that is no good', () => {
+  it('R7.3 of somebody else’s request is answered like one that never was', async () => {
+    const owner = newCustomer()
+    const id = await create(owner)
+    await outboxEmpty()
+    const seen = toldTo(owner.id).at(-1)?.id ?? ''
+    expect(await missed(owner, seen)).not.toEqual([])
+    const never = '01890a5d-ac96-774b-bcce-b302099a8057'
+    const stranger = newCustomer()
+    for (const point of [
+      seen,
+      `${id}:offer`,
+      `${never}:1:0:0`,
+      `${never}:offer`,
+      'nonsense',
+      '',
+      `${id}:1:9999:0`,
+    ]) {
+      expect(await resynced(stranger, point)).toEqual({
+        resync: true,
+        broadcasts: [],
+        next: expect.stringMatching(/^at:\d+$/),
+      })
+    }
+    expect(await resynced(transporter('t-stranger'), seen)).toMatchObject({ broadcasts: [] })
+    expect(await missed(near.caller, seen)).not.toEqual([]) // it was offered it
+  })
+
+  it.each([
+    ['at:', 'resync'],
+    ['at:1', 'resync'],
+    ['at:99999999999999999999', 'resync'],
+    ['at:9999999999999999', 'events'],
+    ['page:1:1:1:01890a5d-ac96-774b-bcce-b302099a8057:1:0', 'resync'],
+    [`page:9999999999999999:1:1:01890a5d-ac96-774b-bcce-b302099a8057:1:0`, 'events'],
+    ['01890a5d-ac96-774b-bcce-b302099a8057:999999999:9999:9999', 'resync'],
+    ['01890a5d-ac96-774b-bcce-b302099a8057:1:0', 'resync'],
+    ["' or true --", 'resync'],
+  ])('R7.3 made up as %s it is taken calmly', async (point, outcome) => {
+    const synced = expectOk(await product.dispatch.sync(newCustomer(), { after: point }))
+    expect(synced.resync ? 'resync' : 'events').toBe(outcome)
+    if (!synced.resync) expect(synced.events).toEqual([])
+  })
+
+  it('R7.3 for the room of a request that the caller may not read is NOT_FOUND', async () => {
+    const id = await create(newCustomer())
+    const { next } = await page(admin)
+    const answer = await product.dispatch.sync(newCustomer(), { after: next, watching: id })
+    expect(answer).toEqual({ ok: false, problem: { code: 'NOT_FOUND' } })
+  })
+})

@@ -1,0 +1,81 @@
+/*
+ * A client's way to a server: cut off, led to another process, or cut off after the server has sent so many bytes more,
+ * in the middle of whatever that is.
+ */
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface ClientLink {
+  readonly url: string
+  /** Ends what is connected; what comes next goes to `url`, if one is given. */
+  cut(url?: string): void
+  /** Ends each connection once it has brought the client so many bytes more. */
+  cutAfter(bytes: number): void
+  /** Nobody gets through, until `restore`. */
+  sever(): void
+  restore(): void
+  close(): Promise<void>
+}
+
+export async function openClientLink(url: string): Promise<ClientLink> {
+  const sockets = new Set<Socket>()
+  let target = new URL(url)
+  let bytesLeft = Number.POSITIVE_INFINITY
+  let isSevered = false
+
+  const server = createServer(near => {
+    if (isSevered) {
+      near.destroy()
+      return
+    }
+    const far = connect(Number(target.port), target.hostname)
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        other.destroy()
+      })
+    }
+    near.on('data', chunk => far.write(chunk))
+    far.on('data', chunk => {
+      const passed = chunk.subarray(0, Math.max(0, bytesLeft))
+      bytesLeft -= passed.length
+      if (passed.length > 0) near.write(passed)
+      if (bytesLeft > 0) return
+      bytesLeft = Number.POSITIVE_INFINITY
+      near.destroySoon()
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+
+  function cutAll(): void {
+    for (const socket of sockets) socket.destroy()
+  }
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut(next) {
+      if (next !== undefined) target = new URL(next)
+      cutAll()
+    },
+    cutAfter(bytes) {
+      bytesLeft = bytes
+    },
+    sever() {
+      isSevered = true
+      cutAll()
+    },
+    restore() {
+      isSevered = false
+    },
+    async close() {
+      const closed = new Promise(resolve => server.close(resolve))
+      cutAll()
+      await closed
+    },
+  }
+}

@@ -1,0 +1,229 @@
+/*
+ * Real Redis servers for tests. The program is taken from PATH, else from Debian's package where we may install it,
+ * else the tests that need it are skipped, and the last line of the run says so. A server lives in a folder of the
+ * test run, on a free port, and keeps nothing on disk unless a test asks for it. A run that was killed leaves its
+ * servers; the next run ends them (endRedisServersIn).
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import { appendFile, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { basename, delimiter, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Redis, type RedisOptions } from 'ioredis'
+import { freePort } from '../../src/adapters/postgres/embedded/port.js'
+import { FOLDER_VARIABLE, temporaryFolder } from './temporary-folder.js'
+
+const run = promisify(execFile)
+const PROGRAM = 'redis-server'
+const PID_FILE = 'redis-server.pid'
+/** In the run's folder: why tests were skipped, a line each. The summary reads it. */
+export const SKIPS_FILE = 'skip-reasons'
+
+export interface RedisServer {
+  /** The same after a restart. */
+  readonly url: string
+  readonly port: number
+  /** The process ends at once, as by a power cut. */
+  kill(): Promise<void>
+  /** Starts it again on the same port: empty, unless it was asked to keep its data. */
+  start(): Promise<void>
+  /** Stops answering without closing anything, until `thaw`. */
+  freeze(): void
+  thaw(): void
+  stop(): Promise<void>
+}
+
+export interface RedisServerOptions {
+  /** Lines of redis.conf, the last word on everything but the port. */
+  readonly config?: readonly string[]
+  /** Serve TLS only, with these files (PEM). The URL is then rediss://localhost. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }
+}
+
+/** Where redis-server is, or why there is none. Installs Debian's package if it must and may. */
+export async function findRedis(): Promise<{ program: string } | { missing: string }> {
+  const found = programInPath()
+  if (found !== undefined) return { program: found }
+  const reason = await alone('install-redis', async () => {
+    if (programInPath() !== undefined) return undefined // another test file has installed it
+    return await installPackage()
+  })
+  const program = programInPath()
+  return program === undefined ? { missing: reason ?? 'it could not be installed' } : { program }
+}
+
+/** Notes for the last line of the run why tests are skipped. */
+export async function noteSkip(reason: string): Promise<void> {
+  const folder = process.env[FOLDER_VARIABLE]
+  if (folder !== undefined) await appendFile(join(folder, SKIPS_FILE), `${reason}\n`)
+}
+
+export async function startRedisServer({ config = [], tls }: RedisServerOptions = {}): Promise<RedisServer> {
+  const found = await findRedis()
+  if ('missing' in found) throw new Error(`No redis-server: ${found.missing}`)
+  const folder = await temporaryFolder('redis')
+  const port = await freePort(undefined)
+  const lines = [
+    'bind 127.0.0.1',
+    `dir ${folder}`,
+    'save ""',
+    'appendonly no',
+    // A test's keys may be of any slot; nobody else can come in.
+    'protected-mode no',
+    ...(tls === undefined
+      ? [`port ${port}`]
+      : [
+          'port 0',
+          `tls-port ${port}`,
+          `tls-cert-file ${tls.certFile}`,
+          `tls-key-file ${tls.keyFile}`,
+          `tls-ca-cert-file ${tls.caFile}`,
+          'tls-auth-clients no',
+        ]),
+    ...config,
+  ]
+  await writeFile(join(folder, 'redis.conf'), `${lines.join('\n')}\n`)
+  const url = tls === undefined ? `redis://127.0.0.1:${port}` : `rediss://localhost:${port}`
+  const clientOptions = tls === undefined ? {} : { tls: { ca: await readFile(tls.caFile) } }
+  let child: ChildProcess | undefined
+
+  async function start() {
+    child = await launch(found as { program: string }, folder, url, clientOptions)
+  }
+  async function kill() {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  }
+  await start()
+  return {
+    url,
+    port,
+    kill,
+    start,
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    async stop() {
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function launch(
+  { program }: { program: string },
+  folder: string,
+  url: string,
+  options: RedisOptions,
+): Promise<ChildProcess> {
+  const child = spawn(program, [join(folder, 'redis.conf')], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  child.stdout?.on('data', chunk => {
+    said = `${said}${chunk}`.slice(-4_000)
+  })
+  const ended = once(child, 'exit').then(() => {
+    throw new Error(`redis-server ended at its start:\n${said}`)
+  })
+  ended.catch(() => {}) // after the start nobody waits for it
+  await writeFile(join(folder, PID_FILE), String(child.pid))
+  await Promise.race([answering(url, options), ended])
+  return child
+}
+
+async function answering(url: string, options: RedisOptions): Promise<void> {
+  const redis = new Redis(url, { ...options, retryStrategy: () => 10, maxRetriesPerRequest: null })
+  redis.on('error', () => {}) // not up yet
+  try {
+    await redis.ping()
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** Ends the servers that work in this folder of a test run, whoever started them. */
+export async function endRedisServersIn(folder: string): Promise<void> {
+  const files = await readdir(folder, { recursive: true })
+  for (const file of files.filter(name => basename(name) === PID_FILE)) {
+    const pid = Number(await readFile(join(folder, file), 'utf8'))
+    while (await isServerIn(pid, folder)) {
+      process.kill(pid, 'SIGKILL')
+      await delay(10)
+    }
+  }
+}
+
+/** The number may by now be another process's: the name and, where the system tells, the folder must be right. */
+async function isServerIn(pid: number, folder: string): Promise<boolean> {
+  if (!Number.isInteger(pid) || pid <= 1) return false
+  try {
+    const { stdout } = await run('ps', ['-p', String(pid), '-o', 'stat=,comm='])
+    if (!stdout.includes(PROGRAM) || /^\s*Z/.test(stdout)) return false
+    if (process.platform !== 'linux') return true
+    return (await readlink(`/proc/${pid}/cwd`)).startsWith(folder)
+  } catch {
+    return false // it has ended
+  }
+}
+
+function programInPath(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  return folders.map(folder => join(folder, PROGRAM)).find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Answers why it could not be done, if so. */
+async function installPackage(): Promise<string | undefined> {
+  if (process.platform !== 'linux' || !isExecutable('/usr/bin/apt-get')) {
+    return 'it is not in PATH, and this is no Debian to install it on'
+  }
+  if (process.getuid?.() !== 0) return 'it is not in PATH, and only root may install the package'
+  const apt = (...args: string[]) =>
+    run('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    })
+  const install = () => apt('install', '--no-install-recommends', PROGRAM)
+  try {
+    await install().catch(async () => {
+      await apt('update')
+      await install()
+    })
+    return undefined
+  } catch (error) {
+    const lines = String((error as { stderr?: string }).stderr ?? error)
+      .trim()
+      .split('\n')
+    return `the package could not be installed (${lines.at(-1)})`
+  }
+}
+
+/** One test file at a time; what a killed one left behind is the run's, and goes with its folder. */
+async function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const folder = process.env[FOLDER_VARIABLE]
+  if (folder === undefined) return await work()
+  const lock = join(folder, `${name}.lock`)
+  while (!(await mkdir(lock).then(() => true, isNotTaken))) await delay(50)
+  try {
+    return await work()
+  } finally {
+    await rm(lock, { recursive: true })
+  }
+}
+
+function isNotTaken(error: NodeJS.ErrnoException): false {
+  if (error.code === 'EEXIST') return false
+  throw error
+}

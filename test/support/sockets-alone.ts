@@ -1,0 +1,113 @@
+/*
+ * The socket server with nothing behind it: everybody may do everything. For tests of what connections cost, and of
+ * whom an emit reaches.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type Logger, pino } from 'pino'
+import { connectRedis } from '../../src/adapters/redis/connection.js'
+import {
+  type AdapterKind,
+  createSocketCluster,
+  type SocketCluster,
+} from '../../src/adapters/socket/cluster/cluster.js'
+import { type SocketLimits, socketLimits } from '../../src/adapters/socket/limits.js'
+import { createSocketServer, type SocketServer } from '../../src/adapters/socket/server.js'
+import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
+import type { Dispatch } from '../../src/dispatch/api.js'
+import { ok } from '../../src/dispatch/problems.js'
+import { TEST_SECRET } from './tokens.js'
+
+export interface SocketsAlone {
+  readonly url: string
+  readonly sockets: SocketServer
+  /** What was logged, a line of JSON each. */
+  readonly lines: readonly string[]
+  /** These are turned off from now on. */
+  readonly inactive: Set<string>
+  close(): Promise<void>
+}
+
+export async function startSocketsAlone(
+  options: { limits?: Partial<SocketLimits>; cluster?: SocketCluster } = {},
+): Promise<SocketsAlone> {
+  const lines: string[] = []
+  const inactive = new Set<string>()
+  const log: Logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
+  const dispatch = {
+    isActive: async ({ id }: { id: string }) => !inactive.has(id),
+    inactiveAmong: async (ids: readonly string[]) => ids.filter(id => inactive.has(id)),
+    mayWatch: async () => true,
+    transporterHeartbeat: async () => ok(undefined),
+    connected: async () => {},
+    stillConnected: async () => {},
+  } as unknown as Dispatch
+  const sockets = createSocketServer({
+    verifyToken: createTokenVerifier({ secret: TEST_SECRET }),
+    corsOrigins: [],
+    transporterTtlMs: 60_000,
+    log,
+    limits: { ...socketLimits, ...options.limits },
+    cluster: options.cluster,
+  })
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  sockets.attach(server, dispatch)
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    sockets,
+    lines,
+    inactive,
+    async close() {
+      await sockets.close()
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+export interface ClusteredSockets extends SocketsAlone {
+  readonly cluster: SocketCluster
+  /** How long ago it was told that something may be missing, each time. */
+  readonly missed: readonly number[]
+}
+
+/** The same on a Redis, as one of several. */
+export async function startClusteredSockets(
+  url: string,
+  kind: AdapterKind = 'classic',
+  options: { caFile?: string; echoEveryMs?: number; publisherUrl?: string } = {},
+): Promise<ClusteredSockets> {
+  const { caFile, echoEveryMs, publisherUrl = url } = options
+  const log = pino({ level: 'silent' })
+  const connect = (to: string) =>
+    connectRedis({ url: to, purpose: 'test', log, commandTimeoutMs: 700, ...(caFile ? { caFile } : {}) })
+  const connections = { publisher: connect(publisherUrl), subscriber: connect(url) }
+  const disconnect = () => {
+    for (const redis of Object.values(connections)) redis.disconnect()
+  }
+  const cluster = await createSocketCluster({
+    kind,
+    connections,
+    log,
+    ...(echoEveryMs === undefined ? {} : { echoEveryMs }),
+  }).catch(error => {
+    disconnect()
+    throw error
+  })
+  const alone = await startSocketsAlone({ cluster })
+  const missed: number[] = []
+  alone.sockets.onMissed(forMs => void missed.push(forMs))
+  return {
+    ...alone,
+    cluster,
+    missed,
+    async close() {
+      await alone.close()
+      disconnect()
+    },
+  }
+}

@@ -1,0 +1,59 @@
+/*
+ * What each user should have heard: every row of the event table, said in the words of the announcement table, to whom it
+ * is said there. Read from the database, after the fact.
+ */
+import { announce } from '../../../src/dispatch/announcements/announcements.js'
+import { isToldTo } from '../../../src/dispatch/announcements/audience.js'
+import type { BroadcastEmitted } from '../../../src/machines/index.js'
+import type { Processes, User } from './processes.js'
+
+export interface Expected {
+  /** Ids by user. */
+  readonly must: ReadonlyMap<string, ReadonlySet<string>>
+  /** Offers: who is away until a request has ended needs to hear of it no more. */
+  readonly may: ReadonlyMap<string, ReadonlySet<string>>
+}
+
+interface EventRow {
+  readonly instance: string
+  readonly version: number
+  readonly index: number
+  readonly type: string
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly audience: readonly string[]
+  readonly at: number
+  readonly context: { customerId: string; pickup: never; drop: never; goods?: string }
+}
+
+export async function readExpected(processes: Processes, users: readonly User[]): Promise<Expected> {
+  const offers = await processes.query<{ broadcast_id: string; transporter_id: string }>(
+    'select broadcast_id, transporter_id from recipients where offered_at is not null',
+  )
+  const offered = new Map<string, Set<string>>()
+  for (const { broadcast_id, transporter_id } of offers) add(offered, broadcast_id, transporter_id)
+  const rows = await processes.query<EventRow>(
+    `select e.instance, e.version, e.index, e.type, e.payload, e.audience,
+       (extract(epoch from e.at) * 1000)::float8 as at, i.snapshot -> 'context' as context
+     from events e join instances i on i.id = e.instance`,
+  )
+  const must = new Map<string, Set<string>>(users.map(({ id }) => [id, new Set()]))
+  for (const { type, payload, audience, context, ...source } of rows) {
+    const event = { type, audience, ...payload } as unknown as BroadcastEmitted
+    const concerned = { customerId: context.customerId, trip: 'trip' in event ? event.trip : undefined }
+    for (const { to, envelope } of announce(event, source, context)) {
+      for (const [id, ids] of must) {
+        const isOffered = offered.get(source.instance)?.has(id) ?? false
+        if (isToldTo(id, to, concerned, isOffered)) ids.add(envelope.id)
+      }
+    }
+  }
+  const may = new Map<string, Set<string>>()
+  for (const { broadcast_id, transporter_id } of offers) add(may, transporter_id, `${broadcast_id}:offer`)
+  return { must, may }
+}
+
+function add(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const set = sets.get(key)
+  if (set === undefined) sets.set(key, new Set([value]))
+  else set.add(value)
+}

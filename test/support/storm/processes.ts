@@ -1,0 +1,116 @@
+/* Several processes of the program on one Postgres and one Redis, and calls to whichever is up. */
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import type { Role } from '../../../src/dispatch/api.js'
+import { type Answer, call } from '../clients.js'
+import { createTestDatabase } from '../postgres.js'
+import { type RedisServer, startRedisServer } from '../redis.js'
+import { processEnvironment } from '../server.js'
+import { type ServerProcess, startServerProcess } from '../server-process.js'
+import { tokenFor } from '../tokens.js'
+
+export interface Processes {
+  readonly connectionString: string
+  readonly redis: RedisServer
+  /** Of those that are up. */
+  readonly urls: readonly string[]
+  query<T extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<T[]>
+  /** Kills one with -9 in whatever it does. */
+  kill(which: number): Promise<void>
+  /** Starts another in its place. */
+  revive(which: number): Promise<void>
+  /** A call as this user, to whichever answers: a change is repeated with its key until there is an answer. */
+  call(user: User, method: string, path: string, body?: unknown): Promise<Answer>
+  /** Errors and defects that were logged. */
+  faults(): readonly string[]
+  close(): Promise<void>
+}
+
+export interface User {
+  readonly id: string
+  readonly role: Role
+}
+
+/** A process that was killed is replaced sooner. */
+const CALL_TRIES = 40
+const TRY_EVERY_MS = 250
+
+export async function startProcesses(
+  count: number,
+  settings: Readonly<Record<string, string>>,
+): Promise<Processes> {
+  const database = await createTestDatabase()
+  const redis = await startRedisServer()
+  const pool = new pg.Pool({ connectionString: database.connectionString, max: 4 })
+  const environment = {
+    ...processEnvironment,
+    DATABASE_URL: database.connectionString,
+    REDIS_URL: redis.url,
+    ...settings,
+  }
+  const all: ServerProcess[] = []
+  const start = async () => {
+    const started = await startServerProcess(environment)
+    all.push(started)
+    return started
+  }
+  const running: (ServerProcess | undefined)[] = await Promise.all(Array.from({ length: count }, start))
+  const tokens = new Map<string, Promise<string>>()
+  let calls = 0
+
+  async function tokenOf({ id, role }: User): Promise<string> {
+    const kept = tokens.get(id) ?? tokenFor(role, id)
+    tokens.set(id, kept)
+    return kept
+  }
+
+  const urls = () => running.flatMap(one => (one === undefined ? [] : [one.url]))
+
+  return {
+    connectionString: database.connectionString,
+    redis,
+    get urls() {
+      return urls()
+    },
+    query: async (sql, values = []) => (await pool.query(sql, values)).rows,
+    async kill(which) {
+      const dying = running[which]
+      running[which] = undefined
+      await dying?.end('SIGKILL')
+    },
+    async revive(which) {
+      running[which] = await start()
+    },
+    async call(user, method, path, body) {
+      const token = await tokenOf(user)
+      const number = calls++
+      const headers = {
+        authorization: `Bearer ${token}`,
+        ...(method === 'GET' ? {} : { 'idempotency-key': `storm-${number}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      }
+      const init = { headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
+      for (let attempt = 0; attempt < CALL_TRIES; attempt++) {
+        const url = urls()[(number + attempt) % Math.max(1, urls().length)]
+        const answer =
+          url === undefined ? undefined : await call(url, method, path, init).catch(() => undefined)
+        if (answer !== undefined && answer.status !== 503 && answer.status !== 500) return answer
+        await delay(TRY_EVERY_MS)
+      }
+      throw new Error(`Nobody answers ${method} ${path}`)
+    },
+    faults: () =>
+      all.flatMap(({ output }) =>
+        output()
+          .split('\n')
+          .filter(line => /"level":[56]0/.test(line)),
+      ),
+    async close() {
+      const codes = await Promise.all(running.map(one => one?.end('SIGTERM')))
+      await pool.end()
+      await database.drop()
+      await redis.stop()
+      if (codes.some(code => code !== 0)) throw new Error(`Did not end in order: ${codes}`)
+    },
+  }
+}

@@ -1,0 +1,47 @@
+/* What befalls them: the network cuts and swallows, a process is killed with -9, Redis goes away. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RoughNetwork } from '../rough-network.js'
+import type { Chance } from '../seeded.js'
+import type { Processes } from './processes.js'
+
+const GUST_EVERY_MS = 400
+/** Of the connections that stand, at each gust. */
+const CUT_ONE_IN = 6
+const SWALLOW_ONE_IN = 10
+/** Sooner than either end would notice by itself: a phone that has changed its network. */
+const SWALLOWED_FOR_MS = 800
+
+export async function blow(network: RoughNetwork, chance: Chance, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    network.cut(() => chance.below(CUT_ONE_IN) === 0)
+    const swallowed = new Set<number>()
+    network.swallow(connection => {
+      const isHit = chance.below(SWALLOW_ONE_IN) === 0
+      if (isHit) swallowed.add(connection)
+      return isHit
+    })
+    setTimeout(() => network.cut(connection => swallowed.has(connection)), SWALLOWED_FOR_MS)
+    await delay(GUST_EVERY_MS)
+  }
+}
+
+/** One process after the other, and Redis meanwhile: both come back at once, and have to find one another. */
+export async function strike(
+  processes: Processes,
+  network: RoughNetwork,
+  { times, everyMs }: { times: number; everyMs: number },
+): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    await delay(everyMs)
+    const victim = i % 3
+    await processes.kill(victim)
+    network.lead(processes.urls)
+    await delay(everyMs / 2)
+    await processes.redis.kill()
+    const revived = processes.revive(victim).then(() => network.lead(processes.urls))
+    await delay(everyMs / 2)
+    await processes.redis.start()
+    await revived
+  }
+  await delay(everyMs)
+}

@@ -1,0 +1,92 @@
+import { describe, expect, it } from '@jest/globals'
+import { createBackoff } from '../../../src/client/backoff.js'
+import type { ResumableEvent } from '../../../src/client/index.js'
+import { createListeners } from '../../../src/client/listeners.js'
+import { noAnswer, toProblem } from '../../../src/client/problem.js'
+import { createSieve } from '../../../src/client/sieve.js'
+
+const event = (id: string, version = 1, type = 'booking_updated', broadcastId = 'b') =>
+  ({ id, version, type, broadcastId }) as ResumableEvent
+
+describe('R7.3 the client’s sieve', () => {
+  it('drops an id that is known, and a booking_updated that says less, never another type', () => {
+    const judge = createSieve()
+    expect(judge(event('a', 2))).toBe('new')
+    expect(judge(event('a', 2))).toBe('known')
+    expect(judge(event('b', 1))).toBe('older')
+    expect(judge(event('b', 1))).toBe('known')
+    expect(judge(event('c', 2))).toBe('new')
+    expect(judge(event('d', 1, 'truck_confirmed'))).toBe('new')
+    expect(judge(event('e', 1, 'booking_updated', 'another'))).toBe('new')
+    expect(judge(event('f', 9, 'trip_cancelled'))).toBe('new')
+    expect(judge(event('g', 3))).toBe('new')
+  })
+
+  it('forgets the oldest ids, and the requests that nothing was heard of for longest', () => {
+    const judge = createSieve(3, 2)
+    for (const id of ['a', 'b', 'c', 'd']) judge(event(id, 5))
+    expect(['d', 'c', 'b'].map(id => judge(event(id, 5)))).toEqual(['known', 'known', 'known'])
+    expect(judge(event('a', 5))).toBe('new')
+    judge(event('x1', 5, 'booking_updated', 'x'))
+    judge(event('b1', 5))
+    judge(event('y1', 5, 'booking_updated', 'y'))
+    expect(judge(event('b0', 4))).toBe('older')
+    expect(judge(event('x0', 4, 'booking_updated', 'x'))).toBe('new') // forgotten
+  })
+})
+
+describe('R7.3 the client’s pauses', () => {
+  it('double up to the longest, differ between clients, and begin anew after a connection that lasted', () => {
+    const highest = createBackoff({}, () => 1)
+    expect([0, 0, 0, 0, 0, 0, 0, 0].map(now => highest.next(now))).toEqual([
+      500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000,
+    ])
+    highest.connected(1_000)
+    expect(highest.next(5_000)).toBe(15_000)
+    highest.connected(6_000)
+    expect(highest.next(16_000)).toBe(500)
+    const lowest = createBackoff({}, () => 0)
+    expect([lowest.next(0), lowest.next(0)]).toEqual([250, 500])
+    expect(lowest.next(0, 30_000)).toBe(30_000) // what the server asked for
+  })
+})
+
+describe('the client’s problems', () => {
+  it('are the server’s document, or say what there was instead', () => {
+    const document = { code: 'RATE_LIMITED', title: 'Too many requests', status: 429, retryAfterSeconds: 3 }
+    expect(toProblem(429, document)).toEqual(document)
+    expect(toProblem(503, { code: 'UNAVAILABLE', title: 'x' }, '7')).toMatchObject({ retryAfterSeconds: 7 })
+    expect(toProblem(502, undefined, null)).toEqual({
+      code: 'FAULT',
+      title: 'Something went wrong',
+      status: 502,
+    })
+    expect(toProblem(500, { type: 'about:blank', title: 'Oh', status: 500 })).toMatchObject({
+      code: 'FAULT',
+      title: 'Oh',
+    })
+  })
+
+  it('name the cause of a failed call', () => {
+    expect(noAnswer(new TypeError('fetch failed', { cause: new Error('refused') }))).toMatchObject({
+      code: 'NO_ANSWER',
+      detail: 'fetch failed: refused',
+    })
+    expect(noAnswer('closed').detail).toBe('closed')
+    expect(noAnswer(undefined).detail).toBe('undefined')
+  })
+})
+
+describe('the client’s handlers', () => {
+  it('are called until they are taken off, each by itself', () => {
+    const { on, emit } = createListeners<{ a: number; b: string }>()
+    const heard: unknown[] = []
+    const off = on('a', value => heard.push(value))
+    on('a', value => heard.push(-value))
+    emit('a', 1)
+    off()
+    emit('a', 2)
+    emit('b', 'nobody')
+    expect(heard).toEqual([1, -1, -2])
+  })
+})
