@@ -14,6 +14,8 @@ export interface RedisPresenceOptions {
   readonly caFile?: string
   /** Heartbeats come every 12 s; one more for those that are on their way. 0 believes an empty Redis at once. */
   readonly fillMs?: number
+  readonly commandTimeoutMs?: number
+  readonly shards?: number
   /** How often Redis is tried unasked; see `watchRedis`. */
   readonly probeEveryMs?: number
   /** A test's own time, in milliseconds; else Redis'. */
@@ -33,20 +35,24 @@ export interface RedisPresence {
 }
 
 const FILL_MS = 13_000
+/**
+ * One slot bears the heartbeats of some hundred thousand drivers, and every further one is asked by every search.
+ * All processes must agree; another number counts as an emptied Redis, which heartbeats fill.
+ */
+const SHARDS = 1
 const PURPOSE = 'presence'
 
 /** Resolves when Redis is reached, or after a bounded time without it. */
 export async function createRedisPresence(options: RedisPresenceOptions): Promise<RedisPresence> {
-  const { url, log, caFile, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now, probeEveryMs } = options
-  const ca = caFile === undefined ? {} : { caFile }
-  const redis = connectRedis({ url, purpose: PURPOSE, log, isPipelined: true, ...ca })
+  const { shards = SHARDS, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now, probeEveryMs } = options
+  const redis = connectRedis({ ...options, purpose: PURPOSE, isPipelined: true })
   const watch = await watchRedis(redis, {
     purpose: PURPOSE,
-    log,
+    log: options.log,
     ...(probeEveryMs === undefined ? {} : { everyMs: probeEveryMs }),
   })
-  const times = { transporterTtlMs, driverTtlMs, fillMs, now }
-  const presence = presenceOver(new PresenceConnection(redis, watch, times), randomUUID())
+  const rules = { shards, transporterTtlMs, driverTtlMs, fillMs, now }
+  const presence = presenceOver(new PresenceConnection(redis, watch, rules), randomUUID())
   return {
     presence,
     async check() {
