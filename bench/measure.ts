@@ -33,7 +33,7 @@ export function ratios(what: string, pairs: readonly (readonly [ours: number, th
   return `${what}: ${figure(ours)}/s beside ${figure(theirs)}/s, ${figure(median(all))} times (${spread}), ${all.length} rounds`
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[middle]]

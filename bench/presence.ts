@@ -15,7 +15,7 @@ import { createRedisPresence } from '../src/adapters/redis/presence.js'
 import type { Point } from '../src/dispatch/ports.js'
 import { startRedisServer } from '../test/support/redis-server.js'
 import { FOLDER_VARIABLE } from '../test/support/temporary-folder.js'
-import { figure, inFlight, perSecond, ratios } from './measure.js'
+import { figure, inFlight, median, perSecond, ratios } from './measure.js'
 import { createSequentialWay } from './sequential-way.js'
 
 const DRIVERS = 100_000
@@ -34,6 +34,8 @@ const BEATS = 50_000
 const BEATS_SEQUENTIAL = 10_000
 /** Requests that a process works on at once. */
 const SEARCHES_IN_FLIGHT = 16
+/** For the ratio one search at a time: with more, the one way's waiting is filled with the other's work. */
+const SEARCHES_ALONE = 500
 const BEATS_IN_FLIGHT = 256
 
 /** The same places in every run. */
@@ -50,6 +52,13 @@ function placeOf(i: number): Point {
 function searchPlace(i: number): Point {
   const { lat, lng } = placeOf(i * 31 + 7)
   return { lat: CENTRE.lat + (lat - CENTRE.lat) * 0.9, lng: CENTRE.lng + (lng - CENTRE.lng) * 0.9 }
+}
+
+/** Used so far by Redis, and by this process: says what a search costs on a machine that others use too. */
+async function cpuMs(redis: Redis): Promise<number[]> {
+  const used = [...(await redis.info('cpu')).matchAll(/^used_cpu_(?:user|sys):([\d.]+)/gm)]
+  const { user, system } = process.cpuUsage()
+  return [used.reduce((sum, [, seconds]) => sum + Number(seconds) * 1_000, 0), (user + system) / 1_000]
 }
 
 async function main(url: string): Promise<void> {
@@ -78,16 +87,28 @@ async function main(url: string): Promise<void> {
 
   let found = 0
   const searched: [number, number][] = []
+  const searchedAlone: [number, number][] = []
+  const cpu: number[][] = []
   const beaten: [number, number][] = []
   for (let round = 1; round <= ROUNDS; round++) {
+    const cpuBefore = await cpuMs(redis)
     const ours = await perSecond(SEARCHES, SEARCHES_IN_FLIGHT, async i => {
       const near = await presence.nearby(searchPlace(i), RADIUS_KM, [VEHICLE_TYPE], 10_000)
       found += near.length
     })
+    const cpuAfter = await cpuMs(redis)
+    cpu.push(cpuAfter.map((ms, side) => (ms - (cpuBefore[side] ?? 0)) / SEARCHES))
     const theirs = await perSecond(SEARCHES_SEQUENTIAL, SEARCHES_IN_FLIGHT, i =>
       sequential.nearby(searchPlace(i), RADIUS_KM),
     )
     searched.push([ours, theirs])
+    const oursAlone = await perSecond(SEARCHES_ALONE, 1, i =>
+      presence.nearby(searchPlace(i), RADIUS_KM, [VEHICLE_TYPE], 10_000),
+    )
+    const theirsAlone = await perSecond(SEARCHES_SEQUENTIAL, 1, i =>
+      sequential.nearby(searchPlace(i), RADIUS_KM),
+    )
+    searchedAlone.push([oursAlone, theirsAlone])
     const beats = await perSecond(BEATS, BEATS_IN_FLIGHT, i =>
       presence.beatDriver(`driver-${i * 2}`, placeOf(i * 2 + round)),
     )
@@ -97,14 +118,19 @@ async function main(url: string): Promise<void> {
     beaten.push([beats, beatsSequential])
     console.error(
       `round ${round} of ${ROUNDS}: ${figure(ours)} searches/s beside ${figure(theirs)}, ` +
+        `one at a time ${figure(oursAlone)} beside ${figure(theirsAlone)}, ` +
         `${figure(beats)} heartbeats/s beside ${figure(beatsSequential)}`,
     )
   }
   console.log(`${DRIVERS} drivers, ${RADIUS_KM} km, ${figure(found / ROUNDS / SEARCHES)} matches a search`)
-  console.log(ratios('searches', searched))
-  console.log(ratios('heartbeats', beaten))
+  console.log(ratios(`searches, ${SEARCHES_IN_FLIGHT} at once`, searched))
+  console.log(ratios('searches, one at a time', searchedAlone))
+  console.log(ratios(`heartbeats, ${BEATS_IN_FLIGHT} at once`, beaten))
+  const [ofRedis = 0, ofProcess = 0] = [0, 1].map(side => median(cpu.map(round => round[side] ?? 0)))
+  console.log(
+    `processor time of a search: ${ofRedis.toFixed(2)} ms in Redis, ${ofProcess.toFixed(2)} ms in the process`,
+  )
   close()
-  if (process.env.COMMANDSTATS) console.error(await redis.info('commandstats'))
   redis.disconnect()
 }
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Presence } from '../../dispatch/ports.js'
 import { connectRedis, type RedisLog } from './connection.js'
 import { PresenceConnection } from './presence/connection.js'
+import { isAnyFilling } from './presence/filling.js'
 import { presenceOver } from './presence/presence.js'
 import { watchRedis } from './watch.js'
 
@@ -52,13 +53,15 @@ export async function createRedisPresence(options: RedisPresenceOptions): Promis
     ...(probeEveryMs === undefined ? {} : { everyMs: probeEveryMs }),
   })
   const rules = { shards, transporterTtlMs, driverTtlMs, fillMs, now }
-  const presence = presenceOver(new PresenceConnection(redis, watch, rules), randomUUID())
+  const connection = new PresenceConnection(redis, watch, rules)
+  const presence = presenceOver(connection, randomUUID())
   return {
     presence,
     async check() {
       const { isUp, ms, reason } = await watch.check()
       if (!isUp) return { status: 'down', presence: 'lost: offers go to everyone available', reason }
-      if (presence.isFilling()) return { status: 'degraded', presence: 'being filled by heartbeats', ms }
+      if (await isAnyFilling(connection))
+        return { status: 'degraded', presence: 'being filled by heartbeats', ms }
       return { status: 'ok', presence: 'in Redis', ms }
     },
     close: () => watch.close(),

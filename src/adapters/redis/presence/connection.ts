@@ -4,6 +4,7 @@
  */
 import type { Redis } from 'ioredis'
 import { PresenceLost } from '../../../dispatch/ports.js'
+import { RedisClock } from '../clock.js'
 import type { RedisWatch } from '../watch.js'
 import { type ScriptName, scripts } from './scripts.js'
 
@@ -27,6 +28,7 @@ export class PresenceConnection {
   readonly rules: PresenceRules
   readonly #redis: Redis
   readonly #watch: RedisWatch
+  readonly #clock = new RedisClock()
 
   constructor(redis: Redis, watch: RedisWatch, rules: PresenceRules) {
     this.#redis = redis
@@ -79,6 +81,11 @@ export class PresenceConnection {
       this.#watch.failed(error)
       throw new PresenceLost('Redis failed', { cause: error })
     }
+  }
+
+  /** Redis' time, or a test's. */
+  async now(): Promise<number> {
+    return this.rules.now?.() ?? (await this.ask(redis => this.#clock.now(redis)))
   }
 
   /** FNV-1a: spreads ids that differ in their last digit only. */

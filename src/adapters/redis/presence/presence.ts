@@ -9,14 +9,8 @@ import { Heartbeats } from './heartbeats.js'
 import { SWEEP_BATCH } from './scripts.js'
 import { searchNearby } from './search.js'
 
-export interface SweptPresence extends Presence {
-  /** As of the last sweep: presence was lost, and heartbeats are filling it. */
-  isFilling(): boolean
-}
-
-export function presenceOver(redis: PresenceConnection, sweeper: string): SweptPresence {
+export function presenceOver(redis: PresenceConnection, sweeper: string): Presence {
   const heartbeats = redis.shards.map(shard => new Heartbeats(redis, shard))
-  let isFilling = false
 
   function heartbeatsOf(driverId: string): Heartbeats {
     const ofShard = heartbeats[redis.shardOf(driverId)]
@@ -25,8 +19,6 @@ export function presenceOver(redis: PresenceConnection, sweeper: string): SweptP
   }
 
   return {
-    isFilling: () => isFilling,
-
     async touchTransporters(ids) {
       return new Set((await redis.each('presenceTouch', ids)).flatMap(texts))
     },
@@ -74,8 +66,7 @@ export function presenceOver(redis: PresenceConnection, sweeper: string): SweptP
       const lapsed: { driverId: string; transporterId: string }[] = []
       for (;;) {
         const answers = (await redis.all('presenceSweep', sweeper)).map(texts)
-        isFilling = answers.some(([filling]) => filling === '1')
-        const found = answers.map(answer => rows(answer.slice(1), 2))
+        const found = answers.map(answer => rows(answer, 2))
         for (const [driverId = '', transporterId = ''] of found.flat())
           lapsed.push({ driverId, transporterId })
         if (found.every(some => some.length < SWEEP_BATCH)) return lapsed

@@ -231,24 +231,24 @@ const dropTransporter = `${common}
 redis.call('ZREM', TRANSPORTERS, ARGV[6])`
 
 /**
- * 6 who asks → 1 while filling or 0, then id, transporter of those who lapsed, again and again; at most a batch.
+ * 6 who asks → id, transporter of those who lapsed, again and again; at most a batch. None while filling.
  * One process at a time: another gets nothing until the turn is over.
  */
 const sweep = `${common}
 local state = redis.call('HMGET', STATE, 'sweeper', 'sweeper_until', 'pulse')
-if state[1] and state[1] ~= ARGV[6] and now < state[2] + 0 then return { 0 } end
+if state[1] and state[1] ~= ARGV[6] and now < state[2] + 0 then return {} end
 redis.call('HSET', STATE, 'sweeper', ARGV[6], 'sweeper_until', now + ${LEASE_MS})
 if not state[3] or now - state[3] > gapMs then redis.call('HSET', STATE, 'since', now) end
 redis.call('HSET', STATE, 'pulse', now)
 keep(STATE, DRIVERS, SEEN, LAPSED, FLEET, TRANSPORTERS, TYPES)
 for _, vehicleType in ipairs(redis.call('SMEMBERS', TYPES)) do keep(near(vehicleType)) end
-if isFilling() then return { 1 } end
+if isFilling() then return {} end
 redis.call('ZREMRANGEBYSCORE', TRANSPORTERS, '-inf', now - transporterTtl)
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LAPSED, '-inf', now - ${FORGET_AFTER_MS}, 'LIMIT', 0, ${SWEEP_BATCH})) do
   local d = parse(redis.call('HGET', DRIVERS, id))
   if d then forget(id, d) else redis.call('ZREM', LAPSED, id) end
 end
-local out = { 0 }
+local out = {}
 local lapsed = redis.call('ZRANGEBYSCORE', SEEN, '-inf', now - driverTtl, 'WITHSCORES', 'LIMIT', 0, ${SWEEP_BATCH})
 for i = 1, #lapsed, 2 do
   local id = lapsed[i]

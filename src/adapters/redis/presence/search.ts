@@ -1,12 +1,13 @@
 /*
  * Who is near: plain commands in one pipeline, no script, for Redis' own answer to a search is the cheapest there is.
- * What it finds carries everything that is needed (id|transporter), and who of them lapsed is known from the other
- * end: the drivers not seen for longest, asked for in the same breath, are few, as the sweep takes them out each
- * second. Only where the sweep lags behind is there a second round trip.
+ * What it finds carries everything that is needed (id|transporter), and who of them lapsed is asked for in the same
+ * breath, from the last-seen set: few, as the sweep takes them out each second. Only where the sweep lags behind is
+ * there a second round trip.
  */
 import type { NearbyDriver, Point } from '../../../dispatch/ports.js'
 import { PresenceLost } from '../../../dispatch/ports.js'
-import { gapMs, keyOf, type PresenceConnection, type PresenceRules } from './connection.js'
+import { keyOf, type PresenceConnection } from './connection.js'
+import { isFilling, readState } from './filling.js'
 import { MAX_LATITUDE } from './scripts.js'
 
 /** More lapse in a second only when much is lost at once. */
@@ -38,21 +39,20 @@ export async function searchNearby(
 
 async function searchShard(redis: PresenceConnection, key: string, search: Search): Promise<NearbyDriver[]> {
   const { rules } = redis
-  const [time, state, oldest, found] = await redis.ask(client =>
+  const now = await redis.now()
+  const lapsedAt = now - rules.driverTtlMs
+  const [state, stale, found] = await redis.ask(client =>
     Promise.all([
-      rules.now === undefined ? client.time() : undefined,
-      client.hmget(`${key}:state`, 'since', 'pulse'),
-      client.zrange(`${key}:seen`, 0, STALE_EXPECTED - 1, 'WITHSCORES'),
+      readState(client, key),
+      client.zrangebyscore(`${key}:seen`, '-inf', lapsedAt, 'LIMIT', 0, STALE_EXPECTED),
       Promise.all(search.types.map(type => look(redis, key, type, search, search.limit + STALE_EXPECTED))),
     ]),
   )
-  const now = time === undefined ? (rules.now?.() ?? 0) : Number(time[0]) * 1_000 + Number(time[1]) / 1_000
   if (isFilling(rules, state, now)) {
     throw new PresenceLost('it was emptied, and heartbeats are filling it')
   }
-  const stale = staleAmong(oldest, now - rules.driverTtlMs)
-  if (stale.size < STALE_EXPECTED) return found.flatMap(some => fresh(some, stale))
-  return await searchAmongStale(redis, key, search, now - rules.driverTtlMs)
+  if (stale.length < STALE_EXPECTED) return found.flatMap(some => fresh(some, new Set(stale)))
+  return await searchAmongStale(redis, key, search, lapsedAt)
 }
 
 /** The sweep lags behind: so many more are asked for, and all who lapsed are told apart. */
@@ -103,18 +103,4 @@ function fresh(found: Found, stale: ReadonlySet<string>): NearbyDriver[] {
     drivers.push({ driverId, transporterId: member.slice(bar + 1), distanceKm: Number(km) })
   }
   return drivers
-}
-
-function staleAmong(oldest: readonly string[], lapsedAt: number): ReadonlySet<string> {
-  const stale = new Set<string>()
-  for (let i = 0; i < oldest.length && Number(oldest[i + 1]) <= lapsedAt; i += 2) stale.add(oldest[i] ?? '')
-  return stale
-}
-
-/** As the scripts have it. */
-function isFilling({ fillMs, driverTtlMs }: PresenceRules, state: (string | null)[], now: number): boolean {
-  if (fillMs === 0) return false
-  const [since, pulse] = state
-  if (since == null || pulse == null) return true
-  return now - Number(since) < fillMs || now - Number(pulse) > gapMs(driverTtlMs)
 }
