@@ -10,6 +10,7 @@
  * A server of one's own costs some 50 ms, so no test file sees another's keys, channels or faults.
  */
 import { afterAll, beforeAll, describe } from '@jest/globals'
+import { hasOpenssl } from './certificates.js'
 import {
   findRedis,
   noteSkip,
@@ -30,7 +31,17 @@ export async function redisForTests(): Promise<{
   return { describeWithRedis: describe.skip }
 }
 
-/** A server from before the first test of this `describe` to after its last. */
+/** The same for tests that need TLS, and so openssl to make certificates with. */
+export async function tlsRedisForTests(): Promise<Awaited<ReturnType<typeof redisForTests>>> {
+  if (await hasOpenssl()) return redisForTests()
+  await noteSkip('no openssl to make certificates with')
+  return { describeWithRedis: describe.skip }
+}
+
+/**
+ * A server from before the first test of this `describe` to after its last. Hooks of one kind run in the order in which
+ * they are written: so an `afterAll` that ends connections stands before this, a `beforeAll` that makes them after.
+ */
 export function useRedis(options: RedisServerOptions = {}): Omit<RedisServer, 'stop'> {
   let server: RedisServer | undefined
   beforeAll(async () => {
