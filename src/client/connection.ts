@@ -145,12 +145,21 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
   }
 
   async function sendBeat(): Promise<void> {
-    const place = await Promise.resolve(beat?.()).catch(() => undefined)
+    const place = await whereabouts()
     if (place === undefined || !socket.connected) return
     const answer = await say('heartbeat', place)
     if (answer.ok || isClosed) return
     if (answer.problem.code === 'NO_ANSWER') socket.disconnect()
     else ends.failed(answer.problem)
+  }
+
+  /** An app that cannot tell where it is now may be able to in 12 seconds. */
+  async function whereabouts(): Promise<Beat | undefined> {
+    try {
+      return await beat?.()
+    } catch {
+      return undefined
+    }
   }
 
   async function say(type: string, message: unknown): Promise<Watched> {
