@@ -22,7 +22,8 @@ fresh as materialized (
   ) > ${timeOf('$1')}
 ),
 late as materialized (
-  select e.* from events e where e.late_at > ${timeOf('$1')}
+  select e.instance, e.version, e.index from events e
+  where e.late_at > ${timeOf('$1')} and e.recorded_at <= ${timeOf('$1')}
 ),
 found as (
   select e.*, f.is_offered from fresh f
@@ -32,8 +33,11 @@ found as (
   ) e
   where e.recorded_at > ${timeOf('$1')}
   union all
-  select l.*, m.is_offered from late l join mine m on m.instance = l.instance
-  where l.recorded_at <= ${timeOf('$1')}
+  select e.*, m.is_offered from late l
+  join mine m on m.instance = l.instance
+  cross join lateral (
+    select * from events e where e.instance = l.instance and e.version = l.version and e.index = l.index limit 1
+  ) e
 ),
 page as materialized (
   select e.* from found e
@@ -62,7 +66,10 @@ const STAMP_LAG = "interval '1 minute'"
 export const TOLD_TO_OFFERED = ['broadcast.filled', 'broadcast.cancelled', 'broadcast.expired'] as const
 const toldToOffered = TOLD_TO_OFFERED.map(type => `'${type}'`).join(', ')
 
-/** `$7`: the user; `$8`: no request with a smaller id is looked at; `$9`: nor one that was only offered. */
+/**
+ * `$7`: the user; `$8`: no request with a smaller id is looked at; `$9`: nor one that was only offered.
+ * Offers come in two parts, open and declined ones, as each part has an index.
+ */
 export const eventsOfSql = pageSql(
   `
   select m.instance, bool_or(m.is_offered) as is_offered from (
@@ -77,7 +84,11 @@ export const eventsOfSql = pageSql(
       and (t.ended_at is null or t.ended_at > ${timeOf('$1')} - ${STAMP_LAG})
     union all
     select r.broadcast_id, true from recipients r
-    where r.transporter_id = $7 and r.broadcast_id >= $9::uuid and r.offered_at is not null
+    where r.transporter_id = $7 and r.broadcast_id >= $9::uuid
+      and r.offered_at is not null and r.declined_at is null
+    union all
+    select r.broadcast_id, true from recipients r
+    where r.transporter_id = $7 and r.broadcast_id >= $9::uuid and r.declined_at is not null
   ) m
   group by m.instance`,
   `($7 = any(e.audience) or (e.is_offered and e.type in (${toldToOffered})))`,
