@@ -63,7 +63,12 @@ const strictLog: DispatchLog = {
   },
 }
 
-export function openDispatch(connectionString: string, settings: Partial<DispatchSettings> = {}): Product {
+/** `given.presence` stands for the one in the process; whoever gives it moves its time and closes it. */
+export function openDispatch(
+  connectionString: string,
+  settings: Partial<DispatchSettings> = {},
+  given: { readonly presence?: Presence } = {},
+): Product {
   const sql = new pg.Pool({ connectionString, max: 10 })
   const store = createPostgresStore({ connectionString })
   const allSettings = { ...quietSettings, ...settings }
@@ -74,16 +79,16 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
     recipients: createRecipientStore(sql),
     reads: createReadStore(sql),
     resume: createResumeStore(sql),
-    presence: createMemoryPresence({ ...allSettings, now: () => presenceTime }),
+    presence: given.presence ?? createMemoryPresence({ ...allSettings, now: () => presenceTime }),
     fanout: recordingFanout(),
   }
-  let given: readonly Subscriber[] = []
+  let subscribers: readonly Subscriber[] = []
   const product = createDispatch({
     ...parts,
     settings: allSettings,
     log: strictLog,
-    createEngine(subscribers) {
-      given = subscribers
+    createEngine(its) {
+      subscribers = its
       return createEngine({ store, definitions: [broadcastDefinition], subscribers })
     },
   })
@@ -92,7 +97,7 @@ export function openDispatch(connectionString: string, settings: Partial<Dispatc
     sql,
     dispatch: product.dispatch,
     engine: product.engine,
-    subscribers: given,
+    subscribers,
     passTime(ms) {
       presenceTime += ms
     },

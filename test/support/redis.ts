@@ -30,7 +30,10 @@ export async function redisForTests(): Promise<{
   return { describeWithRedis: describe.skip }
 }
 
-/** A server from before the first test of this `describe` to after its last. */
+/**
+ * A server from before the first test of this `describe` to after its last. Hooks of one kind run in the order in which
+ * they are written: so an `afterAll` that ends connections stands before this, a `beforeAll` that makes them after.
+ */
 export function useRedis(options: RedisServerOptions = {}): Omit<RedisServer, 'stop'> {
   let server: RedisServer | undefined
   beforeAll(async () => {

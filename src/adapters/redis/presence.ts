@@ -14,6 +14,8 @@ export interface RedisPresenceOptions {
   readonly caFile?: string
   /** Heartbeats come every 12 s; one more for those that are on their way. 0 believes an empty Redis at once. */
   readonly fillMs?: number
+  /** How often Redis is tried unasked; see `watchRedis`. */
+  readonly probeEveryMs?: number
   /** A test's own time, in milliseconds; else Redis'. */
   readonly now?: () => number
 }
@@ -35,10 +37,14 @@ const PURPOSE = 'presence'
 
 /** Resolves when Redis is reached, or after a bounded time without it. */
 export async function createRedisPresence(options: RedisPresenceOptions): Promise<RedisPresence> {
-  const { url, log, caFile, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now } = options
+  const { url, log, caFile, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now, probeEveryMs } = options
   const ca = caFile === undefined ? {} : { caFile }
   const redis = connectRedis({ url, purpose: PURPOSE, log, isPipelined: true, ...ca })
-  const watch = await watchRedis(redis, { purpose: PURPOSE, log })
+  const watch = await watchRedis(redis, {
+    purpose: PURPOSE,
+    log,
+    ...(probeEveryMs === undefined ? {} : { everyMs: probeEveryMs }),
+  })
   const times = { transporterTtlMs, driverTtlMs, fillMs, now }
   const presence = presenceOver(new PresenceConnection(redis, watch, times), randomUUID())
   return {

@@ -12,8 +12,8 @@ import { tellOffered } from './offers.js'
 
 /** Live requests looked at, newest first. */
 const MAX_LIVE = 5_000
-/** Offers made at once: more than anyone can read, and each is a row lock on a request. */
-const MAX_OFFERS = 200
+/** Offers made by one statement, newest first: each locks a request until it is done. More than these come after. */
+const MAX_OFFERS = 1_000
 /** Two cores and a pool of connections are shared with everything else. */
 const MAX_RUNNING = 4
 /** How the offer is told from those of the reach's own steps. */
@@ -58,7 +58,7 @@ export class CatchUp {
 
   async #run(transporterId: string): Promise<void> {
     try {
-      await offerMissed(this.#parts, transporterId)
+      if (await offerMissed(this.#parts, transporterId)) this.#waiting.add(transporterId)
     } catch (error) {
       // The next heartbeat after an absence, or the next step of the reach, brings the offers all the same.
       this.#parts.log.warn({ err: error, transporterId }, 'a transporter could not be offered what it missed')
@@ -69,21 +69,24 @@ export class CatchUp {
   }
 }
 
-async function offerMissed(parts: PartsWithEngine, transporterId: string): Promise<void> {
+/** Answers whether there is more to offer. */
+async function offerMissed(parts: PartsWithEngine, transporterId: string): Promise<boolean> {
   const { engine, presence, reads, recipients } = parts
   const present = await unlessLost(presence.presentAmong([transporterId]))
-  if (present !== undefined && !present.has(transporterId)) return
+  if (present !== undefined && !present.has(transporterId)) return false
   const live = await reads.listUnofferedLive(transporterId, MAX_LIVE)
-  if (live.length === 0) return
+  if (live.length === 0) return false
   const drivers = await unlessLost(presence.driversOf(transporterId))
-  const entries = live.flatMap(request => entryFor(transporterId, request, drivers)).slice(0, MAX_OFFERS)
+  const all = live.flatMap(request => entryFor(transporterId, request, drivers))
+  const entries = all.slice(0, MAX_OFFERS)
   const offered = (await recipients.offer(entries)).filter(offer => offer.isNew)
-  if (offered.length === 0) return
-  const rows = await reads.load(offered.map(offer => offer.broadcastId))
-  for (const row of rows) {
-    const offers = offered.filter(offer => offer.broadcastId === row.id)
-    tellOffered(parts, asBroadcast(engine.restore(row)), offers)
+  if (offered.length === 0) return false
+  const offers = new Map(offered.map(offer => [offer.broadcastId, offer]))
+  for (const row of await reads.load([...offers.keys()])) {
+    const offer = offers.get(row.id)
+    if (offer !== undefined) tellOffered(parts, asBroadcast(engine.restore(row)), [offer])
   }
+  return all.length > entries.length
 }
 
 function entryFor(

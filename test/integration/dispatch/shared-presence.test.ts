@@ -1,0 +1,220 @@
+/* Two dispatches, as in two processes, on one Postgres and one Redis. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
+import { userRoom } from '../../../src/dispatch/ports.js'
+import {
+  asking,
+  customer,
+  driver,
+  expectOk,
+  expectProblem,
+  northOfPickup,
+  openDispatch,
+  type Product,
+  registerTruck,
+  type Truck,
+  transporter,
+} from '../../support/dispatch.js'
+import { until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { redisForTests, useRedis } from '../../support/redis.js'
+import { DRIVER_TTL_MS, type RedisPresences, redisPresences } from '../../support/redis-presences.js'
+import { startRedisProxy } from '../../support/redis-proxy.js'
+
+const { describeWithRedis } = await redisForTests()
+
+describeWithRedis('two processes on one Redis', () => {
+  afterAll(async () => {
+    await Promise.all([a.close(), b.close()])
+    presences.close()
+    await database.drop()
+  })
+  const server = useRedis()
+  let presences: RedisPresences
+  let database: TestDatabase
+  let a: Product
+  let b: Product
+  let truck: Truck
+  let round = 0
+
+  beforeAll(async () => {
+    database = await createTestDatabase()
+    presences = redisPresences(server)
+    const open = async () =>
+      openDispatch(database.connectionString, {}, { presence: (await presences.open()).presence })
+    a = await open()
+    b = await open()
+  })
+  beforeEach(async () => {
+    round++
+    truck = await registerTruck(a, `${round}`, { vehicleType: type(), place: northOfPickup(1) })
+    await settled()
+    for (const { fanout } of [a, b]) fanout.emits.length = 0
+  })
+
+  const type = () => `type_${round}`
+  const settled = async () => void (await Promise.all([a.settled(), b.settled()]))
+  const theDriver = () => driver(truck.driverId)
+  /** What the transporter was told by either process. */
+  const told = async () => {
+    await settled()
+    return [a, b].flatMap(({ fanout }) =>
+      fanout.heard(userRoom(truck.caller.id), 'driver_status_changed').map(({ data }) => data.isOnline),
+    )
+  }
+  const seenBy = async ({ dispatch }: Product) => {
+    const detail = expectOk(await dispatch.getDriver(truck.caller, truck.driverId))
+    const list = expectOk(await dispatch.listDrivers(truck.caller, { limit: 20 })).items
+    const choice = expectOk(await dispatch.listDrivers(truck.caller, { limit: 20, assignable: true })).items
+    expect(list).toEqual([detail])
+    return [detail.isOnline, choice.length === 1]
+  }
+
+  it('R6.6 P4.5: a driver’s toggle on one is seen on the other in list, detail and choice, and told once by either', async () => {
+    const toggle = ({ dispatch }: Product, isOnline: boolean) =>
+      dispatch.setDriverAvailability(theDriver(), { isOnline })
+    expect([await seenBy(a), await seenBy(b)]).toEqual([
+      [true, true],
+      [true, true],
+    ])
+    expectOk(await toggle(b, false))
+    expectOk(await toggle(a, false))
+    expect(await seenBy(a)).toEqual([false, false])
+    expect(await told()).toEqual([false])
+    expectOk(await toggle(a, true))
+    expectOk(await toggle(b, true))
+    expect(await seenBy(b)).toEqual([true, true])
+    expect((await told()).sort()).toEqual([false, true])
+  })
+
+  it('R6.3 R6.6: a driver’s silence is told once, within two seconds, though both look for it, and its next heartbeat once', async () => {
+    a.startSweeps()
+    b.startSweeps()
+    presences.passTime(DRIVER_TTL_MS)
+    await until(async () => (await told()).length > 0, 2_000)
+    expect(await seenBy(b)).toEqual([false, false])
+    // Nothing is left for another turn of either.
+    expect([await a.presence.lapsedDrivers(), await b.presence.lapsedDrivers()]).toEqual([[], []])
+    expect(await told()).toEqual([false])
+    const beat = ({ dispatch }: Product) => dispatch.driverHeartbeat(theDriver(), northOfPickup(1))
+    expectOk(await beat(b))
+    expectOk(await beat(a))
+    expect((await told()).sort()).toEqual([false, true])
+  })
+
+  it('R6.1: a request made on one goes to those who are with the other', async () => {
+    const { dispatch } = b
+    const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
+    expect(made.broadcast.matchingTransportersCount).toBe(1)
+    expect(b.fanout.heard(userRoom(truck.caller.id), 'new_broadcast')).toHaveLength(1)
+  })
+
+  it('R6.2: toggles of one transporter on both at once are counted together', async () => {
+    const caller = transporter(`toggler-${round}`)
+    await a.dispatch.isActive(caller)
+    const results = await Promise.all(
+      Array.from({ length: 60 }, (_, i) =>
+        [a, b][i % 2]?.dispatch.setTransporterAvailability(caller, (i >> 1) % 2 === 0),
+      ),
+    )
+    const [row] = (await a.sql.query('select changes from transporters where id = $1', [caller.id])).rows
+    expect(row.changes).toHaveLength(10)
+    const refused = results.flatMap(result =>
+      result === undefined || result.ok ? [] : [expectProblem(result)],
+    )
+    expect(refused.length).toBeGreaterThan(0)
+    expect(new Set(refused)).toEqual(new Set(['RATE_LIMITED']))
+  })
+
+  it('R5.4 P2.1: Redis never holds anything of a request', async () => {
+    const me = customer(`c${round}`)
+    const { id } = expectOk(await a.dispatch.createBroadcast(me, asking(1, type()))).broadcast
+    const during = await presences.contents()
+    expectOk(await a.dispatch.sendToBroadcast(me, id, { type: 'cancel' }))
+    const after = await presences.contents()
+    for (const text of [during, after]) {
+      expect(text).toContain(truck.driverId)
+      expect(text).not.toContain(id)
+      expect(text).not.toContain(me.id)
+      expect(text.split('\n').filter(line => !/^loadcast:(presence:\{\d\}|probe):/.test(line))).toEqual([])
+    }
+  })
+})
+
+describeWithRedis('presence in Redis', () => {
+  const server = useRedis()
+  let presences: RedisPresences
+
+  beforeEach(async () => {
+    presences = redisPresences(server)
+    await presences.ask('flushall')
+  })
+  afterEach(() => presences.close())
+
+  it('R6.4: a heartbeat, a search and any question cost one round trip, however many they find', async () => {
+    const proxy = await startRedisProxy(server.url)
+    // A probe meanwhile would be counted.
+    const { presence } = await presences.open({ url: proxy.url, probeEveryMs: 3_600_000 })
+    const costOf = async (work: () => Promise<unknown>) => {
+      const before = proxy.roundTrips()
+      await work()
+      return proxy.roundTrips() - before
+    }
+    const put = (i: number) =>
+      presence.putDriver(`d${i}`, {
+        transporterId: `t${i}`,
+        vehicle: { id: `v${i}`, vehicleType: i % 2 === 0 ? 'a' : 'b' },
+        place: northOfPickup(i / 100),
+      })
+    await Promise.all(Array.from({ length: 500 }, (_, i) => put(i)))
+    const ids = (kind: string) => Array.from({ length: 500 }, (_, i) => `${kind}${i}`)
+    await presence.touchTransporters(ids('t'))
+    // Each once before, for a script's first use carries its text.
+    const nearby = async (radiusKm: number, count: number) => {
+      expect(await presence.nearby(northOfPickup(0), radiusKm, ['a', 'b'], 1_000)).toHaveLength(count)
+    }
+    const questions = [
+      () => presence.beatDriver('d7', northOfPickup(0.5)),
+      () => nearby(0.005, 1),
+      () => nearby(100, 500),
+      () => presence.presentAmong(ids('t')),
+      () => presence.driverStates(ids('d')),
+      () => presence.driversOf('t7'),
+      () => presence.lapsedDrivers(),
+    ]
+    for (const question of questions) await question()
+    for (const question of questions) expect(await costOf(question)).toBe(1)
+    presences.close()
+    await proxy.close()
+  })
+
+  it('R6.3: is swept by one process at a time; when that one is gone, by another in less than a second', async () => {
+    const [first, second] = [(await presences.open()).presence, (await presences.open()).presence]
+    await first.putDriver('silent', { transporterId: 't', vehicle: undefined })
+    expect(await first.lapsedDrivers()).toEqual([])
+    presences.passTime(DRIVER_TTL_MS)
+    expect(await first.lapsedDrivers()).toEqual([{ driverId: 'silent', transporterId: 't' }])
+    await first.putDriver('other', { transporterId: 't', vehicle: undefined })
+    presences.passTime(DRIVER_TTL_MS - 500)
+    await first.lapsedDrivers()
+    presences.passTime(500)
+    expect(await second.lapsedDrivers()).toEqual([])
+    presences.passTime(500)
+    expect(await second.lapsedDrivers()).toEqual([{ driverId: 'other', transporterId: 't' }])
+  })
+
+  it('keeps nothing for ever: the silent are forgotten, and every key ends by itself', async () => {
+    const { presence } = await presences.open()
+    const vehicle = { id: 'v', vehicleType: 'a' }
+    await presence.putDriver('the-driver', { transporterId: 'the-owner', vehicle, place: northOfPickup(1) })
+    await presence.beatDriver('the-driver', northOfPickup(2))
+    await presence.touchTransporters(['the-owner'])
+    const keys = (await presences.ask('keys', '*')) as string[]
+    expect(keys.length).toBeGreaterThan(4)
+    for (const key of keys) expect([key, Number(await presences.ask('ttl', key)) > 0]).toEqual([key, true])
+    presences.passTime(DRIVER_TTL_MS)
+    await presence.lapsedDrivers()
+    presences.passTime(3_600_000)
+    await presence.lapsedDrivers()
+    expect(await presences.contents()).not.toMatch(/the-driver|the-owner/)
+  })
+})

@@ -1,0 +1,78 @@
+/*
+ * A TCP proxy before Redis that counts round trips, and holds answers back: for a given time, or until a test lets
+ * them go. As long as it holds them, whoever waits for Redis waits.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface RedisProxy {
+  readonly url: string
+  /** Requests that came after an answer: each is a round trip, however much was asked in it. */
+  roundTrips(): number
+  /** Answers come so much later. */
+  delay(ms: number): void
+  /** No answer comes any more, until `release`: then all that were held back come at once. */
+  hold(): void
+  release(): void
+  close(): Promise<void>
+}
+
+export async function startRedisProxy(target: string): Promise<RedisProxy> {
+  const { port, hostname } = new URL(target)
+  const sockets = new Set<Socket>()
+  let held: (() => void)[] = []
+  let isHolding = false
+  let delayMs = 0
+  let trips = 0
+
+  const listener = createServer(client => {
+    const server = connect(Number(port), hostname)
+    let isAnswered = true
+    for (const socket of [client, server]) {
+      sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        client.destroy()
+        server.destroy()
+      })
+    }
+    client.on('data', chunk => {
+      if (isAnswered) trips++
+      isAnswered = false
+      server.write(chunk)
+    })
+    server.on('data', chunk => {
+      isAnswered = true
+      const answer = () => void client.write(chunk)
+      if (isHolding) held.push(answer)
+      else if (delayMs > 0) setTimeout(answer, delayMs)
+      else answer()
+    })
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const url = new URL(target)
+  url.port = String((listener.address() as AddressInfo).port)
+  return {
+    url: url.href,
+    roundTrips: () => trips,
+    delay(ms) {
+      delayMs = ms
+    },
+    hold() {
+      isHolding = true
+    },
+    release() {
+      isHolding = false
+      for (const answer of held) answer()
+      held = []
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      listener.close()
+      await once(listener, 'close')
+    },
+  }
+}
