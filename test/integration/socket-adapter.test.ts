@@ -103,6 +103,16 @@ describeWithRedis('a Redis that cannot do it', () => {
   })
 })
 
+describeWithRedis('a Redis that is full', () => {
+  test.each(kinds)('R7.4 still carries messages (%s)', async kind => {
+    const { url } = await server({ config: ['maxmemory 1mb', 'maxmemory-policy noeviction'] })
+    const stranger = new Redis(url)
+    open.push({ close: () => stranger.disconnect() })
+    await expect(stranger.set('key', 'x'.repeat(2_000_000))).rejects.toThrow('OOM')
+    await crosses(await start(url, kind), await start(url, kind))
+  })
+})
+
 describeWithRedis('Redis over TLS', () => {
   testWithTls.each(kinds)('R7.1 with a certificate that is verified works (%s)', async kind => {
     if (certificates === undefined) return

@@ -21,7 +21,7 @@ export interface Processes {
   revive(which: number): Promise<void>
   /** A call as this user, to whichever answers: a change is repeated with its key until there is an answer. */
   call(user: User, method: string, path: string, body?: unknown): Promise<Answer>
-  /** Errors and defects that were logged. */
+  /** Errors and defects that were logged, but for those of a machine that is merely too busy. */
   faults(): readonly string[]
   close(): Promise<void>
 }
@@ -114,3 +114,6 @@ export async function startProcesses(
     },
   }
 }
+
+/** Pino's levels: 50 is an error, 60 a defect. */
+const isFault = (line: string) => /"level":[56]0/.test(line) && !/did not answer|timeout exceeded/.test(line)
