@@ -99,12 +99,7 @@ export async function startProcesses(
       }
       throw new Error(`Nobody answers ${method} ${path}`)
     },
-    faults: () =>
-      all.flatMap(({ output }) =>
-        output()
-          .split('\n')
-          .filter(line => /"level":[56]0/.test(line)),
-      ),
+    faults: () => all.flatMap(({ output }) => output().split('\n').filter(isFault)),
     async close() {
       const codes = await Promise.all(running.map(one => one?.end('SIGTERM')))
       await pool.end()
