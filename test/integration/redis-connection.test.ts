@@ -1,14 +1,23 @@
-import { afterEach, expect, it } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
 import type { Redis } from 'ioredis'
 import {
   connectRedis,
   type RedisConnectionOptions,
   retryStrategy,
 } from '../../src/adapters/redis/connection.js'
+import { createRedisPresence } from '../../src/adapters/redis/presence.js'
+import { type Certificates, makeCertificates } from '../support/certificates.js'
 import { until } from '../support/engine.js'
-import { redisForTests, startRedisServer, useRedis } from '../support/redis.js'
+import {
+  type RedisServer,
+  redisForTests,
+  startRedisServer,
+  tlsRedisForTests,
+  useRedis,
+} from '../support/redis.js'
 
 const { describeWithRedis } = await redisForTests()
+const { describeWithRedis: describeWithTls } = await tlsRedisForTests()
 const opened: Redis[] = []
 const lines: string[] = []
 const log = {
@@ -87,6 +96,35 @@ describeWithRedis('a connection to Redis', () => {
     expect(await lost).toBe('failed')
     await until(() => redis.status === 'ready')
     expect(await redis.get('counted')).toBe(null)
+  })
+})
+
+describeWithTls('a connection by TLS', () => {
+  let tls: Certificates
+  let server: RedisServer
+  beforeAll(async () => {
+    tls = await makeCertificates()
+    server = await startRedisServer({ tls })
+  })
+  afterAll(() => server.stop())
+
+  it('is made to a server whose certificate is vouched for, and carries presence', async () => {
+    expect(server.url).toMatch(/^rediss:/)
+    expect(await open(server.url, { caFile: tls.caFile }).ping()).toBe('PONG')
+    const ttls = { transporterTtlMs: 60_000, driverTtlMs: 60_000 }
+    const made = await createRedisPresence({ url: server.url, log, caFile: tls.caFile, ...ttls, fillMs: 0 })
+    expect(await made.presence.touchTransporters(['t1'])).toEqual(new Set(['t1']))
+    made.close()
+  })
+
+  it('is refused to a server that nobody vouches for, or that is another than was asked for', async () => {
+    const stranger = open(server.url)
+    await expect(stranger.connect()).rejects.toThrow()
+    expect(lines.join()).toMatch(/self.signed|unable to (get|verify)/)
+    lines.length = 0
+    const other = open(server.url.replace('localhost', '127.0.0.1'), { caFile: tls.caFile })
+    await expect(other.connect()).rejects.toThrow()
+    expect(lines.join()).toMatch(/altnames/)
   })
 })
 

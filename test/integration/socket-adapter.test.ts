@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import { connectRedis } from '../../src/adapters/redis/connection.js'
 import type { AdapterKind } from '../../src/adapters/socket/cluster/cluster.js'
 import { SocketAdapterError } from '../../src/adapters/socket/cluster/start-check.js'
-import { makeCertificates } from '../support/certificates.js'
+import { hasOpenssl, makeCertificates } from '../support/certificates.js'
 import { type Listener, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { createTestDatabase } from '../support/postgres.js'
@@ -18,7 +18,7 @@ import { tokenFor } from '../support/tokens.js'
 /* The adapter on its two connections, with nothing behind it: what it needs of Redis, and what it does without. */
 
 const { describeWithRedis } = await redisForTests()
-const certificates = await makeCertificates()
+const certificates = (await hasOpenssl()) ? await makeCertificates() : undefined
 if (certificates === undefined) await noteSkip('no openssl')
 const testWithTls = certificates === undefined ? test.skip : test
 const kinds: readonly AdapterKind[] = ['classic', 'sharded']

@@ -1,4 +1,3 @@
-/* Certificates for TLS between us and a Redis of the test's own, made by openssl where there is one. */
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,48 +7,41 @@ import { temporaryFolder } from './temporary-folder.js'
 const run = promisify(execFile)
 
 export interface Certificates {
+  readonly caFile: string
   readonly certFile: string
   readonly keyFile: string
-  /** Of the authority that signed it. */
-  readonly caFile: string
 }
 
-/** A certificate for `localhost`, signed by an authority that nobody else knows. Undefined without openssl. */
-export async function makeCertificates(): Promise<Certificates | undefined> {
-  const hasProgram = await run('openssl', ['version']).then(
-    () => true,
-    () => false,
-  )
-  if (!hasProgram) return undefined
-  const folder = await temporaryFolder('tls')
+/** An authority of a test's own, and a certificate of it for `localhost`. Needs the openssl program. */
+export async function makeCertificates(): Promise<Certificates> {
+  const folder = await temporaryFolder('certificates')
   const file = (name: string) => join(folder, name)
   const openssl = (...args: string[]) => run('openssl', args, { cwd: folder })
-  const newKey = ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const [ca, leaf] = [file('ca.pem'), file('server.pem')]
   await openssl(
-    ...newKey,
+    'req',
     '-x509',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=Test authority',
+    ...newKey,
     '-keyout',
     'ca.key',
     '-out',
-    'ca.pem',
+    ca,
+    '-days',
+    '2',
+    '-subj',
+    '/CN=A test',
   )
-  await openssl(...newKey, '-subj', '/CN=localhost', '-keyout', 'key.pem', '-out', 'request.pem')
-  await writeFile(file('names'), 'subjectAltName=DNS:localhost\n')
-  const signing = [
-    'x509',
-    '-req',
-    '-in',
-    'request.pem',
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-CAcreateserial',
-  ]
-  await openssl(...signing, '-days', '2', '-extfile', 'names', '-out', 'cert.pem')
-  return { certFile: file('cert.pem'), keyFile: file('key.pem'), caFile: file('ca.pem') }
+  await openssl('req', ...newKey, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=localhost')
+  await writeFile(file('san'), 'subjectAltName=DNS:localhost\n')
+  const signing = ['-CA', ca, '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'san']
+  await openssl('x509', '-req', '-in', 'server.csr', ...signing, '-out', leaf)
+  return { caFile: ca, certFile: leaf, keyFile: file('server.key') }
+}
+
+export async function hasOpenssl(): Promise<boolean> {
+  return await run('openssl', ['version']).then(
+    () => true,
+    () => false,
+  )
 }

@@ -10,6 +10,7 @@
  * A server of one's own costs some 50 ms, so no test file sees another's keys, channels or faults.
  */
 import { afterAll, beforeAll, describe } from '@jest/globals'
+import { hasOpenssl } from './certificates.js'
 import {
   findRedis,
   noteSkip,
@@ -27,6 +28,13 @@ export async function redisForTests(): Promise<{
   const found = await findRedis()
   if ('program' in found) return { describeWithRedis: describe }
   await noteSkip(`no redis-server: ${found.missing}`)
+  return { describeWithRedis: describe.skip }
+}
+
+/** The same for tests that need TLS, and so openssl to make certificates with. */
+export async function tlsRedisForTests(): Promise<Awaited<ReturnType<typeof redisForTests>>> {
+  if (await hasOpenssl()) return redisForTests()
+  await noteSkip('no openssl to make certificates with')
   return { describeWithRedis: describe.skip }
 }
 

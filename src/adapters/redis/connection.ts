@@ -33,10 +33,10 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * Ten to a hundred times what Redis needs, and little enough for a request to be answered without it. Longer, and
- * whoever asks while Redis hangs feels it.
+ * A hundred times what Redis needs, and more than a busy process takes to come round to its answer; little enough
+ * for the one request that finds out that Redis hangs to be answered without it.
  */
-export const COMMAND_TIMEOUT_MS = 250
+export const COMMAND_TIMEOUT_MS = 500
 /** A connection that cannot be made in this time is tried again: a lost packet of the handshake costs one second. */
 const CONNECT_TIMEOUT_MS = 2_000
 /** NATs and balancers forget quiet connections after minutes. */

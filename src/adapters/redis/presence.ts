@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Presence } from '../../dispatch/ports.js'
 import { connectRedis, type RedisLog } from './connection.js'
 import { PresenceConnection } from './presence/connection.js'
+import { isAnyFilling } from './presence/filling.js'
 import { presenceOver } from './presence/presence.js'
 import { watchRedis } from './watch.js'
 
@@ -14,6 +15,8 @@ export interface RedisPresenceOptions {
   readonly caFile?: string
   /** Heartbeats come every 12 s; one more for those that are on their way. 0 believes an empty Redis at once. */
   readonly fillMs?: number
+  readonly commandTimeoutMs?: number
+  readonly shards?: number
   /** How often Redis is tried unasked; see `watchRedis`. */
   readonly probeEveryMs?: number
   /** A test's own time, in milliseconds; else Redis'. */
@@ -33,26 +36,32 @@ export interface RedisPresence {
 }
 
 const FILL_MS = 13_000
+/**
+ * One slot bears the heartbeats of some hundred thousand drivers, and every further one is asked by every search.
+ * All processes must agree; another number counts as an emptied Redis, which heartbeats fill.
+ */
+const SHARDS = 1
 const PURPOSE = 'presence'
 
 /** Resolves when Redis is reached, or after a bounded time without it. */
 export async function createRedisPresence(options: RedisPresenceOptions): Promise<RedisPresence> {
-  const { url, log, caFile, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now, probeEveryMs } = options
-  const ca = caFile === undefined ? {} : { caFile }
-  const redis = connectRedis({ url, purpose: PURPOSE, log, isPipelined: true, ...ca })
+  const { shards = SHARDS, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now, probeEveryMs } = options
+  const redis = connectRedis({ ...options, purpose: PURPOSE, isPipelined: true })
   const watch = await watchRedis(redis, {
     purpose: PURPOSE,
-    log,
+    log: options.log,
     ...(probeEveryMs === undefined ? {} : { everyMs: probeEveryMs }),
   })
-  const times = { transporterTtlMs, driverTtlMs, fillMs, now }
-  const presence = presenceOver(new PresenceConnection(redis, watch, times), randomUUID())
+  const rules = { shards, transporterTtlMs, driverTtlMs, fillMs, now }
+  const connection = new PresenceConnection(redis, watch, rules)
+  const presence = presenceOver(connection, randomUUID())
   return {
     presence,
     async check() {
       const { isUp, ms, reason } = await watch.check()
       if (!isUp) return { status: 'down', presence: 'lost: offers go to everyone available', reason }
-      if (presence.isFilling()) return { status: 'degraded', presence: 'being filled by heartbeats', ms }
+      if (await isAnyFilling(connection))
+        return { status: 'degraded', presence: 'being filled by heartbeats', ms }
       return { status: 'ok', presence: 'in Redis', ms }
     },
     close: () => watch.close(),

@@ -14,7 +14,7 @@ const strictLog = {
   },
 }
 
-describeWithRedis('presence in Redis', () => {
+describeWithRedis.each([1, 3])('presence in Redis, in %i slots', shards => {
   const server = useRedis()
   const opened: RedisPresence[] = []
   let time = Date.now()
@@ -29,6 +29,8 @@ describeWithRedis('presence in Redis', () => {
       driverTtlMs: DRIVER_TTL_MS,
       log: strictLog,
       fillMs: 0,
+      shards,
+      commandTimeoutMs: 10_000,
       now: () => time,
     })
     opened.push(made)

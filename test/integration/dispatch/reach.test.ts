@@ -192,6 +192,9 @@ const liveId = async () => {
   return page.items[0]?.id ?? ''
 }
 
+/** As many as one statement offers. */
+const LIVE = 1_000
+
 describe('R6.2 a transporter that comes', () => {
   const offered = async (truck: Truck) => {
     await product.settled()
@@ -259,21 +262,24 @@ describe('R6.2 a transporter that comes', () => {
     expect(await offered(truck)).toEqual([id])
   })
 
-  it('many requests at once for a constant number of statements', async () => {
+  it('a thousand requests at once for a constant number of statements', async () => {
     const { dispatch } = product
-    for (let i = 0; i < 30; i++) {
-      expectOk(await dispatch.createBroadcast(customer(`c${round}-${i}`), asking(1, type())))
+    for (let i = 0; i < LIVE; i += 50) {
+      const some = Array.from({ length: 50 }, (_, j) => customer(`c${round}-${i + j}`))
+      for (const made of await Promise.all(some.map(c => dispatch.createBroadcast(c, asking(1, type()))))) {
+        expectOk(made)
+      }
     }
     const truck = await near('a', 1)
     await product.settled()
-    expect(offersTo(truck)).toHaveLength(30)
+    expect(offersTo(truck)).toHaveLength(LIVE)
     await product.sql.query('delete from recipients where transporter_id = $1', [truck.caller.id])
     const { statements } = await statementsOf(async () => {
       await dispatch.connected(truck.caller)
       await product.settled()
     })
     expect(statements).toHaveLength(3)
-    expect(offersTo(truck)).toHaveLength(60)
+    expect(offersTo(truck)).toHaveLength(2 * LIVE)
   })
 })
 

@@ -187,6 +187,27 @@ describeWithRedis('presence in Redis', () => {
     await proxy.close()
   })
 
+  it('R6.4: finds those who are here behind any number who lapsed and were not swept yet, in two round trips', async () => {
+    const proxy = await startRedisProxy(server.url)
+    const { presence } = await presences.open({ url: proxy.url, probeEveryMs: 3_600_000 })
+    const put = (id: string, km: number) =>
+      presence.putDriver(id, {
+        transporterId: `owner-of-${id}`,
+        vehicle: { id: `v-${id}`, vehicleType: 'a' },
+        place: northOfPickup(km),
+      })
+    for (let i = 0; i < 150; i++) await put(`lapsed-${i}`, 1)
+    presences.passTime(DRIVER_TTL_MS)
+    for (const km of [2, 3, 4]) await put(`here-${km}`, km)
+    const before = proxy.roundTrips()
+    expect((await presence.nearby(northOfPickup(0), 10, ['a'], 2)).map(({ driverId }) => driverId)).toEqual([
+      'here-2',
+      'here-3',
+    ])
+    expect(proxy.roundTrips() - before).toBe(2)
+    await proxy.close()
+  })
+
   it('R6.3: is swept by one process at a time; when that one is gone, by another in less than a second', async () => {
     const [first, second] = [(await presences.open()).presence, (await presences.open()).presence]
     await first.putDriver('silent', { transporterId: 't', vehicle: undefined })

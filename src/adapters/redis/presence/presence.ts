@@ -2,22 +2,23 @@
  * Presence in Redis, for any number of processes. A heartbeat is one round trip, and so is a search, however many
  * it finds. Nothing here waits for Redis: while it does not answer, every method rejects with `PresenceLost` at once.
  */
-import type { DriverBeat, DriverState, NearbyDriver, Point, Presence } from '../../../dispatch/ports.js'
+import type { DriverState, Point, Presence } from '../../../dispatch/ports.js'
 import { PresenceLost } from '../../../dispatch/ports.js'
 import type { PresenceConnection } from './connection.js'
+import { Heartbeats } from './heartbeats.js'
 import { SWEEP_BATCH } from './scripts.js'
+import { searchNearby } from './search.js'
 
-export interface SweptPresence extends Presence {
-  /** As of the last sweep: presence was lost, and heartbeats are filling it. */
-  isFilling(): boolean
-}
+export function presenceOver(redis: PresenceConnection, sweeper: string): Presence {
+  const heartbeats = redis.shards.map(shard => new Heartbeats(redis, shard))
 
-export function presenceOver(redis: PresenceConnection, sweeper: string): SweptPresence {
-  let isFilling = false
+  function heartbeatsOf(driverId: string): Heartbeats {
+    const ofShard = heartbeats[redis.shardOf(driverId)]
+    if (ofShard === undefined) throw new Error('a driver belongs to no shard')
+    return ofShard
+  }
 
   return {
-    isFilling: () => isFilling,
-
     async touchTransporters(ids) {
       return new Set((await redis.each('presenceTouch', ids)).flatMap(texts))
     },
@@ -28,9 +29,7 @@ export function presenceOver(redis: PresenceConnection, sweeper: string): SweptP
       await redis.one('presenceDropTransporter', id)
     },
 
-    async beatDriver(id, place) {
-      return toBeat(texts(await redis.one('presenceBeat', id, place?.lat ?? '', place?.lng ?? '')))
-    },
+    beatDriver: (id, place) => heartbeatsOf(id).beat(id, place),
     async putDriver(id, { transporterId, vehicle, place }) {
       const { id: vehicleId = '', vehicleType = '' } = vehicle ?? {}
       const { lat = '', lng = '' } = place ?? {}
@@ -46,19 +45,7 @@ export function presenceOver(redis: PresenceConnection, sweeper: string): SweptP
       return { wasOnline: (await redis.one('presenceDrop', id)) === 1 }
     },
 
-    async nearby({ lat, lng }, radiusKm, types, limit) {
-      if (types.length === 0) return []
-      const answers = await redis.all('presenceNearby', lat, lng, radiusKm, limit, ...types)
-      return answers
-        .flatMap(answer => rows(known(answer), 3))
-        .map(([driverId = '', transporterId = '', km]) => ({
-          driverId,
-          transporterId,
-          distanceKm: Number(km),
-        }))
-        .sort((a: NearbyDriver, b: NearbyDriver) => a.distanceKm - b.distanceKm)
-        .slice(0, limit)
-    },
+    nearby: (place, radiusKm, types, limit) => searchNearby(redis, { place, radiusKm, types, limit }),
     async driversOf(transporterId) {
       const answers = await redis.all('presenceDriversOf', transporterId)
       return answers
@@ -79,27 +66,12 @@ export function presenceOver(redis: PresenceConnection, sweeper: string): SweptP
       const lapsed: { driverId: string; transporterId: string }[] = []
       for (;;) {
         const answers = (await redis.all('presenceSweep', sweeper)).map(texts)
-        isFilling = answers.some(([filling]) => filling === '1')
-        const found = answers.map(answer => rows(answer.slice(1), 2))
+        const found = answers.map(answer => rows(answer, 2))
         for (const [driverId = '', transporterId = ''] of found.flat())
           lapsed.push({ driverId, transporterId })
         if (found.every(some => some.length < SWEEP_BATCH)) return lapsed
       }
     },
-  }
-}
-
-function toBeat(answer: readonly string[]): DriverBeat {
-  const [transporterId = '', vehicleId, wasLapsed, isFirstPlace, areFactsOld] = answer
-  if (answer.length === 1)
-    return transporterId === '1' ? { isKnown: false, isRefill: true } : { isKnown: false }
-  return {
-    isKnown: true,
-    transporterId,
-    vehicleId: vehicleId === '' ? undefined : vehicleId,
-    wasLapsed: wasLapsed === '1',
-    isFirstPlace: isFirstPlace === '1',
-    ...(areFactsOld === '1' ? { areFactsOld: true } : {}),
   }
 }
 

@@ -7,7 +7,8 @@
  *   :drivers        hash   id → transporter|vehicle|type|lat|lng|when its facts were read
  *   :seen           zset   id by its last heartbeat: those who are online, or lapsed and not swept yet
  *   :lapsed         zset   id by its last heartbeat: those who were swept; known, and in no index
- *   :near:<type>    geo    those of `:seen` that have a place and a vehicle of the type
+ *   :near:<type>    geo    id|transporter of those of `:seen` that have a place and a vehicle of the type
+ *   :types          set    the types there are such keys of
  *   :fleet          zset   transporter|id, all of score 0: found by the beginning of the name
  *   :transporters   zset   id by its last heartbeat
  * Ids and types have no `|` in them: the border allows [A-Za-z0-9_.:-] alone.
@@ -19,9 +20,7 @@
 /** Nothing outlives the last process by more than a day. */
 const KEY_TTL_SECONDS = 86_400
 /** Geohashes end there, a little north of Svalbard's last road. */
-const MAX_LATITUDE = 85.05
-/** A place that was looked at; more than this in one search would hold Redis up for everybody. */
-const MAX_LOOKED_AT = 20_000
+export const MAX_LATITUDE = 85.05
 /** Swept or forgotten in one call: some milliseconds of Redis' time. */
 export const SWEEP_BATCH = 500
 /** Lapsed drivers stay known for an hour, so that their next heartbeat brings them back without asking elsewhere. */
@@ -40,12 +39,12 @@ local clock = redis.call('TIME')
 local now = ARGV[1] ~= '' and ARGV[1] + 0 or clock[1] * 1000 + math.floor(clock[2] / 1000)
 local driverTtl, transporterTtl, fillMs, gapMs = ARGV[2] + 0, ARGV[3] + 0, ARGV[4] + 0, ARGV[5] + 0
 local STATE, DRIVERS, SEEN, LAPSED = P .. ':state', P .. ':drivers', P .. ':seen', P .. ':lapsed'
-local FLEET, TRANSPORTERS = P .. ':fleet', P .. ':transporters'
+local FLEET, TRANSPORTERS, TYPES = P .. ':fleet', P .. ':transporters', P .. ':types'
 
 local function near(vehicleType) return P .. ':near:' .. vehicleType end
 
 local function keep(...)
-  for _, key in ipairs({...}) do redis.call('EXPIRE', key, ${KEY_TTL_SECONDS}) end
+  for _, key in ipairs({ ... }) do redis.call('EXPIRE', key, ${KEY_TTL_SECONDS}) end
 end
 
 local function begin()
@@ -73,14 +72,20 @@ local function write(id, d)
 end
 
 local function unindex(id, d)
-  if d.type ~= '' then redis.call('ZREM', near(d.type), id) end
+  if d.type ~= '' then redis.call('ZREM', near(d.type), id .. '|' .. d.transporter) end
 end
 
 local function index(id, d)
   if d.type == '' or d.lat == '' then return end
   local lat = math.max(-${MAX_LATITUDE}, math.min(${MAX_LATITUDE}, d.lat + 0))
-  redis.call('GEOADD', near(d.type), d.lng, lat, id)
-  keep(near(d.type))
+  redis.call('GEOADD', near(d.type), d.lng, lat, id .. '|' .. d.transporter)
+end
+
+-- Where searches of a type look, and for how long at most nobody has to care for it.
+local function open(d)
+  if d.type == '' then return end
+  redis.call('SADD', TYPES, d.type)
+  keep(TYPES, near(d.type))
 end
 
 -- Answers when it was last seen before.
@@ -104,26 +109,31 @@ end
 `
 
 /**
- * 6 id, 7 lat, 8 lng (both empty without a place) → transporter, vehicle, was lapsed, first place, facts are old;
- * of an unknown one whether presence is filling. A lapse that nobody could have noticed, because presence itself was
- * away, is none.
+ * 6… id, lat, lng (both empty without a place), again and again → for each a text: transporter, vehicle, was lapsed,
+ * first place, facts are old, between bars; of an unknown one only whether presence is filling. A lapse that nobody
+ * could have noticed, because presence itself was away, is none.
  */
 const beat = `${common}
-local id = ARGV[6]
-local d = parse(redis.call('HGET', DRIVERS, id))
-if not d then return { isFilling() and 1 or 0 } end
-local firstPlace = 0
-if ARGV[7] ~= '' then
-  if d.lat == '' then firstPlace = 1 end
-  if d.lat ~= ARGV[7] or d.lng ~= ARGV[8] then
-    d.lat, d.lng = ARGV[7], ARGV[8]
-    write(id, d)
+local filling = isFilling()
+local out = {}
+for i = 6, #ARGV, 3 do
+  local id, lat, lng = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local d = parse(redis.call('HGET', DRIVERS, id))
+  if d then
+    local isFirstPlace = lat ~= '' and d.lat == ''
+    if lat ~= '' and (d.lat ~= lat or d.lng ~= lng) then
+      d.lat, d.lng = lat, lng
+      write(id, d)
+    end
+    local before = see(id, d)
+    local wasLapsed = not isFresh(before) and not (before and filling)
+    out[#out + 1] = table.concat({ d.transporter, d.vehicle, wasLapsed and 1 or 0, isFirstPlace and 1 or 0,
+      now - d.checked >= ${FACTS_AGE_MS} and 1 or 0 }, '|')
+  else
+    out[#out + 1] = filling and '1' or '0'
   end
 end
-local before = see(id, d)
-local wasLapsed = not isFresh(before) and not (before and isFilling())
-return { d.transporter, d.vehicle, wasLapsed and 1 or 0, firstPlace,
-  now - d.checked >= ${FACTS_AGE_MS} and 1 or 0 }`
+return out`
 
 /** 6 id, 7 transporter, 8 vehicle, 9 type, 10 lat, 11 lng → whether it was online. */
 const put = `${common}
@@ -139,6 +149,7 @@ begin()
 write(id, d)
 redis.call('ZADD', FLEET, 0, d.transporter .. '|' .. id)
 local before = see(id, d)
+open(d)
 keep(STATE, DRIVERS, SEEN, FLEET)
 return isFresh(before) and 1 or 0`
 
@@ -152,6 +163,7 @@ for i = 8, #ARGV do
     d.vehicle, d.type = ARGV[6], ARGV[7]
     write(id, d)
     if redis.call('ZSCORE', SEEN, id) then index(id, d) end
+    open(d)
   end
 end`
 
@@ -163,48 +175,6 @@ if not d then return 0 end
 local before = redis.call('ZSCORE', SEEN, id)
 forget(id, d)
 return isFresh(before) and 1 or 0`
-
-/**
- * 6 lat, 7 lng, 8 radius in km, 9 limit, 10… types → nil while filling, else id, transporter, km as text, again and
- * again. Of each type the nearest `limit`. Asks for more where some of those found had lapsed.
- */
-const nearby = `${common}
-if isFilling() then return nil end
-local limit = ARGV[9] + 0
-local lat = math.max(-${MAX_LATITUDE}, math.min(${MAX_LATITUDE}, ARGV[6] + 0))
-local out = {}
-for i = 10, #ARGV do
-  local key, count, fresh, freshKm = near(ARGV[i]), limit, nil, nil
-  while true do
-    fresh, freshKm = {}, {}
-    local found = redis.call('GEOSEARCH', key, 'FROMLONLAT', ARGV[7], lat, 'BYRADIUS', ARGV[8], 'km',
-      'ASC', 'COUNT', count, 'WITHDIST')
-    for from = 1, #found, 1000 do
-      local ids = {}
-      for j = from, math.min(from + 999, #found) do ids[#ids + 1] = found[j][1] end
-      local seen = redis.call('ZMSCORE', SEEN, unpack(ids))
-      for j = 1, #ids do
-        if isFresh(seen[j]) and #fresh < limit then
-          fresh[#fresh + 1] = ids[j]
-          freshKm[#freshKm + 1] = found[from + j - 1][2]
-        end
-      end
-    end
-    if #fresh >= limit or #found < count or count >= ${MAX_LOOKED_AT} then break end
-    count = math.min(count * 2, ${MAX_LOOKED_AT})
-  end
-  for from = 1, #fresh, 1000 do
-    local ids = {}
-    for j = from, math.min(from + 999, #fresh) do ids[#ids + 1] = fresh[j] end
-    local known = redis.call('HMGET', DRIVERS, unpack(ids))
-    for j = 1, #ids do
-      out[#out + 1] = ids[j]
-      out[#out + 1] = known[j] and string.match(known[j], '^[^|]*') or ''
-      out[#out + 1] = freshKm[from + j - 1]
-    end
-  end
-end
-return out`
 
 /** 6 transporter → nil while filling, else id, type, lat, lng of its online drivers, again and again. */
 const driversOf = `${common}
@@ -261,23 +231,24 @@ const dropTransporter = `${common}
 redis.call('ZREM', TRANSPORTERS, ARGV[6])`
 
 /**
- * 6 who asks → 1 while filling or 0, then id, transporter of those who lapsed, again and again; at most a batch.
+ * 6 who asks → id, transporter of those who lapsed, again and again; at most a batch. None while filling.
  * One process at a time: another gets nothing until the turn is over.
  */
 const sweep = `${common}
 local state = redis.call('HMGET', STATE, 'sweeper', 'sweeper_until', 'pulse')
-if state[1] and state[1] ~= ARGV[6] and now < state[2] + 0 then return { 0 } end
+if state[1] and state[1] ~= ARGV[6] and now < state[2] + 0 then return {} end
 redis.call('HSET', STATE, 'sweeper', ARGV[6], 'sweeper_until', now + ${LEASE_MS})
 if not state[3] or now - state[3] > gapMs then redis.call('HSET', STATE, 'since', now) end
 redis.call('HSET', STATE, 'pulse', now)
-keep(STATE, DRIVERS, SEEN, LAPSED, FLEET, TRANSPORTERS)
-if isFilling() then return { 1 } end
+keep(STATE, DRIVERS, SEEN, LAPSED, FLEET, TRANSPORTERS, TYPES)
+for _, vehicleType in ipairs(redis.call('SMEMBERS', TYPES)) do keep(near(vehicleType)) end
+if isFilling() then return {} end
 redis.call('ZREMRANGEBYSCORE', TRANSPORTERS, '-inf', now - transporterTtl)
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LAPSED, '-inf', now - ${FORGET_AFTER_MS}, 'LIMIT', 0, ${SWEEP_BATCH})) do
   local d = parse(redis.call('HGET', DRIVERS, id))
   if d then forget(id, d) else redis.call('ZREM', LAPSED, id) end
 end
-local out = { 0 }
+local out = {}
 local lapsed = redis.call('ZRANGEBYSCORE', SEEN, '-inf', now - driverTtl, 'WITHSCORES', 'LIMIT', 0, ${SWEEP_BATCH})
 for i = 1, #lapsed, 2 do
   local id = lapsed[i]
@@ -298,7 +269,6 @@ export const scripts = {
   presencePut: put,
   presenceSetVehicle: setVehicle,
   presenceDrop: drop,
-  presenceNearby: nearby,
   presenceDriversOf: driversOf,
   presenceStates: states,
   presenceTouch: touch,

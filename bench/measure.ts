@@ -1,0 +1,42 @@
+/** Runs `work` for 0 to `count` - 1, so many at once. */
+export async function inFlight(
+  count: number,
+  atOnce: number,
+  work: (i: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0
+  const lane = async () => {
+    while (next < count) await work(next++)
+  }
+  await Promise.all(Array.from({ length: atOnce }, lane))
+}
+
+export async function perSecond(
+  count: number,
+  atOnce: number,
+  work: (i: number) => Promise<unknown>,
+): Promise<number> {
+  const begunAt = performance.now()
+  await inFlight(count, atOnce, work)
+  return (count / (performance.now() - begunAt)) * 1_000
+}
+
+/** Whole numbers, but for small ones. */
+export const figure = (value: number) => (value >= 100 ? Math.round(value).toString() : value.toFixed(1))
+
+/** One line: the median of each side and of their ratios, with the least and the greatest ratio. */
+export function ratios(what: string, pairs: readonly (readonly [ours: number, theirs: number])[]): string {
+  const all = pairs.map(([ours, theirs]) => ours / theirs)
+  const ours = median(pairs.map(pair => pair[0]))
+  const theirs = median(pairs.map(pair => pair[1]))
+  const spread = `${figure(Math.min(...all))} to ${figure(Math.max(...all))}`
+  return `${what}: ${figure(ours)}/s beside ${figure(theirs)}/s, ${figure(median(all))} times (${spread}), ${all.length} rounds`
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[middle]]
+  if (low === undefined || high === undefined) throw new Error('no values to take the median of')
+  return (low + high) / 2
+}

@@ -1,0 +1,106 @@
+/*
+ * Who is near: plain commands in one pipeline, no script, for Redis' own answer to a search is the cheapest there is.
+ * What it finds carries everything that is needed (id|transporter), and who of them lapsed is asked for in the same
+ * breath, from the last-seen set: few, as the sweep takes them out each second. Only where the sweep lags behind is
+ * there a second round trip.
+ */
+import type { NearbyDriver, Point } from '../../../dispatch/ports.js'
+import { PresenceLost } from '../../../dispatch/ports.js'
+import { keyOf, type PresenceConnection } from './connection.js'
+import { isFilling, readState } from './filling.js'
+import { MAX_LATITUDE } from './scripts.js'
+
+/** More lapse in a second only when much is lost at once. */
+const STALE_EXPECTED = 100
+/** Then so many are looked through: a search that finds more would hold up everybody else. */
+const MAX_STALE = 20_000
+
+interface Search {
+  readonly place: Point
+  readonly radiusKm: number
+  readonly types: readonly string[]
+  readonly limit: number
+}
+
+type Found = readonly (readonly [member: string, km: string])[]
+
+export async function searchNearby(
+  redis: PresenceConnection,
+  search: Search,
+): Promise<readonly NearbyDriver[]> {
+  if (search.types.length === 0) return []
+  const found = (
+    await Promise.all(redis.shards.map(shard => searchShard(redis, keyOf(shard), search)))
+  ).flat()
+  // Each list comes in this order already.
+  if (redis.shards.length * search.types.length > 1) found.sort((a, b) => a.distanceKm - b.distanceKm)
+  return found.length > search.limit ? found.slice(0, search.limit) : found
+}
+
+async function searchShard(redis: PresenceConnection, key: string, search: Search): Promise<NearbyDriver[]> {
+  const { rules } = redis
+  const now = await redis.now()
+  const lapsedAt = now - rules.driverTtlMs
+  const [state, stale, found] = await redis.ask(client =>
+    Promise.all([
+      readState(client, key),
+      client.zrangebyscore(`${key}:seen`, '-inf', lapsedAt, 'LIMIT', 0, STALE_EXPECTED),
+      Promise.all(search.types.map(type => look(redis, key, type, search, search.limit + STALE_EXPECTED))),
+    ]),
+  )
+  if (isFilling(rules, state, now)) {
+    throw new PresenceLost('it was emptied, and heartbeats are filling it')
+  }
+  if (stale.length < STALE_EXPECTED) return found.flatMap(some => fresh(some, new Set(stale)))
+  return await searchAmongStale(redis, key, search, lapsedAt)
+}
+
+/** The sweep lags behind: so many more are asked for, and all who lapsed are told apart. */
+async function searchAmongStale(
+  redis: PresenceConnection,
+  key: string,
+  search: Search,
+  lapsedAt: number,
+): Promise<NearbyDriver[]> {
+  const [stale, found] = await redis.ask(client =>
+    Promise.all([
+      client.zrangebyscore(`${key}:seen`, '-inf', lapsedAt, 'LIMIT', 0, MAX_STALE),
+      Promise.all(search.types.map(type => look(redis, key, type, search, search.limit + MAX_STALE))),
+    ]),
+  )
+  return found.flatMap(some => fresh(some, new Set(stale)))
+}
+
+function look(
+  redis: PresenceConnection,
+  key: string,
+  type: string,
+  { place, radiusKm }: Search,
+  count: number,
+): Promise<Found> {
+  const lat = Math.max(-MAX_LATITUDE, Math.min(MAX_LATITUDE, place.lat))
+  const circle = ['FROMLONLAT', place.lng, lat, 'BYRADIUS', radiusKm, 'km'] as const
+  return redis.ask(
+    client =>
+      client.call(
+        'geosearch',
+        `${key}:near:${type}`,
+        ...circle,
+        'ASC',
+        'COUNT',
+        count,
+        'WITHDIST',
+      ) as Promise<Found>,
+  )
+}
+
+function fresh(found: Found, stale: ReadonlySet<string>): NearbyDriver[] {
+  const drivers: NearbyDriver[] = []
+  for (const [member, km] of found) {
+    const bar = member.indexOf('|')
+    const driverId = member.slice(0, bar)
+    if (stale.size > 0 && stale.has(driverId)) continue
+    drivers.push({ driverId, transporterId: member.slice(bar + 1), distanceKm: Number(km) })
+  }
+  return drivers
+}
