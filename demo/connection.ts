@@ -1,64 +1,45 @@
-/* One user's socket: connected once, each event handled once. */
-import { io, type Socket } from 'socket.io-client'
-import type { Envelope } from '../src/dispatch/ports.js'
+/* One user's connection, as an app would have it: the client, which tells each event once. */
+import { type Beat, createClient, type LoadcastEvent } from '../src/client/index.js'
 import type { Ledger } from './ledger.js'
 
 export interface Connection {
-  /** Sends a message and expects `{ok: true}`. */
-  say(type: string, message: unknown): Promise<void>
+  /** From now on events are heard and heartbeats sent. */
+  open(): Promise<void>
   close(): void
 }
 
-const ANSWER_TIMEOUT_MS = 20_000
+export interface ConnectionOptions {
+  readonly url: string
+  readonly token: string
+  readonly handle: (event: LoadcastEvent) => void
+  readonly beat?: (() => Beat) | undefined
+}
 
-export async function openConnection(
-  url: string,
-  token: string,
-  ledger: Ledger,
-  handle: (envelope: Envelope) => void,
-): Promise<Connection> {
-  const socket = io(url, { transports: ['websocket'], multiplex: false, auth: { token } })
-  socket.onAny(handleOnce(ledger, handle))
-  await connected(socket)
+/** What should not happen in a show without accidents is a surprise. */
+export function createConnection(options: ConnectionOptions, ledger: Ledger): Connection {
+  const { url, token, handle, beat } = options
+  const client = createClient({ url, token, ...(beat === undefined ? {} : { beat }) })
   let isClosing = false
-  socket.on('disconnect', reason => {
+  client.on('event', event => {
+    ledger.add('socket events')
+    handle(event)
+  })
+  client.on('dropped', ({ why }) =>
+    ledger.add(why === 'known' ? 'events delivered again' : 'events older than known'),
+  )
+  client.on('disconnected', ({ reason }) => {
     if (!isClosing) ledger.surprise(`a socket was disconnected: ${reason}`)
   })
+  client.on('resync', () => ledger.surprise('a socket was told to begin anew'))
+  client.on('problem', problem => ledger.surprise(`heartbeat: ${JSON.stringify(problem)}`))
   return {
-    async say(type, message) {
-      const answer = await socket
-        .timeout(ANSWER_TIMEOUT_MS)
-        .emitWithAck(type, message)
-        .catch((error: Error) => ({ title: error.message }))
-      if (answer.ok !== true && !isClosing) ledger.surprise(`${type}: ${JSON.stringify(answer)}`)
+    async open() {
+      const connected = await client.connect()
+      if (!connected.ok) throw new Error(`A socket could not connect: ${connected.problem.title}`)
     },
     close() {
       isClosing = true
-      socket.disconnect()
+      client.close()
     },
   }
-}
-
-/** Delivery is at least once: clients drop ids that they know. Some events want to be acknowledged. */
-function handleOnce(ledger: Ledger, handle: (envelope: Envelope) => void) {
-  const known = new Set<string>()
-  return (_type: string, envelope: Envelope, acknowledge?: () => void) => {
-    acknowledge?.()
-    if (envelope.id !== undefined) {
-      if (known.has(envelope.id)) return ledger.add('events delivered again')
-      known.add(envelope.id)
-    }
-    ledger.add('socket events')
-    handle(envelope)
-  }
-}
-
-function connected(socket: Socket): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once('connect', resolve)
-    socket.once('connect_error', error => {
-      socket.disconnect()
-      reject(new Error(`A socket could not connect: ${error.message}`))
-    })
-  })
 }

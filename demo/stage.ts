@@ -4,10 +4,10 @@
  */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Beat, LoadcastEvent } from '../src/client/index.js'
 import type { Caller } from '../src/dispatch/api.js'
-import type { Envelope } from '../src/dispatch/ports.js'
 import { type ApiClient, createApiClient } from './api-client.js'
-import { type Connection, openConnection } from './connection.js'
+import { type Connection, createConnection } from './connection.js'
 import type { Ledger } from './ledger.js'
 import type { Random } from './random.js'
 import type { World } from './world.js'
@@ -21,8 +21,8 @@ export interface Stage {
   readonly world: World
   readonly ledger: Ledger
   readonly random: Random
-  /** Signs in and connects. */
-  enter(caller: Caller, handle: (envelope: Envelope) => void): Promise<Player>
+  /** Signs in; the connection is to be opened. `beat`: where one is, for heartbeats. */
+  enter(caller: Caller, handle: (event: LoadcastEvent) => void, beat?: () => Beat): Promise<Player>
   apiOf(caller: Caller): Promise<ApiClient>
   /** Waits. False: the curtain has fallen, do nothing more. */
   pause(ms: number): Promise<boolean>
@@ -54,9 +54,9 @@ export function createStage({ url, world, ledger, random, mintToken }: StageOpti
     world,
     ledger,
     random,
-    async enter(caller, handle) {
+    async enter(caller, handle, beat) {
       const token = await mintToken(caller)
-      const connection = await openConnection(url, token, ledger, handle)
+      const connection = createConnection({ url, token, handle, beat }, ledger)
       connections.push(connection)
       return { api: createApiClient(url, token, ledger), connection }
     },

@@ -1,6 +1,6 @@
 /* A customer: asks for trucks, waits for the end, thinks, asks again. Now and then impatient or clumsy. */
+import type { LoadcastEvent } from '../../src/client/index.js'
 import type { BroadcastEventAnswer } from '../../src/dispatch/api.js'
-import type { Envelope } from '../../src/dispatch/ports.js'
 import type { BroadcastView, CreatedBroadcastView } from '../../src/dispatch/views/views.js'
 import type { Answer } from '../api-client.js'
 import { now } from '../ledger.js'
@@ -22,12 +22,15 @@ export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise
   const { ledger, world } = stage
   const random = stage.random.fork(id)
   const ends = createEnds()
-  const { api } = await stage.enter({ id, role: 'customer' }, hear)
+  const { api, connection } = await stage.enter({ id, role: 'customer' }, hear)
+  await connection.open()
 
-  function hear({ type, broadcastId = '', tripId, at, data }: Envelope): void {
+  function hear(event: LoadcastEvent): void {
+    if (event.type === 'driver_status_changed') return
+    const { type, broadcastId, tripId, at } = event
     ledger.heard.push({ customerId: id, type, broadcastId, tripId, at: Date.parse(at), receivedAt: now() })
     if (type === 'booking_expired' || type === 'no_vehicles_available') ends.note(broadcastId, 'expired')
-    if (type === 'booking_updated') ends.note(broadcastId, String(data.status))
+    if (event.type === 'booking_updated') ends.note(broadcastId, event.data.status)
   }
 
   /** A request after the other until the last call. */

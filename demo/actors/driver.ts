@@ -1,10 +1,8 @@
 /* A driver: says where it is, sets off when it gets a trip, and delivers. */
-import type { Envelope } from '../../src/dispatch/ports.js'
-import type { TripView } from '../../src/dispatch/views/views.js'
+import type { LoadcastEvent, Trip } from '../../src/client/index.js'
 import type { Stage } from '../stage.js'
 import type { Driver } from '../world.js'
 
-const HEARTBEAT_MS = 12_000
 /** Some load for so long that the show ends first: their trips stay assigned, or can still be cancelled. */
 const SETS_OFF_SHARE = 0.85
 /** About 200 m: a truck is not parked on the town's midpoint. */
@@ -14,33 +12,23 @@ export async function playDriver(driver: Driver, stage: Stage): Promise<void> {
   const random = stage.random.fork(driver.id)
   const takenBack = new Set<string>()
   const caller = { id: driver.id, role: 'driver' } as const
-  const { api, connection } = await stage.enter(caller, hear)
+  const { api, connection } = await stage.enter(caller, hear, beat)
   const vehicleId = driver.vehicle.id
   await api.call({ method: 'PUT', path: '/api/v1/driver/availability', body: { isOnline: true, vehicleId } })
-  await beat()
-  stage.perform(keepBeating)
+  await connection.open()
 
-  function hear({ type, tripId, data }: Envelope): void {
-    if (type === 'trip_assigned') stage.perform(() => drive(data.trip as TripView))
-    if (type === 'trip_cancelled' && tripId !== undefined) takenBack.add(tripId)
+  function hear(event: LoadcastEvent): void {
+    if (event.type === 'trip_assigned') stage.perform(() => drive(event.data.trip))
+    if (event.type === 'trip_cancelled') takenBack.add(event.data.trip.id)
   }
 
-  async function keepBeating(): Promise<void> {
-    // Not all at the same moment.
-    let wait = random.next() * HEARTBEAT_MS
-    while (await stage.pause(wait)) {
-      await beat()
-      wait = HEARTBEAT_MS
-    }
-  }
-
-  async function beat(): Promise<void> {
+  function beat() {
     const { lat, lng } = driver.town
     const aside = () => (random.next() - 0.5) * 2 * PARKING_DEGREES
-    await connection.say('heartbeat', { lat: lat + aside(), lng: lng + aside(), vehicleId })
+    return { lat: lat + aside(), lng: lng + aside(), vehicleId: driver.vehicle.id }
   }
 
-  async function drive({ id }: TripView): Promise<void> {
+  async function drive({ id }: Trip): Promise<void> {
     const setsOff = random.chance(SETS_OFF_SHARE)
     const loadingMs = random.logNormal(4_500, 0.6, 1_000, 15_000)
     const drivingMs = random.logNormal(4_000, 0.5, 1_500, 12_000)

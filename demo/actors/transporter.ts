@@ -1,7 +1,5 @@
 /* A transporter: registers its fleet, then races for what it is offered, one truck at a time. */
-import type { BroadcastEventAnswer } from '../../src/dispatch/api.js'
-import type { Envelope } from '../../src/dispatch/ports.js'
-import type { AssignmentView, BroadcastView } from '../../src/dispatch/views/views.js'
+import type { Assignment, Broadcast, BroadcastAnswer, LoadcastEvent } from '../../src/client/index.js'
 import type { ApiClient } from '../api-client.js'
 import { now } from '../ledger.js'
 import type { Stage } from '../stage.js'
@@ -27,29 +25,30 @@ export async function playTransporter(transporter: Transporter, stage: Stage): P
   const goneAt = new Map<string, number>()
 
   const caller = { id: transporter.id, role: 'transporter' } as const
-  const { api } = await stage.enter(caller, hear)
+  const { api, connection } = await stage.enter(caller, hear)
+  await connection.open()
   await register(transporter, api)
 
-  function hear(envelope: Envelope): void {
-    const { type, broadcastId = '', data } = envelope
-    if (type === 'new_broadcast') {
-      const broadcast = data.broadcast as BroadcastView
+  function hear(event: LoadcastEvent): void {
+    if (event.type === 'new_broadcast') {
+      const { id: eventId, broadcastId } = event
+      const { broadcast } = event.data
       ledger.offers.push({
         broadcastId,
         transporterId: transporter.id,
-        eventId: envelope.id ?? '',
+        eventId,
         step: String(broadcast.reach.step),
         receivedAt: now(),
       })
       stage.perform(() => consider(broadcast))
-    } else if (type === 'booking_expired') goneAt.set(broadcastId, now())
-    else if (type === 'driver_status_changed') {
-      if (data.isBusy === true) busy.add(String(data.driverId))
-      else busy.delete(String(data.driverId))
+    } else if (event.type === 'booking_expired') goneAt.set(event.broadcastId, now())
+    else if (event.type === 'driver_status_changed') {
+      if (event.data.isBusy) busy.add(event.data.driverId)
+      else busy.delete(event.data.driverId)
     }
   }
 
-  async function consider({ id, trucks }: BroadcastView): Promise<void> {
+  async function consider({ id, trucks }: Broadcast): Promise<void> {
     const { medianMs, spread, minMs, maxMs } = REACTION
     const looksAway = random.chance(LOOKS_AWAY_SHARE)
     const declines = random.chance(DECLINES_SHARE)
@@ -93,9 +92,9 @@ export async function playTransporter(transporter: Transporter, stage: Stage): P
     return true
   }
 
-  async function accept(broadcastId: string, driver: Driver): Promise<AssignmentView | undefined> {
+  async function accept(broadcastId: string, driver: Driver): Promise<Assignment | undefined> {
     const body = { driverId: driver.id, vehicleId: driver.vehicle.id }
-    const answer = await api.call<BroadcastEventAnswer>({
+    const answer = await api.call<BroadcastAnswer>({
       method: 'POST',
       ...(random.chance(0.5)
         ? { path: `/api/v1/broadcast/${broadcastId}/accept`, body }
@@ -133,7 +132,7 @@ export async function playTransporter(transporter: Transporter, stage: Stage): P
     if (answer.body !== undefined) ledger.add('declines')
   }
 
-  async function release({ tripId, driverId }: AssignmentView): Promise<void> {
+  async function release({ tripId, driverId }: Assignment): Promise<void> {
     if (!(await stage.pause(random.logNormal(1_800, 0.5, 600, 5_000)))) return
     const answer = await api.call({
       method: 'POST',

@@ -10,7 +10,7 @@ import { noAnswer, type Problem, type Result, toProblem } from './problem.js'
 import type { Watched } from './watches.js'
 
 /** A driver counts as online for 60 s after one, a transporter as present for 120: several may be lost. */
-export const HEARTBEAT_MS = 12_000
+const HEARTBEAT_MS = 12_000
 /** A heartbeat that is not answered within this is a connection that is dead and does not know it. */
 const ANSWER_TIMEOUT_MS = 10_000
 
@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   readonly beat?: (() => Beat | undefined | Promise<Beat | undefined>) | undefined
   readonly transports: readonly ('websocket' | 'polling')[]
   readonly backoff: BackoffOptions
+  readonly heartbeatMs?: number
+  readonly answerTimeoutMs?: number
 }
 
 /** What the connection tells, and asks. */
@@ -43,7 +45,8 @@ export interface Connection {
 }
 
 export function createConnection(options: ConnectionOptions, ends: ConnectionEnds): Connection {
-  const { url, token, beat, transports } = options
+  const { url, token, beat, transports, heartbeatMs = HEARTBEAT_MS } = options
+  const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
   const backoff = createBackoff(options.backoff)
   const socket: Socket = io(url, {
     autoConnect: false,
@@ -62,7 +65,7 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
     backoff.connected(Date.now())
     if (beat !== undefined) {
       sendBeat()
-      beatTimer = setInterval(sendBeat, HEARTBEAT_MS)
+      beatTimer = setInterval(sendBeat, heartbeatMs)
     }
     ends.connected()
   })
@@ -154,7 +157,7 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
     // Socket.IO would keep it for later, when it is not true any more.
     if (!socket.connected) return { ok: false, problem: noAnswer('not connected') }
     try {
-      const answer = await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck(type, message)
+      const answer = await socket.timeout(answerTimeoutMs).emitWithAck(type, message)
       return answer.ok === true ? { ok: true } : { ok: false, problem: toProblem(answer.status, answer) }
     } catch (error) {
       return { ok: false, problem: noAnswer(error) }

@@ -30,14 +30,14 @@ const MILLISECONDS = 1_000
 export function createWatches(say: Say, isConnected: () => boolean): Watches {
   const watches = new Map<string, Watch>()
 
-  /** Asks until there is an answer. Without one it is asked again after the next connection. */
+  /** Asks until there is an answer, or no connection: it is asked again after the next one. */
   async function tell(broadcastId: string, watch: Watch): Promise<void> {
     while (isConnected() && watches.get(broadcastId) === watch && !watch.isComplete) {
       const { after } = watch
       const answer = await say('watch', { broadcastId, ...(after === undefined ? {} : { after }) })
       if (!answer.ok) {
         const { code, retryAfterSeconds } = answer.problem
-        if (code === 'NO_ANSWER') return
+        if (code === 'NO_ANSWER') continue
         if (code === 'RATE_LIMITED' || code === 'UNAVAILABLE') {
           await new Promise(resolve => setTimeout(resolve, (retryAfterSeconds ?? 1) * MILLISECONDS))
           continue

@@ -43,8 +43,8 @@ async function fill(): Promise<void> {
        select id, v, 0, case v when ${EVENTS_EACH} then 'broadcast.expired' else 'broadcast.created' end, '{}',
          array['c' || n % 1000], at, at + interval '20 seconds' * v
        from filler, generate_series(1, ${EVENTS_EACH}) v`,
-    `insert into recipients (broadcast_id, transporter_id, step, offered_at)
-       select id, 't' || (n * 7 + k * 31) % ${TRANSPORTERS}, '1', at from filler, generate_series(1, 3) k`,
+    `insert into recipients (broadcast_id, transporter_id, step, offered_at, declined_at)
+       select id, 't' || (n * 7 + k * 31) % ${TRANSPORTERS}, '1', at, case when n % 5 = 0 then at end from filler, generate_series(1, 3) k`,
     `insert into trips select id, id, 1, 't1', 'c' || n % 1000, 't' || n % ${TRANSPORTERS}, 'd' || n % 1000, 'v',
        'completed', '{}', '{}', at, at, at + interval '1 minute' from filler where n % 4 = 0`,
   ]) {

@@ -10,6 +10,8 @@ export interface ClientLink {
   cut(url?: string): void
   /** Ends each connection once it has brought the client so many bytes more. */
   cutAfter(bytes: number): void
+  /** What is connected stays so, and nothing comes through any more: a phone that has lost its network. */
+  swallow(): void
   /** Nobody gets through, until `restore`. */
   sever(): void
   restore(): void
@@ -18,6 +20,7 @@ export interface ClientLink {
 
 export async function openClientLink(url: string): Promise<ClientLink> {
   const sockets = new Set<Socket>()
+  const swallowed = new WeakSet<Socket>()
   let target = new URL(url)
   let bytesLeft = Number.POSITIVE_INFINITY
   let isSevered = false
@@ -40,8 +43,11 @@ export async function openClientLink(url: string): Promise<ClientLink> {
         other.destroy()
       })
     }
-    near.on('data', chunk => far.write(chunk))
+    near.on('data', chunk => {
+      if (!swallowed.has(near)) far.write(chunk)
+    })
     far.on('data', chunk => {
+      if (swallowed.has(near)) return
       const passed = chunk.subarray(0, Math.max(0, bytesLeft))
       bytesLeft -= passed.length
       if (passed.length > 0) near.write(passed)
@@ -64,6 +70,9 @@ export async function openClientLink(url: string): Promise<ClientLink> {
     },
     cutAfter(bytes) {
       bytesLeft = bytes
+    },
+    swallow() {
+      for (const socket of sockets) swallowed.add(socket)
     },
     sever() {
       isSevered = true

@@ -62,7 +62,7 @@ const STAMP_LAG = "interval '1 minute'"
 export const TOLD_TO_OFFERED = ['broadcast.filled', 'broadcast.cancelled', 'broadcast.expired'] as const
 const toldToOffered = TOLD_TO_OFFERED.map(type => `'${type}'`).join(', ')
 
-/** `$7`: the user; `$8`: no request with a smaller id is looked at; `$9`: nor one that was only offered. */
+/** Offers in two parts, open and declined ones, as each part has an index. `$7`: the user; `$8`: no request with a smaller id is looked at; `$9`: nor one that was only offered. */
 export const eventsOfSql = pageSql(
   `
   select m.instance, bool_or(m.is_offered) as is_offered from (
@@ -77,7 +77,11 @@ export const eventsOfSql = pageSql(
       and (t.ended_at is null or t.ended_at > ${timeOf('$1')} - ${STAMP_LAG})
     union all
     select r.broadcast_id, true from recipients r
-    where r.transporter_id = $7 and r.broadcast_id >= $9::uuid and r.offered_at is not null
+    where r.transporter_id = $7 and r.broadcast_id >= $9::uuid
+      and r.offered_at is not null and r.declined_at is null
+    union all
+    select r.broadcast_id, true from recipients r
+    where r.transporter_id = $7 and r.broadcast_id >= $9::uuid and r.declined_at is not null
   ) m
   group by m.instance`,
   `($7 = any(e.audience) or (e.is_offered and e.type in (${toldToOffered})))`,

@@ -139,13 +139,18 @@ describe('R7.3 what a client missed', () => {
 
   it('R7.3 an offer that was made and never told, as its process died in between, is told then', async () => {
     const before = (await page(far.caller)).next
-    const id = await create(newCustomer())
+    const owner = newCustomer()
+    const id = await create(owner)
     const entry = { broadcastId: id, transporterId: far.caller.id, step: 'catch_up', distanceKm: 899.6 }
     await product.recipients.offer([entry])
     const [offer] = (await missed(far.caller, before)).filter(event => event.broadcastId === id)
     expect(offer).toMatchObject({ id: `${id}:offer`, type: 'new_broadcast', data: { distanceKm: 900 } })
     expectOk(await product.dispatch.sendToBroadcast(far.caller, id, { type: 'decline' }))
-    expect((await missed(far.caller, before)).filter(event => event.broadcastId === id)).toEqual([])
+    const ofIt = async () => (await missed(far.caller, before)).filter(event => event.broadcastId === id)
+    expect(await ofIt()).toEqual([])
+    // Whoever has declined is told of the end as well.
+    expectOk(await product.dispatch.sendToBroadcast(owner, id, { type: 'cancel' }))
+    expect((await ofIt()).map(event => event.type)).toEqual(['booking_expired'])
   })
 })
 
