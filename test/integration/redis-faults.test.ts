@@ -82,7 +82,7 @@ describeWithRedis('the server', () => {
     expect(choice.body.items).toMatchObject([{ isOnline: true, isBusy: true }])
   }
 
-  it('R7.4 P2.1: goes on with 200 requests live when Redis is killed, says so, and is filled again by heartbeats', async () => {
+  it('R7.4 R9.4 P2.1 goes on with 200 requests live when Redis is killed, says so, and is filled again by heartbeats', async () => {
     const near = await truck(PICKUP)
     const far = await truck(FAR)
     expect((await health()).status).toBe('ok')
@@ -106,9 +106,11 @@ describeWithRedis('the server', () => {
     await far.beat()
     expect(await keysOf(redis)).toContain(`${far.ids.driverId}|`)
     expect(await findViolations(app.database.connectionString)).toEqual([])
+    const keys = await allKeys(redis)
+    expect(keys.filter(key => !/^loadcast:(presence:\{0\}|probe:\{presence\})/.test(key))).toEqual([])
   })
 
-  it('R7.4: waits for no answer of a Redis that hangs', async () => {
+  it('R7.4 waits for no answer of a Redis that hangs', async () => {
     await truck(PICKUP)
     proxy.hold()
     // Whoever waited for an answer would wait for ever: none comes before the proxy lets it.
@@ -118,7 +120,7 @@ describeWithRedis('the server', () => {
     await until(async () => (await health()).checks.redis.status === 'ok')
   })
 
-  it('R7.4: waits for no answer of a Redis that takes two seconds', async () => {
+  it('R7.4 waits for no answer of a Redis that takes two seconds', async () => {
     await truck(PICKUP)
     proxy.delay(2_000)
     await request() // one finds out
@@ -130,7 +132,7 @@ describeWithRedis('the server', () => {
     await until(async () => (await health()).checks.redis.status === 'ok')
   })
 
-  it('R7.4: goes on when Redis is full and refuses what is written, and notices when there is room again', async () => {
+  it('R7.4 goes on when Redis is full and refuses what is written, and notices when there is room again', async () => {
     await truck(PICKUP)
     const admin = new Redis(redis.url)
     await admin.config('SET', 'maxmemory-policy', 'noeviction')
@@ -157,6 +159,13 @@ async function keysOf(server: RedisServer): Promise<string> {
   const members = await redis.zrange('loadcast:presence:{0}:near:14ft', 0, -1)
   redis.disconnect()
   return members.join(' ')
+}
+
+async function allKeys(server: RedisServer): Promise<string[]> {
+  const redis = new Redis(server.url)
+  const keys = await redis.keys('*')
+  redis.disconnect()
+  return keys
 }
 
 async function inBatches<T>(count: number, atOnce: number, work: () => Promise<T>): Promise<T[]> {

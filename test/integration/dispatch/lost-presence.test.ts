@@ -81,7 +81,7 @@ describeWithRedis('presence that was emptied', () => {
   const toldOfDrivers = () =>
     product.fanout.emits.filter(({ envelope }) => envelope.type === 'driver_status_changed')
 
-  it('R7.4 R6.1: offers go to everyone available until heartbeats have filled it, then to those near again', async () => {
+  it('R7.4 R6.1 offers go to everyone available until heartbeats have filled it, then to those near again', async () => {
     expect(await offeredTo('before')).toEqual([true, false])
     await presences.ask('flushall')
     expect(await offeredTo('emptied')).toEqual([true, true])
@@ -93,7 +93,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(await offeredTo('filled')).toEqual([true, false])
   })
 
-  it('R6.6: that presence went is no change of a driver: nobody is told, and lists show who is switched on', async () => {
+  it('R6.6 that presence went is no change of a driver: nobody is told, and lists show who is switched on', async () => {
     await presences.ask('flushall')
     const online = async () => expectOk(await product.dispatch.getDriver(near.caller, near.driverId)).isOnline
     expect(await online()).toBe(true)
