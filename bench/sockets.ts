@@ -2,7 +2,8 @@
  * Sockets across processes, on real processes, Postgres and Redis of this run's own:
  *
  *   npm run bench:sockets                  both parts
- *   npm run bench:sockets -- latency       how long from the commit on process A to a socket on process B
+ *   npm run bench:sockets -- latency [500] how long from the commit on process A to a socket on process B, at so many
+ *                                          events a second
  *   npm run bench:sockets -- memory        what an idle socket costs, beside one of a bare Socket.IO server
  *
  * Latency counts from `recorded_at`, which the database takes inside the commit's statement: the commit itself is in it.
@@ -17,12 +18,12 @@ import { startRedisServer } from '../test/support/redis-server.js'
 import { processEnvironment } from '../test/support/server.js'
 import { type ServerProcess, startServerProcess } from '../test/support/server-process.js'
 import { FOLDER_VARIABLE } from '../test/support/temporary-folder.js'
-import { measureLatency } from './socket-latency.js'
+import { EVENTS_PER_SECOND, measureLatency } from './socket-latency.js'
 import { measureMemory } from './socket-memory.js'
 
 const log = { info() {}, warn: (message: string) => console.error(message) }
 
-async function main(parts: readonly string[]): Promise<void> {
+async function main(parts: readonly string[], rate: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'loadcast-bench-'))
   process.env[FOLDER_VARIABLE] = folder
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log })
@@ -44,7 +45,7 @@ async function main(parts: readonly string[]): Promise<void> {
     if (parts.includes('memory')) await measureMemory(await start())
     if (parts.includes('latency')) {
       const [a, b] = [await start(), await start()]
-      await measureLatency(a, b, postgres.connectionString)
+      await measureLatency(a, b, postgres.connectionString, rate)
     }
   } finally {
     await Promise.all(started.map(server => server.end('SIGTERM')))
@@ -54,6 +55,6 @@ async function main(parts: readonly string[]): Promise<void> {
   }
 }
 
-const asked = process.argv.slice(2)
-await main(asked.length === 0 ? ['memory', 'latency'] : asked)
+const [part, rate = String(EVENTS_PER_SECOND)] = process.argv.slice(2)
+await main(part === undefined ? ['memory', 'latency'] : [part], Number(rate))
 process.exit(0)

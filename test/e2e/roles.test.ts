@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { makeCertificates } from '../support/certificates.js'
+import { hasOpenssl, makeCertificates } from '../support/certificates.js'
 import { call, createClient, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { acceptBody, asking, registerTruck } from '../support/fleet.js'
@@ -23,7 +23,7 @@ describeWithRedis('an api and a worker', () => {
   const start = (role: string) => startServerProcess({ ...environment, ROLE: role })
 
   beforeAll(async () => {
-    const certificates = await makeCertificates()
+    const certificates = (await hasOpenssl()) ? await makeCertificates() : undefined
     redis = await startRedisServer(certificates === undefined ? {} : { tls: certificates })
     database = await createTestDatabase()
     environment = {

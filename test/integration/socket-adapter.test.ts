@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import { connectRedis } from '../../src/adapters/redis/connection.js'
 import type { AdapterKind } from '../../src/adapters/socket/cluster/cluster.js'
 import { SocketAdapterError } from '../../src/adapters/socket/cluster/start-check.js'
-import { makeCertificates } from '../support/certificates.js'
+import { hasOpenssl, makeCertificates } from '../support/certificates.js'
 import { type Listener, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { createTestDatabase } from '../support/postgres.js'
@@ -18,7 +18,7 @@ import { tokenFor } from '../support/tokens.js'
 /* The adapter on its two connections, with nothing behind it: what it needs of Redis, and what it does without. */
 
 const { describeWithRedis } = await redisForTests()
-const certificates = await makeCertificates()
+const certificates = (await hasOpenssl()) ? await makeCertificates() : undefined
 if (certificates === undefined) await noteSkip('no openssl')
 const testWithTls = certificates === undefined ? test.skip : test
 const kinds: readonly AdapterKind[] = ['classic', 'sharded']
@@ -100,6 +100,16 @@ describeWithRedis('a Redis that cannot do it', () => {
       a.sockets.fanout.emit(['user:there'], envelope('e2'))
       return there.events.length > 0
     }, 20_000)
+  })
+})
+
+describeWithRedis('a Redis that is full', () => {
+  test.each(kinds)('R7.4 still carries messages (%s)', async kind => {
+    const { url } = await server({ config: ['maxmemory 1mb', 'maxmemory-policy noeviction'] })
+    const stranger = new Redis(url)
+    open.push({ close: () => stranger.disconnect() })
+    await expect(stranger.set('key', 'x'.repeat(2_000_000))).rejects.toThrow('OOM')
+    await crosses(await start(url, kind), await start(url, kind))
   })
 })
 

@@ -34,10 +34,10 @@ export const socketLimits: SocketLimits = {
   packetsPerSecond: 50,
   packetBurst: 500,
   /**
-   * What may wait in this process for one client that does not read: some thousand events. A phone that needs
-   * longer reconnects and resumes; without a bound, a few hundred such phones would fill the memory.
+   * What may wait in this process for one client that does not read: twice the longest resume, so that a slow phone
+   * that comes back is not cut off for it. Without a bound, a few hundred that are stuck would fill the memory.
    */
-  maxWaitingBytes: 1_048_576,
+  maxWaitingBytes: 2_097_152,
   /** A depot with a screen on every desk signs in as one transporter. More is a client that loops: the oldest go. */
   maxConnectionsPerUser: 50,
   /** At under 50 KB each, a gigabyte. Whoever comes then is sent to another process by the balancer. */

@@ -21,7 +21,7 @@ export interface Processes {
   revive(which: number): Promise<void>
   /** A call as this user, to whichever answers: a change is repeated with its key until there is an answer. */
   call(user: User, method: string, path: string, body?: unknown): Promise<Answer>
-  /** Errors and defects that were logged. */
+  /** Errors and defects that were logged, but for those of a machine that is merely too busy. */
   faults(): readonly string[]
   close(): Promise<void>
 }
@@ -99,12 +99,7 @@ export async function startProcesses(
       }
       throw new Error(`Nobody answers ${method} ${path}`)
     },
-    faults: () =>
-      all.flatMap(({ output }) =>
-        output()
-          .split('\n')
-          .filter(line => /"level":[56]0/.test(line)),
-      ),
+    faults: () => all.flatMap(({ output }) => output().split('\n').filter(isFault)),
     async close() {
       const codes = await Promise.all(running.map(one => one?.end('SIGTERM')))
       await pool.end()
@@ -114,3 +109,6 @@ export async function startProcesses(
     },
   }
 }
+
+/** Pino's levels: 50 is an error, 60 a defect. */
+const isFault = (line: string) => /"level":[56]0/.test(line) && !/did not answer|timeout exceeded/.test(line)

@@ -34,7 +34,15 @@ export async function strike(
   for (let i = 0; i < times; i++) {
     await delay(everyMs)
     const victim = i % 3
+    // From here on no delivery counts as made: whoever dies does so between telling and noting that it has told.
+    await processes.query(
+      'create function keep() returns trigger language plpgsql as $$ begin return null; end $$',
+    )
+    await processes.query('create trigger keep before delete on outbox for each row execute function keep()')
+    await delay(everyMs / 2)
     await processes.kill(victim)
+    await processes.query('drop trigger keep on outbox')
+    await processes.query('drop function keep')
     network.lead(processes.urls)
     await delay(everyMs / 2)
     await processes.redis.kill()
