@@ -9,7 +9,7 @@ import { createResumeStore, firstIdAt } from '../../src/adapters/postgres/resume
 import { sweepEventsSql } from '../../src/adapters/postgres/sweep-events.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 
-const REQUESTS = process.env.LOADCAST_LONG_TESTS !== undefined ? 100_000 : 20_000
+const REQUESTS = process.env.LOADCAST_LONG_TESTS !== undefined ? 100_000 : 10_000
 const TRANSPORTERS = 200
 const EVENTS_EACH = 5
 const TABLES = ['instances', 'events', 'recipients', 'trips', 'outbox', 'claims', 'dead_letters']

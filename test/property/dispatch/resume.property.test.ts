@@ -16,7 +16,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/postgres.js
 import { startTestApp, type TestApp } from '../../support/server.js'
 import { tokenFor } from '../../support/tokens.js'
 
-const numRuns = process.env.LOADCAST_LONG_TESTS !== undefined ? 100 : 5
+const numRuns = process.env.LOADCAST_LONG_TESTS !== undefined ? 100 : 4
 
 let database: TestDatabase
 let app: TestApp
