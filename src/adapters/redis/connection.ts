@@ -26,8 +26,6 @@ export interface RedisConnectionOptions {
   readonly caFile?: string
   /** A command without an answer fails after this long. */
   readonly commandTimeoutMs?: number
-  /** Whether all that is asked in one turn of the event loop goes out together. */
-  readonly isPipelined?: boolean
   /** Commands that may wait for a connection; one more fails at once. */
   readonly maxQueuedCommands?: number
 }
@@ -64,7 +62,6 @@ export function connectRedis(options: RedisConnectionOptions): Redis {
     connectTimeout: CONNECT_TIMEOUT_MS,
     // Not ioredis' `socketTimeout`: its timer outlives the connection it is for, and then ends the next one.
     keepAlive: KEEP_ALIVE_MS,
-    enableAutoPipelining: options.isPipelined ?? false,
     retryStrategy,
     // The limit on waiting is the time limit of each command, not a count of attempts.
     maxRetriesPerRequest: null,

@@ -46,7 +46,7 @@ const PURPOSE = 'presence'
 /** Resolves when Redis is reached, or after a bounded time without it. */
 export async function createRedisPresence(options: RedisPresenceOptions): Promise<RedisPresence> {
   const { shards = SHARDS, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now, probeEveryMs } = options
-  const redis = connectRedis({ ...options, purpose: PURPOSE, isPipelined: true })
+  const redis = connectRedis({ ...options, purpose: PURPOSE })
   const watch = await watchRedis(redis, {
     purpose: PURPOSE,
     log: options.log,
