@@ -103,6 +103,8 @@ describe('an offer', () => {
       await product.dispatch.setDriverAvailability(second, { isOnline: true, vehicleId: truck.vehicleId }),
     )
     expectOk(await product.dispatch.driverHeartbeat(second, northOfPickup(2)))
+    // Else a catch-up under way may offer it first, and tell after the create has answered.
+    await product.settled()
     await create()
     expect(offersTo(truck).map(envelope => envelope.data.distanceKm)).toEqual([2])
   })
