@@ -17,6 +17,7 @@ export interface Settings {
   /** Still accepted while a rotation is under way. */
   readonly jwtSecretPrevious?: string
   readonly jwtRefreshSecret?: string
+  readonly jwtRefreshSecretPrevious?: string
   readonly broadcastTimeoutMs: number
   /** Radii of the reach steps, ascending, in kilometres. */
   readonly reachStepsKm: readonly number[]
@@ -125,6 +126,7 @@ const environment = z.object({
   JWT_SECRET: secret,
   JWT_SECRET_PREVIOUS: secret,
   JWT_REFRESH_SECRET: secret,
+  JWT_REFRESH_SECRET_PREVIOUS: secret,
   BROADCAST_TIMEOUT_SECONDS: seconds(120),
   REACH_STEPS_KM: radii,
   REACH_STEP_SECONDS: seconds(15),
@@ -139,7 +141,8 @@ const environment = z.object({
   REDIS_URL: notYet('presence and fan-out by Redis', nothing),
   SOCKET_ADAPTER: notYet('fan-out by Redis', /^classic$/),
   ROLE: notYet('split of roles', /^all$/),
-  SECRETS_ARN: notYet('Secrets Manager', nothing),
+  // Read before all others, by adapters/secrets: here it is only known.
+  SECRETS_ARN: z.string().optional(),
   FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
   RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
   RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
@@ -150,6 +153,19 @@ const environment = z.object({
 })
 
 type Environment = z.infer<typeof environment>
+
+/**
+ * A copy of what the process was started with. `secretNames` are then taken out of the process's own environment,
+ * which every child would inherit.
+ */
+export function takeEnvironment(secretNames: readonly string[]): Record<string, string> {
+  const taken: Record<string, string> = {}
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && value !== '') taken[name] = value
+    if (secretNames.includes(name)) delete process.env[name]
+  }
+  return taken
+}
 
 /** Reads all settings. An empty value counts as not set. Throws `SettingsError`, which names all that is bad. */
 export function loadSettings(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
@@ -180,8 +196,10 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
       }
     }
   }
-  if (given.JWT_SECRET_PREVIOUS !== undefined && given.JWT_SECRET === undefined) {
-    problems.push('JWT_SECRET_PREVIOUS: Expected JWT_SECRET beside it')
+  for (const name of ['JWT_SECRET', 'JWT_REFRESH_SECRET']) {
+    if (given[`${name}_PREVIOUS`] !== undefined && given[name] === undefined) {
+      problems.push(`${name}_PREVIOUS: Expected ${name} beside it`)
+    }
   }
   return problems
 }
@@ -197,6 +215,9 @@ function settingsOf(env: Environment): Settings {
     ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
     ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),
     ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
+    ...(env.JWT_REFRESH_SECRET_PREVIOUS === undefined
+      ? {}
+      : { jwtRefreshSecretPrevious: env.JWT_REFRESH_SECRET_PREVIOUS }),
     broadcastTimeoutMs: env.BROADCAST_TIMEOUT_SECONDS,
     reachStepsKm: env.REACH_STEPS_KM,
     reachStepMs: env.REACH_STEP_SECONDS,

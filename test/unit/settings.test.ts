@@ -100,7 +100,6 @@ describe('settings', () => {
     ['REDIS_URL', 'redis://localhost'],
     ['SOCKET_ADAPTER', 'sharded'],
     ['ROLE', 'worker'],
-    ['SECRETS_ARN', 'arn:aws:x'],
     ['FCM_SERVICE_ACCOUNT', '{}'],
     ['RATE_LIMIT_USER_PER_MINUTE', '60'],
     ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],
