@@ -52,7 +52,7 @@ async function wordsOf(name: string, options = {}, environment = {}): Promise<st
 }
 
 describe('secrets at the start', () => {
-  test('R9.1: come from Secrets Manager, by the role of the task, in one call', async () => {
+  test('R9.1 come from Secrets Manager, by the role of the task, in one call', async () => {
     expect(await bootstrapSecrets({ SECRETS_ARN: arnOf('good') })).toEqual({
       ...good,
       FCM_SERVICE_ACCOUNT: '{"client_email":"push@example.com"}',
@@ -65,7 +65,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toEqual([])
   })
 
-  test('R9.1: all that are missing or bad are named at once, and no value is', async () => {
+  test('R9.1 all that are missing or bad are named at once, and no value is', async () => {
     const words = await wordsOf('partial')
     for (const line of ['DATABASE_URL: Missing', 'JWT_REFRESH_SECRET: Missing', 'REDIS_URL: Missing']) {
       expect(words).toContain(line)
@@ -153,7 +153,7 @@ describe('secrets at the start', () => {
     }
   })
 
-  test('R9.1: a long-lived key is refused in production', async () => {
+  test('R9.1 a long-lived key is refused in production', async () => {
     const environment = { NODE_ENV: 'production', AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE' }
     expect(await wordsOf('good', {}, environment)).toMatch(/AWS_ACCESS_KEY_ID: Long-lived keys are refused/)
     expect(aws.calls).toEqual([])
