@@ -36,6 +36,8 @@ export interface AwsServer {
   readonly environment: Readonly<Record<string, string>>
   /** Runs before each operation; may throw an `AwsError`, or wait. */
   before: (operation: string, body: Body) => void | Promise<void>
+  /** Runs after it, before the answer: what throws here was done all the same. */
+  after: (operation: string) => void
   close(): Promise<void>
 }
 
@@ -53,7 +55,9 @@ export async function startAws(operations: Operations): Promise<AwsServer> {
       await aws.before(operation, body)
       const run = operations[operation]
       if (run === undefined) throw new AwsError('UnknownOperationException', operation)
-      answer(response, 200, await run(body))
+      const result = await run(body)
+      aws.after(operation)
+      answer(response, 200, result)
     } catch (error) {
       if (!(error instanceof AwsError)) throw error
       const { type, message, status } = error
@@ -67,6 +71,7 @@ export async function startAws(operations: Operations): Promise<AwsServer> {
     calls,
     environment: { AWS_ENDPOINT_URL: url, AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/role` },
     before: () => {},
+    after: () => {},
     async close() {
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
