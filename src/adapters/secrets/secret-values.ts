@@ -16,7 +16,10 @@ export const requiredNames = [
 /** There only while a rotation's overlap lasts. */
 export const overlapNames = ['JWT_SECRET_PREVIOUS', 'JWT_REFRESH_SECRET_PREVIOUS'] as const
 
-export const secretNames = [...requiredNames, ...overlapNames] as const
+/** How far a rotation of the JWT keys is: nothing secret, but it must be exactly where they are. */
+export const phaseName = 'ROTATION_PHASE'
+
+export const secretNames = [...requiredNames, ...overlapNames, phaseName] as const
 export type SecretName = (typeof secretNames)[number]
 export type SecretValues = Readonly<Partial<Record<SecretName, string>>>
 

@@ -112,6 +112,9 @@ export function createEcs({ services: names, values }: EcsOptions) {
         // Of several that were under way only the one that serves stays beside the new one.
         ...service.deployments.filter(({ rolloutState }) => rolloutState === 'COMPLETED'),
       ]
+      // It rolls: one of the new serves beside one of the old.
+      const [first] = start(service.deployments[0]?.id ?? '')
+      if (first !== undefined) service.tasks = [first, ...service.tasks.slice(1)]
       return { service: structuredClone(shown(name, service)) }
     },
     ListTasks: ({ serviceName }: Body) => ({ taskArns: serviceOf(serviceName).tasks.map(t => t.taskArn) }),

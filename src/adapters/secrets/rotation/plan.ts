@@ -2,7 +2,7 @@
  * What a rotation changes, decided from the values that are current. Pure but for the randomness that is handed in.
  * Every new value is accepted beside the old one until the old one is retired, so that nothing has to happen at once.
  */
-import type { SecretName, SecretValues } from '../secret-values.js'
+import { phaseName, type SecretName, type SecretValues } from '../secret-values.js'
 
 export const parts = ['jwt', 'database', 'fcm'] as const
 export type Part = (typeof parts)[number]
@@ -30,6 +30,32 @@ export interface Rotation {
   readonly changes: readonly string[]
 }
 
+const jwtNames = ['JWT_SECRET', 'JWT_REFRESH_SECRET'] as const
+
+/** The new keys are accepted by all: now they may be signed with. */
+export const isIntroduced = (values: SecretValues): boolean => values[phaseName] === 'introduced'
+
+/**
+ * The second half of a rotation of the JWT keys. Were a process to sign with a key that another does not know yet,
+ * the other would refuse its tokens while a deployment rolls: so a key is introduced beside the one in use, deployed,
+ * and only then changes places with it.
+ */
+export function planSwap(current: SecretValues): Rotation {
+  const { [phaseName]: _, ...next }: Partial<Record<SecretName, string>> = current
+  for (const name of jwtNames) {
+    const introduced = next[`${name}_PREVIOUS`]
+    const signing = next[name]
+    if (introduced === undefined || signing === undefined)
+      throw new Error(`${name}: its new key is not there`)
+    next[name] = introduced
+    next[`${name}_PREVIOUS`] = signing
+  }
+  return {
+    next,
+    changes: jwtNames.map(name => `${name}: the new key signs; the one before it stays accepted`),
+  }
+}
+
 /** What cannot be planned is an `Error` whose message says what to give. */
 export function planRotation(
   current: SecretValues,
@@ -47,12 +73,13 @@ export function planRotation(
     return { next, changes }
   }
   if (request.parts.includes('jwt')) {
-    for (const name of ['JWT_SECRET', 'JWT_REFRESH_SECRET'] as const) {
-      const old = current[name]
-      next[name] = random()
-      if (old) next[`${name}_PREVIOUS`] = old
-      changes.push(`${name}: a new key${old ? '; the one before it stays accepted' : ''}`)
+    for (const name of jwtNames) {
+      if (current[name]) next[`${name}_PREVIOUS`] = random()
+      // Nothing was ever signed.
+      else next[name] = next[`${name}_PREVIOUS`] = random()
+      changes.push(`${name}: a new key, accepted by all before any signs with it`)
     }
+    next[phaseName] = 'introduced'
   }
   if (request.parts.includes('database')) {
     next.DATABASE_URL = nextDatabaseUrl(current.DATABASE_URL, request.databaseAddress, random())

@@ -5,12 +5,9 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { DatabaseRoles } from './database-roles.js'
-import { planRotation, type RotationRequest, userOf } from './plan.js'
+import { isIntroduced, planRotation, planSwap, type Rotation, type RotationRequest, userOf } from './plan.js'
 import type { SecretVersion, SecretVersions } from './secret-versions.js'
 import type { Services } from './services.js'
-
-export const steps = ['begin', 'prepare', 'promote', 'redeploy', 'retire', 'finish'] as const
-export type Step = (typeof steps)[number]
 
 /** 256 bits, which is what HS256 can make use of, with room to spare. */
 const KEY_BYTES = 48
@@ -23,8 +20,6 @@ export interface RotationParts {
   openRoles(): Promise<DatabaseRoles>
   /** Tells people what was done; never a value. */
   tell(line: string): void
-  /** Called after each step: where a test stops it. */
-  after?(step: Step): void
 }
 
 /** Says what would be done, and does nothing. */
@@ -34,13 +29,16 @@ export async function describeRotation(
 ): Promise<void> {
   await services?.check()
   const unfinished = await versions.unfinished()
-  if (unfinished !== undefined) {
-    tell(`An earlier rotation (version ${unfinished.next.id}) is not finished: --apply goes on with it.`)
+  const current = await versions.current()
+  if (unfinished !== undefined || isIntroduced(current.values)) {
+    tell('An earlier rotation is not finished: --apply goes on with it, and does nothing else.')
     return
   }
-  const { changes } = planRotation((await versions.current()).values, request, () => 'x'.repeat(KEY_BYTES))
+  const { next, changes } = planRotation(current.values, request, () => 'x'.repeat(KEY_BYTES))
+  const times = isIntroduced(next) ? 'anew, twice,' : 'anew'
   for (const change of changes) tell(`would change  ${change}`)
-  for (const name of services?.names ?? []) tell(`would deploy  ${name}, anew, and wait until it is stable`)
+  for (const name of services?.names ?? [])
+    tell(`would deploy  ${name}, ${times} and wait until it is stable`)
   if (services !== undefined) tell('would retire  revisions of task definitions that are not in use')
   tell(
     changes.length === 0
@@ -50,15 +48,35 @@ export async function describeRotation(
 }
 
 export async function rotate(parts: RotationParts, request: RotationRequest): Promise<void> {
-  const { versions, services, tell, after = () => {} } = parts
+  const { versions, services, tell } = parts
   await services?.check()
   const unfinished = await versions.unfinished()
-  if (unfinished !== undefined)
+  const base = await versions.current()
+  if (unfinished !== undefined || isIntroduced(base.values)) {
     tell('going on      with what an earlier run began; run again for anything else')
-  const started = unfinished ?? (await begin(parts, request))
-  if (started === undefined) return tell('Nothing to change.')
-  const { base, next } = started
-  after('begin')
+  }
+  const planned = isIntroduced(base.values)
+    ? planSwap(base.values)
+    : planRotation(base.values, request, () => randomBytes(KEY_BYTES).toString('base64url'))
+  let under = unfinished ?? (await begin(parts, base, planned))
+  if (under === undefined) return tell('Nothing to change.')
+  for (;;) {
+    await carryOut(parts, under)
+    if (!isIntroduced(under.next.values)) break
+    under = await begin(parts, under.next, planSwap(under.next.values))
+    if (under === undefined) break
+  }
+  tell('Rotated. Previous JWT keys stay accepted until --end-overlap.')
+}
+
+interface Started {
+  readonly base: SecretVersion
+  readonly next: SecretVersion
+}
+
+/** Everything between the keeping of the next values and the end. */
+async function carryOut(parts: RotationParts, { base, next }: Started): Promise<void> {
+  const { versions, services, tell } = parts
   const changesUser = next.values.DATABASE_URL !== base.values.DATABASE_URL
   const roles = changesUser ? await parts.openRoles() : undefined
   try {
@@ -66,24 +84,18 @@ export async function rotate(parts: RotationParts, request: RotationRequest): Pr
     await assertUnchanged(versions, base, next)
     await roles?.prepare(next.values.DATABASE_URL ?? '')
     if (changesUser) tell(`database      the user ${userOf(next.values.DATABASE_URL)} can log in`)
-    after('prepare')
     await versions.promote(base, next)
     tell(`secret        version ${next.id} is the current one`)
-    after('promote')
     for (const name of services?.names ?? []) {
       tell(`deploying     ${name} …`)
       await services?.redeploy(name)
       tell(`deployed      ${name}: every running task has the new values`)
     }
-    after('redeploy')
     await retire(parts, base, roles)
-    after('retire')
     await versions.finish(base, next)
-    after('finish')
   } finally {
     await roles?.close()
   }
-  tell('Rotated. Previous JWT keys stay accepted until --end-overlap.')
 }
 
 /** Gives up what was begun, as long as nothing reads it yet. */
@@ -108,13 +120,12 @@ async function assertUnchanged(versions: SecretVersions, base: SecretVersion, ne
 
 async function begin(
   { versions, tell }: RotationParts,
-  request: RotationRequest,
-): Promise<{ base: SecretVersion; next: SecretVersion } | undefined> {
-  const base = await versions.current()
-  const plan = planRotation(base.values, request, () => randomBytes(KEY_BYTES).toString('base64url'))
-  if (plan.changes.length === 0) return undefined
-  for (const change of plan.changes) tell(`changing      ${change}`)
-  return { base, next: await versions.begin(base, plan.next, randomUUID()) }
+  base: SecretVersion,
+  { next, changes }: Rotation,
+): Promise<Started | undefined> {
+  if (changes.length === 0) return undefined
+  for (const change of changes) tell(`changing      ${change}`)
+  return { base, next: await versions.begin(base, next, randomUUID()) }
 }
 
 async function retire(
