@@ -21,6 +21,7 @@ import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
+import { startLagReport } from './lag-report.js'
 import { broadcastDefinition } from './machines/index.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
@@ -75,8 +76,10 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   const service = createService(pool, sockets, engine)
   const http = createHttpServer(createHttpApp({ ...settings, dispatch, keys, service, verifyToken, log }))
   sockets.attach(http.server, dispatch)
+  const lagReport = startLagReport(createPostgresChecks(pool), log)
 
   const close = async () => {
+    lagReport.stop()
     await http.drain()
     await product.close()
     await sockets.close()
