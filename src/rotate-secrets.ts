@@ -16,20 +16,20 @@ import { secretNames } from './adapters/secrets/secret-values.js'
 import { createSecretsClient, readSecret } from './adapters/secrets/secrets-manager.js'
 import { takeEnvironment } from './settings.js'
 
-const USAGE = `npm run rotate-secrets -- [--only jwt,database,fcm] [--apply]
+const USAGE = `npm run rotate-secrets -- [--only jwt,database,fcm,redis] [--apply]
   --apply                    do it; without it, only say what would be done
   --only <parts>             what to rotate: jwt and database unless given
   --end-overlap              refuse the previous JWT keys from now on
   --abandon                  give up what an earlier run began, if it is not in force yet
-  --first                    the very first values: no service runs yet
+  --first                    the very first values, redis among them: no service runs yet
   --secret <arn>             the secret (SECRETS_ARN)
   --admin-secret <arn>       user and password of the database's administrator (ADMIN_SECRET_ARN)
   --database <address>       host:port/name?parameters, where the secret does not say (DATABASE_ADDRESS)
   --cluster <name>           of ECS (ECS_CLUSTER)
   --services <names>         that read the secret (ECS_SERVICES)
   --fcm-file <path>          the new service account
-  --redis <host:port>        for a secret that has no REDIS_URL yet (REDIS_ADDRESS) …
-  --redis-auth-secret <arn>  … and the token that opens it (REDIS_AUTH_SECRET_ARN)`
+  --redis <host:port>        where the cache is (REDIS_ADDRESS) …
+  --redis-auth-secret <arn>  … and the secret with the token that opens it now (REDIS_AUTH_SECRET_ARN)`
 
 const text = { type: 'string' } as const
 const flag = { type: 'boolean', default: false } as const
@@ -98,16 +98,16 @@ function readAdministrator(secret: string): z.infer<typeof administrator> {
 async function readRequest(given: Values): Promise<RotationRequest> {
   const only = partList.safeParse((given.only ?? 'jwt,database').split(','))
   if (!only.success) throw new Error(only.error.issues[0]?.message)
-  const token =
-    given.first && given.redis ? await readSecret(required(given, 'redis-auth-secret')) : undefined
+  const chosen = new Set(given.first && given.redis ? [...only.data, 'redis' as const] : only.data)
+  const token = chosen.has('redis') ? await readSecret(required(given, 'redis-auth-secret')) : undefined
   return {
-    parts: only.data,
+    parts: [...chosen],
     endOverlap: given['end-overlap'],
     ...(given.database === undefined ? {} : { databaseAddress: given.database }),
     ...(given['fcm-file'] === undefined
       ? {}
       : { fcmServiceAccount: await readFile(given['fcm-file'], 'utf8') }),
-    ...(token === undefined ? {} : { redisUrl: `rediss://:${encodeURIComponent(token)}@${given.redis}` }),
+    ...(token === undefined ? {} : { redisUrl: redisUrl(token, required(given, 'redis')) }),
   }
 }
 
@@ -134,7 +134,9 @@ function withEnvironment(values: Values, environment: Readonly<Record<string, st
   return { ...Object.fromEntries(found), ...values }
 }
 
-type Needed = 'secret' | 'admin-secret' | 'cluster' | 'services' | 'redis-auth-secret'
+const redisUrl = (token: string, address: string) => `rediss://:${encodeURIComponent(token)}@${address}`
+
+type Needed = 'secret' | 'admin-secret' | 'cluster' | 'services' | 'redis' | 'redis-auth-secret'
 
 function required(given: Values, name: Needed): string {
   const value = given[name]

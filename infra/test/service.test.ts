@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Match } from 'aws-cdk-lib/assertions'
 import { subjectsOf } from '../lib/pipeline-stack.ts'
@@ -177,6 +178,11 @@ test('R9.2 alarms reach somebody, and a rolled back deployment is one', () => {
   const alarms = Object.values(service.findResources('AWS::CloudWatch::Alarm'))
   assert.equal(alarms.length, 10)
   for (const { Properties } of alarms) assert.equal(Properties.AlarmActions.length, 1)
+  const runbook = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8')
+  for (const { Properties } of alarms) {
+    const [, anchor] = Properties.AlarmDescription.split('#')
+    assert.ok(runbook.includes(`<a id="${anchor}"></a>`), `the runbook says nothing of ${anchor}`)
+  }
   service.hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email' })
   service.hasResourceProperties('AWS::Events::Rule', {
     EventPattern: Match.objectLike({ detail: { eventName: ['SERVICE_DEPLOYMENT_FAILED'] } }),

@@ -306,6 +306,12 @@ describe('a rotation', () => {
     await expect(bad).rejects.not.toThrow(/half-a-key/)
   })
 
+  test('P3.2 a new token of the cache arrives by a deployment like the rest', async () => {
+    await doRotate({ parts: ['redis'], redisUrl: 'rediss://:new@cache' })
+    for (const { values } of ecs.tasks()) expect(values.REDIS_URL).toBe('rediss://:new@cache')
+    await expect(doRotate({ parts: ['redis'] })).rejects.toThrow('redis: give --redis')
+  })
+
   test('a user that is none of ours is not touched, and that is said', async () => {
     const { username, password } = new URL(database.connectionString)
     const values = { ...secrets.values('app'), DATABASE_URL: urlFor(username, password) }
@@ -393,7 +399,7 @@ describe('npm run rotate-secrets', () => {
     const { code, output } = await start(['--only', 'jwt,passwords']).ended
     expect({ code, output }).toEqual({
       code: 1,
-      output: expect.stringContaining('--only: Expected some of jwt, database, fcm'),
+      output: expect.stringContaining('--only: Expected some of jwt, database, fcm, redis'),
     })
   })
 })

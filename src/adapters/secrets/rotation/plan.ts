@@ -4,7 +4,7 @@
  */
 import { phaseName, type SecretName, type SecretValues } from '../secret-values.js'
 
-export const parts = ['jwt', 'database', 'fcm'] as const
+export const parts = ['jwt', 'database', 'fcm', 'redis'] as const
 export type Part = (typeof parts)[number]
 
 /** The two users take turns: while one is in use, the other gets its new password. */
@@ -18,7 +18,7 @@ export interface RotationRequest {
   readonly fcmServiceAccount?: string
   /** Where the database is, for a secret that does not say: `host:port/name?parameters`. */
   readonly databaseAddress?: string
-  /** For a secret that has none yet. */
+  /** With the token that opens the cache now, for `redis`. */
   readonly redisUrl?: string
   /** Removes the previous keys instead: tokens signed with them are refused from then on. */
   readonly endOverlap?: boolean
@@ -89,9 +89,10 @@ export function planRotation(
     next.FCM_SERVICE_ACCOUNT = checkedServiceAccount(request.fcmServiceAccount)
     changes.push('FCM_SERVICE_ACCOUNT: the given key; delete the old one in Google Cloud afterwards')
   }
-  if (request.redisUrl !== undefined && request.redisUrl !== current.REDIS_URL) {
+  if (request.parts.includes('redis')) {
+    if (request.redisUrl === undefined) throw new Error('redis: give --redis <host:port>')
     next.REDIS_URL = request.redisUrl
-    changes.push('REDIS_URL: as given')
+    if (request.redisUrl !== current.REDIS_URL) changes.push('REDIS_URL: the token that opens the cache now')
   }
   // Deliberately none, so that a start does not count it as forgotten.
   next.FCM_SERVICE_ACCOUNT ??= ''
