@@ -13,11 +13,13 @@ import {
 import { createSecretVersions } from '../../../src/adapters/secrets/rotation/secret-versions.js'
 import { createServices } from '../../../src/adapters/secrets/rotation/services.js'
 import { createSecretsClient } from '../../../src/adapters/secrets/secrets-manager.js'
+import { signToken } from '../../../src/adapters/tokens/jwt.js'
 import { createEcs } from '../../support/aws/ecs.js'
 import { arnOf, createSecretsManager } from '../../support/aws/secrets-manager.js'
 import { AwsError, type AwsServer, REGION, startAws } from '../../support/aws/server.js'
 import { repositoryRoot } from '../../support/import-rules.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { startServerProcess } from '../../support/server-process.js'
 
 const SERVICES = ['api', 'worker']
 const everything: RotationRequest = { parts: ['jwt', 'database'] }
@@ -394,6 +396,43 @@ describe('npm run rotate-secrets', () => {
       JWT_REFRESH_SECRET: expect.stringMatching(/^[\w-]{64}$/),
     })
   }, 60_000)
+
+  test('P3.5 R9.1 a first deploy and a forced one: the secret’s users migrate and serve, old tokens stay good', async () => {
+    const fresh = await createTestDatabase({ empty: true })
+    const { host, pathname } = new URL(fresh.connectionString)
+    secrets = createSecretsManager({
+      app: JSON.stringify({ JWT_SECRET: 'made-by-the-stack-0123456789abcdef' }),
+      admin: secrets.versions('admin')[0]?.text ?? '',
+    })
+    Object.assign(operations, secrets.operations)
+    const task = { ...aws.environment, NODE_ENV: 'production', SECRETS_ARN: arnOf('app') }
+    const rotateOnce = () =>
+      start(['--first', '--apply', '--database', `${host}${pathname}`, '--redis', '']).ended
+    const answerTo = async (url: string, secret: string) => {
+      const token = await signToken({ id: 'c1', role: 'customer' }, secret, 60_000)
+      return (await fetch(`${url}/api/v1/trips/x`, { headers: { authorization: `Bearer ${token}` } })).status
+    }
+
+    expect(await rotateOnce()).toMatchObject({ code: 0 })
+    const migration = spawn(process.execPath, ['--import', 'tsx', 'src/migrate.ts'], {
+      cwd: repositoryRoot,
+      env: { PATH: process.env.PATH ?? '', ...task },
+    })
+    expect(await new Promise(resolve => migration.once('close', resolve))).toBe(0)
+    const first = await startServerProcess(task)
+    const oldKey = secrets.values('app').JWT_SECRET ?? ''
+    expect(await answerTo(first.url, oldKey)).toBe(404)
+    expect(await first.end('SIGTERM')).toBe(0)
+
+    expect(await rotateOnce()).toMatchObject({ code: 0 })
+    const second = await startServerProcess(task)
+    const newKey = secrets.values('app').JWT_SECRET ?? ''
+    expect(newKey).not.toBe(oldKey)
+    expect([await answerTo(second.url, newKey), await answerTo(second.url, oldKey)]).toEqual([404, 404])
+    expect(await answerTo(second.url, 'made-by-the-stack-0123456789abcdef')).toBe(401)
+    expect(await second.end('SIGTERM')).toBe(0)
+    await fresh.drop()
+  }, 120_000)
 
   test('names what it lacks', async () => {
     const { code, output } = await start(['--only', 'jwt,passwords']).ended
