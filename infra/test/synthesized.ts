@@ -3,7 +3,7 @@
  * a look-up would fail it.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,6 +32,7 @@ export function synthesized(): Synthesized {
 
 function synthesize(): Synthesized {
   const folder = mkdtempSync(join(tmpdir(), 'loadcast-synth-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(ROOT, 'node_modules/aws-cdk/bin/cdk'), 'synth', '--quiet', '--output', folder],
