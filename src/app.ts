@@ -25,6 +25,7 @@ import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
+import { startLagReport } from './lag-report.js'
 import { broadcastDefinition } from './machines/index.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
@@ -99,8 +100,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     sockets.onMissed(product.retell)
     sockets.attach(http.server, dispatch)
   }
+  const lagReport = startLagReport(createPostgresChecks(pool), log)
 
   const close = async () => {
+    lagReport.stop()
     await http.drain()
     await product.close()
     await sockets.close()

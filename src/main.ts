@@ -1,14 +1,17 @@
 /*
- * The program: settings → database → app → until a signal says to end.
+ * The program: secrets → settings → database → app → until a signal says to end.
  * It ends with 0 when it was asked to and could finish, with 1 for anything else, and says why.
  */
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
+import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
+import { secretNames } from './adapters/secrets/secret-values.js'
+import { SecretsError } from './adapters/secrets/secrets-error.js'
 import { SocketAdapterError } from './adapters/socket/cluster/start-check.js'
 import { createApp, version } from './app.js'
 import { banner } from './banner.js'
-import { loadSettings, type Settings, SettingsError } from './settings.js'
+import { loadSettings, type Settings, SettingsError, takeEnvironment } from './settings.js'
 import { resolveTokenKeys } from './token-keys.js'
 
 interface Database {
@@ -18,7 +21,8 @@ interface Database {
 }
 
 async function main(): Promise<void> {
-  const settings = loadSettings()
+  const environment = takeEnvironment(secretNames)
+  const settings = loadSettings({ ...(await bootstrapSecrets(environment)), ...environment })
   const log = createLog(settings)
   endOnDefects(log)
   const signals = awaitSignal(log)
@@ -120,7 +124,7 @@ function endOnDefects(log: Logger): void {
 function explain(error: unknown): string {
   // Written for the operator, with what to do about it.
   if (
-    [SettingsError, EmbeddedPostgresError, MigrationError, SocketAdapterError].some(
+    [SecretsError, SettingsError, EmbeddedPostgresError, MigrationError, SocketAdapterError].some(
       kind => error instanceof kind,
     )
   ) {

@@ -22,6 +22,7 @@ export interface Settings {
   /** How the sockets of several processes are joined; without Redis there is one process. */
   readonly socketAdapter: (typeof socketAdapters)[number]
   readonly role: Role
+  readonly jwtRefreshSecretPrevious?: string
   readonly broadcastTimeoutMs: number
   /** Radii of the reach steps, ascending, in kilometres. */
   readonly reachStepsKm: readonly number[]
@@ -158,6 +159,7 @@ const environment = z.object({
   JWT_REFRESH_SECRET: secret,
   SOCKET_ADAPTER: z.enum(socketAdapters, 'Expected classic or sharded').default('classic'),
   ROLE: z.enum(roles, 'Expected all, api or worker').default('all'),
+  JWT_REFRESH_SECRET_PREVIOUS: secret,
   BROADCAST_TIMEOUT_SECONDS: seconds(120),
   REACH_STEPS_KM: radii,
   REACH_STEP_SECONDS: seconds(15),
@@ -170,7 +172,8 @@ const environment = z.object({
   DRAIN_SECONDS: seconds(25, { min: 0 }),
   DATA_DIR: z.string().max(4096).default('.loadcast'),
 
-  SECRETS_ARN: notYet('Secrets Manager', nothing),
+  // Read before all others, by adapters/secrets: here it is only known.
+  SECRETS_ARN: z.string().optional(),
   FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
   RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
   RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
@@ -180,6 +183,19 @@ const environment = z.object({
 })
 
 type Environment = z.infer<typeof environment>
+
+/**
+ * A copy of what the process was started with. `secretNames` are then taken out of the process's own environment,
+ * which every child would inherit.
+ */
+export function takeEnvironment(secretNames: readonly string[]): Record<string, string> {
+  const taken: Record<string, string> = {}
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && value !== '') taken[name] = value
+    if (secretNames.includes(name)) delete process.env[name]
+  }
+  return taken
+}
 
 /** Reads all settings. An empty value counts as not set. Throws `SettingsError`, which names all that is bad. */
 export function loadSettings(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
@@ -210,8 +226,10 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
       }
     }
   }
-  if (given.JWT_SECRET_PREVIOUS !== undefined && given.JWT_SECRET === undefined) {
-    problems.push('JWT_SECRET_PREVIOUS: Expected JWT_SECRET beside it')
+  for (const name of ['JWT_SECRET', 'JWT_REFRESH_SECRET']) {
+    if (given[`${name}_PREVIOUS`] !== undefined && given[name] === undefined) {
+      problems.push(`${name}_PREVIOUS: Expected ${name} beside it`)
+    }
   }
   // Alone, an api would fire no timer, and a worker could tell nobody.
   if ((given.ROLE === 'api' || given.ROLE === 'worker') && given.REDIS_URL === undefined) {
@@ -237,6 +255,9 @@ function settingsOf(env: Environment): Settings {
     ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
     socketAdapter: env.SOCKET_ADAPTER,
     role: env.ROLE,
+    ...(env.JWT_REFRESH_SECRET_PREVIOUS === undefined
+      ? {}
+      : { jwtRefreshSecretPrevious: env.JWT_REFRESH_SECRET_PREVIOUS }),
     broadcastTimeoutMs: env.BROADCAST_TIMEOUT_SECONDS,
     reachStepsKm: env.REACH_STEPS_KM,
     reachStepMs: env.REACH_STEP_SECONDS,

@@ -6,18 +6,21 @@ export interface TokenKeys {
   readonly secret: string
   readonly previous?: string | undefined
   readonly refreshSecret: string
+  readonly previousRefresh?: string | undefined
 }
 
 /** In production the settings have them, or there would be no settings. */
 export async function resolveTokenKeys(settings: Settings): Promise<TokenKeys> {
-  const { jwtSecret, jwtSecretPrevious: previous, jwtRefreshSecret } = settings
+  const { jwtSecret, jwtRefreshSecret } = settings
+  const { jwtSecretPrevious: previous, jwtRefreshSecretPrevious: previousRefresh } = settings
   if (jwtSecret !== undefined && jwtRefreshSecret !== undefined) {
-    return { secret: jwtSecret, previous, refreshSecret: jwtRefreshSecret }
+    return { secret: jwtSecret, previous, refreshSecret: jwtRefreshSecret, previousRefresh }
   }
   const local = await loadLocalSecrets(settings.dataDir)
   return {
     secret: jwtSecret ?? local.jwtSecret,
     previous,
     refreshSecret: jwtRefreshSecret ?? local.jwtRefreshSecret,
+    previousRefresh,
   }
 }

@@ -25,7 +25,7 @@ export const allRows: readonly string[] = Object.entries(GROUPS).flatMap(([group
 export interface Row {
   readonly id: string
   readonly state: string
-  /** Below `test/`, without `.test.ts`. */
+  /** Below `test/`, without `.test.ts`; `infra/…` for those of the infrastructure. */
   readonly shownBy: readonly string[]
 }
 
@@ -55,7 +55,10 @@ export interface TestFile {
 export function findGaps(document: string, tests: readonly TestFile[]): string[] {
   const rows = readRows(document)
   const shown = new Map(
-    tests.map(({ path, text }) => [path.replace(/^test\/(.*)\.test\.ts$/, '$1'), rowsInTitles(text)]),
+    tests.map(({ path, text }) => [
+      path.replace(/^(infra\/)?test\/(.*)\.test\.ts$/, '$1$2'),
+      rowsInTitles(text),
+    ]),
   )
   const listed = rows.map(row => row.id)
   return [

@@ -28,7 +28,8 @@ export async function startServerProcess(env: Readonly<Record<string, string>>):
       reject(new Error(`Ended with ${code}:\n${output()}`))
     })
     running.stdout?.on('data', () => {
-      const found = /listens on (http:\S+)/.exec(output())?.[1]
+      // In production there is no banner, only the log.
+      const found = /(?:listens on |"url":")(http:[^\s"]+)/.exec(output())?.[1]
       if (found === undefined) return
       clearTimeout(timer)
       resolve(found)

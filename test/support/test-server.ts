@@ -24,11 +24,17 @@ import { FOLDER_VARIABLE } from './temporary-folder.js'
 
 const PREFIX = `loadcast-test-${process.getuid?.() ?? 'user'}-`
 
+/** A Postgres to use instead of one of our own, as a user who may create databases and roles. Its template is replaced. */
+const GIVEN_VARIABLE = 'LOADCAST_TEST_DATABASE_URL'
+
 export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
   await removeLeftovers()
   const folder = await mkdtemp(join(tmpdir(), PREFIX))
   await chmod(folder, 0o711) // as root, Postgres runs as another user, who must enter it
-  const server = await startEmbeddedPostgres({ dataDir: folder, log: silentLog, settings: NO_FSYNC })
+  const given = process.env[GIVEN_VARIABLE]
+  const server = given
+    ? { connectionString: given, dataDir: join(folder, 'none'), async stop() {} }
+    : await startEmbeddedPostgres({ dataDir: folder, log: silentLog, settings: NO_FSYNC })
   await makeTemplate(server.connectionString)
   // The workers inherit these.
   process.env[SERVER_VARIABLE] = server.connectionString
@@ -46,6 +52,8 @@ export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
 async function makeTemplate(connectionString: string): Promise<void> {
   const client = new pg.Client({ connectionString })
   await client.connect()
+  // One that is left is of an earlier run on a server that was given.
+  await client.query(`drop database if exists ${TEMPLATE}`)
   await client.query(`create database ${TEMPLATE}`)
   await client.end()
   const url = new URL(connectionString)

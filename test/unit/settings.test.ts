@@ -109,7 +109,6 @@ describe('settings', () => {
   })
 
   test.each([
-    ['SECRETS_ARN', 'arn:aws:x'],
     ['FCM_SERVICE_ACCOUNT', '{}'],
     ['RATE_LIMIT_USER_PER_MINUTE', '60'],
     ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],

@@ -6,7 +6,7 @@ import { allRows, findGaps, readRows, rowsInTitles } from '../../support/require
 
 const document = readFileSync(join(repositoryRoot, 'docs/REQUIREMENTS.md'), 'utf8')
 // This file has titles that are examples.
-const tests = sourceFiles('test').filter(
+const tests = [...sourceFiles('test'), ...sourceFiles('infra/test')].filter(
   ({ path }) => path.endsWith('.test.ts') && path !== 'test/unit/tidy/requirements.test.ts',
 )
 

@@ -1,0 +1,39 @@
+# syntax=docker/dockerfile:1
+
+# The program, compiled, and the certificates that RDS signs with. Nothing of this stage but these goes on.
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts
+COPY tsconfig.json tsconfig.build.json ./
+COPY deploy/rds-certificates.mjs deploy/
+COPY src src
+RUN npm run -s build && node deploy/rds-certificates.mjs > rds-certificates.pem
+# Which release this is, as /health tells it: the version, and the commit it was built of.
+ARG RELEASE=""
+RUN test -z "$RELEASE" || npm pkg set version="$RELEASE"
+
+# What runs beside it. The embedded Postgres is optional, and not needed where DATABASE_URL is set.
+FROM node:24-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
+
+FROM node:24-slim AS production
+# An init that hands signals on and buries orphans: node as process 1 does neither.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends tini \
+  && rm -rf /var/lib/apt/lists/*
+ENV NODE_ENV=production \
+  NODE_EXTRA_CA_CERTS=/app/rds-certificates.pem
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/package.json /app/rds-certificates.pem ./
+COPY --from=build /app/dist dist
+COPY migrations migrations
+# Owns nothing here, so it can change nothing here; the file system may be read-only.
+USER node
+EXPOSE 3000
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["node", "dist/health-check.js"]
+ENTRYPOINT ["tini", "--"]
+CMD ["node", "--enable-source-maps", "dist/main.js"]

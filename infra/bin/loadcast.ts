@@ -1,0 +1,8 @@
+/* `cdk synth`, `cdk deploy`: with the configuration that the context `config` names. */
+import { App } from 'aws-cdk-lib'
+import { addStacks } from '../lib/app.ts'
+import { loadConfig } from '../lib/config.ts'
+
+const app = new App()
+addStacks(app, loadConfig(String(app.node.tryGetContext('config'))))
+app.synth()

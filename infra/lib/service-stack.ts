@@ -1,0 +1,68 @@
+/* What a release changes: the services and what stands before and watches over them. */
+import { type App, CfnOutput, Duration, Stack } from 'aws-cdk-lib'
+import { SubnetType } from 'aws-cdk-lib/aws-ec2'
+import * as ecs from 'aws-cdk-lib/aws-ecs'
+import * as ssm from 'aws-cdk-lib/aws-ssm'
+import { addAlarms } from './alarms.ts'
+import { Balancer } from './balancer.ts'
+import type { Config } from './config.ts'
+import type { FoundationStack } from './foundation-stack.ts'
+import { IMAGE_TAG_PARAMETER, NAME, SERVICES, type ServiceName } from './names.ts'
+import { operationsTask } from './operations.ts'
+import { lagMetric, scaleApi, scaleWorker } from './scaling.ts'
+import { migrateTask, servingTask } from './tasks.ts'
+
+export class ServiceStack extends Stack {
+  constructor(app: App, config: Config, foundation: FoundationStack) {
+    super(app, 'Service', {
+      stackName: `${NAME}-service`,
+      env: { account: config.account, region: config.region },
+      terminationProtection: true,
+    })
+    const { network } = foundation
+    // Read when CloudFormation deploys: the pipeline writes it once a release runs.
+    const imageTag = ssm.StringParameter.valueForStringParameter(this, IMAGE_TAG_PARAMETER)
+    const cluster = new ecs.Cluster(this, 'Cluster', {
+      clusterName: NAME,
+      vpc: network.vpc,
+      containerInsightsV2: ecs.ContainerInsights.ENABLED,
+    })
+    const tasks = {
+      api: servingTask(this, 'api', foundation, imageTag),
+      worker: servingTask(this, 'worker', foundation, imageTag),
+      migrate: migrateTask(this, foundation, imageTag),
+      operations: operationsTask(this, foundation, imageTag),
+    }
+    const serve = (name: ServiceName) =>
+      new ecs.FargateService(this, `${name}Service`, {
+        serviceName: name,
+        cluster,
+        taskDefinition: tasks[name].definition,
+        vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
+        securityGroups: [network.tasks],
+        assignPublicIp: false,
+        // Rolling: the new ones stand before the old ones go.
+        minHealthyPercent: 100,
+        maxHealthyPercent: 200,
+        // Rollback has to be asked for: without it a failed deployment stays as it failed.
+        circuitBreaker: { enable: true, rollback: true },
+        enableECSManagedTags: true,
+        propagateTags: ecs.PropagatedTagSource.SERVICE,
+        ...(name === 'api' ? { healthCheckGracePeriod: Duration.seconds(60) } : {}),
+      })
+    const services = { api: serve('api'), worker: serve('worker') }
+    const balancer = new Balancer(this, 'Balancer', network, config.certificateArn, services.api)
+    const lag = lagMetric(
+      this,
+      SERVICES.map(name => tasks[name].logGroup),
+    )
+    scaleApi(services.api, balancer.targets)
+    scaleWorker(services.worker, lag)
+    addAlarms(this, { config, foundation, services, balancer, lag })
+    new CfnOutput(this, 'Url', { value: `https://${balancer.loadBalancer.loadBalancerDnsName}` })
+    new CfnOutput(this, 'TaskSubnets', {
+      value: network.vpc.selectSubnets({ subnetType: SubnetType.PRIVATE_WITH_EGRESS }).subnetIds.join(','),
+    })
+    new CfnOutput(this, 'TaskSecurityGroup', { value: network.tasks.securityGroupId })
+  }
+}

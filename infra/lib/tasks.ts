@@ -1,0 +1,142 @@
+/*
+ * What ECS starts: one image in four parts. Values that must stay secret are named here and never written; each
+ * part has a role of its own with no more than it needs.
+ */
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import * as ecs from 'aws-cdk-lib/aws-ecs'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import * as logs from 'aws-cdk-lib/aws-logs'
+import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
+import type { FoundationStack } from './foundation-stack.ts'
+import { grantSecrets, importRepository, importSecret } from './imports.ts'
+import { NAME, type ONE_OFF_TASKS, PORT, type ServiceName } from './names.ts'
+
+/** Of the secret: all that ECS can inject, which is what is always there. The others come by SECRETS_ARN. */
+const INJECTED = ['DATABASE_URL', 'JWT_SECRET', 'JWT_REFRESH_SECRET', 'REDIS_URL'] as const
+
+/** A drain takes DRAIN_SECONDS, 25 unless set: killed earlier, its work would wait for a lease to run out. */
+const STOP_TIMEOUT = Duration.seconds(40)
+
+export interface TaskProps {
+  readonly name: ServiceName | (typeof ONE_OFF_TASKS)[number]
+  readonly foundation: FoundationStack
+  readonly imageTag: string
+  readonly command: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+  readonly injected?: readonly (typeof INJECTED)[number][]
+  readonly serves?: boolean
+}
+
+export class Task extends Construct {
+  readonly definition: ecs.FargateTaskDefinition
+  readonly logGroup: logs.LogGroup
+
+  constructor(scope: Construct, id: string, props: TaskProps) {
+    super(scope, id)
+    const { name, foundation, serves = false } = props
+    const role = (kind: string) =>
+      new iam.Role(this, `${kind}Role`, {
+        roleName: `${NAME}-${name}-${kind}`,
+        assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com', {
+          conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+        }),
+      })
+    this.definition = new ecs.FargateTaskDefinition(this, 'Definition', {
+      family: `${NAME}-${name}`,
+      cpu: serves ? 1024 : 512,
+      memoryLimitMiB: serves ? 2048 : 1024,
+      runtimePlatform: {
+        cpuArchitecture: ecs.CpuArchitecture.X86_64,
+        operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
+      },
+      taskRole: role('task'),
+      executionRole: role('execution'),
+    })
+    this.logGroup = new logs.LogGroup(this, 'Logs', {
+      logGroupName: `/${NAME}/${name}`,
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    })
+    const { secretArn } = foundation.secret
+    const secret = importSecret(this, 'Secret', secretArn)
+    const injected = props.injected ?? []
+    if (injected.length > 0) grantSecrets(this.definition.obtainExecutionRole(), foundation, [secretArn])
+    this.definition.addContainer(name, {
+      containerName: name,
+      image: ecs.ContainerImage.fromEcrRepository(
+        importRepository(this, 'Repository', foundation),
+        props.imageTag,
+      ),
+      command: [...props.command],
+      environment: { NODE_ENV: 'production', ...props.environment },
+      secrets: Object.fromEntries(
+        injected.map(field => [field, ecs.Secret.fromSecretsManager(secret, field)]),
+      ),
+      logging: ecs.LogDrivers.awsLogs({ logGroup: this.logGroup, streamPrefix: name }),
+      readonlyRootFilesystem: true,
+      user: 'node',
+      stopTimeout: STOP_TIMEOUT,
+      ...(serves ? serving : {}),
+    })
+    acknowledge(
+      this.definition,
+      'AwsSolutions-ECS2',
+      'What stands in the environment is no secret: names, and the ARN under which the secrets are.',
+    )
+    // The only action without a resource to name. It opens the registry's door; the pull itself is granted by name.
+    acknowledge(
+      this.definition.executionRole as iam.Role,
+      'AwsSolutions-IAM5[Resource::*]',
+      'ecr:GetAuthorizationToken knows no resources.',
+    )
+  }
+
+  /** Reads the secret by itself, for what ECS cannot inject. */
+  readSecret(foundation: FoundationStack): void {
+    grantSecrets(this.definition.taskRole, foundation, [foundation.secret.secretArn])
+  }
+}
+
+/** Alive is enough here: whether it can serve is for the balancer to ask. */
+const serving = {
+  portMappings: [{ containerPort: PORT, name: 'http' }],
+  healthCheck: {
+    command: ['CMD', 'node', 'dist/health-check.js'],
+    interval: Duration.seconds(15),
+    timeout: Duration.seconds(5),
+    retries: 3,
+    startPeriod: Duration.seconds(30),
+  },
+} satisfies Partial<ecs.ContainerDefinitionOptions>
+
+/** A process that serves: `ROLE` says in which part. */
+export function servingTask(
+  scope: Construct,
+  name: ServiceName,
+  foundation: FoundationStack,
+  imageTag: string,
+): Task {
+  const task = new Task(scope, `${name}Task`, {
+    name,
+    foundation,
+    imageTag,
+    command: ['node', '--enable-source-maps', 'dist/main.js'],
+    environment: { ROLE: name, PORT: String(PORT), SECRETS_ARN: foundation.secret.secretArn },
+    injected: INJECTED,
+    serves: true,
+  })
+  task.readSecret(foundation)
+  return task
+}
+
+/** What a release does once, before any of its servers takes traffic. */
+export function migrateTask(scope: Construct, foundation: FoundationStack, imageTag: string): Task {
+  return new Task(scope, 'MigrateTask', {
+    name: 'migrate',
+    foundation,
+    imageTag,
+    command: ['node', 'dist/migrate.js'],
+    injected: ['DATABASE_URL'],
+  })
+}

@@ -1,0 +1,93 @@
+/*
+ * Two users that log in by turns, and one that owns. A session of either takes on the owner's role at login, so
+ * tables belong to the same owner whoever made them. Only verifiers of passwords are sent: statements get logged.
+ */
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { LOGIN_ROLES, OWNER_ROLE, userOf } from './plan.js'
+
+/** Any number that no other use of advisory locks in this database has ("rotation", its first half). */
+const ADVISORY_LOCK = 0x726f7461
+/** What Postgres itself uses for a password that it is given. */
+const SCRAM_ITERATIONS = 4096
+const SALT_BYTES = 16
+const CONNECT_TIMEOUT_MS = 10_000
+
+export interface DatabaseRoles {
+  /** Makes the URL's user, or gives it the URL's password, and proves by a login that it works. */
+  prepare(databaseUrl: string): Promise<void>
+  /** The user of `databaseUrl` cannot log in any more, and its sessions end. Says what could not be done. */
+  retire(databaseUrl: string): Promise<string | undefined>
+  close(): Promise<void>
+}
+
+/** Connects as the administrator and keeps others out: fails if another rotation holds the database. */
+export async function openDatabaseRoles(adminUrl: string): Promise<DatabaseRoles> {
+  const admin = await connect(adminUrl)
+  const { rows } = await admin.query(`select pg_try_advisory_lock(${ADVISORY_LOCK}) as taken`)
+  if (!rows[0].taken) {
+    await admin.end()
+    throw new Error('Another rotation is under way on this database: wait for it, then run again')
+  }
+
+  return {
+    async prepare(databaseUrl) {
+      const { pathname, password } = new URL(databaseUrl)
+      const role = userOf(databaseUrl) ?? ''
+      if (!isOurs(role)) throw new Error(`The user ${role} is none of ours: ${LOGIN_ROLES.join(', ')}`)
+      await ensureRole(admin, OWNER_ROLE, 'nologin')
+      const database = pg.escapeIdentifier(decodeURIComponent(pathname.slice(1)))
+      await admin.query(`grant connect, create, temporary on database ${database} to ${OWNER_ROLE}`)
+      await admin.query(`grant usage, create on schema public to ${OWNER_ROLE}`)
+      await ensureRole(admin, role, 'nologin')
+      await admin.query(`grant ${OWNER_ROLE} to ${role}`)
+      await admin.query(`alter role ${role} set role = '${OWNER_ROLE}'`)
+      const verifier = pg.escapeLiteral(scramVerifier(decodeURIComponent(password)))
+      await admin.query(`alter role ${role} login password ${verifier}`)
+      const proof = await connect(databaseUrl)
+      const { rows } = await proof.query('select current_user as name').finally(() => proof.end())
+      if (rows[0].name !== OWNER_ROLE) throw new Error(`${role} logs in, but not with the role ${OWNER_ROLE}`)
+    },
+    async retire(databaseUrl) {
+      const role = userOf(databaseUrl) ?? ''
+      if (!isOurs(role)) {
+        return `The user ${role} is none of ours and was left alone: take its login away, or rotate it in RDS`
+      }
+      await admin.query(`alter role ${role} nologin password null`)
+      await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [role])
+      return undefined
+    },
+    close: () => admin.end(),
+  }
+}
+
+function isOurs(role: string): boolean {
+  return LOGIN_ROLES.some(name => name === role)
+}
+
+/** `if not exists` is not to be had for roles. Two that make it at once: the lock lets only one in. */
+async function ensureRole(admin: pg.Client, role: string, option: string): Promise<void> {
+  const { rowCount } = await admin.query('select from pg_roles where rolname = $1', [role])
+  if (rowCount === 0) await admin.query(`create role ${role} ${option}`)
+}
+
+async function connect(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'loadcast rotate',
+  })
+  client.on('error', () => {}) // the statement under way fails with it
+  await client.connect()
+  return client
+}
+
+/** RFC 5803, as Postgres stores it. Our passwords are ASCII, so there is nothing to normalize. */
+function scramVerifier(password: string): string {
+  const salt = randomBytes(SALT_BYTES)
+  const salted = pbkdf2Sync(password, salt, SCRAM_ITERATIONS, 32, 'sha256')
+  const hmac = (text: string) => createHmac('sha256', salted).update(text).digest()
+  const storedKey = createHash('sha256').update(hmac('Client Key')).digest('base64')
+  const serverKey = hmac('Server Key').toString('base64')
+  return `SCRAM-SHA-256$${SCRAM_ITERATIONS}:${salt.toString('base64')}$${storedKey}:${serverKey}`
+}

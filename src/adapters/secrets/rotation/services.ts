@@ -1,0 +1,133 @@
+/*
+ * The services that read the secret. ECS injects values when a task starts and never again, so new values arrive by
+ * new tasks: a forced deployment of the same revision, waited for, and checked task by task.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  DeregisterTaskDefinitionCommand,
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  type ECSClient,
+  ListTaskDefinitionsCommand,
+  ListTasksCommand,
+  type Service,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs'
+
+/** Draining takes up to a minute and a start seconds: looking more often shows nothing new. */
+const POLL_MS = 5_000
+/** Rolling over some ten tasks, with a drain and a grace period each, takes ten minutes. */
+const STABLE_MS = 30 * 60_000
+
+export interface ServicesOptions {
+  readonly client: ECSClient
+  readonly cluster: string
+  readonly services: readonly string[]
+  readonly pollMs?: number
+  readonly stableMs?: number
+}
+
+export interface Services {
+  /** Every service is there; throws with the names of those that are not. */
+  check(): Promise<void>
+  /** Replaces every task of `service`; returns when all that run are new. Throws if the deployment fails. */
+  redeploy(service: string): Promise<void>
+  /** Deregisters all revisions of the services' families but those in use; returns their names. */
+  retireRevisions(): Promise<string[]>
+}
+
+export function createServices(options: ServicesOptions): Services {
+  const { client, cluster, services, pollMs = POLL_MS, stableMs = STABLE_MS } = options
+
+  async function describe(): Promise<Service[]> {
+    const answer = await client.send(new DescribeServicesCommand({ cluster, services: [...services] }))
+    const missing = (answer.failures ?? []).map(({ arn, reason }) => `${arn} (${reason})`)
+    if (missing.length > 0) throw new Error(`No such service in ${cluster}: ${missing.join(', ')}`)
+    return answer.services ?? []
+  }
+
+  async function untilStable(service: string, deployment: string): Promise<void> {
+    for (const deadline = Date.now() + stableMs; Date.now() < deadline; await delay(pollMs)) {
+      const found = (await describe()).find(({ serviceName }) => serviceName === service)
+      const ours = found?.deployments?.find(({ id }) => id === deployment)
+      if (found === undefined || ours === undefined || ours.rolloutState === 'FAILED') {
+        throw new Error(`The deployment of ${service} failed and was rolled back. ${BOTH_GOOD}`)
+      }
+      const isAlone = found.deployments?.length === 1 && found.runningCount === found.desiredCount
+      if (isAlone && ours.rolloutState === 'COMPLETED') return
+    }
+    throw new Error(`${service} was not stable after ${stableMs / 60_000} minutes. ${BOTH_GOOD}`)
+  }
+
+  async function assertOnlyTasksOf(service: string, deployment: string): Promise<void> {
+    let nextToken: string | undefined
+    do {
+      const page = await client.send(
+        new ListTasksCommand({ cluster, serviceName: service, desiredStatus: 'RUNNING', nextToken }),
+      )
+      const arns = page.taskArns ?? []
+      if (arns.length > 0) {
+        const { tasks } = await client.send(new DescribeTasksCommand({ cluster, tasks: arns }))
+        const old = (tasks ?? []).filter(task => task.startedBy !== deployment)
+        if (old.length > 0) {
+          throw new Error(`${old.length} tasks of ${service} are still of an earlier start. ${BOTH_GOOD}`)
+        }
+      }
+      nextToken = page.nextToken
+    } while (nextToken !== undefined)
+  }
+
+  async function activeRevisions(family: string): Promise<string[]> {
+    const revisions: string[] = []
+    let nextToken: string | undefined
+    do {
+      const page = await client.send(
+        new ListTaskDefinitionsCommand({ familyPrefix: family, status: 'ACTIVE', nextToken }),
+      )
+      revisions.push(...(page.taskDefinitionArns ?? []))
+      nextToken = page.nextToken
+    } while (nextToken !== undefined)
+    return revisions
+  }
+
+  return {
+    async check() {
+      await describe()
+    },
+    async redeploy(service) {
+      const answer = await client.send(
+        new UpdateServiceCommand({ cluster, service, forceNewDeployment: true }),
+      )
+      const deployment = answer.service?.deployments?.find(({ status }) => status === 'PRIMARY')?.id
+      if (deployment === undefined) throw new Error(`ECS began no deployment of ${service}`)
+      await untilStable(service, deployment)
+      await assertOnlyTasksOf(service, deployment)
+    },
+    async retireRevisions() {
+      const described = await describe()
+      const inUse = new Set(
+        described.flatMap(({ taskDefinition, deployments }) => [
+          taskDefinition,
+          ...(deployments ?? []).map(deployment => deployment.taskDefinition),
+        ]),
+      )
+      const retired: string[] = []
+      for (const family of new Set(described.map(({ taskDefinition }) => familyOf(taskDefinition)))) {
+        for (const revision of await activeRevisions(family)) {
+          if (inUse.has(revision)) continue
+          await client.send(new DeregisterTaskDefinitionCommand({ taskDefinition: revision }))
+          retired.push(nameOf(revision))
+        }
+      }
+      return retired
+    },
+  }
+}
+
+/** Why stopping here does no harm. */
+const BOTH_GOOD = 'Old and new values are both good and nothing was retired: mend it, then run again'
+
+/** `arn:…:task-definition/loadcast-api:41` → `loadcast-api:41` */
+const nameOf = (arn = '') => arn.slice(arn.indexOf('/') + 1)
+const familyOf = (arn = '') => nameOf(arn).replace(/:\d+$/, '')

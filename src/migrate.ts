@@ -1,0 +1,27 @@
+/*
+ * `node dist/migrate.js`: brings the database of DATABASE_URL, or of the secret, to this release's schema. It is what
+ * a release runs once, from its own image, before any of its servers starts. It needs nothing of the development tools.
+ */
+import { MigrationError, migrate } from './adapters/postgres/migrate.js'
+import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
+import { secretNames } from './adapters/secrets/secret-values.js'
+import { SecretsError } from './adapters/secrets/secrets-error.js'
+import { takeEnvironment } from './settings.js'
+
+const log = {
+  info: (message: string) => void process.stdout.write(`${message}\n`),
+  warn: (message: string) => void process.stderr.write(`${message}\n`),
+}
+
+async function main(): Promise<void> {
+  const environment = takeEnvironment(secretNames)
+  const { DATABASE_URL } = { ...(await bootstrapSecrets(environment)), ...environment }
+  if (!DATABASE_URL) throw new MigrationError('DATABASE_URL: Required, here or in the secret of SECRETS_ARN')
+  await migrate(DATABASE_URL, { log })
+}
+
+main().catch((error: Error) => {
+  const isExplained = error instanceof MigrationError || error instanceof SecretsError
+  log.warn(isExplained ? error.message : `Not migrated. ${error.stack ?? error}`)
+  process.exitCode = 1
+})

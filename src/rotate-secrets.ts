@@ -1,0 +1,150 @@
+/*
+ * `npm run rotate-secrets`, or `node dist/rotate-secrets.js` as a task of its own: docs/OPERATIONS.md says when.
+ * A dry run unless `--apply` is given.
+ */
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { ECSClient } from '@aws-sdk/client-ecs'
+import { z } from 'zod'
+import { openDatabaseRoles } from './adapters/secrets/rotation/database-roles.js'
+import { parts, type RotationRequest } from './adapters/secrets/rotation/plan.js'
+import { abandon, describeRotation, type RotationParts, rotate } from './adapters/secrets/rotation/rotate.js'
+import { createSecretVersions } from './adapters/secrets/rotation/secret-versions.js'
+import { createServices } from './adapters/secrets/rotation/services.js'
+import { regionOf } from './adapters/secrets/secret-arn.js'
+import { secretNames } from './adapters/secrets/secret-values.js'
+import { createSecretsClient, readSecret } from './adapters/secrets/secrets-manager.js'
+import { takeEnvironment } from './settings.js'
+
+const USAGE = `npm run rotate-secrets -- [--only jwt,database,fcm,redis] [--apply]
+  --apply                    do it; without it, only say what would be done
+  --only <parts>             what to rotate: jwt and database unless given
+  --end-overlap              refuse the previous JWT keys from now on
+  --abandon                  give up what an earlier run began, if it is not in force yet
+  --first                    the very first values, redis among them: no service runs yet
+  --secret <arn>             the secret (SECRETS_ARN)
+  --admin-secret <arn>       user and password of the database's administrator (ADMIN_SECRET_ARN)
+  --database <address>       host:port/name?parameters, where the secret does not say (DATABASE_ADDRESS)
+  --cluster <name>           of ECS (ECS_CLUSTER)
+  --services <names>         that read the secret (ECS_SERVICES)
+  --fcm-file <path>          the new service account
+  --redis <host:port>        where the cache is (REDIS_ADDRESS) …
+  --redis-auth-secret <arn>  … and the secret with the token that opens it now (REDIS_AUTH_SECRET_ARN)`
+
+const text = { type: 'string' } as const
+const flag = { type: 'boolean', default: false } as const
+const options = {
+  apply: flag,
+  'end-overlap': flag,
+  abandon: flag,
+  first: flag,
+  help: flag,
+  only: text,
+  secret: text,
+  'admin-secret': text,
+  database: text,
+  cluster: text,
+  services: text,
+  'fcm-file': text,
+  redis: text,
+  'redis-auth-secret': text,
+} as const
+type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
+
+const partList = z.array(z.enum(parts, `--only: Expected some of ${parts.join(', ')}`)).min(1)
+const administrator = z.object({ username: z.string().min(1), password: z.string().min(1) })
+
+const tell = (line: string) => void process.stdout.write(`${line}\n`)
+
+async function main(): Promise<void> {
+  const environment = takeEnvironment(secretNames)
+  const { values } = parseArgs({ options })
+  if (values.help) return tell(USAGE)
+  const given = withEnvironment(values, environment)
+  const arn = required(given, 'secret')
+  const client = createSecretsClient(arn)
+  try {
+    const versions = createSecretVersions(client, arn)
+    const rotation: RotationParts = {
+      versions,
+      tell,
+      ...(given.first ? {} : { services: openServices(given, regionOf(arn)) }),
+      async openRoles() {
+        const next = (await versions.unfinished())?.next.values.DATABASE_URL
+        const url = new URL(next ?? '')
+        const account = readAdministrator(await readSecret(required(given, 'admin-secret')))
+        url.username = account.username
+        url.password = account.password
+        return openDatabaseRoles(url.href)
+      },
+    }
+    if (given.abandon) return await abandon(rotation)
+    const request = await readRequest(given)
+    await (given.apply ? rotate(rotation, request) : describeRotation(rotation, request))
+  } finally {
+    client.destroy()
+  }
+}
+
+function readAdministrator(secret: string): z.infer<typeof administrator> {
+  try {
+    return administrator.parse(JSON.parse(secret))
+  } catch {
+    // The parser's words would quote the password.
+    throw new Error('--admin-secret: Expected a JSON secret with username and password')
+  }
+}
+
+async function readRequest(given: Values): Promise<RotationRequest> {
+  const only = partList.safeParse((given.only ?? 'jwt,database').split(','))
+  if (!only.success) throw new Error(only.error.issues[0]?.message)
+  const chosen = new Set(given.first && given.redis ? [...only.data, 'redis' as const] : only.data)
+  const token = chosen.has('redis') ? await readSecret(required(given, 'redis-auth-secret')) : undefined
+  return {
+    parts: [...chosen],
+    endOverlap: given['end-overlap'],
+    ...(given.database === undefined ? {} : { databaseAddress: given.database }),
+    ...(given['fcm-file'] === undefined
+      ? {}
+      : { fcmServiceAccount: await readFile(given['fcm-file'], 'utf8') }),
+    ...(token === undefined ? {} : { redisUrl: redisUrl(token, required(given, 'redis')) }),
+  }
+}
+
+function openServices(given: Values, region: string) {
+  const names = required(given, 'services').split(',')
+  const client = new ECSClient({ region })
+  return { names, ...createServices({ client, cluster: required(given, 'cluster'), services: names }) }
+}
+
+/** What the command line does not say, the task definition may. */
+function withEnvironment(values: Values, environment: Readonly<Record<string, string>>): Values {
+  const names = {
+    secret: 'SECRETS_ARN',
+    'admin-secret': 'ADMIN_SECRET_ARN',
+    database: 'DATABASE_ADDRESS',
+    cluster: 'ECS_CLUSTER',
+    services: 'ECS_SERVICES',
+    redis: 'REDIS_ADDRESS',
+    'redis-auth-secret': 'REDIS_AUTH_SECRET_ARN',
+  } as const
+  const found = Object.entries(names).flatMap(([option, name]) =>
+    environment[name] === undefined ? [] : [[option, environment[name]]],
+  )
+  return { ...Object.fromEntries(found), ...values }
+}
+
+const redisUrl = (token: string, address: string) => `rediss://:${encodeURIComponent(token)}@${address}`
+
+type Needed = 'secret' | 'admin-secret' | 'cluster' | 'services' | 'redis' | 'redis-auth-secret'
+
+function required(given: Values, name: Needed): string {
+  const value = given[name]
+  if (value === undefined) throw new Error(`--${name}: Required\n\n${USAGE}`)
+  return value
+}
+
+main().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+})

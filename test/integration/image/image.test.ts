@@ -1,0 +1,206 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { lstat, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { validate } from 'dockerfile-utils'
+import { parse } from 'yaml'
+import { createClient } from '../../support/clients.js'
+import { type BuiltStage, buildStage } from '../../support/image/dockerfile.js'
+import { repositoryRoot } from '../../support/import-rules.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { processEnvironment } from '../../support/server.js'
+import { temporaryFolder } from '../../support/temporary-folder.js'
+
+const RELEASE = '0.1.0+0123456789abcdef0123456789abcdef01234567'
+const MIB = 1024 ** 2
+/** What the image may add to its base. */
+const MAX_INSTALLED_BYTES = 200 * MIB
+/** Nobody: has no files, may write nowhere. */
+const NOBODY = 65_534
+
+let stage: BuiltStage
+let app: string
+let database: TestDatabase
+
+interface Running {
+  readonly child: ChildProcess
+  readonly output: () => string
+  readonly ended: Promise<number | NodeJS.Signals | null>
+}
+
+/** A command of the image as its user, who may write nothing, with its variables and what is given. */
+function start(command: readonly string[], env: Readonly<Record<string, string>>): Running {
+  const [, ...args] = command
+  const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+  const child = spawn(process.execPath, args, {
+    cwd: app,
+    env: {
+      PATH: '/usr/bin:/bin',
+      ...stage.environment,
+      NODE_EXTRA_CA_CERTS: join(stage.folder, stage.environment.NODE_EXTRA_CA_CERTS ?? ''),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...identity,
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => {
+      text += chunk
+    })
+  }
+  const ended = new Promise<number | NodeJS.Signals | null>(resolve =>
+    child.once('close', (code, signal) => resolve(code ?? signal)),
+  )
+  return { child, output: () => text, ended }
+}
+
+/** Until the log says so; rejects if the process ends instead. */
+function listening({ child, output, ended }: Running): Promise<string> {
+  return new Promise((resolve, reject) => {
+    ended.then(code => reject(new Error(`Ended with ${code}:\n${output()}`)))
+    child.stdout?.on('data', () => {
+      const url = /"url":"(http:[^"]+)"/.exec(output())?.[1]
+      if (url !== undefined) resolve(url.replace('0.0.0.0', '127.0.0.1'))
+    })
+  })
+}
+
+async function bytesIn(path: string): Promise<number> {
+  const found = await lstat(path)
+  if (!found.isDirectory()) return found.blocks * 512
+  const sizes = await Promise.all((await readdir(path)).map(name => bytesIn(join(path, name))))
+  return sizes.reduce((sum, size) => sum + size, found.blocks * 512)
+}
+
+/** Seconds of processor time that a process has used: the same on a busy machine and on an idle one. */
+function cpuSecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+describe('the image', () => {
+  beforeAll(async () => {
+    const folder = await temporaryFolder('image')
+    database = await createTestDatabase({ empty: true })
+    stage = await buildStage('production', folder, { RELEASE })
+    app = join(stage.folder, 'app')
+  }, 600_000)
+  afterAll(() => database.drop())
+
+  test('R9.2 P4.1 is Node 24, slim, with an init, not as root', () => {
+    expect(stage.base).toBe('node:24-slim')
+    expect(stage.user).toBe('node')
+    expect(stage.entrypoint).toEqual(['tini', '--'])
+    expect(stage.systemSteps).toEqual([
+      expect.stringMatching(/^apt-get update .* tini .*rm -rf \/var\/lib\/apt/),
+    ])
+  })
+
+  test('has a Dockerfile that a linter has nothing to say about', async () => {
+    expect(validate(await readFile(join(repositoryRoot, 'Dockerfile'), 'utf8'))).toEqual([])
+    expect(validate('FROM node:24-slim\nMAINTAINER x')).not.toEqual([])
+  })
+
+  test('R9.1 migrates and serves on Postgres with production files alone, writes nothing, ends at SIGTERM', async () => {
+    const modules = await readdir(join(app, 'node_modules'))
+    const { devDependencies, optionalDependencies } = JSON.parse(
+      await readFile(join(repositoryRoot, 'package.json'), 'utf8'),
+    )
+    for (const name of [...Object.keys(devDependencies), ...Object.keys(optionalDependencies)]) {
+      expect([name, modules.includes(name)]).toEqual([name, false])
+    }
+    expect((await readdir(app)).sort()).toEqual([
+      'dist',
+      'migrations',
+      'node_modules',
+      'package.json',
+      'rds-certificates.pem',
+    ])
+
+    const env = { DATABASE_URL: database.connectionString }
+    const migration = start(['node', 'dist/migrate.js'], env)
+    expect([await migration.ended, migration.output()]).toEqual([0, expect.stringContaining('applied')])
+
+    const server = start(stage.command, { ...env, ...processEnvironment, PORT: '0' })
+    try {
+      const url = await listening(server)
+      const customer = await createClient(url, 'customer', 'c-image')
+      expect((await customer.get('/health')).body).toMatchObject({ status: 'ok', version: RELEASE })
+      const truck = { vehicleType: '14ft', count: 1 }
+      const place = { lat: 28.6, lng: 77.2 }
+      const created = await customer.post('/api/v1/broadcasts', {
+        pickup: place,
+        drop: place,
+        trucks: [truck],
+      })
+      expect(created.status).toBe(201)
+      const { port } = new URL(url)
+      expect(await start(stage.healthcheck, { PORT: port }).ended).toBe(0)
+      server.child.kill('SIGTERM')
+      expect(await server.ended).toBe(0)
+      expect(await start(stage.healthcheck, { PORT: port }).ended).toBe(1)
+    } finally {
+      server.child.kill('SIGKILL')
+    }
+    const made = (await readdir(app, { recursive: true })).filter(path => path.includes('.loadcast'))
+    expect(made).toEqual([])
+  }, 120_000)
+
+  test('starts on a migrated database with less than 2 s of processor time', async () => {
+    const env = { DATABASE_URL: database.connectionString, ...processEnvironment, PORT: '0' }
+    const server = start(stage.command, env)
+    try {
+      await listening(server)
+      expect(cpuSecondsOf(server.child.pid ?? 0)).toBeLessThan(2)
+    } finally {
+      server.child.kill('SIGTERM')
+      await server.ended
+    }
+  }, 60_000)
+
+  test('is small: what it adds to its base stays under 200 MB', async () => {
+    expect(await bytesIn(app)).toBeLessThan(MAX_INSTALLED_BYTES)
+  })
+
+  test('R9.2 trusts the authorities that RDS databases present', async () => {
+    const path = stage.environment.NODE_EXTRA_CA_CERTS ?? ''
+    const text = await readFile(join(stage.folder, path), 'utf8')
+    expect(text.match(/-----BEGIN CERTIFICATE-----/g)?.length).toBeGreaterThan(50)
+    expect(stage.environment.NODE_ENV).toBe('production')
+  })
+})
+
+describe('docker-compose.yml', () => {
+  const compose = parse(readFileSync(join(repositoryRoot, 'docker-compose.yml'), 'utf8'), { merge: true })
+
+  test('has Postgres 18, Redis 8, two api processes, a worker and a balancer', () => {
+    const { services } = compose
+    expect(services.postgres.image).toBe('postgres:18')
+    expect(services.redis.image).toBe('redis:8')
+    const roles = Object.entries<{ environment?: { ROLE?: string } }>(services)
+      .map(([name, { environment }]) => [name, environment?.ROLE])
+      .filter(([, role]) => role !== undefined)
+    expect(roles).toEqual([
+      ['api-1', 'api'],
+      ['api-2', 'api'],
+      ['worker', 'worker'],
+    ])
+    for (const name of ['api-1', 'api-2', 'worker', 'migrate']) {
+      expect(services[name]).toMatchObject({ read_only: true, build: { context: '.', target: 'production' } })
+    }
+    // Nobody serves before the schema is there.
+    for (const name of ['api-1', 'api-2', 'worker']) {
+      expect(services[name].depends_on.migrate.condition).toBe('service_completed_successfully')
+    }
+    expect(services.migrate.depends_on.postgres.condition).toBe('service_healthy')
+  })
+
+  test('has a balancer that knows every api by name', async () => {
+    const [path] = compose.services.balancer.volumes[0].split(':')
+    const text = await readFile(join(repositoryRoot, path), 'utf8')
+    const upstreams = [...text.matchAll(/server (\S+):3000/g)].map(match => match[1])
+    expect(upstreams).toEqual(Object.keys(compose.services).filter(name => name.startsWith('api-')))
+  })
+})

@@ -1,0 +1,179 @@
+/*
+ * Does what a Dockerfile says, step by step, in empty folders: there is no engine where tests run. A stage is a
+ * folder; what it copies comes from the context, as .dockerignore leaves it, or from another stage; what it runs,
+ * runs there. Steps that change the system instead of the stage are left out, and named.
+ */
+import { execFile } from 'node:child_process'
+import { cp, mkdir, readFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
+import { promisify } from 'node:util'
+import { DockerfileParser } from 'dockerfile-ast'
+import { repositoryRoot } from '../import-rules.js'
+
+const execute = promisify(execFile)
+
+export interface BuiltStage {
+  readonly folder: string
+  readonly base: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly user: string | undefined
+  readonly command: readonly string[]
+  readonly entrypoint: readonly string[]
+  readonly healthcheck: readonly string[]
+  /** Installed from the distribution: not done here. */
+  readonly systemSteps: readonly string[]
+}
+
+interface Draft {
+  folder: string
+  base: string
+  environment: Record<string, string>
+  user: string | undefined
+  command: string[]
+  entrypoint: string[]
+  healthcheck: string[]
+  systemSteps: string[]
+  workdir: string
+}
+
+/** Files of the context that .dockerignore lets through: it names each, after leaving out all. */
+async function allowedPaths(): Promise<string[]> {
+  const lines = (await readFile(join(repositoryRoot, '.dockerignore'), 'utf8')).split('\n')
+  const rules = lines.filter(line => line !== '' && !line.startsWith('#'))
+  if (rules[0] !== '*' || !rules.slice(1).every(rule => rule.startsWith('!'))) {
+    throw new Error('.dockerignore should leave out all and then name what comes in')
+  }
+  return rules.slice(1).map(rule => rule.slice(1))
+}
+
+/** Builds `target` and the stages it needs, those that wait for none side by side, each below `folder`. */
+export async function buildStage(
+  target: string,
+  folder: string,
+  buildArgs: Readonly<Record<string, string>>,
+): Promise<BuiltStage> {
+  const file = DockerfileParser.parse(await readFile(join(repositoryRoot, 'Dockerfile'), 'utf8'))
+  const allowed = await allowedPaths()
+  const stages = new Map<string, ReturnType<typeof file.getInstructions>>()
+  let current: ReturnType<typeof file.getInstructions> = []
+  for (const instruction of file.getInstructions()) {
+    if (instruction.getInstruction() === 'FROM') {
+      current = []
+      stages.set(instruction.getArguments().at(-1)?.getValue() ?? '', current)
+    }
+    current.push(instruction)
+  }
+  const built = new Map<string, Promise<Draft>>()
+  const build = (name: string): Promise<Draft> => {
+    const known = built.get(name)
+    if (known !== undefined) return known
+    const instructions = stages.get(name)
+    if (instructions === undefined) throw new Error(`There is no stage ${name}`)
+    const work = carryOut(name, instructions)
+    built.set(name, work)
+    return work
+  }
+
+  async function carryOut(
+    name: string,
+    instructions: ReturnType<typeof file.getInstructions>,
+  ): Promise<Draft> {
+    const stage: Draft = {
+      folder: join(folder, name),
+      base: '',
+      environment: {},
+      user: undefined,
+      command: [],
+      entrypoint: [],
+      healthcheck: [],
+      systemSteps: [],
+      workdir: '/',
+    }
+    await mkdir(stage.folder)
+    const needed = instructions.flatMap(i => stageOf(i.getTextContent()) ?? [])
+    await Promise.all([...new Set(needed)].map(build))
+    for (const instruction of instructions) {
+      const args = instruction.getArguments().map(argument => argument.getValue())
+      const text = (instruction.getArgumentsContent() ?? '').replace(/\\\n/g, ' ').trim()
+      switch (instruction.getInstruction()) {
+        case 'FROM':
+          stage.base = args[0] ?? ''
+          break
+        case 'WORKDIR':
+          stage.workdir = args[0] ?? '/'
+          await mkdir(join(stage.folder, stage.workdir), { recursive: true })
+          break
+        case 'ARG': {
+          const [key = '', standard = ''] = text.split('=')
+          stage.environment[key] = buildArgs[key] ?? standard.replaceAll('"', '')
+          break
+        }
+        case 'ENV':
+          for (const pair of text.split(/\s+/)) {
+            const [key = '', value = ''] = pair.split('=')
+            stage.environment[key] = value
+          }
+          break
+        case 'COPY':
+          await copy(stage, args, stageOf(instruction.getTextContent()))
+          break
+        case 'RUN':
+          if (text.startsWith('apt-get')) stage.systemSteps.push(text)
+          else await run(stage, text)
+          break
+        case 'USER':
+          stage.user = args[0]
+          break
+        case 'CMD':
+          stage.command = JSON.parse(text)
+          break
+        case 'ENTRYPOINT':
+          stage.entrypoint = JSON.parse(text)
+          break
+        case 'HEALTHCHECK':
+          stage.healthcheck = JSON.parse(text.slice(text.indexOf('[')))
+          break
+        case 'EXPOSE':
+          break
+        default:
+          throw new Error(`Nobody here knows how to do ${instruction.getInstruction()}`)
+      }
+    }
+    return stage
+  }
+
+  async function copy(stage: Draft, paths: readonly string[], from: string | undefined): Promise<void> {
+    const source = from === undefined ? repositoryRoot : (await build(from)).folder
+    const destination = paths.at(-1) ?? ''
+    const sources = paths.slice(0, -1)
+    for (const path of sources) {
+      if (from === undefined && !allowed.some(name => path === name || path.startsWith(`${name}/`))) {
+        throw new Error(`COPY ${path}: .dockerignore keeps it out`)
+      }
+      const isFolder = destination.endsWith('/') || sources.length > 1
+      const name = isFolder ? posix.join(destination, posix.basename(path)) : destination
+      await cp(join(source, path), join(stage.folder, stage.workdir, name), { recursive: true })
+    }
+  }
+
+  return await build(target)
+}
+
+/** Of `COPY --from=<stage> …` */
+const stageOf = (text: string) => /^COPY\s+--from=(\S+)/.exec(text)?.[1]
+
+async function run(stage: Draft, text: string): Promise<void> {
+  await execute('/bin/sh', ['-c', text], {
+    cwd: join(stage.folder, stage.workdir),
+    maxBuffer: 64 * 1024 * 1024,
+    env: {
+      PATH: process.env.PATH ?? '',
+      // The registry and the cache of whoever runs the tests, and nothing else of theirs.
+      HOME: process.env.HOME ?? '',
+      npm_config_prefer_offline: 'true',
+      npm_config_audit: 'false',
+      npm_config_fund: 'false',
+      ...stage.environment,
+    },
+  })
+}
