@@ -84,7 +84,9 @@ export async function findViolations(connectionString: string): Promise<readonly
 
 async function countRows(query: TestApp['query']): Promise<Record<string, number>> {
   const tables = await query<{ table_name: string }>(
-    "select table_name from information_schema.tables where table_schema = 'public' order by 1",
+    // Refused accepts are written a moment later, whatever a test is at by then.
+    `select table_name from information_schema.tables
+     where table_schema = 'public' and table_name <> 'answers' order by 1`,
   )
   const counts: Record<string, number> = {}
   for (const { table_name } of tables) {
