@@ -10,6 +10,7 @@ import { type Evaluation, type EvaluationContext, evaluate } from './evaluate.js
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
+import type { Platform } from './platform.js'
 import type { InstanceWrite, Store, StoredInstance, StoredTimer, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
 import { writeSurely } from './resend.js'
@@ -55,6 +56,7 @@ export class Committer {
   readonly #context: EvaluationContext
   readonly #onCommitted: (committed: Committed) => void
   readonly #log: Logger
+  readonly #platform: Platform
   readonly #faults: Faults | undefined
   readonly #cache = new SnapshotCache()
   readonly #mailboxes = new Map<string, Mailbox>()
@@ -72,6 +74,7 @@ export class Committer {
     context: EvaluationContext
     onCommitted: (committed: Committed) => void
     log: Logger
+    platform: Platform
     faults?: Faults | undefined
   }) {
     this.#store = options.store
@@ -79,6 +82,7 @@ export class Committer {
     this.#context = options.context
     this.#onCommitted = options.onCommitted
     this.#log = options.log
+    this.#platform = options.platform
     this.#faults = options.faults
   }
 
@@ -98,7 +102,7 @@ export class Committer {
     this.#schedule()
   }
 
-  /** Takes note of a row that somebody read; `readStartedAt` is `performance.now()` before the read was sent. */
+  /** Takes note of a row that somebody read; `readStartedAt` is the monotonic time before the read was sent. */
   noteRead(row: StoredInstance, readStartedAt: number): Instance {
     const instance = this.restore(row)
     this.#cache.note(instance, readStartedAt, JSON.stringify(row.snapshot).length)
@@ -117,7 +121,7 @@ export class Committer {
 
   refuseFromMemory(id: string, eventType: string): Refusal | undefined {
     const known = this.#cache.get(id)
-    if (known === undefined || performance.now() - known.confirmedAt > REFUSAL_FROM_MEMORY_MS)
+    if (known === undefined || this.#platform.monotonicMs() - known.confirmedAt > REFUSAL_FROM_MEMORY_MS)
       return undefined
     const { definition } = this.#registry.get(known.instance.machine)
     return definition.refusePermanently(known.instance.snapshot, eventType)
@@ -133,7 +137,7 @@ export class Committer {
   #schedule(): void {
     if (this.#turnScheduled) return
     this.#turnScheduled = true
-    setImmediate(() => {
+    this.#platform.soon(() => {
       this.#turnScheduled = false
       this.#turn()
     })
@@ -167,7 +171,7 @@ export class Committer {
   }
 
   async #read(mailboxes: readonly Mailbox[]): Promise<void> {
-    const startedAt = performance.now()
+    const startedAt = this.#platform.monotonicMs()
     const found = new Map<string, StoredInstance>()
     try {
       if (this.#faults !== undefined) await this.#faults('read.before')
@@ -198,7 +202,7 @@ export class Committer {
     let rows = 0
     for (const mailbox of [...this.#ready]) {
       if (rows >= MAX_JOURNAL_ROWS) break
-      for (const pending of mailbox.takeOlderThan(performance.now() - CALLER_PATIENCE_MS)) {
+      for (const pending of mailbox.takeOlderThan(this.#platform.monotonicMs() - CALLER_PATIENCE_MS)) {
         this.#settle(() => pending.fail(new OverloadedError('It took too long', 1)))
       }
       if (mailbox.length === 0) {
@@ -268,7 +272,7 @@ export class Committer {
 
   async #commit(turns: readonly Turn[]): Promise<void> {
     this.#commitsInFlight++
-    const startedAt = performance.now()
+    const startedAt = this.#platform.monotonicMs()
     let results: readonly WriteResult[]
     try {
       if (this.#faults !== undefined) await this.#faults('commit.before')
@@ -276,6 +280,7 @@ export class Committer {
         this.#store,
         turns.map(turn => turn.write),
         this.#log,
+        this.#platform,
       )
       if (this.#faults !== undefined) await this.#faults('commit.after')
     } catch (error) {
@@ -344,7 +349,7 @@ export class Committer {
       }
       case 'busy':
         mailbox.putBack(this.#withoutTheTired(again))
-        setTimeout(() => this.#release(mailbox), BUSY_PAUSE_MS)
+        this.#platform.after(BUSY_PAUSE_MS, () => this.#release(mailbox))
         return
     }
     mailbox.putBack(this.#withoutTheTired(again))

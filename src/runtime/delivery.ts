@@ -6,6 +6,7 @@
 import type { Logger } from 'pino'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
+import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { DeliveryKey, Store } from './ports.js'
 import type { EmittedEvent, Subscriber } from './types.js'
 
@@ -36,9 +37,10 @@ export function createDeliveryService(options: {
   store: Store
   subscribers: readonly Subscriber[]
   log: Logger
+  platform?: Platform
   faults?: Faults | undefined
 }): DeliveryService {
-  const { store, log, faults } = options
+  const { store, log, platform = processPlatform, faults } = options
   const subscribers = new Map(options.subscribers.map(s => [s.name, s]))
   /** Tail of each lane. */
   const lanes = new Map<string, Promise<void>>()
@@ -47,7 +49,7 @@ export function createDeliveryService(options: {
   const heldBy = new Map<string, number>()
   let delivered: DeliveryKey[] = []
   let settling: Promise<void> | undefined
-  let sweepTimer: NodeJS.Timeout | undefined
+  let cancelSweep: Cancel = () => {}
   let sweeping: Promise<void> | undefined
   let running = false
 
@@ -95,7 +97,8 @@ export function createDeliveryService(options: {
       await store.buryDelivery(key, attempts, String(error))
       return
     }
-    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), MAX_RETRY_MS) * (0.75 + Math.random() / 2)
+    const delayMs =
+      Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), MAX_RETRY_MS) * (0.75 + platform.random() / 2)
     log.warn({ err: error, ...key, attempts, delayMs }, 'a delivery failed and will be tried again')
     await store.retryDelivery(key, attempts, delayMs)
   }
@@ -109,7 +112,7 @@ export function createDeliveryService(options: {
   }
 
   async function settleAll(): Promise<void> {
-    await new Promise(resolve => setImmediate(resolve))
+    await new Promise<void>(resolve => platform.soon(resolve))
     while (delivered.length > 0) {
       const batch = delivered.slice(0, SETTLE_BATCH)
       delivered = delivered.slice(SETTLE_BATCH)
@@ -133,28 +136,17 @@ export function createDeliveryService(options: {
         if (known !== undefined) enqueue(known, event, attempts)
       }
       if (leased.length < SWEEP_BATCH || !running) return
-      await lanesEmpty(SWEEP_PATIENCE_MS)
+      await waitAtMost(platform, SWEEP_PATIENCE_MS, Promise.all(lanes.values()))
     }
-  }
-
-  async function lanesEmpty(withinMs: number): Promise<void> {
-    let alarm: NodeJS.Timeout | undefined
-    const tooLong = new Promise<void>(resolve => {
-      alarm = setTimeout(resolve, withinMs)
-    })
-    await Promise.race([Promise.all(lanes.values()), tooLong]).finally(() => clearTimeout(alarm))
   }
 
   function sweepLater(): void {
     if (!running) return
-    sweepTimer = setTimeout(
-      () => {
-        sweeping = sweep()
-          .catch(error => log.error({ err: error }, 'the outbox could not be swept'))
-          .finally(sweepLater)
-      },
-      SWEEP_EVERY_MS * (0.75 + Math.random() / 2),
-    )
+    cancelSweep = platform.after(SWEEP_EVERY_MS * (0.75 + platform.random() / 2), () => {
+      sweeping = sweep()
+        .catch(error => log.error({ err: error }, 'the outbox could not be swept'))
+        .finally(sweepLater)
+    })
   }
 
   return {
@@ -172,7 +164,7 @@ export function createDeliveryService(options: {
     },
     async stop() {
       running = false
-      clearTimeout(sweepTimer)
+      cancelSweep()
       await sweeping
       while (lanes.size > 0) await Promise.all(lanes.values())
       await settling

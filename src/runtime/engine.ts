@@ -3,7 +3,6 @@
  * It knows definitions and nothing of what they are about.
  */
 import type { Logger } from 'pino'
-import { v7 as uuidv7 } from 'uuid'
 import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
 import { createClock, type SyncedClock } from './clock.js'
 import { Committer, unavailable } from './committer.js'
@@ -12,6 +11,7 @@ import { createDeliveryService } from './delivery.js'
 import { OverloadedError, UnknownInstanceError } from './errors.js'
 import type { Faults } from './faults.js'
 import type { PendingTimer } from './mailbox.js'
+import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { Store, StoredTimer, Wakeups } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly wakeups?: Wakeups
   /** For tests: see faults.ts. */
   readonly faults?: Faults
+  /** For simulations: see platform.ts. */
+  readonly platform?: Platform
 }
 
 /**
@@ -44,8 +46,9 @@ export interface EngineOptions {
  */
 export function createEngine(options: EngineOptions): Engine {
   const { store, subscribers = [], clock = createClock(), log = silentLog, faults, wakeups } = options
+  const { platform = processPlatform } = options
   const registry = createRegistry(options.definitions)
-  const delivery = createDeliveryService({ store, subscribers, log, faults })
+  const delivery = createDeliveryService({ store, subscribers, log, platform, faults })
   const committer = new Committer({
     store,
     registry,
@@ -55,12 +58,21 @@ export function createEngine(options: EngineOptions): Engine {
       delivery.deliver(events)
     },
     log,
+    platform,
     faults,
   })
-  const timers = createTimerService({ store, machines: registry.machines, clock, fire, log, faults })
+  const timers = createTimerService({
+    store,
+    machines: registry.machines,
+    clock,
+    fire,
+    log,
+    platform,
+    faults,
+  })
   let closed = false
   let firesTimers = false
-  let clockSync: NodeJS.Timeout | undefined
+  let cancelClockSync: Cancel = () => {}
 
   function dropTimer(instance: string, { gate }: PendingTimer): void {
     store
@@ -77,9 +89,9 @@ export function createEngine(options: EngineOptions): Engine {
     return new Promise((settle, fail) => {
       committer.submit(timer.instance, {
         kind: 'timer',
-        uid: uuidv7(),
+        uid: platform.uid(),
         actor: { id: 'timer', role: 'system', sendId: timer.sendId },
-        arrivedAt: performance.now(),
+        arrivedAt: platform.monotonicMs(),
         attempts: 0,
         event: timer.event,
         dueAt: timer.dueAt,
@@ -97,20 +109,24 @@ export function createEngine(options: EngineOptions): Engine {
   const syncClock = () => clock.sync(() => store.now())
 
   function keepClockInStep(): void {
-    syncClock().catch(error => log.error({ err: error }, "the clock could not be set by the database's"))
+    cancelClockSync = platform.after(
+      CLOCK_SYNC_EVERY_MS,
+      () => {
+        syncClock()
+          .catch(error => log.error({ err: error }, "the clock could not be set by the database's"))
+          .finally(() => closed || keepClockInStep())
+      },
+      { inBackground: true },
+    )
   }
 
   /** Waits for `work`, but not beyond `deadline`: what is not done then is left to others, by lease. */
   async function untilDeadline(work: Promise<void>, deadline: number): Promise<void> {
-    let alarm: NodeJS.Timeout | undefined
-    const tooLate = new Promise<void>(resolve => {
-      alarm = setTimeout(resolve, Math.max(0, deadline - performance.now()))
-    })
-    await Promise.race([work, tooLate]).finally(() => clearTimeout(alarm))
+    await waitAtMost(platform, Math.max(0, deadline - platform.monotonicMs()), work)
   }
 
   async function get(id: string): Promise<Instance | undefined> {
-    const readStartedAt = performance.now()
+    const readStartedAt = platform.monotonicMs()
     const [row] = await store.load([id])
     return row === undefined ? undefined : committer.noteRead(row, readStartedAt)
   }
@@ -131,9 +147,9 @@ export function createEngine(options: EngineOptions): Engine {
     assertOpen()
     const parsed = parseInput(registry.get(machine).definition, input)
     return new Promise((settle, fail) => {
-      const arrivedAt = performance.now()
-      const pending = { uid: uuidv7(), actor, arrivedAt, attempts: 0, settle, fail }
-      committer.submit(uuidv7(), { kind: 'create', machine, input: parsed, key, ...pending })
+      const arrivedAt = platform.monotonicMs()
+      const pending = { uid: platform.uid(), actor, arrivedAt, attempts: 0, settle, fail }
+      committer.submit(platform.uid(), { kind: 'create', machine, input: parsed, key, ...pending })
     })
   }
 
@@ -152,9 +168,9 @@ export function createEngine(options: EngineOptions): Engine {
     return new Promise((settle, fail) => {
       committer.submit(id, {
         kind: 'command',
-        uid: uuidv7(),
+        uid: platform.uid(),
         actor,
-        arrivedAt: loaded?.readStartedAt ?? performance.now(),
+        arrivedAt: loaded?.readStartedAt ?? platform.monotonicMs(),
         attempts: 0,
         event: parsed,
         isUrgent: definition.urgent.includes(parsed.type),
@@ -187,8 +203,7 @@ export function createEngine(options: EngineOptions): Engine {
 
     async start({ timers: shallFire = true } = {}) {
       await syncClock()
-      clockSync = setInterval(keepClockInStep, CLOCK_SYNC_EVERY_MS)
-      clockSync.unref()
+      keepClockInStep()
       firesTimers = shallFire
       if (firesTimers) {
         timers.start()
@@ -199,8 +214,8 @@ export function createEngine(options: EngineOptions): Engine {
 
     async close({ withinMs = CLOSE_WITHIN_MS } = {}) {
       closed = true
-      clearInterval(clockSync)
-      const deadline = performance.now() + withinMs
+      cancelClockSync()
+      const deadline = platform.monotonicMs() + withinMs
       await untilDeadline(timers.stop(), deadline)
       await untilDeadline(committer.idle(), deadline)
       await untilDeadline(delivery.stop(), deadline)
