@@ -1,0 +1,56 @@
+/* The tables of the database in memory: what the migrations describe, as maps. Rows are replaced, never changed. */
+import type { DeadLetter, StoredInstance, StoredTimer } from '../../runtime/ports.js'
+import type { EmittedEvent, JournalEntry, UsedKey } from '../../runtime/types.js'
+
+/** As a database keeps it: the snapshot is text, so that nobody can change it through a reference. */
+export type InstanceRow = Omit<StoredInstance, 'snapshot'> & { readonly snapshot: string }
+
+export interface TimerRow {
+  readonly timer: StoredTimer
+  readonly leasedUntil: number
+}
+
+export interface OutboxRow {
+  readonly event: EmittedEvent
+  readonly subscriber: string
+  readonly attempts: number
+  readonly dueAt: number
+}
+
+export interface Tables {
+  readonly instances: Map<string, InstanceRow>
+  /** By instance; entry i has version i + 1. */
+  readonly journal: Map<string, JournalEntry[]>
+  readonly events: Map<string, EmittedEvent[]>
+  readonly outbox: Map<string, OutboxRow>
+  /** By `timerName`. */
+  readonly timers: Map<string, TimerRow>
+  /** Key → instance. */
+  readonly claims: Map<string, string>
+  /** By `nameOfKey`. */
+  readonly keys: Map<string, UsedKey>
+  /** Table → id → row, with `instance` and `version`. */
+  readonly projections: Map<string, Map<unknown, Readonly<Record<string, unknown>>>>
+  readonly deadLetters: Map<number, DeadLetter & { readonly event: EmittedEvent }>
+}
+
+export const createTables = (): Tables => ({
+  instances: new Map(),
+  journal: new Map(),
+  events: new Map(),
+  outbox: new Map(),
+  timers: new Map(),
+  claims: new Map(),
+  keys: new Map(),
+  projections: new Map(),
+  deadLetters: new Map(),
+})
+
+export const timerName = (instance: string, sendId: string) => `${instance} ${sendId}`
+
+export const deliveryName = (key: {
+  readonly instance: string
+  readonly version: number
+  readonly index: number
+  readonly subscriber: string
+}) => `${key.instance} ${key.version} ${key.index} ${key.subscriber}`
