@@ -6,7 +6,7 @@
 import type { Logger } from 'pino'
 import type { Refusal } from './definition.js'
 import { OverloadedError, StoreUnavailableError, UnknownInstanceError } from './errors.js'
-import { type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
+import { type Decision, type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
@@ -65,6 +65,8 @@ export class Committer {
   readonly #mustRead = new Set<string>()
   #waiting = 0
   #commitsInFlight = 0
+  /** Looks at idempotency keys that are under way. */
+  #checking = 0
   #turnScheduled = false
   #whenIdle: (() => void)[] = []
 
@@ -129,7 +131,7 @@ export class Committer {
 
   /** Resolves when nothing waits and nothing is under way. */
   async idle(): Promise<void> {
-    if (this.#mailboxes.size === 0) return
+    if (this.#mailboxes.size === 0 && this.#checking === 0) return
     await new Promise<void>(resolve => this.#whenIdle.push(resolve))
   }
 
@@ -257,10 +259,13 @@ export class Committer {
   /** Nothing is to be written: what rests on a younger read or commit is answered, the rest waits for a read. */
   #answerConfirmed({ mailbox, decisions }: Evaluation, confirmedAt: number): void {
     const unconfirmed: Pending[] = []
-    for (const { pending, answer, isFact } of decisions) {
-      if (isFact || pending.arrivedAt <= confirmedAt || pending.kind === 'create') this.#settle(answer)
+    const confirmed: Decision[] = []
+    for (const decision of decisions) {
+      const { pending, isFact } = decision
+      if (isFact || pending.arrivedAt <= confirmedAt || pending.kind === 'create') confirmed.push(decision)
       else unconfirmed.push(pending)
     }
+    this.#answerAll(confirmed)
     if (unconfirmed.length > 0) {
       mailbox.putBack(unconfirmed)
       this.#mustRead.add(mailbox.id)
@@ -308,7 +313,7 @@ export class Committer {
       mailbox.blocked.clear()
       mailbox.used = new Map()
       mailbox.burstLimit = MAX_JOURNAL_ROWS
-      for (const { answer } of decisions) this.#settle(answer)
+      this.#answerAll(decisions)
       this.#onCommitted({ events: fold.events, timers: [...fold.timersSet.values()] })
       this.#release(mailbox)
       return
@@ -378,6 +383,46 @@ export class Committer {
 
   // ── ending ─────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * Answers what has been confirmed. What came with a key and was not applied has first to be known not to have been
+   * applied before: a repetition that would be refused now must still be told of its first success.
+   */
+  #answerAll(decisions: readonly Decision[]): void {
+    const unchecked = decisions.filter(({ keyToCheck }) => keyToCheck !== undefined)
+    for (const { answer, keyToCheck } of decisions) if (keyToCheck === undefined) this.#settle(answer)
+    if (unchecked.length === 0) return
+    this.#checking++
+    this.#answerUnlessUsed(unchecked).finally(() => {
+      this.#checking--
+      this.#tellIfIdle()
+    })
+  }
+
+  async #answerUnlessUsed(decisions: readonly Decision[]): Promise<void> {
+    let answers: (() => void)[]
+    try {
+      const found = await this.#store.usedKeys(decisions.flatMap(({ keyToCheck }) => keyToCheck ?? []))
+      const used = new Map(found.map(key => [nameOfKey(key), key]))
+      answers = decisions.map(({ pending, answer, keyToCheck }) => {
+        const earlier = keyToCheck && used.get(nameOfKey(keyToCheck))
+        if (earlier === undefined || pending.kind === 'timer') return answer
+        return () => pending.settle({ kind: 'replayed', used: earlier })
+      })
+    } catch (error) {
+      answers = decisions.map(
+        ({ pending }) =>
+          () =>
+            pending.fail(unavailable(error)),
+      )
+    }
+    for (const answer of answers) this.#settle(answer)
+  }
+
+  #tellIfIdle(): void {
+    if (this.#mailboxes.size > 0 || this.#checking > 0) return
+    for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+
   #settle(answer: () => void): void {
     this.#waiting--
     answer()
@@ -398,7 +443,7 @@ export class Committer {
     this.#ready.delete(mailbox)
     this.#mustRead.delete(mailbox.id)
     this.#mailboxes.delete(mailbox.id)
-    if (this.#mailboxes.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+    this.#tellIfIdle()
   }
 }
 

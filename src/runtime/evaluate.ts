@@ -15,7 +15,7 @@ import {
   type PendingTimer,
 } from './mailbox.js'
 import type { Registered } from './registry.js'
-import type { Instance, Subscriber } from './types.js'
+import type { IdempotencyKey, Instance, Subscriber } from './types.js'
 
 export interface Decision {
   readonly pending: Pending
@@ -23,6 +23,8 @@ export interface Decision {
   readonly answer: () => void
   /** True for what needs no confirmation of the snapshot: it does not rest on it. */
   readonly isFact?: boolean
+  /** It came with a key and is not part of the write, so the commit does not look at the key. */
+  readonly keyToCheck?: IdempotencyKey | undefined
 }
 
 export interface Evaluation {
@@ -54,8 +56,10 @@ export function evaluate(
         // Used by a twin in this very burst, it is a fact only once that is committed, which is answered with it.
         return { pending, answer: () => used.settle(), isFact: true }
       }
+      const before = fold.journalLength
       const answer = decide[pending.kind](pending as never, { mailbox, fold, registered, context })
-      return { pending, answer }
+      const isWritten = fold.journalLength > before
+      return { pending, answer, keyToCheck: pending.kind === 'timer' || isWritten ? undefined : pending.key }
     } catch (error) {
       // The machine threw: a bug in it. That event alone fails; the fold has not been touched.
       return { pending, answer: () => pending.fail(error) }

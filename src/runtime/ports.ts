@@ -3,7 +3,7 @@
  * conflicts come back as results. All times are milliseconds since the epoch.
  */
 import type { ColumnType } from './definition.js'
-import type { EmittedEvent, JournalEntry, UsedKey } from './types.js'
+import type { EmittedEvent, IdempotencyKey, JournalEntry, UsedKey } from './types.js'
 
 /** An instance as stored; `snapshot` is what XState calls a persisted snapshot. */
 export interface StoredInstance {
@@ -112,6 +112,8 @@ export interface Store {
   commit(writes: readonly InstanceWrite[], deliveryLeaseMs: number): Promise<readonly WriteResult[]>
   /** Journal rows with a version above `after`, oldest first. */
   history(id: string, after: number, limit: number): Promise<readonly JournalEntry[]>
+  /** Those of the keys that have been used, with the transitions that used them. */
+  usedKeys(keys: readonly IdempotencyKey[]): Promise<readonly UsedKey[]>
 
   /** Takes due timers of `machines`, oldest first, for `leaseMs`. */
   leaseTimers(machines: readonly string[], limit: number, leaseMs: number): Promise<TimerLease>

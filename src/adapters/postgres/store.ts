@@ -4,7 +4,7 @@ import type { Faults } from '../../runtime/faults.js'
 import type { Store } from '../../runtime/ports.js'
 import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
-import { loadHistory, loadInstances } from './instances.js'
+import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createOutbox } from './outbox.js'
 import { orUnavailable } from './sqlstate.js'
 import { createTimers } from './timers.js'
@@ -32,6 +32,7 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
     load: ids => orUnavailable(loadInstances(pool, ids)),
     commit: createCommit(pool, faults),
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
+    usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
     ...createTimers(pool),
     ...createOutbox(pool),
     close: () => pool.end(),

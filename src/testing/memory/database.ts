@@ -4,6 +4,7 @@
  * Any number of engines may share one; it outlives all of them.
  */
 import type { AuditStore } from '../../runtime/audit.js'
+import { nameOfKey } from '../../runtime/mailbox.js'
 import type {
   DeadLetter,
   DeliveryKey,
@@ -13,7 +14,7 @@ import type {
   TimerLease,
   WriteResult,
 } from '../../runtime/ports.js'
-import type { JournalEntry } from '../../runtime/types.js'
+import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
 import { commitTo } from './commit.js'
 import { createTables, deliveryName, type InstanceRow, type Tables, timerName } from './tables.js'
 
@@ -25,9 +26,15 @@ export class MemoryDatabase {
   readonly #now: () => number
   #deadLetters = 0
 
-  /** `now` is the database's clock: milliseconds since the epoch. */
-  constructor(now: () => number = Date.now) {
+  readonly #onMoved: (write: InstanceWrite) => void
+
+  /**
+   * `now` is the database's clock: milliseconds since the epoch. `onMoved` is told of every write that was applied, in
+   * the order in which they were.
+   */
+  constructor(now: () => number = Date.now, onMoved: (write: InstanceWrite) => void = () => {}) {
     this.#now = now
+    this.#onMoved = onMoved
   }
 
   now(): number {
@@ -42,12 +49,18 @@ export class MemoryDatabase {
   }
 
   commit(writes: readonly InstanceWrite[], deliveryLeaseMs: number): readonly WriteResult[] {
-    return commitTo(this.tables, writes, this.#now(), deliveryLeaseMs)
+    const results = commitTo(this.tables, writes, this.#now(), deliveryLeaseMs)
+    for (const [i, write] of writes.entries()) if (results[i]?.kind === 'moved') this.#onMoved(write)
+    return results
   }
 
   history(id: string, after: number, limit: number): readonly JournalEntry[] {
     const journal = this.tables.journal.get(id) ?? []
     return journal.slice(after, after + limit)
+  }
+
+  usedKeys(keys: readonly IdempotencyKey[]): readonly UsedKey[] {
+    return keys.flatMap(key => this.tables.keys.get(nameOfKey(key)) ?? [])
   }
 
   leaseTimers(machines: readonly string[], limit: number, leaseMs: number): TimerLease {

@@ -13,6 +13,7 @@ export function createMemoryStore({
     load: async ids => database.load(ids),
     commit: async (writes, leaseMs) => database.commit(writes, leaseMs),
     history: async (id, after, limit) => database.history(id, after, limit),
+    usedKeys: async keys => database.usedKeys(keys),
     leaseTimers: async (machines, limit, leaseMs) => database.leaseTimers(machines, limit, leaseMs),
     removeTimer: async (instance, sendId, generation) => database.removeTimer(instance, sendId, generation),
     leaseDeliveries: async (subscribers, limit, leaseMs) =>

@@ -229,6 +229,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         { kind: 'keyed', used: [used] },
         { kind: 'moved' },
       ])
+      expect(await store.usedKeys([{ ...key, key: 'another' }, key])).toEqual([used])
     })
 
     describe('timers', () => {
