@@ -5,36 +5,29 @@
  */
 import type { Logger } from 'pino'
 import type { Refusal } from './definition.js'
-import { OverloadedError, StoreUnavailableError, UnknownInstanceError } from './errors.js'
+import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import { type Decision, type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
+import {
+  BUSY_PAUSE_MS,
+  CALLER_PATIENCE_MS,
+  MAX_ATTEMPTS,
+  MAX_COMMITS_IN_FLIGHT,
+  MAX_JOURNAL_ROWS,
+  MAX_MAILBOX_LENGTH,
+  MAX_READ_IDS,
+  MAX_WAITING,
+  REFUSAL_FROM_MEMORY_MS,
+} from './limits.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
 import type { Platform } from './platform.js'
 import type { InstanceWrite, Store, StoredInstance, StoredTimer, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
+import { answersUnlessUsed } from './repetition.js'
 import { writeSurely } from './resend.js'
 import { SnapshotCache } from './snapshot-cache.js'
 import type { Instance } from './types.js'
-
-/** One commit on the wire while the next is being written by the database; more only fight for two cores. */
-const MAX_COMMITS_IN_FLIGHT = 2
-/** Journal rows of one statement: beyond some hundred the gain is small and everyone waits for the slowest. */
-const MAX_JOURNAL_ROWS = 500
-/** Instances read at once: keeps one answer within about a megabyte. */
-const MAX_READ_IDS = 200
-/** Events waiting for one instance. A hot request of 500 trucks sees some thousand accepts at once. */
-const MAX_MAILBOX_LENGTH = 10_000
-/** Events waiting in the process: about 100 MB, and several seconds of work. */
-const MAX_WAITING = 50_000
-/** Lost races after which a caller is told to come back: far more than contention explains. */
-const MAX_ATTEMPTS = 100
-/** A row that somebody keeps locked costs a lock timeout each time it is tried, and all who are tried with it. */
-const BUSY_PAUSE_MS = 200
-/** Callers and their proxies have given up by then; deciding for them would only delay the others. */
-const CALLER_PATIENCE_MS = 15_000
-/** Promised to clients: everywhere within a second a cancelled request answers as cancelled, not as full before. */
-const REFUSAL_FROM_MEMORY_MS = 900
 
 export interface Committed {
   readonly events: readonly FoldedEvent[]
@@ -392,30 +385,11 @@ export class Committer {
     for (const { answer, keyToCheck } of decisions) if (keyToCheck === undefined) this.#settle(answer)
     if (unchecked.length === 0) return
     this.#checking++
-    this.#answerUnlessUsed(unchecked).finally(() => {
+    answersUnlessUsed(this.#store, unchecked).then(answers => {
+      for (const answer of answers) this.#settle(answer)
       this.#checking--
       this.#tellIfIdle()
     })
-  }
-
-  async #answerUnlessUsed(decisions: readonly Decision[]): Promise<void> {
-    let answers: (() => void)[]
-    try {
-      const found = await this.#store.usedKeys(decisions.flatMap(({ keyToCheck }) => keyToCheck ?? []))
-      const used = new Map(found.map(key => [nameOfKey(key), key]))
-      answers = decisions.map(({ pending, answer, keyToCheck }) => {
-        const earlier = keyToCheck && used.get(nameOfKey(keyToCheck))
-        if (earlier === undefined || pending.kind === 'timer') return answer
-        return () => pending.settle({ kind: 'replayed', used: earlier })
-      })
-    } catch (error) {
-      answers = decisions.map(
-        ({ pending }) =>
-          () =>
-            pending.fail(unavailable(error)),
-      )
-    }
-    for (const answer of answers) this.#settle(answer)
   }
 
   #tellIfIdle(): void {
@@ -445,9 +419,4 @@ export class Committer {
     this.#mailboxes.delete(mailbox.id)
     this.#tellIfIdle()
   }
-}
-
-/** What a caller is told: that it may come back, or what is broken. */
-export function unavailable(error: unknown): unknown {
-  return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
 }

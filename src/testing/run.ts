@@ -139,6 +139,8 @@ async function drive(target: Target, session: Session, subject: Subject, schedul
       note(operation.instance, answer)
       onAnswer(answer)
     })
+    // Waited for below; a target that fails before that must not end the process.
+    done.catch(() => {})
     underWay.push(done)
   }
 

@@ -41,6 +41,10 @@ export function check(history: History, definition: Definition, options: CheckOp
       `This history is of version ${history.definitionVersion} of "${history.machine}", not version ${definition.version} of "${definition.name}"`,
     )
   }
+  const isAnswered = ({ outcome }: Operation) => outcome.kind !== 'unknown' && outcome.kind !== 'failed'
+  if (history.journals === undefined && !history.operations.some(isAnswered)) {
+    throw new HistoryError('Nothing in this history was answered: there is nothing to judge')
+  }
   const registered = createRegistry([definition]).get(definition.name)
   const violations: Violation[] = []
   const byInstance = groupByInstance(history, violations)
