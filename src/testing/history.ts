@@ -78,8 +78,8 @@ const history = z.strictObject({
   operations: z.array(operation),
   /** By instance, where the target tells. Without them the checker looks for one that explains the answers. */
   journals: z.record(z.string(), z.array(journalEntry)).optional(),
-  /** In which order the transitions of all instances were committed, where the target knows. */
-  commits: z.array(z.strictObject({ instance: z.string(), version })).optional(),
+  /** In which order the transitions of all instances were committed, and when, where the target knows. */
+  commits: z.array(z.strictObject({ instance: z.string(), version, at: time.optional() })).optional(),
   /** Every time a subscriber was told of an event, in order. Given only when all was delivered that would be. */
   deliveries: z.array(delivery).optional(),
 })

@@ -53,6 +53,7 @@ export function check(history: History, definition: Definition, options: CheckOp
     violations.push(...found.violations)
     return found.line === undefined ? [] : [{ ...found, line: found.line, operations }]
   })
+  violations.push(...checkTimers(history))
   const holds = findHolds(definition, judged)
   violations.push(...findDoubleHolds(holds, history.commits))
 
@@ -93,6 +94,18 @@ export function check(history: History, definition: Definition, options: CheckOp
     operations: history.operations.length,
     transitions: judged.reduce((sum, { line }) => sum + line.journal.length, 0),
   }
+}
+
+/** No timer's transition was committed before the timer was due. */
+function checkTimers({ journals, commits = [], startedAt, clockErrorMs }: History): Violation[] {
+  return commits.flatMap(({ instance, version, at }) => {
+    const entry = journals?.[instance]?.[version - 1]
+    if (at === undefined || entry?.actor.sendId === undefined) return []
+    const earlyMs = entry.at - (startedAt + at)
+    if (earlyMs <= clockErrorMs) return []
+    const message = `version ${version} (${entry.event.type}) was committed ${Math.round(earlyMs)} ms before it was due`
+    return [{ rule: 'time', message, instance }]
+  })
 }
 
 interface Examined {

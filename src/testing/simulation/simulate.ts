@@ -4,13 +4,14 @@
  */
 import fc from 'fast-check'
 import { check } from '../check/check.js'
-import type { Violation } from '../check/violation.js'
+import { formatViolation, type Violation } from '../check/violation.js'
 import type { History } from '../history.js'
 import { replay } from '../run.js'
 import { type ScheduleOptions, schedules } from '../schedule/arbitrary.js'
-import type { Schedule } from '../schedule/schedule.js'
+import { formatSchedule, type Schedule } from '../schedule/schedule.js'
 import type { Subject } from '../subject.js'
 import { seedOfRun } from './chance.js'
+import { shrinkSchedule } from './shrink.js'
 import { type SimulationOptions, simulationTarget } from './target.js'
 import { type TraceEntry, traceMermaid } from './trace.js'
 
@@ -70,7 +71,7 @@ export interface Campaign {
 }
 
 /** Shrinking tries some hundred smaller schedules; a subject with huge ones must not keep it from answering. */
-const SHRINK_FOR_MS = 60_000
+const SHRINK_FOR_MS = 20_000
 
 /** Simulates `runs` runs, or fewer: it ends with the first that breaks a promise. */
 export async function simulate(subject: Subject, options: CampaignOptions): Promise<Campaign> {
@@ -85,7 +86,7 @@ export async function simulate(subject: Subject, options: CampaignOptions): Prom
     operations += run.history.operations.length
     transitions += run.transitions
     if (run.violations.length > 0) {
-      const failure = await explain(subject, options, seed, i + 1, schedule)
+      const failure = await explain(subject, options, seed, i + 1, schedule, run.violations)
       return { runs: i + 1, operations, transitions, failure }
     }
     options.onRun?.(i + 1, transitions)
@@ -99,19 +100,33 @@ async function explain(
   seed: number,
   run: number,
   found: Schedule,
+  foundViolations: readonly Violation[],
 ): Promise<Failure> {
-  const holds = fc.asyncProperty(schedules(subject, options.schedules), async schedule => {
-    const { violations } = await simulateSchedule(subject, schedule, options)
-    return violations.length === 0
-  })
-  const shrunk = await fc.check(holds, {
-    seed,
-    numRuns: 1,
-    unbiased: true,
-    interruptAfterTimeLimit: SHRINK_FOR_MS,
-  })
-  const schedule = shrunk.counterexample?.[0] ?? found
+  const giveUpAt = performance.now() + SHRINK_FOR_MS
+  // Of the same kind: what is smaller and breaks something else is another fault.
+  const schedule = await shrinkSchedule(
+    found,
+    async smaller => {
+      const smallerRun = await simulateSchedule(subject, smaller, options)
+      return smallerRun.violations.some(({ rule }) => rule === foundViolations[0]?.rule)
+    },
+    () => performance.now() < giveUpAt,
+  )
   const again = await simulateSchedule(subject, schedule, { ...options, keepsTrace: true })
   const { violations, history, trace } = again
   return { seed, run, schedule, violations, history, diagram: traceMermaid(trace) }
+}
+
+/** All that is needed to see it again, for a terminal: seed, violations, schedule, and the trace to be drawn. */
+export function formatFailure({ seed, run, schedule, violations, diagram }: Failure): string {
+  return [
+    `seed ${seed} (run ${run}) breaks ${violations.length === 1 ? 'a promise' : `${violations.length} promises`}:`,
+    ...violations.map(violation => `  ${formatViolation(violation)}`),
+    '',
+    'The smallest schedule that does so:',
+    formatSchedule(schedule),
+    '```mermaid',
+    `${diagram.trimEnd()}`,
+    '```',
+  ].join('\n')
 }

@@ -14,6 +14,7 @@ import type { Trace } from './trace.js'
 import { DEFAULT_MISHAPS, type Mishaps, World } from './world.js'
 
 export interface SimulationOptions {
+  readonly name?: string
   readonly mishaps?: Partial<Mishaps>
   readonly alterations?: Alterations
   readonly keepsTrace?: boolean
@@ -34,7 +35,7 @@ const OVERDUE_MS = 5_000
 export function simulationTarget(options: SimulationOptions = {}): SimulationTarget {
   let trace: Trace | undefined
   return {
-    name: 'simulation',
+    name: options.name ?? 'simulation',
     clockErrorMs: 50,
     get trace() {
       return trace
@@ -56,7 +57,8 @@ export class SimulationSession implements Session {
   readonly #nodes: number
   readonly #restartMs = new Map<number, number>()
   readonly #running: Promise<void>
-  readonly #commits: { instance: string; version: number }[] = []
+  readonly #commits: { instance: string; version: number; at: number }[] = []
+  #startedMs = 0
   readonly #deliveries: Delivery[] = []
   /** What waits for an answer of a process: told when it dies. */
   readonly #waiting = new Map<SimulatedProcess, Set<(why: Answer) => void>>()
@@ -73,7 +75,9 @@ export class SimulationSession implements Session {
       mishaps: { ...DEFAULT_MISHAPS, ...options.mishaps },
       keepsTrace: options.keepsTrace ?? false,
       onMoved: ({ row, journal }) => {
-        for (const { version } of journal) this.#commits.push({ instance: row.id, version })
+        for (const { version } of journal) {
+          this.#commits.push({ instance: row.id, version, at: this.#world.time.now - this.#startedMs })
+        }
       },
     })
     this.#processes = Array.from({ length: schedule.nodes }, (_, i) => this.#startProcess(i))
@@ -91,6 +95,7 @@ export class SimulationSession implements Session {
   /** All processes have started. */
   async ready(): Promise<void> {
     while (!this.#processes.every(process => process.isReady)) await this.sleep(READY_LOOK_MS)
+    this.#startedMs = this.#world.time.now
   }
 
   nowMs(): number {

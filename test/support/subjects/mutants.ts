@@ -13,6 +13,8 @@ export interface Mutant {
   readonly name: string
   readonly alterations: Alterations
   readonly subject?: Subject
+  /** Where the usual number leaves the fault too rare. */
+  readonly steps?: number
   /** One of these at least must be reported: it is caught for what it is. */
   readonly rules: readonly Rule[]
 }
@@ -51,7 +53,7 @@ const claimsBefore: Alterations = {
       const held = new Map(writes.flatMap(w => w.claimsNeeded.map(key => [key, claims.get(key)] as const)))
       const isFree = ({ row, claimsNeeded }: InstanceWrite) =>
         claimsNeeded.every(key => [undefined, row.id].includes(held.get(key)))
-      await world.time.sleep(2)
+      await world.time.sleep(10)
       const results = await store.commit(
         writes.map(write => (isFree(write) ? { ...write, claimsNeeded: [], claimsTaken: [] } : write)),
         leaseMs,
@@ -173,7 +175,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'an event lost after a crash',
     alterations: onStore(() => ({ leaseDeliveries: async () => [] })),
-    rules: ['delivery'],
+    rules: ['delivery', 'stored'],
   },
   {
     name: 'a timer lost after a crash',
@@ -181,6 +183,7 @@ export const mutants: readonly Mutant[] = [
       leaseTimers: (machines, limit) => store.leaseTimers(machines, limit, Number.MAX_SAFE_INTEGER),
     })),
     subject: lightSubject,
+    steps: 60,
     rules: ['stored'],
   },
   {
