@@ -8,6 +8,7 @@ import type { Registered } from '../../runtime/registry.js'
 import type { Operation } from '../history.js'
 import type { Bounds } from './bounds.js'
 import { type Holds, possibleHolders } from './claims.js'
+import { countUpTo } from './count-up-to.js'
 import type { Line } from './line.js'
 import type { Violation } from './violation.js'
 
@@ -101,17 +102,6 @@ function judgeAnywhen(
   )
 }
 
-/** How many of the first entries of an ascending list fit. */
-function countUpTo(ascending: readonly number[], fits: (time: number) => boolean): number {
-  let [low, high] = [0, ascending.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (fits(ascending[middle] ?? 0)) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
 function isRemembered(
   { registered }: Court,
   { line }: Judged,
@@ -188,7 +178,14 @@ function instantsOf(
   const least = line.journal[version - 1]?.at ?? 0
   const from = Math.floor(Math.max(least, startedAt + calledAt - clockErrorMs))
   const to = Math.ceil(Math.max(least, startedAt + (returnedAt ?? endedAt) + clockErrorMs))
-  const within = line.dueTimes.flatMap(due => (due > from && due < to ? [due - 1, due] : []))
+  const { dueTimes } = line
+  const first = countUpTo(dueTimes, due => due <= from)
+  const within: number[] = []
+  for (let i = first; i < dueTimes.length; i++) {
+    const due = dueTimes[i] ?? to
+    if (due >= to) break
+    within.push(due - 1, due)
+  }
   return [...new Set([from, to, ...within])]
 }
 

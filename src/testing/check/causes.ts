@@ -72,15 +72,21 @@ function isOf(definition: Definition, operation: Operation, entry: JournalEntry)
   if (actor !== undefined && actor !== entry.actor.id) return false
   if (operation.kind === 'create') {
     const { type: _, ...input } = event
-    return entry.event.type === 'xstate.init' && isSame(entry.event.input, definition.input.safeParse(input))
+    if (entry.event.type !== 'xstate.init') return false
+    return (
+      isSame(entry.event.input, input) || isSame(entry.event.input, definition.input.safeParse(input).data)
+    )
   }
   const schema = definition.commands[event.type]
-  return schema !== undefined && isSame(entry.event, schema.safeParse(event))
+  // As it was sent, or as the schema has read it.
+  return (
+    schema !== undefined && (isSame(entry.event, event) || isSame(entry.event, schema.safeParse(event).data))
+  )
 }
 
 /** Without the stamp, which the caller did not give. */
-function isSame(journaled: unknown, parsed: { readonly data?: unknown }): boolean {
+function isSame(journaled: unknown, given: unknown): boolean {
   if (typeof journaled !== 'object' || journaled === null) return false
   const { at: _at, uid: _uid, ...rest } = journaled as Record<string, unknown>
-  return isDeepStrictEqual(rest, parsed.data) || JSON.stringify(rest) === JSON.stringify(parsed.data)
+  return isDeepStrictEqual(rest, given) || JSON.stringify(rest) === JSON.stringify(given)
 }

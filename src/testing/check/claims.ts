@@ -2,6 +2,7 @@
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Definition } from '../../runtime/definition.js'
 import type { Bounds } from './bounds.js'
+import { countUpTo } from './count-up-to.js'
 import type { Line } from './line.js'
 import type { Violation } from './violation.js'
 
@@ -21,7 +22,15 @@ export interface Hold {
   readonly certain: Interval
 }
 
-export type Holds = ReadonlyMap<string, readonly Hold[]>
+/** The holds of one key, by the first moment at which each may have begun. */
+interface KeyHolds {
+  readonly holds: readonly Hold[]
+  readonly starts: readonly number[]
+  /** At index i the last moment at which any of the holds up to i may have lasted. */
+  readonly latestEnds: readonly number[]
+}
+
+export type Holds = ReadonlyMap<string, KeyHolds>
 
 export function findHolds(
   definition: Definition,
@@ -47,7 +56,17 @@ export function findHolds(
     }
     for (const key of [...open.keys()]) close(key, undefined)
   }
-  return holds
+  return new Map([...holds].map(([key, list]) => [key, sorted(list)]))
+}
+
+function sorted(list: readonly Hold[]): KeyHolds {
+  const holds = [...list].sort((a, b) => a.possible.from - b.possible.from)
+  let latest = Number.NEGATIVE_INFINITY
+  const latestEnds = holds.map(({ possible }) => {
+    latest = Math.max(latest, possible.to)
+    return latest
+  })
+  return { holds, starts: holds.map(({ possible }) => possible.from), latestEnds }
 }
 
 function intervals({ earliest, latest }: Bounds, taken: number, freed: number | undefined) {
@@ -72,10 +91,10 @@ export function findDoubleHolds(
     return { from: at(taken), to: at(freed) }
   }
   const violations: Violation[] = []
-  for (const [key, list] of holds) {
-    const sorted = list.map(hold => ({ hold, ...intervalOf(hold) })).sort((a, b) => a.from - b.from)
-    let longest: (typeof sorted)[number] | undefined
-    for (const one of sorted) {
+  for (const [key, { holds: list }] of holds) {
+    const ordered = list.map(hold => ({ hold, ...intervalOf(hold) })).sort((a, b) => a.from - b.from)
+    let longest: (typeof ordered)[number] | undefined
+    for (const one of ordered) {
       if (one.from === Number.POSITIVE_INFINITY) continue
       if (longest !== undefined && longest.hold.instance !== one.hold.instance && one.from < longest.to) {
         const [a, b] = [longest.hold, one.hold]
@@ -97,7 +116,14 @@ export function possibleHolders(
   from: number,
   to: number,
 ): string[] {
-  return (holds.get(key) ?? []).flatMap(hold =>
-    hold.instance !== instance && hold.possible.from <= to && hold.possible.to >= from ? [hold.instance] : [],
-  )
+  const known = holds.get(key)
+  if (known === undefined) return []
+  const found: string[] = []
+  for (let i = countUpTo(known.starts, start => start <= to) - 1; i >= 0; i--) {
+    if ((known.latestEnds[i] ?? from) < from) break
+    const hold = known.holds[i]
+    if (hold !== undefined && hold.instance !== instance && hold.possible.to >= from)
+      found.push(hold.instance)
+  }
+  return found
 }

@@ -15,7 +15,7 @@ export interface Line {
   /** At index v − 1 the snapshot of version v. Shorter than the journal where the machine does not follow it. */
   readonly snapshots: readonly AnyMachineSnapshot[]
   readonly emitted: readonly Delivery[]
-  /** When the timers were due that were armed at any time: instants at which decisions change. */
+  /** When the timers were due that were armed at any time, ascending: instants at which decisions change. */
   readonly dueTimes: readonly number[]
 }
 
@@ -104,6 +104,7 @@ export function replayLine(
     dueTimes.push(dueAt)
   }
 
+  dueTimes.sort((a, b) => a - b)
   return { line, violations }
 }
 

@@ -57,12 +57,12 @@ describe('a broken engine', () => {
 
   it.each(mutants.map(mutant => [mutant.name, mutant] as const))(
     'R10.3 is caught: %s',
-    async (_name, { alterations, subject = doorSubject, steps = 20, rules }) => {
+    async (name, { alterations, subject = doorSubject, rules }) => {
       const campaign = await simulate(subject, {
         seed,
         runs: CAUGHT_WITHIN,
         alterations,
-        schedules: { steps },
+        schedules: { steps: 20 },
       })
       const { failure } = campaign
       if (failure === undefined) throw new Error(`not caught in ${CAUGHT_WITHIN} schedules of seed ${seed}`)
@@ -80,7 +80,7 @@ describe('a broken engine', () => {
       ])
       expect(left).toBeLessThanOrEqual(10)
       process.stdout.write(
-        `${_name}: run ${failure.run}, ${left} steps: ${again.violations.map(formatViolation)[0]}\n`,
+        `${name}: run ${failure.run}, ${left} steps: ${again.violations.map(formatViolation)[0]}\n`,
       )
     },
     120_000,
