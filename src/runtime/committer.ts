@@ -105,20 +105,20 @@ export class Committer {
   }
 
   restore(row: StoredInstance): Instance {
-    const { definitionVersion: _, ...rest } = row
-    return { ...rest, snapshot: this.#registry.restore(row) }
+    return { ...row, snapshot: this.#registry.restore(row) }
   }
 
-  /** The machine of an instance that is in the cache. */
-  machineOf(id: string): string | undefined {
-    return this.#cache.get(id)?.instance.machine
+  /** An instance that is in the cache. */
+  known(id: string): Instance | undefined {
+    return this.#cache.get(id)?.instance
   }
 
   refuseFromMemory(id: string, eventType: string): Refusal | undefined {
     const known = this.#cache.get(id)
     if (known === undefined || this.#platform.monotonicMs() - known.confirmedAt > REFUSAL_FROM_MEMORY_MS)
       return undefined
-    const { definition } = this.#registry.get(known.instance.machine)
+    const { machine, definitionVersion } = known.instance
+    const { definition } = this.#registry.get(machine).at(definitionVersion)
     return definition.refusePermanently(known.instance.snapshot, eventType)
   }
 
@@ -235,7 +235,9 @@ export class Committer {
   #decide(mailbox: Mailbox, base: Instance | undefined, machine: string): Decided | undefined {
     let evaluation: Evaluation | undefined
     try {
-      evaluation = evaluate(mailbox, base, this.#registry.get(machine), this.#context)
+      const writing = this.#registry.writing(machine)
+      const registered = base === undefined ? writing : writing.at(base.definitionVersion)
+      evaluation = evaluate(mailbox, base, registered, this.#context, writing)
       return { evaluation, write: evaluation.fold.toWrite() }
     } catch (error) {
       if (evaluation === undefined) {

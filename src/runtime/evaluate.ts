@@ -15,7 +15,9 @@ import {
   type PendingTimer,
 } from './mailbox.js'
 import type { Registered } from './registry.js'
+import { FIRST_VERSION } from './replay.js'
 import type { IdempotencyKey, Instance, Subscriber } from './types.js'
+import { MIGRATE, upgradePath } from './upgrade.js'
 
 export interface Decision {
   readonly pending: Pending
@@ -35,6 +37,8 @@ export interface Evaluation {
 
 export interface EvaluationContext {
   readonly clock: Clock
+  /** A new UUIDv7. */
+  readonly uid: () => string
   readonly subscribers: readonly Subscriber[]
   /** Removes a timer row that the machine does not handle. */
   readonly dropTimer: (instance: string, pending: PendingTimer) => void
@@ -46,8 +50,10 @@ export function evaluate(
   base: Instance | undefined,
   registered: Registered,
   context: EvaluationContext,
+  writing: Registered = registered,
 ): Evaluation {
   const fold = new Fold(mailbox.id, base, registered, context.subscribers)
+  if (base !== undefined) bringTo(writing, fold, context)
   const decide = { create, command, timer }
   const decisions = mailbox.take().map((pending): Decision => {
     try {
@@ -57,7 +63,8 @@ export function evaluate(
         return { pending, answer: () => used.settle(), isFact: true }
       }
       const before = fold.journalLength
-      const answer = decide[pending.kind](pending as never, { mailbox, fold, registered, context })
+      const work = { mailbox, fold, registered: fold.registered, context }
+      const answer = decide[pending.kind](pending as never, work)
       const isWritten = fold.journalLength > before
       return { pending, answer, keyToCheck: pending.kind === 'timer' || isWritten ? undefined : pending.key }
     } catch (error) {
@@ -66,6 +73,18 @@ export function evaluate(
     }
   })
   return { mailbox, fold, decisions }
+}
+
+/** An instance of an older version is migrated with the first event that comes to it. */
+function bringTo(writing: Registered, fold: Fold, { clock, uid }: EvaluationContext): void {
+  const base = existing(fold)
+  if (base.definitionVersion >= writing.definition.version) return
+  for (const to of upgradePath(fold.registered, writing)) {
+    const at = Math.max(clock.now(), base.updatedAt)
+    const [from, version] = [fold.registered.definition.version, to.definition.version]
+    const event = { type: MIGRATE, at, uid: uid(), from, to: version }
+    fold.upgrade(to, event, { id: 'migration', role: 'system' })
+  }
 }
 
 interface Workbench {
@@ -84,7 +103,9 @@ function create(pending: PendingCreate, { mailbox, fold, registered, context }: 
     const refusal = registered.definition.refuseClaim(taken.key, taken.holder)
     return () => pending.settle({ kind: 'refused', reason: refusal.reason, refusal, holder: taken.holder })
   }
-  const init = { type: 'xstate.init', at, uid: pending.uid, input } as const
+  const { version } = registered.definition
+  const versioned = version === FIRST_VERSION ? {} : { definitionVersion: version }
+  const init = { type: 'xstate.init', at, uid: pending.uid, input, ...versioned } as const
   const instance = fold.push(step, init, pending.actor, { key: pending.key })
   return () => pending.settle({ kind: 'created', version: 1, instance, uid: pending.uid })
 }
@@ -101,7 +122,9 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
       instance: current,
     })
 
-  if (pending.ifVersion !== undefined && pending.ifVersion !== current.version) {
+  // A migration changes nothing that a caller has seen: the version before it will do as well.
+  const isPresent = [current.version, fold.versionBeforeUpgrade].includes(pending.ifVersion)
+  if (pending.ifVersion !== undefined && !isPresent) {
     return refuse({ reason: 'STALE_VERSION' })
   }
   const at = Math.max(context.clock.now(), current.updatedAt)

@@ -15,6 +15,8 @@ export interface Actor {
 export interface Instance {
   readonly id: string
   readonly machine: string
+  /** Of the definition that its snapshot belongs to. */
+  readonly definitionVersion: number
   readonly version: number
   readonly status: string
   readonly owner: string

@@ -184,7 +184,8 @@ function refusalOf(reply: Reply): Answer {
   if (status === 401 || status === 403) {
     throw new TargetError(`${what} was answered ${status} ${code}: give the target tokens that may ask`)
   }
-  if (status === 429 || status === 400 || status === 413) {
+  // A twin of the same key is under way: this one did nothing.
+  if (status === 429 || status === 400 || status === 413 || code === 'IDEMPOTENCY_IN_FLIGHT') {
     return { outcome: { kind: 'failed', error: `${status} ${code}` } }
   }
   if (status === 503) return { outcome: { kind: 'unknown', error: `${status} ${code}` } }
