@@ -3,7 +3,7 @@
  * A definition is pure: every function here is called with values only, any number of times
  * (events are evaluated again after a lost race), and must give the same answer each time.
  */
-import type { AnyStateMachine, ContextFrom, SnapshotFrom, StateValueFrom } from 'xstate'
+import type { AnyStateMachine, ContextFrom, SnapshotFrom } from 'xstate'
 import type { ZodType } from 'zod'
 
 /** What the runtime adds to every event and to the input of a new instance. */
@@ -40,7 +40,7 @@ export interface Projection<TSnapshot> {
 
 /** What of a stored snapshot a migration may change. */
 export interface StoredState<TMachine extends AnyStateMachine> {
-  readonly value: StateValueFrom<TMachine>
+  readonly value: SnapshotFrom<TMachine>['value']
   readonly context: ContextFrom<TMachine>
 }
 

@@ -11,6 +11,7 @@ import { createDeliveryService } from './delivery.js'
 import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import type { Faults } from './faults.js'
 import type { PendingTimer } from './mailbox.js'
+import { createMembership } from './membership.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { Store, StoredTimer, Wakeups } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
@@ -52,7 +53,7 @@ export function createEngine(options: EngineOptions): Engine {
   const committer = new Committer({
     store,
     registry,
-    context: { clock, subscribers, dropTimer },
+    context: { clock, uid: platform.uid, subscribers, dropTimer },
     onCommitted({ events, timers: armed }) {
       for (const timer of armed) noteDue(timer.dueAt)
       delivery.deliver(events)
@@ -70,8 +71,10 @@ export function createEngine(options: EngineOptions): Engine {
     platform,
     faults,
   })
+  const membership = createMembership({ store, registry, log, platform })
   let closed = false
   let firesTimers = false
+  let hasJoined = false
   let cancelClockSync: Cancel = () => {}
 
   function dropTimer(instance: string, { gate }: PendingTimer): void {
@@ -131,12 +134,19 @@ export function createEngine(options: EngineOptions): Engine {
     return row === undefined ? undefined : committer.noteRead(row, readStartedAt)
   }
 
-  async function machineOf(id: string): Promise<string | undefined> {
+  async function read(id: string): Promise<Instance | undefined> {
     try {
-      return (await get(id))?.machine
+      return await get(id)
     } catch (error) {
       throw unavailable(error)
     }
+  }
+
+  /** The version that a command to this instance is judged by: it is migrated with the first that comes. */
+  function definitionFor({ machine, definitionVersion }: Instance): Definition {
+    const writing = registry.writing(machine)
+    const { version } = writing.definition
+    return (version > definitionVersion ? writing : writing.at(definitionVersion)).definition
   }
 
   async function create(
@@ -145,7 +155,7 @@ export function createEngine(options: EngineOptions): Engine {
     { actor, key }: CreateOptions & Keyed,
   ): Promise<CreateOutcome | Replayed> {
     assertOpen()
-    const parsed = parseInput(registry.get(machine).definition, input)
+    const parsed = parseInput(registry.writing(machine).definition, input)
     return new Promise((settle, fail) => {
       const arrivedAt = platform.monotonicMs()
       const pending = { uid: platform.uid(), actor, arrivedAt, attempts: 0, settle, fail }
@@ -160,10 +170,10 @@ export function createEngine(options: EngineOptions): Engine {
   ): Promise<Outcome | Replayed> {
     assertOpen()
     const known = loaded === undefined ? undefined : committer.noteRead(loaded.row, loaded.readStartedAt)
-    const machine = known?.machine ?? committer.machineOf(id) ?? (await machineOf(id))
+    const instance = known ?? committer.known(id) ?? (await read(id))
     assertOpen() // it may have been closed while the database was asked
-    if (machine === undefined) throw new UnknownInstanceError(id)
-    const { definition } = registry.get(machine)
+    if (instance === undefined) throw new UnknownInstanceError(id)
+    const definition = definitionFor(instance)
     const parsed = parseCommand(definition, event)
     return new Promise((settle, fail) => {
       committer.submit(id, {
@@ -203,6 +213,8 @@ export function createEngine(options: EngineOptions): Engine {
 
     async start({ timers: shallFire = true } = {}) {
       await syncClock()
+      await membership.join()
+      hasJoined = true
       keepClockInStep()
       firesTimers = shallFire
       if (firesTimers) {
@@ -219,6 +231,7 @@ export function createEngine(options: EngineOptions): Engine {
       await untilDeadline(timers.stop(), deadline)
       await untilDeadline(committer.idle(), deadline)
       await untilDeadline(delivery.stop(), deadline)
+      if (hasJoined) await untilDeadline(membership.leave(), deadline)
     },
   }
 }

@@ -101,6 +101,12 @@ export interface DeliveryKey {
   readonly subscriber: string
 }
 
+/** A living process: machine → the newest version of its definition that it knows. */
+export interface ProcessVersions {
+  readonly id: string
+  readonly versions: ReadonlyMap<string, number>
+}
+
 export interface Store {
   /** The database's clock. */
   now(): Promise<number>
@@ -133,6 +139,13 @@ export interface Store {
   deadLetters(after: number, limit: number): Promise<readonly DeadLetter[]>
   /** Puts a dead letter back into the outbox, its attempts counted anew. False when it is not there (any more). */
   redrive(id: number): Promise<boolean>
+
+  /**
+   * Says that a process lives for another `leaseMs`. Answers which version may be written of each of its machines: the
+   * newest that every living process knows, or a newer one that was answered before.
+   */
+  announceProcess(process: ProcessVersions, leaseMs: number): Promise<ReadonlyMap<string, number>>
+  forgetProcess(id: string): Promise<void>
 
   close(): Promise<void>
 }

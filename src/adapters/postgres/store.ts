@@ -6,6 +6,7 @@ import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createOutbox } from './outbox.js'
+import { createProcesses } from './processes.js'
 import { orUnavailable } from './sqlstate.js'
 import { createTimers } from './timers.js'
 
@@ -35,6 +36,7 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
     usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
     ...createTimers(pool),
     ...createOutbox(pool),
+    ...createProcesses(pool),
     close: () => pool.end(),
   }
 }

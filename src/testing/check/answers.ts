@@ -5,6 +5,7 @@
  */
 import type { StampedEvent } from '../../runtime/definition.js'
 import type { Registered } from '../../runtime/registry.js'
+import { MIGRATE } from '../../runtime/upgrade.js'
 import type { Operation } from '../history.js'
 import type { Bounds } from './bounds.js'
 import { type Holds, possibleHolders } from './claims.js'
@@ -41,7 +42,7 @@ export function judge(court: Court, judged: Judged, operation: Operation): Viola
   switch (outcome.kind) {
     case 'applied': {
       const { ifVersion } = operation
-      if (ifVersion !== undefined && outcome.version !== ifVersion + 1) {
+      if (ifVersion !== undefined && !isAsOf(line, ifVersion, outcome.version - 1)) {
         return wrong('answer', `asked to apply to version ${ifVersion}, and made version ${outcome.version}`)
       }
       return undefined
@@ -115,11 +116,17 @@ function isRemembered(
     .some(snapshot => definition.refusePermanently(snapshot, event.type)?.reason === outcome.reason)
 }
 
+/** Whether nothing but migrations lies between the two: for callers they are the same. */
+function isAsOf({ journal }: Line, ifVersion: number, version: number): boolean {
+  if (ifVersion > version) return false
+  return journal.slice(ifVersion, version).every(({ event }) => event.type === MIGRATE)
+}
+
 function saysSo(court: Court, judged: Judged, operation: Operation, version: number): boolean {
   const { outcome, ifVersion } = operation
-  const isStale = ifVersion !== undefined && ifVersion !== version
   const reason = outcome.kind === 'refused' ? outcome.reason : undefined
-  if (isStale || reason === 'STALE_VERSION') return isStale && reason === 'STALE_VERSION'
+  if (reason === 'STALE_VERSION') return ifVersion !== undefined && ifVersion !== version
+  if (ifVersion !== undefined && !isAsOf(judged.line, ifVersion, version)) return false
   return instantsOf(court, judged, operation, version).some(at =>
     decidesAt(court, judged, operation, version, at),
   )
@@ -132,7 +139,7 @@ function decidesAt(
   version: number,
   at: number,
 ): boolean {
-  const { definition, stepper } = court.registered
+  const { definition, stepper } = line.versions[version - 1] ?? court.registered
   const snapshot = line.snapshots[version - 1]
   if (snapshot === undefined) return false
   const { outcome } = operation
@@ -194,10 +201,11 @@ function wordOf({ outcome }: Operation): string {
 }
 
 function machineWord(court: Court, judged: Judged, operation: Operation, version: number): string {
-  const { definition, stepper } = court.registered
+  const { definition, stepper } = judged.line.versions[version - 1] ?? court.registered
   const snapshot = judged.line.snapshots[version - 1]
   if (snapshot === undefined) return 'nothing'
-  if (operation.ifVersion !== undefined && operation.ifVersion !== version) return 'STALE_VERSION'
+  const { ifVersion } = operation
+  if (ifVersion !== undefined && !isAsOf(judged.line, ifVersion, version)) return 'STALE_VERSION'
   const [at = 0] = instantsOf(court, judged, operation, version)
   const event: StampedEvent = { ...operation.event, at, uid: SOME_UID }
   if (stepper.step(snapshot, event).kind === 'moved') return 'applied'

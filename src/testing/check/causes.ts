@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Definition } from '../../runtime/definition.js'
 import type { JournalEntry } from '../../runtime/types.js'
+import { MIGRATE } from '../../runtime/upgrade.js'
 import type { Operation } from '../history.js'
 import type { Line } from './line.js'
 import type { Violation } from './violation.js'
@@ -44,6 +45,7 @@ export function findCauses(definition: Definition, line: Line, operations: reado
   const unknown = operations.filter(({ outcome }) => outcome.kind === 'unknown')
   for (const [i, entry] of journal.entries()) {
     if (byVersion[i] !== undefined || entry.actor.sendId !== undefined) continue
+    if (entry.event.type === MIGRATE) continue
     const named = namesOf.get(entry.actor.id)
     const position = unknown.findIndex(one =>
       named === undefined ? isOf(definition, one, entry) : one === named,

@@ -50,7 +50,7 @@ export function findHolds(
     for (const [i, snapshot] of line.snapshots.entries()) {
       if (snapshot === before) continue
       before = snapshot
-      const now = new Set(definition.claims(snapshot))
+      const now = new Set((line.versions[i]?.definition ?? definition).claims(snapshot))
       for (const key of open.keys()) if (!now.has(key)) close(key, i + 1)
       for (const key of now) if (!open.has(key)) open.set(key, i + 1)
     }

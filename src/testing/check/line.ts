@@ -4,8 +4,10 @@
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Registered } from '../../runtime/registry.js'
-import type { Effect, Stepper } from '../../runtime/step.js'
+import { FIRST_VERSION } from '../../runtime/replay.js'
+import type { Effect, Step } from '../../runtime/step.js'
 import type { JournalEntry } from '../../runtime/types.js'
+import { MIGRATE, upgrade } from '../../runtime/upgrade.js'
 import type { Delivery } from '../history.js'
 import type { Violation } from './violation.js'
 
@@ -14,6 +16,8 @@ export interface Line {
   readonly journal: readonly JournalEntry[]
   /** At index v − 1 the snapshot of version v. Shorter than the journal where the machine does not follow it. */
   readonly snapshots: readonly AnyMachineSnapshot[]
+  /** At index v − 1 the version of the definition that this snapshot is of. */
+  readonly versions: readonly Registered[]
   readonly emitted: readonly Delivery[]
   /** When the timers were due that were armed at any time, ascending: instants at which decisions change. */
   readonly dueTimes: readonly number[]
@@ -31,7 +35,7 @@ interface Armed {
 
 /** Replays a journal. Stops at the first entry that the machine would not have made. */
 export function replayLine(
-  { definition, stepper }: Registered,
+  registered: Registered,
   instance: string,
   journal: readonly JournalEntry[],
 ): Replayed {
@@ -40,7 +44,10 @@ export function replayLine(
   const emitted: Delivery[] = []
   const dueTimes: number[] = []
   const timers = new Map<string, Armed>()
-  const line = { instance, journal, snapshots, emitted, dueTimes }
+  const versions: Registered[] = []
+  const first = journal[0]?.event.definitionVersion
+  let current = registered.at(typeof first === 'number' ? first : FIRST_VERSION)
+  const line = { instance, journal, snapshots, versions, emitted, dueTimes }
   const report = (rule: Violation['rule'], message: string) => violations.push({ rule, message, instance })
 
   for (const [i, entry] of journal.entries()) {
@@ -66,13 +73,14 @@ export function replayLine(
       if (entry.at !== Math.max(timer.dueAt, previous?.at ?? 0)) {
         report('time', `${where} is stamped ${entry.at}, but its timer was due at ${timer.dueAt}`)
       }
-    } else if (i > 0 && entry.event.type.startsWith('xstate.')) {
+    } else if (i > 0 && entry.event.type.startsWith('xstate.') && entry.event.type !== MIGRATE) {
       report('machine', `${where} was not caused by a timer`)
       break
     }
-    let step: ReturnType<Stepper['step']>
+    let step: Step
     try {
-      step = stepOf(stepper, snapshots[i - 1], entry)
+      step = stepOf(current, snapshots[i - 1], entry)
+      if (entry.event.type === MIGRATE) current = current.at(Number(entry.event.to))
     } catch (error) {
       report('machine', `${where} makes the machine fail: ${error instanceof Error ? error.message : error}`)
       break
@@ -83,7 +91,8 @@ export function replayLine(
       break
     }
     snapshots.push(step.snapshot)
-    const status = definition.status(step.snapshot)
+    versions.push(current)
+    const status = current.definition.status(step.snapshot)
     if (status !== entry.status) {
       report('machine', `${where} is journaled as "${entry.status}", but the machine is then "${status}"`)
     }
@@ -108,8 +117,10 @@ export function replayLine(
   return { line, violations }
 }
 
-function stepOf(stepper: Stepper, before: AnyMachineSnapshot | undefined, entry: JournalEntry) {
+function stepOf(current: Registered, before: AnyMachineSnapshot | undefined, entry: JournalEntry): Step {
   const { event, at, uid } = entry
+  const { stepper } = current
   if (before === undefined) return stepper.begin(event.input, uid)
+  if (event.type === MIGRATE) return upgrade(current, current.at(Number(event.to)), before)
   return stepper.step(before, { ...event, at, uid })
 }

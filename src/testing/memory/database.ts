@@ -10,6 +10,7 @@ import type {
   DeliveryKey,
   InstanceWrite,
   LeasedDelivery,
+  ProcessVersions,
   StoredInstance,
   TimerLease,
   WriteResult,
@@ -138,6 +139,25 @@ export class MemoryDatabase {
     const row = { event, subscriber, attempts: 0, dueAt: this.#now() }
     this.tables.outbox.set(deliveryName(letter), row)
     return true
+  }
+
+  announceProcess(process: ProcessVersions, leaseMs: number): ReadonlyMap<string, number> {
+    const { processes, definitionVersions } = this.tables
+    const now = this.#now()
+    for (const [id, { aliveUntil }] of processes) if (aliveUntil < now) processes.delete(id)
+    processes.set(process.id, { process, aliveUntil: now + leaseMs })
+    const answer = new Map<string, number>()
+    for (const machine of process.versions.keys()) {
+      const known = [...processes.values()].flatMap(other => other.process.versions.get(machine) ?? [])
+      const version = Math.max(definitionVersions.get(machine) ?? 0, Math.min(...known))
+      definitionVersions.set(machine, version)
+      answer.set(machine, version)
+    }
+    return answer
+  }
+
+  forgetProcess(id: string): void {
+    this.tables.processes.delete(id)
   }
 
   /** What `audit` needs: everything that belongs to an instance, at one moment. */

@@ -23,6 +23,8 @@ export function createMemoryStore({
     buryDelivery: async (key, attempts, error) => database.buryDelivery(key, attempts, error),
     deadLetters: async (after, limit) => database.deadLetters(after, limit),
     redrive: async id => database.redrive(id),
+    announceProcess: async (process, leaseMs) => database.announceProcess(process, leaseMs),
+    forgetProcess: async id => database.forgetProcess(id),
     close: async () => {},
   }
 }

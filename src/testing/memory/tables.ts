@@ -1,5 +1,5 @@
 /* The tables of the database in memory: what the migrations describe, as maps. Rows are replaced, never changed. */
-import type { DeadLetter, StoredInstance, StoredTimer } from '../../runtime/ports.js'
+import type { DeadLetter, ProcessVersions, StoredInstance, StoredTimer } from '../../runtime/ports.js'
 import type { EmittedEvent, JournalEntry, UsedKey } from '../../runtime/types.js'
 
 /** As a database keeps it: the snapshot is text, so that nobody can change it through a reference. */
@@ -31,6 +31,9 @@ export interface Tables {
   readonly keys: Map<string, UsedKey>
   /** Table → id → row, with `instance` and `version`. */
   readonly projections: Map<string, Map<unknown, Readonly<Record<string, unknown>>>>
+  readonly processes: Map<string, { readonly process: ProcessVersions; readonly aliveUntil: number }>
+  /** Machine → the version in which its instances are written. */
+  readonly definitionVersions: Map<string, number>
   readonly deadLetters: Map<number, DeadLetter & { readonly event: EmittedEvent }>
 }
 
@@ -43,6 +46,8 @@ export const createTables = (): Tables => ({
   claims: new Map(),
   keys: new Map(),
   projections: new Map(),
+  processes: new Map(),
+  definitionVersions: new Map(),
   deadLetters: new Map(),
 })
 

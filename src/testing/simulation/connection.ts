@@ -85,6 +85,8 @@ export function connect(
     buryDelivery: (key, attempts, error) => call('bury', () => database.buryDelivery(key, attempts, error)),
     deadLetters: (after, limit) => call('dead letters', () => database.deadLetters(after, limit)),
     redrive: id => call('redrive', () => database.redrive(id)),
+    announceProcess: (one, leaseMs) => call('announce process', () => database.announceProcess(one, leaseMs)),
+    forgetProcess: id => call('forget process', () => database.forgetProcess(id)),
     close: async () => {},
   }
 }

@@ -21,7 +21,7 @@ export interface Alterations {
   /** Between the engine and the network. */
   store?(store: Store, world: World): Store
   engine?(engine: Engine, world: World): Engine
-  definition?(definition: Definition): Definition
+  definition?(definition: Definition, process: { readonly node: number; readonly start: number }): Definition
   /** Between what the engine delivers and the subscriber. */
   subscriber?(subscriber: Subscriber, world: World): Subscriber
 }
@@ -29,6 +29,9 @@ export interface Alterations {
 export interface ProcessOptions {
   readonly world: World
   readonly name: string
+  readonly node: number
+  /** How many processes there were under this name before. */
+  readonly start: number
   readonly definition: Definition
   readonly alterations: Alterations
   readonly firesTimers: boolean
@@ -64,7 +67,7 @@ export class SimulatedProcess {
     const recorder = this.#recorder(options.onDelivered)
     const engine = createEngine({
       store: alterations.store?.(store, world) ?? store,
-      definitions: [alterations.definition?.(options.definition) ?? options.definition],
+      definitions: [alterations.definition?.(options.definition, options) ?? options.definition],
       subscribers: [alterations.subscriber?.(recorder, world) ?? recorder],
       clock: createClock(() => EPOCH_MS + world.time.now + skewMs),
       wakeups: this.#wakeups(options.onAnnounced),

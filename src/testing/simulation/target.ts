@@ -55,6 +55,7 @@ export class SimulationSession implements Session {
   readonly #processes: SimulatedProcess[]
   readonly #alterations: Alterations
   readonly #nodes: number
+  readonly #starts = new Map<number, number>()
   readonly #restartMs = new Map<number, number>()
   readonly #running: Promise<void>
   readonly #commits: { instance: string; version: number; at: number }[] = []
@@ -176,9 +177,13 @@ export class SimulationSession implements Session {
   }
 
   #startProcess(i: number): SimulatedProcess {
+    const start = this.#starts.get(i) ?? 0
+    this.#starts.set(i, start + 1)
     const process: SimulatedProcess = new SimulatedProcess({
       world: this.#world,
       name: `node ${i}`,
+      node: i,
+      start,
       definition: this.#subject.definition,
       alterations: this.#alterations,
       // The last of several only takes commands, and has to wake the others.
