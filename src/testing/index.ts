@@ -6,6 +6,16 @@ export { type CheckOptions, check, type Verdict } from './check/check.js'
 export { formatViolation, type Rule, type Violation } from './check/violation.js'
 export { type CommandsModel, type CommandsSystem, raceCommands, raceSetup } from './commands.js'
 export {
+  type Drift,
+  findDrift,
+  type Golden,
+  GoldenError,
+  type GoldenShape,
+  goldenOf,
+  parseGolden,
+  shapeOf,
+} from './drift/index.js'
+export {
   type Delivery,
   type History,
   HistoryError,
