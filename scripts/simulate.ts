@@ -1,9 +1,10 @@
 /*
  * `npm run simulate -- --seed S --runs N`: simulated clusters, each from a seed of its own; exit code 1 at the first
- * that breaks a promise, with its seed, the smallest schedule and a trace. `--machine` names the subject, `--save`
- * writes the schedule to a file, `--schedule` runs a saved one.
+ * that breaks a promise, with its seed, the smallest schedule and a trace. `--subject` names a module that exports another
+ * machine's subject, `--save` writes the schedule to a file, `--schedule` runs a saved one.
  */
 import { readFile, writeFile } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import progress from 'cli-progress'
 import {
@@ -18,15 +19,13 @@ import {
 } from '../src/testing/index.js'
 import { broadcastSubject } from './subjects/broadcast.js'
 
-const subjects: Readonly<Record<string, Subject>> = { broadcast: broadcastSubject }
-
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     runs: { type: 'string', default: '1000' },
     nodes: { type: 'string', default: '3' },
     steps: { type: 'string', default: '50' },
-    machine: { type: 'string', default: 'broadcast' },
+    subject: { type: 'string' },
     schedule: { type: 'string' },
     save: { type: 'string' },
   },
@@ -36,6 +35,14 @@ function wholeNumber(name: string, text: string, least: number): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= least) return value
   throw new Error(`--${name} must be a whole number of ${least} or more, not "${text}"`)
+}
+
+async function importSubject(path: string): Promise<Subject> {
+  const module: Record<string, unknown> = await import(pathToFileURL(path).href)
+  const isSubject = (value: unknown) => typeof value === 'object' && value !== null && 'commands' in value
+  const found = Object.values(module).find(isSubject)
+  if (found === undefined) throw new Error(`${path} exports no subject: {definition, inputs, commands, …}`)
+  return found as Subject
 }
 
 async function runSaved(subject: Subject, path: string): Promise<void> {
@@ -54,7 +61,7 @@ async function runMany(subject: Subject, save: string | undefined): Promise<void
     nodes: wholeNumber('nodes', values.nodes, 1),
     steps: wholeNumber('steps', values.steps, 1),
   }
-  console.log(`seed ${seed}, ${runs} runs of ${values.machine} on ${schedules.nodes} nodes`)
+  console.log(`seed ${seed}, ${runs} runs of ${subject.definition.name} on ${schedules.nodes} nodes`)
   const bar = new progress.SingleBar(
     { format: '{bar} {value}/{total} runs, {transitions} transitions, {eta_formatted} left' },
     progress.Presets.shades_classic,
@@ -80,10 +87,7 @@ async function runMany(subject: Subject, save: string | undefined): Promise<void
 }
 
 try {
-  const subject = subjects[values.machine]
-  if (subject === undefined) {
-    throw new Error(`--machine must be one of ${Object.keys(subjects).join(', ')}, not "${values.machine}"`)
-  }
+  const subject = values.subject === undefined ? broadcastSubject : await importSubject(values.subject)
   await (values.schedule === undefined ? runMany(subject, values.save) : runSaved(subject, values.schedule))
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
