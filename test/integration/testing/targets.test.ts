@@ -7,7 +7,7 @@ import pg from 'pg'
 import { broadcastSubject } from '../../../scripts/subjects/broadcast.js'
 import { createAuditStore } from '../../../src/adapters/postgres/audit-store.js'
 import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
-import { createEngine } from '../../../src/runtime/engine.js'
+import { createEngine } from '../../../src/runtime/index.js'
 import {
   check,
   createMemoryStore,
@@ -162,10 +162,10 @@ describe('model-based commands', () => {
     const engine = createEngine({ store: createMemoryStore(), definitions: [doorSubject.definition] })
     const broken = {
       ...engine,
-      send: (async (id: string, event: never, options: never) => {
+      send: (async (id, event, options) => {
         const outcome = await engine.send(id, event, options)
         return outcome.version === 3 ? { ...outcome, version: 2 } : outcome
-      }) as typeof engine.send,
+      }) satisfies typeof engine.send,
     }
     const found = await fc.check(
       fc.asyncProperty(raceCommands(doorSubject), async commands => {
