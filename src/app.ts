@@ -10,6 +10,7 @@ import type { Logger } from 'pino'
 import { createHttpApp } from './adapters/http/app.js'
 import { createHealth, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
+import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
@@ -57,6 +58,10 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
   const store = createPostgresStore({ connectionString, log })
   const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
+  const inspection =
+    settings.inspectPort === undefined
+      ? undefined
+      : await createInspection({ definitions: [broadcastDefinition], log, port: settings.inspectPort })
   const verifyToken = createTokenVerifier(tokenKeys)
   const sockets = createSocketServer({ ...settings, verifyToken, log })
   const product = createDispatch({
@@ -69,7 +74,14 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     settings,
     log,
     createEngine: subscribers =>
-      createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log }),
+      createEngine({
+        store,
+        definitions: [broadcastDefinition],
+        subscribers,
+        wakeups,
+        log,
+        ...(inspection && { observe: inspection.observe }),
+      }),
   })
   const { dispatch, engine } = product
   const service = createService(pool, sockets, engine)
@@ -80,6 +92,7 @@ export async function createApp({ settings, connectionString, tokenKeys, log }: 
     await http.drain()
     await product.close()
     await sockets.close()
+    inspection?.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
   }
   try {

@@ -8,7 +8,6 @@ import type { Refusal } from './definition.js'
 import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import { type Decision, type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
 import type { Faults } from './faults.js'
-import type { FoldedEvent } from './fold.js'
 import {
   BUSY_PAUSE_MS,
   CALLER_PATIENCE_MS,
@@ -22,26 +21,13 @@ import {
 } from './limits.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
 import type { Platform } from './platform.js'
-import type { InstanceWrite, Store, StoredInstance, StoredTimer, WriteResult } from './ports.js'
+import type { Store, StoredInstance, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
 import { answersUnlessUsed } from './repetition.js'
 import { writeSurely } from './resend.js'
 import { SnapshotCache } from './snapshot-cache.js'
+import type { Committed, Decided, Turn } from './turn.js'
 import type { Instance } from './types.js'
-
-export interface Committed {
-  readonly events: readonly FoldedEvent[]
-  readonly timers: readonly StoredTimer[]
-}
-
-interface Decided {
-  readonly evaluation: Evaluation
-  readonly write: InstanceWrite | undefined
-}
-
-interface Turn extends Decided {
-  readonly write: InstanceWrite
-}
 
 export class Committer {
   readonly #store: Store
@@ -309,7 +295,8 @@ export class Committer {
       mailbox.used = new Map()
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       this.#answerAll(decisions)
-      this.#onCommitted({ events: fold.events, timers: [...fold.timersSet.values()] })
+      const transition = fold.current && { instance: fold.current, entries: write.journal }
+      this.#onCommitted({ transition, events: fold.events, timers: [...fold.timersSet.values()] })
       this.#release(mailbox)
       return
     }

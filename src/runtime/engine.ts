@@ -18,7 +18,7 @@ import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
 import { createTimerService } from './timers.js'
-import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber } from './types.js'
+import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly log?: Logger
   /** Needed where some processes take commands and others fire the timers. */
   readonly wakeups?: Wakeups
+  /** Is shown every transition after its commit, once at most. Must not throw, or take long. */
+  readonly observe?: (transition: Transition) => void
   /** For tests: see faults.ts. */
   readonly faults?: Faults
   /** For simulations: see platform.ts. */
@@ -54,7 +56,8 @@ export function createEngine(options: EngineOptions): Engine {
     store,
     registry,
     context: { clock, uid: platform.uid, subscribers, dropTimer },
-    onCommitted({ events, timers: armed }) {
+    onCommitted({ transition, events, timers: armed }) {
+      if (transition !== undefined) options.observe?.(transition)
       for (const timer of armed) noteDue(timer.dueAt)
       delivery.deliver(events)
     },

@@ -95,3 +95,9 @@ export interface Subscriber {
   wants(machine: string, type: string): boolean
   handle(event: EmittedEvent, attempt: number): Promise<void> | void
 }
+
+/** What a commit has made of an instance: its state now, and the transitions that led to it. */
+export interface Transition {
+  readonly instance: Instance
+  readonly entries: readonly JournalEntry[]
+}
