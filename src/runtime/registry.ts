@@ -86,12 +86,13 @@ export function createRegistry(definitions: readonly Definition[]): Registry {
   }
 
   const newest = new Map([...byName].map(([name, versions]) => [name, Math.max(...versions.keys())]))
+  const oldest = new Map([...byName].map(([name, versions]) => [name, Math.min(...versions.keys())]))
 
   return {
     machines: [...byName.keys()],
     newest,
     get: machine => at(machine, newest.get(machine) ?? 0),
-    writing: machine => at(machine, written.get(machine) ?? Math.min(...versionsOf(machine).keys())),
+    writing: machine => at(machine, written.get(machine) ?? oldest.get(machine) ?? 0),
     write(versions) {
       for (const [machine, version] of versions) {
         if (byName.get(machine)?.has(version) === true) written.set(machine, version)

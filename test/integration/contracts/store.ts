@@ -232,6 +232,44 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       expect(await store.usedKeys([{ ...key, key: 'another' }, key])).toEqual([used])
     })
 
+    describe('processes', () => {
+      const versions = (machine: string, version: number) => new Map([[machine, version]])
+
+      it('may write the newest version that all who live know, and never an older one again', async () => {
+        const machine = `machine ${uuidv7()}`
+        const [old, fresh, late] = [uuidv7(), uuidv7(), uuidv7()]
+        const announce = (id: string, version: number, by = store, leaseMs = LEASE_MS) =>
+          by.announceProcess({ id, versions: versions(machine, version) }, leaseMs)
+        expect(await announce(old, 1)).toEqual(versions(machine, 1))
+        expect(await announce(fresh, 2, opened.other)).toEqual(versions(machine, 1))
+        await store.forgetProcess(old)
+        expect(await announce(fresh, 2, opened.other)).toEqual(versions(machine, 2))
+        expect(await announce(late, 1)).toEqual(versions(machine, 2))
+        expect(await announce(fresh, 3, opened.other)).toEqual(versions(machine, 2))
+      })
+
+      it('that do not renew their lease are taken for dead', async () => {
+        const machine = `machine ${uuidv7()}`
+        const [dead, living] = [uuidv7(), uuidv7()]
+        await store.announceProcess({ id: dead, versions: versions(machine, 1) }, -1_000)
+        const answer = await store.announceProcess({ id: living, versions: versions(machine, 2) }, LEASE_MS)
+        expect(answer).toEqual(versions(machine, 2))
+      })
+
+      it('that announce themselves at the same instant do not pass one another', async () => {
+        for (let round = 0; round < 10; round++) {
+          const machine = `machine ${uuidv7()}`
+          const both = await Promise.all([
+            store.announceProcess({ id: uuidv7(), versions: versions(machine, 1) }, LEASE_MS),
+            opened.other.announceProcess({ id: uuidv7(), versions: versions(machine, 2) }, LEASE_MS),
+          ])
+          const [first, second] = both.map(answer => answer.get(machine))
+          // Whoever was second has seen the first: 2 was never written while 1 was there, or was before it came.
+          expect([first, second]).toEqual(first === 1 ? [1, 1] : [2, 2])
+        }
+      })
+    })
+
     describe('timers', () => {
       it('are applied once: the gate fails when one is gone or was armed again', async () => {
         const id = uuidv7()

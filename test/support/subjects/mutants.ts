@@ -1,5 +1,6 @@
 /* Engines that are broken on purpose, each in one way that a real one might be. The kit must catch every one. */
-import type { Engine } from '../../../src/runtime/api.js'
+import fc from 'fast-check'
+import type { Command, Engine } from '../../../src/runtime/api.js'
 import type { Definition } from '../../../src/runtime/definition.js'
 import type { InstanceWrite, Store, StoredTimer, WriteResult } from '../../../src/runtime/ports.js'
 import type { Instance } from '../../../src/runtime/types.js'
@@ -7,6 +8,7 @@ import type { Rule } from '../../../src/testing/check/violation.js'
 import type { Alterations } from '../../../src/testing/simulation/process.js'
 import type { Subject } from '../../../src/testing/subject.js'
 import { doorMachine } from '../machines/door.js'
+import { doorSubject } from './door.js'
 import { lightSubject } from './light.js'
 
 export interface Mutant {
@@ -62,6 +64,16 @@ const claimsBefore: Alterations = {
       return results
     },
   }),
+}
+
+/** Everybody wants the same key. */
+const oneKeyForAll: Subject = {
+  ...doorSubject,
+  commands: fc.constantFrom<Command>(
+    { type: 'take.key', who: 'bob' },
+    { type: 'take.key', who: 'bob' },
+    { type: 'return.key' },
+  ),
 }
 
 /** The end is not the end: what the machine would refuse for good still goes through. */
@@ -136,7 +148,12 @@ const onStore = (change: (store: Store) => Partial<Store>): Alterations => ({
 
 export const mutants: readonly Mutant[] = [
   { name: 'guard without version', alterations: unguarded, rules: ['history', 'order', 'machine', 'answer'] },
-  { name: 'claims checked before the commit', alterations: claimsBefore, rules: ['claim'] },
+  {
+    name: 'claims checked before the commit',
+    alterations: claimsBefore,
+    subject: oneKeyForAll,
+    rules: ['claim', 'stored'],
+  },
   { name: 'a cancel that does not win', alterations: cancelLoses, rules: ['machine'] },
   {
     name: 'a timer applied twice',

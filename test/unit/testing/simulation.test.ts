@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { FAULT_POINTS } from '../../../src/runtime/faults.js'
 import { formatViolation } from '../../../src/testing/check/violation.js'
 import { schedules } from '../../../src/testing/schedule/arbitrary.js'
 import { formatSchedule, parseSchedule } from '../../../src/testing/schedule/schedule.js'
@@ -32,6 +33,16 @@ describe(`a simulated cluster (LOADCAST_SEED=${seed})`, () => {
     const campaign = await simulate(lightSubject, { seed, runs: isLong ? 1_000 : 20 })
     expect(explain(campaign)).toBe('')
   }, 600_000)
+
+  it('R10.3 dies at every fault point', async () => {
+    const points = new Set<string>(FAULT_POINTS)
+    for (const schedule of fc.sample(schedules(doorSubject), { seed, numRuns: 2_000, unbiased: true })) {
+      const { trace } = await simulateSchedule(doorSubject, schedule, { keepsTrace: true })
+      for (const { text } of trace) points.delete(text.replace(/^dies: /, ''))
+      if (points.size === 0) break
+    }
+    expect([...points]).toEqual([])
+  }, 300_000)
 
   it('R10.3 runs the same schedule the same way, bit by bit', async () => {
     for (const schedule of fc.sample(schedules(doorSubject), { seed, numRuns: 5 })) {
