@@ -64,6 +64,8 @@ export interface Session {
   read?(question: Read): Promise<Answer>
   /** Absent where processes cannot be made to die: such steps are then left out. */
   crash?(step: Extract<Schedule['steps'][number], { kind: 'crash' }>): void
+  /** Likewise, where they cannot be made to stand still. */
+  pause?(step: Extract<Schedule['steps'][number], { kind: 'pause' }>): void
   settle(): Promise<Aftermath>
   close(): Promise<void>
 }
@@ -187,7 +189,10 @@ async function drive(target: Target, session: Session, subject: Subject, schedul
   for (const step of schedule.steps) {
     if (step.delayMs > 0) await session.sleep(step.delayMs)
     if (step.kind === 'send') send(step)
-    else if (step.kind === 'crash') {
+    else if (step.kind === 'pause') {
+      if (session.pause === undefined) skipped++
+      else session.pause(step)
+    } else if (step.kind === 'crash') {
       if (session.crash === undefined) skipped++
       else session.crash(step)
     } else {

@@ -20,7 +20,7 @@ export interface ScheduleOptions {
   readonly instances?: number
   /** At most; a burst counts as one. */
   readonly steps?: number
-  /** Whether processes die. */
+  /** Whether processes die, and stand still. */
   readonly crashes?: boolean
 }
 
@@ -45,10 +45,13 @@ type Draft =
       readonly point: 'now' | (typeof FAULT_POINTS)[number]
       readonly restartMs: number
     }
+  | { readonly kind: 'pause'; readonly delay: Delay; readonly node: number; readonly forMs: number }
 
 /** Where nothing is said: what three processes behind a load balancer see of one busy minute. */
 const DEFAULTS = { nodes: 3, callers: 4, instances: 3, steps: 50, crashes: true }
 const MAX_BURST = 4
+/** Longer than every lease: others take over what a process that stands still had begun. */
+const LONGEST_PAUSE_MS = 12_000
 /** How far from a moment a step may fall, either way: a race, not a miss. */
 const MOMENT_SPREAD_MS = 3
 
@@ -91,6 +94,18 @@ export function schedules(subject: Subject, options: ScheduleOptions = {}): fc.A
         node,
         point: fc.constantFrom('now' as const, ...FAULT_POINTS),
         restartMs: fc.integer({ min: 1, max: 3_000 }),
+      }),
+    },
+    {
+      weight: crashes ? 1 : 0,
+      arbitrary: fc.record({
+        kind: fc.constant('pause' as const),
+        delay,
+        node,
+        forMs: fc.oneof(
+          { weight: 5, arbitrary: fc.integer({ min: 1, max: 300 }) },
+          { weight: 1, arbitrary: fc.integer({ min: 1, max: LONGEST_PAUSE_MS }) },
+        ),
       }),
     },
   )
@@ -172,7 +187,10 @@ function toSteps(drafts: readonly Draft[], instances: number): ScheduleStep[] {
       case 'crash': {
         const { node, point, restartMs } = draft
         steps.push({ kind: 'crash', delayMs, node, point, restartMs })
+        break
       }
+      case 'pause':
+        steps.push({ kind: 'pause', delayMs, node: draft.node, forMs: draft.forMs })
     }
   }
   return steps

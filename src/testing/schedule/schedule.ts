@@ -52,6 +52,9 @@ const crash = z.strictObject({
   restartMs: delayMs,
 })
 
+/** Stands still, as under a collector or a hypervisor: its leases run out, and it goes on as if nothing had been. */
+const pause = z.strictObject({ kind: z.literal('pause'), delayMs, node: index, forMs: delayMs })
+
 const schedule = z.strictObject({
   format: z.literal(SCHEDULE_FORMAT),
   version: z.literal(SCHEDULE_VERSION),
@@ -61,7 +64,7 @@ const schedule = z.strictObject({
   seed: z.int(),
   nodes: z.int().min(1).max(MAX_NODES),
   instances: z.array(instance).min(1).max(MAX_STEPS),
-  steps: z.array(z.discriminatedUnion('kind', [send, read, crash])).max(MAX_STEPS),
+  steps: z.array(z.discriminatedUnion('kind', [send, read, crash, pause])).max(MAX_STEPS),
 })
 
 export type Schedule = z.infer<typeof schedule>
@@ -111,7 +114,7 @@ function assertWithin({ instances, steps, nodes }: Schedule): void {
     }
   }
   for (const [i, step] of steps.entries()) {
-    if (step.kind !== 'crash' && step.instance >= instances.length) {
+    if ('instance' in step && step.instance >= instances.length) {
       throw new ScheduleError(
         `steps.${i} names instance ${step.instance}; there are ${instances.length}, from 0`,
       )

@@ -54,6 +54,7 @@ export class SimulatedProcess {
   readonly #onDied: (process: SimulatedProcess) => void
   #onWake: (dueAt: number) => void = () => {}
   #diesAt: FaultPoint | undefined
+  #pausedUntil = 0
 
   constructor(options: ProcessOptions) {
     const { world, name, alterations } = options
@@ -106,11 +107,21 @@ export class SimulatedProcess {
   }
 
   wake(dueAt: number): void {
-    if (this.isAlive) this.#onWake(dueAt)
+    this.ifAlive(() => this.#onWake(dueAt))
   }
 
+  /** Stands still: whatever would go on in it waits until then. */
+  pause(forMs: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#world.time.now + forMs)
+    this.#world.trace.note(this.name, this.name, `stands still for ${forMs} ms`)
+  }
+
+  /** Work that goes on in the process: at once, when it no longer stands still, or never when it has died. */
   ifAlive(work: () => void): void {
-    if (this.isAlive) work()
+    const { time } = this.#world
+    if (!this.isAlive) return
+    if (time.now >= this.#pausedUntil) work()
+    else time.after(this.#pausedUntil - time.now, () => this.ifAlive(work))
   }
 
   #platform(): Platform {

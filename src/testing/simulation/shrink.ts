@@ -59,7 +59,7 @@ export async function shrinkSchedule(
 function withoutInstance(schedule: Schedule, dropped: number): Schedule {
   const instances = schedule.instances.filter((_, i) => i !== dropped)
   const steps = schedule.steps.flatMap((step): ScheduleStep[] => {
-    if (step.kind === 'crash') return [step]
+    if (!('instance' in step)) return [step]
     if (step.instance === dropped) return []
     return [{ ...step, instance: step.instance > dropped ? step.instance - 1 : step.instance }]
   })

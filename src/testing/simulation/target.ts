@@ -149,6 +149,10 @@ export class SimulationSession implements Session {
     else process.dieAt(point)
   }
 
+  pause({ node, forMs }: Parameters<NonNullable<Session['pause']>>[0]): void {
+    if (!this.#isCalm) this.#processes[node]?.pause(forMs)
+  }
+
   async settle(): ReturnType<Session['settle']> {
     this.#isCalm = true
     this.#world.calm()
@@ -239,7 +243,7 @@ export class SimulationSession implements Session {
             trace.note(process.name, 'callers', describe(answer, actor))
             time.after(this.#world.latencyMs(), () => resolve(answer))
           })
-        work(process.engine).then(tell, error => tell(answerOfError(error)))
+        process.ifAlive(() => void work(process.engine).then(tell, error => tell(answerOfError(error))))
       })
     })
   }
