@@ -23,6 +23,8 @@ select machine, min(version) from processes where machine = any($1::text[]) grou
 on conflict (machine) do update set version = greatest(d.version, excluded.version)
 returning machine, version`
 
+const ignore = () => {}
+
 const FORGET = 'delete from processes where id = $1'
 
 export function createProcesses(pool: pg.Pool): Pick<Store, 'announceProcess' | 'forgetProcess'> {
@@ -30,13 +32,16 @@ export function createProcesses(pool: pg.Pool): Pick<Store, 'announceProcess' | 
     async announceProcess({ id, versions }: ProcessVersions, leaseMs: number) {
       const machines = [...versions.keys()]
       const client = await pool.connect()
+      // A connection that is lost says so twice: to whoever waits for an answer, which is enough, and here.
+      client.on('error', ignore)
       try {
         await client.query('begin')
         await client.query('select pg_advisory_xact_lock($1)', [ADVISORY_LOCK])
         await client.query(FORGET_THE_DEAD)
         await client.query(ANNOUNCE, [id, machines, [...versions.values()], leaseMs])
         const { rows } = await client.query<{ machine: string; version: number }>(SETTLE, [machines])
-        await client.query('commit')
+        await client.query('end')
+        client.off('error', ignore)
         client.release()
         return new Map(rows.map(({ machine, version }) => [machine, version]))
       } catch (error) {

@@ -208,7 +208,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a refusal from a stale cache',
     alterations: { engine: refusesFromMemory },
-    rules: ['order', 'answer'],
+    // A repeated key is refused from memory as well.
+    rules: ['order', 'answer', 'key'],
   },
   {
     name: 'an answer before its commit',
