@@ -10,6 +10,7 @@ import type { Logger } from 'pino'
 import { createHttpApp } from './adapters/http/app.js'
 import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
+import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
@@ -72,6 +73,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const store = createPostgresStore({ connectionString, log, ...faults })
   const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
+  const inspection =
+    settings.inspectPort === undefined
+      ? undefined
+      : await createInspection({ definitions: [broadcastDefinition], log, port: settings.inspectPort })
   const verifyToken = createTokenVerifier(tokenKeys)
   const presence = await openPresence(settings, log)
   const sockets = createSocketServer({ ...settings, verifyToken, log, cluster: cluster?.cluster })
@@ -89,7 +94,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     settings,
     log,
     createEngine: subscribers =>
-      createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log, ...faults }),
+      createEngine({
+        store,
+        definitions: [broadcastDefinition],
+        subscribers,
+        wakeups,
+        log,
+        ...faults,
+        ...(inspection && { observe: inspection.observe }),
+      }),
   })
   const { dispatch, engine } = product
   const service = createService(pool, sockets, engine, withCluster(presence.check, cluster))
@@ -109,6 +122,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     await sockets.close()
     await cluster?.close()
     presence.close()
+    inspection?.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
   }
   try {

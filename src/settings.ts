@@ -36,6 +36,8 @@ export interface Settings {
   readonly corsOrigins: readonly string[]
   readonly drainMs: number
   readonly dataDir: string
+  /** Instances are shown in an inspector there. Never in production. */
+  readonly inspectPort?: number
 }
 
 const socketAdapters = ['classic', 'sharded'] as const
@@ -65,6 +67,9 @@ const MAX_REACH_STEPS = 4
 const MAX_RADIUS_KM = 20_037
 /** Thirty days. Longer is a mistake of units, and would overflow what a timer can wait. */
 const MAX_SECONDS = 2_592_000
+
+/** Where Stately's inspector is looked for. */
+const DEFAULT_INSPECT_PORT = 8080
 
 const decimalPattern = /^\d+(\.\d+)?$/
 
@@ -178,7 +183,10 @@ const environment = z.object({
   RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
   RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
   HISTORY_RETENTION_DAYS: notYet('sweeping of old journals', /^0$/),
-  INSPECT: notYet('inspection of machines', /^(0|false)$/),
+  INSPECT: z
+    .string()
+    .regex(/^(0|1|false|true|[1-9]\d{3,4})$/, 'Expected 0, 1, or the port to show instances on')
+    .default('0'),
   OTEL_EXPORTER_OTLP_ENDPOINT: notYet('traces', nothing),
 })
 
@@ -213,6 +221,9 @@ export function loadSettings(env: Readonly<Record<string, string | undefined>> =
 function conflicts(given: Readonly<Record<string, string | undefined>>): string[] {
   const problems: string[] = []
   if (given.NODE_ENV === 'production') {
+    if (!/^(0|false)?$/.test(given.INSPECT ?? '')) {
+      problems.push('INSPECT: Expected nothing in production: whoever reaches its port sees every instance')
+    }
     for (const name of ['DATABASE_URL', 'JWT_SECRET', 'JWT_REFRESH_SECRET']) {
       if (given[name] === undefined) problems.push(`${name}: Required in production`)
     }
@@ -270,6 +281,9 @@ function settingsOf(env: Environment): Settings {
     corsOrigins: env.CORS_ORIGINS,
     drainMs: env.DRAIN_SECONDS,
     dataDir: env.DATA_DIR,
+    ...(/^(0|false)$/.test(env.INSPECT)
+      ? {}
+      : { inspectPort: /^(1|true)$/.test(env.INSPECT) ? DEFAULT_INSPECT_PORT : Number(env.INSPECT) }),
   }
 }
 

@@ -97,17 +97,24 @@ export function auditInstance(
     report(1, `version ${instance.version}, but the journal has versions ${summary(versions)}`)
     return found
   }
-  const registered = registry.get(instance.machine)
   let fold: Fold
   try {
-    fold = replay(registered, instance.id, journal)
+    fold = replay(registry.get(instance.machine), instance.id, journal)
   } catch (error) {
     report(2, `the journal cannot be replayed: ${error instanceof Error ? error.message : error}`)
     return found
   }
   const replayed = fold.current
   if (replayed === undefined) return found
-  const replayedJson = JSON.parse(registered.stepper.persist(replayed.snapshot))
+  const { definition, stepper } = fold.registered
+  const replayedJson = JSON.parse(stepper.persist(replayed.snapshot))
+  if (instance.definitionVersion !== definition.version) {
+    report(
+      2,
+      `it is stored as version ${instance.definitionVersion} of the definition, journaled as ${definition.version}`,
+    )
+    return found
+  }
   if (!isDeepStrictEqual(replayedJson, instance.snapshot)) {
     report(
       2,
@@ -115,7 +122,6 @@ export function auditInstance(
     )
     return found
   }
-  const { definition } = registered
   compareSets(definition.claims(replayed.snapshot), audited.claims, (missing, extra) =>
     report(4, `claims: missing ${summary(missing)}, not the snapshot's ${summary(extra)}`),
   )

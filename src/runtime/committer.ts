@@ -5,49 +5,29 @@
  */
 import type { Logger } from 'pino'
 import type { Refusal } from './definition.js'
-import { OverloadedError, StoreUnavailableError, UnknownInstanceError } from './errors.js'
-import { type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
+import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
+import { type Decision, type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
 import type { Faults } from './faults.js'
-import type { FoldedEvent } from './fold.js'
+import {
+  BUSY_PAUSE_MS,
+  CALLER_PATIENCE_MS,
+  MAX_ATTEMPTS,
+  MAX_COMMITS_IN_FLIGHT,
+  MAX_JOURNAL_ROWS,
+  MAX_MAILBOX_LENGTH,
+  MAX_READ_IDS,
+  MAX_WAITING,
+  REFUSAL_FROM_MEMORY_MS,
+} from './limits.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
-import type { InstanceWrite, Store, StoredInstance, StoredTimer, WriteResult } from './ports.js'
+import type { Platform } from './platform.js'
+import type { Store, StoredInstance, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
+import { answersUnlessUsed } from './repetition.js'
 import { writeSurely } from './resend.js'
 import { SnapshotCache } from './snapshot-cache.js'
+import type { Committed, Decided, Turn } from './turn.js'
 import type { Instance } from './types.js'
-
-/** One commit on the wire while the next is being written by the database; more only fight for two cores. */
-const MAX_COMMITS_IN_FLIGHT = 2
-/** Journal rows of one statement: beyond some hundred the gain is small and everyone waits for the slowest. */
-const MAX_JOURNAL_ROWS = 500
-/** Instances read at once: keeps one answer within about a megabyte. */
-const MAX_READ_IDS = 200
-/** Events waiting for one instance. A hot request of 500 trucks sees some thousand accepts at once. */
-const MAX_MAILBOX_LENGTH = 10_000
-/** Events waiting in the process: about 100 MB, and several seconds of work. */
-const MAX_WAITING = 50_000
-/** Lost races after which a caller is told to come back: far more than contention explains. */
-const MAX_ATTEMPTS = 100
-/** A row that somebody keeps locked costs a lock timeout each time it is tried, and all who are tried with it. */
-const BUSY_PAUSE_MS = 200
-/** Callers and their proxies have given up by then; deciding for them would only delay the others. */
-const CALLER_PATIENCE_MS = 15_000
-/** Promised to clients: everywhere within a second a cancelled request answers as cancelled, not as full before. */
-const REFUSAL_FROM_MEMORY_MS = 900
-
-export interface Committed {
-  readonly events: readonly FoldedEvent[]
-  readonly timers: readonly StoredTimer[]
-}
-
-interface Decided {
-  readonly evaluation: Evaluation
-  readonly write: InstanceWrite | undefined
-}
-
-interface Turn extends Decided {
-  readonly write: InstanceWrite
-}
 
 export class Committer {
   readonly #store: Store
@@ -55,6 +35,7 @@ export class Committer {
   readonly #context: EvaluationContext
   readonly #onCommitted: (committed: Committed) => void
   readonly #log: Logger
+  readonly #platform: Platform
   readonly #faults: Faults | undefined
   readonly #cache = new SnapshotCache()
   readonly #mailboxes = new Map<string, Mailbox>()
@@ -63,6 +44,8 @@ export class Committer {
   readonly #mustRead = new Set<string>()
   #waiting = 0
   #commitsInFlight = 0
+  /** Looks at idempotency keys that are under way. */
+  #checking = 0
   #turnScheduled = false
   #whenIdle: (() => void)[] = []
 
@@ -72,6 +55,7 @@ export class Committer {
     context: EvaluationContext
     onCommitted: (committed: Committed) => void
     log: Logger
+    platform: Platform
     faults?: Faults | undefined
   }) {
     this.#store = options.store
@@ -79,6 +63,7 @@ export class Committer {
     this.#context = options.context
     this.#onCommitted = options.onCommitted
     this.#log = options.log
+    this.#platform = options.platform
     this.#faults = options.faults
   }
 
@@ -98,7 +83,7 @@ export class Committer {
     this.#schedule()
   }
 
-  /** Takes note of a row that somebody read; `readStartedAt` is `performance.now()` before the read was sent. */
+  /** Takes note of a row that somebody read; `readStartedAt` is the monotonic time before the read was sent. */
   noteRead(row: StoredInstance, readStartedAt: number): Instance {
     const instance = this.restore(row)
     this.#cache.note(instance, readStartedAt, JSON.stringify(row.snapshot).length)
@@ -106,26 +91,26 @@ export class Committer {
   }
 
   restore(row: StoredInstance): Instance {
-    const { definitionVersion: _, ...rest } = row
-    return { ...rest, snapshot: this.#registry.restore(row) }
+    return { ...row, snapshot: this.#registry.restore(row) }
   }
 
-  /** The machine of an instance that is in the cache. */
-  machineOf(id: string): string | undefined {
-    return this.#cache.get(id)?.instance.machine
+  /** An instance that is in the cache. */
+  known(id: string): Instance | undefined {
+    return this.#cache.get(id)?.instance
   }
 
   refuseFromMemory(id: string, eventType: string): Refusal | undefined {
     const known = this.#cache.get(id)
-    if (known === undefined || performance.now() - known.confirmedAt > REFUSAL_FROM_MEMORY_MS)
+    if (known === undefined || this.#platform.monotonicMs() - known.confirmedAt > REFUSAL_FROM_MEMORY_MS)
       return undefined
-    const { definition } = this.#registry.get(known.instance.machine)
+    const { machine, definitionVersion } = known.instance
+    const { definition } = this.#registry.get(machine).at(definitionVersion)
     return definition.refusePermanently(known.instance.snapshot, eventType)
   }
 
   /** Resolves when nothing waits and nothing is under way. */
   async idle(): Promise<void> {
-    if (this.#mailboxes.size === 0) return
+    if (this.#mailboxes.size === 0 && this.#checking === 0) return
     await new Promise<void>(resolve => this.#whenIdle.push(resolve))
   }
 
@@ -133,7 +118,7 @@ export class Committer {
   #schedule(): void {
     if (this.#turnScheduled) return
     this.#turnScheduled = true
-    setImmediate(() => {
+    this.#platform.soon(() => {
       this.#turnScheduled = false
       this.#turn()
     })
@@ -167,7 +152,7 @@ export class Committer {
   }
 
   async #read(mailboxes: readonly Mailbox[]): Promise<void> {
-    const startedAt = performance.now()
+    const startedAt = this.#platform.monotonicMs()
     const found = new Map<string, StoredInstance>()
     try {
       if (this.#faults !== undefined) await this.#faults('read.before')
@@ -198,7 +183,7 @@ export class Committer {
     let rows = 0
     for (const mailbox of [...this.#ready]) {
       if (rows >= MAX_JOURNAL_ROWS) break
-      for (const pending of mailbox.takeOlderThan(performance.now() - CALLER_PATIENCE_MS)) {
+      for (const pending of mailbox.takeOlderThan(this.#platform.monotonicMs() - CALLER_PATIENCE_MS)) {
         this.#settle(() => pending.fail(new OverloadedError('It took too long', 1)))
       }
       if (mailbox.length === 0) {
@@ -236,7 +221,9 @@ export class Committer {
   #decide(mailbox: Mailbox, base: Instance | undefined, machine: string): Decided | undefined {
     let evaluation: Evaluation | undefined
     try {
-      evaluation = evaluate(mailbox, base, this.#registry.get(machine), this.#context)
+      const writing = this.#registry.writing(machine)
+      const registered = base === undefined ? writing : writing.at(base.definitionVersion)
+      evaluation = evaluate(mailbox, base, registered, this.#context, writing)
       return { evaluation, write: evaluation.fold.toWrite() }
     } catch (error) {
       if (evaluation === undefined) {
@@ -253,10 +240,13 @@ export class Committer {
   /** Nothing is to be written: what rests on a younger read or commit is answered, the rest waits for a read. */
   #answerConfirmed({ mailbox, decisions }: Evaluation, confirmedAt: number): void {
     const unconfirmed: Pending[] = []
-    for (const { pending, answer, isFact } of decisions) {
-      if (isFact || pending.arrivedAt <= confirmedAt || pending.kind === 'create') this.#settle(answer)
+    const confirmed: Decision[] = []
+    for (const decision of decisions) {
+      const { pending, isFact } = decision
+      if (isFact || pending.arrivedAt <= confirmedAt || pending.kind === 'create') confirmed.push(decision)
       else unconfirmed.push(pending)
     }
+    this.#answerAll(confirmed)
     if (unconfirmed.length > 0) {
       mailbox.putBack(unconfirmed)
       this.#mustRead.add(mailbox.id)
@@ -268,7 +258,7 @@ export class Committer {
 
   async #commit(turns: readonly Turn[]): Promise<void> {
     this.#commitsInFlight++
-    const startedAt = performance.now()
+    const startedAt = this.#platform.monotonicMs()
     let results: readonly WriteResult[]
     try {
       if (this.#faults !== undefined) await this.#faults('commit.before')
@@ -276,6 +266,7 @@ export class Committer {
         this.#store,
         turns.map(turn => turn.write),
         this.#log,
+        this.#platform,
       )
       if (this.#faults !== undefined) await this.#faults('commit.after')
     } catch (error) {
@@ -303,8 +294,9 @@ export class Committer {
       mailbox.blocked.clear()
       mailbox.used = new Map()
       mailbox.burstLimit = MAX_JOURNAL_ROWS
-      for (const { answer } of decisions) this.#settle(answer)
-      this.#onCommitted({ events: fold.events, timers: [...fold.timersSet.values()] })
+      this.#answerAll(decisions)
+      const transition = fold.current && { instance: fold.current, entries: write.journal }
+      this.#onCommitted({ transition, events: fold.events, timers: [...fold.timersSet.values()] })
       this.#release(mailbox)
       return
     }
@@ -344,7 +336,7 @@ export class Committer {
       }
       case 'busy':
         mailbox.putBack(this.#withoutTheTired(again))
-        setTimeout(() => this.#release(mailbox), BUSY_PAUSE_MS)
+        this.#platform.after(BUSY_PAUSE_MS, () => this.#release(mailbox))
         return
     }
     mailbox.putBack(this.#withoutTheTired(again))
@@ -373,6 +365,27 @@ export class Committer {
 
   // ── ending ─────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * Answers what has been confirmed. What came with a key and was not applied has first to be known not to have been
+   * applied before: a repetition that would be refused now must still be told of its first success.
+   */
+  #answerAll(decisions: readonly Decision[]): void {
+    const unchecked = decisions.filter(({ keyToCheck }) => keyToCheck !== undefined)
+    for (const { answer, keyToCheck } of decisions) if (keyToCheck === undefined) this.#settle(answer)
+    if (unchecked.length === 0) return
+    this.#checking++
+    answersUnlessUsed(this.#store, unchecked).then(answers => {
+      for (const answer of answers) this.#settle(answer)
+      this.#checking--
+      this.#tellIfIdle()
+    })
+  }
+
+  #tellIfIdle(): void {
+    if (this.#mailboxes.size > 0 || this.#checking > 0) return
+    for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+
   #settle(answer: () => void): void {
     this.#waiting--
     answer()
@@ -393,11 +406,6 @@ export class Committer {
     this.#ready.delete(mailbox)
     this.#mustRead.delete(mailbox.id)
     this.#mailboxes.delete(mailbox.id)
-    if (this.#mailboxes.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+    this.#tellIfIdle()
   }
-}
-
-/** What a caller is told: that it may come back, or what is broken. */
-export function unavailable(error: unknown): unknown {
-  return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
 }

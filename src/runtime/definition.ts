@@ -3,7 +3,7 @@
  * A definition is pure: every function here is called with values only, any number of times
  * (events are evaluated again after a lost race), and must give the same answer each time.
  */
-import type { AnyStateMachine, SnapshotFrom } from 'xstate'
+import type { AnyStateMachine, ContextFrom, SnapshotFrom } from 'xstate'
 import type { ZodType } from 'zod'
 
 /** What the runtime adds to every event and to the input of a new instance. */
@@ -38,10 +38,39 @@ export interface Projection<TSnapshot> {
   rows(snapshot: TSnapshot): readonly Readonly<Record<string, unknown>>[]
 }
 
+/** What of a stored snapshot a migration may change. */
+export interface StoredState<TMachine extends AnyStateMachine> {
+  readonly value: SnapshotFrom<TMachine>['value']
+  readonly context: ContextFrom<TMachine>
+}
+
+/** From an older version, which goes on being known: until all processes know the new one, it is the old that runs. */
+export interface Migration {
+  readonly from: Definition
+  /** Pure, and never fails: every state and context that the old version can be in has one in the new. */
+  apply(stored: StoredState<AnyStateMachine>): StoredState<AnyStateMachine>
+}
+
+/**
+ * A typed migration: `migrateFrom(doorV1, ({ value, context }): StoredState<typeof doorV2Machine> => …)`.
+ * Timers need nothing: those of the states that the new version is in are armed, and those of states it is no longer
+ * in are removed. A timer whose state goes by another name afterwards begins anew.
+ */
+export function migrateFrom<TOld extends AnyStateMachine, TNew extends AnyStateMachine>(
+  from: Definition<TOld>,
+  apply: (stored: StoredState<TOld>) => StoredState<TNew>,
+): Migration {
+  return { from, apply } as unknown as Migration
+}
+
 export interface Definition<TMachine extends AnyStateMachine = AnyStateMachine> {
   readonly name: string
-  /** Raised whenever a past decision would come out differently, or a stored snapshot needs migrating. */
+  /**
+   * From 1. Raised whenever a past decision would come out differently, or a stored snapshot needs migrating; then
+   * `migrations` must say how, for every version of which instances are still stored.
+   */
   readonly version: number
+  readonly migrations?: readonly Migration[]
   readonly machine: TMachine
   /** Parses what `create` is given, without the stamp. */
   readonly input: ZodType

@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
+import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { DeliveryKey, Store } from './ports.js'
 import type { EmittedEvent, Subscriber } from './types.js'
 
@@ -45,9 +46,10 @@ export function createDeliveryService(options: {
   log: Logger
   /** The clock that events are stamped by. */
   clock: Clock
+  platform?: Platform
   faults?: Faults | undefined
 }): DeliveryService {
-  const { store, log, clock, faults } = options
+  const { store, log, clock, platform = processPlatform, faults } = options
   const subscribers = new Map(options.subscribers.map(s => [s.name, s]))
   /** Tail of each lane. */
   const lanes = new Map<string, Promise<void>>()
@@ -56,7 +58,7 @@ export function createDeliveryService(options: {
   const heldBy = new Map<string, number>()
   let delivered: DeliveryKey[] = []
   let settling: Promise<void> | undefined
-  let sweepTimer: NodeJS.Timeout | undefined
+  let cancelSweep: Cancel = () => {}
   let sweeping: Promise<void> | undefined
   let running = false
 
@@ -112,7 +114,8 @@ export function createDeliveryService(options: {
       await store.buryDelivery(key, attempts, String(error))
       return
     }
-    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), MAX_RETRY_MS) * (0.75 + Math.random() / 2)
+    const delayMs =
+      Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), MAX_RETRY_MS) * (0.75 + platform.random() / 2)
     log.warn({ err: error, ...key, attempts, delayMs }, 'a delivery failed and will be tried again')
     await store.retryDelivery(key, attempts, delayMs)
   }
@@ -126,7 +129,7 @@ export function createDeliveryService(options: {
   }
 
   async function settleAll(): Promise<void> {
-    await new Promise(resolve => setImmediate(resolve))
+    await new Promise<void>(resolve => platform.soon(resolve))
     while (delivered.length > 0) {
       const batch = delivered.slice(0, SETTLE_BATCH)
       delivered = delivered.slice(SETTLE_BATCH)
@@ -151,28 +154,17 @@ export function createDeliveryService(options: {
         if (known !== undefined) enqueue(known, event, attempts, leasedAt)
       }
       if (leased.length < SWEEP_BATCH || !running) return
-      await lanesEmpty(SWEEP_PATIENCE_MS)
+      await waitAtMost(platform, SWEEP_PATIENCE_MS, Promise.all(lanes.values()))
     }
-  }
-
-  async function lanesEmpty(withinMs: number): Promise<void> {
-    let alarm: NodeJS.Timeout | undefined
-    const tooLong = new Promise<void>(resolve => {
-      alarm = setTimeout(resolve, withinMs)
-    })
-    await Promise.race([Promise.all(lanes.values()), tooLong]).finally(() => clearTimeout(alarm))
   }
 
   function sweepLater(): void {
     if (!running) return
-    sweepTimer = setTimeout(
-      () => {
-        sweeping = sweep()
-          .catch(error => log.error({ err: error }, 'the outbox could not be swept'))
-          .finally(sweepLater)
-      },
-      SWEEP_EVERY_MS * (0.75 + Math.random() / 2),
-    )
+    cancelSweep = platform.after(SWEEP_EVERY_MS * (0.75 + platform.random() / 2), () => {
+      sweeping = sweep()
+        .catch(error => log.error({ err: error }, 'the outbox could not be swept'))
+        .finally(sweepLater)
+    })
   }
 
   return {
@@ -190,7 +182,7 @@ export function createDeliveryService(options: {
     },
     async stop() {
       running = false
-      clearTimeout(sweepTimer)
+      cancelSweep()
       await sweeping
       while (lanes.size > 0) await Promise.all(lanes.values())
       await settling

@@ -3,21 +3,22 @@
  * It knows definitions and nothing of what they are about.
  */
 import type { Logger } from 'pino'
-import { v7 as uuidv7 } from 'uuid'
 import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
 import { createClock, type SyncedClock } from './clock.js'
-import { Committer, unavailable } from './committer.js'
+import { Committer } from './committer.js'
 import type { Definition } from './definition.js'
 import { createDeliveryService } from './delivery.js'
-import { OverloadedError, UnknownInstanceError } from './errors.js'
+import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import type { Faults } from './faults.js'
 import type { PendingTimer } from './mailbox.js'
+import { createMembership } from './membership.js'
+import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { Store, StoredTimer, Wakeups } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
 import { createTimerService } from './timers.js'
-import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber } from './types.js'
+import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
@@ -36,8 +37,12 @@ export interface EngineOptions {
   readonly log?: Logger
   /** Needed where some processes take commands and others fire the timers. */
   readonly wakeups?: Wakeups
+  /** Is shown every transition after its commit, once at most. Must not throw, or take long. */
+  readonly observe?: (transition: Transition) => void
   /** For tests: see faults.ts. */
   readonly faults?: Faults
+  /** For simulations: see platform.ts. */
+  readonly platform?: Platform
 }
 
 /**
@@ -46,23 +51,36 @@ export interface EngineOptions {
  */
 export function createEngine(options: EngineOptions): Engine {
   const { store, subscribers = [], clock = createClock(), log = silentLog, faults, wakeups } = options
+  const { platform = processPlatform } = options
   const registry = createRegistry(options.definitions)
-  const delivery = createDeliveryService({ store, subscribers, log, clock, faults })
+  const delivery = createDeliveryService({ store, subscribers, log, clock, platform, faults })
   const committer = new Committer({
     store,
     registry,
-    context: { clock, subscribers, dropTimer },
-    onCommitted({ events, timers: armed }) {
+    context: { clock, uid: platform.uid, subscribers, dropTimer },
+    onCommitted({ transition, events, timers: armed }) {
+      if (transition !== undefined) options.observe?.(transition)
       for (const timer of armed) noteDue(timer.dueAt)
       delivery.deliver(events)
     },
     log,
+    platform,
     faults,
   })
-  const timers = createTimerService({ store, machines: registry.machines, clock, fire, log, faults })
+  const timers = createTimerService({
+    store,
+    machines: registry.machines,
+    clock,
+    fire,
+    log,
+    platform,
+    faults,
+  })
+  const membership = createMembership({ store, registry, log, platform })
   let closed = false
   let firesTimers = false
-  let clockSync: NodeJS.Timeout | undefined
+  let hasJoined = false
+  let cancelClockSync: Cancel = () => {}
 
   function dropTimer(instance: string, { gate }: PendingTimer): void {
     store
@@ -79,9 +97,9 @@ export function createEngine(options: EngineOptions): Engine {
     return new Promise((settle, fail) => {
       committer.submit(timer.instance, {
         kind: 'timer',
-        uid: uuidv7(),
+        uid: platform.uid(),
         actor: { id: 'timer', role: 'system', sendId: timer.sendId },
-        arrivedAt: performance.now(),
+        arrivedAt: platform.monotonicMs(),
         attempts: 0,
         event: timer.event,
         dueAt: timer.dueAt,
@@ -99,30 +117,41 @@ export function createEngine(options: EngineOptions): Engine {
   const syncClock = () => clock.sync(() => store.now())
 
   function keepClockInStep(): void {
-    syncClock().catch(error => log.error({ err: error }, "the clock could not be set by the database's"))
+    cancelClockSync = platform.after(
+      CLOCK_SYNC_EVERY_MS,
+      () => {
+        syncClock()
+          .catch(error => log.error({ err: error }, "the clock could not be set by the database's"))
+          .finally(() => closed || keepClockInStep())
+      },
+      { inBackground: true },
+    )
   }
 
   /** Waits for `work`, but not beyond `deadline`: what is not done then is left to others, by lease. */
   async function untilDeadline(work: Promise<void>, deadline: number): Promise<void> {
-    let alarm: NodeJS.Timeout | undefined
-    const tooLate = new Promise<void>(resolve => {
-      alarm = setTimeout(resolve, Math.max(0, deadline - performance.now()))
-    })
-    await Promise.race([work, tooLate]).finally(() => clearTimeout(alarm))
+    await waitAtMost(platform, Math.max(0, deadline - platform.monotonicMs()), work)
   }
 
   async function get(id: string): Promise<Instance | undefined> {
-    const readStartedAt = performance.now()
+    const readStartedAt = platform.monotonicMs()
     const [row] = await store.load([id])
     return row === undefined ? undefined : committer.noteRead(row, readStartedAt)
   }
 
-  async function machineOf(id: string): Promise<string | undefined> {
+  async function read(id: string): Promise<Instance | undefined> {
     try {
-      return (await get(id))?.machine
+      return await get(id)
     } catch (error) {
       throw unavailable(error)
     }
+  }
+
+  /** The version that a command to this instance is judged by: it is migrated with the first that comes. */
+  function definitionFor({ machine, definitionVersion }: Instance): Definition {
+    const writing = registry.writing(machine)
+    const { version } = writing.definition
+    return (version > definitionVersion ? writing : writing.at(definitionVersion)).definition
   }
 
   async function create(
@@ -131,11 +160,11 @@ export function createEngine(options: EngineOptions): Engine {
     { actor, key }: CreateOptions & Keyed,
   ): Promise<CreateOutcome | Replayed> {
     assertOpen()
-    const parsed = parseInput(registry.get(machine).definition, input)
+    const parsed = parseInput(registry.writing(machine).definition, input)
     return new Promise((settle, fail) => {
-      const arrivedAt = performance.now()
-      const pending = { uid: uuidv7(), actor, arrivedAt, attempts: 0, settle, fail }
-      committer.submit(uuidv7(), { kind: 'create', machine, input: parsed, key, ...pending })
+      const arrivedAt = platform.monotonicMs()
+      const pending = { uid: platform.uid(), actor, arrivedAt, attempts: 0, settle, fail }
+      committer.submit(platform.uid(), { kind: 'create', machine, input: parsed, key, ...pending })
     })
   }
 
@@ -146,17 +175,17 @@ export function createEngine(options: EngineOptions): Engine {
   ): Promise<Outcome | Replayed> {
     assertOpen()
     const known = loaded === undefined ? undefined : committer.noteRead(loaded.row, loaded.readStartedAt)
-    const machine = known?.machine ?? committer.machineOf(id) ?? (await machineOf(id))
+    const instance = known ?? committer.known(id) ?? (await read(id))
     assertOpen() // it may have been closed while the database was asked
-    if (machine === undefined) throw new UnknownInstanceError(id)
-    const { definition } = registry.get(machine)
+    if (instance === undefined) throw new UnknownInstanceError(id)
+    const definition = definitionFor(instance)
     const parsed = parseCommand(definition, event)
     return new Promise((settle, fail) => {
       committer.submit(id, {
         kind: 'command',
-        uid: uuidv7(),
+        uid: platform.uid(),
         actor,
-        arrivedAt: loaded?.readStartedAt ?? performance.now(),
+        arrivedAt: loaded?.readStartedAt ?? platform.monotonicMs(),
         attempts: 0,
         event: parsed,
         isUrgent: definition.urgent.includes(parsed.type),
@@ -192,8 +221,9 @@ export function createEngine(options: EngineOptions): Engine {
 
     async start({ timers: shallFire = true, sweeps = true } = {}) {
       await syncClock()
-      clockSync = setInterval(keepClockInStep, CLOCK_SYNC_EVERY_MS)
-      clockSync.unref()
+      await membership.join()
+      hasJoined = true
+      keepClockInStep()
       firesTimers = shallFire
       if (firesTimers) {
         timers.start()
@@ -204,11 +234,12 @@ export function createEngine(options: EngineOptions): Engine {
 
     async close({ withinMs = CLOSE_WITHIN_MS } = {}) {
       closed = true
-      clearInterval(clockSync)
-      const deadline = performance.now() + withinMs
+      cancelClockSync()
+      const deadline = platform.monotonicMs() + withinMs
       await untilDeadline(timers.stop(), deadline)
       await untilDeadline(committer.idle(), deadline)
       await untilDeadline(delivery.stop(), deadline)
+      if (hasJoined) await untilDeadline(membership.leave(), deadline)
     },
   }
 }

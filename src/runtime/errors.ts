@@ -45,3 +45,8 @@ export class DefinitionError extends Error {
     this.name = 'DefinitionError'
   }
 }
+
+/** What a caller is told: that it may come back, or what is broken. */
+export function unavailable(error: unknown): unknown {
+  return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
+}

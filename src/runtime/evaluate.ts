@@ -15,7 +15,9 @@ import {
   type PendingTimer,
 } from './mailbox.js'
 import type { Registered } from './registry.js'
-import type { Instance, Subscriber } from './types.js'
+import { FIRST_VERSION } from './replay.js'
+import type { IdempotencyKey, Instance, Subscriber } from './types.js'
+import { MIGRATE, upgradePath } from './upgrade.js'
 
 export interface Decision {
   readonly pending: Pending
@@ -23,6 +25,8 @@ export interface Decision {
   readonly answer: () => void
   /** True for what needs no confirmation of the snapshot: it does not rest on it. */
   readonly isFact?: boolean
+  /** It came with a key and is not part of the write, so the commit does not look at the key. */
+  readonly keyToCheck?: IdempotencyKey | undefined
 }
 
 export interface Evaluation {
@@ -33,6 +37,8 @@ export interface Evaluation {
 
 export interface EvaluationContext {
   readonly clock: Clock
+  /** A new UUIDv7. */
+  readonly uid: () => string
   readonly subscribers: readonly Subscriber[]
   /** Removes a timer row that the machine does not handle. */
   readonly dropTimer: (instance: string, pending: PendingTimer) => void
@@ -44,8 +50,10 @@ export function evaluate(
   base: Instance | undefined,
   registered: Registered,
   context: EvaluationContext,
+  writing: Registered = registered,
 ): Evaluation {
   const fold = new Fold(mailbox.id, base, registered, context.subscribers)
+  if (base !== undefined) bringTo(writing, fold, context)
   const decide = { create, command, timer }
   const decisions = mailbox.take().map((pending): Decision => {
     try {
@@ -54,14 +62,29 @@ export function evaluate(
         // Used by a twin in this very burst, it is a fact only once that is committed, which is answered with it.
         return { pending, answer: () => used.settle(), isFact: true }
       }
-      const answer = decide[pending.kind](pending as never, { mailbox, fold, registered, context })
-      return { pending, answer }
+      const before = fold.journalLength
+      const work = { mailbox, fold, registered: fold.registered, context }
+      const answer = decide[pending.kind](pending as never, work)
+      const isWritten = fold.journalLength > before
+      return { pending, answer, keyToCheck: pending.kind === 'timer' || isWritten ? undefined : pending.key }
     } catch (error) {
       // The machine threw: a bug in it. That event alone fails; the fold has not been touched.
       return { pending, answer: () => pending.fail(error) }
     }
   })
   return { mailbox, fold, decisions }
+}
+
+/** An instance of an older version is migrated with the first event that comes to it. */
+function bringTo(writing: Registered, fold: Fold, { clock, uid }: EvaluationContext): void {
+  const base = existing(fold)
+  if (base.definitionVersion >= writing.definition.version) return
+  for (const to of upgradePath(fold.registered, writing)) {
+    const at = Math.max(clock.now(), base.updatedAt)
+    const [from, version] = [fold.registered.definition.version, to.definition.version]
+    const event = { type: MIGRATE, at, uid: uid(), from, to: version }
+    fold.upgrade(to, event, { id: 'migration', role: 'system' })
+  }
 }
 
 interface Workbench {
@@ -80,7 +103,9 @@ function create(pending: PendingCreate, { mailbox, fold, registered, context }: 
     const refusal = registered.definition.refuseClaim(taken.key, taken.holder)
     return () => pending.settle({ kind: 'refused', reason: refusal.reason, refusal, holder: taken.holder })
   }
-  const init = { type: 'xstate.init', at, uid: pending.uid, input } as const
+  const { version } = registered.definition
+  const versioned = version === FIRST_VERSION ? {} : { definitionVersion: version }
+  const init = { type: 'xstate.init', at, uid: pending.uid, input, ...versioned } as const
   const instance = fold.push(step, init, pending.actor, { key: pending.key })
   return () => pending.settle({ kind: 'created', version: 1, instance, uid: pending.uid })
 }
@@ -97,7 +122,9 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
       instance: current,
     })
 
-  if (pending.ifVersion !== undefined && pending.ifVersion !== current.version) {
+  // A migration changes nothing that a caller has seen: the version before it will do as well.
+  const isPresent = [current.version, fold.versionBeforeUpgrade].includes(pending.ifVersion)
+  if (pending.ifVersion !== undefined && !isPresent) {
     return refuse({ reason: 'STALE_VERSION', version: current.version })
   }
   const at = Math.max(context.clock.now(), current.updatedAt)

@@ -5,6 +5,7 @@
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { StampedEvent } from './definition.js'
+import { DefinitionError } from './errors.js'
 import { nameOfKey } from './mailbox.js'
 import type { InstanceWrite, ProjectionRows, StoredTimer } from './ports.js'
 import type { Registered } from './registry.js'
@@ -18,6 +19,7 @@ import type {
   Subscriber,
   UsedKey,
 } from './types.js'
+import { upgrade } from './upgrade.js'
 
 type Moved = Extract<Step, { kind: 'moved' }>
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }
@@ -38,7 +40,10 @@ export class Fold {
 
   readonly #id: string
   readonly #base: Instance | undefined
-  readonly #registered: Registered
+  #registered: Registered
+  /** The version before the fold brought the instance to another version of its definition; nothing was applied since. */
+  versionBeforeUpgrade: number | undefined
+  #isUpgraded = false
   readonly #subscribers: readonly Subscriber[]
   readonly #journal: JournalEntry[] = []
   readonly #timersRemoved = new Set<string>()
@@ -79,7 +84,9 @@ export class Fold {
   /** Adds a transition. `gate`: the timer whose firing it is. `key`: what it was sent with. */
   push(
     step: Moved,
-    event: StampedEvent | { type: 'xstate.init'; at: number; uid: string; input: object },
+    event:
+      | StampedEvent
+      | { type: 'xstate.init'; at: number; uid: string; input: object; definitionVersion?: number },
     actor: Actor,
     {
       gate,
@@ -88,10 +95,12 @@ export class Fold {
   ): Instance {
     const { definition } = this.#registered
     const version = (this.current?.version ?? 0) + 1
+    this.versionBeforeUpgrade = undefined
     const status = definition.status(step.snapshot)
     this.current = {
       id: this.#id,
       machine: definition.name,
+      definitionVersion: definition.version,
       version,
       status,
       owner: definition.owner(step.snapshot),
@@ -112,6 +121,27 @@ export class Fold {
     this.#claims = claimsOf(this.#registered, step.snapshot)
     this.#apply(step, version, event.at)
     return this.current
+  }
+
+  /** Brings the instance to another version of its definition, as a transition of its own. */
+  upgrade(to: Registered, event: StampedEvent, actor: Actor): void {
+    const { current } = this
+    if (current === undefined) throw new Error('There is nothing yet that could be migrated')
+    const step = upgrade(this.#registered, to, current.snapshot)
+    this.#registered = to
+    const taken = this.claimsTakenBy(step)
+    if (taken.length > 0) {
+      throw new DefinitionError(
+        `A migration of "${current.machine}" may not take claims (${taken.join(', ')})`,
+      )
+    }
+    this.#isUpgraded = true
+    this.push(step, event, actor)
+    this.versionBeforeUpgrade = current.version
+  }
+
+  get registered(): Registered {
+    return this.#registered
   }
 
   #apply(step: Moved, version: number, at: number): void {
@@ -156,7 +186,7 @@ export class Fold {
     const json = stepper.persist(snapshot)
     this.snapshotBytes = json.length
     const write: Mutable<InstanceWrite> = {
-      row: { ...row, definitionVersion: definition.version, snapshot: json },
+      row: { ...row, snapshot: json },
       expectedVersion: this.#base?.version ?? 0,
       journal: this.#journal,
       events: this.events,
@@ -170,7 +200,11 @@ export class Fold {
       projections: definition.projections.map(p => ({
         table: p.table,
         columns: p.columns,
-        rows: changedRows(this.#base && p.rows(this.#base.snapshot), p.rows(snapshot)),
+        // A snapshot of another version is not for this one's projections to read.
+        rows: changedRows(
+          this.#isUpgraded || this.#base === undefined ? undefined : p.rows(this.#base.snapshot),
+          p.rows(snapshot),
+        ),
       })),
     }
     return write

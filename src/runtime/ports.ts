@@ -3,7 +3,7 @@
  * conflicts come back as results. All times are milliseconds since the epoch.
  */
 import type { ColumnType } from './definition.js'
-import type { EmittedEvent, JournalEntry, UsedKey } from './types.js'
+import type { EmittedEvent, IdempotencyKey, JournalEntry, UsedKey } from './types.js'
 
 /** An instance as stored; `snapshot` is what XState calls a persisted snapshot. */
 export interface StoredInstance {
@@ -103,6 +103,12 @@ export interface DeliveryKey {
   readonly subscriber: string
 }
 
+/** A living process: machine → the newest version of its definition that it knows. */
+export interface ProcessVersions {
+  readonly id: string
+  readonly versions: ReadonlyMap<string, number>
+}
+
 export interface Store {
   /** The database's clock. */
   now(): Promise<number>
@@ -114,6 +120,8 @@ export interface Store {
   commit(writes: readonly InstanceWrite[], deliveryLeaseMs: number): Promise<readonly WriteResult[]>
   /** Journal rows with a version above `after`, oldest first. */
   history(id: string, after: number, limit: number): Promise<readonly JournalEntry[]>
+  /** Those of the keys that have been used, with the transitions that used them. */
+  usedKeys(keys: readonly IdempotencyKey[]): Promise<readonly UsedKey[]>
 
   /** Takes due timers of `machines`, oldest first, for `leaseMs`. */
   leaseTimers(machines: readonly string[], limit: number, leaseMs: number): Promise<TimerLease>
@@ -135,6 +143,13 @@ export interface Store {
   deadLetters(before: number | undefined, limit: number): Promise<readonly DeadLetter[]>
   /** Puts a dead letter back into the outbox, its attempts counted anew. False when it is not there (any more). */
   redrive(id: number): Promise<boolean>
+
+  /**
+   * Says that a process lives for another `leaseMs`. Answers which version may be written of each of its machines: the
+   * newest that every living process knows, or a newer one that was answered before.
+   */
+  announceProcess(process: ProcessVersions, leaseMs: number): Promise<ReadonlyMap<string, number>>
+  forgetProcess(id: string): Promise<void>
 
   close(): Promise<void>
 }

@@ -21,43 +21,93 @@ const DURABLE_ACTIONS = new Set([
 export interface Registered {
   readonly definition: Definition
   readonly stepper: Stepper
+  /** Another version of it. Throws `DefinitionError` for one that this process does not know. */
+  at(version: number): Registered
 }
 
 export interface Registry {
   readonly machines: readonly string[]
-  /** Throws `DefinitionError` for a machine this process does not know. */
+  /** The newest version that is known. Throws `DefinitionError` for a machine this process does not know. */
   get(machine: string): Registered
+  /** The version in which instances are written now: the oldest that is known, until `write` says otherwise. */
+  writing(machine: string): Registered
+  /** From now on writes what all processes know: machine → version. One that is not known here is not taken. */
+  write(versions: ReadonlyMap<string, number>): void
+  /** The newest known version of every machine. */
+  readonly newest: ReadonlyMap<string, number>
   /** Throws `DefinitionError` for a stored instance of another definition version. */
   restore(row: StoredInstance): AnyMachineSnapshot
 }
 
 export function createRegistry(definitions: readonly Definition[]): Registry {
-  const byName = new Map<string, Registered>()
-  for (const definition of definitions) {
-    if (byName.has(definition.name)) {
-      throw new DefinitionError(`Two definitions are named "${definition.name}"`)
+  /** Name → version → the definition, newest first. */
+  const byName = new Map<string, Map<number, Registered>>()
+  const written = new Map<string, number>()
+  for (const definition of definitions) register(definition, new Set())
+
+  function register(definition: Definition, older: ReadonlySet<number>): void {
+    const { name, version, machine, migrations = [] } = definition
+    const versions = byName.get(name) ?? new Map<number, Registered>()
+    if (older.size === 0 && versions.size > 0) {
+      throw new DefinitionError(`Two definitions are named "${name}"`)
     }
-    assertDurable(definition.name, definition.machine)
-    byName.set(definition.name, { definition, stepper: createStepper(definition.machine) })
+    byName.set(name, versions)
+    const known = versions.get(version)
+    if (known !== undefined && known.definition !== definition) {
+      throw new DefinitionError(`Two definitions are version ${version} of "${name}"`)
+    }
+    if (known === undefined) {
+      assertDurable(name, machine)
+      versions.set(version, { definition, stepper: createStepper(machine), at: other => at(name, other) })
+    }
+    for (const { from } of migrations) {
+      if (from.name !== name || from.version >= version) {
+        throw new DefinitionError(
+          `Version ${version} of "${name}" cannot be migrated to from version ${from.version} of "${from.name}"`,
+        )
+      }
+      register(from, new Set([...older, version]))
+    }
   }
 
-  function get(machine: string): Registered {
-    const registered = byName.get(machine)
-    if (registered === undefined) throw new DefinitionError(`No definition is named "${machine}"`)
-    return registered
+  function versionsOf(machine: string): Map<number, Registered> {
+    const versions = byName.get(machine)
+    if (versions === undefined) throw new DefinitionError(`No definition is named "${machine}"`)
+    return versions
   }
+
+  function at(machine: string, version: number): Registered {
+    const registered = versionsOf(machine).get(version)
+    if (registered !== undefined) return registered
+    const known = [...versionsOf(machine).keys()].join(', ')
+    throw new DefinitionError(
+      `Version ${version} of "${machine}" is not known here; this process knows version ${known}`,
+    )
+  }
+
+  const newest = new Map([...byName].map(([name, versions]) => [name, Math.max(...versions.keys())]))
+  const oldest = new Map([...byName].map(([name, versions]) => [name, Math.min(...versions.keys())]))
 
   return {
     machines: [...byName.keys()],
-    get,
+    newest,
+    get: machine => at(machine, newest.get(machine) ?? 0),
+    writing: machine => at(machine, written.get(machine) ?? oldest.get(machine) ?? 0),
+    write(versions) {
+      for (const [machine, version] of versions) {
+        if (byName.get(machine)?.has(version) === true) written.set(machine, version)
+      }
+    },
     restore(row) {
-      const { definition, stepper } = get(row.machine)
-      if (row.definitionVersion !== definition.version) {
+      const versions = versionsOf(row.machine)
+      const registered = versions.get(row.definitionVersion)
+      if (registered === undefined) {
+        const known = [...versions.keys()].join(', ')
         throw new DefinitionError(
-          `Instance ${row.id} was written by version ${row.definitionVersion} of "${row.machine}"; this process knows version ${definition.version}`,
+          `Instance ${row.id} was written by version ${row.definitionVersion} of "${row.machine}"; this process knows version ${known}`,
         )
       }
-      return stepper.restore(row.snapshot)
+      return registered.stepper.restore(row.snapshot)
     },
   }
 }

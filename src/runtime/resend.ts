@@ -5,6 +5,7 @@
 import type { Logger } from 'pino'
 import { DELIVERY_LEASE_MS } from './delivery.js'
 import { StoreUnavailableError } from './errors.js'
+import { type Platform, pause, processPlatform } from './platform.js'
 import type { InstanceWrite, Store, WriteResult } from './ports.js'
 
 /** Longer than a failover's first reconnect, shorter than a caller's patience of 30 s. */
@@ -17,17 +18,20 @@ export async function writeSurely(
   store: Store,
   writes: readonly InstanceWrite[],
   log: Logger,
+  platform: Platform = processPlatform,
 ): Promise<readonly WriteResult[]> {
-  const giveUpAt = performance.now() + RESEND_FOR_MS
+  const giveUpAt = platform.monotonicMs() + RESEND_FOR_MS
   let pauseMs = FIRST_PAUSE_MS
   for (let attempt = 1; ; attempt++) {
     try {
       const results = await store.commit(writes, DELIVERY_LEASE_MS)
       return attempt === 1 ? results : await recogniseOurs(store, writes, results)
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError) || performance.now() + pauseMs > giveUpAt) throw error
+      if (!(error instanceof StoreUnavailableError) || platform.monotonicMs() + pauseMs > giveUpAt) {
+        throw error
+      }
       log.warn({ err: error, attempt, instances: writes.length }, 'a commit got no answer and is sent again')
-      await new Promise(resolve => setTimeout(resolve, pauseMs * (0.5 + Math.random())))
+      await pause(platform, pauseMs * (0.5 + platform.random()))
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
     }
   }

@@ -6,6 +6,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
+import { type Cancel, type Platform, processPlatform } from './platform.js'
 import type { Store, StoredTimer } from './ports.js'
 
 /** Longer than a commit that is resent through a failover takes to come back; a dead process delays by this much. */
@@ -33,33 +34,34 @@ export function createTimerService(options: {
   /** Sends the timer's event to its instance; resolves when it is committed, void or failed. */
   fire: (timer: StoredTimer) => Promise<void>
   log: Logger
+  platform?: Platform
   faults?: Faults | undefined
 }): TimerService {
-  const { store, machines, clock, fire, log, faults } = options
+  const { store, machines, clock, fire, log, platform = processPlatform, faults } = options
   let running = false
   let wakeAt = Number.POSITIVE_INFINITY
-  let alarm: NodeJS.Timeout | undefined
+  let alarm: Cancel | undefined
   let look: Promise<void> | undefined
   let underWay = 0
 
   function sleepUntil(time: number): void {
     if (!running || look !== undefined || (alarm !== undefined && time >= wakeAt)) return
-    clearTimeout(alarm)
+    alarm?.()
     wakeAt = time
     const delayMs = Math.min(Math.max(time - clock.now(), SHORTEST_SLEEP_MS), LOOK_EVERY_MS)
-    alarm = setTimeout(() => {
+    alarm = platform.after(delayMs, () => {
       alarm = undefined
       look = fireWhatIsDue().catch(error => log.error({ err: error }, 'due timers could not be leased'))
       look.finally(() => {
         look = undefined
         sleepUntil(nextLook())
       })
-    }, delayMs)
+    })
   }
 
   let noted = Number.POSITIVE_INFINITY
   /** Processes that look at the same moment would only meet each other's leases: spread them. */
-  const nextLook = () => Math.min(noted, clock.now() + LOOK_EVERY_MS * (0.75 + Math.random() * 0.25))
+  const nextLook = () => Math.min(noted, clock.now() + LOOK_EVERY_MS * (0.75 + platform.random() * 0.25))
 
   async function fireWhatIsDue(): Promise<void> {
     while (running && underWay < MAX_UNDER_WAY) {
@@ -98,7 +100,7 @@ export function createTimerService(options: {
     noteDue,
     async stop() {
       running = false
-      clearTimeout(alarm)
+      alarm?.()
       alarm = undefined
       await look
     },

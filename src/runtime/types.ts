@@ -15,6 +15,8 @@ export interface Actor {
 export interface Instance {
   readonly id: string
   readonly machine: string
+  /** Of the definition that its snapshot belongs to. */
+  readonly definitionVersion: number
   readonly version: number
   readonly status: string
   readonly owner: string
@@ -92,4 +94,10 @@ export interface Subscriber {
   readonly name: string
   wants(machine: string, type: string): boolean
   handle(event: EmittedEvent, attempt: number): Promise<void> | void
+}
+
+/** What a commit has made of an instance: its state now, and the transitions that led to it. */
+export interface Transition {
+  readonly instance: Instance
+  readonly entries: readonly JournalEntry[]
 }

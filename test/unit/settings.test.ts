@@ -113,7 +113,6 @@ describe('settings', () => {
     ['RATE_LIMIT_USER_PER_MINUTE', '60'],
     ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],
     ['HISTORY_RETENTION_DAYS', '30'],
-    ['INSPECT', '1'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
   ])('%s is refused while nothing honours it', (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
@@ -132,6 +131,19 @@ describe('settings', () => {
     expect(loadSettings({ ...redis, SOCKET_ADAPTER: 'sharded' })).toMatchObject({ socketAdapter: 'sharded' })
     expect(problemsOf({ SOCKET_ADAPTER: 'mesh', ...redis })).toEqual([
       'SOCKET_ADAPTER: Expected classic or sharded',
+    ])
+  })
+
+  test('INSPECT names a port, or stands for the usual one, and is refused in production', () => {
+    expect(loadSettings({}).inspectPort).toBeUndefined()
+    expect(loadSettings({ INSPECT: '0' }).inspectPort).toBeUndefined()
+    expect(loadSettings({ INSPECT: '1' }).inspectPort).toBe(8080)
+    expect(loadSettings({ INSPECT: '9001' }).inspectPort).toBe(9001)
+    expect(problemsOf({ INSPECT: 'yes' })).toEqual([
+      expect.stringMatching('^INSPECT: Expected 0, 1, or the port'),
+    ])
+    expect(problemsOf({ ...production, INSPECT: '1' })).toEqual([
+      expect.stringMatching('^INSPECT: Expected nothing in production'),
     ])
   })
 

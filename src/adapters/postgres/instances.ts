@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { StoredInstance } from '../../runtime/ports.js'
-import type { JournalEntry } from '../../runtime/types.js'
+import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
 
 /** The columns of a stored instance, for every statement that reads one; `i` is the alias of `instances`. */
 export const INSTANCE_COLUMNS = `
@@ -34,4 +34,19 @@ export async function loadHistory(
     values: [id, after, limit],
   })
   return rows
+}
+
+/** `= any(…)` bounds what a join reads, however it is planned (see commit-statement.ts). */
+const USED_KEYS = `
+select u.scope, u.key, u.fingerprint, u.instance, u.version, u.uid
+from unnest($1::text[], $2::text[]) as k(scope, key)
+join idempotency_keys u on u.scope = k.scope and u.key = k.key
+where u.scope = any($1::text[]) and u.key = any($2::text[]) and u.instance is not null`
+
+export async function loadUsedKeys(
+  pool: pg.Pool,
+  keys: readonly IdempotencyKey[],
+): Promise<readonly UsedKey[]> {
+  const values = [keys.map(({ scope }) => scope), keys.map(({ key }) => key)]
+  return (await pool.query<UsedKey>({ name: 'load_used_keys', text: USED_KEYS, values })).rows
 }

@@ -4,8 +4,9 @@ import type { Faults } from '../../runtime/faults.js'
 import type { Store } from '../../runtime/ports.js'
 import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
-import { loadHistory, loadInstances } from './instances.js'
+import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createOutbox } from './outbox.js'
+import { createProcesses } from './processes.js'
 import { orUnavailable } from './sqlstate.js'
 import { createTimers } from './timers.js'
 
@@ -32,8 +33,10 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
     load: ids => orUnavailable(loadInstances(pool, ids)),
     commit: createCommit(pool, faults),
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
+    usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
     ...createTimers(pool),
     ...createOutbox(pool),
+    ...createProcesses(pool),
     close: () => pool.end(),
   }
 }

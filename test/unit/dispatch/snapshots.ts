@@ -70,6 +70,7 @@ export function request(more: Partial<BroadcastInput> = {}) {
       const snapshot = actor.getSnapshot() as BroadcastSnapshot
       return asBroadcast({
         id: BROADCAST_ID,
+        definitionVersion: 1,
         machine: 'broadcast',
         version,
         status: broadcastStatus(snapshot),

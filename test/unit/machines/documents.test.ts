@@ -55,7 +55,7 @@ test('README shows the diagram of the machine that runs: npm run machines writes
 describe.each(machines)('the %s machine', (name, machine) => {
   const nodes = [...nodesOf(machine.root)]
 
-  test('built again from its JSON has the same states, transitions, guards, actions and delays', () => {
+  test('R10.6 built again from its JSON has the same states, transitions, guards, actions and delays', () => {
     const rebuilt = createMachine(JSON.parse(machineJson(machine)))
     expect(describeMachine(rebuilt)).toEqual(describeMachine(machine))
   })

@@ -1,0 +1,50 @@
+/*
+ * What the runtime needs of the machine it runs on besides a store: time that passes, alarms, chance and new ids.
+ * A process has the real ones; a simulation has its own, so that one seed gives one course of events.
+ */
+import { v7 as uuidv7 } from 'uuid'
+
+/** Stops an alarm. Harmless once it has rung. */
+export type Cancel = () => void
+
+export interface Platform {
+  /** Milliseconds, never going back; only differences mean something. */
+  monotonicMs(): number
+  /** Calls `work` once, `delayMs` from now. With `inBackground` a process may end while it waits. */
+  after(delayMs: number, work: () => void, options?: { readonly inBackground?: boolean }): Cancel
+  /** Calls `work` after all callbacks of this tick. */
+  soon(work: () => void): void
+  /** From 0 up to, but not, 1. */
+  random(): number
+  /** A new UUIDv7. */
+  uid(): string
+}
+
+export const processPlatform: Platform = {
+  monotonicMs: () => performance.now(),
+  after(delayMs, work, { inBackground = false } = {}) {
+    const timeout = setTimeout(work, delayMs)
+    if (inBackground) timeout.unref()
+    return () => clearTimeout(timeout)
+  },
+  soon: work => void setImmediate(work),
+  random: Math.random,
+  uid: uuidv7,
+}
+
+/** Resolves after `delayMs`. */
+export const pause = (platform: Platform, delayMs: number) =>
+  new Promise<void>(resolve => void platform.after(delayMs, resolve))
+
+/** Waits for `work`, but not longer than `withinMs`; it goes on by itself. */
+export async function waitAtMost(
+  platform: Platform,
+  withinMs: number,
+  work: Promise<unknown>,
+): Promise<void> {
+  let cancel: Cancel = () => {}
+  const tooLong = new Promise<void>(resolve => {
+    cancel = platform.after(withinMs, resolve)
+  })
+  await Promise.race([work, tooLong]).finally(cancel)
+}

@@ -1,0 +1,10 @@
+/** How many of the first entries of an ascending list fit. Whatever comes before one that fits must fit too. */
+export function countUpTo(ascending: readonly number[], fits: (value: number) => boolean): number {
+  let [low, high] = [0, ascending.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (fits(ascending[middle] ?? 0)) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,47 @@
+/* Idempotency keys: what shares one is done once, and whoever repeats it is told of that. */
+import type { Operation } from '../history.js'
+import type { Violation } from './violation.js'
+
+/** `causes`: which operation caused which version of which instance. */
+export function checkKeys(
+  operations: readonly Operation[],
+  causes: ReadonlyMap<Operation, { readonly instance: string; readonly version: number }>,
+): Violation[] {
+  const groups = new Map<string, Operation[]>()
+  for (const operation of operations) {
+    if (operation.key === undefined) continue
+    const name = `${operation.instance} ${operation.key}`
+    groups.set(name, [...(groups.get(name) ?? []), operation])
+  }
+  return [...groups.values()].flatMap(group => checkGroup(group, causes))
+}
+
+function checkGroup(
+  group: readonly Operation[],
+  causes: ReadonlyMap<Operation, { readonly instance: string; readonly version: number }>,
+): Violation[] {
+  const violations: Violation[] = []
+  const key = group[0]?.key
+  const report = (message: string, ...found: Operation[]) =>
+    violations.push({ rule: 'key', message, operations: found.map(({ id }) => id) })
+  const done = group.filter(operation => causes.has(operation))
+  if (done.length > 1) {
+    const versions = done.map(one => causes.get(one)?.version).join(' and ')
+    report(`"${key}" was used once, and applied as versions ${versions}`, ...done)
+  }
+  for (const operation of group) {
+    const { outcome } = operation
+    if (outcome.kind === 'replayed') {
+      const origin = done.find(one => causes.get(one)?.version === outcome.version)
+      if (origin === undefined) {
+        report(`"${key}" was answered with version ${outcome.version}, which it did not cause`, operation)
+      }
+    } else if (outcome.kind === 'refused' || outcome.kind === 'unchanged') {
+      const earlier = done.find(({ returnedAt }) => returnedAt !== null && returnedAt < operation.calledAt)
+      if (earlier !== undefined) {
+        report(`"${key}" had been applied, and its repetition was decided anew`, earlier, operation)
+      }
+    }
+  }
+  return violations
+}

@@ -1,0 +1,178 @@
+/*
+ * Finds a journal that explains the answers of an instance whose own nobody has shown: the operations that were
+ * answered "applied" at their versions; for versions in between, what nobody knows the fate of, and the timers that the
+ * machine armed. A search that goes back where it was wrong, after Wing and Gong, with Lowe's memory of where it
+ * has been; where versions are known without gaps it never goes back.
+ */
+import type { AnyMachineSnapshot } from 'xstate'
+import type { Registered } from '../../runtime/registry.js'
+import type { Effect, Step } from '../../runtime/step.js'
+import type { JournalEntry } from '../../runtime/types.js'
+import type { History, Operation } from '../history.js'
+import type { Violation } from './violation.js'
+
+export interface Reconstructed {
+  readonly journal: readonly JournalEntry[] | undefined
+  readonly violations: readonly Violation[]
+}
+
+interface Timer {
+  readonly sendId: string
+  readonly event: JournalEntry['event']
+  readonly dueAt: number
+}
+
+interface Place {
+  readonly journal: readonly JournalEntry[]
+  readonly snapshot: AnyMachineSnapshot | undefined
+  readonly timers: readonly Timer[]
+  readonly used: ReadonlySet<Operation>
+}
+
+/** Beyond it a history without versions is too tangled to be judged; that is said, and is no green. */
+const MAX_STEPS = 200_000
+
+export function reconstruct(
+  history: History,
+  { definition, stepper }: Registered,
+  instance: string,
+  operations: readonly Operation[],
+): Reconstructed {
+  const applied = new Map<number, Operation>()
+  let last = 0
+  for (const operation of operations) {
+    const { outcome } = operation
+    if (outcome.kind === 'applied') {
+      const other = applied.get(outcome.version)
+      if (other !== undefined) {
+        const message = `version ${outcome.version} was answered to two callers`
+        return failed({ rule: 'order', message, operations: [other.id, operation.id] })
+      }
+      applied.set(outcome.version, operation)
+    }
+    if ('version' in outcome && outcome.version !== undefined) last = Math.max(last, outcome.version)
+  }
+  const unknown = operations.filter(({ outcome }) => outcome.kind === 'unknown')
+  const stack: Place[] = [{ journal: [], snapshot: undefined, timers: [], used: new Set() }]
+  const seen = new Set<string>()
+  let steps = 0
+  let furthest: Place = stack[0] as Place
+
+  for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
+    if (place.journal.length > furthest.journal.length) furthest = place
+    if (place.journal.length >= last) return { journal: place.journal, violations: [] }
+    if (++steps > MAX_STEPS)
+      return failed({ rule: 'history', message: `no explanation was found in ${MAX_STEPS} steps` })
+    for (const next of nextPlaces(place).reverse()) {
+      const name = nameOf(next)
+      if (seen.has(name)) continue
+      seen.add(name)
+      stack.push(next)
+    }
+  }
+  const version = furthest.journal.length + 1
+  const stuck = applied.get(version)
+  const message =
+    stuck === undefined
+      ? `version ${version} is missing: no answer, no timer and nothing unanswered explains it`
+      : `version ${version} (${stuck.event.type}) was applied, but the machine does not take it there`
+  return failed({ rule: stuck === undefined ? 'history' : 'machine', message })
+
+  function failed(violation: Omit<Violation, 'instance'>): Reconstructed {
+    return { journal: undefined, violations: [{ ...violation, instance }] }
+  }
+
+  function nameOf({ journal, snapshot, used }: Place): string {
+    const state = snapshot === undefined ? '' : stepper.persist(snapshot)
+    return `${journal.length} ${[...used].map(({ id }) => id).sort()} ${state}`
+  }
+
+  function nextPlaces(place: Place): Place[] {
+    const version = place.journal.length + 1
+    const known = applied.get(version)
+    if (known !== undefined) return byOperation(place, known)
+    if (version === 1) {
+      // Somebody else made it, or its answer was lost.
+      return unknown.filter(({ kind }) => kind === 'create').flatMap(one => byOperation(place, one))
+    }
+    return [
+      ...place.timers.flatMap(timer => byTimer(place, timer)),
+      ...unknown
+        .filter(one => !place.used.has(one) && one.kind === 'send')
+        .flatMap(one => byOperation(place, one)),
+    ]
+  }
+
+  /** Stamps that an event may have had: guards may look at the time. */
+  function byOperation(place: Place, operation: Operation): Place[] {
+    const previous = place.journal.at(-1)?.at ?? 0
+    const { startedAt } = history
+    const { calledAt, returnedAt, event, outcome } = operation
+    const called = Math.max(previous, Math.ceil(startedAt + calledAt))
+    const returned = Math.max(previous, Math.floor(startedAt + (returnedAt ?? calledAt)))
+    const uid = (outcome.kind === 'applied' ? outcome.uid : undefined) ?? uidOf(operation)
+    const used = outcome.kind === 'unknown' ? new Set([...place.used, operation]) : place.used
+    return [...new Set([called, returned])].flatMap(at => {
+      if (operation.kind === 'create') {
+        const { type: _, ...given } = event
+        const parsed = definition.input.safeParse(given)
+        if (!parsed.success) return []
+        const input = { ...(parsed.data as object), at, uid }
+        const init = { type: 'xstate.init', at, uid, input }
+        return extend({ ...place, used }, stepper.begin(input, uid), init, at, uid, operation.actor)
+      }
+      if (place.snapshot === undefined) return []
+      const step = stepper.step(place.snapshot, { ...event, at, uid })
+      return extend({ ...place, used }, step, { ...event, at, uid }, at, uid, operation.actor)
+    })
+  }
+
+  function byTimer(place: Place, timer: Timer): Place[] {
+    if (place.snapshot === undefined) return []
+    const at = Math.max(timer.dueAt, place.journal.at(-1)?.at ?? 0)
+    const uid = `timer ${place.journal.length + 1}`
+    const event = { ...timer.event, at, uid }
+    const timers = place.timers.filter(one => one !== timer)
+    return extend(
+      { ...place, timers },
+      stepper.step(place.snapshot, event),
+      event,
+      at,
+      uid,
+      'timer',
+      timer.sendId,
+    )
+  }
+
+  function extend(
+    place: Place,
+    step: Step,
+    event: JournalEntry['event'],
+    at: number,
+    uid: string,
+    actor = 'unknown',
+    sendId?: string,
+  ): Place[] {
+    if (step.kind === 'unchanged') return []
+    const entry: JournalEntry = {
+      version: place.journal.length + 1,
+      uid,
+      event,
+      status: definition.status(step.snapshot),
+      actor: { id: actor, role: 'caller', ...(sendId === undefined ? {} : { sendId }) },
+      at,
+    }
+    const timers = step.effects.reduce((armed, effect) => withEffect(armed, effect, at), place.timers)
+    return [{ ...place, journal: [...place.journal, entry], snapshot: step.snapshot, timers }]
+  }
+}
+
+function withEffect(timers: readonly Timer[], effect: Effect, at: number): readonly Timer[] {
+  if (effect.kind === 'emit') return timers
+  const others = timers.filter(({ sendId }) => sendId !== effect.sendId)
+  if (effect.kind === 'disarm') return others
+  return [...others, { sendId: effect.sendId, event: effect.event, dueAt: at + effect.delayMs }]
+}
+
+/** Where the answer did not tell it: one that cannot be taken for another. */
+const uidOf = ({ id }: Operation) => `00000000-0000-7000-8000-${id.toString(16).padStart(12, '0')}`

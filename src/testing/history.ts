@@ -1,0 +1,127 @@
+/*
+ * What happened when a schedule was run: what each caller asked and was told, when, and what the system has kept.
+ * Plain JSON. The checker judges nothing else, so a history of any origin can be judged.
+ */
+import { z } from 'zod'
+import type { JournalEntry } from '../runtime/types.js'
+
+export const HISTORY_FORMAT = 'loadcast-history'
+export const HISTORY_VERSION = 1
+
+const version = z.int().min(1)
+const time = z.number()
+
+const outcome = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('applied'), version, uid: z.string().optional() }),
+  z.strictObject({ kind: z.literal('unchanged'), version: version.optional() }),
+  z.strictObject({
+    kind: z.literal('refused'),
+    reason: z.string(),
+    version: version.optional(),
+    holder: z.string().optional(),
+  }),
+  /** The key had been used; the transition that used it. */
+  z.strictObject({ kind: z.literal('replayed'), instance: z.string(), version }),
+  z.strictObject({ kind: z.literal('read'), version }),
+  /** Nobody knows whether it was done: no answer, or one that says so. */
+  z.strictObject({ kind: z.literal('unknown'), error: z.string() }),
+  /** It was surely not done. */
+  z.strictObject({ kind: z.literal('failed'), error: z.string() }),
+])
+
+const operation = z.strictObject({
+  id: z.int(),
+  kind: z.enum(['create', 'send', 'read']),
+  /** `null`: a create that told no id. */
+  instance: z.string().nullable(),
+  /** In the journal as the actor's id, where the target writes one: tells one operation from another. */
+  actor: z.string().optional(),
+  node: z.int().optional(),
+  /** What was sent; of a create the input, with type `xstate.init`. */
+  event: z.looseObject({ type: z.string() }),
+  ifVersion: version.optional(),
+  key: z.string().optional(),
+  /** Milliseconds since `startedAt`. What returned before another was called came before it. */
+  calledAt: time,
+  /** `null`: never. */
+  returnedAt: time.nullable(),
+  outcome,
+})
+
+const journalEntry = z.looseObject({
+  version,
+  uid: z.string(),
+  event: z.looseObject({ type: z.string() }),
+  status: z.string(),
+  actor: z.looseObject({ id: z.string(), role: z.string() }),
+  at: time,
+})
+
+const delivery = z.strictObject({
+  instance: z.string(),
+  version,
+  index: z.int(),
+  type: z.string(),
+  payload: z.record(z.string(), z.unknown()),
+})
+
+const history = z.strictObject({
+  format: z.literal(HISTORY_FORMAT),
+  version: z.literal(HISTORY_VERSION),
+  target: z.string(),
+  machine: z.string(),
+  definitionVersion: z.int(),
+  /** Milliseconds since the epoch. */
+  startedAt: time,
+  /** How far any clock may have been from the one that wrote these times. */
+  clockErrorMs: time,
+  operations: z.array(operation),
+  /** By instance, where the target tells. Without them the checker looks for one that explains the answers. */
+  journals: z.record(z.string(), z.array(journalEntry)).optional(),
+  /** In which order the transitions of all instances were committed, and when, where the target knows. */
+  commits: z.array(z.strictObject({ instance: z.string(), version, at: time.optional() })).optional(),
+  /** Every time a subscriber was told of an event, in order. Given only when all was delivered that would be. */
+  deliveries: z.array(delivery).optional(),
+})
+
+export type History = Omit<z.infer<typeof history>, 'journals'> & {
+  readonly journals?: Readonly<Record<string, readonly JournalEntry[]>> | undefined
+}
+export type Operation = z.infer<typeof operation>
+export type OperationOutcome = Operation['outcome']
+export type Delivery = z.infer<typeof delivery>
+
+/** Not a history, or one that nothing can be said about. The message says what was expected. */
+export class HistoryError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'HistoryError'
+  }
+}
+
+/** A saved history, from JSON text or what it was parsed to. Throws `HistoryError`. */
+export function parseHistory(given: unknown): History {
+  let value = given
+  if (typeof given === 'string') {
+    try {
+      value = JSON.parse(given)
+    } catch (error) {
+      throw new HistoryError(`This is no JSON: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+  const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown }
+  if (format !== HISTORY_FORMAT) {
+    throw new HistoryError(`Expected a "format" of "${HISTORY_FORMAT}", not ${JSON.stringify(format)}`)
+  }
+  if (version !== HISTORY_VERSION) {
+    throw new HistoryError(
+      `This history has version ${JSON.stringify(version)} of the format; this kit reads version ${HISTORY_VERSION}`,
+    )
+  }
+  const result = history.safeParse(value)
+  if (!result.success) {
+    const problems = result.error.issues.slice(0, 10).map(i => `${i.path.join('.')}: ${i.message}`)
+    throw new HistoryError(`This history cannot be judged:\n- ${problems.join('\n- ')}`)
+  }
+  return result.data as History
+}

@@ -1,0 +1,112 @@
+/*
+ * The guarded commit on tables in memory, as the statement of the Postgres store has it: every guard looks at the
+ * tables as they were before the statement; an instance whose guards fail writes nothing, the others are written.
+ */
+import { nameOfKey } from '../../runtime/mailbox.js'
+import type { InstanceWrite, WriteResult } from '../../runtime/ports.js'
+import { deliveryName, type Tables, timerName } from './tables.js'
+
+/** Postgres refuses NUL in text and jsonb, and lone surrogates in jsonb. In JSON text both are escapes. */
+const UNSTORABLE = /\\u0000|\\ud[89a-f][0-9a-f]{2}/i
+
+/** Commits all at once, or nothing of those that a guard holds back. `now`: milliseconds since the epoch. */
+export function commitTo(
+  tables: Tables,
+  writes: readonly InstanceWrite[],
+  now: number,
+  deliveryLeaseMs: number,
+): readonly WriteResult[] {
+  const results = writes.map(write => guard(tables, write))
+  const moving = writes.filter((_, i) => results[i]?.kind === 'moved')
+  // Two rows of one unique key in one statement: Postgres would abort it, each time it is sent again.
+  if (hasClash(tables, moving)) return writes.map(() => ({ kind: 'busy' }))
+  for (const write of moving) apply(tables, write, now + deliveryLeaseMs)
+  return results
+}
+
+/** What the write's guards say: `moved` when it may be applied. */
+function guard(tables: Tables, write: InstanceWrite): WriteResult {
+  const { id } = write.row
+  const texts = [write.row.snapshot, JSON.stringify([write.journal, write.events, write.timersSet])]
+  if (texts.some(text => UNSTORABLE.test(text))) {
+    return { kind: 'unstorable', error: new Error('unsupported Unicode escape sequence') }
+  }
+  const used = write.keys.flatMap(key => tables.keys.get(nameOfKey(key)) ?? [])
+  if (used.length > 0) return { kind: 'keyed', used }
+  const lost = write.gates.filter(
+    ({ sendId, generation }) => tables.timers.get(timerName(id, sendId))?.timer.generation !== generation,
+  )
+  if (lost.length > 0) return { kind: 'gateLost', sendIds: lost.map(gate => gate.sendId) }
+  const holders = new Map<string, string>()
+  for (const key of write.claimsNeeded) {
+    const holder = tables.claims.get(key)
+    if (holder !== undefined && holder !== id) holders.set(key, holder)
+  }
+  if (holders.size > 0) return { kind: 'claimed', holders }
+  const version = tables.instances.get(id)?.version ?? 0
+  return { kind: version === write.expectedVersion ? 'moved' : 'stale' }
+}
+
+/** Whether a unique key would be inserted twice; what is freed in the same statement is still there for it. */
+function hasClash(tables: Tables, writes: readonly InstanceWrite[]): boolean {
+  const seen = new Set<string>()
+  for (const { row, claimsTaken, keys } of writes) {
+    for (const key of claimsTaken) {
+      if (seen.has(key) || tables.claims.has(key)) return true
+      seen.add(key)
+    }
+    for (const key of [row.id, ...keys.map(nameOfKey)]) {
+      if (seen.has(`\n${key}`)) return true
+      seen.add(`\n${key}`)
+    }
+  }
+  return false
+}
+
+function apply(tables: Tables, write: InstanceWrite, outboxDueAt: number): void {
+  const { row } = write
+  const before = tables.instances.get(row.id)
+  // Whose it is, and since when, is said once.
+  const kept = before && { machine: before.machine, owner: before.owner, createdAt: before.createdAt }
+  tables.instances.set(row.id, { ...row, ...kept })
+  appendTo(tables.journal, row.id, write.journal.map(copy))
+  const events = write.events.map(event => ({ subscribers: event.subscribers, event: eventOf(event) }))
+  appendTo(
+    tables.events,
+    row.id,
+    events.map(({ event }) => event),
+  )
+  for (const { event, subscribers } of events) {
+    for (const subscriber of subscribers) {
+      const name = deliveryName({ ...event, subscriber })
+      tables.outbox.set(name, { event, subscriber, attempts: 0, dueAt: outboxDueAt })
+    }
+  }
+  for (const key of write.claimsFreed) if (tables.claims.get(key) === row.id) tables.claims.delete(key)
+  for (const key of write.claimsTaken) tables.claims.set(key, row.id)
+  for (const key of write.keys) tables.keys.set(nameOfKey(key), key)
+  for (const sendId of write.timersRemoved) tables.timers.delete(timerName(row.id, sendId))
+  for (const timer of write.timersSet) {
+    tables.timers.set(timerName(row.id, timer.sendId), { timer: copy(timer), leasedUntil: 0 })
+  }
+  for (const { table, rows } of write.projections) {
+    const projection = tables.projections.get(table) ?? new Map()
+    tables.projections.set(table, projection)
+    for (const entry of rows) {
+      projection.set(entry.id, { ...copy(entry), instance: row.id, version: row.version })
+    }
+  }
+}
+
+function appendTo<T>(map: Map<string, T[]>, key: string, items: readonly T[]): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [...items])
+  else list.push(...items)
+}
+
+function eventOf({ subscribers: _, ...event }: InstanceWrite['events'][number]) {
+  return copy(event)
+}
+
+/** As it comes back out of a jsonb column: nobody can change it through a reference, and `undefined` is gone. */
+const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value))

@@ -1,0 +1,225 @@
+/*
+ * A database in memory with the semantics of the Postgres store, for tests and simulations. Every call is one
+ * statement: it sees the tables as they are, changes them at once or not at all, and is over before the next begins.
+ * Any number of engines may share one; it outlives all of them.
+ */
+import type { AuditStore } from '../../runtime/audit.js'
+import { nameOfKey } from '../../runtime/mailbox.js'
+import type {
+  DeadLetter,
+  DeliveryKey,
+  InstanceWrite,
+  LeasedDelivery,
+  ProcessVersions,
+  StoredInstance,
+  TimerLease,
+  WriteResult,
+} from '../../runtime/ports.js'
+import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
+import { commitTo } from './commit.js'
+import { createTables, deliveryName, type InstanceRow, type Tables, timerName } from './tables.js'
+
+/** A delivery or timer whose turn came this long ago has been forgotten: many times the leases and the sweeps. */
+const FORGOTTEN_AFTER_MS = 120_000
+
+export class MemoryDatabase {
+  readonly tables: Tables = createTables()
+  readonly #now: () => number
+  #deadLetters = 0
+
+  readonly #onMoved: (write: InstanceWrite) => void
+
+  /**
+   * `now` is the database's clock: milliseconds since the epoch. `onMoved` is told of every write that was applied, in
+   * the order in which they were.
+   */
+  constructor(now: () => number = Date.now, onMoved: (write: InstanceWrite) => void = () => {}) {
+    this.#now = now
+    this.#onMoved = onMoved
+  }
+
+  now(): number {
+    return this.#now()
+  }
+
+  load(ids: readonly string[]): StoredInstance[] {
+    return ids.flatMap(id => {
+      const row = this.tables.instances.get(id)
+      return row === undefined ? [] : [stored(row)]
+    })
+  }
+
+  commit(writes: readonly InstanceWrite[], deliveryLeaseMs: number): readonly WriteResult[] {
+    const results = commitTo(this.tables, writes, this.#now(), deliveryLeaseMs)
+    for (const [i, write] of writes.entries()) if (results[i]?.kind === 'moved') this.#onMoved(write)
+    return results
+  }
+
+  history(id: string, after: number, limit: number): readonly JournalEntry[] {
+    const journal = this.tables.journal.get(id) ?? []
+    return journal.slice(after, after + limit)
+  }
+
+  usedKeys(keys: readonly IdempotencyKey[]): readonly UsedKey[] {
+    return keys.flatMap(key => this.tables.keys.get(nameOfKey(key)) ?? [])
+  }
+
+  leaseTimers(machines: readonly string[], limit: number, leaseMs: number): TimerLease {
+    const now = this.#now()
+    const known = [...this.tables.timers.values()]
+    const due = known
+      .filter(
+        ({ timer, leasedUntil }) =>
+          timer.dueAt <= now && leasedUntil <= now && machines.includes(timer.machine),
+      )
+      .map(({ timer }) => timer)
+      .sort((a, b) => a.dueAt - b.dueAt)
+      .slice(0, limit)
+    for (const timer of due) {
+      this.tables.timers.set(timerName(timer.instance, timer.sendId), { timer, leasedUntil: now + leaseMs })
+    }
+    const later = known.flatMap(({ timer }) => (timer.dueAt > now ? [timer.dueAt] : []))
+    return { timers: due, nextDueAt: later.length === 0 ? undefined : Math.min(...later) }
+  }
+
+  removeTimer(instance: string, sendId: string, generation: number): void {
+    const name = timerName(instance, sendId)
+    if (this.tables.timers.get(name)?.timer.generation === generation) this.tables.timers.delete(name)
+  }
+
+  leaseDeliveries(subscribers: readonly string[], limit: number, leaseMs: number): readonly LeasedDelivery[] {
+    const now = this.#now()
+    const due = [...this.tables.outbox.values()]
+      .filter(row => row.dueAt <= now && subscribers.includes(row.subscriber))
+      .sort((a, b) => a.dueAt - b.dueAt)
+      .slice(0, limit)
+    for (const row of due) {
+      this.tables.outbox.set(deliveryName({ ...row.event, ...row }), { ...row, dueAt: now + leaseMs })
+    }
+    return due
+      .sort(
+        ({ event: a }, { event: b }) =>
+          a.instance.localeCompare(b.instance) || a.version - b.version || a.index - b.index,
+      )
+      .map(({ event, subscriber, attempts }) => ({ event, subscriber, attempts }))
+  }
+
+  /** Nobody resumes here, so that it was asked for is all there is to note. */
+  markLate({ instance, version, index }: Omit<DeliveryKey, 'subscriber'>): void {
+    this.tables.late.set(`${instance}:${version}:${index}`, this.#now())
+  }
+
+  settleDeliveries(delivered: readonly DeliveryKey[]): void {
+    for (const key of delivered) this.tables.outbox.delete(deliveryName(key))
+  }
+
+  retryDelivery(key: DeliveryKey, attempts: number, delayMs: number): void {
+    const row = this.tables.outbox.get(deliveryName(key))
+    if (row === undefined) return
+    this.tables.outbox.set(deliveryName(key), { ...row, attempts, dueAt: this.#now() + delayMs })
+  }
+
+  buryDelivery(key: DeliveryKey, attempts: number, error: string): void {
+    const row = this.tables.outbox.get(deliveryName(key))
+    if (row === undefined) return
+    this.tables.outbox.delete(deliveryName(key))
+    const id = ++this.#deadLetters
+    const { instance, version, index, subscriber } = key
+    const { type } = row.event
+    const letter = { id, instance, version, index, type, subscriber, attempts, error, diedAt: this.#now() }
+    this.tables.deadLetters.set(id, { ...letter, event: row.event })
+  }
+
+  deadLetters(before: number | undefined, limit: number): readonly DeadLetter[] {
+    return [...this.tables.deadLetters.values()]
+      .filter(letter => before === undefined || letter.id < before)
+      .reverse()
+      .slice(0, limit)
+      .map(({ event: _, ...letter }) => letter)
+  }
+
+  redrive(id: number): boolean {
+    const letter = this.tables.deadLetters.get(id)
+    if (letter === undefined) return false
+    this.tables.deadLetters.delete(id)
+    const { event, subscriber } = letter
+    const row = { event, subscriber, attempts: 0, dueAt: this.#now() }
+    this.tables.outbox.set(deliveryName(letter), row)
+    return true
+  }
+
+  announceProcess(process: ProcessVersions, leaseMs: number): ReadonlyMap<string, number> {
+    const { processes, definitionVersions } = this.tables
+    const now = this.#now()
+    for (const [id, { aliveUntil }] of processes) if (aliveUntil < now) processes.delete(id)
+    processes.set(process.id, { process, aliveUntil: now + leaseMs })
+    const answer = new Map<string, number>()
+    for (const machine of process.versions.keys()) {
+      const known = [...processes.values()].flatMap(other => other.process.versions.get(machine) ?? [])
+      const version = Math.max(definitionVersions.get(machine) ?? 0, Math.min(...known))
+      definitionVersions.set(machine, version)
+      answer.set(machine, version)
+    }
+    return answer
+  }
+
+  forgetProcess(id: string): void {
+    this.tables.processes.delete(id)
+  }
+
+  /** What `audit` needs: everything that belongs to an instance, at one moment. */
+  readonly auditStore: AuditStore = {
+    count: async () => this.tables.instances.size,
+    page: async (after, limit) =>
+      [...this.tables.instances.keys()]
+        .sort()
+        .filter(id => after === undefined || id > after)
+        .slice(0, limit)
+        .flatMap(id => this.load([id]))
+        .map(instance => ({
+          instance,
+          journal: this.tables.journal.get(instance.id) ?? [],
+          timers: this.#timersOf(instance.id),
+          claims: [...this.tables.claims].flatMap(([key, holder]) => (holder === instance.id ? [key] : [])),
+          events: this.tables.events.get(instance.id) ?? [],
+          // Nothing is ever swept here.
+          eventsSweptBefore: undefined,
+          projections: this.#projectionsOf(instance.id),
+        })),
+    strays: async () => this.#strays(),
+  }
+
+  #timersOf(id: string) {
+    return [...this.tables.timers.values()].flatMap(({ timer }) => (timer.instance === id ? [timer] : []))
+  }
+
+  #projectionsOf(id: string) {
+    const rows = [...this.tables.projections].map(([table, all]) => [
+      table,
+      [...all.values()].filter(row => row.instance === id),
+    ])
+    return Object.fromEntries(rows)
+  }
+
+  #strays(): string[] {
+    const { claims, timers, outbox, instances } = this.tables
+    const forgotten = this.#now() - FORGOTTEN_AFTER_MS
+    return [
+      ...[...claims].flatMap(([key, id]) =>
+        instances.has(id) ? [] : [`claim ${key} of instance ${id}, which does not exist`],
+      ),
+      ...[...timers.values()].flatMap(({ timer }) =>
+        instances.has(timer.instance)
+          ? []
+          : [`timer ${timer.sendId} of instance ${timer.instance}, which does not exist`],
+      ),
+      ...[...outbox.values()].flatMap(row =>
+        row.dueAt < forgotten ? [`event ${deliveryName({ ...row.event, ...row })} is still undelivered`] : [],
+      ),
+    ]
+  }
+}
+
+function stored({ snapshot, ...row }: InstanceRow): StoredInstance {
+  return { ...row, snapshot: JSON.parse(snapshot) }
+}

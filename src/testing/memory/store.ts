@@ -1,0 +1,31 @@
+/* The runtime's store on a database in memory: what an engine needs to run without Postgres. */
+import type { Store } from '../../runtime/ports.js'
+import { MemoryDatabase } from './database.js'
+
+/** Engines that are given stores of one `database` share it, as processes share a Postgres. */
+export function createMemoryStore({
+  database = new MemoryDatabase(),
+}: {
+  readonly database?: MemoryDatabase
+} = {}): Store {
+  return {
+    now: async () => database.now(),
+    load: async ids => database.load(ids),
+    commit: async (writes, leaseMs) => database.commit(writes, leaseMs),
+    history: async (id, after, limit) => database.history(id, after, limit),
+    usedKeys: async keys => database.usedKeys(keys),
+    leaseTimers: async (machines, limit, leaseMs) => database.leaseTimers(machines, limit, leaseMs),
+    removeTimer: async (instance, sendId, generation) => database.removeTimer(instance, sendId, generation),
+    leaseDeliveries: async (subscribers, limit, leaseMs) =>
+      database.leaseDeliveries(subscribers, limit, leaseMs),
+    markLate: async event => database.markLate(event),
+    settleDeliveries: async delivered => database.settleDeliveries(delivered),
+    retryDelivery: async (key, attempts, delayMs) => database.retryDelivery(key, attempts, delayMs),
+    buryDelivery: async (key, attempts, error) => database.buryDelivery(key, attempts, error),
+    deadLetters: async (before, limit) => database.deadLetters(before, limit),
+    redrive: async id => database.redrive(id),
+    announceProcess: async (process, leaseMs) => database.announceProcess(process, leaseMs),
+    forgetProcess: async id => database.forgetProcess(id),
+    close: async () => {},
+  }
+}

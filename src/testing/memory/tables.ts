@@ -1,0 +1,64 @@
+/* The tables of the database in memory: what the migrations describe, as maps. Rows are replaced, never changed. */
+import type { DeadLetter, ProcessVersions, StoredInstance, StoredTimer } from '../../runtime/ports.js'
+import type { EmittedEvent, JournalEntry, UsedKey } from '../../runtime/types.js'
+
+/** As a database keeps it: the snapshot is text, so that nobody can change it through a reference. */
+export type InstanceRow = Omit<StoredInstance, 'snapshot'> & { readonly snapshot: string }
+
+export interface TimerRow {
+  readonly timer: StoredTimer
+  readonly leasedUntil: number
+}
+
+export interface OutboxRow {
+  readonly event: EmittedEvent
+  readonly subscriber: string
+  readonly attempts: number
+  readonly dueAt: number
+}
+
+export interface Tables {
+  readonly instances: Map<string, InstanceRow>
+  /** By instance; entry i has version i + 1. */
+  readonly journal: Map<string, JournalEntry[]>
+  readonly events: Map<string, EmittedEvent[]>
+  readonly outbox: Map<string, OutboxRow>
+  /** By `timerName`. */
+  readonly timers: Map<string, TimerRow>
+  /** Key → instance. */
+  readonly claims: Map<string, string>
+  /** By `nameOfKey`. */
+  readonly keys: Map<string, UsedKey>
+  /** Table → id → row, with `instance` and `version`. */
+  readonly projections: Map<string, Map<unknown, Readonly<Record<string, unknown>>>>
+  readonly processes: Map<string, { readonly process: ProcessVersions; readonly aliveUntil: number }>
+  /** Machine → the version in which its instances are written. */
+  readonly definitionVersions: Map<string, number>
+  /** When an event's delivery was noted to be late, by `instance:version:index`. */
+  readonly late: Map<string, number>
+  readonly deadLetters: Map<number, DeadLetter & { readonly event: EmittedEvent }>
+}
+
+export const createTables = (): Tables => ({
+  instances: new Map(),
+  journal: new Map(),
+  events: new Map(),
+  outbox: new Map(),
+  timers: new Map(),
+  claims: new Map(),
+  keys: new Map(),
+  projections: new Map(),
+  processes: new Map(),
+  definitionVersions: new Map(),
+  late: new Map(),
+  deadLetters: new Map(),
+})
+
+export const timerName = (instance: string, sendId: string) => `${instance} ${sendId}`
+
+export const deliveryName = (key: {
+  readonly instance: string
+  readonly version: number
+  readonly index: number
+  readonly subscriber: string
+}) => `${key.instance} ${key.version} ${key.index} ${key.subscriber}`

@@ -1,0 +1,197 @@
+/*
+ * Schedules by chance, weighted towards the nasty: several at the same instant, on several nodes; the instants around
+ * deadlines; retries with the same key; versions that have moved on; processes that die at the worst point.
+ * They shrink: fewer steps, fewer nodes, less delay, no crash.
+ */
+import fc from 'fast-check'
+import { FAULT_POINTS } from '../../runtime/faults.js'
+import type { Subject } from '../subject.js'
+import {
+  SCHEDULE_FORMAT,
+  SCHEDULE_VERSION,
+  type Schedule,
+  type ScheduleStep,
+  type SendStep,
+} from './schedule.js'
+
+export interface ScheduleOptions {
+  readonly nodes?: number
+  readonly callers?: number
+  readonly instances?: number
+  /** At most; a burst counts as one. */
+  readonly steps?: number
+  /** Whether processes die, and stand still. */
+  readonly crashes?: boolean
+}
+
+type Delay = { readonly kind: 'by'; readonly ms: number } | { readonly kind: 'at'; readonly ms: number }
+
+/** A step before it is known what came before it. */
+type Draft =
+  | {
+      readonly kind: 'sends'
+      readonly delay: Delay
+      readonly instance: number
+      readonly sends: readonly (Pick<SendStep, 'node' | 'caller' | 'event'> &
+        Pick<Partial<SendStep>, 'ifVersion'> & { readonly isKeyed: boolean })[]
+    }
+  /** Sends an earlier step again, with its key. */
+  | { readonly kind: 'retry'; readonly delay: Delay; readonly node: number; readonly back: number }
+  | { readonly kind: 'read'; readonly delay: Delay; readonly node: number; readonly instance: number }
+  | {
+      readonly kind: 'crash'
+      readonly delay: Delay
+      readonly node: number
+      readonly point: 'now' | (typeof FAULT_POINTS)[number]
+      readonly restartMs: number
+    }
+  | { readonly kind: 'pause'; readonly delay: Delay; readonly node: number; readonly forMs: number }
+
+/** Where nothing is said: what three processes behind a load balancer see of one busy minute. */
+const DEFAULTS = { nodes: 3, callers: 4, instances: 3, steps: 50, crashes: true }
+const MAX_BURST = 4
+/** Longer than every lease: others take over what a process that stands still had begun. */
+const LONGEST_PAUSE_MS = 12_000
+/** How far from a moment a step may fall, either way: a race, not a miss. */
+const MOMENT_SPREAD_MS = 3
+
+/** Schedules for a subject. */
+export function schedules(subject: Subject, options: ScheduleOptions = {}): fc.Arbitrary<Schedule> {
+  const { nodes, callers, instances, steps, crashes } = { ...DEFAULTS, ...options }
+  const node = fc.nat(nodes - 1)
+  const instance = fc.nat(instances - 1)
+  const delay = delays(subject.moments ?? [])
+  const one = fc.record({
+    node,
+    caller: fc.nat(callers - 1),
+    event: subject.commands,
+    ifVersion: weighted<SendStep['ifVersion']>([8, undefined], [2, 'seen'], [1, 'stale']),
+    isKeyed: weighted([2, false], [1, true]),
+  })
+  const draft: fc.Arbitrary<Draft> = fc.oneof(
+    {
+      weight: 12,
+      arbitrary: fc.record({
+        kind: fc.constant('sends' as const),
+        delay,
+        instance,
+        sends: fc.oneof(
+          { weight: 2, arbitrary: fc.tuple(one) },
+          { weight: 1, arbitrary: fc.array(one, { minLength: 1, maxLength: MAX_BURST }) },
+        ),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({ kind: fc.constant('retry' as const), delay, node, back: fc.nat(8) }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('read' as const), delay, node, instance }) },
+    {
+      weight: crashes ? 2 : 0,
+      arbitrary: fc.record({
+        kind: fc.constant('crash' as const),
+        delay,
+        node,
+        point: fc.constantFrom('now' as const, ...FAULT_POINTS),
+        restartMs: fc.integer({ min: 1, max: 3_000 }),
+      }),
+    },
+    {
+      weight: crashes ? 1 : 0,
+      arbitrary: fc.record({
+        kind: fc.constant('pause' as const),
+        delay,
+        node,
+        forMs: fc.oneof(
+          { weight: 5, arbitrary: fc.integer({ min: 1, max: 300 }) },
+          { weight: 1, arbitrary: fc.integer({ min: 1, max: LONGEST_PAUSE_MS }) },
+        ),
+      }),
+    },
+  )
+  return fc
+    .record({
+      seed: fc.nat(),
+      instances: fc.array(
+        fc.record({ node, delayMs: weighted([3, 0], [1, 1], [1, 50]), input: subject.inputs }),
+        { minLength: 1, maxLength: instances },
+      ),
+      drafts: fc.array(draft, { maxLength: steps, size: 'max' }),
+    })
+    .map(given => ({
+      format: SCHEDULE_FORMAT,
+      version: SCHEDULE_VERSION,
+      machine: subject.definition.name,
+      definitionVersion: subject.definition.version,
+      seed: given.seed,
+      nodes,
+      instances: given.instances,
+      steps: toSteps(given.drafts, given.instances.length),
+    }))
+}
+
+function weighted<T>(...choices: readonly (readonly [number, T])[]): fc.Arbitrary<T> {
+  return fc.oneof(...choices.map(([weight, value]) => ({ weight, arbitrary: fc.constant(value) })))
+}
+
+function delays(moments: readonly number[]): fc.Arbitrary<Delay> {
+  const by = (ms: fc.Arbitrary<number>) => fc.record({ kind: fc.constant('by' as const), ms })
+  const around = fc
+    .tuple(fc.constantFrom(0, ...moments), fc.integer({ min: -MOMENT_SPREAD_MS, max: MOMENT_SPREAD_MS }))
+    .map(([moment, offset]) => ({ kind: 'at' as const, ms: Math.max(0, moment + offset) }))
+  return fc.oneof(
+    { weight: 6, arbitrary: by(fc.constant(0)) },
+    { weight: 4, arbitrary: by(fc.nat(20)) },
+    { weight: 2, arbitrary: by(fc.nat(1_000)) },
+    { weight: moments.length === 0 ? 0 : 2, arbitrary: around },
+  )
+}
+
+function toSteps(drafts: readonly Draft[], instances: number): ScheduleStep[] {
+  const steps: ScheduleStep[] = []
+  const sends: SendStep[] = []
+  let elapsedMs = 0
+  for (const [i, draft] of drafts.entries()) {
+    const { kind, ms } = draft.delay
+    const delayMs = kind === 'by' ? ms : Math.max(0, ms - elapsedMs)
+    elapsedMs += delayMs
+    switch (draft.kind) {
+      case 'sends':
+        for (const [j, { isKeyed, ifVersion, ...send }] of draft.sends.entries()) {
+          const step: SendStep = {
+            kind: 'send',
+            delayMs: j === 0 ? delayMs : 0,
+            instance: draft.instance % instances,
+            ...send,
+            ...(isKeyed ? { key: `key ${i}.${j}` } : {}),
+            ...(ifVersion === undefined ? {} : { ifVersion }),
+          }
+          steps.push(step)
+          if (isKeyed) sends.push(step)
+        }
+        break
+      case 'retry': {
+        const again = sends.at(-1 - (draft.back % Math.max(1, sends.length)))
+        if (again !== undefined) steps.push({ ...again, delayMs, node: draft.node })
+        break
+      }
+      case 'read':
+        steps.push({
+          kind: 'read',
+          delayMs,
+          node: draft.node,
+          caller: 0,
+          instance: draft.instance % instances,
+        })
+        break
+      case 'crash': {
+        const { node, point, restartMs } = draft
+        steps.push({ kind: 'crash', delayMs, node, point, restartMs })
+        break
+      }
+      case 'pause':
+        steps.push({ kind: 'pause', delayMs, node: draft.node, forMs: draft.forMs })
+    }
+  }
+  return steps
+}

@@ -1,0 +1,101 @@
+/*
+ * A process's connection to the database: messages take time, overtake one another, and some are lost, answered to
+ * nobody, or arrive after their sender has given them up. Between arriving and being done nothing comes: a statement.
+ */
+import { StoreUnavailableError } from '../../runtime/errors.js'
+import type { InstanceWrite, Store } from '../../runtime/ports.js'
+import { createMemoryStore } from '../memory/store.js'
+import type { SimulatedProcess } from './process.js'
+import type { World } from './world.js'
+
+/** A connection that breaks is noticed sooner or later: a reset at once, silence by the client's time-out. */
+const SHORTEST_NOTICE_MS = 1
+const LONGEST_NOTICE_MS = 7_000
+/** A statement that was sent may arrive this much after its sender has given up. */
+const LATE_WITHIN_MS = 5_000
+
+export function connect(
+  world: World,
+  process: SimulatedProcess,
+  alter: (store: Store, world: World) => Store = store => store,
+): Store {
+  const database = alter(createMemoryStore({ database: world.database }), world)
+  const { name } = process
+
+  function call<T>(label: string, work: () => Promise<T>, onSent?: () => Promise<void> | void): Promise<T> {
+    if (!process.isAlive) return new Promise(() => {})
+    return new Promise<T>((resolve, reject) => {
+      const answer = (settle: () => void) => process.ifAlive(settle)
+      const { chance, time, mishaps, trace } = world
+      const fate = chance.next()
+      const isLost = fate < mishaps.lost
+      const isUnanswered = !isLost && fate < mishaps.lost + mishaps.unanswered
+      const isLate = !isLost && !isUnanswered && fate < mishaps.lost + mishaps.unanswered + mishaps.late
+      const noticeMs = chance.between(
+        SHORTEST_NOTICE_MS,
+        chance.happens(0.5) ? LONGEST_NOTICE_MS : 10 * SHORTEST_NOTICE_MS,
+      )
+      if (isLost || isUnanswered || isLate) {
+        time.after(noticeMs, () => {
+          trace.note('database', name, `connection lost: ${label}`)
+          answer(() => reject(new StoreUnavailableError(new Error('the connection was lost'))))
+        })
+      }
+      if (isLost) return
+      const arrivesIn = isLate ? noticeMs + chance.between(0, LATE_WITHIN_MS) : world.latencyMs()
+      time.after(arrivesIn, () => {
+        trace.note(name, 'database', label)
+        work().then(
+          result => {
+            if (isUnanswered || isLate) return
+            time.after(world.latencyMs(), () => answer(() => resolve(result)))
+          },
+          error => time.after(world.latencyMs(), () => answer(() => reject(error))),
+        )
+      })
+      onSent?.()
+    })
+  }
+
+  return {
+    now: () => call('now', () => database.now()),
+    load: ids => call(`load ${ids.length}`, () => database.load(ids)),
+    commit: (writes, leaseMs) =>
+      call(
+        describe(writes),
+        async () => {
+          const results = await database.commit(writes, leaseMs)
+          world.trace.note('database', name, results.map(result => result.kind).join(', '))
+          return results
+        },
+        () => process.reach('commit.sent'),
+      ),
+    history: (id, after, limit) => call('history', () => database.history(id, after, limit)),
+    usedKeys: keys => call(`look at ${keys.length} keys`, () => database.usedKeys(keys)),
+    leaseTimers: (machines, limit, leaseMs) =>
+      call('lease timers', () => database.leaseTimers(machines, limit, leaseMs)),
+    removeTimer: (instance, sendId, generation) =>
+      call(`remove timer ${sendId}`, () => database.removeTimer(instance, sendId, generation)),
+    leaseDeliveries: (subscribers, limit, leaseMs) =>
+      call('lease deliveries', () => database.leaseDeliveries(subscribers, limit, leaseMs)),
+    markLate: event => call('mark late', () => database.markLate(event)),
+    settleDeliveries: delivered =>
+      call(`settle ${delivered.length}`, () => database.settleDeliveries(delivered)),
+    retryDelivery: (key, attempts, delayMs) =>
+      call('retry later', () => database.retryDelivery(key, attempts, delayMs)),
+    buryDelivery: (key, attempts, error) => call('bury', () => database.buryDelivery(key, attempts, error)),
+    deadLetters: (before, limit) => call('dead letters', () => database.deadLetters(before, limit)),
+    redrive: id => call('redrive', () => database.redrive(id)),
+    announceProcess: (one, leaseMs) => call('announce process', () => database.announceProcess(one, leaseMs)),
+    forgetProcess: id => call('forget process', () => database.forgetProcess(id)),
+    close: async () => {},
+  }
+}
+
+function describe(writes: readonly InstanceWrite[]): string {
+  const parts = writes.map(({ row, expectedVersion, journal }) => {
+    const events = journal.map(entry => entry.event.type).join(' ')
+    return `${row.id.slice(-4)} v${expectedVersion}→${row.version} ${events}`
+  })
+  return `commit ${parts.join(' | ')}`
+}

@@ -1,0 +1,174 @@
+/*
+ * A simulated process: the real engine on virtual time. When it dies, nothing of it goes on: its alarms do not ring,
+ * its answers reach nobody, its messages that are under way arrive. Another takes its place under the same name.
+ */
+import type { Engine } from '../../runtime/api.js'
+import { createClock } from '../../runtime/clock.js'
+import type { Definition } from '../../runtime/definition.js'
+import { createEngine } from '../../runtime/engine.js'
+import type { FaultPoint } from '../../runtime/faults.js'
+import type { Platform } from '../../runtime/platform.js'
+import type { Store, Wakeups } from '../../runtime/ports.js'
+import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
+import { uuidAt } from './chance.js'
+import { connect } from './connection.js'
+import { EPOCH_MS, type World } from './world.js'
+
+/** How a simulated system differs from the one that is meant: what mutants do. */
+export interface Alterations {
+  /** Between the network and the database: what a statement does. */
+  database?(store: Store, world: World): Store
+  /** Between the engine and the network. */
+  store?(store: Store, world: World): Store
+  engine?(engine: Engine, world: World): Engine
+  definition?(definition: Definition, process: { readonly node: number; readonly start: number }): Definition
+  /** Between what the engine delivers and the subscriber. */
+  subscriber?(subscriber: Subscriber, world: World): Subscriber
+}
+
+export interface ProcessOptions {
+  readonly world: World
+  readonly name: string
+  readonly node: number
+  /** How many processes there were under this name before. */
+  readonly start: number
+  readonly definition: Definition
+  readonly alterations: Alterations
+  readonly firesTimers: boolean
+  readonly onDelivered: (event: EmittedEvent) => void
+  readonly onDied: (process: SimulatedProcess) => void
+  readonly onAnnounced: (dueAt: number) => void
+}
+
+/** A start whose first questions got no answer is tried again, as whoever runs a process would. */
+const START_AGAIN_MS = 500
+
+export class SimulatedProcess {
+  readonly name: string
+  readonly engine: Engine
+  isAlive = true
+  /** It has set its clock: no balancer sends anything to it before. */
+  isReady = false
+  readonly #world: World
+  readonly #firesTimers: boolean
+  readonly #onDied: (process: SimulatedProcess) => void
+  #onWake: (dueAt: number) => void = () => {}
+  #diesAt: FaultPoint | undefined
+  #pausedUntil = 0
+
+  constructor(options: ProcessOptions) {
+    const { world, name, alterations } = options
+    this.name = name
+    this.#world = world
+    this.#firesTimers = options.firesTimers
+    this.#onDied = options.onDied
+    const platform = this.#platform()
+    const skewMs = world.chance.between(-1, 1) * world.mishaps.clockSkewMs
+    const store = connect(world, this, alterations.database)
+    const recorder = this.#recorder(options.onDelivered)
+    const engine = createEngine({
+      store: alterations.store?.(store, world) ?? store,
+      definitions: [alterations.definition?.(options.definition, options) ?? options.definition],
+      subscribers: [alterations.subscriber?.(recorder, world) ?? recorder],
+      clock: createClock(() => EPOCH_MS + world.time.now + skewMs),
+      wakeups: this.#wakeups(options.onAnnounced),
+      faults: point => this.reach(point),
+      platform,
+    })
+    this.engine = alterations.engine?.(engine, world) ?? engine
+  }
+
+  start(): void {
+    const again = () => this.ifAlive(() => this.start())
+    this.engine.start({ timers: this.#firesTimers }).then(
+      () => {
+        this.isReady = true
+      },
+      () => this.#world.time.after(START_AGAIN_MS, again),
+    )
+  }
+
+  /** It dies when it next comes to `point`. */
+  dieAt(point: FaultPoint | undefined): void {
+    this.#diesAt = point
+  }
+
+  die(why: string): void {
+    if (!this.isAlive) return
+    this.isAlive = false
+    this.#world.trace.note(this.name, this.name, `dies: ${why}`)
+    this.#onDied(this)
+  }
+
+  /** What the engine calls at its fault points. */
+  reach(point: FaultPoint): Promise<void> | void {
+    if (this.isAlive && point === this.#diesAt) this.die(point)
+    if (!this.isAlive) return new Promise(() => {})
+  }
+
+  wake(dueAt: number): void {
+    this.ifAlive(() => this.#onWake(dueAt))
+  }
+
+  /** Stands still: whatever would go on in it waits until then. */
+  pause(forMs: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#world.time.now + forMs)
+    this.#world.trace.note(this.name, this.name, `stands still for ${forMs} ms`)
+  }
+
+  /** Work that goes on in the process: at once, when it no longer stands still, or never when it has died. */
+  ifAlive(work: () => void): void {
+    const { time } = this.#world
+    if (!this.isAlive) return
+    if (time.now >= this.#pausedUntil) work()
+    else time.after(this.#pausedUntil - time.now, () => this.ifAlive(work))
+  }
+
+  #platform(): Platform {
+    const { time, chance } = this.#world
+    return {
+      monotonicMs: () => time.now,
+      after: (delayMs, work) => time.after(delayMs, () => this.ifAlive(work)),
+      soon: work => void time.after(0, () => this.ifAlive(work)),
+      random: () => chance.next(),
+      uid: () => uuidAt(EPOCH_MS + time.now, chance),
+    }
+  }
+
+  #recorder(onDelivered: (event: EmittedEvent) => void): Subscriber {
+    const { time, chance, trace } = this.#world
+    const name = this.name
+    const isAlive = () => this.isAlive
+    const mishaps = () => this.#world.mishaps
+    return {
+      name: 'recorder',
+      wants: () => true,
+      async handle(event) {
+        if (!isAlive()) return
+        const fails = chance.happens(mishaps().subscriberFails)
+        if (fails && chance.happens(0.5)) throw new Error('the subscriber failed before it did anything')
+        trace.note(
+          name,
+          'subscriber',
+          `${event.type} ${event.instance.slice(-4)} v${event.version}.${event.index}`,
+        )
+        onDelivered(event)
+        await time.sleep(chance.between(0, 1))
+        if (fails) throw new Error('the subscriber failed after it was told')
+      },
+    }
+  }
+
+  #wakeups(onAnnounced: (dueAt: number) => void): Wakeups {
+    const { chance } = this.#world
+    return {
+      announce: dueAt => {
+        if (this.isAlive && !chance.happens(this.#world.mishaps.wakeUpLost)) onAnnounced(dueAt)
+      },
+      listen: async onWake => {
+        this.#onWake = onWake
+      },
+      close: async () => {},
+    }
+  }
+}

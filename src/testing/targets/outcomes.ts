@@ -1,0 +1,51 @@
+/* What an engine answers or throws, as an outcome of a history. */
+import {
+  InvalidEventError,
+  OverloadedError,
+  StoreUnavailableError,
+  UnknownInstanceError,
+} from '../../runtime/errors.js'
+import type { CreateOutcome, Outcome, Replayed } from '../../runtime/types.js'
+import type { Answer } from '../run.js'
+
+export function answerOf(outcome: Outcome | CreateOutcome | Replayed): Answer {
+  switch (outcome.kind) {
+    case 'created':
+      return {
+        outcome: { kind: 'applied', version: 1, uid: outcome.uid },
+        instance: outcome.instance.id,
+        seen: outcome.instance.snapshot,
+      }
+    case 'applied': {
+      const { version, uid, instance } = outcome
+      return { outcome: { kind: 'applied', version, uid }, seen: instance.snapshot }
+    }
+    case 'unchanged':
+      return { outcome: { kind: 'unchanged', version: outcome.version }, seen: outcome.instance.snapshot }
+    case 'refused': {
+      const { reason } = outcome
+      if ('holder' in outcome) return { outcome: { kind: 'refused', reason, holder: outcome.holder } }
+      return {
+        outcome: { kind: 'refused', reason, version: outcome.version },
+        seen: outcome.instance.snapshot,
+      }
+    }
+    case 'replayed': {
+      const { instance, version } = outcome.used
+      return { outcome: { kind: 'replayed', instance, version }, instance }
+    }
+  }
+}
+
+/** An engine that cannot say whether it was done, and one that says that it was not. */
+export function answerOfError(error: unknown): Answer {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  if (error instanceof OverloadedError || error instanceof StoreUnavailableError) {
+    return { outcome: { kind: 'unknown', error: text } }
+  }
+  if (error instanceof InvalidEventError || error instanceof UnknownInstanceError) {
+    return { outcome: { kind: 'failed', error: text } }
+  }
+  // A defect: the checker reports it.
+  return { outcome: { kind: 'failed', error: `defect: ${text}` } }
+}

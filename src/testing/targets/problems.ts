@@ -1,0 +1,13 @@
+/* The audit of what a target has stored, in words. */
+import { type AuditStore, audit } from '../../runtime/audit.js'
+import type { Subject } from '../subject.js'
+
+/** Checks every stored instance against its own journal; see the invariants in docs/ARCHITECTURE.md. */
+export async function problemsOf(store: AuditStore, subject: Subject): Promise<string[]> {
+  const problems: string[] = []
+  for await (const violation of audit(store, [subject.definition], subject.invariants)) {
+    const { invariant, instance, message } = violation
+    problems.push(`invariant ${invariant}${instance === undefined ? '' : ` of ${instance}`}: ${message}`)
+  }
+  return problems
+}

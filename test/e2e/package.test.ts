@@ -1,0 +1,96 @@
+/* What others install: its entries, its types, the example that is theirs to write, and the page that teaches it. */
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { repositoryRoot } from '../support/import-rules.js'
+import { type InstalledPackage, installPackage } from '../support/package.js'
+
+let installed: InstalledPackage
+beforeAll(async () => {
+  installed = await installPackage()
+}, 300_000)
+afterAll(() => installed.remove())
+
+const COMPILER = {
+  target: 'ES2023',
+  module: 'NodeNext',
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  noEmit: true,
+  types: ['node'],
+}
+
+/** Type-checks a project that uses the package, its declarations included. */
+async function typecheck(): Promise<void> {
+  await writeFile(
+    join(installed.project, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: COMPILER, include: ['*.ts'] }),
+  )
+  await installed.run('tsc', '-p', '.')
+}
+
+async function runTests(): Promise<string> {
+  const files = (await readdir(installed.project)).filter(name => name.endsWith('.test.ts'))
+  return installed.run('node', '--import', 'tsx', '--test', '--test-reporter=tap', ...files)
+}
+
+async function emptyProject(): Promise<void> {
+  const files = (await readdir(installed.project)).filter(name => name.endsWith('.ts'))
+  await Promise.all(files.map(name => rm(join(installed.project, name))))
+}
+
+describe('the package', () => {
+  beforeEach(emptyProject)
+
+  it('R10.3 has entries that publint finds nothing wrong with', async () => {
+    const { messages, pkg } = await publint({ pkgDir: installed.folder, pack: false, strict: true })
+    expect(messages.map(message => formatMessage(message, pkg))).toEqual([])
+  })
+
+  it('R10.3 has types that resolve wherever ES modules do', async () => {
+    // It fails on anything that it finds; "ignored" is CommonJS, which this package is not for.
+    const output = await installed.run('attw', installed.tarball, '--profile', 'esm-only', '--no-emoji')
+    expect(output.match(/node16 \(from ESM\): OK \(ESM\)/g)).toHaveLength(4)
+  }, 120_000)
+
+  it('gives what each entry promises, and nothing else can be imported', async () => {
+    const script = `
+      const names = {}
+      for (const entry of ['machines', 'runtime', 'postgres', 'testing']) {
+        names[entry] = Object.keys(await import('loadcast/' + entry))
+      }
+      const inside = await import('loadcast/dist/runtime/engine.js').catch(error => error.code)
+      console.log(JSON.stringify({ names, inside }))`
+    const { names, inside } = JSON.parse(await installed.run('node', '--input-type=module', '-e', script))
+    expect(names.machines).toEqual(
+      expect.arrayContaining(['broadcastMachine', 'broadcastDefinition', 'tripMachine']),
+    )
+    expect(names.runtime).toEqual(expect.arrayContaining(['createEngine', 'migrateFrom']))
+    expect(names.postgres).toEqual(expect.arrayContaining(['createPostgresStore', 'migrate']))
+    expect(names.testing).toEqual(expect.arrayContaining(['schedules', 'replay', 'check', 'simulate']))
+    expect(inside).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+
+  it('R10.3 serves a project that somebody else could have written', async () => {
+    for (const name of ['seat.ts', 'seat.test.ts']) {
+      await cp(join(repositoryRoot, 'examples/seats', name), join(installed.project, name))
+    }
+    await typecheck()
+    const output = await runTests()
+    expect(output).toMatch(/# pass 4\n# fail 0/)
+  }, 300_000)
+
+  it('R10.3 is taught by a page whose every block compiles and runs', async () => {
+    const page = await readFile(join(repositoryRoot, 'docs/TESTING.md'), 'utf8')
+    const blocks = [...page.matchAll(/^```ts(?: file=(\S+))?\n([\s\S]*?)^```$/gm)]
+    expect(blocks.length).toBeGreaterThanOrEqual(6)
+    for (const [i, [, file = `block-${i}.ts`, code = '']] of blocks.entries()) {
+      await writeFile(join(installed.project, file), code)
+    }
+    await typecheck()
+    const output = await runTests()
+    expect(output).toMatch(/# pass 4\n# fail 0/)
+  }, 300_000)
+})

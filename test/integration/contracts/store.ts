@@ -1,0 +1,428 @@
+/* What every store of the runtime promises, whatever it is made of. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { v7 as uuidv7 } from 'uuid'
+import type { AuditStore } from '../../../src/runtime/audit.js'
+import type { InstanceWrite, Store, StoredTimer } from '../../../src/runtime/ports.js'
+import { until } from '../../support/engine.js'
+
+export interface OpenedStore {
+  readonly store: Store
+  /** What another process would use: another connection to the same database. */
+  readonly other: Store
+  readonly audit: AuditStore
+  close(): Promise<void>
+}
+
+const LEASE_MS = 60_000
+const LONG_MS = 3_600_000
+const actor = { id: 'tester', role: 'admin' }
+
+/** A write of one transition, with nothing beside the row and its journal unless given. */
+function write(id: string, version: number, more: Partial<InstanceWrite> = {}): InstanceWrite {
+  const at = Date.now()
+  return {
+    row: {
+      id,
+      machine: 'door',
+      definitionVersion: 1,
+      version,
+      status: 'closed',
+      owner: 'ann',
+      snapshot: `{"version":${version}}`,
+      createdAt: at,
+      updatedAt: at,
+    },
+    expectedVersion: version - 1,
+    journal: [{ version, uid: uuidv7(), event: { type: 'knock' }, status: 'closed', actor, at }],
+    events: [],
+    timersSet: [],
+    timersRemoved: [],
+    gates: [],
+    claimsNeeded: [],
+    claimsTaken: [],
+    claimsFreed: [],
+    projections: [],
+    keys: [],
+    ...more,
+  }
+}
+const taking = (...keys: string[]) => ({ claimsNeeded: keys, claimsTaken: keys })
+const emitting = (instance: string, version: number, subscribers: string[], count = 1) => ({
+  events: Array.from({ length: count }, (_, index) => ({
+    instance,
+    machine: 'door',
+    version,
+    index,
+    type: 'knocked',
+    payload: { loud: true },
+    audience: ['ann', 'bob'],
+    at: 1_700_000_000_000,
+    subscribers,
+  })),
+})
+const timerOf = (instance: string, sendId: string, generation: number, dueAt: number): StoredTimer => ({
+  instance,
+  machine: 'door',
+  sendId,
+  generation,
+  event: { type: sendId },
+  dueAt,
+})
+
+export function describeStore(name: string, open: () => Promise<OpenedStore>): void {
+  describe(`the store on ${name}`, () => {
+    let opened: OpenedStore
+    let store: Store
+    beforeAll(async () => {
+      opened = await open()
+      store = opened.store
+    })
+    afterAll(() => opened.close())
+
+    const commit = (...writes: InstanceWrite[]) => store.commit(writes, LEASE_MS)
+    const kinds = async (...writes: InstanceWrite[]) => (await commit(...writes)).map(r => r.kind)
+    /** All that belongs to an instance. */
+    async function everything(id: string) {
+      for (let after: string | undefined; ; ) {
+        const page = await opened.audit.page(after, 100, [])
+        const found = page.find(({ instance }) => instance.id === id)
+        after = page.at(-1)?.instance.id
+        if (found !== undefined || after === undefined) return found
+      }
+    }
+
+    it('gives back an instance and its history as they were written', async () => {
+      const id = uuidv7()
+      const first = write(id, 1)
+      await commit(first)
+      await commit(write(id, 2))
+      const [row] = await store.load([uuidv7(), id])
+      expect(row).toEqual({ ...first.row, version: 2, snapshot: { version: 2 }, updatedAt: row?.updatedAt })
+      expect(await store.history(id, 0, 1)).toEqual(first.journal)
+      expect((await store.history(id, 1, 10)).map(entry => entry.version)).toEqual([2])
+      expect(await store.history(uuidv7(), 0, 10)).toEqual([])
+    })
+
+    it('has a clock in milliseconds since the epoch', async () => {
+      expect(Math.abs((await store.now()) - Date.now())).toBeLessThan(60_000)
+    })
+
+    describe('commits', () => {
+      it('an instance only from the version it was decided on', async () => {
+        const id = uuidv7()
+        expect(await kinds(write(id, 1))).toEqual(['moved'])
+        expect(await kinds(write(id, 1))).toEqual(['stale'])
+        expect(await kinds(write(id, 3))).toEqual(['stale'])
+        expect(await kinds(write(id, 2))).toEqual(['moved'])
+        expect(await store.history(id, 0, 10)).toHaveLength(2)
+      })
+
+      it('nothing of an instance that did not move, and all of the others', async () => {
+        const [fresh, gone] = [uuidv7(), uuidv7()]
+        const more = (id: string): Partial<InstanceWrite> => ({
+          ...taking(`key:${id}`),
+          ...emitting(id, 2, ['all-or-nothing']),
+          timersSet: [timerOf(id, 't', 2, Date.now() + LONG_MS)],
+        })
+        await commit(write(fresh, 1), write(gone, 1))
+        const results = await kinds(write(gone, 3, more(gone)), write(fresh, 2, more(fresh)))
+        expect(results).toEqual(['stale', 'moved'])
+        expect(await everything(gone)).toMatchObject({ journal: [{}], timers: [], claims: [], events: [] })
+        expect(await everything(fresh)).toMatchObject({
+          journal: [{}, {}],
+          timers: [{ sendId: 't', generation: 2 }],
+          claims: [`key:${fresh}`],
+          events: [{ type: 'knocked', audience: ['ann', 'bob'], payload: { loud: true } }],
+        })
+      })
+
+      it('of two connections one, each time, when both write the same version', async () => {
+        const ids = Array.from({ length: 20 }, () => uuidv7())
+        await commit(...ids.map(id => write(id, 1)))
+        const [a, b] = await Promise.all([
+          store.commit(
+            ids.map(id => write(id, 2)),
+            LEASE_MS,
+          ),
+          opened.other.commit(ids.map(id => write(id, 2)).reverse(), LEASE_MS),
+        ])
+        expect([...a, ...b].filter(r => r.kind === 'moved')).toHaveLength(ids.length)
+        for (const id of ids) expect(await store.history(id, 0, 10)).toHaveLength(2)
+      })
+
+      it('all but the one that cannot be stored', async () => {
+        const ids = Array.from({ length: 5 }, () => uuidv7())
+        const writes = ids.map((id, i) => {
+          const w = write(id, 1)
+          return i === 2 ? { ...w, row: { ...w.row, snapshot: '{"text":"\\u0000"}' } } : w
+        })
+        const results = await commit(...writes)
+        expect(results.map(r => r.kind)).toEqual(ids.map((_, i) => (i === 2 ? 'unstorable' : 'moved')))
+      })
+
+      it('a projection’s row, and later the newer one in its place', async () => {
+        const [id, trip] = [uuidv7(), uuidv7()]
+        const projecting = (status: string) => ({
+          projections: [
+            {
+              table: 'trips',
+              columns: tripColumns,
+              rows: [{ ...tripRow, id: trip, status }],
+            },
+          ],
+        })
+        await commit(write(id, 1, projecting('assigned')))
+        await commit(write(id, 2, projecting('started')))
+        const definitions = [{ projections: [{ table: 'trips', columns: tripColumns, rows: () => [] }] }]
+        const page = await opened.audit.page(undefined, 1_000, definitions as never)
+        const found = page.find(({ instance }) => instance.id === id)
+        expect(found?.projections.trips).toMatchObject([{ id: trip, status: 'started' }])
+      })
+    })
+
+    describe('claims', () => {
+      it('leaves out who needs a key in another’s hands, says whose, and takes none of its keys', async () => {
+        const [holder, other, third] = [uuidv7(), uuidv7(), uuidv7()]
+        expect(await kinds(write(holder, 1, taking('key:a')))).toEqual(['moved'])
+        const results = await commit(
+          write(other, 1, taking('key:a', 'key:b')),
+          write(third, 1, taking('key:c')),
+        )
+        expect(results).toEqual([
+          { kind: 'claimed', holders: new Map([['key:a', holder]]) },
+          { kind: 'moved' },
+        ])
+        expect(await kinds(write(uuidv7(), 1, taking('key:b')))).toEqual(['moved'])
+      })
+
+      it('lets a key that was freed be taken by the next commit, and not by the same', async () => {
+        const [first, second] = [uuidv7(), uuidv7()]
+        await commit(write(first, 1, taking('key:d')))
+        const both = await kinds(
+          write(first, 2, { claimsFreed: ['key:d'] }),
+          write(second, 1, taking('key:d')),
+        )
+        expect(both).toEqual(['moved', 'claimed'])
+        expect(await kinds(write(second, 1, taking('key:d')))).toEqual(['moved'])
+      })
+
+      it('gives a key wanted by two connections at the same instant to one of them', async () => {
+        for (let round = 0; round < 10; round++) {
+          const key = `key:race${round}`
+          const [a, b] = await Promise.all([
+            store.commit([write(uuidv7(), 1, taking(key)), write(uuidv7(), 1)], LEASE_MS),
+            opened.other.commit([write(uuidv7(), 1, taking(key)), write(uuidv7(), 1)], LEASE_MS),
+          ])
+          expect([a[0]?.kind, b[0]?.kind].sort()).toEqual(['claimed', 'moved'])
+          expect([a[1]?.kind, b[1]?.kind]).toEqual(['moved', 'moved'])
+        }
+      })
+    })
+
+    it('takes an idempotency key once, and says which transition has used it', async () => {
+      const [id, other] = [uuidv7(), uuidv7()]
+      const key = { scope: `ann ${id}`, key: 'k', fingerprint: 'f' }
+      const used = { ...key, instance: id, version: 1, uid: uuidv7() }
+      expect(await kinds(write(id, 1, { keys: [used] }))).toEqual(['moved'])
+      const again = { ...key, instance: other, version: 1, uid: uuidv7() }
+      expect(await commit(write(other, 1, { keys: [again] }), write(uuidv7(), 1))).toEqual([
+        { kind: 'keyed', used: [used] },
+        { kind: 'moved' },
+      ])
+      expect(await store.usedKeys([{ ...key, key: 'another' }, key])).toEqual([used])
+    })
+
+    describe('processes', () => {
+      const versions = (machine: string, version: number) => new Map([[machine, version]])
+
+      it('may write the newest version that all who live know, and never an older one again', async () => {
+        const machine = `machine ${uuidv7()}`
+        const [old, fresh, late] = [uuidv7(), uuidv7(), uuidv7()]
+        const announce = (id: string, version: number, by = store, leaseMs = LEASE_MS) =>
+          by.announceProcess({ id, versions: versions(machine, version) }, leaseMs)
+        expect(await announce(old, 1)).toEqual(versions(machine, 1))
+        expect(await announce(fresh, 2, opened.other)).toEqual(versions(machine, 1))
+        await store.forgetProcess(old)
+        expect(await announce(fresh, 2, opened.other)).toEqual(versions(machine, 2))
+        expect(await announce(late, 1)).toEqual(versions(machine, 2))
+        expect(await announce(fresh, 3, opened.other)).toEqual(versions(machine, 2))
+      })
+
+      it('that do not renew their lease are taken for dead', async () => {
+        const machine = `machine ${uuidv7()}`
+        const [dead, living] = [uuidv7(), uuidv7()]
+        await store.announceProcess({ id: dead, versions: versions(machine, 1) }, -1_000)
+        const answer = await store.announceProcess({ id: living, versions: versions(machine, 2) }, LEASE_MS)
+        expect(answer).toEqual(versions(machine, 2))
+      })
+
+      it('that announce themselves at the same instant do not pass one another', async () => {
+        for (let round = 0; round < 10; round++) {
+          const machine = `machine ${uuidv7()}`
+          const both = await Promise.all([
+            store.announceProcess({ id: uuidv7(), versions: versions(machine, 1) }, LEASE_MS),
+            opened.other.announceProcess({ id: uuidv7(), versions: versions(machine, 2) }, LEASE_MS),
+          ])
+          const [first, second] = both.map(answer => answer.get(machine))
+          // Whoever was second has seen the first: 2 was never written while 1 was there, or was before it came.
+          expect([first, second]).toEqual(first === 1 ? [1, 1] : [2, 2])
+        }
+      })
+    })
+
+    describe('timers', () => {
+      it('are applied once: the gate fails when one is gone or was armed again', async () => {
+        const id = uuidv7()
+        await commit(write(id, 1, { timersSet: [timerOf(id, 't', 1, Date.now() + LONG_MS)] }))
+        const firing = (version: number, generation: number) =>
+          write(id, version, { gates: [{ sendId: 't', generation }], timersRemoved: ['t'] })
+        expect(await commit(firing(2, 7))).toEqual([{ kind: 'gateLost', sendIds: ['t'] }])
+        expect(await commit(firing(2, 1))).toEqual([{ kind: 'moved' }])
+        expect(await commit(firing(3, 1))).toEqual([{ kind: 'gateLost', sendIds: ['t'] }])
+      })
+
+      it('that are due are leased, oldest first, to one process at a time, and to another when the lease has run out', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const machine = `machine ${id}`
+        const timers = [
+          timerOf(id, 'second', 1, now - 1_000),
+          timerOf(id, 'first', 1, now - 2_000),
+          timerOf(id, 'later', 1, now + LONG_MS),
+        ].map(timer => ({ ...timer, machine }))
+        await commit(write(id, 1, { timersSet: timers }))
+        expect((await store.leaseTimers(['another machine'], 10, LEASE_MS)).timers).toEqual([])
+        const leased = await store.leaseTimers([machine], 1, 1)
+        expect(leased.timers).toMatchObject([{ sendId: 'first', generation: 1, event: { type: 'first' } }])
+        const taken: string[] = []
+        await until(async () => {
+          const { timers } = await opened.other.leaseTimers([machine], 10, LEASE_MS)
+          taken.push(...timers.map(({ sendId }) => sendId))
+          return taken.length === 2
+        })
+        expect(taken.sort()).toEqual(['first', 'second'])
+        expect((await store.leaseTimers([machine], 10, LEASE_MS)).nextDueAt).toBeLessThanOrEqual(
+          now + LONG_MS,
+        )
+      })
+
+      it('are removed only while they are of the generation that is meant', async () => {
+        const id = uuidv7()
+        await commit(write(id, 1, { timersSet: [timerOf(id, 't', 1, Date.now() + LONG_MS)] }))
+        await store.removeTimer(id, 't', 2)
+        expect((await everything(id))?.timers).toHaveLength(1)
+        await store.removeTimer(id, 't', 1)
+        expect((await everything(id))?.timers).toHaveLength(0)
+      })
+
+      it('are replaced when they are armed again', async () => {
+        const id = uuidv7()
+        await commit(write(id, 1, { timersSet: [timerOf(id, 't', 1, 1_000)] }))
+        await commit(write(id, 2, { timersSet: [timerOf(id, 't', 2, Date.now() + LONG_MS)] }))
+        expect((await everything(id))?.timers).toMatchObject([{ sendId: 't', generation: 2 }])
+      })
+    })
+
+    describe('deliveries', () => {
+      /** A subscriber of its own for each test: what others left is not its business. */
+      async function emitted(leaseMs: number, count = 1) {
+        const id = uuidv7()
+        const subscriber = `subscriber ${id}`
+        await store.commit([write(id, 1, emitting(id, 1, [subscriber], count))], leaseMs)
+        const keys = Array.from({ length: count }, (_, index) => ({
+          instance: id,
+          version: 1,
+          index,
+          subscriber,
+        }))
+        const lease = (leaseMs = LEASE_MS, limit = 100, by = opened.other) =>
+          by.leaseDeliveries([subscriber], limit, leaseMs)
+        return { id, subscriber, keys, lease, key: keys[0] as (typeof keys)[number] }
+      }
+
+      it('are held by who committed, until the lease has run out', async () => {
+        const { lease } = await emitted(LEASE_MS)
+        expect(await lease()).toEqual([])
+      })
+
+      it('are taken over in order by one process, and by the next when its lease has run out too', async () => {
+        const { id, subscriber, lease } = await emitted(-1, 3)
+        const leased = await lease(-1)
+        expect(leased.map(({ event }) => event.index)).toEqual([0, 1, 2])
+        expect(leased[0]).toEqual({
+          event: {
+            instance: id,
+            machine: 'door',
+            version: 1,
+            index: 0,
+            type: 'knocked',
+            payload: { loud: true },
+            audience: ['ann', 'bob'],
+            at: 1_700_000_000_000,
+          },
+          subscriber,
+          attempts: 0,
+        })
+        expect(await lease(LEASE_MS, 2)).toHaveLength(2)
+        expect(await lease(LEASE_MS, 2)).toHaveLength(1)
+        expect(await lease()).toEqual([])
+      })
+
+      it('are gone when they are settled', async () => {
+        const { lease, keys } = await emitted(-1, 2)
+        await store.settleDeliveries(keys.slice(0, 1))
+        expect((await lease()).map(({ event }) => event.index)).toEqual([1])
+      })
+
+      it('that failed come again after their pause, and remember how often', async () => {
+        const { lease, key } = await emitted(LEASE_MS)
+        await store.retryDelivery(key, 3, LONG_MS)
+        expect(await lease()).toEqual([])
+        await store.retryDelivery(key, 4, -1)
+        expect(await lease()).toMatchObject([{ attempts: 4 }])
+      })
+
+      it('that are buried are dead letters, until they are driven again', async () => {
+        const { lease, key, id } = await emitted(-1)
+        await store.buryDelivery(key, 10, 'no use')
+        expect(await lease()).toEqual([])
+        const letters = await store.deadLetters(undefined, 200)
+        const letter = letters.find(({ instance }) => instance === id)
+        expect(letter).toMatchObject({ ...key, attempts: 10, error: 'no use' })
+        // Newest first, and below where one goes on from.
+        const older = await store.deadLetters(letter?.id, 200)
+        expect(older.filter(other => other.id >= (letter?.id ?? 0))).toEqual([])
+        expect(letters.map(other => other.id)).toEqual(letters.map(other => other.id).sort((a, b) => b - a))
+        expect(await store.redrive(letter?.id ?? 0)).toBe(true)
+        expect(await store.redrive(letter?.id ?? 0)).toBe(false)
+        await until(async () => (await lease()).length === 1)
+        expect(await store.deadLetters(undefined, 200)).not.toContainEqual(
+          expect.objectContaining({ instance: id }),
+        )
+      })
+    })
+  })
+}
+
+const tripColumns = {
+  id: 'uuid',
+  truck_id: 'text',
+  customer_id: 'text',
+  transporter_id: 'text',
+  driver_id: 'text',
+  vehicle_id: 'text',
+  status: 'text',
+  driver: 'jsonb',
+  vehicle: 'jsonb',
+  assigned_at: 'timestamptz',
+} as const
+
+const tripRow = {
+  truck_id: 't1',
+  customer_id: 'c',
+  transporter_id: 't',
+  driver_id: 'd',
+  vehicle_id: 'v',
+  driver: {},
+  vehicle: {},
+  assigned_at: '2026-01-01T00:00:00.000Z',
+}
