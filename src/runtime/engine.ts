@@ -23,6 +23,8 @@ import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber } from './t
 const CLOCK_SYNC_EVERY_MS = 30_000
 /** Longer than a commit that is resent; shorter than what orchestrators wait before they kill. */
 const CLOSE_WITHIN_MS = 15_000
+/** One short statement, twice over. Without it leases run out by themselves, so it is not worth more. */
+const HAND_OVER_WITHIN_MS = 2_000
 /** Journal rows of one answer. */
 const MAX_HISTORY_PAGE = 1_000
 /** Each may hold the text of an error. */
@@ -109,6 +111,19 @@ export function createEngine(options: EngineOptions): Engine {
       alarm = setTimeout(resolve, Math.max(0, deadline - performance.now()))
     })
     await Promise.race([work, tooLate]).finally(() => clearTimeout(alarm))
+  }
+
+  /** Others need not wait for the leases of what this process has not finished. */
+  async function handOver(): Promise<void> {
+    const held = { timers: timers.held(), deliveries: delivery.held() }
+    const counts = { timers: held.timers.length, deliveries: held.deliveries.length }
+    if (counts.timers + counts.deliveries === 0) return
+    const released = store.release(held).then(
+      () => log.warn(counts, 'not finished in time, and left to other processes'),
+      error => log.warn({ err: error, ...counts }, 'not finished in time; other processes wait for the leases'),
+    )
+    await untilDeadline(released, performance.now() + HAND_OVER_WITHIN_MS)
+    wakeups?.announce(clock.now())
   }
 
   async function get(id: string): Promise<Instance | undefined> {
@@ -202,13 +217,22 @@ export function createEngine(options: EngineOptions): Engine {
       delivery.start({ sweeps })
     },
 
+    standDown() {
+      firesTimers = false
+      delivery.stopSweeps()
+      // What was about to be fired here is due elsewhere now.
+      timers.stop().then(() => wakeups?.announce(clock.now()))
+    },
+
     async close({ withinMs = CLOSE_WITHIN_MS } = {}) {
       closed = true
+      firesTimers = false
       clearInterval(clockSync)
       const deadline = performance.now() + withinMs
       await untilDeadline(timers.stop(), deadline)
       await untilDeadline(committer.idle(), deadline)
       await untilDeadline(delivery.stop(), deadline)
+      await handOver()
     },
   }
 }

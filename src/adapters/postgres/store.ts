@@ -22,6 +22,9 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
   // An idle connection that the server ends is replaced at its next use.
   pool.on('error', error => log?.warn({ err: error }, 'an idle database connection was lost'))
 
+  const { releaseTimers, ...timers } = createTimers(pool)
+  const { releaseDeliveries, ...outbox } = createOutbox(pool)
+
   return {
     async now() {
       const { rows } = await pool.query<{ now: number }>(
@@ -32,8 +35,15 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
     load: ids => orUnavailable(loadInstances(pool, ids)),
     commit: createCommit(pool, faults),
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
-    ...createTimers(pool),
-    ...createOutbox(pool),
+    ...timers,
+    ...outbox,
+    async release({ timers, deliveries }) {
+      // One after the other is late for the second when the first is; both at once when the database is slow.
+      await Promise.all([
+        timers.length === 0 ? undefined : releaseTimers(timers),
+        deliveries.length === 0 ? undefined : releaseDeliveries(deliveries),
+      ])
+    },
     close: () => pool.end(),
   }
 }
