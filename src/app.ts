@@ -25,6 +25,7 @@ import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
+import { drain } from './drain.js'
 import { broadcastDefinition } from './machines/index.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
@@ -46,8 +47,11 @@ export interface AppOptions {
 export interface App {
   /** Where it listens: with the port that was given, if any would do. */
   readonly url: string
-  /** Takes no more work, finishes what is under way, hands the rest over, ends every connection. */
-  close(): Promise<void>
+  /**
+   * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
+   * `hasNotice`: a balancer looks at `/health`, and is given the time to.
+   */
+  close(options?: { hasNotice?: boolean }): Promise<void>
 }
 
 /** Facts and lists. The engine's hot statements have connections of their own, so neither starves the other. */
@@ -91,7 +95,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log, ...faults }),
   })
   const { dispatch, engine } = product
-  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster))
+  let isDraining = false
+  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster), () => isDraining)
   const http = createHttpServer(
     createHttpApp({ ...settings, dispatch, keys, service, version, verifyToken, log, takesRequests }),
   )
@@ -100,9 +105,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     sockets.attach(http.server, dispatch)
   }
 
-  const close = async () => {
-    await http.drain()
-    await product.close()
+  const close = async ({ hasNotice = false } = {}) => {
+    isDraining = true
+    await drain({ http, sockets, product, hasNotice: hasNotice && takesRequests, withinMs: settings.drainMs })
     await sockets.close()
     await cluster?.close()
     presence.close()
@@ -146,14 +151,20 @@ async function openPresence({ redisUrl: url, transporterTtlMs, driverTtlMs }: Se
   return { presence: createMemoryPresence({ transporterTtlMs, driverTtlMs }), check, close() {} }
 }
 
-function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine, redis: HealthCheck): Service {
+function createService(
+  pool: pg.Pool,
+  sockets: SocketServer,
+  engine: Engine,
+  redis: HealthCheck,
+  isDraining: () => boolean,
+): Service {
   const checks = createPostgresChecks(pool)
   const postgres = async () => ({
     ...(await checks.postgres()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
   return {
-    health: createHealth(version, { ...checks, postgres, redis }),
+    health: createHealth(version, { ...checks, postgres, redis }, isDraining),
     async counts() {
       const claims = await countClaims(pool).catch(() => ({}))
       return { ...claims, 'sockets connected': sockets.countConnections() }

@@ -120,7 +120,8 @@ export function createEngine(options: EngineOptions): Engine {
     if (counts.timers + counts.deliveries === 0) return
     const released = store.release(held).then(
       () => log.warn(counts, 'not finished in time, and left to other processes'),
-      error => log.warn({ err: error, ...counts }, 'not finished in time; other processes wait for the leases'),
+      error =>
+        log.warn({ err: error, ...counts }, 'not finished in time; other processes wait for the leases'),
     )
     await untilDeadline(released, performance.now() + HAND_OVER_WITHIN_MS)
     wakeups?.announce(clock.now())

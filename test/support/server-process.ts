@@ -14,6 +14,23 @@ export interface ServerProcess {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>
 }
 
+export interface StartingProcess {
+  readonly output: ServerProcess['output']
+  readonly end: ServerProcess['end']
+}
+
+/** Starts it and does not wait for it to listen. */
+export function beginServerProcess(env: Readonly<Record<string, string>>): StartingProcess {
+  const { process: running, output, ended } = spawnServer(env)
+  return {
+    output,
+    end(signal) {
+      running.kill(signal)
+      return ended
+    },
+  }
+}
+
 /** Starts the program as `npm start` does, only without a build. Rejects, with its output, if it ends instead. */
 export async function startServerProcess(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
   const child = spawnServer(env)

@@ -18,6 +18,8 @@ export type CheckName = (typeof checkNames)[number]
 
 export interface HealthReport {
   readonly status: HealthState
+  /** It is about to end: no more work for it, though what comes is still done. */
+  readonly draining?: true
   readonly version: string
   readonly checks: Readonly<Record<CheckName, CheckResult>>
 }
@@ -40,14 +42,16 @@ const vital: readonly CheckName[] = ['postgres', 'migrations']
 export function createHealth(
   version: string,
   checks: Readonly<Record<CheckName, HealthCheck>>,
+  isDraining: () => boolean = () => false,
 ): () => Promise<HealthReport> {
   let latest: { readonly at: number; readonly report: Promise<HealthReport> } | undefined
-  return () => {
+  return async () => {
     const now = performance.now()
     if (latest === undefined || now - latest.at > REPORT_AGE_MS) {
       latest = { at: now, report: examine(version, checks) }
     }
-    return latest.report
+    const report = await latest.report
+    return isDraining() ? { ...report, status: 'down', draining: true } : report
   }
 }
 

@@ -23,10 +23,6 @@ const count = async (table: string) =>
   Number((await sql.query(`select count(*) as n from ${table}`)).rows[0].n)
 const isLeased = async (table: 'timers' | 'outbox') =>
   (await count(table === 'timers' ? 'timers where leased_until > now()' : 'outbox where due_at > now()')) > 0
-const expireLeases = async () => {
-  await sql.query('update timers set leased_until = now() where leased_until is not null')
-  await sql.query('update outbox set due_at = now()')
-}
 
 beforeAll(async () => {
   database = await createTestDatabase()
