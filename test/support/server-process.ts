@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** A first start makes a database; on a busy machine that takes its time. */
-const START_TIMEOUT_MS = 25_000
+const START_TIMEOUT_MS = 60_000
 
 export interface ServerProcess {
   readonly url: string
