@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createHttpApp } from './adapters/http/app.js'
 import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
@@ -13,6 +13,7 @@ import { createHttpServer } from './adapters/http/server.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
+import { BoundedPool } from './adapters/postgres/bounded-pool.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
@@ -130,7 +131,7 @@ export const version: string = JSON.parse(
 ).version
 
 function createQueryPool(connectionString: string, max: number, log: Logger): pg.Pool {
-  const pool = new pg.Pool({
+  const pool = new BoundedPool({
     connectionString,
     max,
     query_timeout: CLIENT_TIMEOUT_MS,

@@ -60,7 +60,7 @@ describeWithRedis('a rolling deployment under load', () => {
     const running = await startProcesses(PROCESSES, {
       BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS),
       REACH_STEP_SECONDS: '0.7',
-      DRAIN_SECONDS: '8',
+      DRAIN_SECONDS: '10',
     })
     processes = running
     const cast = castOf(size.customers, size.transporters)

@@ -45,12 +45,15 @@ export function createHealth(
   isDraining: () => boolean = () => false,
 ): () => Promise<HealthReport> {
   let latest: { readonly at: number; readonly report: Promise<HealthReport> } | undefined
+  let known: HealthReport | undefined
   return async () => {
     const now = performance.now()
     if (latest === undefined || now - latest.at > REPORT_AGE_MS) {
       latest = { at: now, report: examine(version, checks) }
     }
-    const report = await latest.report
+    // That we end is said at once, with what was last known of the rest.
+    const report = isDraining() && known !== undefined ? known : await latest.report
+    known = report
     return isDraining() ? { ...report, status: 'down', draining: true } : report
   }
 }

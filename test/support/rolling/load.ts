@@ -9,7 +9,9 @@ import { tokenFor } from '../tokens.js'
 
 /** Within what somebody offers again who was told to come back. */
 const RETRY_MS = 100
-const MOST_TRIES = 100
+const MOST_TRIES = 600
+/** Longer than any call may take, however the database fares: who waits this long hangs. */
+const HANGS_AFTER_MS = 40_000
 
 export interface Load {
   /** Trips that were acknowledged. */
@@ -59,9 +61,10 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       'idempotency-key': `rolling-${calls++}`,
     }
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const response = await fetch(`${url}${path}`, { method, headers, body: JSON.stringify(body) }).catch(
-        () => undefined,
-      )
+      const signal = AbortSignal.timeout(HANGS_AFTER_MS)
+      const init = { method, headers, body: JSON.stringify(body), signal }
+      const response = await fetch(`${url}${path}`, init).catch(() => undefined)
+      if (signal.aborted) failures.push(`${method} ${path} hangs`)
       // biome-ignore lint/suspicious/noExplicitAny: the answer of whichever route
       const answer: any = await response?.json().catch(() => undefined)
       if (response === undefined || answer === undefined) cutOff += 1
