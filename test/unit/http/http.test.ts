@@ -118,6 +118,21 @@ describe('R9.4 health', () => {
     expect(asked).toBe(1)
   })
 
+  test('is down from the moment the process is to end, with what is known of the rest, and asks nobody for it', async () => {
+    let isDraining = false
+    let hangs = false
+    const postgres: HealthCheck = () => (hangs ? new Promise(() => {}) : ok())
+    const health = createHealth('1', checks({ postgres }), () => isDraining)
+    expect(await health()).not.toHaveProperty('draining')
+    isDraining = true
+    hangs = true
+    expect(await health()).toMatchObject({
+      status: 'down',
+      draining: true,
+      checks: { postgres: { status: 'ok' }, redis: { status: 'ok' } },
+    })
+  })
+
   test('waits for no check for ever', async () => {
     const report = await createHealth('1', checks({ outbox: () => new Promise(() => {}) }))()
     expect(report).toMatchObject({ status: 'degraded', checks: { outbox: { reason: 'no answer in time' } } })
