@@ -50,7 +50,7 @@ export interface App {
   readonly url: string
   /**
    * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
-   * `hasNotice`: a balancer looks at `/health`, and is given the time to.
+   * `hasNotice`: a balancer that has looked at `/health` is given the time to look again.
    */
   close(options?: { hasNotice?: boolean }): Promise<void>
 }
@@ -108,7 +108,9 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const close = async ({ hasNotice = false } = {}) => {
     isDraining = true
-    await drain({ http, sockets, product, hasNotice: hasNotice && takesRequests, withinMs: settings.drainMs })
+    const isBalanced = takesRequests && service.isWatched()
+    const withinMs = settings.drainMs
+    await drain({ http, sockets, product, hasNotice: hasNotice && isBalanced, withinMs })
     await sockets.close()
     await cluster?.close()
     presence.close()
@@ -165,7 +167,7 @@ function createService(
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
   return {
-    health: createHealth(version, { ...checks, postgres, redis }, isDraining),
+    ...createHealth(version, { ...checks, postgres, redis }, isDraining),
     async counts() {
       const claims = await countClaims(pool).catch(() => ({}))
       return { ...claims, 'sockets connected': sockets.countConnections() }

@@ -27,6 +27,8 @@ export interface HealthReport {
 /** What the service routes show of the process. */
 export interface Service {
   health(): Promise<HealthReport>
+  /** Somebody looks at `/health` again and again: a balancer, or whoever else decides who gets work. */
+  isWatched(): boolean
   /** What is going on now, in words and numbers, for the status page. */
   counts(): Promise<Readonly<Record<string, number>>>
 }
@@ -35,6 +37,8 @@ export interface Service {
 const CHECK_TIMEOUT_MS = 2_000
 /** However often it is asked, the database is asked no more often than this. */
 const REPORT_AGE_MS = 1_000
+/** Balancers ask every few seconds, the most patient twice a minute. */
+const WATCHED_FOR_MS = 60_000
 
 /** Without these nothing can be answered: they decide whether we are `down`. The rest only degrades. */
 const vital: readonly CheckName[] = ['postgres', 'migrations']
@@ -43,11 +47,14 @@ export function createHealth(
   version: string,
   checks: Readonly<Record<CheckName, HealthCheck>>,
   isDraining: () => boolean = () => false,
-): () => Promise<HealthReport> {
+): Pick<Service, 'health' | 'isWatched'> {
   let latest: { readonly at: number; readonly report: Promise<HealthReport> } | undefined
   let known: HealthReport | undefined
-  return async () => {
+  let askedAt = Number.NEGATIVE_INFINITY
+
+  async function health(): Promise<HealthReport> {
     const now = performance.now()
+    askedAt = now
     if (latest === undefined || now - latest.at > REPORT_AGE_MS) {
       latest = { at: now, report: examine(version, checks) }
     }
@@ -56,6 +63,8 @@ export function createHealth(
     known = report
     return isDraining() ? { ...report, status: 'down', draining: true } : report
   }
+
+  return { health, isWatched: () => performance.now() - askedAt < WATCHED_FOR_MS }
 }
 
 async function examine(
