@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createHttpApp } from './adapters/http/app.js'
 import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
@@ -14,6 +14,7 @@ import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
+import { BoundedPool } from './adapters/postgres/bounded-pool.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
@@ -26,6 +27,7 @@ import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
+import { drain } from './drain.js'
 import { startLagReport } from './lag-report.js'
 import { broadcastDefinition } from './machines/index.js'
 import type { Engine } from './runtime/api.js'
@@ -48,8 +50,11 @@ export interface AppOptions {
 export interface App {
   /** Where it listens: with the port that was given, if any would do. */
   readonly url: string
-  /** Takes no more work, finishes what is under way, hands the rest over, ends every connection. */
-  close(): Promise<void>
+  /**
+   * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
+   * `hasNotice`: a balancer that has looked at `/health` is given the time to look again.
+   */
+  close(options?: { hasNotice?: boolean }): Promise<void>
 }
 
 /** Facts and lists. The engine's hot statements have connections of their own, so neither starves the other. */
@@ -105,7 +110,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       }),
   })
   const { dispatch, engine } = product
-  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster))
+  let isDraining = false
+  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster), () => isDraining)
   const http = createHttpServer(
     createHttpApp({ ...settings, dispatch, keys, service, version, verifyToken, log, takesRequests }),
   )
@@ -115,10 +121,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
   const lagReport = startLagReport(createPostgresChecks(pool), log)
 
-  const close = async () => {
+  const close = async ({ hasNotice = false } = {}) => {
+    isDraining = true
     lagReport.stop()
-    await http.drain()
-    await product.close()
+    const isBalanced = takesRequests && service.isWatched()
+    const withinMs = settings.drainMs
+    await drain({ http, sockets, product, hasNotice: hasNotice && isBalanced, withinMs })
     await sockets.close()
     await cluster?.close()
     presence.close()
@@ -142,7 +150,7 @@ export const version: string = JSON.parse(
 ).version
 
 function createQueryPool(connectionString: string, max: number, log: Logger): pg.Pool {
-  const pool = new pg.Pool({
+  const pool = new BoundedPool({
     connectionString,
     max,
     query_timeout: CLIENT_TIMEOUT_MS,
@@ -163,14 +171,20 @@ async function openPresence({ redisUrl: url, transporterTtlMs, driverTtlMs }: Se
   return { presence: createMemoryPresence({ transporterTtlMs, driverTtlMs }), check, close() {} }
 }
 
-function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine, redis: HealthCheck): Service {
+function createService(
+  pool: pg.Pool,
+  sockets: SocketServer,
+  engine: Engine,
+  redis: HealthCheck,
+  isDraining: () => boolean,
+): Service {
   const checks = createPostgresChecks(pool)
   const postgres = async () => ({
     ...(await checks.postgres()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
   return {
-    health: createHealth(version, { ...checks, postgres, redis }),
+    ...createHealth(version, { ...checks, postgres, redis }, isDraining),
     async counts() {
       const claims = await countClaims(pool).catch(() => ({}))
       return { ...claims, 'sockets connected': sockets.countConnections() }

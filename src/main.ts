@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const settings = loadSettings({ ...(await bootstrapSecrets(environment)), ...environment })
   const log = createLog(settings)
   endOnDefects(log)
-  const signals = awaitSignal(log)
+  const signal = awaitSignal(settings.drainMs, log)
   const database = await openDatabase(settings, log)
   try {
     const tokenKeys = await resolveTokenKeys(settings)
@@ -35,9 +35,8 @@ async function main(): Promise<void> {
       const facts = { version, url: app.url, database: database.description, secret: tokenKeys.secret }
       process.stdout.write(await banner(facts))
     }
-    await signals
-    endAfter(settings.drainMs, log)
-    await app.close()
+    // Who presses Ctrl-C has no balancer in front.
+    await app.close({ hasNotice: (await signal) === 'SIGTERM' })
   } finally {
     await database.stop()
   }
@@ -90,15 +89,22 @@ function createLog({ logLevel, isProduction }: Settings): Logger {
   )
 }
 
-/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
-function awaitSignal(log: Logger): Promise<void> {
+/**
+ * Resolves at the first SIGTERM or SIGINT; the second ends the process at once. From the first the time runs, also when
+ * it comes in the middle of a start that hangs.
+ */
+function awaitSignal(drainMs: number, log: Logger): Promise<NodeJS.Signals> {
   return new Promise(resolve => {
     let isEnding = false
     const end = (signal: NodeJS.Signals) => {
-      if (isEnding) process.exit(1)
+      if (isEnding) {
+        log.error({ signal }, 'ended at once, by a second signal')
+        process.exit(1)
+      }
       isEnding = true
       log.info({ signal }, 'draining')
-      resolve()
+      endAfter(drainMs, log)
+      resolve(signal)
     }
     process.on('SIGTERM', end).on('SIGINT', end)
   })

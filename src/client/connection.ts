@@ -57,6 +57,8 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
   })
   let isClosed = true
   let isRefused = false
+  /** The process it is connected to ends, and has said so: there are others, ready. */
+  let isSentAway = false
   let retryTimer: ReturnType<typeof setTimeout> | undefined
   let beatTimer: ReturnType<typeof setInterval> | undefined
 
@@ -72,13 +74,20 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
   socket.on('disconnect', reason => {
     clearInterval(beatTimer)
     ends.disconnected(reason)
-    tryLater()
+    if (isSentAway) connectNow()
+    else tryLater()
   })
   socket.on('connect_error', error => {
     const document = (error as { data?: { status?: number } }).data
     handle(document === undefined ? noAnswer(error) : toProblem(document.status ?? 0, document))
   })
   socket.onAny((type: string, ...parts: unknown[]) => {
+    if (type === 'going_away') {
+      isSentAway = true
+      // The server ends it too; this one need not wait for that.
+      socket.disconnect()
+      return
+    }
     const last = parts.at(-1)
     try {
       ends.heard(type, parts[0])
@@ -87,6 +96,14 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
       if (typeof last === 'function') last()
     }
   })
+
+  /** Once: if that one sends it away too, or is not there, it waits like everybody. */
+  function connectNow(): void {
+    isSentAway = false
+    if (isClosed) return
+    clearTimeout(retryTimer)
+    retryTimer = setTimeout(connect)
+  }
 
   async function connect(): Promise<void> {
     try {

@@ -48,8 +48,11 @@ export interface DispatchService {
   retell(forMs: number): void
   /** Resolves when no catch-up and no news of a driver is under way. */
   idle(): Promise<void>
-  /** Closes the engine, and waits for offers and announcements under way. The stores must still be open. */
-  close(): Promise<void>
+  /**
+   * Closes the engine, which is given so long to finish, and waits for offers and announcements under way. The stores
+   * must still be open.
+   */
+  close(options?: { withinMs?: number }): Promise<void>
 }
 
 /**
@@ -152,11 +155,11 @@ export function createDispatch(
     },
     retell: forMs => retelling.request(forMs),
     idle,
-    async close() {
+    async close(options) {
       await retelling.stop()
       await Promise.all(sweeps.map(sweep => sweep.stop()))
       await catchUp.idle()
-      await engine.close()
+      await engine.close(options)
       await idle()
     },
   }

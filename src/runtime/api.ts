@@ -69,9 +69,11 @@ export interface Engine {
    * emitted itself it delivers in any case. Throws `ClockSkewError` when the clocks are too far apart.
    */
   start(options?: { timers?: boolean; sweeps?: boolean }): Promise<void>
+  /** Leaves timers and sweeping to other processes, which are woken. Commands are taken as before, until `close`. */
+  standDown(): void
   /**
    * Refuses new work and finishes what is under way. What is not finished after `withinMs` is left to other
-   * processes, which take it over when its lease has run out.
+   * processes: its leases are given up, so that they take it over at once.
    */
   close(options?: { withinMs?: number }): Promise<void>
 }

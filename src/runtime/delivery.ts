@@ -36,8 +36,12 @@ export interface DeliveryService {
   /** Without `sweeps`, what others left is left to others still. */
   start(options?: { sweeps?: boolean }): void
   deliver(events: readonly FoldedEvent[]): void
+  /** Leaves to others what others left. */
+  stopSweeps(): void
   /** Waits for what is under way; what is not done by then is left to others. */
   stop(): Promise<void>
+  /** What this process has yet to deliver. */
+  held(): readonly DeliveryKey[]
 }
 
 export function createDeliveryService(options: {
@@ -54,13 +58,14 @@ export function createDeliveryService(options: {
   /** Tail of each lane. */
   const lanes = new Map<string, Promise<void>>()
   /** What this process is about to deliver: the sweeper must not take it for abandoned. */
-  const held = new Set<string>()
+  const held = new Map<string, DeliveryKey>()
   const heldBy = new Map<string, number>()
   let delivered: DeliveryKey[] = []
   let settling: Promise<void> | undefined
   let cancelSweep: Cancel = () => {}
   let sweeping: Promise<void> | undefined
   let running = false
+  let sweeps = false
 
   /** `since`: when it was recorded, or marked late. */
   function enqueue(subscriber: Subscriber, event: EmittedEvent, attempts: number, since: number): void {
@@ -73,7 +78,7 @@ export function createDeliveryService(options: {
     const name = `${event.instance} ${event.version} ${event.index} ${subscriber.name}`
     const count = heldBy.get(subscriber.name) ?? 0
     if (held.has(name) || count >= MAX_HELD) return
-    held.add(name)
+    held.set(name, key)
     heldBy.set(subscriber.name, count + 1)
     const laneName = `${subscriber.name} ${event.instance}`
     const lane = lanes.get(laneName)
@@ -153,13 +158,13 @@ export function createDeliveryService(options: {
         const known = subscribers.get(subscriber)
         if (known !== undefined) enqueue(known, event, attempts, leasedAt)
       }
-      if (leased.length < SWEEP_BATCH || !running) return
+      if (leased.length < SWEEP_BATCH || !sweeps) return
       await waitAtMost(platform, SWEEP_PATIENCE_MS, Promise.all(lanes.values()))
     }
   }
 
   function sweepLater(): void {
-    if (!running) return
+    if (!sweeps) return
     cancelSweep = platform.after(SWEEP_EVERY_MS * (0.75 + platform.random() / 2), () => {
       sweeping = sweep()
         .catch(error => log.error({ err: error }, 'the outbox could not be swept'))
@@ -167,10 +172,16 @@ export function createDeliveryService(options: {
     })
   }
 
+  function stopSweeps(): void {
+    sweeps = false
+    cancelSweep()
+  }
+
   return {
-    start({ sweeps = true } = {}) {
+    start({ sweeps: shallSweep = true } = {}) {
       running = true
-      if (sweeps) sweepLater()
+      sweeps = shallSweep
+      sweepLater()
     },
     deliver(events) {
       for (const event of events) {
@@ -180,9 +191,11 @@ export function createDeliveryService(options: {
         }
       }
     },
+    stopSweeps,
+    held: () => [...held.values()],
     async stop() {
       running = false
-      cancelSweep()
+      stopSweeps()
       await sweeping
       while (lanes.size > 0) await Promise.all(lanes.values())
       await settling

@@ -24,6 +24,8 @@ import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition
 const CLOCK_SYNC_EVERY_MS = 30_000
 /** Longer than a commit that is resent; shorter than what orchestrators wait before they kill. */
 const CLOSE_WITHIN_MS = 15_000
+/** One short statement, twice over. Without it leases run out by themselves, so it is not worth more. */
+const HAND_OVER_WITHIN_MS = 2_000
 /** Journal rows of one answer. */
 const MAX_HISTORY_PAGE = 1_000
 /** Each may hold the text of an error. */
@@ -133,6 +135,20 @@ export function createEngine(options: EngineOptions): Engine {
     await waitAtMost(platform, Math.max(0, deadline - platform.monotonicMs()), work)
   }
 
+  /** Others need not wait for the leases of what this process has not finished. */
+  async function handOver(): Promise<void> {
+    const held = { timers: timers.held(), deliveries: delivery.held() }
+    const counts = { timers: held.timers.length, deliveries: held.deliveries.length }
+    if (counts.timers + counts.deliveries === 0) return
+    const released = store.release(held).then(
+      () => log.warn(counts, 'not finished in time, and left to other processes'),
+      error =>
+        log.warn({ err: error, ...counts }, 'not finished in time; other processes wait for the leases'),
+    )
+    await untilDeadline(released, platform.monotonicMs() + HAND_OVER_WITHIN_MS)
+    wakeups?.announce(clock.now())
+  }
+
   async function get(id: string): Promise<Instance | undefined> {
     const readStartedAt = platform.monotonicMs()
     const [row] = await store.load([id])
@@ -232,13 +248,22 @@ export function createEngine(options: EngineOptions): Engine {
       delivery.start({ sweeps })
     },
 
+    standDown() {
+      firesTimers = false
+      delivery.stopSweeps()
+      // What was about to be fired here is due elsewhere now.
+      timers.stop().then(() => wakeups?.announce(clock.now()))
+    },
+
     async close({ withinMs = CLOSE_WITHIN_MS } = {}) {
       closed = true
+      firesTimers = false
       cancelClockSync()
       const deadline = platform.monotonicMs() + withinMs
       await untilDeadline(timers.stop(), deadline)
       await untilDeadline(committer.idle(), deadline)
       await untilDeadline(delivery.stop(), deadline)
+      await handOver()
       if (hasJoined) await untilDeadline(membership.leave(), deadline)
     },
   }

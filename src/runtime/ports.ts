@@ -109,6 +109,12 @@ export interface ProcessVersions {
   readonly versions: ReadonlyMap<string, number>
 }
 
+/** What a process that ends has leased and not finished. */
+export interface Held {
+  readonly timers: readonly Pick<StoredTimer, 'instance' | 'sendId' | 'generation'>[]
+  readonly deliveries: readonly DeliveryKey[]
+}
+
 export interface Store {
   /** The database's clock. */
   now(): Promise<number>
@@ -136,6 +142,11 @@ export interface Store {
   ): Promise<readonly LeasedDelivery[]>
   /** Notes that an event is being delivered late: a client that resumes looks for such ones. */
   markLate(event: Omit<DeliveryKey, 'subscriber'>): Promise<void>
+  /**
+   * Gives up leases of the caller's, so that others need not wait for their end. Whose they are is not asked: a lease of
+   * another's that has followed ours is given up too, and what is done twice then has its effect once all the same.
+   */
+  release(held: Held): Promise<void>
   settleDeliveries(delivered: readonly DeliveryKey[]): Promise<void>
   retryDelivery(key: DeliveryKey, attempts: number, delayMs: number): Promise<void>
   buryDelivery(key: DeliveryKey, attempts: number, error: string): Promise<void>

@@ -1,7 +1,7 @@
 /*
  * Fires due timers. A timer is leased by an UPDATE that commits at once, then goes through its instance's mailbox
  * like any event; the commit that applies it removes it, and is gated by its generation. If this process dies in
- * between, the lease runs out and another fires it. Nothing is kept in memory but the next time to look.
+ * between, the lease runs out and another fires it. In memory is only what is being fired, and the next time to look.
  */
 import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
@@ -9,8 +9,13 @@ import type { Faults } from './faults.js'
 import { type Cancel, type Platform, processPlatform } from './platform.js'
 import type { Store, StoredTimer } from './ports.js'
 
-/** Longer than a commit that is resent through a failover takes to come back; a dead process delays by this much. */
-const TIMER_LEASE_MS = 10_000
+/**
+ * By how much a dead process delays what it was firing, beside the second until the others look. It need not outlast
+ * the slowest commit: a commit is gated by the timer's generation, so one that is fired twice is applied once, and a
+ * process does not fire again what it is still firing. It should outlast the usual one, or busy processes would do each
+ * other's work over: all that one may have under way takes about half a second, and six times as long on a bad day.
+ */
+const TIMER_LEASE_MS = 3_000
 /** One lease's worth: two full commits. */
 const LEASE_BATCH = 1_000
 /** Fired and not yet committed: bounds memory when a hundred thousand are overdue. */
@@ -24,7 +29,10 @@ export interface TimerService {
   start(): void
   /** Says that a timer was armed which is due then. */
   noteDue(dueAt: number): void
+  /** Leases no more; resolves when what was leased has been handed to its instances. */
   stop(): Promise<void>
+  /** What this process has leased and not finished. */
+  held(): readonly StoredTimer[]
 }
 
 export function createTimerService(options: {
@@ -42,7 +50,7 @@ export function createTimerService(options: {
   let wakeAt = Number.POSITIVE_INFINITY
   let alarm: Cancel | undefined
   let look: Promise<void> | undefined
-  let underWay = 0
+  const underWay = new Map<string, StoredTimer>()
 
   function sleepUntil(time: number): void {
     if (!running || look !== undefined || (alarm !== undefined && time >= wakeAt)) return
@@ -64,27 +72,32 @@ export function createTimerService(options: {
   const nextLook = () => Math.min(noted, clock.now() + LOOK_EVERY_MS * (0.75 + platform.random() * 0.25))
 
   async function fireWhatIsDue(): Promise<void> {
-    while (running && underWay < MAX_UNDER_WAY) {
+    while (running && underWay.size < MAX_UNDER_WAY) {
       noted = Number.POSITIVE_INFINITY
-      const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - underWay)
+      const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - underWay.size)
       const { timers, nextDueAt } = await store.leaseTimers(machines, limit, TIMER_LEASE_MS)
       if (faults !== undefined) await faults('timers.leased')
-      for (const timer of timers) {
-        underWay++
-        fire(timer)
-          .catch(error =>
-            log.error({ err: error, instance: timer.instance }, 'a timer failed; its lease will run out'),
-          )
-          .finally(() => {
-            underWay--
-            if (underWay === MAX_UNDER_WAY / 2) noteDue(clock.now())
-          })
-      }
+      for (const timer of timers) fireOnce(timer)
       if (timers.length < limit) {
         if (nextDueAt !== undefined) noted = Math.min(noted, nextDueAt)
         return
       }
     }
+  }
+
+  function fireOnce(timer: StoredTimer): void {
+    const name = `${timer.instance} ${timer.generation} ${timer.sendId}`
+    // Its lease ran out meanwhile, and we have got it again.
+    if (underWay.has(name)) return
+    underWay.set(name, timer)
+    fire(timer)
+      .catch(error =>
+        log.error({ err: error, instance: timer.instance }, 'a timer failed; its lease will run out'),
+      )
+      .finally(() => {
+        underWay.delete(name)
+        if (underWay.size === MAX_UNDER_WAY / 2) noteDue(clock.now())
+      })
   }
 
   function noteDue(dueAt: number): void {
@@ -104,5 +117,6 @@ export function createTimerService(options: {
       alarm = undefined
       await look
     },
+    held: () => [...underWay.values()],
   }
 }

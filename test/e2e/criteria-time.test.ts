@@ -9,7 +9,7 @@ import { startTwoServers, type TwoServers } from '../support/two-servers.js'
 
 const TIMEOUT_SECONDS = 3
 const STEP_SECONDS = 0.5
-/** A killed process may hold the lease of a timer for ten seconds; the rest is for a busy machine. */
+/** A killed process may hold the lease of a timer for three seconds; the rest is for a busy machine. */
 const PATIENCE_MS = 30_000
 /** How often somebody asks for a truck while processes come and go. */
 const EVERY_MS = 60
@@ -70,7 +70,7 @@ const expiriesOf = (ids: readonly string[]) =>
 
 /**
  * All of them end at their time, by the one setting, with every step of the reach at its own. A process that is
- * killed while it fires a step holds its lease for ten seconds: then the deadline may come first.
+ * killed while it fires a step holds its lease for three seconds: then the deadline may come first.
  */
 async function expectExpiries(ids: readonly string[], killedAt = 0): Promise<readonly Expiry[]> {
   await until(async () => (await expiriesOf(ids)).every(({ status }) => status === 'expired'), PATIENCE_MS)

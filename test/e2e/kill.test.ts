@@ -170,7 +170,7 @@ describe('a server killed with -9 in a burst', () => {
     request.write(body)
     await until(() => answer.includes('201 Created'))
     expect(answer).toMatch(/connection: close/i)
-    expect(await goodbye).toBe('io server disconnect')
+    expect(await goodbye).toBe('transport close')
     expect(await ended).toBe(0)
     expect(await findEmbeddedPostgres(dataDir)).toBeUndefined()
   })

@@ -155,7 +155,7 @@ describe('when something is wrong with us', () => {
       version: '0',
       dispatch,
       keys,
-      service: { health, counts: async () => ({}) },
+      service: { health, isWatched: () => false, counts: async () => ({}) },
       verifyToken: createTokenVerifier({ secret: TEST_SECRET }),
       corsOrigins: [],
       log: pino({ level: 'error' }, { write: (line: string) => logged.push(line) }),

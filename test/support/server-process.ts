@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** A first start makes a database; on a busy machine that takes its time. */
-const START_TIMEOUT_MS = 25_000
+const START_TIMEOUT_MS = 60_000
 
 export interface ServerProcess {
   readonly url: string
@@ -12,6 +12,23 @@ export interface ServerProcess {
   output(): string
   /** Sends a signal and waits for the end: the exit code, or the signal that it died of. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>
+}
+
+export interface StartingProcess {
+  readonly output: ServerProcess['output']
+  readonly end: ServerProcess['end']
+}
+
+/** Starts it and does not wait for it to listen. */
+export function beginServerProcess(env: Readonly<Record<string, string>>): StartingProcess {
+  const { process: running, output, ended } = spawnServer(env)
+  return {
+    output,
+    end(signal) {
+      running.kill(signal)
+      return ended
+    },
+  }
 }
 
 /** Starts the program as `npm start` does, only without a build. Rejects, with its output, if it ends instead. */

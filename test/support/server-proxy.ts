@@ -1,15 +1,23 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A way to the database that a test can cut: what goes on is lost, what comes is refused. */
+/** A way to the database that a test can cut, slow down or stop. */
 export interface DatabaseProxy {
   readonly connectionString: string
+  /** What goes on is lost, what comes is refused, until `restore`. */
   cut(): Promise<void>
   restore(): Promise<void>
+  /** From now on everything takes so much longer, each way. */
+  slow(delayMs: number): void
+  /** Nothing comes through any more and nobody is told, until `flow`. */
+  stall(): void
+  flow(): void
 }
 
 export async function proxyDatabase(connectionString: string): Promise<DatabaseProxy> {
   const target = new URL(connectionString)
   const sockets = new Set<Socket>()
+  let delayMs = 0
+  let isStalled = false
   const accept = (near: Socket) => {
     const far = connect(Number(target.port), target.hostname)
     for (const [socket, other] of [
@@ -17,7 +25,14 @@ export async function proxyDatabase(connectionString: string): Promise<DatabaseP
       [far, near],
     ] as const) {
       sockets.add(socket)
-      socket.on('data', chunk => other.write(chunk))
+      let arrivesAt = 0
+      socket.on('data', chunk => {
+        const now = performance.now()
+        arrivesAt = Math.max(arrivesAt, now + delayMs)
+        if (arrivesAt <= now) other.write(chunk)
+        else setTimeout(() => other.write(chunk), arrivesAt - now)
+      })
+      if (isStalled) socket.pause()
       // Errors are followed by `close`; the other half goes with it.
       socket.on('error', () => {})
       socket.on('close', () => {
@@ -37,6 +52,17 @@ export async function proxyDatabase(connectionString: string): Promise<DatabaseP
       const closed = new Promise(resolve => server.close(resolve))
       for (const socket of sockets) socket.destroy()
       await closed
+    },
+    slow(ms) {
+      delayMs = ms
+    },
+    stall() {
+      isStalled = true
+      for (const socket of sockets) socket.pause()
+    },
+    flow() {
+      isStalled = false
+      for (const socket of sockets) socket.resume()
     },
     async restore() {
       server = await listen(accept, port)

@@ -18,6 +18,8 @@ export type CheckName = (typeof checkNames)[number]
 
 export interface HealthReport {
   readonly status: HealthState
+  /** It is about to end: no more work for it, though what comes is still done. */
+  readonly draining?: true
   readonly version: string
   readonly checks: Readonly<Record<CheckName, CheckResult>>
 }
@@ -25,6 +27,8 @@ export interface HealthReport {
 /** What the service routes show of the process. */
 export interface Service {
   health(): Promise<HealthReport>
+  /** Somebody looks at `/health` again and again: a balancer, or whoever else decides who gets work. */
+  isWatched(): boolean
   /** What is going on now, in words and numbers, for the status page. */
   counts(): Promise<Readonly<Record<string, number>>>
 }
@@ -33,6 +37,8 @@ export interface Service {
 const CHECK_TIMEOUT_MS = 2_000
 /** However often it is asked, the database is asked no more often than this. */
 const REPORT_AGE_MS = 1_000
+/** Balancers ask every few seconds, the most patient twice a minute. */
+const WATCHED_FOR_MS = 60_000
 
 /** Without these nothing can be answered: they decide whether we are `down`. The rest only degrades. */
 const vital: readonly CheckName[] = ['postgres', 'migrations']
@@ -40,15 +46,25 @@ const vital: readonly CheckName[] = ['postgres', 'migrations']
 export function createHealth(
   version: string,
   checks: Readonly<Record<CheckName, HealthCheck>>,
-): () => Promise<HealthReport> {
+  isDraining: () => boolean = () => false,
+): Pick<Service, 'health' | 'isWatched'> {
   let latest: { readonly at: number; readonly report: Promise<HealthReport> } | undefined
-  return () => {
+  let known: HealthReport | undefined
+  let askedAt = Number.NEGATIVE_INFINITY
+
+  async function health(): Promise<HealthReport> {
     const now = performance.now()
+    askedAt = now
     if (latest === undefined || now - latest.at > REPORT_AGE_MS) {
       latest = { at: now, report: examine(version, checks) }
     }
-    return latest.report
+    // That we end is said at once, with what was last known of the rest.
+    const report = isDraining() && known !== undefined ? known : await latest.report
+    known = report
+    return isDraining() ? { ...report, status: 'down', draining: true } : report
   }
+
+  return { health, isWatched: () => performance.now() - askedAt < WATCHED_FOR_MS }
 }
 
 async function examine(

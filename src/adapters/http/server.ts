@@ -22,12 +22,18 @@ const MAX_HEADER_BYTES = 16_384
 
 export interface HttpServer {
   readonly server: Server
-  /** Takes no more connections; resolves when every request under way has been answered. */
-  drain(): Promise<void>
+  /** From now on every answer ends its connection: whoever comes again makes a new one, to a process that stays. */
+  retire(): void
+  /**
+   * Takes no more connections; resolves when every request under way has been answered, or after `withinMs`, when those
+   * that are not are cut off.
+   */
+  drain(withinMs: number): Promise<void>
 }
 
 export function createHttpServer(listener: RequestListener): HttpServer {
   const underWay = new Set<ServerResponse>()
+  let isRetired = false
   let isDraining = false
   let finished: (() => void) | undefined
 
@@ -40,7 +46,7 @@ export function createHttpServer(listener: RequestListener): HttpServer {
     },
     (req: IncomingMessage, res: ServerResponse) => {
       underWay.add(res)
-      if (isDraining) res.setHeader('connection', 'close')
+      if (isRetired) res.setHeader('connection', 'close')
       res.once('close', () => {
         underWay.delete(res)
         if (isDraining) server.closeIdleConnections()
@@ -51,18 +57,28 @@ export function createHttpServer(listener: RequestListener): HttpServer {
   )
   server.on('clientError', answerUnreadable)
 
+  function retire(): void {
+    isRetired = true
+    for (const res of underWay) if (!res.headersSent) res.setHeader('connection', 'close')
+  }
+
   return {
     server,
-    async drain() {
+    retire,
+    async drain(withinMs) {
+      retire()
       isDraining = true
       // Its callback would wait for sockets too, which are closed later.
       server.close()
-      for (const res of underWay) if (!res.headersSent) res.setHeader('connection', 'close')
-      if (underWay.size > 0) {
-        await new Promise<void>(resolve => {
-          finished = resolve
-        })
-      }
+      if (underWay.size === 0) return
+      await new Promise<void>(resolve => {
+        const alarm = setTimeout(resolve, withinMs)
+        finished = () => {
+          clearTimeout(alarm)
+          resolve()
+        }
+      })
+      for (const res of underWay) res.destroy()
     },
   }
 }

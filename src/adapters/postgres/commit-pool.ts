@@ -1,4 +1,5 @@
-import pg from 'pg'
+import type pg from 'pg'
+import { BoundedPool } from './bounded-pool.js'
 
 /** Two commits on the wire, and one to spare while a lost connection is replaced. */
 const COMMIT_CONNECTIONS = 3
@@ -14,7 +15,7 @@ const CONNECT_TIMEOUT_MS = 3_000
  * would stay a sequential scan (16.7 ms instead of 0.6 at 60,000 rows): sequential scans are off here.
  */
 export function createCommitPool(connectionString: string): pg.Pool {
-  return new pg.Pool({
+  return new BoundedPool({
     connectionString,
     max: COMMIT_CONNECTIONS,
     query_timeout: CLIENT_TIMEOUT_MS,

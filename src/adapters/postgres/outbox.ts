@@ -52,6 +52,12 @@ using unnest($1::uuid[], $2::int[], $3::int[], $4::text[]) as d(instance, versio
 where o.instance = any($1::uuid[])
   and o.instance = d.instance and o.version = d.version and o.index = d.index and o.subscriber = d.subscriber`
 
+const RELEASE = `
+update outbox o set due_at = clock_timestamp()
+from unnest($1::uuid[], $2::int[], $3::int[], $4::text[]) as d(instance, version, index, subscriber)
+where o.instance = any($1::uuid[])
+  and o.instance = d.instance and o.version = d.version and o.index = d.index and o.subscriber = d.subscriber`
+
 const RETRY = `
 update outbox set attempts = $5, due_at = clock_timestamp() + $6::float8 * interval '1 millisecond'
 where instance = $1 and version = $2 and index = $3 and subscriber = $4`
@@ -90,7 +96,7 @@ type Outbox = Pick<
   | 'buryDelivery'
   | 'deadLetters'
   | 'redrive'
->
+> & { releaseDeliveries(held: readonly DeliveryKey[]): Promise<void> }
 
 export function createOutbox(pool: pg.Pool): Outbox {
   return {
@@ -109,13 +115,11 @@ export function createOutbox(pool: pg.Pool): Outbox {
       await pool.query({
         name: 'settle_deliveries',
         text: SETTLE,
-        values: [
-          delivered.map(d => d.instance),
-          delivered.map(d => d.version),
-          delivered.map(d => d.index),
-          delivered.map(d => d.subscriber),
-        ],
+        values: columnsOf(delivered),
       })
+    },
+    async releaseDeliveries(held) {
+      await pool.query({ name: 'release_deliveries', text: RELEASE, values: columnsOf(held) })
     },
     async retryDelivery(key, attempts, delayMs) {
       await pool.query({
@@ -134,6 +138,15 @@ export function createOutbox(pool: pg.Pool): Outbox {
       return (await orUnavailable(pool.query(REDRIVE, [id]))).rowCount === 1
     },
   }
+}
+
+function columnsOf(keys: readonly DeliveryKey[]): unknown[][] {
+  return [
+    keys.map(k => k.instance),
+    keys.map(k => k.version),
+    keys.map(k => k.index),
+    keys.map(k => k.subscriber),
+  ]
 }
 
 function keyValues({ instance, version, index, subscriber }: DeliveryKey): unknown[] {

@@ -23,6 +23,9 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
   // An idle connection that the server ends is replaced at its next use.
   pool.on('error', error => log?.warn({ err: error }, 'an idle database connection was lost'))
 
+  const { releaseTimers, ...timers } = createTimers(pool)
+  const { releaseDeliveries, ...outbox } = createOutbox(pool)
+
   return {
     async now() {
       const { rows } = await pool.query<{ now: number }>(
@@ -34,9 +37,16 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
     commit: createCommit(pool, faults),
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
     usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
-    ...createTimers(pool),
-    ...createOutbox(pool),
+    ...timers,
+    ...outbox,
     ...createProcesses(pool),
+    async release({ timers, deliveries }) {
+      // One after the other is late for the second when the first is; both at once when the database is slow.
+      await Promise.all([
+        timers.length === 0 ? undefined : releaseTimers(timers),
+        deliveries.length === 0 ? undefined : releaseDeliveries(deliveries),
+      ])
+    },
     close: () => pool.end(),
   }
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { Store, StoredTimer } from '../../runtime/ports.js'
+import type { Held, Store, StoredTimer } from '../../runtime/ports.js'
 
 /**
  * Leases due timers, oldest first, and says when the next one is due: one round trip, committed at once.
@@ -31,9 +31,17 @@ order by "dueAt"`
 
 const REMOVE = 'delete from timers where instance = $1 and send_id = $2 and generation = $3'
 
+const RELEASE = `
+update timers t set leased_until = null
+from unnest($1::uuid[], $2::text[], $3::int[]) as held(instance, send_id, generation)
+where t.instance = any($1::uuid[])
+  and t.instance = held.instance and t.send_id = held.send_id and t.generation = held.generation`
+
 type LeaseRow = StoredTimer | { readonly instance: null; readonly dueAt: number | null }
 
-export function createTimers(pool: pg.Pool): Pick<Store, 'leaseTimers' | 'removeTimer'> {
+export function createTimers(pool: pg.Pool): Pick<Store, 'leaseTimers' | 'removeTimer'> & {
+  releaseTimers(held: Held['timers']): Promise<void>
+} {
   return {
     async leaseTimers(machines, limit, leaseMs) {
       const { rows } = await pool.query<LeaseRow>({
@@ -46,6 +54,13 @@ export function createTimers(pool: pg.Pool): Pick<Store, 'leaseTimers' | 'remove
         timers: rows.filter(row => row.instance !== null),
         nextDueAt: next?.dueAt ?? undefined,
       }
+    },
+    async releaseTimers(held) {
+      await pool.query({
+        name: 'release_timers',
+        text: RELEASE,
+        values: [held.map(t => t.instance), held.map(t => t.sendId), held.map(t => t.generation)],
+      })
     },
     async removeTimer(instance, sendId, generation) {
       await pool.query({ name: 'remove_timer', text: REMOVE, values: [instance, sendId, generation] })

@@ -65,6 +65,14 @@ export function createWakeups(options: { connectionString: string; log?: Logger 
     await connected?.query('select pg_notify($1, $2)', [CHANNEL, String(dueAt)])
   }
 
+  async function sendGathered(): Promise<void> {
+    clearTimeout(gathering)
+    gathering = undefined
+    const due = earliest
+    earliest = Number.POSITIVE_INFINITY
+    await send(due).catch(error => log?.debug({ err: error }, 'a wake-up was lost'))
+  }
+
   /** Whether what is sent is heard: a time in the far future, which wakes nobody. */
   async function isHeard(listener: (dueAt: number) => void): Promise<boolean> {
     const probe = Number.MAX_SAFE_INTEGER - Math.floor(Math.random() * 1e9)
@@ -83,12 +91,7 @@ export function createWakeups(options: { connectionString: string; log?: Logger 
   return {
     announce(dueAt) {
       earliest = Math.min(earliest, dueAt)
-      gathering ??= setTimeout(() => {
-        gathering = undefined
-        const due = earliest
-        earliest = Number.POSITIVE_INFINITY
-        send(due).catch(error => log?.debug({ err: error }, 'a wake-up was lost'))
-      }, GATHER_MS)
+      if (!closed) gathering ??= setTimeout(sendGathered, GATHER_MS)
     },
     async listen(listener) {
       onMessage = listener
@@ -103,8 +106,9 @@ export function createWakeups(options: { connectionString: string; log?: Logger 
     },
     async close() {
       closed = true
-      clearTimeout(gathering)
       clearTimeout(reconnecting)
+      // What a process that ends leaves to others is announced last of all.
+      if (gathering !== undefined) await sendGathered()
       const connected = await client
       await connected?.end().catch(() => {})
     },

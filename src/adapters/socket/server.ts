@@ -16,6 +16,7 @@ import { guardConnection } from './guard.js'
 import { type SocketLimits, socketLimits } from './limits.js'
 import { receiveMessages } from './receive.js'
 import { createResumer, type Resumer } from './resume.js'
+import { sendAway } from './send-away.js'
 
 /** Beats for connected transporters in each span of presence: one may fail without their lapsing. */
 const BEATS_PER_TTL = 3
@@ -41,6 +42,8 @@ export interface SocketServer {
   /** `listener` is called when what other processes told in the last so many milliseconds may not have arrived here. */
   onMissed(listener: (forMs: number) => void): void
   countConnections(): number
+  /** Takes no more connections, and has those there are reconnect elsewhere; resolves when all have been told. */
+  sendAway(): Promise<void>
   /** Ends all connections; clients reconnect by themselves, to another process or a new one. */
   close(): Promise<void>
 }
@@ -53,10 +56,12 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     pingInterval: limits.pingIntervalMs,
     pingTimeout: limits.pingTimeoutMs,
     connectTimeout: limits.connectTimeoutMs,
-    allowRequest: (_request, answer) => answer(null, io.engine.clientsCount < limits.maxConnections),
+    allowRequest: (_request, answer) =>
+      answer(null, !isLeaving && io.engine.clientsCount < limits.maxConnections),
     cors: { origin: corsOrigins.includes('*') ? '*' : [...corsOrigins] },
   })
   const resumer = createResumer()
+  let isLeaving = false
   const rounds: NodeJS.Timeout[] = []
   const every = (ms: number, round: () => void) => rounds.push(setInterval(round, ms).unref())
   let retell = (_forMs: number) => {}
@@ -75,6 +80,10 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     },
     onMissed(listener) {
       retell = listener
+    },
+    async sendAway() {
+      isLeaving = true
+      await sendAway(io)
     },
     countConnections: () => io.of('/').sockets.size,
     async close() {

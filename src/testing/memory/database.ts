@@ -8,6 +8,7 @@ import { nameOfKey } from '../../runtime/mailbox.js'
 import type {
   DeadLetter,
   DeliveryKey,
+  Held,
   InstanceWrite,
   LeasedDelivery,
   ProcessVersions,
@@ -107,6 +108,18 @@ export class MemoryDatabase {
   /** Nobody resumes here, so that it was asked for is all there is to note. */
   markLate({ instance, version, index }: Omit<DeliveryKey, 'subscriber'>): void {
     this.tables.late.set(`${instance}:${version}:${index}`, this.#now())
+  }
+
+  release({ timers, deliveries }: Held): void {
+    for (const { instance, sendId, generation } of timers) {
+      const row = this.tables.timers.get(timerName(instance, sendId))
+      if (row?.timer.generation !== generation) continue
+      this.tables.timers.set(timerName(instance, sendId), { ...row, leasedUntil: this.#now() })
+    }
+    for (const key of deliveries) {
+      const row = this.tables.outbox.get(deliveryName(key))
+      if (row !== undefined) this.tables.outbox.set(deliveryName(key), { ...row, dueAt: this.#now() })
+    }
   }
 
   settleDeliveries(delivered: readonly DeliveryKey[]): void {

@@ -19,6 +19,7 @@ export function createMemoryStore({
     leaseDeliveries: async (subscribers, limit, leaseMs) =>
       database.leaseDeliveries(subscribers, limit, leaseMs),
     markLate: async event => database.markLate(event),
+    release: async held => database.release(held),
     settleDeliveries: async delivered => database.settleDeliveries(delivered),
     retryDelivery: async (key, attempts, delayMs) => database.retryDelivery(key, attempts, delayMs),
     buryDelivery: async (key, attempts, error) => database.buryDelivery(key, attempts, error),

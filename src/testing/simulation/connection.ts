@@ -79,6 +79,7 @@ export function connect(
     leaseDeliveries: (subscribers, limit, leaseMs) =>
       call('lease deliveries', () => database.leaseDeliveries(subscribers, limit, leaseMs)),
     markLate: event => call('mark late', () => database.markLate(event)),
+    release: held => call('release', () => database.release(held)),
     settleDeliveries: delivered =>
       call(`settle ${delivered.length}`, () => database.settleDeliveries(delivered)),
     retryDelivery: (key, attempts, delayMs) =>

@@ -71,6 +71,28 @@ describe('R7.3 the client’s connection', () => {
     ])
   })
 
+  it('R9.4 R7.3 sent away by a process that ends comes back at once, and then waits its time like everybody', async () => {
+    const never = { firstMs: 3_600_000, longestMs: 3_600_000 }
+    const client = createClient({ url, token: 'x', after: 'somewhere', backoff: never })
+    const other = createClient({ url, token: 'x', after: 'somewhere', backoff: never })
+    cleanups.push(() => client.close())
+    cleanups.push(() => other.close())
+    const seen: string[] = []
+    client.on('event', ({ type }) => seen.push(type))
+    await client.connect()
+    await sockets[0]?.timeout(5_000).emitWithAck('trip_assigned', event('seen'))
+    sockets[0]?.emit('going_away', { type: 'going_away', at: '', data: {} })
+    await until(() => sockets.length === 2 && client.isConnected)
+    expect(sockets[1]?.handshake.auth.after).toBe('seen')
+    expect(seen).toEqual(['trip_assigned'])
+    // The next one is cut without a word. Another client connects in the time in which it would be back.
+    sockets[1]?.conn.close()
+    await until(() => !client.isConnected)
+    await other.connect()
+    expect(sockets).toHaveLength(3)
+    expect(client.isConnected).toBe(false)
+  })
+
   it('R7.3 that is dead and does not know it is given up when a heartbeat is not answered', async () => {
     const link = await openClientLink(url)
     const beats: unknown[] = []

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { OverloadedError } from '../../../src/runtime/errors.js'
+import type { Wakeups } from '../../../src/runtime/ports.js'
 import type { Outcome, Subscriber } from '../../../src/runtime/types.js'
 import { actor, briefly, callerOf, newDoor, newDoors } from '../../support/doors.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
@@ -20,10 +21,8 @@ function open(options: Parameters<typeof openEngine>[1] = {}) {
 }
 const count = async (table: string) =>
   Number((await sql.query(`select count(*) as n from ${table}`)).rows[0].n)
-const expireLeases = async () => {
-  await sql.query('update timers set leased_until = now() where leased_until is not null')
-  await sql.query('update outbox set due_at = now()')
-}
+const isLeased = async (table: 'timers' | 'outbox') =>
+  (await count(table === 'timers' ? 'timers where leased_until > now()' : 'outbox where due_at > now()')) > 0
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -110,7 +109,7 @@ describe('an engine that closes', () => {
     await closing
   })
 
-  it('returns in time when a subscriber hangs; another engine makes the delivery', async () => {
+  it('R9.4 returns in time when a subscriber hangs, and gives up its lease: another engine makes the delivery', async () => {
     const stuck: Subscriber = {
       name: 'recorder',
       wants: () => true,
@@ -122,7 +121,7 @@ describe('an engine that closes', () => {
     const from = performance.now()
     await a.engine.close({ withinMs: 150 })
     expect(performance.now() - from).toBeLessThan(1_000)
-    await expireLeases()
+    expect(await isLeased('outbox')).toBe(false)
     const recorder = recordingSubscriber()
     const heir = open({ subscribers: [recorder] })
     await heir.engine.start()
@@ -131,7 +130,7 @@ describe('an engine that closes', () => {
     await heir.engine.close()
   })
 
-  it('returns in time when the database hangs, and leaves its timers to another by lease', async () => {
+  it('R9.4 returns in time when a commit hangs, and gives up the leases of its timers: another engine fires them', async () => {
     const points = controlledFaults()
     const a = open({ faults: points.faults })
     const ids = await newDoors(a.engine, 3, 1)
@@ -140,15 +139,38 @@ describe('an engine that closes', () => {
     await a.engine.start()
     await hold.reached
     const from = performance.now()
+    expect(await isLeased('timers')).toBe(true)
     await a.engine.close({ withinMs: 150 })
     expect(performance.now() - from).toBeLessThan(1_000)
-    await expireLeases()
+    expect(await isLeased('timers')).toBe(false)
     const heir = open()
     await heir.engine.start()
     await until(async () => (await count('timers')) === 0)
     await heir.engine.close()
     hold.release() // too late: the other has fired them
     await until(async () => (await count('journal')) === 9)
+  })
+
+  it('R9.4 that stands down fires nothing more, though it takes commands, and wakes another for what they arm', async () => {
+    const announced: number[] = []
+    const wakeups: Wakeups = {
+      announce: dueAt => void announced.push(dueAt),
+      async listen() {},
+      async close() {},
+    }
+    const a = open({ wakeups })
+    await a.engine.start()
+    const id = await newDoor(a.engine, 1)
+    const armed = announced.length
+    a.engine.standDown()
+    await a.open(id)
+    await until(() => announced.length >= armed + 2)
+    expect(await count('timers')).toBe(1)
+    const heir = open()
+    await heir.engine.start()
+    await until(async () => (await count('timers')) === 0)
+    await heir.engine.close()
+    await a.engine.close()
   })
 
   it('can be closed twice', async () => {

@@ -19,6 +19,8 @@ export interface Processes {
   kill(which: number): Promise<void>
   /** Starts another in its place. */
   revive(which: number): Promise<void>
+  /** As a deployment does: starts another in its place, and tells the old one to end. Answers with what code it did. */
+  replace(which: number): Promise<number | NodeJS.Signals | undefined>
   /** A call as this user, to whichever answers: a change is repeated with its key until there is an answer. */
   call(user: User, method: string, path: string, body?: unknown): Promise<Answer>
   /** Errors and defects that were logged, but for those of a machine that is merely too busy. */
@@ -64,7 +66,9 @@ export async function startProcesses(
     return kept
   }
 
-  const urls = () => running.flatMap(one => (one === undefined ? [] : [one.url]))
+  /** Told to end, and not ended yet: for a balancer it is there still. */
+  let leaving: ServerProcess | undefined
+  const urls = () => [...running, leaving].flatMap(one => (one === undefined ? [] : [one.url]))
 
   return {
     connectionString: database.connectionString,
@@ -80,6 +84,15 @@ export async function startProcesses(
     },
     async revive(which) {
       running[which] = await start()
+    },
+    async replace(which) {
+      const old = running[which]
+      const fresh = await start()
+      leaving = old
+      running[which] = fresh
+      const code = await old?.end('SIGTERM')
+      leaving = undefined
+      return code
     },
     async call(user, method, path, body) {
       const token = await tokenOf(user)

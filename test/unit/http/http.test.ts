@@ -94,17 +94,19 @@ describe('R9.4 health', () => {
   }
 
   test('is ok when everything is', async () => {
-    expect(await createHealth('1', checks())()).toMatchObject({ status: 'ok', version: '1' })
+    expect(await createHealth('1', checks()).health()).toMatchObject({ status: 'ok', version: '1' })
   })
 
   test.each(['postgres', 'migrations'] as const)('is down without %s, and does not tell why', async name => {
-    const report = await createHealth('1', checks({ [name]: failing }))()
+    const report = await createHealth('1', checks({ [name]: failing })).health()
     expect(report).toMatchObject({ status: 'down', checks: { [name]: { status: 'down', reason: 'failed' } } })
     expect(JSON.stringify(report)).not.toContain('hunter2')
   })
 
   test.each(['redis', 'timers', 'outbox'] as const)('is only degraded without %s', async name => {
-    expect(await createHealth('1', checks({ [name]: failing }))()).toMatchObject({ status: 'degraded' })
+    expect(await createHealth('1', checks({ [name]: failing })).health()).toMatchObject({
+      status: 'degraded',
+    })
   })
 
   test('asks the database once, however often it is asked itself', async () => {
@@ -113,19 +115,36 @@ describe('R9.4 health', () => {
       asked += 1
       return { status: 'ok' }
     }
-    const health = createHealth('1', checks({ postgres }))
+    const { health } = createHealth('1', checks({ postgres }))
     await Promise.all(Array.from({ length: 100 }, health))
     expect(asked).toBe(1)
   })
 
+  test('is down from the moment the process is to end, with what is known of the rest, and asks nobody for it', async () => {
+    let isDraining = false
+    let hangs = false
+    const postgres: HealthCheck = () => (hangs ? new Promise(() => {}) : ok())
+    const { health } = createHealth('1', checks({ postgres }), () => isDraining)
+    expect(await health()).not.toHaveProperty('draining')
+    isDraining = true
+    hangs = true
+    expect(await health()).toMatchObject({
+      status: 'down',
+      draining: true,
+      checks: { postgres: { status: 'ok' }, redis: { status: 'ok' } },
+    })
+  })
+
   test('waits for no check for ever', async () => {
-    const report = await createHealth('1', checks({ outbox: () => new Promise(() => {}) }))()
+    const report = await createHealth('1', checks({ outbox: () => new Promise(() => {}) })).health()
     expect(report).toMatchObject({ status: 'degraded', checks: { outbox: { reason: 'no answer in time' } } })
   })
 
   test('is shown on a page in which nothing of a fact is markup', async () => {
     const postgres: HealthCheck = async () => ({ status: 'ok', fact: '<script>alert(1)</script>' })
-    const html = statusPage(await createHealth('1', checks({ postgres }))(), { 'sockets connected': 3 })
+    const html = statusPage(await createHealth('1', checks({ postgres })).health(), {
+      'sockets connected': 3,
+    })
     expect(html).not.toContain('<script')
     expect(html).toContain('sockets connected')
   })

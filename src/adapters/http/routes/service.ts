@@ -10,6 +10,7 @@ const check = z.looseObject({ status: state })
 const healthReport = z
   .object({
     status: state,
+    draining: z.literal(true).optional(),
     version: z.string(),
     checks: z.object(Object.fromEntries(checkNames.map(name => [name, check]))),
   })

@@ -1,0 +1,179 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import pg from 'pg'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/index.js'
+import { call } from '../support/clients.js'
+import { until } from '../support/engine.js'
+import { silentLog } from '../support/log.js'
+import { NO_FSYNC } from '../support/no-fsync.js'
+import { type Load, startLoad } from '../support/rolling/load.js'
+import { findViolations, processEnvironment } from '../support/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server-process.js'
+import { type DatabaseProxy, proxyDatabase } from '../support/server-proxy.js'
+import { castOf } from '../support/storm/people.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
+import { tokenFor } from '../support/tokens.js'
+
+/*
+ * A process whose database fails in every way that it can, under load, one after the other. Meanwhile whoever calls is
+ * told when to come back: no call hangs, none is told of a fault of ours. Then it goes on by itself, and in the end the
+ * database has each trip that was acknowledged, once, and no other.
+ */
+
+const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
+const size = isLong
+  ? { acceptsPerSecond: 60, trucks: 200, customers: 12, flood: 500 }
+  : { acceptsPerSecond: 8, trucks: 24, customers: 4, flood: 150 }
+/**
+ * The heap that the process may have, in megabytes: at rest it takes some 60, compiler included. Beyond it ends, so a
+ * queue without an end would end it.
+ */
+const HEAP_MB = 192
+/** A statement is cut off after 5 s, resent for 8, and callers are sent away after 15. */
+const PATIENCE_MS = 60_000
+const TIMEOUT_SECONDS = 4
+
+let dataDir: string
+let postgres: EmbeddedPostgres
+let proxy: DatabaseProxy
+let server: ServerProcess
+let load: Load
+let sql: pg.Pool
+
+const startPostgres = () => startEmbeddedPostgres({ dataDir, log: silentLog, settings: NO_FSYNC })
+const health = async () => (await call(server.url, 'GET', '/health')).status
+const connectSql = () => {
+  const pool = new pg.Pool({ connectionString: postgres.connectionString, max: 2 })
+  pool.on('error', () => {})
+  return pool
+}
+
+beforeAll(async () => {
+  dataDir = await temporaryFolder('faults')
+  postgres = await startPostgres()
+  proxy = await proxyDatabase(postgres.connectionString)
+  server = await startServerProcess({
+    ...processEnvironment,
+    DATABASE_URL: proxy.connectionString,
+    BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS),
+    NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
+  })
+  sql = connectSql()
+  const cast = castOf(size.customers, 4)
+  load = await startLoad({
+    url: server.url,
+    customers: cast.customers,
+    owners: cast.transporters,
+    trucks: size.trucks,
+    acceptsPerSecond: size.acceptsPerSecond,
+    timeoutMs: TIMEOUT_SECONDS * 1_000,
+    trucksPerRequest: 10,
+  })
+}, 120_000)
+
+afterAll(async () => {
+  await server.end('SIGKILL')
+  await sql.end()
+  await proxy.cut()
+  await postgres.stop()
+})
+
+const goesOn = async () => {
+  const before = load.trips.size
+  await until(() => load.trips.size > before + size.acceptsPerSecond, PATIENCE_MS)
+}
+/** Nobody mends anything: it finds back by itself. */
+const recovers = async () => {
+  await until(async () => (await health()) === 200, PATIENCE_MS)
+  await goesOn()
+}
+const callersAreSentAway = async () => {
+  const before = load.toldToRetry
+  await until(() => load.toldToRetry >= before + 5, PATIENCE_MS)
+}
+
+describe('R9.4 a process goes on when Postgres', () => {
+  test('R9.4 is slow', async () => {
+    await goesOn()
+    proxy.slow(150)
+    await goesOn()
+    proxy.slow(0)
+    await recovers()
+  }, 180_000)
+
+  test('R9.4 stops answering, without a word', async () => {
+    proxy.stall()
+    await callersAreSentAway()
+    await until(async () => (await health()) === 503, PATIENCE_MS)
+    proxy.flow()
+    await recovers()
+  }, 180_000)
+
+  test('R9.4 has all connections of the pool busy', async () => {
+    const locker = await sql.connect()
+    await locker.query('begin')
+    await locker.query('lock table users, drivers, vehicles in access exclusive mode')
+    await callersAreSentAway()
+    await locker.query('rollback')
+    locker.release()
+    await recovers()
+  }, 180_000)
+
+  test('R9.4 cuts off every commit by its statement timeout', async () => {
+    await sql.query(
+      'create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$',
+    )
+    await sql.query('create trigger slow before insert on journal for each row execute function slow()')
+    await callersAreSentAway()
+    await sql.query(
+      'create or replace function slow() returns trigger language plpgsql as $$ begin return new; end $$',
+    )
+    await recovers()
+  }, 180_000)
+
+  test('R9.4 is restarted, while many more call than it could ever serve', async () => {
+    await sql.end()
+    await postgres.stop()
+    let isUp = false
+    const answers = new Map<number, number>()
+    const token = await tokenFor('customer', 'flood')
+    const flood = Array.from({ length: size.flood }, async (_, i) => {
+      while (!isUp) {
+        const path = i % 2 === 0 ? '/api/v1/broadcasts' : '/api/v1/trips/01890a5d-ac96-774b-bcce-b302099a8057'
+        const { status, headers } = await call(server.url, 'GET', path, {
+          headers: { authorization: `Bearer ${token}` },
+        })
+        answers.set(status, (answers.get(status) ?? 0) + 1)
+        if (status === 503) expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+        await delay(1)
+      }
+    })
+    await callersAreSentAway()
+    expect(await health()).toBe(503)
+    await until(() => (answers.get(503) ?? 0) > size.flood * 5, PATIENCE_MS)
+    postgres = await startPostgres()
+    sql = connectSql()
+    await recovers()
+    isUp = true
+    await Promise.all(flood)
+    expect([...answers.keys()].filter(status => ![200, 404, 503].includes(status))).toEqual([])
+  }, 180_000)
+
+  test('R9.4 and has lost nothing that it acknowledged, and done nothing twice', async () => {
+    await load.end()
+    expect(load.failures).toEqual([])
+    const { rows } = await sql.query('select id, status from trips')
+    expect(rows.map(({ id }) => id).sort()).toEqual([...load.trips].sort())
+    expect(new Set(rows.map(({ status }) => status))).toEqual(new Set(['completed']))
+    await until(async () => (await sql.query('select from outbox')).rowCount === 0, PATIENCE_MS)
+    await until(async () => (await sql.query('select from timers')).rowCount === 0, PATIENCE_MS)
+    expect(await findViolations(postgres.connectionString)).toEqual([])
+    const peak = /VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${server.pid}/status`, 'utf8').catch(() => ''))
+    process.stdout.write(
+      `R9.4: ${load.trips.size} trips through five faults, ${load.toldToRetry} calls told to come back, ` +
+        `${load.cutOff} unanswered; at most ${Math.round(Number(peak?.[1] ?? 0) / 1024)} MB in memory\n`,
+    )
+    expect(await server.end('SIGTERM')).toBe(0)
+  }, 180_000)
+})

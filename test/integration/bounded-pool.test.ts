@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { BoundedPool } from '../../src/adapters/postgres/bounded-pool.js'
+import { query } from '../../src/adapters/postgres/query.js'
+import { StoreUnavailableError } from '../../src/runtime/errors.js'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+
+const MAX_WAITING = 20
+
+let database: TestDatabase
+let pool: BoundedPool
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  const { connectionString } = database
+  pool = new BoundedPool({ connectionString, max: 1, maxWaiting: MAX_WAITING })
+})
+afterAll(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+test('R9.4 while its connections are taken so many wait, the next are refused at once, and those who wait are served', async () => {
+  const taken = await pool.connect()
+  const ask = () => query<{ one: number }>(pool, 'select 1 as one', [])
+  const waiting = Array.from({ length: MAX_WAITING }, ask)
+  const refused = await Promise.allSettled(Array.from({ length: 1_000 }, ask))
+  expect(refused.filter(({ status }) => status === 'fulfilled')).toEqual([])
+  expect((refused[0] as PromiseRejectedResult).reason).toBeInstanceOf(StoreUnavailableError)
+  await expect(pool.connect()).rejects.toThrow('Too many wait')
+  expect(pool.waitingCount).toBe(MAX_WAITING)
+  taken.release()
+  expect(await Promise.all(waiting)).toEqual(Array(MAX_WAITING).fill([{ one: 1 }]))
+  expect(await ask()).toEqual([{ one: 1 }])
+})

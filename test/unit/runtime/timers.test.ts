@@ -1,0 +1,52 @@
+import { expect, it } from '@jest/globals'
+import type { Store, StoredTimer } from '../../../src/runtime/ports.js'
+import { silentLog } from '../../../src/runtime/silent-log.js'
+import { createTimerService } from '../../../src/runtime/timers.js'
+import { until } from '../../support/engine.js'
+
+const timer: StoredTimer = {
+  instance: 'd1',
+  machine: 'door',
+  sendId: 'close',
+  generation: 2,
+  event: { type: 'xstate.after.closeDelay.door.open' },
+  dueAt: 1,
+}
+
+/** The database gives it out again and again, as if each lease ran out at once. */
+function serve(fire: (timer: StoredTimer) => Promise<void>) {
+  let leases = 0
+  const leaseTimers = async () => {
+    leases += 1
+    return { timers: [timer], nextDueAt: Date.now() }
+  }
+  const service = createTimerService({
+    store: { leaseTimers } as unknown as Store,
+    machines: ['door'],
+    clock: { now: () => Date.now() },
+    fire,
+    log: silentLog,
+  })
+  service.start()
+  return { service, leases: () => leases }
+}
+
+it('R9.4 what is still being fired when its lease runs out is not fired again by the same process', async () => {
+  let finish = () => {}
+  let fired = 0
+  const { service, leases } = serve(() => {
+    fired += 1
+    return new Promise(resolve => {
+      finish = resolve
+    })
+  })
+  await until(() => leases() >= 5)
+  expect(fired).toBe(1)
+  expect(service.held()).toEqual([timer])
+  finish()
+  // A commit that failed leaves it to be fired anew, by whoever leases it next.
+  await until(() => fired === 2)
+  await service.stop()
+  finish()
+  await until(() => service.held().length === 0)
+})
