@@ -13,9 +13,11 @@ import { createHttpServer } from './adapters/http/server.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
+import { createDeviceStore } from './adapters/postgres/device-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
+import { createPushQueue } from './adapters/postgres/push-queue.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createResumeStore } from './adapters/postgres/resume-store.js'
@@ -25,7 +27,9 @@ import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
+import type { PushSender } from './dispatch/ports.js'
 import { broadcastDefinition } from './machines/index.js'
+import { openPush } from './push.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
@@ -41,6 +45,8 @@ export interface AppOptions {
   readonly log: Logger
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
+  /** For tests: stands for what the settings say. */
+  readonly pushSender?: PushSender
 }
 
 export interface App {
@@ -73,6 +79,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
   const presence = await openPresence(settings, log)
+  const pushSender = options.pushSender ?? (await openPush(settings, log))
   const sockets = createSocketServer({ ...settings, verifyToken, log, cluster: cluster?.cluster })
   const product = createDispatch({
     fleet: createFleetStore(pool, acceptPool),
@@ -82,6 +89,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
     resume: createResumeStore(pool),
+    devices: createDeviceStore(pool),
+    pushes: createPushQueue(pool),
+    pushSender,
     presence: presence.presence,
     fanout: sockets.fanout,
     localFanout: sockets.localFanout,
@@ -105,6 +115,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     await product.close()
     await sockets.close()
     await cluster?.close()
+    await pushSender.close()
     presence.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
   }

@@ -136,6 +136,8 @@ describe('a key used for another payload', () => {
         return { isAvailable: false }
       case 'setDriverAvailability':
         return { isOnline: false }
+      case 'registerDevice':
+        return { ...value, platform: 'ios' }
       case 'putUser':
         return { active: false }
       case 'putDriver':
