@@ -15,9 +15,10 @@ const account = {
 
 beforeAll(async () => {
   server = await startFcmServer()
-  fcm = createFcm({ account, agent: server.agent, timeoutMs: 1_000 })
+  fcm = createFcm({ account, agent: server.agent })
 })
 afterAll(async () => {
+  // Its agent is the server's, and that of all who are made here.
   await fcm.close()
   await server.close()
 })
@@ -77,11 +78,11 @@ describe('FCM', () => {
   })
 
   it('R8.1 is told of news which of them replace one another, in the words of each platform', async () => {
-    await fcm.send([message('a', { collapseKey: ID, lifeMs: 400 })])
+    await fcm.send([message('a', { collapseKey: ID, lifeMs: 1_900 })])
     expect(server.asked[0]?.message).toMatchObject({
-      android: { collapse_key: ID, ttl: '0s' },
+      android: { collapse_key: ID, ttl: '1s' },
       apns: { headers: { 'apns-collapse-id': ID } },
-      webpush: { headers: { TTL: '0', Topic: ID.replaceAll('-', '') } },
+      webpush: { headers: { TTL: '1', Topic: ID.replaceAll('-', '') } },
     })
   })
 
@@ -102,7 +103,9 @@ describe('FCM', () => {
     }
     server.reply = ({ message: { token } }) => answers[token] ?? 'sent'
     const tokens = Object.keys(answers)
-    const { results, pauseMs } = await fcm.send(tokens.map(token => message(token)))
+    // As long as a loaded machine may take for the others.
+    const impatient = createFcm({ account, agent: server.agent, timeoutMs: 4_000 })
+    const { results, pauseMs } = await impatient.send(tokens.map(token => message(token)))
     const byToken = Object.fromEntries(tokens.map((token, i) => [token, results[i]]))
     expect(byToken).toEqual({
       sent: { kind: 'sent' },
@@ -143,6 +146,12 @@ describe('FCM', () => {
       expect(server.asked).toHaveLength(1)
     },
   )
+
+  it('R8.1 is not sent what has ended while it waited for its turn', async () => {
+    const { results } = await fcm.send([message('a', { lifeMs: 0 }), message('b')])
+    expect(results).toEqual([{ kind: 'failed', error: 'It was not its turn in time' }, { kind: 'sent' }])
+    expect(server.asked.map(one => one.message.token)).toEqual(['b'])
+  })
 
   it('R8.1 that cannot be signed in to is not ready, and takes no message', async () => {
     const other = createFcm({ account, agent: server.agent })

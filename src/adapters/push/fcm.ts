@@ -4,18 +4,14 @@
  * library's two ways that can be led to another host, so what is tested is what runs.
  */
 import { Agent } from 'node:https'
-import { type App, type Credential, cert, deleteApp, initializeApp } from 'firebase-admin/app'
+import { type App, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Messaging, type SendResponse } from 'firebase-admin/messaging'
 import { v7 as uuidv7 } from 'uuid'
 import type { PushResult, PushSender } from '../../dispatch/ports.js'
 import { type FcmVerdict, type HttpAnswer, judgeAnswer } from './fcm-answer.js'
 import { fcmMessage } from './fcm-message.js'
-
-export interface ServiceAccountKey {
-  readonly projectId: string
-  readonly clientEmail: string
-  readonly privateKey: string
-}
+import { createCredential, type ServiceAccountKey } from './service-account.js'
+import { createTurns } from './turns.js'
 
 export interface FcmOptions {
   readonly account: ServiceAccountKey
@@ -27,13 +23,18 @@ export interface FcmOptions {
 
 /** `sendEach` takes no more. */
 const MAX_BATCH = 500
-/** Connections to FCM's host; each takes one message at a time. A batch of 500 is through in some 2 s. */
+/** Connections to FCM's host; each takes one message at a time. At 100 ms a message they are 1,000 a second. */
 const MAX_CONNECTIONS = 100
-/** FCM's 99th percentile is below a second. The lease of a batch (30 s) is longer than this and the sign-in. */
+/** FCM's 99th percentile is below a second. */
 const TIMEOUT_MS = 10_000
+/**
+ * What has not had its turn by then is given back to the queue, which looks again whether it has ended. With the
+ * timeout it is less than the lease of a batch (30 s).
+ */
+const BEGIN_WITHIN_MS = 10_000
 
 export function createFcm({ account, agent = keptAlive(), timeoutMs = TIMEOUT_MS }: FcmOptions): PushSender {
-  const credential = cert({ ...account }, agent)
+  const credential = createCredential(account, agent)
   // A name of its own: there may be several in one process.
   const app = initializeApp({ credential, projectId: account.projectId, httpAgent: agent }, uuidv7())
   const messaging = getMessaging(app)
@@ -41,7 +42,10 @@ export function createFcm({ account, agent = keptAlive(), timeoutMs = TIMEOUT_MS
   judgeAnswersOf(messaging, timeoutMs)
   return {
     maxBatch: MAX_BATCH,
-    prepare: () => signIn(credential),
+    async prepare() {
+      // Kept, and renewed in time: what is sent next finds it there.
+      await credential.getAccessToken()
+    },
     async send(messages) {
       const { responses } = await messaging.sendEach(messages.map(message => fcmMessage(message)))
       const verdicts = responses.map(verdictOf)
@@ -56,11 +60,6 @@ export function createFcm({ account, agent = keptAlive(), timeoutMs = TIMEOUT_MS
 }
 
 const keptAlive = () => new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS })
-
-/** The credential keeps its token and gets another in time; what is sent next finds it there. */
-async function signIn(credential: Credential): Promise<void> {
-  await credential.getAccessToken()
-}
 
 async function close(app: App, agent: Agent): Promise<void> {
   await deleteApp(app)
@@ -86,10 +85,18 @@ function verdictOf({ success, error }: SendResponse): FcmVerdict {
   }
 }
 
+interface SendRequest {
+  readonly timeout?: number
+  readonly data: { readonly message: { readonly apns: { readonly headers: Record<string, string> } } }
+}
+
 interface HttpClient {
   retry?: unknown
-  send(request: object): Promise<HttpAnswer>
+  send(request: SendRequest): Promise<HttpAnswer>
 }
+
+/** To the second, at most one early. */
+const endOf = ({ data }: SendRequest) => Number(data.message.apns.headers['apns-expiration']) * 1000
 
 /**
  * The library would send a message up to five times, a minute apart, whatever it is worth by then; and what it tells of
@@ -106,13 +113,18 @@ function judgeAnswersOf(messaging: Messaging, timeoutMs: number): void {
   }
   client.retry = undefined
   const send = client.send.bind(client)
-  client.send = async request => {
-    try {
-      return await send({ ...request, timeout: timeoutMs })
-    } catch (error) {
-      const { response } = error as { response?: HttpAnswer }
-      if (response === undefined) throw error
-      throw new RefusedByFcm(judgeAnswer(response, Date.now()))
-    }
+  const takeTurn = createTurns(MAX_CONNECTIONS)
+  client.send = request => {
+    const beginBefore = Math.min(Date.now() + BEGIN_WITHIN_MS, endOf(request))
+    return takeTurn(async () => {
+      if (Date.now() > beginBefore) throw new Error('It was not its turn in time')
+      try {
+        return await send({ ...request, timeout: timeoutMs })
+      } catch (error) {
+        const { response } = error as { response?: HttpAnswer }
+        if (response === undefined) throw error
+        throw new RefusedByFcm(judgeAnswer(response, Date.now()))
+      }
+    })
   }
 }

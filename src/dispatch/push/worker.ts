@@ -11,7 +11,10 @@ import { pushMessage } from './message.js'
 const LOOK_EVERY_MS = 300
 /** Batches under way: one that hangs for as long as a sender may take leaves others. */
 const MAX_UNDER_WAY = 4
-/** Longer than a sender's slowest batch (10 s a message, all at once): another process sends again what takes longer. */
+/**
+ * Longer than a sender's slowest batch (10 s until the last is begun, 10 s for its answer): another process sends again
+ * what takes longer.
+ */
 const LEASE_MS = 30_000
 /** Half of what FCM grants a project (600,000 a minute): the rest is for what else the project sends. */
 const PUSHES_PER_SECOND = 5_000

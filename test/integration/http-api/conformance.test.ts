@@ -305,6 +305,13 @@ describe('what was refused on its merits', () => {
     }
   })
 
+  test('a device that comes and goes', async () => {
+    const device = { token: 'comes-and-goes', platform: 'web' }
+    expect((await scene.customer.post('/api/v1/devices', device)).status).toBe(200)
+    expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
+    expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
+  })
+
   test('a fleet that others own, or that is on the road', async () => {
     const { party, stranger, spare } = scene
     const fleet = '/api/v1/transporter'
