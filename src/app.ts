@@ -15,9 +15,11 @@ import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
 import { BoundedPool } from './adapters/postgres/bounded-pool.js'
+import { createDeviceStore } from './adapters/postgres/device-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
+import { createPushQueue } from './adapters/postgres/push-queue.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createResumeStore } from './adapters/postgres/resume-store.js'
@@ -27,9 +29,11 @@ import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createDispatch } from './dispatch/dispatch.js'
+import type { PushSender } from './dispatch/ports.js'
 import { drain } from './drain.js'
 import { startLagReport } from './lag-report.js'
 import { broadcastDefinition } from './machines/index.js'
+import { openPush } from './push.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
@@ -45,6 +49,8 @@ export interface AppOptions {
   readonly log: Logger
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
+  /** For tests: stands for what the settings say. */
+  readonly pushSender?: PushSender
 }
 
 export interface App {
@@ -84,6 +90,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       : await createInspection({ definitions: [broadcastDefinition], log, port: settings.inspectPort })
   const verifyToken = createTokenVerifier(tokenKeys)
   const presence = await openPresence(settings, log)
+  const pushSender = options.pushSender ?? (await openPush(settings, log))
   const sockets = createSocketServer({ ...settings, verifyToken, log, cluster: cluster?.cluster })
   const product = createDispatch({
     fleet: createFleetStore(pool, acceptPool),
@@ -93,6 +100,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
     resume: createResumeStore(pool),
+    devices: createDeviceStore(pool),
+    pushes: createPushQueue(pool),
+    pushSender,
     presence: presence.presence,
     fanout: sockets.fanout,
     localFanout: sockets.localFanout,
@@ -129,6 +139,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     await drain({ http, sockets, product, hasNotice: hasNotice && isBalanced, withinMs })
     await sockets.close()
     await cluster?.close()
+    await pushSender.close()
     presence.close()
     inspection?.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])

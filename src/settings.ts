@@ -3,6 +3,8 @@
  * units, or names all that is wrong at once. Nothing falls back in silence: what is set and cannot be
  * honoured stops the start.
  */
+import { createPrivateKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
 export interface Settings {
@@ -31,6 +33,8 @@ export interface Settings {
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
   readonly eventRetentionMs: number
+  /** Absent: nobody is pushed; it is logged instead. */
+  readonly fcmServiceAccount?: z.infer<typeof serviceAccount>
   readonly logLevel: LogLevel
   /** Origins whose pages may call; `*` is any; empty is none but our own. */
   readonly corsOrigins: readonly string[]
@@ -145,6 +149,44 @@ const origins = z
   )
   .default([])
 
+/** As Google's console hands it out; there is more in it. */
+const serviceAccount = z
+  .object({
+    project_id: z.string().min(1),
+    client_email: z.email(),
+    private_key: z.string().refine(isPrivateKey),
+  })
+  .transform(key => ({
+    projectId: key.project_id,
+    clientEmail: key.client_email,
+    privateKey: key.private_key,
+  }))
+
+/** JSON, or the path of a file of it. What is wrong is said without a word of what is in it. */
+function readServiceAccount(given: string, context: z.RefinementCtx): z.infer<typeof serviceAccount> {
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  const expected = 'Expected the JSON of a Google service account, or the path of a file of it'
+  let text = given.trim()
+  if (!text.startsWith('{')) {
+    try {
+      text = readFileSync(text, 'utf8')
+    } catch {
+      return refuse(`${expected}: there is no file of that name that can be read`)
+    }
+  }
+  try {
+    const parsed = serviceAccount.safeParse(JSON.parse(text))
+    if (parsed.success) return parsed.data
+    const names = [...new Set(parsed.error.issues.map(issue => issue.path.join('.')))]
+    return refuse(`${expected}: ${names.join(', ')} is missing or not usable`)
+  } catch {
+    return refuse(`${expected}: it is no JSON`)
+  }
+}
+
 const environment = z.object({
   NODE_ENV: z
     .enum(['production', 'development', 'test'], 'Expected production, development or test')
@@ -172,6 +214,7 @@ const environment = z.object({
   TRANSPORTER_TTL_SECONDS: seconds(120),
   DRIVER_TTL_SECONDS: seconds(60),
   EVENT_RETENTION_HOURS: hours(24),
+  FCM_SERVICE_ACCOUNT: z.string().transform(readServiceAccount).optional(),
   LOG_LEVEL: z.enum(logLevels, `Expected one of ${logLevels.join(', ')}`).optional(),
   CORS_ORIGINS: origins,
   DRAIN_SECONDS: seconds(25, { min: 0 }),
@@ -179,7 +222,6 @@ const environment = z.object({
 
   // Read before all others, by adapters/secrets: here it is only known.
   SECRETS_ARN: z.string().optional(),
-  FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
   RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
   RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
   HISTORY_RETENTION_DAYS: notYet('sweeping of old journals', /^0$/),
@@ -276,6 +318,7 @@ function settingsOf(env: Environment): Settings {
     transporterTtlMs: env.TRANSPORTER_TTL_SECONDS,
     driverTtlMs: env.DRIVER_TTL_SECONDS,
     eventRetentionMs: env.EVENT_RETENTION_HOURS,
+    ...(env.FCM_SERVICE_ACCOUNT === undefined ? {} : { fcmServiceAccount: env.FCM_SERVICE_ACCOUNT }),
     // Outside production a person reads the terminal: only what needs them is logged.
     logLevel: env.LOG_LEVEL ?? (isProduction ? 'info' : 'warn'),
     corsOrigins: env.CORS_ORIGINS,
@@ -284,6 +327,14 @@ function settingsOf(env: Environment): Settings {
     ...(/^(0|false)$/.test(env.INSPECT)
       ? {}
       : { inspectPort: /^(1|true)$/.test(env.INSPECT) ? DEFAULT_INSPECT_PORT : Number(env.INSPECT) }),
+  }
+}
+
+function isPrivateKey(text: string): boolean {
+  try {
+    return createPrivateKey(text).asymmetricKeyType === 'rsa'
+  } catch {
+    return false
   }
 }
 

@@ -9,19 +9,23 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
+import { pino } from 'pino'
 import { percentile } from '../../demo/figures.js'
 import { count, milliseconds, table } from '../../demo/table.js'
 import { createMemoryPresence } from '../../src/adapters/memory/presence.js'
 import { createAdminStore } from '../../src/adapters/postgres/admin-store.js'
 import { createAnswerStore } from '../../src/adapters/postgres/answer-store.js'
+import { createDeviceStore } from '../../src/adapters/postgres/device-store.js'
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/index.js'
 import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
 import { createIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js'
 import { migrate } from '../../src/adapters/postgres/migrate.js'
+import { createPushQueue } from '../../src/adapters/postgres/push-queue.js'
 import { createReadStore } from '../../src/adapters/postgres/read-store.js'
 import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
 import { createResumeStore } from '../../src/adapters/postgres/resume-store.js'
 import { createPostgresStore } from '../../src/adapters/postgres/store.js'
+import { createLoggedPush } from '../../src/adapters/push/logged.js'
 import type { Caller, Dispatch } from '../../src/dispatch/api.js'
 import { createDispatch } from '../../src/dispatch/dispatch.js'
 import type { Result } from '../../src/dispatch/problems.js'
@@ -178,6 +182,9 @@ function openProduct(connectionString: string, pool: pg.Pool) {
     recipients: createRecipientStore(pool),
     reads: createReadStore(pool),
     resume: createResumeStore(pool),
+    devices: createDeviceStore(pool),
+    pushes: createPushQueue(pool),
+    pushSender: createLoggedPush(pino({ level: 'silent' })),
     presence: createMemoryPresence(settings),
     fanout: { emit() {}, disconnectUser() {} },
     settings,

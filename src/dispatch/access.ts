@@ -45,6 +45,8 @@ export const access = {
   deleteVehicle: { transporter: 'owner' },
   listAnswers: { transporter: 'self' },
   sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  registerDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  removeDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   administer: { admin: 'any' },
 } as const satisfies Readonly<Record<string, Row>>
 

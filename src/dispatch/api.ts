@@ -153,6 +153,12 @@ export interface Dispatch {
   /** What administrators did, newest first. */
   listAdminActions(caller: Caller, query: requests.ActionsQuery): Promise<Result<Page<admin.AdminActionView>>>
 
+  /** Where the caller is woken by push. */
+  registerDevice(caller: Caller, device: requests.Device): Promise<Result<Record<string, never>>>
+  removeDevice(caller: Caller, device: requests.Device): Promise<Result<void>>
+  /** An envelope that wakes people has arrived on a socket of the user's: it is not pushed. Returns at once. */
+  acknowledged(userId: string, envelopeId: string): void
+
   /** What the caller has missed since a point that it names, a page of it; or what stands now. */
   sync(caller: Caller, request: SyncRequest): Promise<Result<Synced>>
   /** Whether the caller may watch this broadcast's room. */

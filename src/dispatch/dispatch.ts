@@ -30,8 +30,13 @@ import * as transporters from './fleet/transporters.js'
 import { Users } from './fleet/users.js'
 import { keySweep } from './key-sweep.js'
 import type { Parts } from './parts.js'
-import type { Fanout } from './ports.js'
+import type { Fanout, PushSender } from './ports.js'
 import type { Result } from './problems.js'
+import { Acknowledgements } from './push/acknowledgements.js'
+import { registerDevice, removeDevice } from './push/devices.js'
+import { pushSweep } from './push/push-sweep.js'
+import { pushSubscriber } from './push/subscriber.js'
+import { type PushCounts, PushWorker } from './push/worker.js'
 import { CatchUp } from './reach/catch-up.js'
 import { expectingFailures } from './refusals.js'
 import { sync } from './resume/sync.js'
@@ -39,13 +44,15 @@ import { sync } from './resume/sync.js'
 export interface DispatchService {
   readonly dispatch: Dispatch
   readonly engine: Engine
-  /** Begins to notice drivers that fell silent, and to forget old idempotency keys. */
+  /** Begins to notice drivers that fell silent, to send what is to be pushed, and to forget what is old. */
   startSweeps(): void
   /**
    * Tells the sockets of this process again what was told in the last so many milliseconds: messages of other
    * processes may not have arrived.
    */
   retell(forMs: number): void
+  /** What this process has pushed. */
+  pushCounts(): PushCounts
   /** Resolves when no catch-up and no news of a driver is under way. */
   idle(): Promise<void>
   /**
@@ -67,11 +74,17 @@ export function createDispatch(
   given: Parts & {
     /** Reaches the sockets of this process only. Absent where there are no others. */
     readonly localFanout?: Fanout
+    readonly pushSender: PushSender
     createEngine(subscribers: readonly Subscriber[]): Engine
   },
 ): DispatchService {
-  const engine = given.createEngine([reachSubscriber(() => all), socketSubscriber(() => all)])
+  const engine = given.createEngine([
+    reachSubscriber(() => all),
+    socketSubscriber(() => all),
+    pushSubscriber(() => all),
+  ])
   const parts = { ...given, engine }
+  const timed = { ...parts, now: () => engine.now() }
   const catchUp = new CatchUp(parts)
   const driverStatus = new DriverStatus(parts)
   const requests = new KnownRequests(engine)
@@ -80,7 +93,9 @@ export function createDispatch(
   const retelling = new Retelling(all, given.localFanout ?? given.fanout)
   const drivers = new Drivers(all)
   const users = new Users(parts)
-  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts)]
+  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts), pushSweep(timed)]
+  const acknowledgements = new Acknowledgements(parts.pushes, timed.now, parts.log)
+  const pushWorker = new PushWorker({ ...timed, sender: given.pushSender })
   const { getBroadcast, listBroadcasts, sendToBroadcast, history, findReadable } = broadcasts
 
   const dispatch: Dispatch = {
@@ -107,6 +122,9 @@ export function createDispatch(
       allowed(`broadcast.${event.type}`, () => sendToBroadcast(all, caller, id, event, options))(caller),
     history: allowed('getHistory', (...args) => history(all, ...args)),
     sync: allowed('sync', (...args) => sync(all, ...args)),
+    registerDevice: allowed('registerDevice', (...args) => registerDevice(all, ...args)),
+    removeDevice: allowed('removeDevice', (...args) => removeDevice(all, ...args)),
+    acknowledged: (userId, envelopeId) => acknowledgements.note({ userId, envelopeId }),
 
     getTrip: allowed('getTrip', (...args) => trips.getTrip(all, ...args)),
     sendToTrip: (caller, id, event, options) =>
@@ -145,6 +163,7 @@ export function createDispatch(
     await catchUp.idle()
     await driverStatus.idle()
     await refusedAccepts.idle()
+    await acknowledgements.idle()
   }
 
   return {
@@ -152,11 +171,14 @@ export function createDispatch(
     engine,
     startSweeps() {
       for (const sweep of sweeps) sweep.start()
+      pushWorker.start()
     },
     retell: forMs => retelling.request(forMs),
     idle,
+    pushCounts: () => pushWorker.counts,
     async close(options) {
       await retelling.stop()
+      await pushWorker.stop()
       await Promise.all(sweeps.map(sweep => sweep.stop()))
       await catchUp.idle()
       await engine.close(options)

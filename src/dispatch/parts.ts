@@ -3,10 +3,12 @@ import type { Engine } from '../runtime/api.js'
 import type {
   AdminStore,
   AnswerStore,
+  DeviceStore,
   Fanout,
   FleetStore,
   IdempotencyStore,
   Presence,
+  PushQueue,
   ReadStore,
   RecipientStore,
   ResumeStore,
@@ -40,6 +42,8 @@ export interface Parts {
   readonly fanout: Fanout
   readonly keys: IdempotencyStore
   readonly resume: ResumeStore
+  readonly devices: DeviceStore
+  readonly pushes: PushQueue
   readonly settings: DispatchSettings
   readonly log: DispatchLog
 }

@@ -124,6 +124,17 @@ export const driverHeartbeat = z.strictObject({
   vehicleId: clientId.optional(),
 })
 
+/** FCM says that its tokens may grow; today's have 163 characters. One index entry holds at most 2,704 bytes. */
+const MAX_TOKEN_LENGTH = 1_024
+export const device = z.strictObject({
+  token: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'Expected visible ASCII characters')
+    .max(MAX_TOKEN_LENGTH)
+    .meta({ examples: ['fGw0qy4TQ2:APA91bHun4MxP5egoKMwt2KZFBaFUH'] }),
+  platform: z.enum(['android', 'ios', 'web']),
+})
+
 export const putDriver = z.strictObject({ name: text(100).min(1), phone: text(30).optional() })
 export const putVehicle = z.strictObject({ vehicleType, number: text(20).min(1) })
 export const putUser = z.strictObject({ active: z.boolean() })
@@ -171,6 +182,7 @@ export type TripEvent = z.infer<typeof tripEvent>
 export type InstancesQuery = z.infer<typeof instancesQuery>
 export type ActionsQuery = z.infer<typeof actionsQuery>
 export type InstanceEvent = z.infer<typeof instanceEvent>
+export type Device = z.infer<typeof device>
 export type Place = z.infer<typeof place>
 export type PageQuery = z.infer<typeof pageQuery>
 export type DriverHeartbeat = z.infer<typeof driverHeartbeat>

@@ -12,8 +12,8 @@ export interface Certificates {
   readonly keyFile: string
 }
 
-/** An authority of a test's own, and a certificate of it for `localhost`. Needs the openssl program. */
-export async function makeCertificates(): Promise<Certificates> {
+/** An authority of a test's own, and a certificate of it for these names. Needs the openssl program. */
+export async function makeCertificates(names: readonly string[] = ['localhost']): Promise<Certificates> {
   const folder = await temporaryFolder('certificates')
   const file = (name: string) => join(folder, name)
   const openssl = (...args: string[]) => run('openssl', args, { cwd: folder })
@@ -33,7 +33,7 @@ export async function makeCertificates(): Promise<Certificates> {
     '/CN=A test',
   )
   await openssl('req', ...newKey, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=localhost')
-  await writeFile(file('san'), 'subjectAltName=DNS:localhost\n')
+  await writeFile(file('san'), `subjectAltName=${names.map(name => `DNS:${name}`).join(',')}\n`)
   const signing = ['-CA', ca, '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'san']
   await openssl('x509', '-req', '-in', 'server.csr', ...signing, '-out', leaf)
   return { caFile: ca, certFile: leaf, keyFile: file('server.key') }

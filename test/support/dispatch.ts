@@ -3,8 +3,10 @@ import pg from 'pg'
 import { createMemoryPresence } from '../../src/adapters/memory/presence.js'
 import { createAdminStore } from '../../src/adapters/postgres/admin-store.js'
 import { createAnswerStore } from '../../src/adapters/postgres/answer-store.js'
+import { createDeviceStore } from '../../src/adapters/postgres/device-store.js'
 import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
 import { createIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js'
+import { createPushQueue } from '../../src/adapters/postgres/push-queue.js'
 import { createReadStore } from '../../src/adapters/postgres/read-store.js'
 import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
 import { createResumeStore } from '../../src/adapters/postgres/resume-store.js'
@@ -12,7 +14,16 @@ import { createPostgresStore } from '../../src/adapters/postgres/store.js'
 import type { Caller, Dispatch } from '../../src/dispatch/api.js'
 import { createDispatch } from '../../src/dispatch/dispatch.js'
 import type { DispatchLog, DispatchSettings } from '../../src/dispatch/parts.js'
-import type { AdminStore, FleetStore, Presence, ReadStore, RecipientStore } from '../../src/dispatch/ports.js'
+import type {
+  AdminStore,
+  DeviceStore,
+  FleetStore,
+  Presence,
+  PushQueue,
+  PushSender,
+  ReadStore,
+  RecipientStore,
+} from '../../src/dispatch/ports.js'
 import type { Result } from '../../src/dispatch/problems.js'
 import type { CreateBroadcast } from '../../src/dispatch/requests.js'
 import { broadcastDefinition } from '../../src/machines/index.js'
@@ -20,6 +31,7 @@ import type { Engine } from '../../src/runtime/api.js'
 import { createEngine } from '../../src/runtime/engine.js'
 import type { Subscriber } from '../../src/runtime/types.js'
 import { type RecordingFanout, recordingFanout } from './recording-fanout.js'
+import { recordingPush } from './recording-push.js'
 
 const MINUTE_MS = 60_000
 
@@ -43,6 +55,8 @@ export interface Product {
   readonly recipients: RecipientStore
   readonly reads: ReadStore
   readonly presence: Presence
+  readonly devices: DeviceStore
+  readonly pushes: PushQueue
   readonly fanout: RecordingFanout
   readonly sql: pg.Pool
   /** Moves the clock of presence, and of nothing else, on. */
@@ -70,7 +84,7 @@ const strictLog: DispatchLog = {
 export function openDispatch(
   connectionString: string,
   settings: Partial<DispatchSettings> = {},
-  given: { readonly presence?: Presence } = {},
+  given: { readonly presence?: Presence; readonly pushSender?: PushSender } = {},
 ): Product {
   const sql = new pg.Pool({ connectionString, max: 10 })
   const store = createPostgresStore({ connectionString })
@@ -85,12 +99,15 @@ export function openDispatch(
     reads: createReadStore(sql),
     resume: createResumeStore(sql),
     presence: given.presence ?? createMemoryPresence({ ...allSettings, now: () => presenceTime }),
+    devices: createDeviceStore(sql),
+    pushes: createPushQueue(sql),
     fanout: recordingFanout(),
   }
   let subscribers: readonly Subscriber[] = []
   const product = createDispatch({
     ...parts,
     settings: allSettings,
+    pushSender: given.pushSender ?? recordingPush(),
     log: strictLog,
     createEngine(its) {
       subscribers = its

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { createAuditStore } from '../../src/adapters/postgres/audit-store.js'
 import { createApp } from '../../src/app.js'
 import { broadcastInvariants } from '../../src/dispatch/invariants.js'
+import type { PushSender } from '../../src/dispatch/ports.js'
 import { broadcastDefinition } from '../../src/machines/index.js'
 import { audit, type Violation } from '../../src/runtime/audit.js'
 import type { Definition } from '../../src/runtime/definition.js'
@@ -29,6 +30,8 @@ export interface TestAppOptions {
   /** One that is shared with another server, and outlives this one. */
   readonly database?: TestDatabase
   readonly faults?: Faults
+  /** Stands for FCM. */
+  readonly pushSender?: PushSender
 }
 
 /**
@@ -36,7 +39,7 @@ export interface TestAppOptions {
  * Faults are logged to standard error: a passing test shows none.
  */
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const { env = {}, route = url => url, faults } = options
+  const { env = {}, route = url => url, faults, pushSender } = options
   const database = options.database ?? (await createTestDatabase())
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 2 })
   const app = await createApp({
@@ -45,6 +48,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     tokenKeys: { secret: TEST_SECRET },
     log: pino({ level: env.LOG_LEVEL ?? 'error' }, pino.destination({ dest: 2, sync: true })),
     ...(faults === undefined ? {} : { faults }),
+    ...(pushSender === undefined ? {} : { pushSender }),
   })
   const query = async <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
     (await pool.query<T>(sql, values)).rows

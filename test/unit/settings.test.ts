@@ -1,5 +1,9 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { loadSettings, SettingsError } from '../../src/settings.js'
+import { makeServiceAccount } from '../support/service-account.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
 
 const secret = (letter: string) => letter.repeat(32)
 const production = {
@@ -109,13 +113,41 @@ describe('settings', () => {
   })
 
   test.each([
-    ['FCM_SERVICE_ACCOUNT', '{}'],
     ['RATE_LIMIT_USER_PER_MINUTE', '60'],
     ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],
     ['HISTORY_RETENTION_DAYS', '30'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
   ])('%s is refused while nothing honours it', (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
+  })
+
+  describe('FCM_SERVICE_ACCOUNT', () => {
+    const account = makeServiceAccount()
+    const expected = {
+      projectId: account.project_id,
+      clientEmail: account.client_email,
+      privateKey: account.private_key,
+    }
+
+    test('R8.1 is the JSON of a service account, or the path of a file of it', async () => {
+      const json = JSON.stringify(account)
+      const file = join(await temporaryFolder('settings'), 'fcm.json')
+      await writeFile(file, json)
+      for (const given of [json, file]) {
+        expect(loadSettings({ FCM_SERVICE_ACCOUNT: given }).fcmServiceAccount).toEqual(expected)
+      }
+    })
+
+    test.each([
+      ['{}', 'project_id, client_email, private_key is missing'],
+      ['{', 'it is no JSON'],
+      ['/no/such/file', 'there is no file of that name'],
+      [JSON.stringify({ ...account, private_key: 'a-secret' }), 'private_key is missing or not usable'],
+    ])('R8.1 that is not usable stops the start, and nothing of it is shown', (given, message) => {
+      const problems = problemsOf({ FCM_SERVICE_ACCOUNT: given })
+      expect(problems).toEqual([expect.stringContaining(message)])
+      expect(problems.join()).not.toMatch(/a-secret|iam\.gserviceaccount/)
+    })
   })
 
   test('a role or an adapter that works by Redis asks for it', () => {

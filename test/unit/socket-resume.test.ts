@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { Socket } from 'socket.io'
 import { createResumer } from '../../src/adapters/socket/resume.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
+import type { Envelope } from '../../src/dispatch/ports.js'
 import type { Synced } from '../../src/dispatch/resume/sync.js'
 
 beforeEach(() => {
@@ -11,6 +12,9 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
+const asking = {
+  askOne: (socket: Socket, envelope: Envelope) => void socket.emit(envelope.type, envelope),
+}
 const caller = { id: 'c', role: 'customer' } as const
 const event = (id: string) => ({ id, type: 'booking_updated', at: '', data: {} })
 
@@ -48,7 +52,7 @@ describe('R7.3 a socket that resumes', () => {
       { takesMs: 5, ids: ['3'] },
       { takesMs: 5, ids: ['3', '4'] },
     ])
-    expect(await createResumer().resume(given)).toEqual({ ok: true, value: { isResync: false } })
+    expect(await createResumer(asking).resume(given)).toEqual({ ok: true, value: { isResync: false } })
     expect(happened).toEqual([
       'read after seen',
       '1',
@@ -68,26 +72,29 @@ describe('R7.3 a socket that resumes', () => {
       { takesMs: 5, ids: ['3'] },
       { takesMs: 5, ids: [] },
     ])
-    expect((await createResumer().resume(given)).ok).toBe(true)
+    expect((await createResumer(asking).resume(given)).ok).toBe(true)
     expect(happened.indexOf('joined')).toBeGreaterThan(happened.indexOf('3'))
   })
 
   it('R7.3 gives up with a database that is never quick, without having joined', async () => {
     const { given, happened } = absence(Array.from({ length: 20 }, () => ({ takesMs: 9_000, ids: [] })))
-    expect(await createResumer().resume(given)).toMatchObject({ ok: false, problem: { code: 'UNAVAILABLE' } })
+    expect(await createResumer(asking).resume(given)).toMatchObject({
+      ok: false,
+      problem: { code: 'UNAVAILABLE' },
+    })
     expect(happened).not.toContain('joined')
   })
 
   it('R7.3 that has gone meanwhile is not made to join', async () => {
     const { given, happened, socket } = absence([{ takesMs: 5, ids: ['1'] }])
-    const resumed = createResumer().resume(given)
+    const resumed = createResumer(asking).resume(given)
     socket.connected = false
     await resumed
     expect(happened).not.toContain('joined')
   })
 
   it('R7.3 waits for its turn: four at a time', async () => {
-    const { resume } = createResumer()
+    const { resume } = createResumer(asking)
     const releases: (() => void)[] = []
     const started: number[] = []
     const many = Array.from({ length: 6 }, (_, i) => {

@@ -2,6 +2,7 @@
 import type { Route } from './route.js'
 import { adminRoutes } from './routes/admin.js'
 import { customerRoutes } from './routes/customer.js'
+import { deviceRoutes } from './routes/devices.js'
 import { driverRoutes } from './routes/driver.js'
 import { publicRoutes } from './routes/service.js'
 import { syncRoutes } from './routes/sync.js'
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...driverRoutes,
   ...tripRoutes,
   ...syncRoutes,
+  ...deviceRoutes,
   ...adminRoutes,
 ]
 

@@ -70,21 +70,36 @@ insert into dead_letters (instance, version, index, subscriber, attempts, error)
 select instance, version, index, subscriber, $5, $6 from dead`
 
 const DEAD = `
-select d.id::float8 as id, d.instance, d.version, d.index, e.type, d.subscriber, d.attempts, d.error,
-       (extract(epoch from d.died_at) * 1000)::float8 as "diedAt"
+select d.id::float8 as id, d.instance, d.version, d.index, coalesce(d.push ->> 'type', e.type) as type, d.subscriber,
+       d.attempts, d.error, (extract(epoch from d.died_at) * 1000)::float8 as "diedAt"
 from dead_letters d
-join events e on e.instance = d.instance and e.version = d.version and e.index = d.index
-where $1::bigint is null or d.id < $1
+left join events e on e.instance = d.instance and e.version = d.version and e.index = d.index
+where ($1::bigint is null or d.id < $1) and (d.push is not null or e.type is not null)
 order by d.id desc limit $2`
 
+/** News that are late are news for a while yet; an offer that has ended stays ended. */
 const REDRIVE = `
 with risen as (
-  delete from dead_letters where id = $1 returning instance, version, index, subscriber
+  delete from dead_letters where id = $1 returning instance, version, index, subscriber, push
+),
+queued as (
+  insert into pushes (envelope_id, device_id, user_id, broadcast_id, message, is_offer, ends_at, due_at)
+  select push ->> 'envelopeId', d.id, d.user_id, r.instance, push -> 'message', (push ->> 'isOffer')::boolean,
+    case when (push ->> 'isOffer')::boolean then (push ->> 'endsAt')::timestamptz
+      else greatest((push ->> 'endsAt')::timestamptz, clock_timestamp() + interval '1 hour') end,
+    clock_timestamp()
+  from risen r join devices d on d.id = (push ->> 'deviceId')::bigint and d.user_id = push ->> 'userId'
+  on conflict (envelope_id, device_id) do update set
+    outcome = null, attempts = 0, ends_at = excluded.ends_at, due_at = excluded.due_at
+  where pushes.outcome = 'dead'
+),
+outboxed as (
+  insert into outbox (instance, version, index, subscriber, due_at)
+  select instance, version, index, subscriber, clock_timestamp() from risen where push is null
+  on conflict (instance, version, index, subscriber) do nothing
+  returning 1
 )
-insert into outbox (instance, version, index, subscriber, due_at)
-select instance, version, index, subscriber, clock_timestamp() from risen
-on conflict (instance, version, index, subscriber) do nothing
-returning 1`
+select 1 from outboxed union all select 1 from risen where push is not null`
 
 type LeaseRow = EmittedEvent & { readonly subscriber: string; readonly attempts: number }
 type Outbox = Pick<

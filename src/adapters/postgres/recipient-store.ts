@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import type { OfferEntry, Offered, RecipientStore } from '../../dispatch/ports.js'
+import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
 import { query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 
@@ -8,13 +8,16 @@ import { seeking } from './reads/live-requests.js'
  * waited for, and the status looked at again; one that comes later waits for us and finds the offers.
  * Rows are written in one order everywhere, so that two offers at once cannot deadlock. One that was written at
  * this very step before is touched and so comes back too: it is not new, as its `offered_at` is not this statement's.
+ * What is new is queued to be pushed to the transporter's devices, so that no offer is made that nobody would push.
  */
 const offerSql = `
 with entry as materialized (
   select * from unnest($1::uuid[], $2::text[], $3::text[], $4::real[], $5::text[])
     as e (broadcast_id, transporter_id, step, distance_km, reason)
 ), live as materialized (
-  select i.id from instances i
+  select i.id, i.version, (i.snapshot #>> '{context,expiresAt}')::float8 as expires_at,
+    jsonb_array_length(i.snapshot #> '{context,trucks}') as trucks
+  from instances i
   where i.id in (select broadcast_id from entry) and i.status in ('searching', 'partially_filled')
   order by i.id
   for share
@@ -45,6 +48,17 @@ with entry as materialized (
     reason = excluded.reason
   where r.offered_at is null or (r.step = excluded.step and excluded.offered_at is not null)
   returning r.broadcast_id, r.transporter_id, r.distance_km, r.offered_at
+), pushed as (
+  insert into pushes (envelope_id, device_id, user_id, broadcast_id, message, is_offer, ends_at, due_at)
+  select l.id || ':offer', d.id, d.user_id, l.id, jsonb_build_object(
+      'type', 'new_broadcast', 'broadcastId', l.id, 'version', l.version, 'trucks', l.trucks),
+    true, to_timestamp(l.expires_at / 1000), now() + $6::float8 * interval '1 millisecond'
+  from written w
+  join live l on l.id = w.broadcast_id
+  join devices d on d.user_id = w.transporter_id
+  where w.offered_at = now() and d.user_id = any($2::text[])
+  order by 1, 2
+  on conflict (envelope_id, device_id) do nothing
 )
 select w.broadcast_id as "broadcastId", w.transporter_id as "transporterId",
   w.distance_km as "distanceKm", w.offered_at = now() as "isNew",
@@ -61,6 +75,7 @@ async function offer(pool: Pool, entries: readonly OfferEntry[]): Promise<readon
     entries.map(entry => entry.step),
     entries.map(entry => entry.distanceKm ?? null),
     entries.map(entry => entry.reason ?? null),
+    PUSHED_AFTER_MS,
   ])
 }
 

@@ -1,5 +1,6 @@
 import type { Server } from 'socket.io'
-import { type Envelope, type Fanout, userRoom } from '../../dispatch/ports.js'
+import { type Envelope, type Fanout, userRoom, wakesPeople } from '../../dispatch/ports.js'
+import type { AcknowledgedEmits } from './acknowledged.js'
 
 /**
  * Rooms in one emit. An emit is encoded once, however many rooms it names; across processes it is one message that
@@ -9,9 +10,9 @@ const ROOMS_PER_EMIT = 1_000
 const USER_ROOM_PREFIX = userRoom('')
 
 /** `Fanout` on Socket.IO. Never a loop of emits by user. */
-export function createFanout(io: Server): Fanout {
+export function createFanout(io: Server, { askAll }: Pick<AcknowledgedEmits, 'askAll'>): Fanout {
   return {
-    emit: (...args) => emitInChunks(io, ...args),
+    emit: (...args) => emitInChunks(io, askAll, ...args),
     disconnectUser(userId) {
       // Ours at once. The adapter would end them only when its message has been to Redis and back.
       io.local.in(userRoom(userId)).disconnectSockets(true)
@@ -21,23 +22,24 @@ export function createFanout(io: Server): Fanout {
 }
 
 /** The same, but to the sockets of this process alone. */
-export function createLocalFanout(io: Server): Fanout {
+export function createLocalFanout(io: Server, { askOwn }: Pick<AcknowledgedEmits, 'askOwn'>): Fanout {
   return {
-    emit: (...args) => emitInChunks(io.local, ...args),
+    emit: (...args) => emitInChunks(io.local, askOwn, ...args),
     disconnectUser: userId => io.local.in(userRoom(userId)).disconnectSockets(true),
   }
 }
 
 function emitInChunks(
   io: Pick<Server, 'to'>,
+  ask: AcknowledgedEmits['askAll'],
   rooms: readonly string[],
   envelope: Envelope,
   leftOut: readonly string[] = [],
 ): void {
   for (const { to, except } of chunkRooms(rooms)) {
-    io.to(to)
-      .except([...except, ...leftOut])
-      .emit(envelope.type, envelope)
+    const not = [...except, ...leftOut]
+    if (wakesPeople(envelope)) ask(to, not, envelope)
+    else io.to(to).except(not).emit(envelope.type, envelope)
   }
 }
 

@@ -5,8 +5,9 @@
  */
 import type { Socket } from 'socket.io'
 import type { Caller, Dispatch } from '../../dispatch/api.js'
-import type { Envelope } from '../../dispatch/ports.js'
+import { type Envelope, wakesPeople } from '../../dispatch/ports.js'
 import { problem, type Result } from '../../dispatch/problems.js'
+import type { AcknowledgedEmits } from './acknowledged.js'
 
 /** Pages of one absence. Who has missed more begins anew: reading it all would take longer than asking for the lists. */
 const MAX_PAGES = 5
@@ -40,14 +41,16 @@ export interface Resumer {
   resume(absence: Absence): Promise<Result<{ readonly isResync: boolean }>>
 }
 
-export function createResumer(): Resumer {
+type Ask = Pick<AcknowledgedEmits, 'askOne'>
+
+export function createResumer(ask: Ask): Resumer {
   const takeTurn = createTurns(MAX_RESUMING)
-  return { resume: absence => takeTurn(() => resume(absence)) }
+  return { resume: absence => takeTurn(() => resume(absence, ask)) }
 }
 
 type Reading = Result<{ readonly isResync: boolean; readonly next: string }>
 
-async function resume(absence: Absence): Promise<Result<{ readonly isResync: boolean }>> {
+async function resume(absence: Absence, ask: Ask): Promise<Result<{ readonly isResync: boolean }>> {
   const sent = new Set<string>()
   const { after } = absence
   let point = typeof after === 'string' ? after : ''
@@ -55,20 +58,20 @@ async function resume(absence: Absence): Promise<Result<{ readonly isResync: boo
   for (let passes = 0; ; passes++) {
     if (passes === MAX_PASSES) return problem('UNAVAILABLE', { retryAfterSeconds: 1 })
     const begunAt = performance.now()
-    const missed = await sendSince(absence, point, sent)
+    const missed = await sendSince(absence, point, sent, ask)
     if (!missed.ok || !absence.socket.connected) return missed
     point = missed.value.next
     isResync ||= missed.value.isResync
     if (performance.now() - begunAt <= QUICK_PASS_MS) break
   }
   await absence.join()
-  const meanwhile = await sendSince(absence, point, sent)
+  const meanwhile = await sendSince(absence, point, sent, ask)
   if (!meanwhile.ok) return meanwhile
   return { ok: true, value: { isResync: isResync || meanwhile.value.isResync } }
 }
 
 /** Sends all that there is since the point, but what is in `sent`. Stops early for a socket that has gone. */
-async function sendSince(absence: Absence, point: string, sent: Set<string>): Promise<Reading> {
+async function sendSince(absence: Absence, point: string, sent: Set<string>, ask: Ask): Promise<Reading> {
   const { socket, caller, dispatch, watching } = absence
   let after = point
   for (let pages = 0; socket.connected; pages++) {
@@ -85,17 +88,18 @@ async function sendSince(absence: Absence, point: string, sent: Set<string>): Pr
       })
       return { ok: true, value: { isResync: true, next } }
     }
-    for (const envelope of result.value.events) send(socket, envelope, sent)
+    for (const envelope of result.value.events) send(socket, envelope, sent, ask)
     if (!result.value.hasMore) return { ok: true, value: { isResync: false, next } }
     after = next
   }
   return { ok: true, value: { isResync: false, next: after } }
 }
 
-function send(socket: Socket, envelope: Envelope, sent: Set<string>): void {
+function send(socket: Socket, envelope: Envelope, sent: Set<string>, ask: Ask): void {
   if (envelope.id === undefined || sent.has(envelope.id)) return
   sent.add(envelope.id)
-  socket.emit(envelope.type, envelope)
+  if (wakesPeople(envelope)) ask.askOne(socket, envelope)
+  else socket.emit(envelope.type, envelope)
 }
 
 /** Runs what it is given, at most `width` at a time, in the order in which it was given. */

@@ -8,6 +8,7 @@ import { Server, type Socket } from 'socket.io'
 import type { Caller, Dispatch } from '../../dispatch/api.js'
 import { type Fanout, userRoom } from '../../dispatch/ports.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
+import { createAcknowledgedEmits } from './acknowledged.js'
 import { authenticateSockets, type SocketData } from './authenticate.js'
 import type { SocketCluster } from './cluster/cluster.js'
 import { atExpiry } from './expiry.js'
@@ -60,7 +61,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
       answer(null, !isLeaving && io.engine.clientsCount < limits.maxConnections),
     cors: { origin: corsOrigins.includes('*') ? '*' : [...corsOrigins] },
   })
-  const resumer = createResumer()
+  const acknowledged = createAcknowledgedEmits(io, cluster !== undefined)
+  const resumer = createResumer(acknowledged)
   let isLeaving = false
   const rounds: NodeJS.Timeout[] = []
   const every = (ms: number, round: () => void) => rounds.push(setInterval(round, ms).unref())
@@ -68,9 +70,10 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   cluster?.join(io, forMs => retell(forMs))
 
   return {
-    fanout: createFanout(io),
-    localFanout: createLocalFanout(io),
+    fanout: createFanout(io, acknowledged),
+    localFanout: createLocalFanout(io, acknowledged),
     attach(server, dispatch) {
+      acknowledged.onAcknowledged(dispatch.acknowledged)
       io.use(authenticateSockets(verifyToken, dispatch))
       io.on('connection', socket => welcome({ socket, dispatch, resumer, limits, log }))
       io.attach(server)
@@ -88,6 +91,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     countConnections: () => io.of('/').sockets.size,
     async close() {
       for (const round of rounds) clearInterval(round)
+      acknowledged.stop()
       // Ours alone: through the adapter it would be everybody's.
       io.local.disconnectSockets(true)
       io.engine?.close()

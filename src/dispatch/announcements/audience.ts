@@ -30,6 +30,16 @@ function namedUsers(to: Audience, { customerId, trip }: Concerned): readonly str
 
 const toldInRoom = (to: Audience) => to === 'watchers' || to === 'offered'
 
+/** All who are told in rooms of their own. `offered` is asked only where it is needed. */
+export async function usersToldTo(
+  to: Audience,
+  concerned: Concerned,
+  offered: () => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  if (to !== 'offered') return namedUsers(to, concerned)
+  return (await offered()).filter(id => id !== concerned.customerId)
+}
+
 /** The rooms of one announcement, and those that are left out. `offered` is asked only where it is needed. */
 export async function roomsOf(
   to: Audience,

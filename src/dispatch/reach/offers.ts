@@ -16,6 +16,11 @@ const STEPS_KM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]
 export const wholeKm = (distanceKm: number | null) =>
   distanceKm === null ? undefined : Math.round(distanceKm)
 
+export const offerTitle = (trucks: number) =>
+  trucks === 1 ? 'New request for a truck' : `New request for ${trucks} trucks`
+
+export const offerId = (broadcastId: string) => `${broadcastId}:offer`
+
 /** An offer as a transporter gets it. All of them get it under one id, however often it is told. */
 export function offerEnvelope(
   broadcast: Broadcast,
@@ -24,14 +29,13 @@ export function offerEnvelope(
 ): Envelope {
   const view = offerView(broadcast, notified, now)
   return {
-    id: `${broadcast.id}:offer`,
+    id: offerId(broadcast.id),
     broadcastId: broadcast.id,
     version: broadcast.version,
     type: 'new_broadcast',
     at: isoTime(now),
     data: {
-      title:
-        view.trucksNeeded === 1 ? 'New request for a truck' : `New request for ${view.trucksNeeded} trucks`,
+      title: offerTitle(view.trucksNeeded),
       broadcast: view,
       ...(shownKm === undefined ? {} : { distanceKm: shownKm }),
     },

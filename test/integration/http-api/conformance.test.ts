@@ -136,6 +136,8 @@ describe('a key used for another payload', () => {
         return { isAvailable: false }
       case 'setDriverAvailability':
         return { isOnline: false }
+      case 'registerDevice':
+        return { ...value, platform: 'ios' }
       case 'putUser':
         return { active: false }
       case 'putDriver':
@@ -301,6 +303,13 @@ describe('what was refused on its merits', () => {
       expect((await client.post(path, body)).status).toBe(201)
       expect((await client.post(path, body)).status).toBe(200)
     }
+  })
+
+  test('a device that comes and goes', async () => {
+    const device = { token: 'comes-and-goes', platform: 'web' }
+    expect((await scene.customer.post('/api/v1/devices', device)).status).toBe(200)
+    expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
+    expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
   })
 
   test('a fleet that others own, or that is on the road', async () => {

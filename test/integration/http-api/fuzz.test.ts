@@ -20,6 +20,9 @@ const RECORDS = [
   'outbox',
   'dead_letters',
   'recipients',
+  // Worked off by and by.
+  'pushes',
+  'push_pace',
   'schema_migrations',
   'migrations',
 ]

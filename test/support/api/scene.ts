@@ -157,6 +157,9 @@ export function bodyFor(scene: Scene, route: Route, command: string, actor: Acto
     sendToTrip: { type: wordOf(command) },
     putUser: { active: true },
     sendToInstance: { event: { type: 'cancel' }, reason: 'Asked for by phone' },
+    // One device after another.
+    registerDevice: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
+    removeDevice: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
     redriveDeadLetter: { reason: 'Fixed' },
   }
   if (!(route.id in bodies)) throw new Error(`Say in test/support/api/scene.ts what ${route.id} is sent`)
@@ -171,7 +174,7 @@ export function send(
   path: string,
   body?: unknown,
 ): Promise<Answer> {
-  if (route.method === 'get' || route.method === 'delete') return client[route.method](path)
+  if (route.method === 'get') return client.get(path)
   return client[route.method](path, body)
 }
 
