@@ -18,14 +18,19 @@ import { countClaims, createPostgresChecks } from './adapters/postgres/health.js
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
+import { createRefreshFamilies } from './adapters/postgres/refresh-family-store.js'
 import { createResumeStore } from './adapters/postgres/resume-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
 import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
+import { createRefreshTokens } from './adapters/tokens/refresh.js'
+import { familySweep } from './dispatch/auth/family-sweep.js'
+import { createRefresh } from './dispatch/auth/refresh.js'
 import { createDispatch } from './dispatch/dispatch.js'
 import { broadcastDefinition } from './machines/index.js'
+import { openRateLimits } from './rate-limits.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
@@ -37,7 +42,7 @@ export interface AppOptions {
   readonly settings: Settings
   /** Of a migrated database. */
   readonly connectionString: string
-  readonly tokenKeys: Pick<TokenKeys, 'secret' | 'previous'>
+  readonly tokenKeys: TokenKeys
   readonly log: Logger
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
@@ -73,7 +78,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   const keys = createIdempotencyStore(pool)
   const verifyToken = createTokenVerifier(tokenKeys)
   const presence = await openPresence(settings, log)
-  const sockets = createSocketServer({ ...settings, verifyToken, log, cluster: cluster?.cluster })
+  const limits = openRateLimits(settings, log)
+  const sockets = createSocketServer({
+    ...settings,
+    verifyToken,
+    log,
+    rateLimits: limits,
+    cluster: cluster?.cluster,
+  })
   const product = createDispatch({
     fleet: createFleetStore(pool, acceptPool),
     keys,
@@ -91,9 +103,27 @@ export async function createApp(options: AppOptions): Promise<App> {
       createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log, ...faults }),
   })
   const { dispatch, engine } = product
+  const families = createRefreshFamilies(pool)
+  const refresh = createRefresh({
+    tokens: createRefreshTokens(tokenKeys),
+    families,
+    isActive: caller => dispatch.isActive(caller),
+  })
+  const forgetting = familySweep(families, log)
   const service = createService(pool, sockets, engine, withCluster(presence.check, cluster))
   const http = createHttpServer(
-    createHttpApp({ ...settings, dispatch, keys, service, version, verifyToken, log, takesRequests }),
+    createHttpApp({
+      ...settings,
+      dispatch,
+      keys,
+      service,
+      refresh,
+      limits,
+      version,
+      verifyToken,
+      log,
+      takesRequests,
+    }),
   )
   if (takesRequests) {
     sockets.onMissed(product.retell)
@@ -102,15 +132,20 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const close = async () => {
     await http.drain()
+    await forgetting.stop()
     await product.close()
     await sockets.close()
     await cluster?.close()
     presence.close()
+    limits.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
   }
   try {
     await engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers })
-    if (looksAfterOthers) product.startSweeps()
+    if (looksAfterOthers) {
+      product.startSweeps()
+      forgetting.start()
+    }
     const port = await listen(http.server, settings)
     return { url: `http://${urlHost(settings.host)}:${port}`, close }
   } catch (error) {

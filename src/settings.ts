@@ -34,6 +34,11 @@ export interface Settings {
   /** Origins whose pages may call; `*` is any; empty is none but our own. */
   readonly corsOrigins: readonly string[]
   readonly drainMs: number
+  /** Requests of one user, or of one address, in a minute; 0 is no limit. */
+  readonly rateLimitUserPerMinute: number
+  readonly rateLimitAddressPerMinute: number
+  /** Proxies of ours that a request comes through: each has appended an address to `X-Forwarded-For`. */
+  readonly trustedProxies: number
   readonly dataDir: string
 }
 
@@ -64,6 +69,11 @@ const MAX_REACH_STEPS = 4
 const MAX_RADIUS_KM = 20_037
 /** Thirty days. Longer is a mistake of units, and would overflow what a timer can wait. */
 const MAX_SECONDS = 2_592_000
+
+/** Sixteen thousand a second: more is a mistake of units. */
+const MAX_PER_MINUTE = 1_000_000
+/** A content network, a balancer and a proxy beside the process are three. */
+const MAX_PROXIES = 10
 
 const decimalPattern = /^\d+(\.\d+)?$/
 
@@ -168,12 +178,13 @@ const environment = z.object({
   LOG_LEVEL: z.enum(logLevels, `Expected one of ${logLevels.join(', ')}`).optional(),
   CORS_ORIGINS: origins,
   DRAIN_SECONDS: seconds(25, { min: 0 }),
+  RATE_LIMIT_USER_PER_MINUTE: wholeNumber(0, 0, MAX_PER_MINUTE),
+  RATE_LIMIT_ADDRESS_PER_MINUTE: wholeNumber(0, 0, MAX_PER_MINUTE),
+  TRUSTED_PROXIES: wholeNumber(0, 0, MAX_PROXIES),
   DATA_DIR: z.string().max(4096).default('.loadcast'),
 
   SECRETS_ARN: notYet('Secrets Manager', nothing),
   FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
-  RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
-  RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
   HISTORY_RETENTION_DAYS: notYet('sweeping of old journals', /^0$/),
   INSPECT: notYet('inspection of machines', /^(0|false)$/),
   OTEL_EXPORTER_OTLP_ENDPOINT: notYet('traces', nothing),
@@ -248,6 +259,9 @@ function settingsOf(env: Environment): Settings {
     logLevel: env.LOG_LEVEL ?? (isProduction ? 'info' : 'warn'),
     corsOrigins: env.CORS_ORIGINS,
     drainMs: env.DRAIN_SECONDS,
+    rateLimitUserPerMinute: env.RATE_LIMIT_USER_PER_MINUTE,
+    rateLimitAddressPerMinute: env.RATE_LIMIT_ADDRESS_PER_MINUTE,
+    trustedProxies: env.TRUSTED_PROXIES,
     dataDir: env.DATA_DIR,
   }
 }

@@ -156,6 +156,8 @@ describe('when something is wrong with us', () => {
       dispatch,
       keys,
       service: { health, counts: async () => ({}) },
+      refresh: failing,
+      limits: { ofUser: () => undefined, ofAddress: () => undefined },
       verifyToken: createTokenVerifier({ secret: TEST_SECRET }),
       corsOrigins: [],
       log: pino({ level: 'error' }, { write: (line: string) => logged.push(line) }),

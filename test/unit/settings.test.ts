@@ -37,6 +37,9 @@ describe('settings', () => {
       logLevel: 'warn',
       corsOrigins: [],
       drainMs: 25_000,
+      rateLimitUserPerMinute: 0,
+      rateLimitAddressPerMinute: 0,
+      trustedProxies: 0,
       dataDir: '.loadcast',
     })
   })
@@ -111,13 +114,28 @@ describe('settings', () => {
   test.each([
     ['SECRETS_ARN', 'arn:aws:x'],
     ['FCM_SERVICE_ACCOUNT', '{}'],
-    ['RATE_LIMIT_USER_PER_MINUTE', '60'],
-    ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],
     ['HISTORY_RETENTION_DAYS', '30'],
     ['INSPECT', '1'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
   ])('%s is refused while nothing honours it', (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
+  })
+
+  test('limits are whole numbers, and so is how many proxies are trusted', () => {
+    const given = {
+      RATE_LIMIT_USER_PER_MINUTE: '600',
+      RATE_LIMIT_ADDRESS_PER_MINUTE: '6000',
+      TRUSTED_PROXIES: '1',
+    }
+    expect(loadSettings(given)).toMatchObject({
+      rateLimitUserPerMinute: 600,
+      rateLimitAddressPerMinute: 6_000,
+      trustedProxies: 1,
+    })
+    for (const value of ['-1', '1.5', '10000000', 'many']) {
+      expect(problemsOf({ RATE_LIMIT_USER_PER_MINUTE: value })).toHaveLength(1)
+      expect(problemsOf({ TRUSTED_PROXIES: value })).toHaveLength(1)
+    }
   })
 
   test('a role or an adapter that works by Redis asks for it', () => {

@@ -23,6 +23,7 @@ export const publicRoutes: readonly PublicRoute[] = [
     method: 'get',
     path: '/health',
     summary: 'Whether the process can do its work',
+    isUnlimited: true,
     answers: {
       200: { description: 'It can, though something may be degraded', body: healthReport },
       503: { description: 'It should get no work', body: healthReport },
@@ -37,6 +38,7 @@ export const publicRoutes: readonly PublicRoute[] = [
     method: 'get',
     path: '/health/live',
     summary: 'Whether the process answers at all',
+    isUnlimited: true,
     answers: { 200: { description: 'It does', body: z.object({ status: z.literal('ok') }) } },
     async run() {
       return { status: 200, body: { status: 'ok' } }
