@@ -2,6 +2,7 @@
  * The product put together on a database that is there: everything between the settings and an open port.
  * `main` adds what belongs to a process (an embedded Postgres, signals, a banner); tests use it as it is.
  */
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -13,6 +14,7 @@ import { createHttpServer } from './adapters/http/server.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
+import { createBacklog } from './adapters/postgres/backlog.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
@@ -24,6 +26,7 @@ import { createPostgresStore } from './adapters/postgres/store.js'
 import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
+import type { Metrics } from './adapters/telemetry/metrics.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createRefreshTokens } from './adapters/tokens/refresh.js'
 import { familySweep } from './dispatch/auth/family-sweep.js'
@@ -36,6 +39,7 @@ import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
 import type { Settings } from './settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
+import { meteredFanout, openTelemetry } from './telemetry.js'
 import type { TokenKeys } from './token-keys.js'
 
 export interface AppOptions {
@@ -44,6 +48,8 @@ export interface AppOptions {
   readonly connectionString: string
   readonly tokenKeys: TokenKeys
   readonly log: Logger
+  /** Tells this process from others of its release. */
+  readonly instanceId?: string
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
 }
@@ -66,11 +72,14 @@ const CONNECT_TIMEOUT_MS = 3_000
 
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, connectionString, tokenKeys, log } = options
+  const { instanceId = randomUUID() } = options
   const faults = options.faults === undefined ? {} : { faults: options.faults }
   const takesRequests = settings.role !== 'worker'
   const looksAfterOthers = settings.role !== 'api'
   // First: what it cannot do on this Redis stops the start before anything else is open.
   const cluster = await openSocketCluster(settings, log)
+  const telemetry = await openTelemetry(settings, { version, instanceId }, log)
+  const { metrics, tracer } = telemetry
   const pool = createQueryPool(connectionString, QUERY_CONNECTIONS, log)
   const acceptPool = createQueryPool(connectionString, ACCEPT_CONNECTIONS, log)
   const store = createPostgresStore({ connectionString, log, ...faults })
@@ -95,12 +104,22 @@ export async function createApp(options: AppOptions): Promise<App> {
     reads: createReadStore(pool),
     resume: createResumeStore(pool),
     presence: presence.presence,
-    fanout: sockets.fanout,
+    fanout: meteredFanout(sockets.fanout, metrics.product),
     localFanout: sockets.localFanout,
+    meter: metrics.product,
     settings,
     log,
     createEngine: subscribers =>
-      createEngine({ store, definitions: [broadcastDefinition], subscribers, wakeups, log, ...faults }),
+      createEngine({
+        store,
+        definitions: [broadcastDefinition],
+        subscribers,
+        wakeups,
+        log,
+        meter: metrics.meter,
+        tracer,
+        ...faults,
+      }),
   })
   const { dispatch, engine } = product
   const families = createRefreshFamilies(pool)
@@ -110,7 +129,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     isActive: caller => dispatch.isActive(caller),
   })
   const forgetting = familySweep(families, log)
-  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster))
+  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster), metrics)
+  const backlog = createBacklog(pool)
+  metrics.watch({
+    sockets: () => sockets.countConnections(),
+    pools: () => ({ query: stateOf(pool), accept: stateOf(acceptPool), commit: store.poolState() }),
+    backlog,
+  })
   const http = createHttpServer(
     createHttpApp({
       ...settings,
@@ -122,6 +147,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       version,
       verifyToken,
       log,
+      meter: metrics.product,
+      tracer,
       takesRequests,
     }),
   )
@@ -139,6 +166,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     presence.close()
     limits.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
+    await telemetry.close()
   }
   try {
     await engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers })
@@ -181,7 +209,19 @@ async function openPresence({ redisUrl: url, transporterTtlMs, driverTtlMs }: Se
   return { presence: createMemoryPresence({ transporterTtlMs, driverTtlMs }), check, close() {} }
 }
 
-function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine, redis: HealthCheck): Service {
+const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
+  idle: idleCount,
+  total: totalCount,
+  waiting: waitingCount,
+})
+
+function createService(
+  pool: pg.Pool,
+  sockets: SocketServer,
+  engine: Engine,
+  redis: HealthCheck,
+  metrics: Metrics,
+): Service {
   const checks = createPostgresChecks(pool)
   const postgres = async () => ({
     ...(await checks.postgres()),
@@ -189,6 +229,9 @@ function createService(pool: pg.Pool, sockets: SocketServer, engine: Engine, red
   })
   return {
     health: createHealth(version, { ...checks, postgres, redis }),
+    async metrics() {
+      return { contentType: metrics.contentType, page: await metrics.page() }
+    },
     async counts() {
       const claims = await countClaims(pool).catch(() => ({}))
       return { ...claims, 'sockets connected': sockets.countConnections() }

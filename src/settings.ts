@@ -39,6 +39,10 @@ export interface Settings {
   readonly rateLimitAddressPerMinute: number
   /** Proxies of ours that a request comes through: each has appended an address to `X-Forwarded-For`. */
   readonly trustedProxies: number
+  /** Of the collector that traces are sent to; absent: there are none. */
+  readonly otlpEndpoint?: string
+  /** The share of traces that are kept, 0 to 1. */
+  readonly traceRatio: number
   readonly dataDir: string
 }
 
@@ -149,6 +153,12 @@ const origins = z
   )
   .default([])
 
+const share = z
+  .string()
+  .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'Expected a share, a decimal number from 0 to 1')
+  .transform(Number)
+  .default(1)
+
 const environment = z.object({
   NODE_ENV: z
     .enum(['production', 'development', 'test'], 'Expected production, development or test')
@@ -181,13 +191,17 @@ const environment = z.object({
   RATE_LIMIT_USER_PER_MINUTE: wholeNumber(0, 0, MAX_PER_MINUTE),
   RATE_LIMIT_ADDRESS_PER_MINUTE: wholeNumber(0, 0, MAX_PER_MINUTE),
   TRUSTED_PROXIES: wholeNumber(0, 0, MAX_PROXIES),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .string()
+    .refine(isCollector, 'Expected http://host:port or https://…')
+    .optional(),
+  OTEL_TRACES_SAMPLER_ARG: share,
   DATA_DIR: z.string().max(4096).default('.loadcast'),
 
   SECRETS_ARN: notYet('Secrets Manager', nothing),
   FCM_SERVICE_ACCOUNT: notYet('push by FCM', nothing),
   HISTORY_RETENTION_DAYS: notYet('sweeping of old journals', /^0$/),
   INSPECT: notYet('inspection of machines', /^(0|false)$/),
-  OTEL_EXPORTER_OTLP_ENDPOINT: notYet('traces', nothing),
 })
 
 type Environment = z.infer<typeof environment>
@@ -262,6 +276,10 @@ function settingsOf(env: Environment): Settings {
     rateLimitUserPerMinute: env.RATE_LIMIT_USER_PER_MINUTE,
     rateLimitAddressPerMinute: env.RATE_LIMIT_ADDRESS_PER_MINUTE,
     trustedProxies: env.TRUSTED_PROXIES,
+    ...(env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? {}
+      : { otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT }),
+    traceRatio: env.OTEL_TRACES_SAMPLER_ARG,
     dataDir: env.DATA_DIR,
   }
 }
@@ -276,6 +294,12 @@ function isRedisUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.hostname === '' || url.search !== '' || url.hash !== '') return false
   return /^rediss?:$/.test(url.protocol) && /^\/?\d{0,2}$/.test(url.pathname)
+}
+
+/** No query and no password: what is sent is appended to it. */
+function isCollector(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.password === ''
 }
 
 function isOrigin(text: string): boolean {

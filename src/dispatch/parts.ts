@@ -7,6 +7,7 @@ import type {
   FleetStore,
   IdempotencyStore,
   Presence,
+  ProductMeter,
   ReadStore,
   RecipientStore,
   ResumeStore,
@@ -42,6 +43,8 @@ export interface Parts {
   readonly resume: ResumeStore
   readonly settings: DispatchSettings
   readonly log: DispatchLog
+  /** Absent: nobody watches. */
+  readonly meter?: ProductMeter
 }
 
 export interface PartsWithEngine extends Parts {

@@ -4,6 +4,7 @@
  * on it is decided again from the last committed snapshot.
  */
 import type { Logger } from 'pino'
+import { reportCommit } from './commit-report.js'
 import type { Refusal } from './definition.js'
 import { OverloadedError, StoreUnavailableError, UnknownInstanceError } from './errors.js'
 import { type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
@@ -14,6 +15,7 @@ import type { InstanceWrite, Store, StoredInstance, StoredTimer, WriteResult } f
 import type { Registry } from './registry.js'
 import { writeSurely } from './resend.js'
 import { SnapshotCache } from './snapshot-cache.js'
+import type { Meter, Tracer } from './telemetry.js'
 import type { Instance } from './types.js'
 
 /** One commit on the wire while the next is being written by the database; more only fight for two cores. */
@@ -56,6 +58,7 @@ export class Committer {
   readonly #onCommitted: (committed: Committed) => void
   readonly #log: Logger
   readonly #faults: Faults | undefined
+  readonly #watched: { meter: Meter | undefined; tracer: Tracer | undefined } | undefined
   readonly #cache = new SnapshotCache()
   readonly #mailboxes = new Map<string, Mailbox>()
   /** Mailboxes that wait for a turn, in order of arrival. While reading or committing, arrivals only queue up. */
@@ -73,6 +76,8 @@ export class Committer {
     onCommitted: (committed: Committed) => void
     log: Logger
     faults?: Faults | undefined
+    meter?: Meter | undefined
+    tracer?: Tracer | undefined
   }) {
     this.#store = options.store
     this.#registry = options.registry
@@ -80,6 +85,8 @@ export class Committer {
     this.#onCommitted = options.onCommitted
     this.#log = options.log
     this.#faults = options.faults
+    const { meter, tracer } = options
+    this.#watched = meter === undefined && tracer === undefined ? undefined : { meter, tracer }
   }
 
   /** Queues an event. Its `settle` or `fail` is called once; throws `OverloadedError` when queues are full. */
@@ -289,6 +296,7 @@ export class Committer {
       return
     }
     this.#commitsInFlight--
+    if (this.#watched !== undefined) reportCommit(this.#watched, turns, results, startedAt)
     for (const [i, turn] of turns.entries()) {
       const result = results[i]
       if (result !== undefined) this.#conclude(turn, result, startedAt)

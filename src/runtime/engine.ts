@@ -16,8 +16,9 @@ import type { Store, StoredTimer, Wakeups } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
+import type { Attributes, Meter, Span, Tracer } from './telemetry.js'
 import { createTimerService } from './timers.js'
-import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber } from './types.js'
+import type { Actor, CreateOutcome, Instance, Outcome, Replayed, Subscriber } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
@@ -36,6 +37,8 @@ export interface EngineOptions {
   readonly log?: Logger
   /** Needed where some processes take commands and others fire the timers. */
   readonly wakeups?: Wakeups
+  readonly meter?: Meter | undefined
+  readonly tracer?: Tracer | undefined
   /** For tests: see faults.ts. */
   readonly faults?: Faults
 }
@@ -45,9 +48,10 @@ export interface EngineOptions {
  * Throws `DefinitionError` when a definition asks for what cannot be made durable.
  */
 export function createEngine(options: EngineOptions): Engine {
-  const { store, subscribers = [], clock = createClock(), log = silentLog, faults, wakeups } = options
+  const { store, subscribers = [], clock = createClock(), log = silentLog } = options
+  const { faults, wakeups, meter, tracer } = options
   const registry = createRegistry(options.definitions)
-  const delivery = createDeliveryService({ store, subscribers, log, clock, faults })
+  const delivery = createDeliveryService({ store, subscribers, log, clock, faults, meter, tracer })
   const committer = new Committer({
     store,
     registry,
@@ -58,8 +62,10 @@ export function createEngine(options: EngineOptions): Engine {
     },
     log,
     faults,
+    meter,
+    tracer,
   })
-  const timers = createTimerService({ store, machines: registry.machines, clock, fire, log, faults })
+  const timers = createTimerService({ store, machines: registry.machines, clock, fire, log, faults, meter })
   let closed = false
   let firesTimers = false
   let clockSync: NodeJS.Timeout | undefined
@@ -76,20 +82,57 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   function fire(timer: StoredTimer): Promise<void> {
-    return new Promise((settle, fail) => {
-      committer.submit(timer.instance, {
+    const { instance, machine, sendId, generation, event, dueAt } = timer
+    const attributes = { instance, machine, event: event.type }
+    const span = tracer?.begin('timer', { isRoot: true, attributes })
+    const fired = new Promise<void>((settle, fail) => {
+      committer.submit(instance, {
         kind: 'timer',
         uid: uuidv7(),
-        actor: { id: 'timer', role: 'system', sendId: timer.sendId },
+        actor: traced({ id: 'timer', role: 'system', sendId }, span),
+        span,
         arrivedAt: performance.now(),
         attempts: 0,
-        event: timer.event,
-        dueAt: timer.dueAt,
-        gate: { sendId: timer.sendId, generation: timer.generation },
+        event,
+        dueAt,
+        gate: { sendId, generation },
         settle,
         fail,
       })
     })
+    return span === undefined ? fired : ending(span, fired, () => ({ lateMs: clock.now() - dueAt }))
+  }
+
+  /** Ends `span` with what came of `work`. */
+  function ending<T>(span: Span, work: Promise<T>, attributesOf: (value: T) => Attributes): Promise<T> {
+    return work.then(
+      value => {
+        span.end(attributesOf(value))
+        return value
+      },
+      error => {
+        span.end({}, error)
+        throw error
+      },
+    )
+  }
+
+  /** Notes what became of an event, for those who watch. */
+  function noted<T extends CreateOutcome | Outcome | Replayed>(
+    work: Promise<T>,
+    { machine, event, span }: { machine: string; event: string; span: Span | undefined },
+  ): Promise<T> {
+    if (meter === undefined && span === undefined) return work
+    const decided =
+      meter === undefined
+        ? work
+        : work.then(outcome => {
+            const word = wordOf(outcome)
+            // What was applied is counted where it is committed, timers too.
+            if (word !== 'applied' && word !== 'created') meter.decided(machine, event, word)
+            return outcome
+          })
+    return span === undefined ? decided : ending(span, decided, attributesOf)
   }
 
   function assertOpen(): void {
@@ -132,11 +175,21 @@ export function createEngine(options: EngineOptions): Engine {
   ): Promise<CreateOutcome | Replayed> {
     assertOpen()
     const parsed = parseInput(registry.get(machine).definition, input)
-    return new Promise((settle, fail) => {
+    const span = tracer?.begin('create', { attributes: { machine } })
+    const created = new Promise<CreateOutcome | Replayed>((settle, fail) => {
       const arrivedAt = performance.now()
-      const pending = { uid: uuidv7(), actor, arrivedAt, attempts: 0, settle, fail }
+      const pending = {
+        uid: uuidv7(),
+        actor: traced(actor, span),
+        span,
+        arrivedAt,
+        attempts: 0,
+        settle,
+        fail,
+      }
       committer.submit(uuidv7(), { kind: 'create', machine, input: parsed, key, ...pending })
     })
+    return noted(created, { machine, event: 'create', span })
   }
 
   async function send(
@@ -151,11 +204,14 @@ export function createEngine(options: EngineOptions): Engine {
     if (machine === undefined) throw new UnknownInstanceError(id)
     const { definition } = registry.get(machine)
     const parsed = parseCommand(definition, event)
-    return new Promise((settle, fail) => {
+    const attributes = { machine, event: parsed.type, instance: id }
+    const span = tracer?.begin('transition', { attributes })
+    const sent = new Promise<Outcome | Replayed>((settle, fail) => {
       committer.submit(id, {
         kind: 'command',
         uid: uuidv7(),
-        actor,
+        actor: traced(actor, span),
+        span,
         arrivedAt: loaded?.readStartedAt ?? performance.now(),
         attempts: 0,
         event: parsed,
@@ -166,6 +222,7 @@ export function createEngine(options: EngineOptions): Engine {
         fail,
       })
     })
+    return noted(sent, { machine, event: parsed.type, span })
   }
 
   return {
@@ -211,4 +268,18 @@ export function createEngine(options: EngineOptions): Engine {
       await untilDeadline(delivery.stop(), deadline)
     },
   }
+}
+
+/** The actor, with the trace that its transition is part of: the journal hands it on to whoever delivers. */
+function traced(actor: Actor, span: Span | undefined): Actor {
+  return span?.context === undefined ? actor : { ...actor, trace: span.context }
+}
+
+const wordOf = (outcome: CreateOutcome | Outcome | Replayed) =>
+  outcome.kind === 'refused' ? outcome.reason : outcome.kind
+
+function attributesOf(outcome: CreateOutcome | Outcome | Replayed): Attributes {
+  const attributes = { outcome: wordOf(outcome) }
+  if (outcome.kind === 'replayed' || outcome.kind === 'refused') return attributes
+  return { ...attributes, version: outcome.version, instance: outcome.instance.id }
 }

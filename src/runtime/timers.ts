@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import type { Store, StoredTimer } from './ports.js'
+import type { Meter } from './telemetry.js'
 
 /** Longer than a commit that is resent through a failover takes to come back; a dead process delays by this much. */
 const TIMER_LEASE_MS = 10_000
@@ -34,8 +35,9 @@ export function createTimerService(options: {
   fire: (timer: StoredTimer) => Promise<void>
   log: Logger
   faults?: Faults | undefined
+  meter?: Meter | undefined
 }): TimerService {
-  const { store, machines, clock, fire, log, faults } = options
+  const { store, machines, clock, fire, log, faults, meter } = options
   let running = false
   let wakeAt = Number.POSITIVE_INFINITY
   let alarm: NodeJS.Timeout | undefined
@@ -69,6 +71,7 @@ export function createTimerService(options: {
       if (faults !== undefined) await faults('timers.leased')
       for (const timer of timers) {
         underWay++
+        meter?.timerFired(timer.machine, clock.now() - timer.dueAt)
         fire(timer)
           .catch(error =>
             log.error({ err: error, instance: timer.instance }, 'a timer failed; its lease will run out'),

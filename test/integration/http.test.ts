@@ -155,7 +155,11 @@ describe('when something is wrong with us', () => {
       version: '0',
       dispatch,
       keys,
-      service: { health, counts: async () => ({}) },
+      service: {
+        health,
+        counts: async () => ({}),
+        metrics: async () => ({ contentType: 'text/plain', page: '' }),
+      },
       refresh: failing,
       limits: { ofUser: () => undefined, ofAddress: () => undefined },
       verifyToken: createTokenVerifier({ secret: TEST_SECRET }),

@@ -40,6 +40,7 @@ describe('settings', () => {
       rateLimitUserPerMinute: 0,
       rateLimitAddressPerMinute: 0,
       trustedProxies: 0,
+      traceRatio: 1,
       dataDir: '.loadcast',
     })
   })
@@ -116,7 +117,6 @@ describe('settings', () => {
     ['FCM_SERVICE_ACCOUNT', '{}'],
     ['HISTORY_RETENTION_DAYS', '30'],
     ['INSPECT', '1'],
-    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
   ])('%s is refused while nothing honours it', (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
   })
@@ -135,6 +135,17 @@ describe('settings', () => {
     for (const value of ['-1', '1.5', '10000000', 'many']) {
       expect(problemsOf({ RATE_LIMIT_USER_PER_MINUTE: value })).toHaveLength(1)
       expect(problemsOf({ TRUSTED_PROXIES: value })).toHaveLength(1)
+    }
+  })
+
+  test('traces go to a collector, all of them or a share', () => {
+    const given = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318', OTEL_TRACES_SAMPLER_ARG: '0.05' }
+    expect(loadSettings(given)).toMatchObject({ otlpEndpoint: 'http://localhost:4318', traceRatio: 0.05 })
+    for (const value of ['localhost:4318', 'grpc://host', 'http://h?x=1', 'http://u:p@h']) {
+      expect(problemsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: value })).toHaveLength(1)
+    }
+    for (const value of ['-1', '1.1', '2', 'half']) {
+      expect(problemsOf({ OTEL_TRACES_SAMPLER_ARG: value })).toHaveLength(1)
     }
   })
 

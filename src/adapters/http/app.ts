@@ -8,15 +8,17 @@ import type { Logger } from 'pino'
 import type { Dispatch } from '../../dispatch/api.js'
 import type { Refresh } from '../../dispatch/auth/refresh.js'
 import { expectedProblem, invalid, parseInput } from '../../dispatch/border.js'
-import type { IdempotencyStore, RateLimits } from '../../dispatch/ports.js'
+import { type IdempotencyStore, noMeter, type ProductMeter, type RateLimits } from '../../dispatch/ports.js'
 import { ok, type Problem, type Result } from '../../dispatch/problems.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
+import type { Tracer } from '../../runtime/telemetry.js'
 import { sendProblem, sendReply } from './answer.js'
 import { authenticate } from './authenticate.js'
 import { readJsonBody } from './body.js'
 import { allowOrigins } from './cors.js'
 import type { Service } from './health.js'
 import { limitAddresses } from './limits.js'
+import { observed } from './observed.js'
 import { openApiDocument } from './openapi/document.js'
 import { identifyRequests, logRequests } from './request-log.js'
 import type { Context, PublicRoute, Route } from './route.js'
@@ -34,12 +36,17 @@ export interface HttpAppOptions {
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
   readonly log: Logger
+  readonly meter?: ProductMeter
+  readonly tracer?: Tracer | undefined
+  /** Proxies of ours in front: what comes through them sees nothing that is for us alone. */
+  readonly trustedProxies?: number
   /** False: only health and the page for people; whoever calls anything else has come to the wrong process. */
   readonly takesRequests?: boolean
 }
 
 export function createHttpApp(options: HttpAppOptions): RequestListener {
   const { dispatch, keys, service, refresh, limits, version, log, takesRequests = true } = options
+  const { meter = noMeter, tracer } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -48,14 +55,15 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
   app.enable('strict routing')
   app.set('query parser', 'simple')
 
-  app.use(identifyRequests(), logRequests(log), securityHeaders(), allowOrigins(options.corsOrigins))
+  app.use(identifyRequests(), logRequests(log, meter), securityHeaders(), allowOrigins(options.corsOrigins))
   app.use(limitAddresses(limits, isUnlimited))
   const openApi = JSON.stringify(openApiDocument(version, routes, publicRoutes))
   const context: Context = { dispatch, service, keys, refresh, openApi }
-  for (const route of publicRoutes.filter(route => takesRequests || route.method === 'get'))
-    app[route.method](route.path, open(route, context))
+  for (const route of publicRoutes.filter(route => takesRequests || route.method === 'get')) {
+    app[route.method](route.path, observed(route, tracer, open(route, context, options)))
+  }
   for (const route of takesRequests ? routes : []) {
-    app[route.method](route.path, guarded(route, context, options))
+    app[route.method](route.path, observed(route, tracer, guarded(route, context, options)))
   }
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
   app.use(answerErrors(log))
@@ -64,8 +72,14 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
     app(req as Request, res as Response, () => sendProblem(req, res, { code: 'NOT_FOUND' }))
 }
 
-function open(route: PublicRoute, context: Context): RequestHandler {
+function open(
+  route: PublicRoute,
+  context: Context,
+  { trustedProxies = 0 }: Pick<HttpAppOptions, 'trustedProxies'>,
+): RequestHandler {
   return async (req, res) => {
+    const cameThroughProxy = trustedProxies > 0 && req.headers['x-forwarded-for'] !== undefined
+    if (route.isInternal && cameThroughProxy) return sendProblem(req, res, { code: 'NOT_FOUND' })
     const body = await readBodyOf(route, req, res)
     if (!body.ok) return sendProblem(req, res, body.problem)
     const reply = await route.run(context, req.params, body.value)

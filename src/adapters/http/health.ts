@@ -25,6 +25,8 @@ export interface HealthReport {
 /** What the service routes show of the process. */
 export interface Service {
   health(): Promise<HealthReport>
+  /** Figures for Prometheus, in its text format. */
+  metrics(): Promise<{ readonly contentType: string; readonly page: string }>
   /** What is going on now, in words and numbers, for the status page. */
   counts(): Promise<Readonly<Record<string, number>>>
 }

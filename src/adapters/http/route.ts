@@ -115,6 +115,8 @@ export interface PublicRoute extends Outline {
   readonly problems?: readonly ProblemCode[]
   /** Answers however often it is asked: whoever decides over the life of the process asks here. */
   readonly isUnlimited?: true
+  /** Not for what comes through a proxy: for those who reach the process itself. */
+  readonly isInternal?: true
   /** `undefined`: there is no such thing. */
   run(
     context: Context,

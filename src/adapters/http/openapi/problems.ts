@@ -34,11 +34,11 @@ export function problemsOfRoute(route: Route): readonly ProblemCode[] {
 }
 
 export function problemsOfPublicRoute(route: PublicRoute): readonly ProblemCode[] {
-  const { params, body, isUnlimited } = route
+  const { params, body, isUnlimited, isInternal } = route
   const codes: readonly (readonly [ProblemCode, boolean])[] = [
     ['VALIDATION_FAILED', params !== undefined || body !== undefined],
     ['MALFORMED_JSON', body !== undefined],
-    ['NOT_FOUND', params !== undefined],
+    ['NOT_FOUND', params !== undefined || isInternal === true],
     ['PAYLOAD_TOO_LARGE', body !== undefined],
     ['RATE_LIMITED', isUnlimited !== true],
     ['INTERNAL_ERROR', true],

@@ -45,6 +45,18 @@ export const publicRoutes: readonly PublicRoute[] = [
     },
   },
   {
+    id: 'getMetrics',
+    method: 'get',
+    path: '/metrics',
+    summary: 'Figures for Prometheus. Behind a balancer: only for those who reach the process itself',
+    isInternal: true,
+    answers: { 200: { description: 'The figures', contentType: 'text/plain' } },
+    async run({ service }) {
+      const { contentType, page } = await service.metrics()
+      return { status: 200, headers: { 'content-type': contentType }, body: page }
+    },
+  },
+  {
     id: 'getStatusPage',
     method: 'get',
     path: '/',
