@@ -9,6 +9,7 @@ import { listActions } from './admin/actions.js'
 import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.js'
 import * as instances from './admin/instances.js'
 import { listRecipients } from './admin/recipients.js'
+import { tellStory } from './admin/story.js'
 import { Retelling } from './announcements/retell.js'
 import { reachSubscriber, socketSubscriber } from './announcements/subscribers.js'
 import type { Caller, Dispatch } from './api.js'
@@ -135,6 +136,7 @@ export function createDispatch(
     listDeadLetters: allowed('administer', (...args) => listDeadLetters(all, ...args)),
     redriveDeadLetter: allowed('administer', (...args) => redriveDeadLetter(all, ...args)),
     listRecipients: allowed('administer', (...args) => listRecipients(all, ...args)),
+    tellStory: allowed('administer', (...args) => tellStory(all, ...args)),
     listAdminActions: allowed('administer', (...args) => listActions(all, ...args)),
   }
 

@@ -30,7 +30,9 @@ let app: TestApp
 let scene: Scene
 
 beforeAll(async () => {
-  app = await startTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
+  app = await startTestApp({
+    env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600', TRUSTED_PROXIES: '1' },
+  })
   scene = await createScene(app)
 })
 afterAll(() => app.close())
@@ -357,6 +359,8 @@ test('whatever is open to everyone', async () => {
   for (const { path, method } of publicRoutes) {
     await call(app.url, method.toUpperCase(), path.replace(':file', 'start.js'))
   }
+  // As if it had come through the balancer.
+  await call(app.url, 'GET', '/metrics', { headers: { 'x-forwarded-for': '198.51.100.1' } })
   await call(app.url, 'GET', '/docs/nothing.js')
   await call(app.url, 'GET', '/docs/%zz')
 })

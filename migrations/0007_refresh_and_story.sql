@@ -12,3 +12,7 @@ comment on column refresh_families.good_token is 'the jti of the only token that
 comment on column refresh_families.remember_until is 'by then all its tokens have expired: before, a forgotten family would begin anew with an old token';
 comment on column refresh_families.ended_at is 'a token was shown twice: none of the family is good any more';
 create index refresh_families_remember_until on refresh_families (remember_until);
+
+-- The story of a request: what was refused on it, and what administrators did to it, found by the request.
+create index answers_broadcast on answers (broadcast_id, id desc);
+create index admin_actions_target on admin_actions (target, id desc);
