@@ -1,5 +1,6 @@
-/* What is written about the HTTP interface, from the registries that the server runs by. */
+/* What is written about the interfaces, from the registries that the server runs by. */
 import { publicRoutes, routes } from '../src/adapters/http/routes.js'
+import { createMetrics } from '../src/adapters/telemetry/metrics.js'
 import { access, type CommandName, type Standing } from '../src/dispatch/access.js'
 import type { Role } from '../src/dispatch/api.js'
 import { type ProblemKind, problemMembers, problems } from '../src/dispatch/problems.js'
@@ -34,6 +35,28 @@ ${table(['status', 'code', 'title', 'when', 'what next', 'carries'], rows)}
 A member with a \`?\` is there where it is known.
 
 ${table(['member', 'meaning'], members)}
+`
+}
+
+/** docs/metrics.md */
+export function metricsDocument(): string {
+  const rows = createMetrics({ version: '0' })
+    .describe()
+    .map(({ name, type, help, labels }) => [
+      `\`${name}\``,
+      type,
+      labels.map(label => `\`${label}\``).join(' '),
+      help,
+    ])
+  return `# Metrics
+
+What \`/metrics\` tells, besides the figures that Node’s own client library gives of the process (\`process_…\`,
+\`nodejs_…\`). Written from the registry (\`npm run documents\`). A dashboard and alert rules are in [ops](../ops).
+
+Figures of the database (\`outbox\`, \`timers\`, \`dead_letters\`) are the same on every process: take the largest, not
+the sum. Where \`TRUSTED_PROXIES\` is above 0, what comes through a proxy gets 404: Prometheus asks each process itself.
+
+${table(['name', 'type', 'labels', 'meaning'], rows)}
 `
 }
 

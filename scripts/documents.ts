@@ -1,8 +1,12 @@
-/* `npm run documents`: writes docs/errors.md and docs/authorization.md; a test keeps them current. */
+/* `npm run documents`: writes docs/errors.md, docs/authorization.md and docs/metrics.md; a test keeps them current. */
 import { writeFile } from 'node:fs/promises'
-import { authorizationDocument, errorsDocument } from './api-docs.js'
+import { authorizationDocument, errorsDocument, metricsDocument } from './api-docs.js'
 
-const documents = { 'docs/errors.md': errorsDocument(), 'docs/authorization.md': authorizationDocument() }
+const documents = {
+  'docs/errors.md': errorsDocument(),
+  'docs/authorization.md': authorizationDocument(),
+  'docs/metrics.md': metricsDocument(),
+}
 
 for (const [name, content] of Object.entries(documents)) {
   await writeFile(new URL(`../${name}`, import.meta.url), content)

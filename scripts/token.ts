@@ -1,12 +1,14 @@
-/* Prints an access token: npm run token -- --role customer --sub c1 [--ttl 1h] */
+/* Prints an access token, or the first refresh token of a family: npm run token -- --role customer --sub c1 [--ttl 1h] [--refresh] */
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { signToken } from '../src/adapters/tokens/jwt.js'
+import { signRefreshToken } from '../src/adapters/tokens/refresh.js'
 import { clientId } from '../src/dispatch/requests.js'
 import { loadSettings } from '../src/settings.js'
 import { resolveTokenKeys } from '../src/token-keys.js'
 
-const USAGE = 'npm run token -- --role customer|transporter|driver|admin --sub <id> [--ttl 30s|15m|1h|7d]'
+const USAGE =
+  'npm run token -- --role customer|transporter|driver|admin --sub <id> [--ttl 30s|15m|1h|7d] [--refresh]'
 
 const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -16,10 +18,11 @@ const options = z.strictObject({
   ttl: z
     .string()
     .regex(/^[1-9]\d{0,5}[smhd]$/, 'Expected a number and a unit: 30s, 15m, 1h, 7d')
-    .default('1h')
-    .transform(text => Number(text.slice(0, -1)) * (unitMs[text.slice(-1)] ?? 0)),
-  refresh: z.literal(undefined, 'Refresh tokens come with a later version').optional(),
+    .optional(),
+  refresh: z.boolean().default(false),
 })
+
+const millisecondsOf = (text: string) => Number(text.slice(0, -1)) * (unitMs[text.slice(-1)] ?? 0)
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -35,9 +38,13 @@ async function main(): Promise<void> {
     const lines = parsed.error.issues.map(issue => `  --${issue.path.join('.')}: ${issue.message}`)
     throw new Error(`${lines.join('\n')}\n${USAGE}`)
   }
-  const { role, sub, ttl } = parsed.data
-  const { secret } = await resolveTokenKeys(loadSettings())
-  console.log(await signToken({ id: sub, role }, secret, ttl))
+  const { role, sub, refresh } = parsed.data
+  const { secret, refreshSecret } = await resolveTokenKeys(loadSettings())
+  const ttlMs = millisecondsOf(parsed.data.ttl ?? (refresh ? '30d' : '1h'))
+  const caller = { id: sub, role }
+  console.log(
+    await (refresh ? signRefreshToken(caller, refreshSecret, { ttlMs }) : signToken(caller, secret, ttlMs)),
+  )
 }
 
 main().catch((error: Error) => {

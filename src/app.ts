@@ -2,6 +2,7 @@
  * The product put together on a database that is there: everything between the settings and an open port.
  * `main` adds what belongs to a process (an embedded Postgres, signals, a banner); tests use it as it is.
  */
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -14,6 +15,7 @@ import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
+import { createBacklog } from './adapters/postgres/backlog.js'
 import { BoundedPool } from './adapters/postgres/bounded-pool.js'
 import { createDeviceStore } from './adapters/postgres/device-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
@@ -22,31 +24,40 @@ import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js
 import { createPushQueue } from './adapters/postgres/push-queue.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
+import { createRefreshFamilies } from './adapters/postgres/refresh-family-store.js'
 import { createResumeStore } from './adapters/postgres/resume-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
 import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
+import type { Metrics } from './adapters/telemetry/metrics.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
+import { createRefreshTokens } from './adapters/tokens/refresh.js'
+import { familySweep } from './dispatch/auth/family-sweep.js'
+import { createRefresh } from './dispatch/auth/refresh.js'
 import { createDispatch } from './dispatch/dispatch.js'
 import type { PushSender } from './dispatch/ports.js'
 import { drain } from './drain.js'
 import { startLagReport } from './lag-report.js'
 import { broadcastDefinition } from './machines/index.js'
 import { openPush } from './push.js'
+import { openRateLimits } from './rate-limits.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
 import type { Settings } from './settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
+import { meteredFanout, openTelemetry } from './telemetry.js'
 import type { TokenKeys } from './token-keys.js'
 
 export interface AppOptions {
   readonly settings: Settings
   /** Of a migrated database. */
   readonly connectionString: string
-  readonly tokenKeys: Pick<TokenKeys, 'secret' | 'previous'>
+  readonly tokenKeys: TokenKeys
   readonly log: Logger
+  /** Tells this process from others of its release. */
+  readonly instanceId?: string
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
   /** For tests: stands for what the settings say. */
@@ -74,11 +85,14 @@ const CONNECT_TIMEOUT_MS = 3_000
 
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, connectionString, tokenKeys, log } = options
+  const { instanceId = randomUUID() } = options
   const faults = options.faults === undefined ? {} : { faults: options.faults }
   const takesRequests = settings.role !== 'worker'
   const looksAfterOthers = settings.role !== 'api'
   // First: what it cannot do on this Redis stops the start before anything else is open.
   const cluster = await openSocketCluster(settings, log)
+  const telemetry = await openTelemetry(settings, { version, instanceId }, log)
+  const { metrics, tracer } = telemetry
   const pool = createQueryPool(connectionString, QUERY_CONNECTIONS, log)
   const acceptPool = createQueryPool(connectionString, ACCEPT_CONNECTIONS, log)
   const store = createPostgresStore({ connectionString, log, ...faults })
@@ -91,7 +105,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   const verifyToken = createTokenVerifier(tokenKeys)
   const presence = await openPresence(settings, log)
   const pushSender = options.pushSender ?? (await openPush(settings, log))
-  const sockets = createSocketServer({ ...settings, verifyToken, log, cluster: cluster?.cluster })
+  const limits = openRateLimits(settings, log)
+  const sockets = createSocketServer({
+    ...settings,
+    verifyToken,
+    log,
+    rateLimits: limits,
+    cluster: cluster?.cluster,
+  })
   const product = createDispatch({
     fleet: createFleetStore(pool, acceptPool),
     keys,
@@ -104,8 +125,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     pushes: createPushQueue(pool),
     pushSender,
     presence: presence.presence,
-    fanout: sockets.fanout,
+    fanout: meteredFanout(sockets.fanout, metrics.product),
     localFanout: sockets.localFanout,
+    meter: metrics.product,
     settings,
     log,
     createEngine: subscribers =>
@@ -115,15 +137,50 @@ export async function createApp(options: AppOptions): Promise<App> {
         subscribers,
         wakeups,
         log,
+        meter: metrics.meter,
+        tracer,
         ...faults,
         ...(inspection && { observe: inspection.observe }),
       }),
   })
   const { dispatch, engine } = product
+  const families = createRefreshFamilies(pool)
+  const refresh = createRefresh({
+    tokens: createRefreshTokens(tokenKeys),
+    families,
+    isActive: caller => dispatch.isActive(caller),
+  })
+  const forgetting = familySweep(families, log)
   let isDraining = false
-  const service = createService(pool, sockets, engine, withCluster(presence.check, cluster), () => isDraining)
+  const service = createService(
+    pool,
+    sockets,
+    engine,
+    withCluster(presence.check, cluster),
+    metrics,
+    () => isDraining,
+  )
+  const backlog = createBacklog(pool)
+  metrics.watch({
+    sockets: () => sockets.countConnections(),
+    pools: () => ({ query: stateOf(pool), accept: stateOf(acceptPool), commit: store.poolState() }),
+    backlog,
+  })
   const http = createHttpServer(
-    createHttpApp({ ...settings, dispatch, keys, service, version, verifyToken, log, takesRequests }),
+    createHttpApp({
+      ...settings,
+      dispatch,
+      keys,
+      service,
+      refresh,
+      limits,
+      version,
+      verifyToken,
+      log,
+      meter: metrics.product,
+      tracer,
+      takesRequests,
+    }),
   )
   if (takesRequests) {
     sockets.onMissed(product.retell)
@@ -136,17 +193,23 @@ export async function createApp(options: AppOptions): Promise<App> {
     lagReport.stop()
     const isBalanced = takesRequests && service.isWatched()
     const withinMs = settings.drainMs
+    await forgetting.stop()
     await drain({ http, sockets, product, hasNotice: hasNotice && isBalanced, withinMs })
     await sockets.close()
     await cluster?.close()
     await pushSender.close()
     presence.close()
     inspection?.close()
+    limits.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
+    await telemetry.close()
   }
   try {
     await engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers })
-    if (looksAfterOthers) product.startSweeps()
+    if (looksAfterOthers) {
+      product.startSweeps()
+      forgetting.start()
+    }
     const port = await listen(http.server, settings)
     return { url: `http://${urlHost(settings.host)}:${port}`, close }
   } catch (error) {
@@ -182,11 +245,18 @@ async function openPresence({ redisUrl: url, transporterTtlMs, driverTtlMs }: Se
   return { presence: createMemoryPresence({ transporterTtlMs, driverTtlMs }), check, close() {} }
 }
 
+const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
+  idle: idleCount,
+  total: totalCount,
+  waiting: waitingCount,
+})
+
 function createService(
   pool: pg.Pool,
   sockets: SocketServer,
   engine: Engine,
   redis: HealthCheck,
+  metrics: Metrics,
   isDraining: () => boolean,
 ): Service {
   const checks = createPostgresChecks(pool)
@@ -196,6 +266,9 @@ function createService(
   })
   return {
     ...createHealth(version, { ...checks, postgres, redis }, isDraining),
+    async metrics() {
+      return { contentType: metrics.contentType, page: await metrics.page() }
+    },
     async counts() {
       const claims = await countClaims(pool).catch(() => ({}))
       return { ...claims, 'sockets connected': sockets.countConnections() }

@@ -2,6 +2,7 @@
  * The program: secrets → settings → database → app → until a signal says to end.
  * It ends with 0 when it was asked to and could finish, with 1 for anything else, and says why.
  */
+import { randomUUID } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
@@ -9,6 +10,7 @@ import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
 import { SocketAdapterError } from './adapters/socket/cluster/start-check.js'
+import { createLog } from './adapters/telemetry/log.js'
 import { createApp, version } from './app.js'
 import { banner } from './banner.js'
 import { loadSettings, type Settings, SettingsError, takeEnvironment } from './settings.js'
@@ -23,14 +25,22 @@ interface Database {
 async function main(): Promise<void> {
   const environment = takeEnvironment(secretNames)
   const settings = loadSettings({ ...(await bootstrapSecrets(environment)), ...environment })
-  const log = createLog(settings)
+  const instanceId = randomUUID()
+  const log = openLog(settings, instanceId)
   endOnDefects(log)
   const signal = awaitSignal(settings.drainMs, log)
   const database = await openDatabase(settings, log)
   try {
     const tokenKeys = await resolveTokenKeys(settings)
-    const app = await createApp({ settings, connectionString: database.connectionString, tokenKeys, log })
-    log.info({ url: app.url, version }, 'listening')
+    const app = await createApp({
+      settings,
+      connectionString: database.connectionString,
+      tokenKeys,
+      log,
+      instanceId,
+    })
+    log.info({ url: app.url }, 'listening')
+    if (settings.isProduction) warnOfOpenDoors(settings, log)
     if (!settings.isProduction) {
       const facts = { version, url: app.url, database: database.description, secret: tokenKeys.secret }
       process.stdout.write(await banner(facts))
@@ -82,11 +92,21 @@ async function findDatabase({ databaseUrl, dataDir }: Settings, log: Logger): Pr
 }
 
 /** Production's logs are its standard output. Elsewhere that is a terminal, and logs step aside. */
-function createLog({ logLevel, isProduction }: Settings): Logger {
-  return pino(
-    { level: logLevel, base: { version } },
-    pino.destination({ dest: isProduction ? 1 : 2, sync: true }),
-  )
+function openLog({ logLevel: level, isProduction }: Settings, instanceId: string): Logger {
+  const destination = pino.destination({ dest: isProduction ? 1 : 2, sync: true })
+  return createLog({ level, version, instanceId, destination })
+}
+
+/** What nobody may have decided. */
+function warnOfOpenDoors(settings: Settings, log: Logger): void {
+  const { rateLimitUserPerMinute, rateLimitAddressPerMinute, trustedProxies } = settings
+  if (rateLimitUserPerMinute === 0) log.warn('no limit by user: set RATE_LIMIT_USER_PER_MINUTE')
+  if (rateLimitAddressPerMinute === 0) {
+    log.warn(
+      { trustedProxies },
+      'no limit by address: set RATE_LIMIT_ADDRESS_PER_MINUTE with TRUSTED_PROXIES',
+    )
+  }
 }
 
 /**

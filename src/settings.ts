@@ -39,6 +39,15 @@ export interface Settings {
   /** Origins whose pages may call; `*` is any; empty is none but our own. */
   readonly corsOrigins: readonly string[]
   readonly drainMs: number
+  /** Requests of one user, or of one address, in a minute; 0 is no limit. */
+  readonly rateLimitUserPerMinute: number
+  readonly rateLimitAddressPerMinute: number
+  /** Proxies of ours that a request comes through: each has appended an address to `X-Forwarded-For`. */
+  readonly trustedProxies: number
+  /** Of the collector that traces are sent to; absent: there are none. */
+  readonly otlpEndpoint?: string
+  /** The share of traces that are kept, 0 to 1. */
+  readonly traceRatio: number
   readonly dataDir: string
   /** Instances are shown in an inspector there. Never in production. */
   readonly inspectPort?: number
@@ -74,6 +83,10 @@ const MAX_SECONDS = 2_592_000
 
 /** Where Stately's inspector is looked for. */
 const DEFAULT_INSPECT_PORT = 8080
+/** Sixteen thousand a second: more is a mistake of units. */
+const MAX_PER_MINUTE = 1_000_000
+/** A content network, a balancer and a proxy beside the process are three. */
+const MAX_PROXIES = 10
 
 const decimalPattern = /^\d+(\.\d+)?$/
 
@@ -120,7 +133,6 @@ function notYet(what: string, restingPattern: RegExp) {
   return z.string().regex(restingPattern, `This version has no ${what} yet: leave it unset`).optional()
 }
 
-const nothing = /^$/
 const secret = z
   .string()
   .min(MIN_SECRET_LENGTH, `Expected at least ${MIN_SECRET_LENGTH} characters`)
@@ -186,6 +198,11 @@ function readServiceAccount(given: string, context: z.RefinementCtx): z.infer<ty
     return refuse(`${expected}: it is no JSON`)
   }
 }
+const share = z
+  .string()
+  .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'Expected a share, a decimal number from 0 to 1')
+  .transform(Number)
+  .default(1)
 
 const environment = z.object({
   NODE_ENV: z
@@ -218,18 +235,23 @@ const environment = z.object({
   LOG_LEVEL: z.enum(logLevels, `Expected one of ${logLevels.join(', ')}`).optional(),
   CORS_ORIGINS: origins,
   DRAIN_SECONDS: seconds(25, { min: 0 }),
+  RATE_LIMIT_USER_PER_MINUTE: wholeNumber(0, 0, MAX_PER_MINUTE),
+  RATE_LIMIT_ADDRESS_PER_MINUTE: wholeNumber(0, 0, MAX_PER_MINUTE),
+  TRUSTED_PROXIES: wholeNumber(0, 0, MAX_PROXIES),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .string()
+    .refine(isCollector, 'Expected http://host:port or https://…')
+    .optional(),
+  OTEL_TRACES_SAMPLER_ARG: share,
   DATA_DIR: z.string().max(4096).default('.loadcast'),
 
   // Read before all others, by adapters/secrets: here it is only known.
   SECRETS_ARN: z.string().optional(),
-  RATE_LIMIT_USER_PER_MINUTE: notYet('rate limits', /^0$/),
-  RATE_LIMIT_ADDRESS_PER_MINUTE: notYet('rate limits', /^0$/),
   HISTORY_RETENTION_DAYS: notYet('sweeping of old journals', /^0$/),
   INSPECT: z
     .string()
     .regex(/^(0|1|false|true|[1-9]\d{3,4})$/, 'Expected 0, 1, or the port to show instances on')
     .default('0'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: notYet('traces', nothing),
 })
 
 type Environment = z.infer<typeof environment>
@@ -323,6 +345,13 @@ function settingsOf(env: Environment): Settings {
     logLevel: env.LOG_LEVEL ?? (isProduction ? 'info' : 'warn'),
     corsOrigins: env.CORS_ORIGINS,
     drainMs: env.DRAIN_SECONDS,
+    rateLimitUserPerMinute: env.RATE_LIMIT_USER_PER_MINUTE,
+    rateLimitAddressPerMinute: env.RATE_LIMIT_ADDRESS_PER_MINUTE,
+    trustedProxies: env.TRUSTED_PROXIES,
+    ...(env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+      ? {}
+      : { otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT }),
+    traceRatio: env.OTEL_TRACES_SAMPLER_ARG,
     dataDir: env.DATA_DIR,
     ...(/^(0|false)$/.test(env.INSPECT)
       ? {}
@@ -348,6 +377,12 @@ function isRedisUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.hostname === '' || url.search !== '' || url.hash !== '') return false
   return /^rediss?:$/.test(url.protocol) && /^\/?\d{0,2}$/.test(url.pathname)
+}
+
+/** No query and no password: what is sent is appended to it. */
+function isCollector(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.password === ''
 }
 
 function isOrigin(text: string): boolean {

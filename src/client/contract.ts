@@ -112,6 +112,8 @@ export interface HistoryItem {
     readonly reason?: string
     /** The timer that fired. */
     readonly sendId?: string
+    /** Where traces are kept (an administrator's view): W3C `traceparent`. */
+    readonly trace?: string
   }
 }
 

@@ -150,6 +150,8 @@ export interface Dispatch {
     broadcastId: string,
     query: RecipientQuery,
   ): Promise<Result<Page<admin.RecipientView>>>
+  /** What happened to a request, oldest first. */
+  tellStory(caller: Caller, broadcastId: string): Promise<Result<admin.StoryView>>
   /** What administrators did, newest first. */
   listAdminActions(caller: Caller, query: requests.ActionsQuery): Promise<Result<Page<admin.AdminActionView>>>
 

@@ -9,6 +9,7 @@ import { listActions } from './admin/actions.js'
 import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.js'
 import * as instances from './admin/instances.js'
 import { listRecipients } from './admin/recipients.js'
+import { tellStory } from './admin/story.js'
 import { Retelling } from './announcements/retell.js'
 import { reachSubscriber, socketSubscriber } from './announcements/subscribers.js'
 import type { Caller, Dispatch } from './api.js'
@@ -36,7 +37,7 @@ import { Acknowledgements } from './push/acknowledgements.js'
 import { registerDevice, removeDevice } from './push/devices.js'
 import { pushSweep } from './push/push-sweep.js'
 import { pushSubscriber } from './push/subscriber.js'
-import { type PushCounts, PushWorker } from './push/worker.js'
+import { PushWorker } from './push/worker.js'
 import { CatchUp } from './reach/catch-up.js'
 import { expectingFailures } from './refusals.js'
 import { sync } from './resume/sync.js'
@@ -51,8 +52,6 @@ export interface DispatchService {
    * processes may not have arrived.
    */
   retell(forMs: number): void
-  /** What this process has pushed. */
-  pushCounts(): PushCounts
   /** Resolves when no catch-up and no news of a driver is under way. */
   idle(): Promise<void>
   /**
@@ -95,7 +94,7 @@ export function createDispatch(
   const users = new Users(parts)
   const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts), pushSweep(timed)]
   const acknowledgements = new Acknowledgements(parts.pushes, timed.now, parts.log)
-  const pushWorker = new PushWorker({ ...timed, sender: given.pushSender })
+  const pushWorker = new PushWorker({ ...timed, sender: given.pushSender, meter: given.meter })
   const { getBroadcast, listBroadcasts, sendToBroadcast, history, findReadable } = broadcasts
 
   const dispatch: Dispatch = {
@@ -156,6 +155,7 @@ export function createDispatch(
     listDeadLetters: allowed('administer', (...args) => listDeadLetters(all, ...args)),
     redriveDeadLetter: allowed('administer', (...args) => redriveDeadLetter(all, ...args)),
     listRecipients: allowed('administer', (...args) => listRecipients(all, ...args)),
+    tellStory: allowed('administer', (...args) => tellStory(all, ...args)),
     listAdminActions: allowed('administer', (...args) => listActions(all, ...args)),
   }
 
@@ -175,7 +175,6 @@ export function createDispatch(
     },
     retell: forMs => retelling.request(forMs),
     idle,
-    pushCounts: () => pushWorker.counts,
     async close(options) {
       await retelling.stop()
       await pushWorker.stop()

@@ -8,6 +8,7 @@ import type {
   FleetStore,
   IdempotencyStore,
   Presence,
+  ProductMeter,
   PushQueue,
   ReadStore,
   RecipientStore,
@@ -46,6 +47,8 @@ export interface Parts {
   readonly pushes: PushQueue
   readonly settings: DispatchSettings
   readonly log: DispatchLog
+  /** Absent: nobody watches. */
+  readonly meter?: ProductMeter
 }
 
 export interface PartsWithEngine extends Parts {

@@ -43,7 +43,7 @@ export const problems = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'Sign in first',
-    when: 'There is no token, or it is not one of ours, or it has expired',
+    when: 'There is no token, or it is not one of ours, or has expired, or is a refresh token that was used before',
     next: 'Refresh the token, or sign in anew',
   },
   FORBIDDEN: {

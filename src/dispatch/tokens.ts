@@ -10,3 +10,26 @@ export interface VerifiedToken {
 
 /** Answers `UNAUTHENTICATED` for whatever is not a valid token of today. Never throws, never asks anyone. */
 export type TokenVerifier = (token: string) => Promise<Result<VerifiedToken>>
+
+export interface VerifiedRefreshToken extends VerifiedToken {
+  /** Its `jti`. */
+  readonly id: string
+  /** Tokens that came of one another, from one sign-in on. */
+  readonly family: string
+}
+
+export interface IssuedTokens {
+  readonly accessToken: string
+  readonly expiresInSeconds: number
+  readonly refreshToken: string
+  /** The `jti` of the refresh token. */
+  readonly refreshId: string
+  readonly refreshExpiresAt: number
+}
+
+export interface RefreshTokens {
+  /** Answers `UNAUTHENTICATED` for whatever is not a valid refresh token. Never throws, never asks anyone. */
+  verify(token: string): Promise<Result<VerifiedRefreshToken>>
+  /** An access token, and the refresh token that gets the next one. */
+  issue(caller: Caller, family: string): Promise<IssuedTokens>
+}

@@ -4,6 +4,7 @@
  * on it is decided again from the last committed snapshot.
  */
 import type { Logger } from 'pino'
+import { reportCommit } from './commit-report.js'
 import type { Refusal } from './definition.js'
 import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import { type Decision, type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
@@ -26,6 +27,7 @@ import type { Registry } from './registry.js'
 import { answersUnlessUsed } from './repetition.js'
 import { writeSurely } from './resend.js'
 import { SnapshotCache } from './snapshot-cache.js'
+import type { Meter, Tracer } from './telemetry.js'
 import type { Committed, Decided, Turn } from './turn.js'
 import type { Instance } from './types.js'
 
@@ -37,6 +39,7 @@ export class Committer {
   readonly #log: Logger
   readonly #platform: Platform
   readonly #faults: Faults | undefined
+  readonly #watched: { meter: Meter | undefined; tracer: Tracer | undefined } | undefined
   readonly #cache = new SnapshotCache()
   readonly #mailboxes = new Map<string, Mailbox>()
   /** Mailboxes that wait for a turn, in order of arrival. While reading or committing, arrivals only queue up. */
@@ -57,6 +60,8 @@ export class Committer {
     log: Logger
     platform: Platform
     faults?: Faults | undefined
+    meter?: Meter | undefined
+    tracer?: Tracer | undefined
   }) {
     this.#store = options.store
     this.#registry = options.registry
@@ -65,6 +70,8 @@ export class Committer {
     this.#log = options.log
     this.#platform = options.platform
     this.#faults = options.faults
+    const { meter, tracer } = options
+    this.#watched = meter === undefined && tracer === undefined ? undefined : { meter, tracer }
   }
 
   /** Queues an event. Its `settle` or `fail` is called once; throws `OverloadedError` when queues are full. */
@@ -280,6 +287,7 @@ export class Committer {
       return
     }
     this.#commitsInFlight--
+    if (this.#watched !== undefined) reportCommit(this.#watched, turns, results, startedAt)
     for (const [i, turn] of turns.entries()) {
       const result = results[i]
       if (result !== undefined) this.#conclude(turn, result, startedAt)

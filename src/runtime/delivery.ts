@@ -9,6 +9,7 @@ import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { DeliveryKey, Store } from './ports.js'
+import type { Meter, Tracer } from './telemetry.js'
 import type { EmittedEvent, Subscriber } from './types.js'
 
 /** Longer than a subscriber's slowest handling; another process sends again what takes longer. */
@@ -52,8 +53,10 @@ export function createDeliveryService(options: {
   clock: Clock
   platform?: Platform
   faults?: Faults | undefined
+  meter?: Meter | undefined
+  tracer?: Tracer | undefined
 }): DeliveryService {
-  const { store, log, clock, platform = processPlatform, faults } = options
+  const { store, log, clock, platform = processPlatform, faults, meter, tracer } = options
   const subscribers = new Map(options.subscribers.map(s => [s.name, s]))
   /** Tail of each lane. */
   const lanes = new Map<string, Promise<void>>()
@@ -102,7 +105,8 @@ export function createDeliveryService(options: {
     try {
       if (clock.now() - since > LATE_AFTER_MS) await store.markLate(key)
       if (faults !== undefined) await faults('delivery.before')
-      await subscriber.handle(event, attempts)
+      await handle(subscriber, event, attempts)
+      meter?.delivered(subscriber.name, clock.now() - event.at)
       if (faults !== undefined) await faults('delivery.after')
       delivered.push(key)
       settleSoon()
@@ -113,7 +117,26 @@ export function createDeliveryService(options: {
     }
   }
 
+  /** Part of the trace that emitted the event, on whichever process; of none, where none is kept. */
+  async function handle(subscriber: Subscriber, event: EmittedEvent, attempt: number): Promise<void> {
+    if (tracer === undefined) return subscriber.handle(event, attempt)
+    const { instance, version, type, trace } = event
+    const attributes = { instance, version, event: type, attempt }
+    const span =
+      typeof trace === 'string'
+        ? tracer.begin(`deliver ${subscriber.name}`, { parent: trace, attributes, kind: 'consumer' })
+        : undefined
+    try {
+      await tracer.within(span, () => subscriber.handle(event, attempt))
+      span?.end()
+    } catch (error) {
+      span?.end({}, error)
+      throw error
+    }
+  }
+
   async function postpone(key: DeliveryKey, attempts: number, error: unknown): Promise<void> {
+    meter?.deliveryFailed(key.subscriber, attempts >= MAX_ATTEMPTS)
     if (attempts >= MAX_ATTEMPTS) {
       log.error({ err: error, ...key }, 'a delivery failed for the last time')
       await store.buryDelivery(key, attempts, String(error))

@@ -17,8 +17,9 @@ import type { Store, StoredTimer, Wakeups } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
+import type { Attributes, Meter, Span, Tracer } from './telemetry.js'
 import { createTimerService } from './timers.js'
-import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
+import type { Actor, CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
@@ -41,6 +42,8 @@ export interface EngineOptions {
   readonly wakeups?: Wakeups
   /** Is shown every transition after its commit, once at most. Must not throw, or take long. */
   readonly observe?: (transition: Transition) => void
+  readonly meter?: Meter | undefined
+  readonly tracer?: Tracer | undefined
   /** For tests: see faults.ts. */
   readonly faults?: Faults
   /** For simulations: see platform.ts. */
@@ -52,10 +55,10 @@ export interface EngineOptions {
  * Throws `DefinitionError` when a definition asks for what cannot be made durable.
  */
 export function createEngine(options: EngineOptions): Engine {
-  const { store, subscribers = [], clock = createClock(), log = silentLog, faults, wakeups } = options
-  const { platform = processPlatform } = options
+  const { store, subscribers = [], clock = createClock(), log = silentLog } = options
+  const { faults, wakeups, meter, tracer, platform = processPlatform } = options
   const registry = createRegistry(options.definitions)
-  const delivery = createDeliveryService({ store, subscribers, log, clock, platform, faults })
+  const delivery = createDeliveryService({ store, subscribers, log, clock, platform, faults, meter, tracer })
   const committer = new Committer({
     store,
     registry,
@@ -68,6 +71,8 @@ export function createEngine(options: EngineOptions): Engine {
     log,
     platform,
     faults,
+    meter,
+    tracer,
   })
   const timers = createTimerService({
     store,
@@ -77,6 +82,7 @@ export function createEngine(options: EngineOptions): Engine {
     log,
     platform,
     faults,
+    meter,
   })
   const membership = createMembership({ store, registry, log, platform })
   let closed = false
@@ -96,20 +102,57 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   function fire(timer: StoredTimer): Promise<void> {
-    return new Promise((settle, fail) => {
-      committer.submit(timer.instance, {
+    const { instance, machine, sendId, generation, event, dueAt } = timer
+    const attributes = { instance, machine, event: event.type }
+    const span = tracer?.begin('timer', { isRoot: true, attributes })
+    const fired = new Promise<void>((settle, fail) => {
+      committer.submit(instance, {
         kind: 'timer',
         uid: platform.uid(),
-        actor: { id: 'timer', role: 'system', sendId: timer.sendId },
+        actor: traced({ id: 'timer', role: 'system', sendId }, span),
+        span,
         arrivedAt: platform.monotonicMs(),
         attempts: 0,
-        event: timer.event,
-        dueAt: timer.dueAt,
-        gate: { sendId: timer.sendId, generation: timer.generation },
+        event,
+        dueAt,
+        gate: { sendId, generation },
         settle,
         fail,
       })
     })
+    return span === undefined ? fired : ending(span, fired, () => ({ lateMs: clock.now() - dueAt }))
+  }
+
+  /** Ends `span` with what came of `work`. */
+  function ending<T>(span: Span, work: Promise<T>, attributesOf: (value: T) => Attributes): Promise<T> {
+    return work.then(
+      value => {
+        span.end(attributesOf(value))
+        return value
+      },
+      error => {
+        span.end({}, error)
+        throw error
+      },
+    )
+  }
+
+  /** Notes what became of an event, for those who watch. */
+  function noted<T extends CreateOutcome | Outcome | Replayed>(
+    work: Promise<T>,
+    { machine, event, span }: { machine: string; event: string; span: Span | undefined },
+  ): Promise<T> {
+    if (meter === undefined && span === undefined) return work
+    const decided =
+      meter === undefined
+        ? work
+        : work.then(outcome => {
+            const word = wordOf(outcome)
+            // What was applied is counted where it is committed, timers too.
+            if (word !== 'applied' && word !== 'created') meter.decided(machine, event, word)
+            return outcome
+          })
+    return span === undefined ? decided : ending(span, decided, attributesOf)
   }
 
   function assertOpen(): void {
@@ -177,11 +220,21 @@ export function createEngine(options: EngineOptions): Engine {
   ): Promise<CreateOutcome | Replayed> {
     assertOpen()
     const parsed = parseInput(registry.writing(machine).definition, input)
-    return new Promise((settle, fail) => {
+    const span = tracer?.begin('create', { attributes: { machine } })
+    const created = new Promise<CreateOutcome | Replayed>((settle, fail) => {
       const arrivedAt = platform.monotonicMs()
-      const pending = { uid: platform.uid(), actor, arrivedAt, attempts: 0, settle, fail }
+      const pending = {
+        uid: platform.uid(),
+        actor: traced(actor, span),
+        span,
+        arrivedAt,
+        attempts: 0,
+        settle,
+        fail,
+      }
       committer.submit(platform.uid(), { kind: 'create', machine, input: parsed, key, ...pending })
     })
+    return noted(created, { machine, event: 'create', span })
   }
 
   async function send(
@@ -196,11 +249,15 @@ export function createEngine(options: EngineOptions): Engine {
     if (instance === undefined) throw new UnknownInstanceError(id)
     const definition = definitionFor(instance)
     const parsed = parseCommand(definition, event)
-    return new Promise((settle, fail) => {
+    const { machine } = instance
+    const attributes = { machine, event: parsed.type, instance: id }
+    const span = tracer?.begin('transition', { attributes })
+    const sent = new Promise<Outcome | Replayed>((settle, fail) => {
       committer.submit(id, {
         kind: 'command',
         uid: platform.uid(),
-        actor,
+        actor: traced(actor, span),
+        span,
         arrivedAt: loaded?.readStartedAt ?? platform.monotonicMs(),
         attempts: 0,
         event: parsed,
@@ -211,6 +268,7 @@ export function createEngine(options: EngineOptions): Engine {
         fail,
       })
     })
+    return noted(sent, { machine, event: parsed.type, span })
   }
 
   return {
@@ -267,4 +325,18 @@ export function createEngine(options: EngineOptions): Engine {
       if (hasJoined) await untilDeadline(membership.leave(), deadline)
     },
   }
+}
+
+/** The actor, with the trace that its transition is part of: the journal hands it on to whoever delivers. */
+function traced(actor: Actor, span: Span | undefined): Actor {
+  return span?.context === undefined ? actor : { ...actor, trace: span.context }
+}
+
+const wordOf = (outcome: CreateOutcome | Outcome | Replayed) =>
+  outcome.kind === 'refused' ? outcome.reason : outcome.kind
+
+function attributesOf(outcome: CreateOutcome | Outcome | Replayed): Attributes {
+  const attributes = { outcome: wordOf(outcome) }
+  if (outcome.kind === 'replayed' || outcome.kind === 'refused') return attributes
+  return { ...attributes, version: outcome.version, instance: outcome.instance.id }
 }

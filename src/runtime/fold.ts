@@ -119,7 +119,7 @@ export class Fold {
     }
     for (const key of this.claimsTakenBy(step)) this.#claimsNeeded.add(key)
     this.#claims = claimsOf(this.#registered, step.snapshot)
-    this.#apply(step, version, event.at)
+    this.#apply(step, version, event.at, actor.trace)
     return this.current
   }
 
@@ -144,7 +144,7 @@ export class Fold {
     return this.#registered
   }
 
-  #apply(step: Moved, version: number, at: number): void {
+  #apply(step: Moved, version: number, at: number, trace: string | undefined): void {
     let index = 0
     for (const effect of step.effects) {
       switch (effect.kind) {
@@ -165,7 +165,10 @@ export class Fold {
           this.#timersRemoved.add(effect.sendId)
           break
         case 'emit':
-          this.events.push(this.#toEvent(effect.event, version, index++, at))
+          this.events.push({
+            ...this.#toEvent(effect.event, version, index++, at),
+            ...(trace === undefined ? {} : { trace }),
+          })
       }
     }
   }

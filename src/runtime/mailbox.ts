@@ -1,5 +1,6 @@
 /* The in-process queue of one instance: what waits to be decided, urgent events first. */
 import type { StampedEvent } from './definition.js'
+import type { Span } from './telemetry.js'
 import type { Actor, CreateOutcome, IdempotencyKey, Outcome, Replayed, UsedKey } from './types.js'
 
 interface PendingBase {
@@ -7,6 +8,8 @@ interface PendingBase {
   readonly actor: Actor
   /** `performance.now()` before anything was known about it: a refusal must rest on something younger. */
   readonly arrivedAt: number
+  /** Where it is traced: what its commit is part of. */
+  readonly span?: Span | undefined
   /** How often a lost race sent it back. */
   attempts: number
   fail(error: unknown): void

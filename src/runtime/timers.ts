@@ -8,6 +8,7 @@ import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import { type Cancel, type Platform, processPlatform } from './platform.js'
 import type { Store, StoredTimer } from './ports.js'
+import type { Meter } from './telemetry.js'
 
 /**
  * By how much a dead process delays what it was firing, beside the second until the others look. It need not outlast
@@ -44,8 +45,9 @@ export function createTimerService(options: {
   log: Logger
   platform?: Platform
   faults?: Faults | undefined
+  meter?: Meter | undefined
 }): TimerService {
-  const { store, machines, clock, fire, log, platform = processPlatform, faults } = options
+  const { store, machines, clock, fire, log, platform = processPlatform, faults, meter } = options
   let running = false
   let wakeAt = Number.POSITIVE_INFINITY
   let alarm: Cancel | undefined
@@ -90,6 +92,7 @@ export function createTimerService(options: {
     // Its lease ran out meanwhile, and we have got it again.
     if (underWay.has(name)) return
     underWay.set(name, timer)
+    meter?.timerFired(timer.machine, clock.now() - timer.dueAt)
     fire(timer)
       .catch(error =>
         log.error({ err: error, instance: timer.instance }, 'a timer failed; its lease will run out'),

@@ -9,6 +9,8 @@ export interface Actor {
   readonly reason?: string
   /** The timer that fired. */
   readonly sendId?: string
+  /** The trace that the transition is part of (W3C `traceparent`), where one is kept. */
+  readonly trace?: string
 }
 
 /** One persisted machine, as of `version`. Times are milliseconds since the epoch. */
@@ -84,6 +86,8 @@ export interface EmittedEvent {
   readonly audience: readonly string[]
   /** The stamp of the transition. */
   readonly at: number
+  /** Of its transition (see `Actor`): its delivery is part of the same trace, on whichever process. */
+  readonly trace?: string | null
 }
 
 /**

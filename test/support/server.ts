@@ -45,7 +45,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const app = await createApp({
     settings: loadSettings({ PORT: '0', LOG_LEVEL: 'error', ...env }),
     connectionString: await route(database.connectionString),
-    tokenKeys: { secret: TEST_SECRET },
+    tokenKeys: { secret: TEST_SECRET, refreshSecret: TEST_REFRESH_SECRET },
     log: pino({ level: env.LOG_LEVEL ?? 'error' }, pino.destination({ dest: 2, sync: true })),
     ...(faults === undefined ? {} : { faults }),
     ...(pushSender === undefined ? {} : { pushSender }),

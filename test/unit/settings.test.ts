@@ -41,6 +41,10 @@ describe('settings', () => {
       logLevel: 'warn',
       corsOrigins: [],
       drainMs: 25_000,
+      rateLimitUserPerMinute: 0,
+      rateLimitAddressPerMinute: 0,
+      trustedProxies: 0,
+      traceRatio: 1,
       dataDir: '.loadcast',
     })
   })
@@ -112,12 +116,7 @@ describe('settings', () => {
     ])
   })
 
-  test.each([
-    ['RATE_LIMIT_USER_PER_MINUTE', '60'],
-    ['RATE_LIMIT_ADDRESS_PER_MINUTE', '60'],
-    ['HISTORY_RETENTION_DAYS', '30'],
-    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://localhost:4318'],
-  ])('%s is refused while nothing honours it', (name, value) => {
+  test.each([['HISTORY_RETENTION_DAYS', '30']])('%s is refused while nothing honours it', (name, value) => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
   })
 
@@ -148,6 +147,34 @@ describe('settings', () => {
       expect(problems).toEqual([expect.stringContaining(message)])
       expect(problems.join()).not.toMatch(/a-secret|iam\.gserviceaccount/)
     })
+  })
+
+  test('limits are whole numbers, and so is how many proxies are trusted', () => {
+    const given = {
+      RATE_LIMIT_USER_PER_MINUTE: '600',
+      RATE_LIMIT_ADDRESS_PER_MINUTE: '6000',
+      TRUSTED_PROXIES: '1',
+    }
+    expect(loadSettings(given)).toMatchObject({
+      rateLimitUserPerMinute: 600,
+      rateLimitAddressPerMinute: 6_000,
+      trustedProxies: 1,
+    })
+    for (const value of ['-1', '1.5', '10000000', 'many']) {
+      expect(problemsOf({ RATE_LIMIT_USER_PER_MINUTE: value })).toHaveLength(1)
+      expect(problemsOf({ TRUSTED_PROXIES: value })).toHaveLength(1)
+    }
+  })
+
+  test('traces go to a collector, all of them or a share', () => {
+    const given = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318', OTEL_TRACES_SAMPLER_ARG: '0.05' }
+    expect(loadSettings(given)).toMatchObject({ otlpEndpoint: 'http://localhost:4318', traceRatio: 0.05 })
+    for (const value of ['localhost:4318', 'grpc://host', 'http://h?x=1', 'http://u:p@h']) {
+      expect(problemsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: value })).toHaveLength(1)
+    }
+    for (const value of ['-1', '1.1', '2', 'half']) {
+      expect(problemsOf({ OTEL_TRACES_SAMPLER_ARG: value })).toHaveLength(1)
+    }
   })
 
   test('a role or an adapter that works by Redis asks for it', () => {

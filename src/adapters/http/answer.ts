@@ -1,6 +1,6 @@
 /* The only place that writes to a response. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Problem, problemDocument, problems } from '../../dispatch/problems.js'
+import { type Problem, type ProblemCode, problemDocument, problems } from '../../dispatch/problems.js'
 import type { Reply } from './route.js'
 
 /** Not Express's `res.json`: it would answer 304 to `If-None-Match`, though views change without a version. */
@@ -15,8 +15,13 @@ export function sendReply(res: ServerResponse, reply: Reply): void {
   res.writeHead(reply.status, { ...headers, 'content-length': Buffer.byteLength(content) }).end(content)
 }
 
+/** Of the problem that a response is, for those who watch and log. */
+const codes = new WeakMap<ServerResponse, ProblemCode>()
+export const problemCodeOf = (res: ServerResponse): ProblemCode | undefined => codes.get(res)
+
 export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
   const { status } = problems[problem.code]
+  codes.set(res, problem.code)
   sendReply(res, {
     status,
     headers: {

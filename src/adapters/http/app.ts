@@ -6,15 +6,19 @@ import type { RequestListener } from 'node:http'
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express'
 import type { Logger } from 'pino'
 import type { Dispatch } from '../../dispatch/api.js'
-import { expectedProblem, invalid } from '../../dispatch/border.js'
-import type { IdempotencyStore } from '../../dispatch/ports.js'
-import type { Problem } from '../../dispatch/problems.js'
+import type { Refresh } from '../../dispatch/auth/refresh.js'
+import { expectedProblem, invalid, parseInput } from '../../dispatch/border.js'
+import { type IdempotencyStore, noMeter, type ProductMeter, type RateLimits } from '../../dispatch/ports.js'
+import { ok, type Problem, type Result } from '../../dispatch/problems.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
+import type { Tracer } from '../../runtime/telemetry.js'
 import { sendProblem, sendReply } from './answer.js'
 import { authenticate } from './authenticate.js'
 import { readJsonBody } from './body.js'
 import { allowOrigins } from './cors.js'
 import type { Service } from './health.js'
+import { limitAddresses } from './limits.js'
+import { observed } from './observed.js'
 import { openApiDocument } from './openapi/document.js'
 import { identifyRequests, logRequests } from './request-log.js'
 import type { Context, PublicRoute, Route } from './route.js'
@@ -25,17 +29,24 @@ export interface HttpAppOptions {
   readonly dispatch: Dispatch
   readonly keys: IdempotencyStore
   readonly service: Service
+  readonly refresh: Refresh
+  readonly limits: RateLimits
   /** Of the program. */
   readonly version: string
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
   readonly log: Logger
+  readonly meter?: ProductMeter
+  readonly tracer?: Tracer | undefined
+  /** Proxies of ours in front: what comes through them sees nothing that is for us alone. */
+  readonly trustedProxies?: number
   /** False: only health and the page for people; whoever calls anything else has come to the wrong process. */
   readonly takesRequests?: boolean
 }
 
 export function createHttpApp(options: HttpAppOptions): RequestListener {
-  const { dispatch, keys, service, version, verifyToken, corsOrigins, log, takesRequests = true } = options
+  const { dispatch, keys, service, refresh, limits, version, log, takesRequests = true } = options
+  const { meter = noMeter, tracer } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -44,12 +55,15 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
   app.enable('strict routing')
   app.set('query parser', 'simple')
 
-  app.use(identifyRequests(), logRequests(log), securityHeaders(), allowOrigins(corsOrigins))
+  app.use(identifyRequests(), logRequests(log, meter), securityHeaders(), allowOrigins(options.corsOrigins))
+  app.use(limitAddresses(limits, isUnlimited))
   const openApi = JSON.stringify(openApiDocument(version, routes, publicRoutes))
-  const context: Context = { dispatch, service, keys, openApi }
-  for (const route of publicRoutes) app[route.method](route.path, open(route, context))
+  const context: Context = { dispatch, service, keys, refresh, openApi }
+  for (const route of publicRoutes.filter(route => takesRequests || route.method === 'get')) {
+    app[route.method](route.path, observed(route, tracer, open(route, context, options)))
+  }
   for (const route of takesRequests ? routes : []) {
-    app[route.method](route.path, guarded(route, context, verifyToken))
+    app[route.method](route.path, observed(route, tracer, guarded(route, context, options)))
   }
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
   app.use(answerErrors(log))
@@ -58,16 +72,38 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
     app(req as Request, res as Response, () => sendProblem(req, res, { code: 'NOT_FOUND' }))
 }
 
-function open(route: PublicRoute, context: Context): RequestHandler {
+function open(
+  route: PublicRoute,
+  context: Context,
+  { trustedProxies = 0 }: Pick<HttpAppOptions, 'trustedProxies'>,
+): RequestHandler {
   return async (req, res) => {
-    const reply = await route.run(context, req.params)
-    return reply === undefined ? sendProblem(req, res, { code: 'NOT_FOUND' }) : sendReply(res, reply)
+    const cameThroughProxy = trustedProxies > 0 && req.headers['x-forwarded-for'] !== undefined
+    if (route.isInternal && cameThroughProxy) return sendProblem(req, res, { code: 'NOT_FOUND' })
+    const body = await readBodyOf(route, req, res)
+    if (!body.ok) return sendProblem(req, res, body.problem)
+    const reply = await route.run(context, req.params, body.value)
+    if (reply === undefined) return sendProblem(req, res, { code: 'NOT_FOUND' })
+    return 'problem' in reply ? sendProblem(req, res, reply.problem) : sendReply(res, reply)
   }
 }
 
-function guarded(route: Route, context: Context, verifyToken: TokenVerifier): RequestHandler {
+async function readBodyOf({ body }: PublicRoute, req: Request, res: Response): Promise<Result<unknown>> {
+  if (body === undefined) return ok(undefined)
+  const raw = await readJsonBody(req, res)
+  return raw.ok ? parseInput(body, raw.value) : raw
+}
+
+const unlimitedPaths = new Set(publicRoutes.filter(route => route.isUnlimited).map(route => route.path))
+const isUnlimited = (path: string) => unlimitedPaths.has(path)
+
+function guarded(
+  route: Route,
+  context: Context,
+  doors: Pick<HttpAppOptions, 'verifyToken' | 'limits' | 'dispatch'>,
+): RequestHandler {
   return async (req, res) => {
-    const caller = await authenticate(req.headers.authorization, route.roles, verifyToken, context.dispatch)
+    const caller = await authenticate(req.headers.authorization, route.roles, doors)
     if (!caller.ok) return sendProblem(req, res, caller.problem)
     const result = await route.run(context, caller.value, {
       params: req.params,

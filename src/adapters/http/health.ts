@@ -29,6 +29,8 @@ export interface Service {
   health(): Promise<HealthReport>
   /** Somebody looks at `/health` again and again: a balancer, or whoever else decides who gets work. */
   isWatched(): boolean
+  /** Figures for Prometheus, in its text format. */
+  metrics(): Promise<{ readonly contentType: string; readonly page: string }>
   /** What is going on now, in words and numbers, for the status page. */
   counts(): Promise<Readonly<Record<string, number>>>
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestHandler } from 'express'
 import type { Logger } from 'pino'
+import type { ProductMeter } from '../../dispatch/ports.js'
+import { problemCodeOf } from './answer.js'
 
 /** What a caller may name its request: nothing that could forge a log line. */
 const requestIdPattern = /^[A-Za-z0-9_.:-]{1,64}$/
@@ -14,11 +16,15 @@ export function identifyRequests(): RequestHandler {
   }
 }
 
-/** One line for each answer. No bodies and no query strings: they hold places, names and phone numbers. */
-export function logRequests(log: Logger): RequestHandler {
+/** One line for each answer, and its figures. No bodies and no query strings: they hold places, names and phone numbers. */
+export function logRequests(log: Logger, meter: ProductMeter): RequestHandler {
   return (req, res, next) => {
     const begunAt = performance.now()
     res.once('finish', () => {
+      const code = problemCodeOf(res)
+      const ms = performance.now() - begunAt
+      const route = String(res.locals.route ?? 'none')
+      meter.answered({ route, method: knownMethod(req.method), status: res.statusCode, code, ms })
       const level = res.statusCode >= 500 ? 'warn' : req.path.startsWith('/health') ? 'debug' : 'info'
       log[level](
         {
@@ -26,7 +32,10 @@ export function logRequests(log: Logger): RequestHandler {
           method: req.method,
           path: req.path,
           status: res.statusCode,
-          ms: Math.round(performance.now() - begunAt),
+          route,
+          ...(code === undefined ? {} : { code }),
+          ...(res.locals.traceId === undefined ? {} : { traceId: res.locals.traceId }),
+          ms: Math.round(ms),
         },
         'answered',
       )
@@ -34,3 +43,7 @@ export function logRequests(log: Logger): RequestHandler {
     next()
   }
 }
+
+const methods = new Set(['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH'])
+/** Node lets some thirty through: each would be a figure of its own. */
+const knownMethod = (method: string) => (methods.has(method) ? method : 'other')

@@ -6,8 +6,9 @@
 import type { z } from 'zod'
 import { type CommandName, rolesOf } from '../../dispatch/access.js'
 import type { Caller, Dispatch, Role } from '../../dispatch/api.js'
+import type { Refresh } from '../../dispatch/auth/refresh.js'
 import type { IdempotencyStore } from '../../dispatch/ports.js'
-import { ok, type ProblemCode, type Result } from '../../dispatch/problems.js'
+import { ok, type Problem, type ProblemCode, type Result } from '../../dispatch/problems.js'
 import type { IdempotencyKey } from '../../runtime/types.js'
 import { parseIfMatch } from './conditional.js'
 import type { Service } from './health.js'
@@ -19,6 +20,7 @@ export interface Context {
   readonly dispatch: Dispatch
   readonly service: Service
   readonly keys: IdempotencyStore
+  readonly refresh: Refresh
   /** The document at `/openapi.json`, as JSON. */
   readonly openApi: string
 }
@@ -107,8 +109,20 @@ export interface Route extends Outline, Schemas<unknown, unknown, unknown>, Desc
 export interface PublicRoute extends Outline {
   /** Names what `params` may be, for the documentation. */
   readonly params?: z.ZodType
+  /** What it takes; `run` is given it parsed. */
+  readonly body?: z.ZodType
+  /** Problems of its own. */
+  readonly problems?: readonly ProblemCode[]
+  /** Answers however often it is asked: whoever decides over the life of the process asks here. */
+  readonly isUnlimited?: true
+  /** Not for what comes through a proxy: for those who reach the process itself. */
+  readonly isInternal?: true
   /** `undefined`: there is no such thing. */
-  run(context: Context, params: Readonly<Record<string, unknown>>): Promise<Reply | undefined>
+  run(
+    context: Context,
+    params: Readonly<Record<string, unknown>>,
+    body?: unknown,
+  ): Promise<Reply | { readonly problem: Problem } | undefined>
 }
 
 export function route<P = undefined, Q = undefined, B = undefined>(

@@ -1,10 +1,11 @@
 /* The registry of all routes. A route that is not here does not exist. */
-import type { Route } from './route.js'
+import type { PublicRoute, Route } from './route.js'
 import { adminRoutes } from './routes/admin.js'
+import { authRoutes } from './routes/auth.js'
 import { customerRoutes } from './routes/customer.js'
 import { deviceRoutes } from './routes/devices.js'
 import { driverRoutes } from './routes/driver.js'
-import { publicRoutes } from './routes/service.js'
+import { publicRoutes as serviceRoutes } from './routes/service.js'
 import { syncRoutes } from './routes/sync.js'
 import { transporterRoutes } from './routes/transporter.js'
 import { tripRoutes } from './routes/trips.js'
@@ -19,4 +20,4 @@ export const routes: readonly Route[] = [
   ...adminRoutes,
 ]
 
-export { publicRoutes }
+export const publicRoutes: readonly PublicRoute[] = [...serviceRoutes, ...authRoutes]

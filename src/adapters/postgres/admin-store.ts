@@ -12,6 +12,7 @@ import { INSTANCE_COLUMNS } from './instances.js'
 import { query } from './query.js'
 import { findInWindow } from './reads/window.js'
 import { millis } from './stored-instance.js'
+import { findStory } from './story.js'
 
 /** Transitions shown of an instance. A request of 500 trucks has over a thousand; its history has pages. */
 const JOURNAL_SHOWN = 100
@@ -73,6 +74,7 @@ export function createAdminStore(pool: Pool): AdminStore {
     async findInstance(id) {
       return (await query<InstanceDetail>(pool, findInstanceSql, [id]))[0]
     },
+    findStory: id => findStory(pool, id),
     async isBroadcast(id) {
       const sql = "select 1 from instances where id = $1 and machine = 'broadcast'"
       return (await query(pool, sql, [id])).length === 1

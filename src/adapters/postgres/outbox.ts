@@ -36,10 +36,12 @@ late as (
     and e.recorded_at < clock_timestamp() - $4::float8 * interval '1 millisecond'
 )
 select l.subscriber, l.attempts, e.instance, i.machine, e.version, e.index, e.type, e.payload, e.audience,
-       (extract(epoch from e.at) * 1000)::float8 as at
+       (extract(epoch from e.at) * 1000)::float8 as at, j.actor->>'trace' as trace
 from leased l
 join events e on e.instance = l.instance and e.version = l.version and e.index = l.index
 join instances i on i.id = l.instance
+left join journal j on j.instance = l.instance and j.version = l.version
+  and j.instance = any(array(select instance from due))
 where e.instance = any(array(select instance from due)) and i.id = any(array(select instance from due))
 order by e.instance, e.version, e.index`
 

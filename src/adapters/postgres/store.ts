@@ -17,8 +17,13 @@ export interface PostgresStoreOptions {
   readonly faults?: Faults
 }
 
+export interface PostgresStore extends Store {
+  /** Connections, and callers that wait for one. */
+  poolState(): { readonly idle: number; readonly total: number; readonly waiting: number }
+}
+
 /** Opens no connection until it is used. The schema must have been migrated (`migrate`). */
-export function createPostgresStore({ connectionString, log, faults }: PostgresStoreOptions): Store {
+export function createPostgresStore({ connectionString, log, faults }: PostgresStoreOptions): PostgresStore {
   const pool = createCommitPool(connectionString)
   // An idle connection that the server ends is replaced at its next use.
   pool.on('error', error => log?.warn({ err: error }, 'an idle database connection was lost'))
@@ -47,6 +52,7 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
         deliveries.length === 0 ? undefined : releaseDeliveries(deliveries),
       ])
     },
+    poolState: () => ({ idle: pool.idleCount, total: pool.totalCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   }
 }

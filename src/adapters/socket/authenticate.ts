@@ -1,5 +1,6 @@
 import type { Socket } from 'socket.io'
 import type { Dispatch } from '../../dispatch/api.js'
+import type { RateLimits } from '../../dispatch/ports.js'
 import { type Problem, problem, type Result } from '../../dispatch/problems.js'
 import type { TokenVerifier, VerifiedToken } from '../../dispatch/tokens.js'
 import { socketProblem } from './socket-problem.js'
@@ -8,9 +9,9 @@ import { socketProblem } from './socket-problem.js'
 export interface SocketData extends VerifiedToken {}
 
 /** Socket.IO's middleware: sets `socket.data`, or refuses with `connect_error`, the problem in its `data`. */
-export function authenticateSockets(verifyToken: TokenVerifier, dispatch: Dispatch) {
+export function authenticateSockets(verifyToken: TokenVerifier, limits: RateLimits, dispatch: Dispatch) {
   return async (socket: Socket, next: (error?: Error) => void): Promise<void> => {
-    const result = await identify(socket.handshake.auth.token, verifyToken, dispatch).catch(
+    const result = await identify(socket.handshake.auth.token, verifyToken, limits, dispatch).catch(
       (): Result<VerifiedToken> => problem('UNAVAILABLE', { retryAfterSeconds: 1 }),
     )
     if (!result.ok) return next(connectError(result.problem))
@@ -22,6 +23,7 @@ export function authenticateSockets(verifyToken: TokenVerifier, dispatch: Dispat
 async function identify(
   token: unknown,
   verifyToken: TokenVerifier,
+  limits: RateLimits,
   dispatch: Dispatch,
 ): Promise<Result<VerifiedToken>> {
   if (typeof token !== 'string') {
@@ -29,6 +31,8 @@ async function identify(
   }
   const verified = await verifyToken(token)
   if (!verified.ok) return verified
+  const retryAfterSeconds = limits.ofUser(verified.value.caller.id)
+  if (retryAfterSeconds !== undefined) return problem('RATE_LIMITED', { retryAfterSeconds })
   return (await dispatch.isActive(verified.value.caller)) ? verified : problem('USER_INACTIVE')
 }
 

@@ -6,7 +6,7 @@ import type { Server as NodeServer } from 'node:http'
 import type { Logger } from 'pino'
 import { Server, type Socket } from 'socket.io'
 import type { Caller, Dispatch } from '../../dispatch/api.js'
-import { type Fanout, userRoom } from '../../dispatch/ports.js'
+import { type Fanout, type RateLimits, userRoom } from '../../dispatch/ports.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
 import { createAcknowledgedEmits } from './acknowledged.js'
 import { authenticateSockets, type SocketData } from './authenticate.js'
@@ -14,6 +14,7 @@ import type { SocketCluster } from './cluster/cluster.js'
 import { atExpiry } from './expiry.js'
 import { createFanout, createLocalFanout } from './fanout.js'
 import { guardConnection } from './guard.js'
+import { limitHandshakes } from './handshakes.js'
 import { type SocketLimits, socketLimits } from './limits.js'
 import { receiveMessages } from './receive.js'
 import { createResumer, type Resumer } from './resume.js'
@@ -23,6 +24,8 @@ import { sendAway } from './send-away.js'
 const BEATS_PER_TTL = 3
 
 export interface SocketServerOptions {
+  /** Absent: anybody may connect as often as they like. */
+  readonly rateLimits?: RateLimits
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
   /** A connected transporter counts as present: it is beaten for often enough. */
@@ -50,7 +53,15 @@ export interface SocketServer {
 }
 
 export function createSocketServer(options: SocketServerOptions): SocketServer {
-  const { verifyToken, corsOrigins, transporterTtlMs, log, cluster, limits = socketLimits } = options
+  const {
+    verifyToken,
+    corsOrigins,
+    transporterTtlMs,
+    log,
+    cluster,
+    rateLimits = unlimited,
+    limits = socketLimits,
+  } = options
   const io = new Server({
     serveClient: false,
     maxHttpBufferSize: limits.maxMessageBytes,
@@ -74,9 +85,10 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     localFanout: createLocalFanout(io, acknowledged),
     attach(server, dispatch) {
       acknowledged.onAcknowledged(dispatch.acknowledged)
-      io.use(authenticateSockets(verifyToken, dispatch))
+      io.use(authenticateSockets(verifyToken, rateLimits, dispatch))
       io.on('connection', socket => welcome({ socket, dispatch, resumer, limits, log }))
       io.attach(server)
+      io.engine.use(limitHandshakes(rateLimits))
       io.engine.on('connection', connection => guardConnection(connection, limits, log))
       every(transporterTtlMs / BEATS_PER_TTL, () => keepPresent(io, dispatch, log))
       every(limits.checkUsersEveryMs, () => dropInactive(io, dispatch, log))
@@ -99,6 +111,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     },
   }
 }
+
+const unlimited: RateLimits = { ofAddress: () => undefined, ofUser: () => undefined }
 
 interface Newcomer {
   readonly socket: Socket

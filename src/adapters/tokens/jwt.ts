@@ -3,7 +3,7 @@
  * Whatever is wrong with one, the answer is the same problem; `detail` says what to mend.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { Caller } from '../../dispatch/api.js'
@@ -13,18 +13,16 @@ import type { TokenVerifier, VerifiedToken } from '../../dispatch/tokens.js'
 
 const ALGORITHM = 'HS256'
 /** A real token has some 200 characters. Longer ones are not worth hashing, nor keeping. */
-const MAX_TOKEN_LENGTH = 4096
+export const MAX_TOKEN_LENGTH = 4096
 /**
  * Verified tokens kept: an app sends the same one with every call, and WebCrypto takes 50 to 170 µs
  * for each (measured). At most 10,000 × 4 KB.
  */
 const CACHED_TOKENS = 10_000
 
-const payload = z.object({
-  sub: clientId,
-  role: z.enum(['customer', 'transporter', 'driver', 'admin']),
-  exp: z.number(),
-})
+export const role = z.enum(['customer', 'transporter', 'driver', 'admin'])
+
+const payload = z.object({ sub: clientId, role, exp: z.number() })
 
 export interface TokenKeys {
   readonly secret: string
@@ -45,45 +43,59 @@ export function createTokenVerifier(keys: TokenKeys, now: () => number = Date.no
       verified.delete(token)
       return refused('The token has expired')
     }
-    const result = await verifyWithAny(token, accepted, now())
-    if (result.ok) verified.set(token, result.value)
-    return result
+    const result = await verifyWithAny(token, accepted, now(), ['sub', 'role', 'exp'])
+    if (!result.ok) return result
+    const claims = payload.safeParse(result.value)
+    if (!claims.success) return refused('The token needs sub, exp and a known role')
+    const { sub, role, exp } = claims.data
+    const value = { caller: { id: sub, role }, expiresAt: exp * 1000 }
+    verified.set(token, value)
+    return ok(value)
   }
 }
 
 /** Signs an access token that lives for `ttlMs` (whole seconds count). */
-export async function signToken(
+export function signToken(
   caller: Caller,
   secret: string,
   ttlMs: number,
   nowMs: number = Date.now(),
 ): Promise<string> {
+  return sign({ role: caller.role }, caller.id, secret, ttlMs, nowMs)
+}
+
+export async function sign(
+  claims: JWTPayload,
+  subject: string,
+  secret: string,
+  ttlMs: number,
+  nowMs: number,
+): Promise<string> {
   const issuedAt = Math.floor(nowMs / 1000)
-  return await new SignJWT({ role: caller.role })
+  return await new SignJWT(claims)
     .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
-    .setSubject(caller.id)
+    .setSubject(subject)
     .setIssuedAt(issuedAt)
     .setExpirationTime(issuedAt + Math.floor(ttlMs / 1000))
     .sign(keyOf(secret))
 }
 
-async function verifyWithAny(
+/** The payload of a token that one of these keys signed, that has not expired and has these claims. */
+export async function verifyWithAny(
   token: string,
   keys: readonly KeyObject[],
   nowMs: number,
-): Promise<Result<VerifiedToken>> {
+  requiredClaims: string[],
+): Promise<Result<JWTPayload>> {
   for (const key of keys) {
     try {
       const verified = await jwtVerify(token, key, {
         algorithms: [ALGORITHM],
-        requiredClaims: ['sub', 'role', 'exp'],
+        requiredClaims,
         currentDate: new Date(nowMs),
         clockTolerance: 0,
       })
-      const claims = payload.safeParse(verified.payload)
-      if (!claims.success) return refused('The token needs sub, exp and a known role')
-      const { sub, role, exp } = claims.data
-      return ok({ caller: { id: sub, role }, expiresAt: exp * 1000 })
+      return ok(verified.payload)
     } catch (error) {
       // The next key is worth a try only for a signature that this one does not fit.
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) return refused(reasonOf(error))
@@ -100,10 +112,10 @@ function reasonOf(error: unknown): string {
   return 'Not a JSON Web Token'
 }
 
-function refused(detail: string): Result<VerifiedToken> {
+export function refused(detail: string): Result<never> {
   return problem('UNAUTHENTICATED', { detail })
 }
 
-function keyOf(secret: string): KeyObject {
+export function keyOf(secret: string): KeyObject {
   return createSecretKey(Buffer.from(secret, 'utf8'))
 }

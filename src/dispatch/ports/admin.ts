@@ -88,6 +88,27 @@ export interface AdminActionRecord {
   readonly settledAt: number | null
 }
 
+/** Something that happened to a request. */
+export interface StoryRecord {
+  /** Null where only the fact is on record, not its time. */
+  readonly at: number | null
+  readonly what: (typeof storyKinds)[number]
+  readonly who: string | null
+  readonly version: number | null
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+export const storyKinds = [
+  'transition',
+  'offered',
+  'not_offered',
+  'declined',
+  'refused',
+  'dead_letter',
+  'undelivered',
+  'administered',
+] as const
+
 /** What administrators look at, and the record of what they do. */
 export interface AdminStore {
   /** Newest first, below `before` (an id). */
@@ -97,6 +118,8 @@ export interface AdminStore {
   ): Promise<Found<InstanceSummary>>
   findInstance(id: string): Promise<InstanceDetail | undefined>
   isBroadcast(id: string): Promise<boolean>
+  /** All that is known of a request, oldest first; what has no time comes last. */
+  findStory(broadcastId: string): Promise<readonly StoryRecord[]>
   /** By transporter id, above `after`. */
   listRecipients(
     broadcastId: string,

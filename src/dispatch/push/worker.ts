@@ -4,7 +4,7 @@
  * same ids. Nothing is leased while nothing could be sent, so that an outage of FCM's sign-in costs no attempts.
  */
 import type { DispatchLog } from '../parts.js'
-import type { LeasedPush, PushQueue, PushResult, PushSender, PushSettlement } from '../ports.js'
+import type { LeasedPush, ProductMeter, PushQueue, PushResult, PushSender, PushSettlement } from '../ports.js'
 import { pushMessage } from './message.js'
 
 /** A push comes so much later than it is due, at worst and when there is little to send. */
@@ -37,6 +37,7 @@ export interface PushWorkerOptions {
   readonly sender: PushSender
   readonly now: () => number
   readonly log: DispatchLog
+  readonly meter?: ProductMeter | undefined
 }
 
 export class PushWorker {
@@ -152,7 +153,11 @@ export class PushWorker {
 
   #count(settlements: readonly PushSettlement[]): void {
     const failed = settlements.filter(one => one.kind === 'retry' || one.kind === 'dead')
-    for (const { kind } of settlements) this.#counts[kind === 'retry' ? 'retried' : kind] += 1
+    for (const { kind } of settlements) {
+      const outcome = kind === 'retry' ? 'retried' : kind
+      this.#counts[outcome] += 1
+      this.#options.meter?.pushed(outcome, 1)
+    }
     const [first] = failed
     if (first === undefined) return
     const { error } = first as { error: string }

@@ -37,6 +37,8 @@ export async function widenReach(parts: ReachParts, event: EmittedEvent): Promis
   const entries = isLive ? await search(parts, broadcast, step, radiusKm) : []
   const offered = await recipients.offer(entries)
   tellOffered(parts, broadcast, offered)
+  const found = { step: String(step), offered: offered.length, notOffered: entries.length - offered.length }
+  parts.meter?.reached(found)
   if (step === 1) firstStep.settle(broadcast.id, offered.length)
   else if (isLive && offered.length === 0) await widenIfAllDeclined(parts, broadcast.id)
 }

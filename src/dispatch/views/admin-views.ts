@@ -1,5 +1,6 @@
 /* What administrators see: everything. Shapes only, as in views.ts. */
 import { z } from 'zod'
+import { storyKinds } from '../ports.js'
 import { clientId, instanceId } from '../requests.js'
 
 const time = z.iso.datetime().describe('ISO 8601, UTC')
@@ -115,6 +116,29 @@ export const adminActionView = z
   })
   .meta({ id: 'AdminAction', description: 'Something an administrator did.' })
 
+export const storyView = z
+  .object({
+    id: instanceId,
+    items: z
+      .array(
+        z.object({
+          at: time.optional().describe('Absent where only the fact is on record'),
+          what: z.enum(storyKinds),
+          who: z.string().optional().describe('Who did it: a user, or `timer`'),
+          version: z.int().optional().describe('Of the request, where it changed or told of it'),
+          detail: z.record(z.string(), z.unknown()),
+        }),
+      )
+      .readonly()
+      .describe('In the order in which it happened; the newest 200 of each kind'),
+  })
+  .meta({
+    id: 'Story',
+    description:
+      'What happened to a request: transitions with their traces, who was offered it and how many were not and why, declines, refused accepts, deliveries that failed or wait, and what administrators did.',
+  })
+
+export type StoryView = z.infer<typeof storyView>
 export type UserView = z.infer<typeof userView>
 export type InstanceSummaryView = z.infer<typeof instanceSummary>
 export type InstanceDetailView = z.infer<typeof instanceDetail>

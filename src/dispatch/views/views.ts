@@ -115,6 +115,7 @@ const actor = z.object({
   role: z.string(),
   reason: z.string().optional(),
   sendId: z.string().optional(),
+  trace: z.string().optional().describe('Where traces are kept: the one it is part of, as W3C `traceparent`'),
 })
 
 export const historyItem = z

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import { access } from '../../../src/dispatch/access.js'
 import { documentedAnswers, seen } from '../../support/api/document-check.js'
 import {
@@ -18,7 +19,7 @@ import {
 import { type Answer, call, createClient } from '../../support/clients.js'
 import { acceptBody, asking, registerTruck } from '../../support/fleet.js'
 import { startTestApp, type TestApp } from '../../support/server.js'
-import { tokenFor } from '../../support/tokens.js'
+import { TEST_REFRESH_SECRET, tokenFor } from '../../support/tokens.js'
 
 /*
  * Every answer that the OpenAPI document promises is provoked on a real server and held against it (by `call`, which
@@ -29,7 +30,9 @@ let app: TestApp
 let scene: Scene
 
 beforeAll(async () => {
-  app = await startTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
+  app = await startTestApp({
+    env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600', TRUSTED_PROXIES: '1' },
+  })
   scene = await createScene(app)
 })
 afterAll(() => app.close())
@@ -365,8 +368,39 @@ test('whatever is open to everyone', async () => {
   for (const { path, method } of publicRoutes) {
     await call(app.url, method.toUpperCase(), path.replace(':file', 'start.js'))
   }
+  // As if it had come through the balancer.
+  await call(app.url, 'GET', '/metrics', { headers: { 'x-forwarded-for': '198.51.100.1' } })
   await call(app.url, 'GET', '/docs/nothing.js')
   await call(app.url, 'GET', '/docs/%zz')
+})
+
+test('a refresh token: good, bad, of somebody turned off; too much of it', async () => {
+  const sent = (body: string) =>
+    call(app.url, 'POST', '/api/v1/auth/refresh', { headers: { 'content-type': 'application/json' }, body })
+  const tokenOf = (id: string) => signRefreshToken({ id, role: 'customer' }, TEST_REFRESH_SECRET)
+  await scene.admin.put('/api/v1/admin/users/off-refresh', { active: false })
+  const answers = [
+    await sent(JSON.stringify({ refreshToken: await tokenOf('refresher') })),
+    await sent(JSON.stringify({ refreshToken: 'x' })),
+    await sent(JSON.stringify({ refreshToken: await tokenOf('off-refresh') })),
+    await sent('{'),
+    await sent(JSON.stringify({ refreshToken: 'x'.repeat(1_100_000) })),
+  ]
+  expect(answers.map(({ status }) => status)).toEqual([200, 401, 403, 400, 413])
+})
+
+describe('asked too often', () => {
+  let limited: TestApp
+  beforeAll(async () => {
+    limited = await startTestApp({ env: { RATE_LIMIT_ADDRESS_PER_MINUTE: '1' } })
+    await call(limited.url, 'GET', '/openapi.json')
+  })
+  afterAll(() => limited.close())
+
+  test.each([...routes, ...publicRoutes.filter(route => route.isUnlimited !== true)])('$id', async route => {
+    const path = pathIn(scene, route)
+    expect((await call(limited.url, route.method.toUpperCase(), path)).status).toBe(429)
+  })
 })
 
 test.each(routes.filter(route => route.method === 'get'))('$id reads', async route => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
-import { authorizationDocument, errorsDocument } from '../../../scripts/api-docs.js'
+import { authorizationDocument, errorsDocument, metricsDocument } from '../../../scripts/api-docs.js'
 import { openApiDocument, templateOf } from '../../../src/adapters/http/openapi/document.js'
 import { Components } from '../../../src/adapters/http/openapi/schemas.js'
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
@@ -51,6 +51,7 @@ describe('the documents of the interface', () => {
   test.each([
     ['docs/errors.md', errorsDocument],
     ['docs/authorization.md', authorizationDocument],
+    ['docs/metrics.md', metricsDocument],
   ])('%s is what the registry says: `npm run documents` writes it', (name, write) => {
     expect(readFileSync(join(repositoryRoot, name), 'utf8')).toBe(write())
   })

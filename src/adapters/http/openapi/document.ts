@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { type Answer, changesState, type PublicRoute, type Route } from '../route.js'
-import { addProblemSchemas, problemResponses, problemsOfRoute } from './problems.js'
+import { addProblemSchemas, problemResponses, problemsOfPublicRoute, problemsOfRoute } from './problems.js'
 import { Components, type JsonSchema } from './schemas.js'
 
 const DESCRIPTION = `A customer asks for trucks; the request goes out to transporters nearby, who race to accept.
@@ -87,6 +87,7 @@ export function openApiDocument(
 }
 
 const tags = {
+  access: 'Tokens',
   requests: 'Asking for trucks, and what becomes of it',
   fleet: 'A transporter: availability, drivers, vehicles, answers',
   driver: 'A driver: presence and trips',
@@ -100,6 +101,7 @@ function tagOf(path: string): keyof typeof tags {
   if (path.startsWith('/api/v1/transporter/')) return 'fleet'
   if (path.startsWith('/api/v1/driver/')) return 'driver'
   if (path.startsWith('/api/v1/trips/')) return 'trips'
+  if (path.startsWith('/api/v1/auth/')) return 'access'
   return path.startsWith('/api/') ? 'requests' : 'service'
 }
 
@@ -123,18 +125,17 @@ function operationOf(route: Route, components: Components): JsonSchema {
 }
 
 function publicOperationOf(route: PublicRoute, components: Components): JsonSchema {
-  const { id, path, summary, params } = route
+  const { id, path, summary, params, body } = route
   return {
     operationId: id,
     tags: [tagOf(path)],
     summary,
     security: [],
     ...(params === undefined ? {} : { parameters: fieldsOf(params, 'path', components) }),
+    ...(body === undefined ? {} : { requestBody: requestBodyOf(body, components) }),
     responses: {
       ...successes(route.answers, components, false),
-      ...problemResponses(
-        params === undefined ? ['INTERNAL_ERROR'] : ['VALIDATION_FAILED', 'NOT_FOUND', 'INTERNAL_ERROR'],
-      ),
+      ...problemResponses(problemsOfPublicRoute(route)),
     },
   }
 }

@@ -6,7 +6,7 @@ import {
   problems,
   problemType,
 } from '../../../dispatch/problems.js'
-import { changesState, type Route } from '../route.js'
+import { changesState, type PublicRoute, type Route } from '../route.js'
 import type { Components, JsonSchema } from './schemas.js'
 
 /** Those of its own, and those that follow from what it takes and who may call it. */
@@ -25,8 +25,23 @@ export function problemsOfRoute(route: Route): readonly ProblemCode[] {
     ['PAYLOAD_TOO_LARGE', body !== undefined],
     ['IDEMPOTENCY_IN_FLIGHT', takesKey && route.recordsKey],
     ['IDEMPOTENCY_KEY_REUSED', takesKey],
+    ['RATE_LIMITED', true],
     ['INTERNAL_ERROR', true],
     ['UNAVAILABLE', true],
+  ]
+  const implied = codes.filter(([, applies]) => applies).map(([code]) => code)
+  return [...new Set([...(route.problems ?? []), ...implied])]
+}
+
+export function problemsOfPublicRoute(route: PublicRoute): readonly ProblemCode[] {
+  const { params, body, isUnlimited, isInternal } = route
+  const codes: readonly (readonly [ProblemCode, boolean])[] = [
+    ['VALIDATION_FAILED', params !== undefined || body !== undefined],
+    ['MALFORMED_JSON', body !== undefined],
+    ['NOT_FOUND', params !== undefined || isInternal === true],
+    ['PAYLOAD_TOO_LARGE', body !== undefined],
+    ['RATE_LIMITED', isUnlimited !== true],
+    ['INTERNAL_ERROR', true],
   ]
   const implied = codes.filter(([, applies]) => applies).map(([code]) => code)
   return [...new Set([...(route.problems ?? []), ...implied])]

@@ -15,6 +15,7 @@ import {
   instanceEventAnswer,
   instanceSummary,
   recipientView,
+  storyView,
   userView,
 } from '../../../dispatch/views/admin-views.js'
 import { replyJson, route } from '../route.js'
@@ -119,6 +120,18 @@ export const adminRoutes = [
     async handle({ dispatch }, { caller, params, query: { isOffered, ...query } }) {
       const filter = isOffered === undefined ? {} : { isOffered: isOffered === 'true' }
       return replyJson(await dispatch.listRecipients(caller, params.id, { ...query, ...filter }))
+    },
+  }),
+  route({
+    id: 'tellStory',
+    method: 'get',
+    path: '/api/v1/admin/broadcasts/:id/story',
+    summary: 'What happened to a request, in order: the answer to most questions that begin with why',
+    commands,
+    params: byInstance,
+    answers: okWith('Its story', storyView),
+    async handle({ dispatch }, { caller, params }) {
+      return replyJson(await dispatch.tellStory(caller, params.id))
     },
   }),
   route({

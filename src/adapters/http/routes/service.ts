@@ -24,6 +24,7 @@ export const publicRoutes: readonly PublicRoute[] = [
     method: 'get',
     path: '/health',
     summary: 'Whether the process can do its work',
+    isUnlimited: true,
     answers: {
       200: { description: 'It can, though something may be degraded', body: healthReport },
       503: { description: 'It should get no work', body: healthReport },
@@ -38,9 +39,22 @@ export const publicRoutes: readonly PublicRoute[] = [
     method: 'get',
     path: '/health/live',
     summary: 'Whether the process answers at all',
+    isUnlimited: true,
     answers: { 200: { description: 'It does', body: z.object({ status: z.literal('ok') }) } },
     async run() {
       return { status: 200, body: { status: 'ok' } }
+    },
+  },
+  {
+    id: 'getMetrics',
+    method: 'get',
+    path: '/metrics',
+    summary: 'Figures for Prometheus. Behind a balancer: only for those who reach the process itself',
+    isInternal: true,
+    answers: { 200: { description: 'The figures', contentType: 'text/plain' } },
+    async run({ service }) {
+      const { contentType, page } = await service.metrics()
+      return { status: 200, headers: { 'content-type': contentType }, body: page }
     },
   },
   {

@@ -1,0 +1,180 @@
+/*
+ * Metrics for Prometheus. Names and labels are the whole interface: dashboards and alerts in `ops/` are written against
+ * them, and a test holds them together. No label has a value that clients choose freely: their number stays small.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ProductMeter } from '../../dispatch/ports.js'
+import type { Meter } from '../../runtime/telemetry.js'
+
+/** Seconds: from a commit on a quiet database to what clients give up on. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+/** Transitions of one commit: from alone to what one may hold. */
+const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500]
+
+export interface Metrics {
+  readonly meter: Meter
+  readonly product: ProductMeter
+  /** What is looked at when somebody asks. */
+  watch(gauges: WatchedGauges): void
+  /** In the text format of Prometheus. */
+  page(): Promise<string>
+  readonly contentType: string
+  /** Ours, for documents: what there is, and what it means. */
+  describe(): readonly MetricDescription[]
+}
+
+export interface MetricDescription {
+  readonly name: string
+  readonly type: string
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+export interface PoolState {
+  readonly idle: number
+  readonly total: number
+  readonly waiting: number
+}
+
+/** What the database knows of work that waits, as of some seconds ago at most. Ages are milliseconds. */
+export interface Backlog {
+  readonly outboxDepth: number
+  readonly outboxAgeMs: number
+  readonly timersOverdueMs: number
+  readonly deadLetters: number
+}
+
+export interface WatchedGauges {
+  sockets(): number
+  pools(): Readonly<Record<string, PoolState>>
+  /** Throws when the database is away: then there are no such figures. */
+  backlog(): Promise<Backlog>
+}
+
+export function createMetrics({ version }: { readonly version: string }): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const described: MetricDescription[] = []
+  const declare = (type: string, name: string, help: string, labels: readonly string[]) => {
+    described.push({ name: `loadcast_${name}`, type, help, labels })
+    return { name: `loadcast_${name}`, help, labelNames: [...labels], registers }
+  }
+  const counter = (name: string, help: string, labels: readonly string[]) =>
+    new Counter(declare('counter', name, help, labels))
+  const histogram = (name: string, help: string, buckets: number[], labels: readonly string[] = []) =>
+    new Histogram({ ...declare('histogram', name, help, labels), buckets })
+  const gauge = (name: string, help: string, labels: readonly string[] = []) =>
+    new Gauge(declare('gauge', name, help, labels))
+
+  collectDefaultMetrics({ register: registry })
+  gauge('info', 'Always 1; which release runs', ['version']).set({ version }, 1)
+
+  const transitions = counter('transitions_total', 'Events by what became of them', [
+    'machine',
+    'event',
+    'outcome',
+  ])
+  const conflicts = counter('conflicts_total', 'Writes that wrote nothing, by why', ['kind'])
+  const commitSeconds = histogram('commit_seconds', 'From the first byte of a commit to its answer', SECONDS)
+  const commitTransitions = histogram('commit_transitions', 'Transitions of one commit', SIZES)
+  const timerLateness = histogram(
+    'timer_lateness_seconds',
+    'From when a timer was due until it was taken',
+    SECONDS,
+    ['machine'],
+  )
+  const deliveries = counter('deliveries_total', 'Deliveries of events by what became of them', [
+    'subscriber',
+    'outcome',
+  ])
+  const deliverySeconds = histogram(
+    'delivery_seconds',
+    'From a transition until its event was delivered',
+    SECONDS,
+    ['subscriber'],
+  )
+  const meter: Meter = {
+    decided: (machine, event, outcome) => transitions.inc({ machine, event, outcome }),
+    committed({ transitions: size, ms }) {
+      commitSeconds.observe(ms / 1000)
+      commitTransitions.observe(size)
+    },
+    conflict: kind => conflicts.inc({ kind }),
+    timerFired: (machine, lateMs) => timerLateness.observe({ machine }, Math.max(0, lateMs) / 1000),
+    delivered(subscriber, ageMs) {
+      deliveries.inc({ subscriber, outcome: 'delivered' })
+      deliverySeconds.observe({ subscriber }, Math.max(0, ageMs) / 1000)
+    },
+    deliveryFailed: (subscriber, isLast) =>
+      deliveries.inc({ subscriber, outcome: isLast ? 'dead' : 'retried' }),
+  }
+
+  const answers = counter('http_answers_total', 'Answers over HTTP', ['route', 'method', 'status', 'code'])
+  const answerSeconds = histogram('http_answer_seconds', 'From a request to its answer', SECONDS, ['route'])
+  const reachSteps = counter('reach_steps_total', 'Steps of reach that were handled', ['step'])
+  const reachTransporters = counter('reach_transporters_total', 'Transporters that a step found', [
+    'step',
+    'outcome',
+  ])
+  const emits = counter('socket_emits_total', 'Emits to sockets', ['type'])
+  const emitRooms = counter('socket_emit_rooms_total', 'Rooms that emits went to', ['type'])
+  const pushes = counter('push_messages_total', 'Messages for phones by what became of them', ['outcome'])
+  const product: ProductMeter = {
+    answered({ route, method, status, code = '', ms }) {
+      answers.inc({ route, method, status, code })
+      answerSeconds.observe({ route }, ms / 1000)
+    },
+    reached({ step, offered, notOffered }) {
+      reachSteps.inc({ step })
+      reachTransporters.inc({ step, outcome: 'offered' }, offered)
+      reachTransporters.inc({ step, outcome: 'not_offered' }, notOffered)
+    },
+    emitted(type, rooms) {
+      emits.inc({ type })
+      emitRooms.inc({ type }, rooms)
+    },
+    pushed: (outcome, messages) => pushes.inc({ outcome }, messages),
+  }
+
+  const sockets = gauge('sockets', 'Sockets connected to this process')
+  const pool = gauge('pool_connections', 'Connections to the database, and callers that wait for one', [
+    'pool',
+    'state',
+  ])
+  const outboxDepth = gauge('outbox_depth', 'Deliveries not done, of all processes; counted up to 10,000')
+  const outboxAge = gauge('outbox_age_seconds', 'How long the oldest delivery has waited for a process')
+  const timersOverdue = gauge('timers_overdue_seconds', 'How long the most overdue timer has been due')
+  const deadLetters = gauge('dead_letters', 'Deliveries that are no longer tried; counted up to 10,000')
+  const backlogKnown = gauge('backlog_known', '1 if the database told what waits, 0 if it did not answer')
+  let watched: WatchedGauges | undefined
+
+  async function look({ sockets: count, pools, backlog }: WatchedGauges): Promise<void> {
+    sockets.set(count())
+    for (const [name, { idle, total, waiting }] of Object.entries(pools())) {
+      pool.set({ pool: name, state: 'idle' }, idle)
+      pool.set({ pool: name, state: 'busy' }, total - idle)
+      pool.set({ pool: name, state: 'waiting' }, waiting)
+    }
+    const known = await backlog().catch(() => undefined)
+    backlogKnown.set(known === undefined ? 0 : 1)
+    const seconds = (ms: number | undefined) => (ms ?? Number.NaN) / 1000
+    outboxDepth.set(known?.outboxDepth ?? Number.NaN)
+    outboxAge.set(seconds(known?.outboxAgeMs))
+    timersOverdue.set(seconds(known?.timersOverdueMs))
+    deadLetters.set(known?.deadLetters ?? Number.NaN)
+  }
+
+  return {
+    meter,
+    product,
+    watch(gauges) {
+      watched = gauges
+    },
+    async page() {
+      if (watched !== undefined) await look(watched)
+      return registry.metrics()
+    },
+    contentType: registry.contentType,
+    describe: () => described,
+  }
+}

@@ -1,0 +1,78 @@
+/*
+ * Refresh tokens: like access tokens, but signed with a key of their own, so that neither opens what the other is for,
+ * and with an id (`jti`), by which it is known which were used. Whoever signs users in issues the first of a family.
+ */
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { Caller } from '../../dispatch/api.js'
+import { ok, type Result } from '../../dispatch/problems.js'
+import { clientId } from '../../dispatch/requests.js'
+import type { RefreshTokens, VerifiedRefreshToken } from '../../dispatch/tokens.js'
+import { keyOf, MAX_TOKEN_LENGTH, refused, role, sign, signToken, verifyWithAny } from './jwt.js'
+
+/** A socket ends with its token: an hour lets apps renew it well before, and bounds what a stolen one is good for. */
+export const ACCESS_TTL_MS = 3_600_000
+/** Who does not open the app for a month signs in again. */
+export const REFRESH_TTL_MS = 30 * 24 * 3_600_000
+
+const payload = z.object({
+  sub: clientId,
+  role,
+  exp: z.number(),
+  jti: clientId,
+  /** Absent in a first token: it begins the family that is named after it. */
+  family: clientId.optional(),
+})
+
+export function createRefreshTokens(
+  {
+    secret,
+    refreshSecret,
+    previousRefresh,
+  }: {
+    readonly secret: string
+    readonly refreshSecret: string
+    readonly previousRefresh?: string | undefined
+  },
+  now: () => number = Date.now,
+): RefreshTokens {
+  // While keys are rotated, what was signed with the one before is still good.
+  const keys = [refreshSecret, ...(previousRefresh === undefined ? [] : [previousRefresh])].map(keyOf)
+  return {
+    async verify(token): Promise<Result<VerifiedRefreshToken>> {
+      if (token.length > MAX_TOKEN_LENGTH) return refused('The token is too long')
+      const verified = await verifyWithAny(token, keys, now(), ['sub', 'role', 'exp', 'jti'])
+      if (!verified.ok) return verified
+      const claims = payload.safeParse(verified.value)
+      if (!claims.success) return refused('The token needs sub, exp, jti and a known role')
+      const { sub, role, exp, jti, family = jti } = claims.data
+      return ok({ caller: { id: sub, role }, id: jti, family, expiresAt: exp * 1000 })
+    },
+    async issue(caller, family) {
+      const at = now()
+      const refreshId = randomUUID()
+      const [accessToken, refreshToken] = await Promise.all([
+        signToken(caller, secret, ACCESS_TTL_MS, at),
+        signRefreshToken(caller, refreshSecret, { ttlMs: REFRESH_TTL_MS, id: refreshId, family, nowMs: at }),
+      ])
+      return {
+        accessToken,
+        expiresInSeconds: ACCESS_TTL_MS / 1000,
+        refreshToken,
+        refreshId,
+        refreshExpiresAt: at + REFRESH_TTL_MS,
+      }
+    },
+  }
+}
+
+/** Without `family` the token begins one. */
+export function signRefreshToken(
+  caller: Caller,
+  secret: string,
+  options: { ttlMs?: number; id?: string; family?: string; nowMs?: number } = {},
+): Promise<string> {
+  const { ttlMs = REFRESH_TTL_MS, id = randomUUID(), family, nowMs = Date.now() } = options
+  const claims = { role: caller.role, jti: id, ...(family === undefined ? {} : { family }) }
+  return sign(claims, caller.id, secret, ttlMs, nowMs)
+}

@@ -1,0 +1,29 @@
+/* What happened to a request, in the order in which it did: the first thing to look at when somebody asks why. */
+import type { Caller } from '../api.js'
+import type { AdminStore, StoryRecord } from '../ports.js'
+import { ok, problem, type Result } from '../problems.js'
+import type { StoryView } from '../views/admin-views.js'
+import { isoTime } from '../views/trip-view.js'
+
+export async function tellStory(
+  { admin }: { readonly admin: AdminStore },
+  _caller: Caller,
+  id: string,
+): Promise<Result<StoryView>> {
+  const records = await admin.findStory(id)
+  // A request has a first transition, or there is none.
+  if (!records.some(({ what }) => what === 'transition') || !(await admin.isBroadcast(id))) {
+    return problem('NOT_FOUND')
+  }
+  return ok({ id, items: records.map(itemView) })
+}
+
+function itemView({ at, what, who, version, detail }: StoryRecord): StoryView['items'][number] {
+  return {
+    ...(at === null ? {} : { at: isoTime(at) }),
+    what,
+    ...(who === null ? {} : { who }),
+    ...(version === null ? {} : { version }),
+    detail,
+  }
+}

@@ -1,0 +1,19 @@
+import type { DispatchLog } from '../parts.js'
+import { Periodic } from '../periodic.js'
+import type { RefreshFamilies } from '../ports.js'
+
+/** A family lives for a month; that its row stays for minutes longer does no harm. */
+const SWEEP_EVERY_MS = 5 * 60_000
+/** Rows of one statement: some ten milliseconds. */
+const BATCH = 1_000
+
+/** Forgets families of refresh tokens when the last token has expired. Any number of processes may. */
+export function familySweep(families: RefreshFamilies, log: DispatchLog): Periodic {
+  return new Periodic(
+    SWEEP_EVERY_MS,
+    async () => {
+      while ((await families.sweep(BATCH)) === BATCH);
+    },
+    error => log.warn({ err: error }, 'old families of refresh tokens could not be deleted'),
+  )
+}

@@ -1,0 +1,42 @@
+/* What a commit tells those who watch: how large it was, how long it took, what it moved. */
+import type { Evaluation } from './evaluate.js'
+import type { InstanceWrite, WriteResult } from './ports.js'
+import type { Conflict, Meter, Tracer } from './telemetry.js'
+
+interface Turn {
+  readonly evaluation: Evaluation
+  readonly write: InstanceWrite
+}
+
+/** One commit is part of every trace whose event it decides. `startedAt`: `performance.now()`. */
+export function reportCommit(
+  { meter, tracer }: { meter: Meter | undefined; tracer: Tracer | undefined },
+  turns: readonly Turn[],
+  results: readonly WriteResult[],
+  startedAt: number,
+): void {
+  const transitions = turns.reduce((sum, { write }) => sum + write.journal.length, 0)
+  meter?.committed({ instances: turns.length, transitions, ms: performance.now() - startedAt })
+  for (const [i, turn] of turns.entries()) {
+    const result = results[i]
+    if (meter !== undefined && result !== undefined) reportResult(meter, turn, result)
+    for (const { pending } of tracer === undefined ? [] : turn.evaluation.decisions) {
+      const parent = pending.span?.context
+      if (parent === undefined) continue
+      const attributes = { instances: turns.length, transitions, result: result?.kind ?? 'none' }
+      tracer?.begin('commit', { parent, startedAt }).end(attributes)
+    }
+  }
+}
+
+function reportResult(meter: Meter, { write }: Turn, result: WriteResult): void {
+  if (result.kind !== 'moved') {
+    meter.conflict(result.kind satisfies Conflict)
+    return
+  }
+  const { machine } = write.row
+  for (const { version, event } of write.journal) {
+    if (version === 1) meter.decided(machine, 'create', 'created')
+    else meter.decided(machine, event.type, 'applied')
+  }
+}
