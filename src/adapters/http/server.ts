@@ -20,6 +20,17 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000
 /** A token and what proxies add take some 3 KB. */
 const MAX_HEADER_BYTES = 16_384
 
+/** How often what is too slow is looked for; Node's own half minute would let it hold on for as much longer. */
+const CHECK_EVERY_MS = 5_000
+
+const bounds = {
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  maxHeaderSize: MAX_HEADER_BYTES,
+  connectionsCheckingInterval: CHECK_EVERY_MS,
+}
+
 export interface HttpServer {
   readonly server: Server
   /** From now on every answer ends its connection: whoever comes again makes a new one, to a process that stays. */
@@ -31,30 +42,26 @@ export interface HttpServer {
   drain(withinMs: number): Promise<void>
 }
 
-export function createHttpServer(listener: RequestListener): HttpServer {
+/** `changed`: for tests, which have less time. */
+export function createHttpServer(
+  listener: RequestListener,
+  changed: Partial<typeof bounds> = {},
+): HttpServer {
   const underWay = new Set<ServerResponse>()
   let isRetired = false
   let isDraining = false
   let finished: (() => void) | undefined
 
-  const server = createServer(
-    {
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-    },
-    (req: IncomingMessage, res: ServerResponse) => {
-      underWay.add(res)
-      if (isRetired) res.setHeader('connection', 'close')
-      res.once('close', () => {
-        underWay.delete(res)
-        if (isDraining) server.closeIdleConnections()
-        if (underWay.size === 0) finished?.()
-      })
-      listener(req, res)
-    },
-  )
+  const server = createServer({ ...bounds, ...changed }, (req: IncomingMessage, res: ServerResponse) => {
+    underWay.add(res)
+    if (isRetired) res.setHeader('connection', 'close')
+    res.once('close', () => {
+      underWay.delete(res)
+      if (isDraining) server.closeIdleConnections()
+      if (underWay.size === 0) finished?.()
+    })
+    listener(req, res)
+  })
   server.on('clientError', answerUnreadable)
 
   function retire(): void {

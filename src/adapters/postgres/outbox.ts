@@ -103,7 +103,11 @@ outboxed as (
 )
 select 1 from outboxed union all select 1 from risen where push is not null`
 
-type LeaseRow = EmittedEvent & { readonly subscriber: string; readonly attempts: number }
+type LeaseRow = Omit<EmittedEvent, 'trace'> & {
+  readonly trace: string | null
+  readonly subscriber: string
+  readonly attempts: number
+}
 type Outbox = Pick<
   Store,
   | 'leaseDeliveries'
@@ -123,7 +127,11 @@ export function createOutbox(pool: pg.Pool): Outbox {
         text: LEASE,
         values: [subscribers, limit, leaseMs, LATE_AFTER_MS],
       })
-      return rows.map(({ subscriber, attempts, ...event }) => ({ event, subscriber, attempts }))
+      return rows.map(({ subscriber, attempts, trace, ...event }) => ({
+        event: { ...event, ...(trace === null ? {} : { trace }) },
+        subscriber,
+        attempts,
+      }))
     },
     async markLate({ instance, version, index }) {
       await pool.query({ name: 'mark_late', text: MARK_LATE, values: [instance, version, index] })

@@ -256,6 +256,7 @@ describe('R6.2 a transporter that comes', () => {
 
   it('back after its presence had lapsed, by a heartbeat', async () => {
     const truck = await near('a', 1)
+    await product.settled() // else its first catch-up may see what comes later
     product.passTime(121_000)
     expectOk(await product.dispatch.driverHeartbeat(driver(truck.driverId), northOfPickup(1)))
     const id = await create()

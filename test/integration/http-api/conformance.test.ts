@@ -81,7 +81,7 @@ describe.each(routes)('$id', route => {
 
   test('knows what it takes', async () => {
     if (route.params !== undefined) {
-      await raw(route, token(), body(), pathIn(scene, route).replace(/[^/]+$/, '%zz'))
+      await raw(route, token(), body(), pathIn(scene, { path: route.path.replace(/:\w+(?!.*:)/, '%zz') }))
       const path = route.path.replaceAll(/:(id|tripId)/g, nobodys.id).replaceAll(/:\w+/g, nobodys.other)
       if (!route.namesNewId)
         await raw(route, token(), body(), path.replace(/dead-letters\/[^/]+/, 'dead-letters/9'))

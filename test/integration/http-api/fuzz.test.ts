@@ -16,6 +16,11 @@ const SCENES = 5
 const RECORDS = [
   'answers',
   'events',
+  // What processes say of themselves, and what is to be sent to phones.
+  'processes',
+  'definition_versions',
+  'pushes',
+  'push_pace',
   'admin_actions',
   'outbox',
   'dead_letters',
