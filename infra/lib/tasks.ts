@@ -12,6 +12,16 @@ import type { FoundationStack } from './foundation-stack.ts'
 import { grantSecrets, importRepository, importSecret } from './imports.ts'
 import { NAME, type ONE_OFF_TASKS, PORT, type ServiceName } from './names.ts'
 
+/**
+ * The balancer is the one proxy of ours. A busy app sends some twenty requests a minute; a depot's phones share an
+ * address.
+ */
+const limits = {
+  TRUSTED_PROXIES: '1',
+  RATE_LIMIT_USER_PER_MINUTE: '600',
+  RATE_LIMIT_ADDRESS_PER_MINUTE: '6000',
+}
+
 /** Of the secret: all that ECS can inject, which is what is always there. The others come by SECRETS_ARN. */
 const INJECTED = ['DATABASE_URL', 'JWT_SECRET', 'JWT_REFRESH_SECRET', 'REDIS_URL'] as const
 
@@ -122,7 +132,12 @@ export function servingTask(
     foundation,
     imageTag,
     command: ['node', '--enable-source-maps', 'dist/main.js'],
-    environment: { ROLE: name, PORT: String(PORT), SECRETS_ARN: foundation.secret.secretArn },
+    environment: {
+      ROLE: name,
+      PORT: String(PORT),
+      SECRETS_ARN: foundation.secret.secretArn,
+      ...limits,
+    },
     injected: INJECTED,
     serves: true,
   })

@@ -71,8 +71,12 @@ const outcomes = async (type: string) => {
   )
   return Object.fromEntries(rows.map(({ user_id, outcome }) => [user_id, outcome]))
 }
-const isAcknowledged = (type: string, userId: string) =>
-  until(async () => (await outcomes(type))[userId] === 'acknowledged')
+/** Known by its envelope alone where the acknowledgement came before it was queued. */
+const isAcknowledged = (userId: string) =>
+  until(async () => {
+    const sql = "select from pushes where user_id = $1 and outcome = 'acknowledged'"
+    return (await servers.a.query(sql, [userId])).length > 0
+  })
 const isSent = (type: string, userId: string) =>
   until(async () => (await outcomes(type))[userId] === 'sent', 20_000)
 
@@ -105,13 +109,13 @@ function cases(): void {
     await connect(a, here.transporter, true)
     await connect(b, there.transporter, true)
     const silent = await connect(b, mute.transporter, false)
-    push.isLockedOut = true
+    const letGo = push.hold()
     const customer = await createClient(a.url, 'customer', 'c-offers')
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1, 'offers'))
     const offer = await silent.next('new_broadcast')
     expect(offer.id).toBe(`${broadcast.id}:offer`)
-    for (const truck of [here, there]) await isAcknowledged('new_broadcast', truck.transporter.id)
-    push.isLockedOut = false
+    for (const truck of [here, there]) await isAcknowledged(truck.transporter.id)
+    letGo()
     for (const truck of [mute, away]) await isSent('new_broadcast', truck.transporter.id)
     expect(pushedTo('new_broadcast')).toEqual(
       [`token-of-${away.transporter.id}`, `token-of-${mute.transporter.id}`].sort(),
@@ -129,11 +133,11 @@ function cases(): void {
     const app = connectApp({ url: b.url, token: truck.driver.token })
     open.push(app)
     await app.connect()
-    push.isLockedOut = true
+    const letGo = push.hold()
     const path = `/api/v1/broadcast/${broadcast.id}/accept`
     expect((await truck.transporter.post(path, acceptBody(truck))).status).toBe(200)
-    await isAcknowledged('trip_assigned', truck.driverId)
-    push.isLockedOut = false
+    await isAcknowledged(truck.driverId)
+    letGo()
     await isSent('truck_confirmed', customer.id)
     expect([pushedTo('trip_assigned'), pushedTo('truck_confirmed')]).toEqual([[], ['token-of-c-accepts']])
   })
@@ -143,16 +147,16 @@ function cases(): void {
     const [truck] = (await trucks('returns', 'one')) as [Truck]
     await carry(truck.driver)
     const point = (await truck.driver.get('/api/v1/sync')).body.next
-    push.isLockedOut = true
+    const letGo = push.hold()
     const customer = await createClient(a.url, 'customer', 'c-returns')
-    const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1, 'returns'))
+    const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(2, 'returns'))
     const path = `/api/v1/broadcast/${broadcast.id}/accept`
     expect((await truck.transporter.post(path, acceptBody(truck))).status).toBe(200)
     await until(async () => (await outcomes('trip_assigned'))[truck.driverId] === null)
     const driver = await connect(b, truck.driver, true, point)
     await driver.next('trip_assigned')
-    await isAcknowledged('trip_assigned', truck.driverId)
-    push.isLockedOut = false
+    await isAcknowledged(truck.driverId)
+    letGo()
     await isSent('new_broadcast', truck.transporter.id)
     expect(pushedTo('trip_assigned')).toEqual([])
   })
@@ -174,8 +178,7 @@ function cases(): void {
   })
 }
 
-// Push is locked out on purpose, which is worth an error, but none that counts.
-const env = { LOG_LEVEL: 'fatal' }
+const env = {}
 
 describe('one process', () => {
   beforeAll(async () => {
@@ -196,6 +199,6 @@ describeWithRedis.each([['classic'], ['sharded']])('two processes, with the %s a
   test('R5.4 P2.1 nothing of a push or an acknowledgement is in Redis', async () => {
     const client = new Redis(redis.url)
     open.push({ close: () => client.disconnect() })
-    expect((await client.keys('*')).filter(key => /push|ack|offer/.test(key))).toEqual([])
+    expect((await client.keys('*')).filter(key => !key.includes('presence'))).toEqual([])
   })
 })

@@ -10,11 +10,14 @@ export interface RecordingPush extends PushSender {
   pauseMs: number | undefined
   /** Signing in fails. */
   isLockedOut: boolean
+  /** From now on nothing is sent, until the function that it answers is called. */
+  hold(): () => void
 }
 
 /** Remembers what it was given to send. The real thing is tested against a server: see fcm.test.ts. */
 export function recordingPush(): RecordingPush {
   const batches: (readonly PushMessage[])[] = []
+  let isLetGo: Promise<void> | undefined
   const push: RecordingPush = {
     batches,
     messages: () => batches.flat(),
@@ -22,7 +25,15 @@ export function recordingPush(): RecordingPush {
     pauseMs: undefined,
     isLockedOut: false,
     maxBatch: 500,
+    hold() {
+      let letGo = () => {}
+      isLetGo = new Promise(resolve => {
+        letGo = resolve
+      })
+      return letGo
+    },
     async prepare() {
+      await isLetGo
       if (push.isLockedOut) throw new Error('no token')
     },
     async send(messages) {

@@ -144,7 +144,8 @@ export function route<P = undefined, Q = undefined, B = undefined>(
       if (!input.ok) return input
       const { method } = spec
       const { options, ...rest } = input.value
-      const payload = { body: rest.body, ...options }
+      // Not `If-Match`: a client that repeats itself after reading again still means the same.
+      const payload = { body: rest.body }
       const keyed = changesState(method)
         ? parseIdempotencyKey(request.idempotencyKey, { caller, method, path: request.path, payload })
         : ok(undefined)

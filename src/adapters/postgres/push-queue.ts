@@ -9,6 +9,13 @@ import { millis } from './stored-instance.js'
 
 const time = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000)`
 
+/**
+ * A user's devices, by their index, one look for each user. `offset 0` keeps it so: joined in any other way, an offer to
+ * 10,000 users without devices took longer than a statement may.
+ */
+export const devicesOf = (userId: string) =>
+  `(select d.id, d.user_id from devices d where d.user_id = ${userId} offset 0) as d`
+
 /** $1: the envelopes, each with a number; $2, $3: number and user. */
 const queueSql = `
 insert into pushes (envelope_id, device_id, user_id, broadcast_id, message, ends_at, due_at)
@@ -17,17 +24,15 @@ select e.envelope_id, d.id, d.user_id, (e.message ->> 'broadcastId')::uuid, e.me
 from unnest($2::int[], $3::text[]) as w (n, user_id)
 join jsonb_to_recordset($1::jsonb) as e (n int, envelope_id text, message jsonb, ends_at float8, due_at float8)
   on e.n = w.n
-join devices d on d.user_id = w.user_id
-where d.user_id = any($3::text[])
+cross join lateral ${devicesOf('w.user_id')}
 order by e.envelope_id, d.id
 on conflict (envelope_id, device_id) do nothing`
 
 const acknowledgeSql = `
 insert into pushes (envelope_id, device_id, user_id, ends_at, due_at, outcome)
-select distinct a.envelope_id, d.id, d.user_id, ${time('$3')}, ${time('$3')}, 'acknowledged'
-from unnest($1::text[], $2::text[]) as a (envelope_id, user_id)
-join devices d on d.user_id = a.user_id
-where d.user_id = any($2::text[])
+select a.envelope_id, d.id, d.user_id, ${time('$3')}, ${time('$3')}, 'acknowledged'
+from (select distinct * from unnest($1::text[], $2::text[]) as n (envelope_id, user_id)) as a
+cross join lateral ${devicesOf('a.user_id')}
 order by a.envelope_id, d.id
 on conflict (envelope_id, device_id) do update set outcome = excluded.outcome, due_at = excluded.due_at
 where pushes.outcome is null`

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
+import { devicesOf } from './push-queue.js'
 import { query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 
@@ -55,8 +56,8 @@ with entry as materialized (
     true, to_timestamp(l.expires_at / 1000), now() + $6::float8 * interval '1 millisecond'
   from written w
   join live l on l.id = w.broadcast_id
-  join devices d on d.user_id = w.transporter_id
-  where w.offered_at = now() and d.user_id = any($2::text[])
+  cross join lateral ${devicesOf('w.transporter_id')}
+  where w.offered_at = now()
   order by 1, 2
   on conflict (envelope_id, device_id) do nothing
 )

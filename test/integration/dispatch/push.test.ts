@@ -365,6 +365,38 @@ describe('FCM', () => {
   })
 })
 
+it('R8.1 R6.4 is queued by one statement for a whole city, and an acknowledgement of each is noted by one', async () => {
+  const { sql, pushes, recipients } = product
+  const ids = Array.from({ length: 10_000 }, (_, n) => `city-${n}`)
+  await sql.query('insert into users (id) select unnest($1::text[])', [ids])
+  await sql.query('insert into transporters (id, is_available) select unnest($1::text[]), true', [ids])
+  const created = await product.dispatch.createBroadcast(customer('c-city'), asking(1, 'city'))
+  const { id } = expectOk(created).broadcast
+  const offer = (half: readonly string[]) =>
+    recipients.offer(half.map(transporterId => ({ broadcastId: id, transporterId, step: '1' })))
+  // Nobody of the one half has a device, everybody of the other has.
+  expect(await offer(ids.slice(0, 5_000))).toHaveLength(5_000)
+  expect(await queued()).toEqual([])
+  await sql.query(
+    "insert into devices (token, user_id, platform) select u, u, 'web' from unnest($1::text[]) u",
+    [ids],
+  )
+  expect(await offer(ids.slice(5_000))).toHaveLength(5_000)
+  expect(await queued()).toHaveLength(5_000)
+  const content = { type: 'booking_expired', broadcastId: id, version: 2, title: 'Request cancelled' }
+  await pushes.queue([
+    { envelopeId: 'city-ends', userIds: ids, content, dueAt: now(), endsAt: now() + MINUTE_MS },
+  ])
+  expect(await queued()).toHaveLength(15_000)
+  await pushes.acknowledge(
+    ids.map(userId => ({ envelopeId: 'city-ends', userId })),
+    now(),
+  )
+  const rows = await queued()
+  expect(rows.filter(({ outcome }) => outcome === 'acknowledged')).toHaveLength(10_000)
+  await sql.query('delete from devices where user_id = any($1)', [ids])
+})
+
 describe('a push that fails', () => {
   const letters = async () =>
     expectOk(await product.dispatch.listDeadLetters(admin, { limit: 100 })).items.filter(
