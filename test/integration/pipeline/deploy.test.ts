@@ -68,6 +68,8 @@ async function deploy(scenario: Scenario = {}): Promise<Recorded> {
     const text = `#!/bin/sh\nexec node --input-type=module -e "import 'file://${stub}'" ${name} "$@"\n`
     await writeFile(join(bin, name), text, { mode: 0o755 })
   }
+  // What the runner's own machine lacks is no business of this test's.
+  await writeFile(join(bin, 'sudo'), '#!/bin/sh\nexit 0\n', { mode: 0o755 })
   const definition = (name: string) => ({
     name,
     image: 'registry/loadcast:old',
