@@ -4,6 +4,8 @@ export default {
   // One real Postgres for the run; each test file clones its database (test/support/postgres.ts).
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
+  // Many tests wait, for timers and for processes: a second worker uses the time, also where there are two cores.
+  maxWorkers: 2,
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   roots: ['<rootDir>/test'],
