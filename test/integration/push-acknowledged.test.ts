@@ -189,11 +189,11 @@ describe('one process', () => {
 })
 
 describeWithRedis.each([['classic'], ['sharded']])('two processes, with the %s adapter', kind => {
+  afterAll(stop) // before Redis ends: see useRedis
   const redis = useRedis()
   beforeAll(async () => {
     servers = await start({ ...env, REDIS_URL: redis.url, SOCKET_ADAPTER: kind }, false)
   })
-  afterAll(stop)
   cases()
 
   test('R5.4 P2.1 nothing of a push or an acknowledgement is in Redis', async () => {
