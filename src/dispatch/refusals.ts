@@ -31,6 +31,23 @@ export function problemOfRefusal(
   return problem(code, Object.keys(members).length === 0 ? {} : { members })
 }
 
+/** What the machine and the claims may say to an accept. */
+export const acceptRefusalsOfMachine = [
+  'NO_LONGER_AVAILABLE',
+  'BROADCAST_CANCELLED',
+  'BROADCAST_EXPIRED',
+  'VEHICLE_TYPE_MISMATCH',
+  'DRIVER_BUSY',
+  'VEHICLE_BUSY',
+] as const satisfies readonly ProblemCode[]
+
+/** What decides about an accept, not about how it was sent: the machine's word, and the fleet's. */
+export const acceptRefusals = [
+  ...acceptRefusalsOfMachine,
+  'DRIVER_NOT_IN_FLEET',
+  'VEHICLE_NOT_IN_FLEET',
+] as const satisfies readonly ProblemCode[]
+
 /** `version`: the one it has now. */
 export const staleVersion = (version: number) => problem('STALE_VERSION', { members: { version } })
 

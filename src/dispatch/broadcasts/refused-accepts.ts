@@ -7,18 +7,9 @@ import { v7 as uuidv7 } from 'uuid'
 import type { DispatchLog } from '../parts.js'
 import type { AnswerStore, RefusedAccept } from '../ports.js'
 import type { ProblemCode } from '../problems.js'
+import { acceptRefusals } from '../refusals.js'
 
-/** What decides about the request, not about how it was asked for. */
-const KEPT: ReadonlySet<ProblemCode> = new Set([
-  'NO_LONGER_AVAILABLE',
-  'BROADCAST_CANCELLED',
-  'BROADCAST_EXPIRED',
-  'VEHICLE_TYPE_MISMATCH',
-  'DRIVER_BUSY',
-  'VEHICLE_BUSY',
-  'DRIVER_NOT_IN_FLEET',
-  'VEHICLE_NOT_IN_FLEET',
-])
+const KEPT: ReadonlySet<ProblemCode> = new Set(acceptRefusals)
 /** A crowd's refusals share a statement; who looks at its answers right away sees the last ones a moment later. */
 const GATHER_MS = 200
 /** Rows of one statement: some milliseconds. */
