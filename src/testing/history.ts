@@ -20,8 +20,16 @@ const outcome = z.discriminatedUnion('kind', [
     version: version.optional(),
     holder: z.string().optional(),
   }),
-  /** The key had been used; the transition that used it. */
-  z.strictObject({ kind: z.literal('replayed'), instance: z.string(), version }),
+  /**
+   * The key had been used: the transition that used it. `unchanged`: the answer given again was "unchanged", as of
+   * this version, so the key used none.
+   */
+  z.strictObject({
+    kind: z.literal('replayed'),
+    instance: z.string(),
+    version,
+    unchanged: z.literal(true).optional(),
+  }),
   z.strictObject({ kind: z.literal('read'), version }),
   /** Nobody knows whether it was done: no answer, or one that says so. */
   z.strictObject({ kind: z.literal('unknown'), error: z.string() }),

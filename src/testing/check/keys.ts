@@ -31,7 +31,14 @@ function checkGroup(
   }
   for (const operation of group) {
     const { outcome } = operation
-    if (outcome.kind === 'replayed') {
+    if (outcome.kind === 'replayed' && outcome.unchanged) {
+      if (!group.some(other => mayBeOrigin(other, operation, outcome.version))) {
+        report(
+          `"${key}" was answered again with "unchanged" at version ${outcome.version}, which nobody with it had been told`,
+          operation,
+        )
+      }
+    } else if (outcome.kind === 'replayed') {
       const origin = done.find(one => causes.get(one)?.version === outcome.version)
       if (origin === undefined) {
         report(`"${key}" was answered with version ${outcome.version}, which it did not cause`, operation)
@@ -44,4 +51,11 @@ function checkGroup(
     }
   }
   return violations
+}
+
+/** Whether what was answered again may be the answer of `other`: "unchanged" at that version, or lost on its way. */
+function mayBeOrigin(other: Operation, repetition: Operation, version: number): boolean {
+  const { outcome, calledAt } = other
+  if (other === repetition || calledAt > (repetition.returnedAt ?? Number.POSITIVE_INFINITY)) return false
+  return outcome.kind === 'unknown' || (outcome.kind === 'unchanged' && outcome.version === version)
 }

@@ -111,7 +111,8 @@ class UrlSession implements Session {
     const { outcome, version } = expect(transition, reply, '{outcome: "applied" | "unchanged", version}')
     const { uid, seen = reply.body } = details?.(reply.body, question) ?? {}
     if (reply.headers.get('idempotency-replayed') === 'true') {
-      return { outcome: { kind: 'replayed', instance, version }, seen }
+      const of = outcome === 'unchanged' ? ({ unchanged: true } as const) : {}
+      return { outcome: { kind: 'replayed', instance, version, ...of }, seen }
     }
     if (outcome === 'unchanged') return { outcome: { kind: 'unchanged', version }, seen }
     return { outcome: { kind: 'applied', version, ...(uid === undefined ? {} : { uid }) }, seen }

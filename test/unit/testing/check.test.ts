@@ -107,6 +107,19 @@ describe('the checker', () => {
     ).toEqual([])
   })
 
+  it('R10.3 takes an answer of "unchanged" that is given again, also after the machine has moved on', () => {
+    const again = { kind: 'replayed', instance: DOOR, version: 1, unchanged: true } as const
+    expect(
+      messages(
+        history([
+          { type: 'close', key: 'k', outcome: { kind: 'unchanged', version: 1 } },
+          { ...open, outcome: applied(2) },
+          { type: 'close', key: 'k', outcome: again },
+        ]),
+      ),
+    ).toEqual([])
+  })
+
   it('R10.3 searches for a refusal without a version in its window of time, and not beyond', () => {
     const around = (calledAt: number, returnedAt: number) =>
       history([
@@ -181,6 +194,18 @@ describe('the checker', () => {
         { type: 'take.key', who: 'bob', key: 'k', outcome: refused('KEY_NOT_THERE', 2) },
       ]),
       /key: "k" had been applied, and its repetition was decided anew/,
+    ],
+    [
+      'an answer given again that was never given',
+      history([
+        { type: 'close', outcome: { kind: 'unchanged', version: 1 } },
+        {
+          type: 'close',
+          key: 'k',
+          outcome: { kind: 'replayed', instance: DOOR, version: 1, unchanged: true },
+        },
+      ]),
+      /key: "k" was answered again with "unchanged" at version 1, which nobody with it had been told/,
     ],
   ])('R10.3 reports %s', (_what, given, message) => {
     expect(messages(given)).toContainEqual(expect.stringMatching(message))
