@@ -31,7 +31,7 @@ export function beginServerProcess(env: Readonly<Record<string, string>>): Start
   }
 }
 
-/** Starts the program as `npm start` does, only without a build. Rejects, with its output, if it ends instead. */
+/** Starts the program as `npm start` does; the run has built it. Rejects, with its output, if it ends instead. */
 export async function startServerProcess(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
   const child = spawnServer(env)
   const { process: running, output, ended } = child
@@ -76,7 +76,7 @@ function spawnServer(env: Readonly<Record<string, string>>): {
   ended: Promise<number | NodeJS.Signals>
   output(): string
 } {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
     cwd: ROOT,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

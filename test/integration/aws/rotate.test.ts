@@ -331,7 +331,7 @@ describe('a rotation', () => {
 describe('npm run rotate-secrets', () => {
   /** The program as it is started in AWS. */
   function start(args: readonly string[]) {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/rotate-secrets.ts', ...args], {
+    const child = spawn(process.execPath, ['dist/rotate-secrets.js', ...args], {
       cwd: repositoryRoot,
       env: {
         PATH: process.env.PATH ?? '',
@@ -414,7 +414,7 @@ describe('npm run rotate-secrets', () => {
     }
 
     expect(await rotateOnce()).toMatchObject({ code: 0 })
-    const migration = spawn(process.execPath, ['--import', 'tsx', 'src/migrate.ts'], {
+    const migration = spawn(process.execPath, ['dist/migrate.js'], {
       cwd: repositoryRoot,
       env: { PATH: process.env.PATH ?? '', ...task },
     })
