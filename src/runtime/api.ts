@@ -53,6 +53,11 @@ export interface Engine {
   at(id: string, version: number): Promise<Instance | undefined>
   /** Turns a row that the caller read itself into an instance. */
   restore(row: StoredInstance): Instance
+  /**
+   * The instance from memory, if it is known in `version` or a later one and was the present one within the last
+   * second: for who handles an event of it.
+   */
+  recall(id: string, version: number): Instance | undefined
   history(id: string, options?: { after?: number; limit?: number }): Promise<readonly JournalEntry[]>
   /** A refusal that can be given without asking the database, if there is one. */
   refuseFromMemory(id: string, eventType: string): Refusal | undefined

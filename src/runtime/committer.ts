@@ -18,6 +18,7 @@ import {
   MAX_MAILBOX_LENGTH,
   MAX_READ_IDS,
   MAX_WAITING,
+  RECALL_MS,
   REFUSAL_FROM_MEMORY_MS,
 } from './limits.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
@@ -41,6 +42,7 @@ export class Committer {
   readonly #faults: Faults | undefined
   readonly #watched: { meter: Meter | undefined; tracer: Tracer | undefined } | undefined
   readonly #cache = new SnapshotCache()
+  readonly #restored = new WeakMap<StoredInstance, Instance>()
   readonly #mailboxes = new Map<string, Mailbox>()
   /** Mailboxes that wait for a turn, in order of arrival. While reading or committing, arrivals only queue up. */
   readonly #ready = new Set<Mailbox>()
@@ -92,13 +94,27 @@ export class Committer {
 
   /** Takes note of a row that somebody read; `readStartedAt` is the monotonic time before the read was sent. */
   noteRead(row: StoredInstance, readStartedAt: number): Instance {
+    const known = this.#cache.confirm(row.id, row.version, readStartedAt)
+    if (known !== undefined) return known
     const instance = this.restore(row)
     this.#cache.note(instance, readStartedAt, JSON.stringify(row.snapshot).length)
     return instance
   }
 
+  /** A row that many read at once is restored once for all of them. */
   restore(row: StoredInstance): Instance {
-    return { ...row, snapshot: this.#registry.restore(row) }
+    const known = this.#restored.get(row)
+    if (known !== undefined) return known
+    const instance = { ...row, snapshot: this.#registry.restore(row) }
+    this.#restored.set(row, instance)
+    return instance
+  }
+
+  /** From memory: what was the present version, or a later one than asked for, within the last moments. */
+  recall(id: string, version: number): Instance | undefined {
+    const known = this.#cache.get(id)
+    if (known === undefined || known.instance.version < version) return undefined
+    return this.#platform.monotonicMs() - known.confirmedAt > RECALL_MS ? undefined : known.instance
   }
 
   /** An instance that is in the cache. */

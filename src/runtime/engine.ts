@@ -284,6 +284,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     restore: row => committer.restore(row),
+    recall: (id, version) => committer.recall(id, version),
     history: (id, { after = 0, limit = MAX_HISTORY_PAGE } = {}) =>
       store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)),
     deadLetters: ({ before, limit = MAX_DEAD_LETTERS_PAGE } = {}) =>

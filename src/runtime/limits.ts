@@ -16,5 +16,7 @@ export const MAX_ATTEMPTS = 100
 export const BUSY_PAUSE_MS = 200
 /** Callers and their proxies have given up by then; deciding for them would only delay the others. */
 export const CALLER_PATIENCE_MS = 15_000
+/** Who handles an event at once finds its own commit here; the state may be others' since, as after any read. */
+export const RECALL_MS = 1_000
 /** Promised to clients: everywhere within a second a cancelled request answers as cancelled, not as full before. */
 export const REFUSAL_FROM_MEMORY_MS = 900

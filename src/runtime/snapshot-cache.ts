@@ -29,13 +29,17 @@ export class SnapshotCache {
    * that one was committed after the read's view of the database, which is after the read began.
    */
   note(instance: Instance, confirmedAt: number, jsonBytes: number): void {
-    const known = this.#entries.get(instance.id)
-    if (known !== undefined && known.instance.version >= instance.version) {
-      known.confirmedAt = Math.max(known.confirmedAt, confirmedAt)
-      return
-    }
+    if (this.confirm(instance.id, instance.version, confirmedAt) !== undefined) return
     const size = OVERHEAD_BYTES + PARSED_PER_JSON_BYTE * jsonBytes
     this.#entries.set(instance.id, { instance, confirmedAt }, { size })
+  }
+
+  /** The same for a version that is known already, or an older one: answers the one that is known. */
+  confirm(id: string, version: number, confirmedAt: number): Instance | undefined {
+    const known = this.#entries.get(id)
+    if (known === undefined || known.instance.version < version) return undefined
+    known.confirmedAt = Math.max(known.confirmedAt, confirmedAt)
+    return known.instance
   }
 
   drop(id: string): void {

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import type { FleetStore } from '../../dispatch/ports.js'
-import { acceptFacts } from './fleet/accept-facts.js'
+import { type AcceptQuestion, acceptFacts } from './fleet/accept-facts.js'
 import {
   busyAmong,
   deleteDriver,
@@ -11,16 +11,28 @@ import {
 } from './fleet/drivers.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
-import { inactiveAmong, seeUser, setUserActive } from './fleet/users.js'
+import { inactiveAmong, seeUsers, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
+import { gathered } from './gathered.js'
 
-/** Every method is one statement. `accepts` may have connections of their own: they come in hundreds. */
+/**
+ * Every method is one statement; what many ask for at once, one by one, shares it. `accepts` may have connections of
+ * their own: they come in hundreds.
+ */
 export function createFleetStore(pool: Pool, accepts: Pool = pool): FleetStore {
+  const acceptFactsOf = gathered(
+    (asked: AcceptQuestion) => JSON.stringify(asked),
+    questions => acceptFacts(accepts, questions),
+  )
   return {
-    seeUser: id => seeUser(pool, id),
+    seeUser: gathered(
+      id => id,
+      ids => seeUsers(pool, ids),
+    ),
     setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
     inactiveAmong: ids => inactiveAmong(pool, ids),
-    acceptFacts: (...ids) => acceptFacts(accepts, ...ids),
+    acceptFacts: (broadcastId, transporterId, driverId, vehicleId) =>
+      acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId }),
     putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),
     deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),
     getDriver: driverId => getDriver(pool, driverId),

@@ -1,14 +1,26 @@
 import type { Pool } from 'pg'
 import type { ReadStore } from '../../dispatch/ports.js'
-import { findBroadcast, listAll, listLiveOffers, listOwned, load } from './reads/broadcasts.js'
+import { gathered } from './gathered.js'
+import {
+  type BroadcastQuestion,
+  findBroadcasts,
+  listAll,
+  listLiveOffers,
+  listOwned,
+  load,
+} from './reads/broadcasts.js'
 import { eventsSince, markLate } from './reads/events.js'
 import { listUnofferedLive } from './reads/live-requests.js'
 import { findTrip, findTripAndBroadcast, listDriverTrips } from './reads/trips.js'
 
-/** Every method is one statement. */
+/** Every method is one statement; single requests that are looked for at once are found by the same. */
 export function createReadStore(pool: Pool): ReadStore {
+  const findBroadcast = gathered(
+    ({ id, reader }: BroadcastQuestion) => `${id} ${reader?.role} ${reader?.id}`,
+    questions => findBroadcasts(pool, questions),
+  )
   return {
-    findBroadcast: (id, reader) => findBroadcast(pool, id, reader),
+    findBroadcast: (id, reader) => findBroadcast({ id, reader }),
     listOwned: (owner, options) => listOwned(pool, owner, options),
     listAll: options => listAll(pool, options),
     listLiveOffers: (transporterId, options) => listLiveOffers(pool, transporterId, options),

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
+import { gathered } from './gathered.js'
 import { devicesOf } from './push-queue.js'
 import { query } from './query.js'
 import { seeking } from './reads/live-requests.js'
@@ -80,13 +81,27 @@ async function offer(pool: Pool, entries: readonly OfferEntry[]): Promise<readon
   ])
 }
 
-const offeredSql = `
-select transporter_id from recipients
-where broadcast_id = $1 and offered_at is not null and ($2::text is null or step = $2)`
+interface OfferedQuestion {
+  readonly broadcastId: string
+  readonly step: string | undefined
+}
 
-async function offered(pool: Pool, broadcastId: string, step?: string): Promise<readonly string[]> {
-  const rows = await query<{ transporter_id: string }>(pool, offeredSql, [broadcastId, step ?? null])
-  return rows.map(row => row.transporter_id)
+const offeredSql = `
+select q.n::integer as n, r.transporter_id from unnest($1::uuid[], $2::text[]) with ordinality as q (broadcast_id, step, n)
+join recipients r on r.broadcast_id = q.broadcast_id
+where r.offered_at is not null and (q.step is null or r.step = q.step)`
+
+async function offered(
+  pool: Pool,
+  questions: readonly OfferedQuestion[],
+): Promise<readonly (readonly string[])[]> {
+  const rows = await query<{ n: number; transporter_id: string }>(pool, offeredSql, [
+    questions.map(({ broadcastId }) => broadcastId),
+    questions.map(({ step }) => step ?? null),
+  ])
+  const lists: string[][] = questions.map(() => [])
+  for (const { n, transporter_id } of rows) lists[n - 1]?.push(transporter_id)
+  return lists
 }
 
 const offeredSinceSql = `
@@ -126,9 +141,14 @@ async function haveAllDeclined(pool: Pool, broadcastId: string): Promise<boolean
 }
 
 export function createRecipientStore(pool: Pool): RecipientStore {
+  // Sockets and push ask for the same in the same moment, of each request that ends.
+  const offeredOf = gathered(
+    ({ broadcastId, step }: OfferedQuestion) => `${broadcastId} ${step}`,
+    questions => offered(pool, questions),
+  )
   return {
     offer: entries => offer(pool, entries),
-    offered: (broadcastId, step) => offered(pool, broadcastId, step),
+    offered: (broadcastId, step) => offeredOf({ broadcastId, step }),
     offeredSince: since => query<Offered>(pool, offeredSinceSql, [since]),
     decline: (broadcastId, transporterId, reason) => decline(pool, broadcastId, transporterId, reason),
     haveAllDeclined: broadcastId => haveAllDeclined(pool, broadcastId),

@@ -12,11 +12,17 @@ export function toStoredInstance(row: StoredInstance): StoredInstance {
   return { id, machine, definitionVersion, version, status, owner, snapshot, createdAt, updatedAt }
 }
 
-/** A broadcast `i` with the recipient row `r` of the one who asks (a left join). */
-export const BROADCAST_COLUMNS = `${INSTANCE_COLUMNS},
-  (select count(*)::integer from recipients n where n.broadcast_id = i.id and n.offered_at is not null) as notified,
+/** How many were offered the broadcast `i`. */
+export const NOTIFIED_COLUMN = `
+  (select count(*)::integer from recipients n where n.broadcast_id = i.id and n.offered_at is not null) as notified`
+
+/** Of the recipient row `r` (a left join) of the one who asks. */
+export const RECIPIENT_COLUMNS = `
   coalesce(r.offered_at is not null, false) as "isOffered",
   coalesce(r.declined_at is not null, false) as "hasDeclined"`
+
+/** A broadcast `i` with the recipient row `r` of the one who asks. */
+export const BROADCAST_COLUMNS = `${INSTANCE_COLUMNS}, ${NOTIFIED_COLUMN}, ${RECIPIENT_COLUMNS}`
 
 export type BroadcastRow = StoredInstance & Omit<BroadcastRecord, 'instance'>
 

@@ -1,6 +1,6 @@
 /*
- * What subscribers need of a request besides the event. What never changes is kept; the present snapshot is read,
- * once for all who ask for it about the same commit.
+ * What subscribers need of a request besides the event. What never changes is kept; the present snapshot is that of
+ * the commit, where this process has just made it, and else read, once for all who ask for it about the same commit.
  */
 import { LRUCache } from 'lru-cache'
 import type { Engine } from '../../runtime/api.js'
@@ -32,7 +32,12 @@ export class KnownRequests {
   }
 
   /** As it is now, or was a moment ago but not before `version`, which is known to be committed. */
-  read(id: string, version: number): Promise<Broadcast> {
+  async read(id: string, version: number): Promise<Broadcast> {
+    const recalled = this.#engine.recall(id, version)
+    return recalled === undefined ? this.#readOnce(id, version) : asBroadcast(recalled)
+  }
+
+  #readOnce(id: string, version: number): Promise<Broadcast> {
     const reading = this.#reading.get(id)
     if (reading !== undefined && reading.version >= version) return reading.broadcast
     const broadcast = this.#read(id).finally(() => {

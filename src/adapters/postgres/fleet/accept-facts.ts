@@ -1,10 +1,24 @@
 import type { Pool } from 'pg'
 import type { AcceptFacts } from '../../../dispatch/ports.js'
 import { query } from '../query.js'
-import { BROADCAST_COLUMNS, type BroadcastRow, toBroadcastRecord } from '../stored-instance.js'
+import {
+  areFirst,
+  SHARED_BROADCAST_COLUMNS,
+  type SharedBroadcastRow,
+  sharedBroadcasts,
+} from '../shared-broadcasts.js'
+import { RECIPIENT_COLUMNS } from '../stored-instance.js'
 
-interface Row extends Omit<BroadcastRow, 'id'> {
-  readonly id: string | null
+export interface AcceptQuestion {
+  readonly broadcastId: string
+  readonly transporterId: string
+  readonly driverId: string
+  readonly vehicleId: string
+}
+
+interface Row {
+  readonly isOffered: boolean
+  readonly hasDeclined: boolean
   readonly user_active: boolean | null
   readonly driver_id: string | null
   readonly driver_name: string
@@ -15,42 +29,50 @@ interface Row extends Omit<BroadcastRow, 'id'> {
 }
 
 /**
- * All that an accept is judged by, in one round trip. Nothing is locked: the commit that follows is
+ * All that accepts are judged by, in one round trip for a crowd of them. Nothing is locked: the commit that follows is
  * guarded by the version, and by the claims on driver and vehicle. A driver or vehicle that is deleted
  * between the two leaves a trip that knows both by its own snapshot, which is as if the delete had come later.
  */
 const acceptFactsSql = `
-select ${BROADCAST_COLUMNS},
+select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS},
   u.active as user_active,
   d.id as driver_id, d.name as driver_name, d.phone as driver_phone,
   v.id as vehicle_id, v.number as vehicle_number, v.vehicle_type
-from (select) one
-left join instances i on i.id = $1 and i.machine = 'broadcast'
-left join recipients r on r.broadcast_id = i.id and r.transporter_id = $2
-left join users u on u.id = $2
-left join drivers d on d.id = $3 and d.transporter_id = $2
-left join vehicles v on v.id = $4 and v.transporter_id = $2`
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[]) with ordinality
+  as q (broadcast_id, transporter_id, driver_id, vehicle_id, is_first, n)
+left join instances i on q.is_first and i.id = q.broadcast_id and i.machine = 'broadcast'
+left join recipients r on r.broadcast_id = q.broadcast_id and r.transporter_id = q.transporter_id
+left join users u on u.id = q.transporter_id
+left join drivers d on d.id = q.driver_id and d.transporter_id = q.transporter_id
+left join vehicles v on v.id = q.vehicle_id and v.transporter_id = q.transporter_id
+order by q.n`
 
+/** In the order of the questions. */
 export async function acceptFacts(
   pool: Pool,
-  broadcastId: string,
-  transporterId: string,
-  driverId: string,
-  vehicleId: string,
-): Promise<AcceptFacts> {
-  const rows = await query<Row>(pool, acceptFactsSql, [broadcastId, transporterId, driverId, vehicleId])
-  const row = rows[0]
-  if (row === undefined) throw new Error('a left join from one row answered none')
-  const { id } = row
-  return {
-    broadcast: id === null ? undefined : toBroadcastRecord({ ...row, id }),
-    isUserActive: row.user_active ?? true,
-    driver: row.driver_id === null ? undefined : driverOf(row, row.driver_id),
-    vehicle:
-      row.vehicle_id === null
-        ? undefined
-        : { id: row.vehicle_id, number: row.vehicle_number, vehicleType: row.vehicle_type },
-  }
+  questions: readonly AcceptQuestion[],
+): Promise<readonly AcceptFacts[]> {
+  const ids = questions.map(({ broadcastId }) => broadcastId)
+  const rows = await query<Row & SharedBroadcastRow>(pool, acceptFactsSql, [
+    ids,
+    questions.map(({ transporterId }) => transporterId),
+    questions.map(({ driverId }) => driverId),
+    questions.map(({ vehicleId }) => vehicleId),
+    areFirst(ids),
+  ])
+  const broadcasts = sharedBroadcasts(ids, rows)
+  return rows.map((row, i) => {
+    const shared = broadcasts[i]
+    return {
+      broadcast: shared && { ...shared, isOffered: row.isOffered, hasDeclined: row.hasDeclined },
+      isUserActive: row.user_active ?? true,
+      driver: row.driver_id === null ? undefined : driverOf(row, row.driver_id),
+      vehicle:
+        row.vehicle_id === null
+          ? undefined
+          : { id: row.vehicle_id, number: row.vehicle_number, vehicleType: row.vehicle_type },
+    }
+  })
 }
 
 function driverOf(row: Row, id: string) {

@@ -2,21 +2,28 @@ import type { Pool } from 'pg'
 import { query } from '../query.js'
 
 /**
- * Registers the user if it is new and says whether it is active.
+ * Registers users that are new and says which are active, in the order of `ids`, which are all different.
  * Reads first: after the first time nothing is written. Two first times at once: the one that lost the
  * insert does not see the winner's row in its snapshot, but it is a new user, and new users are active.
+ * Written in one order everywhere, so that two who register the same cannot deadlock.
  */
-const seeUserSql = `
-with added as (
+const seeUsersSql = `
+with asked as materialized (
+  select * from unnest($1::text[]) with ordinality as a (id, n)
+),
+added as (
   insert into users (id)
-  select $1 where not exists (select from users where id = $1)
+  select id from asked a where not exists (select from users u where u.id = a.id)
+  order by id
   on conflict (id) do nothing
 )
-select coalesce((select active from users where id = $1), true) as is_active`
+select coalesce(u.active, true) as "isActive" from asked a left join users u on u.id = a.id order by a.n`
 
-export async function seeUser(pool: Pool, id: string): Promise<{ isActive: boolean }> {
-  const rows = await query<{ is_active: boolean }>(pool, seeUserSql, [id])
-  return { isActive: rows[0]?.is_active ?? true }
+export async function seeUsers(
+  pool: Pool,
+  ids: readonly string[],
+): Promise<readonly { readonly isActive: boolean }[]> {
+  return query<{ isActive: boolean }>(pool, seeUsersSql, [ids])
 }
 
 const setUserActiveSql = `

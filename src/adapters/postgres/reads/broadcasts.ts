@@ -3,34 +3,64 @@ import type { BroadcastListOptions, BroadcastRecord, Found, Reader } from '../..
 import type { StoredInstance } from '../../../runtime/ports.js'
 import { INSTANCE_COLUMNS } from '../instances.js'
 import { query } from '../query.js'
-import { BROADCAST_COLUMNS, type BroadcastRow, toBroadcastRecord } from '../stored-instance.js'
+import {
+  areFirst,
+  SHARED_BROADCAST_COLUMNS,
+  type SharedBroadcastRow,
+  sharedBroadcasts,
+} from '../shared-broadcasts.js'
+import {
+  BROADCAST_COLUMNS,
+  type BroadcastRow,
+  RECIPIENT_COLUMNS,
+  toBroadcastRecord,
+} from '../stored-instance.js'
 import { seeking } from './live-requests.js'
 import { findInWindow } from './window.js'
 
-/** May read it: its customer; the transporter who was offered it, or has or had a trip on it; the trip's driver. */
-const findBroadcastSql = `
-select ${BROADCAST_COLUMNS}
-from instances i
-left join recipients r on r.broadcast_id = i.id and r.transporter_id = $2
-where i.id = $1 and i.machine = 'broadcast' and (
-  $2::text is null
-  or ($3 = 'customer' and i.owner = $2)
-  or ($3 = 'transporter' and (r.offered_at is not null
-    or exists (select from trips t where t.instance = i.id and t.transporter_id = $2)))
-  or ($3 = 'driver' and exists (select from trips t where t.instance = i.id and t.driver_id = $2))
-)`
+export interface BroadcastQuestion {
+  readonly id: string
+  /** Absent: whoever asks may read all. */
+  readonly reader: Reader | undefined
+}
 
-export async function findBroadcast(
+/** May read it: its customer; the transporter who was offered it, or has or had a trip on it; the trip's driver. */
+const findBroadcastsSql = `
+select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS}, (
+  q.reader is null
+  or (q.role = 'customer' and exists (select from instances o where o.id = q.id and o.owner = q.reader))
+  or (q.role = 'transporter' and (r.offered_at is not null
+    or exists (select from trips t where t.instance = q.id and t.transporter_id = q.reader)))
+  or (q.role = 'driver' and exists (select from trips t where t.instance = q.id and t.driver_id = q.reader))
+  ) as "isReadable"
+from unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) with ordinality as q (id, reader, role, is_first, n)
+left join instances i on q.is_first and i.id = q.id and i.machine = 'broadcast'
+left join recipients r on r.broadcast_id = q.id and r.transporter_id = q.reader
+order by q.n`
+
+type FoundRow = SharedBroadcastRow & {
+  readonly isOffered: boolean
+  readonly hasDeclined: boolean
+  readonly isReadable: boolean
+}
+
+/** In the order of the questions; `undefined` for what is not there, or not for that reader. */
+export async function findBroadcasts(
   pool: Pool,
-  id: string,
-  reader: Reader | undefined,
-): Promise<BroadcastRecord | undefined> {
-  const rows = await query<BroadcastRow>(pool, findBroadcastSql, [
-    id,
-    reader?.id ?? null,
-    reader?.role ?? null,
+  questions: readonly BroadcastQuestion[],
+): Promise<readonly (BroadcastRecord | undefined)[]> {
+  const ids = questions.map(({ id }) => id)
+  const rows = await query<FoundRow>(pool, findBroadcastsSql, [
+    ids,
+    questions.map(({ reader }) => reader?.id ?? null),
+    questions.map(({ reader }) => reader?.role ?? null),
+    areFirst(ids),
   ])
-  return rows[0] && toBroadcastRecord(rows[0])
+  const broadcasts = sharedBroadcasts(ids, rows)
+  return rows.map(({ isOffered, hasDeclined, isReadable }, i) => {
+    const shared = broadcasts[i]
+    return isReadable && shared !== undefined ? { ...shared, isOffered, hasDeclined } : undefined
+  })
 }
 
 /** Nobody in particular asks: what is offered to whom is not said. */
