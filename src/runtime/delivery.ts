@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
-import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
+import { type Cancel, type Platform, pause, processPlatform, waitAtMost } from './platform.js'
 import type { DeliveryKey, Store } from './ports.js'
 import type { Meter, Tracer } from './telemetry.js'
 import type { EmittedEvent, Subscriber } from './types.js'
@@ -30,6 +30,11 @@ const MAX_HELD = 20_000
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 60_000
 const MAX_ATTEMPTS = 10
+/**
+ * Nobody waits for a removal. Far less than the lease: what a process that dies has not removed is delivered again, and
+ * that should be little.
+ */
+const SETTLE_GATHER_MS = 20
 /** Removals of one statement. */
 const SETTLE_BATCH = 1_000
 
@@ -150,14 +155,16 @@ export function createDeliveryService(options: {
 
   /** One removal at a time; what is delivered meanwhile goes with the next. */
   function settleSoon(): void {
-    settling ??= settleAll().finally(() => {
-      settling = undefined
-      if (delivered.length > 0 && running) settleSoon()
-    })
+    if (settling !== undefined) return
+    settling = pause(platform, SETTLE_GATHER_MS)
+      .then(settleAll)
+      .finally(() => {
+        settling = undefined
+        if (delivered.length > 0 && running) settleSoon()
+      })
   }
 
   async function settleAll(): Promise<void> {
-    await new Promise<void>(resolve => platform.soon(resolve))
     while (delivered.length > 0) {
       const batch = delivered.slice(0, SETTLE_BATCH)
       delivered = delivered.slice(SETTLE_BATCH)

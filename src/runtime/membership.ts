@@ -53,7 +53,7 @@ export function createMembership(options: {
   function goOn(): void {
     const announceAgain = () => {
       announce()
-        .catch(error => log.error({ err: error }, 'this process could not say that it lives'))
+        .catch(error => log.warn({ err: error }, 'this process could not say that it lives; it tries again'))
         .finally(() => hasLeft || goOn())
     }
     cancel = platform.after(ANNOUNCE_EVERY_MS, announceAgain, { inBackground: true })

@@ -8,18 +8,35 @@ import type { ProcessVersions, Store } from '../../runtime/ports.js'
 /** Any number that no other use of advisory locks in this database has. */
 const ADVISORY_LOCK = 0x6c6f6176
 
+/** For a turn; more than processes take that all start at once, less than a third of their lease. */
+const TURN_TIMEOUT_MS = 3_000
+
+const TAKE_TURN = `
+begin;
+set local lock_timeout = ${TURN_TIMEOUT_MS};
+select pg_advisory_xact_lock(${ADVISORY_LOCK})`
+
+/**
+ * Sees all whose turn came before. The newest version that all know is settled: what may be written once is written for
+ * good. All parts of a statement see the table as it was before it, so this process and the dead are told apart by hand.
+ */
 const ANNOUNCE = `
-insert into processes (id, machine, version, alive_until)
-select $1, v.machine, v.version, clock_timestamp() + $4::float8 * interval '1 millisecond'
-from unnest($2::text[], $3::int[]) as v(machine, version)
-on conflict (id, machine) do update set version = excluded.version, alive_until = excluded.alive_until`
-
-const FORGET_THE_DEAD = 'delete from processes where alive_until < clock_timestamp()'
-
-/** The newest that all know; what may be written once is written for good. */
-const SETTLE = `
+with mine as (
+  select * from unnest($2::text[], $3::int[]) as v (machine, version)
+), dead as (
+  delete from processes where alive_until < clock_timestamp() and id <> $1
+), announced as (
+  insert into processes (id, machine, version, alive_until)
+  select $1, machine, version, clock_timestamp() + $4::float8 * interval '1 millisecond' from mine
+  on conflict (id, machine) do update set version = excluded.version, alive_until = excluded.alive_until
+), known as (
+  select machine, version from mine
+  union all
+  select p.machine, p.version from processes p
+  where p.machine = any($2::text[]) and p.id <> $1 and p.alive_until >= clock_timestamp()
+)
 insert into definition_versions as d (machine, version)
-select machine, min(version) from processes where machine = any($1::text[]) group by machine
+select machine, min(version) from known group by machine
 on conflict (machine) do update set version = greatest(d.version, excluded.version)
 returning machine, version`
 
@@ -35,11 +52,9 @@ export function createProcesses(pool: pg.Pool): Pick<Store, 'announceProcess' | 
       // A connection that is lost says so twice: to whoever waits for an answer, which is enough, and here.
       client.on('error', ignore)
       try {
-        await client.query('begin')
-        await client.query('select pg_advisory_xact_lock($1)', [ADVISORY_LOCK])
-        await client.query(FORGET_THE_DEAD)
-        await client.query(ANNOUNCE, [id, machines, [...versions.values()], leaseMs])
-        const { rows } = await client.query<{ machine: string; version: number }>(SETTLE, [machines])
+        await client.query(TAKE_TURN)
+        const values = [id, machines, [...versions.values()], leaseMs]
+        const { rows } = await client.query<{ machine: string; version: number }>(ANNOUNCE, values)
         await client.query('end')
         client.off('error', ignore)
         client.release()
