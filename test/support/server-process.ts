@@ -76,7 +76,7 @@ function spawnServer(env: Readonly<Record<string, string>>): {
   ended: Promise<number | NodeJS.Signals>
   output(): string
 } {
-  const child = spawn(process.execPath, [...(process.env.XPROF ? process.env.XPROF.split(' ') : []), '--enable-source-maps', 'dist/main.js'], {
+  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
     cwd: ROOT,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
