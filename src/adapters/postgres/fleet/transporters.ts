@@ -42,12 +42,15 @@ export async function setTransporterAvailable(
   return { kind: 'set', changed: row.is_changed }
 }
 
+/** By transporter: each may have thousands of vehicles, and one is enough. `limit` keeps it from reading them all. */
 const availableOwnersSql = `
-select distinct v.transporter_id
-from vehicles v
-join transporters t on t.id = v.transporter_id and t.is_available
-join users u on u.id = v.transporter_id and u.active
-where v.vehicle_type = any($1::text[])
+select t.id as transporter_id
+from transporters t
+join users u on u.id = t.id and u.active
+cross join lateral (
+  select from vehicles v where v.transporter_id = t.id and v.vehicle_type = any($1::text[]) limit 1
+) owned
+where t.is_available
 limit $2`
 
 export async function availableOwners(
