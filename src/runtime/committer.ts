@@ -5,10 +5,10 @@
  */
 import type { Logger } from 'pino'
 import { reportCommit } from './commit-report.js'
-import type { Refusal } from './definition.js'
 import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import { type Decision, type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
 import type { Faults } from './faults.js'
+import type { KnownInstances } from './known-instances.js'
 import {
   BUSY_PAUSE_MS,
   CALLER_PATIENCE_MS,
@@ -18,8 +18,6 @@ import {
   MAX_MAILBOX_LENGTH,
   MAX_READ_IDS,
   MAX_WAITING,
-  RECALL_MS,
-  REFUSAL_FROM_MEMORY_MS,
 } from './limits.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
 import type { Platform } from './platform.js'
@@ -27,7 +25,7 @@ import type { Store, StoredInstance, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
 import { answersUnlessUsed } from './repetition.js'
 import { writeSurely } from './resend.js'
-import { SnapshotCache } from './snapshot-cache.js'
+import type { SnapshotCache } from './snapshot-cache.js'
 import type { Meter, Tracer } from './telemetry.js'
 import type { Committed, Decided, Turn } from './turn.js'
 import type { Instance } from './types.js'
@@ -41,8 +39,8 @@ export class Committer {
   readonly #platform: Platform
   readonly #faults: Faults | undefined
   readonly #watched: { meter: Meter | undefined; tracer: Tracer | undefined } | undefined
-  readonly #cache = new SnapshotCache()
-  readonly #restored = new WeakMap<StoredInstance, Instance>()
+  readonly #known: KnownInstances
+  readonly #cache: SnapshotCache
   readonly #mailboxes = new Map<string, Mailbox>()
   /** Mailboxes that wait for a turn, in order of arrival. While reading or committing, arrivals only queue up. */
   readonly #ready = new Set<Mailbox>()
@@ -57,6 +55,7 @@ export class Committer {
   constructor(options: {
     store: Store
     registry: Registry
+    known: KnownInstances
     context: EvaluationContext
     onCommitted: (committed: Committed) => void
     log: Logger
@@ -67,6 +66,8 @@ export class Committer {
   }) {
     this.#store = options.store
     this.#registry = options.registry
+    this.#known = options.known
+    this.#cache = options.known.cache
     this.#context = options.context
     this.#onCommitted = options.onCommitted
     this.#log = options.log
@@ -90,45 +91,6 @@ export class Committer {
     mailbox.push(pending)
     this.#waiting++
     this.#schedule()
-  }
-
-  /** Takes note of a row that somebody read; `readStartedAt` is the monotonic time before the read was sent. */
-  noteRead(row: StoredInstance, readStartedAt: number): Instance {
-    const known = this.#cache.confirm(row.id, row.version, readStartedAt)
-    if (known !== undefined) return known
-    const instance = this.restore(row)
-    this.#cache.note(instance, readStartedAt, JSON.stringify(row.snapshot).length)
-    return instance
-  }
-
-  /** A row that many read at once is restored once for all of them. */
-  restore(row: StoredInstance): Instance {
-    const known = this.#restored.get(row)
-    if (known !== undefined) return known
-    const instance = { ...row, snapshot: this.#registry.restore(row) }
-    this.#restored.set(row, instance)
-    return instance
-  }
-
-  /** From memory: what was the present version, or a later one than asked for, within the last moments. */
-  recall(id: string, version: number): Instance | undefined {
-    const known = this.#cache.get(id)
-    if (known === undefined || known.instance.version < version) return undefined
-    return this.#platform.monotonicMs() - known.confirmedAt > RECALL_MS ? undefined : known.instance
-  }
-
-  /** An instance that is in the cache. */
-  known(id: string): Instance | undefined {
-    return this.#cache.get(id)?.instance
-  }
-
-  refuseFromMemory(id: string, eventType: string): Refusal | undefined {
-    const known = this.#cache.get(id)
-    if (known === undefined || this.#platform.monotonicMs() - known.confirmedAt > REFUSAL_FROM_MEMORY_MS)
-      return undefined
-    const { machine, definitionVersion } = known.instance
-    const { definition } = this.#registry.get(machine).at(definitionVersion)
-    return definition.refusePermanently(known.instance.snapshot, eventType)
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -189,7 +151,7 @@ export class Committer {
       const row = found.get(mailbox.id)
       try {
         if (row === undefined) throw new UnknownInstanceError(mailbox.id)
-        this.noteRead(row, startedAt)
+        this.#known.noteRead(row, startedAt)
         this.#release(mailbox)
       } catch (error) {
         this.#failAll(mailbox, error)

@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
-import { type Cancel, type Platform, pause, processPlatform, waitAtMost } from './platform.js'
+import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { DeliveryKey, Store } from './ports.js'
 import type { Meter, Tracer } from './telemetry.js'
 import type { EmittedEvent, Subscriber } from './types.js'
@@ -70,6 +70,7 @@ export function createDeliveryService(options: {
   const heldBy = new Map<string, number>()
   let delivered: DeliveryKey[] = []
   let settling: Promise<void> | undefined
+  let cancelSettling: Cancel | undefined
   let cancelSweep: Cancel = () => {}
   let sweeping: Promise<void> | undefined
   let running = false
@@ -155,13 +156,14 @@ export function createDeliveryService(options: {
 
   /** One removal at a time; what is delivered meanwhile goes with the next. */
   function settleSoon(): void {
-    if (settling !== undefined) return
-    settling = pause(platform, SETTLE_GATHER_MS)
-      .then(settleAll)
-      .finally(() => {
+    if (cancelSettling !== undefined || settling !== undefined) return
+    cancelSettling = platform.after(SETTLE_GATHER_MS, () => {
+      cancelSettling = undefined
+      settling = settleAll().finally(() => {
         settling = undefined
         if (delivered.length > 0 && running) settleSoon()
       })
+    })
   }
 
   async function settleAll(): Promise<void> {
@@ -228,6 +230,7 @@ export function createDeliveryService(options: {
       stopSweeps()
       await sweeping
       while (lanes.size > 0) await Promise.all(lanes.values())
+      cancelSettling?.()
       await settling
       await settleAll()
     },

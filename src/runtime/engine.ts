@@ -10,6 +10,7 @@ import type { Definition } from './definition.js'
 import { createDeliveryService } from './delivery.js'
 import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import type { Faults } from './faults.js'
+import { KnownInstances } from './known-instances.js'
 import type { PendingTimer } from './mailbox.js'
 import { createMembership } from './membership.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
@@ -59,9 +60,11 @@ export function createEngine(options: EngineOptions): Engine {
   const { faults, wakeups, meter, tracer, platform = processPlatform } = options
   const registry = createRegistry(options.definitions)
   const delivery = createDeliveryService({ store, subscribers, log, clock, platform, faults, meter, tracer })
+  const known = new KnownInstances(registry, platform)
   const committer = new Committer({
     store,
     registry,
+    known,
     context: { clock, uid: platform.uid, subscribers, dropTimer },
     onCommitted({ transition, events, timers: armed }) {
       if (transition !== undefined) options.observe?.(transition)
@@ -195,7 +198,7 @@ export function createEngine(options: EngineOptions): Engine {
   async function get(id: string): Promise<Instance | undefined> {
     const readStartedAt = platform.monotonicMs()
     const [row] = await store.load([id])
-    return row === undefined ? undefined : committer.noteRead(row, readStartedAt)
+    return row === undefined ? undefined : known.noteRead(row, readStartedAt)
   }
 
   async function read(id: string): Promise<Instance | undefined> {
@@ -243,8 +246,8 @@ export function createEngine(options: EngineOptions): Engine {
     { actor, ifVersion, loaded, key }: SendOptions & Keyed,
   ): Promise<Outcome | Replayed> {
     assertOpen()
-    const known = loaded === undefined ? undefined : committer.noteRead(loaded.row, loaded.readStartedAt)
-    const instance = known ?? committer.known(id) ?? (await read(id))
+    const given = loaded === undefined ? undefined : known.noteRead(loaded.row, loaded.readStartedAt)
+    const instance = given ?? known.cache.get(id)?.instance ?? (await read(id))
     assertOpen() // it may have been closed while the database was asked
     if (instance === undefined) throw new UnknownInstanceError(id)
     const definition = definitionFor(instance)
@@ -283,14 +286,14 @@ export function createEngine(options: EngineOptions): Engine {
       return replay(registry.get(machine), id, journal).current
     },
 
-    restore: row => committer.restore(row),
-    recall: (id, version) => committer.recall(id, version),
+    restore: row => known.restore(row),
+    recall: (id, version) => known.recall(id, version),
     history: (id, { after = 0, limit = MAX_HISTORY_PAGE } = {}) =>
       store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)),
     deadLetters: ({ before, limit = MAX_DEAD_LETTERS_PAGE } = {}) =>
       store.deadLetters(before, Math.min(limit, MAX_DEAD_LETTERS_PAGE)),
     redrive: id => store.redrive(id),
-    refuseFromMemory: (id, eventType) => committer.refuseFromMemory(id, eventType),
+    refuseFromMemory: (id, eventType) => known.refuseFromMemory(id, eventType),
     now: () => clock.now(),
     clockOffsetMs: () => clock.offsetMs,
 

@@ -99,9 +99,8 @@ outboxed as (
   insert into outbox (instance, version, index, subscriber, due_at)
   select instance, version, index, subscriber, clock_timestamp() from risen where push is null
   on conflict (instance, version, index, subscriber) do nothing
-  returning 1
 )
-select 1 from outboxed union all select 1 from risen where push is not null`
+select 1 from risen`
 
 type LeaseRow = Omit<EmittedEvent, 'trace'> & {
   readonly trace: string | null

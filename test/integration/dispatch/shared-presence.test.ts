@@ -134,7 +134,7 @@ describeWithRedis('two processes on one Redis', () => {
     for (const text of [during, after]) {
       expect(text).toContain(truck.driverId)
       expect(text).not.toContain(id)
-      expect(text).not.toContain(me.id)
+      expect(text).not.toMatch(new RegExp(`\\b${me.id}\\b`))
       expect(text.split('\n').filter(line => !/^loadcast:(presence:\{\d\}|probe):/.test(line))).toEqual([])
     }
   })

@@ -103,7 +103,7 @@ describe('a delivery', () => {
     )
     service.deliver([event('a', 1), event('b', 1)])
     expect(told).toEqual(['a', 'b'])
-    await jest.advanceTimersByTimeAsync(10)
+    await jest.advanceTimersByTimeAsync(30)
     expect(settled.sort()).toEqual(['a 1.0 one', 'b 1.0 one'])
   })
 

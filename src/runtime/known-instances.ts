@@ -1,0 +1,60 @@
+/*
+ * What this process knows of instances without asking: rows as somebody read them, snapshots as it committed them, and
+ * what may be said from them. How long that holds is in limits.ts.
+ */
+import type { Refusal } from './definition.js'
+import { RECALL_MS, REFUSAL_FROM_MEMORY_MS } from './limits.js'
+import type { Platform } from './platform.js'
+import type { StoredInstance } from './ports.js'
+import type { Registry } from './registry.js'
+import { SnapshotCache } from './snapshot-cache.js'
+import type { Instance } from './types.js'
+
+export class KnownInstances {
+  readonly cache = new SnapshotCache()
+  readonly #restored = new WeakMap<StoredInstance, Instance>()
+  readonly #registry: Registry
+  readonly #platform: Platform
+
+  constructor(registry: Registry, platform: Platform) {
+    this.#registry = registry
+    this.#platform = platform
+  }
+
+  /** Takes note of a row that somebody read; `readStartedAt` is the monotonic time before the read was sent. */
+  noteRead(row: StoredInstance, readStartedAt: number): Instance {
+    const known = this.cache.confirm(row.id, row.version, readStartedAt)
+    if (known !== undefined) return known
+    const instance = this.restore(row)
+    this.cache.note(instance, readStartedAt, JSON.stringify(row.snapshot).length)
+    return instance
+  }
+
+  /** A row that many read at once is restored once for all of them. */
+  restore(row: StoredInstance): Instance {
+    const known = this.#restored.get(row)
+    if (known !== undefined) return known
+    const instance = { ...row, snapshot: this.#registry.restore(row) }
+    this.#restored.set(row, instance)
+    return instance
+  }
+
+  /** From memory: what was the present version, or a later one than asked for, within the last moments. */
+  recall(id: string, version: number): Instance | undefined {
+    const known = this.cache.get(id)
+    if (known === undefined || known.instance.version < version) return undefined
+    return this.#ageOf(known) > RECALL_MS ? undefined : known.instance
+  }
+
+  refuseFromMemory(id: string, eventType: string): Refusal | undefined {
+    const known = this.cache.get(id)
+    if (known === undefined || this.#ageOf(known) > REFUSAL_FROM_MEMORY_MS) return undefined
+    const { machine, definitionVersion } = known.instance
+    const { definition } = this.#registry.get(machine).at(definitionVersion)
+    return definition.refusePermanently(known.instance.snapshot, eventType)
+  }
+
+  #ageOf({ confirmedAt }: { confirmedAt: number }): number {
+    return this.#platform.monotonicMs() - confirmedAt
+  }
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test } from '@jest/globals'
+import { gathered } from '../../../src/adapters/postgres/gathered.js'
+import { StoreUnavailableError } from '../../../src/runtime/errors.js'
+
+/** Statements that end when they are told to. */
+function statements(answer: (key: string) => string = key => key.toUpperCase()) {
+  const sent: { readonly keys: readonly string[]; end(error?: Error): void }[] = []
+  const read = gathered(
+    (key: string) => key,
+    keys =>
+      new Promise<readonly string[]>((resolve, reject) => {
+        sent.push({ keys, end: error => (error ? reject(error) : resolve(keys.map(answer))) })
+      }),
+  )
+  return { sent, read }
+}
+
+const tick = () => new Promise<void>(resolve => setImmediate(() => setImmediate(resolve)))
+
+describe('reads that are gathered', () => {
+  test('go together when they come together, and share an answer when they ask the same', async () => {
+    const { sent, read } = statements()
+    const answers = Promise.all(['a', 'b', 'a'].map(read))
+    await tick()
+    expect(sent.map(({ keys }) => keys)).toEqual([['a', 'b']])
+    sent[0]?.end()
+    expect(await answers).toEqual(['A', 'B', 'A'])
+  })
+
+  test('wait while two statements are under way, and what was asked before is not answered by what was read before', async () => {
+    const { sent, read } = statements()
+    const first = read('a')
+    await tick()
+    const second = read('a')
+    await tick()
+    const others = Promise.all([read('a'), read('c')])
+    await tick()
+    expect(sent.map(({ keys }) => keys)).toEqual([['a'], ['a']])
+    sent[0]?.end()
+    await first
+    await tick()
+    expect(sent.map(({ keys }) => keys)).toEqual([['a'], ['a'], ['a', 'c']])
+    sent[1]?.end()
+    sent[2]?.end()
+    expect([await second, ...(await others)]).toEqual(['A', 'A', 'C'])
+  })
+
+  test('are a hundred at most to a statement', async () => {
+    const { sent, read } = statements()
+    for (let i = 0; i < 250; i++) void read(String(i))
+    await tick()
+    expect(sent.map(({ keys }) => keys.length)).toEqual([100, 100])
+  })
+
+  test('suffer for no other: a refused statement is sent again for each by itself', async () => {
+    const { sent, read } = statements()
+    const outcomes = Promise.allSettled(['good', 'bad'].map(read))
+    await tick()
+    sent[0]?.end(new Error('22P02'))
+    await tick()
+    sent[1]?.end()
+    await tick()
+    sent[2]?.end(new Error('bad indeed'))
+    expect(await outcomes).toEqual([
+      { status: 'fulfilled', value: 'GOOD' },
+      { status: 'rejected', reason: new Error('bad indeed') },
+    ])
+  })
+
+  test('all fail when the database does not answer, and the next are sent again', async () => {
+    const { sent, read } = statements()
+    const outcomes = Promise.allSettled(['a', 'b'].map(read))
+    await tick()
+    sent[0]?.end(new StoreUnavailableError(new Error('gone')))
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    const again = read('a')
+    await tick()
+    expect(sent).toHaveLength(2)
+    sent[1]?.end()
+    expect(await again).toBe('A')
+  })
+})
