@@ -25,6 +25,13 @@ const begunAt = performance.now()
 const progress = showProgress(chosen.reduce((sum, part) => sum + part.steps(size), 0))
 const outcomes: Outcome[] = []
 const world = await openWorld()
+// Postgres outlives a process that is told to end, unless it is ended too.
+for (const reason of ['SIGINT', 'SIGTERM', 'uncaughtException'] as const) {
+  process.once(reason, error => {
+    console.error(`ended by ${reason}`, error)
+    world.end().finally(() => process.exit(1))
+  })
+}
 try {
   for (const part of chosen) outcomes.push(await part.run({ world, size, step: progress.step }))
 } finally {

@@ -4,7 +4,7 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
 import { migrate } from '../src/adapters/postgres/migrate.js'
@@ -52,7 +52,8 @@ export async function openWorld(): Promise<World> {
         pool,
         async drop() {
           await pool.end()
-          await admin.query(`drop database ${name} with (force)`)
+          // Without force: it waits for the sessions that are about to end.
+          await admin.query(`drop database ${name}`)
         },
       }
     },
@@ -64,6 +65,8 @@ export async function openWorld(): Promise<World> {
       await admin.end()
       await (await redis)?.stop()
       await postgres.stop()
+      // As root, its data lie outside of the folder.
+      await rm(dirname(postgres.dataDir), { recursive: true, force: true })
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -14,12 +14,19 @@ export interface Context {
 export interface Size {
   readonly isQuick: boolean
   readonly rounds: number
+  /** Of the limit's own work. */
+  readonly limitScale: number
   /** So many of `count`, at least one. */
   of(count: number): number
 }
 
-export const FULL: Size = { isQuick: false, rounds: 3, of: count => count }
-export const QUICK: Size = { isQuick: true, rounds: 1, of: count => Math.max(1, Math.round(count / 10)) }
+export const FULL: Size = { isQuick: false, rounds: 3, limitScale: 1, of: count => count }
+export const QUICK: Size = {
+  isQuick: true,
+  rounds: 1,
+  limitScale: 0.1,
+  of: count => Math.max(1, Math.round(count / 10)),
+}
 
 export interface Part {
   readonly id: string
