@@ -40,3 +40,35 @@ export function median(values: readonly number[]): number {
   if (low === undefined || high === undefined) throw new Error('no values to take the median of')
   return (low + high) / 2
 }
+
+export function mean(values: readonly number[]): number {
+  if (values.length === 0) throw new Error('no values to take the mean of')
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+/** The least and the greatest. */
+export function spread(values: readonly number[]): [min: number, max: number] {
+  if (values.length === 0) throw new Error('no values that could be spread')
+  return [Math.min(...values), Math.max(...values)]
+}
+
+export interface Timed {
+  readonly perSecond: number
+  /** Of each piece of work, in the order in which they ended. */
+  readonly latenciesMs: readonly number[]
+}
+
+/** As `perSecond`, with how long each piece of work took. */
+export async function timed(
+  count: number,
+  atOnce: number,
+  work: (i: number) => Promise<unknown>,
+): Promise<Timed> {
+  const latenciesMs: number[] = []
+  const rate = await perSecond(count, atOnce, async i => {
+    const begunAt = performance.now()
+    await work(i)
+    latenciesMs.push(performance.now() - begunAt)
+  })
+  return { perSecond: rate, latenciesMs }
+}

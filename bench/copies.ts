@@ -1,0 +1,156 @@
+/*
+ * Many instances from one that the engine itself made, copied in SQL with everything that belongs to it: a million would
+ * take the engine minutes. A copy has ids and names of its own all through, so that it passes the audit.
+ */
+import type pg from 'pg'
+
+/** `name` is what the sample's customer, driver and vehicle ids end with; nothing else of it may contain it. */
+export interface Copied {
+  readonly id: string
+  readonly name: string
+}
+
+export interface CopyOptions {
+  /** What names of copies begin with. */
+  readonly prefix: string
+  /** Without them, as after the retention: the audit misses those, as nothing says that they were swept. */
+  readonly hasEvents?: boolean
+}
+
+/** Rows of one statement: memory of the server, and how long an interrupted run takes to end. */
+const BATCH = 50_000
+
+/** Throws while something of the sample is still to be delivered. */
+export async function copyInstances(
+  pool: pg.Pool,
+  sample: Copied,
+  count: number,
+  { prefix, hasEvents = true }: CopyOptions,
+): Promise<void> {
+  const uids = await readSample(pool, sample)
+  const tables = hasEvents ? TABLES : TABLES.filter(({ table }) => table !== 'events')
+  for (let first = 1; first <= count; first += BATCH) {
+    const last = Math.min(count, first + BATCH - 1)
+    const client = await pool.connect()
+    try {
+      await client.query(
+        `create temp table copies as
+         select uuidv7(interval '-1 day') as id, '${prefix}' || n as name,
+           array(select uuidv7(interval '-1 day') from generate_series(1, ${uids.length}) where n > 0) as uids
+         from generate_series(${first}, ${last}) n order by 1`,
+      )
+      for (const { table, key, columns } of tables) {
+        const values = columns.map(column => valueOf(column, sample, uids))
+        await client.query(
+          `insert into ${table} (${columns.map(nameOf).join(', ')})
+           select ${values.join(', ')} from copies c cross join ${table} s where s.${key} = $1`,
+          [sample.id],
+        )
+      }
+      await client.query('drop table copies')
+    } finally {
+      client.release()
+    }
+  }
+}
+
+/** Text, jsonb and uuid are written anew, all else is as it was. */
+type Column = string | readonly [name: string, type: 'text' | 'jsonb' | 'uuid' | 'text[]']
+
+interface Table {
+  readonly table: string
+  /** What names the instance. */
+  readonly key: string
+  readonly columns: readonly Column[]
+}
+
+const TABLES: readonly Table[] = [
+  {
+    table: 'instances',
+    key: 'id',
+    columns: [
+      ['id', 'uuid'],
+      ...['machine', 'definition_version', 'version', 'status'],
+      ['owner', 'text'],
+      ['snapshot', 'jsonb'],
+      ...['created_at', 'updated_at'],
+    ],
+  },
+  {
+    table: 'journal',
+    key: 'instance',
+    columns: [
+      ['instance', 'uuid'],
+      'version',
+      ['uid', 'uuid'],
+      ['event', 'jsonb'],
+      'status',
+      ['actor', 'jsonb'],
+      'at',
+    ],
+  },
+  {
+    table: 'events',
+    key: 'instance',
+    columns: [
+      ['instance', 'uuid'],
+      ...['version', 'index', 'type'],
+      ['payload', 'jsonb'],
+      ['audience', 'text[]'],
+      ...['at', 'recorded_at'],
+    ],
+  },
+  {
+    table: 'timers',
+    key: 'instance',
+    columns: [['instance', 'uuid'], ...['send_id', 'machine', 'generation', 'event', 'due_at']],
+  },
+  {
+    table: 'claims',
+    key: 'instance',
+    columns: [
+      ['key', 'text'],
+      ['instance', 'uuid'],
+    ],
+  },
+  {
+    table: 'trips',
+    key: 'instance',
+    columns: [
+      ['id', 'uuid'],
+      ['instance', 'uuid'],
+      ...['version', 'truck_id'],
+      ['customer_id', 'text'],
+      ['transporter_id', 'text'],
+      ['driver_id', 'text'],
+      ['vehicle_id', 'text'],
+      'status',
+      ['driver', 'jsonb'],
+      ['vehicle', 'jsonb'],
+      ...['assigned_at', 'started_at', 'ended_at'],
+    ],
+  },
+]
+
+const nameOf = (column: Column) => (typeof column === 'string' ? column : column[0])
+
+/** The sample's column as SQL, with its id, its uids (trips go by them) and its name replaced by the copy's. */
+function valueOf(column: Column, { id, name }: Copied, uids: readonly string[]): string {
+  if (typeof column === 'string') return `s.${column}`
+  const swaps = [
+    [id, 'c.id::text'],
+    [name, 'c.name'],
+    ...uids.map((uid, i) => [uid, `c.uids[${i + 1}]::text`]),
+  ]
+  const text = swaps.reduce((sql, [from, to]) => `replace(${sql}, '${from}', ${to})`, `s.${column[0]}::text`)
+  return column[1] === 'text' ? text : `(${text})::${column[1]}`
+}
+
+/** The uids of its transitions. */
+async function readSample(pool: pg.Pool, { id, name }: Copied): Promise<string[]> {
+  if (!/^[a-z-]+$/.test(name)) throw new Error(`"${name}" goes into SQL as it is`)
+  const { rows: waiting } = await pool.query('select from outbox where instance = $1', [id])
+  if (waiting.length > 0) throw new Error('the sample has events that are still to be delivered')
+  const { rows } = await pool.query<{ uid: string }>('select uid from journal where instance = $1', [id])
+  return rows.map(({ uid }) => uid)
+}

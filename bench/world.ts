@@ -1,0 +1,87 @@
+/*
+ * What the benchmark runs on: a Postgres and a Redis of its own, ended with it. Each part has a database of its own, a
+ * copy of one that is migrated, so that no part meets the rows of another.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import pg from 'pg'
+import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
+import { migrate } from '../src/adapters/postgres/migrate.js'
+import { type RedisServer, startRedisServer } from '../test/support/redis-server.js'
+import { FOLDER_VARIABLE } from '../test/support/temporary-folder.js'
+
+export const quietLog = { info() {}, warn: (message: string) => console.error(message) }
+
+export interface Database {
+  readonly connectionString: string
+  readonly pool: pg.Pool
+  drop(): Promise<void>
+}
+
+export interface World {
+  /** Of this run alone; goes with it. */
+  readonly folder: string
+  /** A migrated, empty database. */
+  createDatabase(): Promise<Database>
+  /** Started when first asked for. Throws where there is no redis-server and none can be installed. */
+  redis(): Promise<RedisServer>
+  end(): Promise<void>
+}
+
+export async function openWorld(): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), 'loadcast-bench-'))
+  process.env[FOLDER_VARIABLE] = folder
+  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: quietLog })
+  await migrate(postgres.connectionString, { log: quietLog })
+  const template = new URL(postgres.connectionString)
+  const admin = new pg.Pool({ connectionString: withDatabase(template, 'postgres'), max: 1 })
+  await assertDurable(admin)
+  let made = 0
+  let redis: Promise<RedisServer> | undefined
+
+  return {
+    folder,
+    async createDatabase() {
+      const name = `bench_${++made}`
+      await admin.query(`create database ${name} template ${template.pathname.slice(1)}`)
+      const connectionString = withDatabase(template, name)
+      const pool = new pg.Pool({ connectionString, max: 2 })
+      return {
+        connectionString,
+        pool,
+        async drop() {
+          await pool.end()
+          // Without force: it waits for the sessions that are about to end.
+          await admin.query(`drop database ${name}`)
+        },
+      }
+    },
+    redis() {
+      redis ??= startRedisServer()
+      return redis
+    },
+    async end() {
+      await admin.end()
+      await (await redis)?.stop()
+      await postgres.stop()
+      // As root, its data lie outside of the folder.
+      await rm(dirname(postgres.dataDir), { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function withDatabase(server: URL, name: string): string {
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return url.href
+}
+
+/** A figure without it would be of something else. */
+async function assertDurable(pool: pg.Pool): Promise<void> {
+  for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
+    const { rows } = await pool.query<Record<string, string>>(`show ${setting}`)
+    if (rows[0]?.[setting] !== 'on') throw new Error(`${setting} is not on: nothing is measured without it`)
+  }
+}
