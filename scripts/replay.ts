@@ -27,11 +27,6 @@ import { broadcastSubject } from './subjects/broadcast.js'
 const GOLDENS = fileURLToPath(new URL('../test/golden/', import.meta.url))
 const definitions: readonly Definition[] = [broadcastDefinition]
 
-const { values, positionals } = parseArgs({
-  options: { record: { type: 'boolean', default: false } },
-  allowPositionals: true,
-})
-
 function definitionOf(machine: string): Definition {
   const found = definitions.find(({ name }) => name === machine)
   if (found !== undefined) return found
@@ -86,6 +81,10 @@ async function record(): Promise<void> {
 }
 
 try {
+  const { values, positionals } = parseArgs({
+    options: { record: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
   if (values.record) await record()
   const paths = (await Promise.all((positionals.length > 0 ? positionals : [GOLDENS]).map(filesOf))).flat()
   if (paths.length === 0) throw new Error('There is nothing to replay')

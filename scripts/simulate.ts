@@ -1,7 +1,8 @@
 /*
  * `npm run simulate -- --seed S --runs N`: simulated clusters, each from a seed of its own; exit code 1 at the first
- * that breaks a promise, with its seed, the smallest schedule and a trace. `--subject` names a module that exports another
- * machine's subject, `--save` writes the schedule to a file, `--schedule` runs a saved one.
+ * that breaks a promise, with its seed, the smallest schedule and a trace; 2 for what cannot be run. A run has at most
+ * `--steps` steps and at least `--least-steps`. `--subject` names a module that exports another machine's subject, `--save`
+ * writes the schedule to a file, `--schedule` runs a saved one.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
@@ -19,17 +20,17 @@ import {
 } from '../src/testing/index.js'
 import { broadcastSubject } from './subjects/broadcast.js'
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    runs: { type: 'string', default: '1000' },
-    nodes: { type: 'string', default: '3' },
-    steps: { type: 'string', default: '50' },
-    subject: { type: 'string' },
-    schedule: { type: 'string' },
-    save: { type: 'string' },
-  },
-})
+const options = {
+  seed: { type: 'string' },
+  runs: { type: 'string', default: '1000' },
+  nodes: { type: 'string', default: '3' },
+  steps: { type: 'string', default: '50' },
+  'least-steps': { type: 'string', default: '0' },
+  subject: { type: 'string' },
+  schedule: { type: 'string' },
+  save: { type: 'string' },
+} as const
+type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values']
 
 function wholeNumber(name: string, text: string, least: number): number {
   const value = Number(text)
@@ -54,12 +55,13 @@ async function runSaved(subject: Subject, path: string): Promise<void> {
   if (run.violations.length > 0) process.exitCode = 1
 }
 
-async function runMany(subject: Subject, save: string | undefined): Promise<void> {
+async function runMany(subject: Subject, values: Values): Promise<void> {
   const seed = wholeNumber('seed', values.seed ?? String(Math.floor(Math.random() * 2 ** 31)), 0)
   const runs = wholeNumber('runs', values.runs, 1)
   const schedules = {
     nodes: wholeNumber('nodes', values.nodes, 1),
     steps: wholeNumber('steps', values.steps, 1),
+    leastSteps: wholeNumber('least-steps', values['least-steps'], 0),
   }
   console.log(`seed ${seed}, ${runs} runs of ${subject.definition.name} on ${schedules.nodes} nodes`)
   const bar = new progress.SingleBar(
@@ -82,13 +84,14 @@ async function runMany(subject: Subject, save: string | undefined): Promise<void
     return
   }
   console.log(formatFailure(failure))
-  if (save !== undefined) await writeFile(save, formatSchedule(failure.schedule))
+  if (values.save !== undefined) await writeFile(values.save, formatSchedule(failure.schedule))
   process.exitCode = 1
 }
 
 try {
+  const { values } = parseArgs({ options })
   const subject = values.subject === undefined ? broadcastSubject : await importSubject(values.subject)
-  await (values.schedule === undefined ? runMany(subject, values.save) : runSaved(subject, values.schedule))
+  await (values.schedule === undefined ? runMany(subject, values) : runSaved(subject, values.schedule))
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 2

@@ -16,9 +16,12 @@ export interface BannerFacts {
   /** In words for people, without a password. */
   readonly database: string
   readonly secret: string
+  /** Where instances can be looked at, if anywhere. */
+  readonly inspectPort?: number
 }
 
-export async function banner({ version, url, database, secret }: BannerFacts): Promise<string> {
+export async function banner(facts: BannerFacts): Promise<string> {
+  const { version, url, database, secret, inspectPort } = facts
   const tokens = await Promise.all(
     DEMO_CALLERS.map(async caller => {
       const token = await signToken(caller, secret, DEMO_TTL_HOURS * 3_600_000)
@@ -29,6 +32,10 @@ export async function banner({ version, url, database, secret }: BannerFacts): P
     '',
     `Loadcast ${version} listens on ${url}`,
     `Data: ${database}`,
+    // The inspector's own package listens on every address of the machine, and asks nobody who he is.
+    ...(inspectPort === undefined
+      ? []
+      : [`Live instances: http://localhost:${inspectPort} (open to whoever reaches that port)`]),
     `Tokens to try it with, good for ${DEMO_TTL_HOURS} hours (never printed in production):`,
     ...tokens,
     '',

@@ -42,7 +42,14 @@ async function main(): Promise<void> {
     log.info({ url: app.url }, 'listening')
     if (settings.isProduction) warnOfOpenDoors(settings, log)
     if (!settings.isProduction) {
-      const facts = { version, url: app.url, database: database.description, secret: tokenKeys.secret }
+      const { inspectPort } = settings
+      const facts = {
+        version,
+        url: app.url,
+        database: database.description,
+        secret: tokenKeys.secret,
+        ...(inspectPort === undefined ? {} : { inspectPort }),
+      }
       process.stdout.write(await banner(facts))
     }
     // Who presses Ctrl-C has no balancer in front.

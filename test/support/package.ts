@@ -14,6 +14,8 @@ export interface InstalledPackage {
   readonly project: string
   /** Runs a program of the repository's dependencies, or `node`, in the project. Rejects with its output. */
   run(program: string, ...args: string[]): Promise<string>
+  /** Runs a line of a shell in the project, with more in its environment. Rejects with its output. */
+  shell(line: string, env?: Readonly<Record<string, string>>): Promise<string>
   remove(): Promise<void>
 }
 
@@ -53,22 +55,21 @@ export async function installPackage(): Promise<InstalledPackage> {
   await writeFile(join(project, 'package.json'), '{"type":"module"}')
   // What the test runner sets for its own would be taken for the project's.
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: _context, ...env } = process.env
+  async function run(file: string, args: readonly string[], more: Readonly<Record<string, string>> = {}) {
+    const options = { cwd: project, env: { ...env, ...more }, maxBuffer: MAX_OUTPUT_BYTES }
+    try {
+      return (await execute(file, args, options)).stdout
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout?: string; stderr?: string }
+      throw new Error(`${file} ${args.join(' ')} failed:\n${stdout ?? ''}\n${stderr ?? ''}`, { cause: error })
+    }
+  }
   return {
     tarball,
     folder,
     project,
-    async run(program, ...args) {
-      const file = program === 'node' ? process.execPath : binary(program)
-      try {
-        const { stdout } = await execute(file, args, { cwd: project, env, maxBuffer: MAX_OUTPUT_BYTES })
-        return stdout
-      } catch (error) {
-        const { stdout, stderr } = error as { stdout?: string; stderr?: string }
-        throw new Error(`${program} ${args.join(' ')} failed:\n${stdout ?? ''}\n${stderr ?? ''}`, {
-          cause: error,
-        })
-      }
-    },
+    run: (program, ...args) => run(program === 'node' ? process.execPath : binary(program), args),
+    shell: (line, more) => run('sh', ['-c', line], more),
     remove: () => rm(root, { recursive: true, force: true }),
   }
 }

@@ -19,6 +19,9 @@ export class MigrationError extends Error {
 /** Any number that no other use of advisory locks in this database has ("loadcast" in hexadecimal). */
 const ADVISORY_LOCK = 0x6c6f6164
 
+/** For those who want no word of it. */
+const quiet: Log = { info() {}, warn() {} }
+
 /** Waiting longer for a table's lock would queue every statement on that table behind us. */
 const LOCK_TIMEOUT = '10s'
 
@@ -35,7 +38,7 @@ const CREATE_TABLE = `create table if not exists schema_migrations (
  */
 export async function migrate(
   target: MigrationTarget,
-  { log, folder = MIGRATIONS_FOLDER }: { log: Log; folder?: string },
+  { log = quiet, folder = MIGRATIONS_FOLDER }: { log?: Log; folder?: string } = {},
 ): Promise<string[]> {
   const migrations = await readMigrations(folder)
   return withClient(target, async client => {

@@ -10,6 +10,8 @@ import type { Meter } from '../../runtime/telemetry.js'
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 /** Transitions of one commit: from alone to what one may hold. */
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500]
+const TRANSITIONS_HELP =
+  'Events that were decided, by outcome; an accept refused before it gets there is among the answers over HTTP, by code'
 
 export interface Metrics {
   readonly meter: Meter
@@ -69,11 +71,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   collectDefaultMetrics({ register: registry })
   gauge('info', 'Always 1; which release runs', ['version']).set({ version }, 1)
 
-  const transitions = counter('transitions_total', 'Events by what became of them', [
-    'machine',
-    'event',
-    'outcome',
-  ])
+  const transitions = counter('transitions_total', TRANSITIONS_HELP, ['machine', 'event', 'outcome'])
   const conflicts = counter('conflicts_total', 'Writes that wrote nothing, by why', ['kind'])
   const commitSeconds = histogram('commit_seconds', 'From the first byte of a commit to its answer', SECONDS)
   const commitTransitions = histogram('commit_transitions', 'Transitions of one commit', SIZES)

@@ -7,9 +7,11 @@ import fc from 'fast-check'
 import { FAULT_POINTS } from '../../runtime/faults.js'
 import type { Subject } from '../subject.js'
 import {
+  MAX_NODES,
   SCHEDULE_FORMAT,
   SCHEDULE_VERSION,
   type Schedule,
+  ScheduleError,
   type ScheduleStep,
   type SendStep,
 } from './schedule.js'
@@ -20,6 +22,8 @@ export interface ScheduleOptions {
   readonly instances?: number
   /** At most; a burst counts as one. */
   readonly steps?: number
+  /** At least; none if nothing is said, so that a schedule can shrink to what matters. */
+  readonly leastSteps?: number
   /** Whether processes die, and stand still. */
   readonly crashes?: boolean
 }
@@ -48,16 +52,21 @@ type Draft =
   | { readonly kind: 'pause'; readonly delay: Delay; readonly node: number; readonly forMs: number }
 
 /** Where nothing is said: what three processes behind a load balancer see of one busy minute. */
-const DEFAULTS = { nodes: 3, callers: 4, instances: 3, steps: 50, crashes: true }
+const DEFAULTS = { nodes: 3, callers: 4, instances: 3, steps: 50, leastSteps: 0, crashes: true }
 const MAX_BURST = 4
 /** Longer than every lease: others take over what a process that stands still had begun. */
 const LONGEST_PAUSE_MS = 12_000
 /** How far from a moment a step may fall, either way: a race, not a miss. */
 const MOMENT_SPREAD_MS = 3
 
-/** Schedules for a subject. */
+/** Schedules for a subject. Throws `ScheduleError` where the options ask for what no schedule can say. */
 export function schedules(subject: Subject, options: ScheduleOptions = {}): fc.Arbitrary<Schedule> {
-  const { nodes, callers, instances, steps, crashes } = { ...DEFAULTS, ...options }
+  const { nodes, callers, instances, steps, leastSteps, crashes } = { ...DEFAULTS, ...options }
+  // What was found with it could not be saved.
+  if (nodes > MAX_NODES) throw new ScheduleError(`A schedule has at most ${MAX_NODES} nodes, not ${nodes}`)
+  if (leastSteps > steps) {
+    throw new ScheduleError(`At least ${leastSteps} steps are more than at most ${steps}`)
+  }
   const node = fc.nat(nodes - 1)
   const instance = fc.nat(instances - 1)
   const delay = delays(subject.moments ?? [])
@@ -116,7 +125,7 @@ export function schedules(subject: Subject, options: ScheduleOptions = {}): fc.A
         fc.record({ node, delayMs: weighted([3, 0], [1, 1], [1, 50]), input: subject.inputs }),
         { minLength: 1, maxLength: instances },
       ),
-      drafts: fc.array(draft, { maxLength: steps, size: 'max' }),
+      drafts: fc.array(draft, { minLength: leastSteps, maxLength: steps, size: 'max' }),
     })
     .map(given => ({
       format: SCHEDULE_FORMAT,

@@ -13,7 +13,8 @@ export const SCHEDULE_VERSION = 1
 /** A day: a delay beyond it is a slip of the pen. */
 const MAX_DELAY_MS = 86_400_000
 const MAX_STEPS = 100_000
-const MAX_NODES = 16
+/** More are no other race, only a slower one. */
+export const MAX_NODES = 16
 
 const delayMs = z.number().min(0).max(MAX_DELAY_MS)
 const index = z.int().min(0)

@@ -16,6 +16,8 @@ const RELEASE = '0.1.0+0123456789abcdef0123456789abcdef01234567'
 const MIB = 1024 ** 2
 /** What the image may add to its base. */
 const MAX_INSTALLED_BYTES = 200 * MIB
+/** So many of what fills it the runbook names. */
+const LISTED = 8
 /** Nobody: has no files, may write nowhere. */
 const NOBODY = 65_534
 
@@ -162,6 +164,27 @@ describe('the image', () => {
 
   test('is small: what it adds to its base stays under 200 MB', async () => {
     expect(await bytesIn(app)).toBeLessThan(MAX_INSTALLED_BYTES)
+  })
+
+  test('is filled by what the runbook says, and by as much', async () => {
+    const runbook = await readFile(join(repositoryRoot, 'docs/OPERATIONS.md'), 'utf8')
+    const [, chapter = ''] = runbook.split(/^## What is in the image$/m)
+    const [text = ''] = chapter.split(/^## /m)
+    const told = new Map(
+      [...text.matchAll(/`([^`]+)` (\d+) (?=\|)/g)].map(([, name = '', size]) => [name, Number(size)]),
+    )
+    const sizes = new Map<string, number>()
+    for (const name of await readdir(join(app, 'node_modules'))) {
+      sizes.set(name, (await bytesIn(join(app, 'node_modules', name))) / MIB)
+    }
+    const largest = [...sizes].sort(([, a], [, b]) => b - a).slice(0, LISTED)
+    expect([...told.keys()].sort()).toEqual(largest.map(([name]) => name).sort())
+    for (const [name, size] of largest)
+      expect([name, Math.abs(size - (told.get(name) ?? 0)) < 2]).toEqual([name, true])
+    const [, megabytes = '', packages = ''] = /and (\d+) MB of ours[\s\S]* (\d+) packages/.exec(text) ?? []
+    expect(Math.abs((await bytesIn(app)) / MIB - Number(megabytes))).toBeLessThan(10)
+    const lock = JSON.parse(await readFile(join(app, 'node_modules/.package-lock.json'), 'utf8'))
+    expect(Object.keys(lock.packages)).toHaveLength(Number(packages))
   })
 
   test('R9.2 trusts the authorities that RDS databases present', async () => {

@@ -309,6 +309,19 @@ describe('a schedule', () => {
     )
   })
 
+  it('R10.3 is as long as was asked for, and no wider than can be saved', () => {
+    const long = schedules(doorSubject, { leastSteps: 50, steps: 50, crashes: false, nodes: 16 })
+    for (const { steps, nodes } of fc.sample(long, 20)) {
+      // A burst counts as one, and of retries only those that find something to repeat are left.
+      expect(steps.length).toBeGreaterThan(25)
+      expect(nodes).toBe(16)
+    }
+    expect(() => schedules(doorSubject, { nodes: 17 })).toThrow('A schedule has at most 16 nodes, not 17')
+    expect(() => schedules(doorSubject, { steps: 3, leastSteps: 4 })).toThrow(
+      'At least 4 steps are more than at most 3',
+    )
+  })
+
   it('R10.3 of another version, machine or shape is refused, and says what was expected', async () => {
     const [good] = fc.sample(schedules(doorSubject), 1) as [Schedule]
     expect(() => parseSchedule('nonsense')).toThrow(/This is no JSON/)

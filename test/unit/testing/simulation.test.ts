@@ -27,6 +27,7 @@ describe(`a simulated cluster (LOADCAST_SEED=${seed})`, () => {
     const campaign = await simulate(doorSubject, { seed, runs: RUNS })
     expect(explain(campaign)).toBe('')
     expect(campaign.transitions).toBeGreaterThan(RUNS)
+    process.stdout.write(`LOADCAST_SEED=${seed}: ${RUNS} runs, ${campaign.transitions} transitions\n`)
   }, 600_000)
 
   it('R10.3 keeps them where everything happens by timers', async () => {

@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals'
+import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
+import { banner } from '../../src/banner.js'
+
+const facts = {
+  version: '1.2.3',
+  url: 'http://127.0.0.1:3000',
+  database: 'a Postgres of our own',
+  secret: 'a secret of at least 32 characters',
+}
+
+test('a start says where it is and gives a token of each role that works', async () => {
+  const text = await banner(facts)
+  expect(text).toContain('Loadcast 1.2.3 listens on http://127.0.0.1:3000\nData: a Postgres of our own\n')
+  const verify = createTokenVerifier({ secret: facts.secret })
+  const callers = [...text.matchAll(/^ {2}(\w+) (\w+) +(\S+)$/gm)]
+  expect(callers.map(([, role]) => role)).toEqual(['customer', 'transporter', 'driver', 'admin'])
+  for (const [, role, id, token = ''] of callers)
+    expect(await verify(token)).toMatchObject({ value: { caller: { role, id } } })
+})
+
+test('R10.6 a start says where instances can be looked at, only where they can', async () => {
+  expect(await banner({ ...facts, inspectPort: 8080 })).toContain(
+    'Live instances: http://localhost:8080 (open to whoever reaches that port)',
+  )
+  expect(await banner(facts)).not.toContain('Live instances')
+})
