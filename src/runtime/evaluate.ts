@@ -19,6 +19,9 @@ import { FIRST_VERSION } from './replay.js'
 import type { IdempotencyKey, Instance, Subscriber } from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
+/** Of one machine that arms a timer each time one rings. What is left rings by itself, in a burst of its own. */
+const MAX_RUNG = 100
+
 export interface Decision {
   readonly pending: Pending
   /** Answers the caller. */
@@ -141,7 +144,9 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
 }
 
-function timer(pending: PendingTimer, { fold, registered, context, mailbox }: Workbench): () => void {
+function timer(pending: PendingTimer, workbench: Workbench): () => void {
+  const { fold, registered, context, mailbox } = workbench
+  ringBefore(pending.dueAt, workbench)
   const current = existing(fold)
   const settle = () => pending.settle()
   // Cancelled or armed again by an event that goes first in this very burst.
@@ -158,6 +163,24 @@ function timer(pending: PendingTimer, { fold, registered, context, mailbox }: Wo
   }
   fold.push(step, event, pending.actor, { gate: pending.gate })
   return settle
+}
+
+/**
+ * Timers that the events of this very burst have armed and that are due before the one that comes next: a process that is
+ * late finds both overdue, and must not skip what lies between them.
+ */
+function ringBefore(dueAt: number, { fold, registered, context }: Workbench): void {
+  for (let rung = 0; rung < MAX_RUNG; rung++) {
+    const armed = fold.armedBefore(dueAt)
+    if (armed === undefined) return
+    const current = existing(fold)
+    const event = { ...armed.event, at: Math.max(armed.dueAt, current.updatedAt), uid: context.uid() }
+    const step = registered.stepper.step(current.snapshot, event)
+    fold.ring(armed)
+    if (step.kind === 'moved') {
+      fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId })
+    }
+  }
 }
 
 function usedKey(pending: Pending, mailbox: Mailbox, fold: Fold): { settle(): void } | undefined {

@@ -3,7 +3,6 @@
  * takes: a row can be updated only once in a statement, a timer set once, a claim taken once.
  * The base is the last committed snapshot; nothing here is true before the commit says so.
  */
-import type { AnyMachineSnapshot } from 'xstate'
 import type { StampedEvent } from './definition.js'
 import { DefinitionError } from './errors.js'
 import { nameOfKey } from './mailbox.js'
@@ -63,7 +62,7 @@ export class Fold {
     this.current = base
     this.#registered = registered
     this.#subscribers = subscribers
-    this.#baseClaims = base === undefined ? new Set() : claimsOf(registered, base.snapshot)
+    this.#baseClaims = base === undefined ? new Set() : registered.claims(base.snapshot)
     this.#claims = this.#baseClaims
   }
 
@@ -73,12 +72,27 @@ export class Fold {
 
   /** Keys that `step` would take on top of what is folded so far. */
   claimsTakenBy(step: Moved): string[] {
-    return [...claimsOf(this.#registered, step.snapshot)].filter(key => !this.#claims.has(key))
+    return [...this.#registered.claims(step.snapshot)].filter(key => !this.#claims.has(key))
   }
 
   /** Whether a timer that fired is still the one that was armed, as far as this fold knows. */
   hasTimer(sendId: string): boolean {
     return !this.#timersRemoved.has(sendId) && !this.timersSet.has(sendId)
+  }
+
+  /** The first to be due of the timers that were armed here, if it is due before that. */
+  armedBefore(dueAt: number): StoredTimer | undefined {
+    let first: StoredTimer | undefined
+    for (const timer of this.timersSet.values()) {
+      if (timer.dueAt < (first?.dueAt ?? dueAt)) first = timer
+    }
+    return first
+  }
+
+  /** A timer that was armed here has rung, and so is not to be stored. */
+  ring({ sendId }: { readonly sendId: string }): void {
+    this.timersSet.delete(sendId)
+    this.#timersRemoved.add(sendId)
   }
 
   /** Adds a transition. `gate`: the timer whose firing it is. `key`: what it was sent with. */
@@ -114,11 +128,10 @@ export class Fold {
     }
     if (gate !== undefined) {
       this.#gates.push(gate)
-      this.timersSet.delete(gate.sendId)
-      this.#timersRemoved.add(gate.sendId)
+      this.ring(gate)
     }
     for (const key of this.claimsTakenBy(step)) this.#claimsNeeded.add(key)
-    this.#claims = claimsOf(this.#registered, step.snapshot)
+    this.#claims = this.#registered.claims(step.snapshot)
     this.#apply(step, version, event.at, actor.trace)
     return this.current
   }
@@ -212,10 +225,6 @@ export class Fold {
     }
     return write
   }
-}
-
-function claimsOf({ definition }: Registered, snapshot: AnyMachineSnapshot): ReadonlySet<string> {
-  return new Set(definition.claims(snapshot))
 }
 
 function changedRows(

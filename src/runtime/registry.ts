@@ -21,6 +21,8 @@ const DURABLE_ACTIONS = new Set([
 export interface Registered {
   readonly definition: Definition
   readonly stepper: Stepper
+  /** The keys that a snapshot claims. Asked often of the same: while a decision is made, and when the next rests on it. */
+  claims(snapshot: AnyMachineSnapshot): ReadonlySet<string>
   /** Another version of it. Throws `DefinitionError` for one that this process does not know. */
   at(version: number): Registered
 }
@@ -58,7 +60,12 @@ export function createRegistry(definitions: readonly Definition[]): Registry {
     }
     if (known === undefined) {
       assertDurable(name, machine)
-      versions.set(version, { definition, stepper: createStepper(machine), at: other => at(name, other) })
+      versions.set(version, {
+        definition,
+        stepper: createStepper(machine),
+        claims: onceEach(snapshot => new Set(definition.claims(snapshot))),
+        at: other => at(name, other),
+      })
     }
     for (const { from } of migrations) {
       if (from.name !== name || from.version >= version) {
@@ -109,6 +116,19 @@ export function createRegistry(definitions: readonly Definition[]): Registry {
       }
       return registered.stepper.restore(row.snapshot)
     },
+  }
+}
+
+/** `work` on each object, done once for as long as the object lives. */
+function onceEach<TKey extends object, TValue>(work: (key: TKey) => TValue): (key: TKey) => TValue {
+  const known = new WeakMap<TKey, TValue>()
+  return key => {
+    let value = known.get(key)
+    if (value === undefined) {
+      value = work(key)
+      known.set(key, value)
+    }
+    return value
   }
 }
 

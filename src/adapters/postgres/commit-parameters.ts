@@ -1,4 +1,4 @@
-/* The parameters of the commit statement, in its order: arrays by column, sorted so that processes lock alike. */
+/* The parameters of the commit statement, in its order: arrays and documents by column, sorted so that processes lock alike. */
 import type { InstanceWrite } from '../../runtime/ports.js'
 import type { ProjectionShape } from './commit-statement.js'
 
@@ -35,7 +35,7 @@ export function commitParameters(
     rows.map(r => r.version),
     rows.map(r => r.status),
     rows.map(r => r.owner),
-    rows.map(r => r.snapshot),
+    `[${rows.map(r => r.snapshot).join(',')}]`,
     rows.map(r => r.createdAt),
     rows.map(r => r.updatedAt),
     wanted.map(w => w.instance),
@@ -47,16 +47,16 @@ export function commitParameters(
     journal.map(j => j.instance),
     journal.map(j => j.version),
     journal.map(j => j.uid),
-    journal.map(j => JSON.stringify(j.event)),
+    JSON.stringify(journal.map(j => j.event)),
     journal.map(j => j.status),
-    journal.map(j => JSON.stringify(j.actor)),
+    JSON.stringify(journal.map(j => j.actor)),
     journal.map(j => j.at),
     events.map(e => e.instance),
     events.map(e => e.version),
     events.map(e => e.index),
     events.map(e => e.type),
-    events.map(e => JSON.stringify(e.payload)),
-    events.map(e => JSON.stringify(e.audience)),
+    JSON.stringify(events.map(e => e.payload)),
+    JSON.stringify(events.map(e => e.audience)),
     events.map(e => e.at),
     leaseMs,
     deliveries.map(d => d.event.instance),

@@ -3,6 +3,7 @@
  * and everything else joined to the rows that moved. All its parts see the database as it was before it.
  * Tried on Postgres 18: two of these that lock in opposite orders deadlock, hence the sorted input; a claim that
  * another holds would abort the whole statement (23505), hence the look at claims before.
+ * JSON comes as one document for a column: in an array of the protocol each quote of it would be escaped.
  * Every large table is bounded by `= any(…)` beside its join: a plan made while tables were small may join by hash or
  * merge, and would read an index from end to end for it.
  */
@@ -18,9 +19,10 @@ const FIXED_PARAMETERS = 39
 
 const FIXED_PARTS = `
 input as materialized (
-  select * from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[],
-                       $8::jsonb[], $9::float8[], $10::float8[])
-    as i(id, machine, definition_version, expected, version, status, owner, snapshot, created_at, updated_at)
+  select * from rows from (
+    unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $9::float8[], $10::float8[]),
+    jsonb_array_elements($8::jsonb)
+  ) as i(id, machine, definition_version, expected, version, status, owner, created_at, updated_at, snapshot)
 ),
 wanted as materialized (
   select * from unnest($11::uuid[], $12::text[], $13::bool[]) as w(instance, key, is_taken)
@@ -73,16 +75,20 @@ moved as materialized (select id from updated union all select id from created),
 journaled as (
   insert into journal (instance, version, uid, event, status, actor, at)
   select j.instance, j.version, j.uid, j.event, j.status, j.actor, to_timestamp(j.at / 1000)
-  from unnest($17::uuid[], $18::int[], $19::uuid[], $20::jsonb[], $21::text[], $22::jsonb[], $23::float8[])
-    as j(instance, version, uid, event, status, actor, at)
+  from rows from (
+    unnest($17::uuid[], $18::int[], $19::uuid[], $21::text[], $23::float8[]),
+    jsonb_array_elements($20::jsonb), jsonb_array_elements($22::jsonb)
+  ) as j(instance, version, uid, status, at, event, actor)
   join moved m on m.id = j.instance
 ),
 emitted as (
   insert into events (instance, version, index, type, payload, audience, at)
   select e.instance, e.version, e.index, e.type, e.payload,
          array(select jsonb_array_elements_text(e.audience)), to_timestamp(e.at / 1000)
-  from unnest($24::uuid[], $25::int[], $26::int[], $27::text[], $28::jsonb[], $29::jsonb[], $30::float8[])
-    as e(instance, version, index, type, payload, audience, at)
+  from rows from (
+    unnest($24::uuid[], $25::int[], $26::int[], $27::text[], $30::float8[]),
+    jsonb_array_elements($28::jsonb), jsonb_array_elements($29::jsonb)
+  ) as e(instance, version, index, type, at, payload, audience)
   join moved m on m.id = e.instance
 ),
 queued as (

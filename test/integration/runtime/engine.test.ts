@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { InvalidEventError, UnknownInstanceError } from '../../../src/runtime/errors.js'
@@ -264,19 +265,30 @@ describe('a timer', () => {
     expect(await count('timers where instance = $1', id)).toBe(0)
   })
 
-  it('armed by a process that is gone fires on another, once, and steps do not drift', async () => {
-    const gone = openEngine(database.connectionString)
-    const created = await gone.engine.create('light', { greenMs: 60, yellowMs: 40, shiftMs: 420 }, { actor })
-    await gone.close()
-    if (created.kind !== 'created') throw new Error('expected a light')
-    const { id, createdAt } = created.instance
-    const heir = open()
-    await heir.start()
-    await until(async () => (await heir.get(id))?.status === 'off')
-    const history = await heir.history(id)
-    expect(history.map(h => h.at - createdAt)).toEqual([0, 60, 100, 160, 200, 260, 300, 360, 400, 420])
-    expect(history.map(h => h.version)).toEqual(history.map((_, i) => i + 1))
-  })
+  it.each([
+    ['while they are due one after the other', 0],
+    ['when all of them are overdue', 600],
+  ])(
+    'armed by a process that is gone fires on another, once, and steps do not drift, %s',
+    async (_when, lateMs) => {
+      const gone = openEngine(database.connectionString)
+      const created = await gone.engine.create(
+        'light',
+        { greenMs: 60, yellowMs: 40, shiftMs: 420 },
+        { actor },
+      )
+      await gone.close()
+      if (created.kind !== 'created') throw new Error('expected a light')
+      const { id, createdAt } = created.instance
+      await delay(lateMs)
+      const heir = open()
+      await heir.start()
+      await until(async () => (await heir.get(id))?.status === 'off')
+      const history = await heir.history(id)
+      expect(history.map(h => h.at - createdAt)).toEqual([0, 60, 100, 160, 200, 260, 300, 360, 400, 420])
+      expect(history.map(h => h.version)).toEqual(history.map((_, i) => i + 1))
+    },
+  )
 
   it('that was cancelled in the meantime changes nothing', async () => {
     const { engine, id } = await newDoor(open(), 'ann', 1)
