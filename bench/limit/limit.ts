@@ -31,7 +31,7 @@ export interface Limit {
 }
 
 /** On a database of its own, with instances enough that each is used once in an asking. */
-export async function openLimit(world: World, scale = 1): Promise<Limit> {
+export async function openLimit(world: Pick<World, 'folder' | 'createDatabase'>, scale = 1): Promise<Limit> {
   const database = await world.createDatabase()
   const { id, ...sample } = await makeSample(database)
   const hasPgbench = (await findPgbench()) !== undefined

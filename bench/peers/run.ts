@@ -10,7 +10,7 @@ const NAMES = ['graphile-worker', 'pg-boss'] as const
 export type PeerName = (typeof NAMES)[number]
 
 export const HOW_TO_INSTALL = 'npm ci --prefix bench/peers installs it.'
-/** Ten thousand times as many milliseconds as numbers would be 80 KB. */
+/** It prints a number for each timer: some hundred kilobytes. */
 const MAX_OUTPUT_BYTES = 10_000_000
 
 export interface PeerWork {
