@@ -28,7 +28,7 @@ const outcomes: Outcome[] = []
 const world = await openWorld()
 // Postgres outlives a process that is told to end, unless it is ended too.
 for (const reason of ['SIGINT', 'SIGTERM', 'uncaughtException'] as const) {
-  process.once(reason, error => {
+  process.on(reason, error => {
     console.error(`ended by ${reason}`, error)
     world.end().finally(() => process.exit(1))
   })

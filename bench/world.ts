@@ -39,6 +39,7 @@ export async function openWorld(): Promise<World> {
   await assertDurable(admin)
   let made = 0
   let redis: Promise<RedisServer> | undefined
+  let ended: Promise<void> | undefined
 
   return {
     folder,
@@ -61,13 +62,18 @@ export async function openWorld(): Promise<World> {
       redis ??= startRedisServer()
       return redis
     },
-    async end() {
-      await admin.end()
-      await (await redis)?.stop()
-      await postgres.stop()
-      await removeData(postgres.dataDir)
-      await rm(folder, { recursive: true, force: true })
+    end() {
+      ended ??= end()
+      return ended
     },
+  }
+
+  async function end(): Promise<void> {
+    await admin.end()
+    await (await redis)?.stop()
+    await postgres.stop()
+    await removeData(postgres.dataDir)
+    await rm(folder, { recursive: true, force: true })
   }
 }
 

@@ -7,13 +7,13 @@ import { memory } from './memory.js'
 import type { Part } from './part.js'
 import { plot } from './plot.js'
 import { race } from './race.js'
-import { spread } from './spread.js'
+import { spreadParts } from './spread.js'
 import { start } from './start.js'
 import { timerParts } from './timers.js'
 
 /** In the order in which they run. */
 export const parts: readonly Part[] = [
-  spread,
+  ...spreadParts,
   plot,
   race,
   hot,
