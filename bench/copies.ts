@@ -40,7 +40,7 @@ export async function copyInstances(
          from generate_series(${first}, ${last}) n order by 1`,
       )
       for (const { table, key, columns } of tables) {
-        const values = columns.map(column => valueOf(column, sample, uids))
+        const values = columns.map(column => rewritten(column, sample, uids))
         await client.query(
           `insert into ${table} (${columns.map(nameOf).join(', ')})
            select ${values.join(', ')} from copies c cross join ${table} s where s.${key} = $1`,
@@ -135,7 +135,7 @@ const TABLES: readonly Table[] = [
 const nameOf = (column: Column) => (typeof column === 'string' ? column : column[0])
 
 /** The sample's column as SQL, with its id, its uids (trips go by them) and its name replaced by the copy's. */
-function valueOf(column: Column, { id, name }: Copied, uids: readonly string[]): string {
+function rewritten(column: Column, { id, name }: Copied, uids: readonly string[]): string {
   if (typeof column === 'string') return `s.${column}`
   const swaps = [
     [id, 'c.id::text'],

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 /** Runs `work` for 0 to `count` - 1, so many at once. */
 export async function inFlight(
   count: number,
@@ -71,4 +73,26 @@ export async function timed(
     latenciesMs.push(performance.now() - begunAt)
   })
   return { perSecond: rate, latenciesMs }
+}
+
+/** Milliseconds since the epoch, with their fractions: comparable between processes of one machine. */
+export const epochMs = () => performance.timeOrigin + performance.now()
+
+/** What is due between two looks is begun together. */
+const PACE_TICK_MS = 2
+
+/** Begins `work` for 0 to `count` - 1, so many a second, whatever becomes of those before; resolves when all are done. */
+export async function paced(
+  count: number,
+  rate: number,
+  work: (i: number) => Promise<unknown>,
+): Promise<void> {
+  const begunAt = performance.now()
+  const underWay: Promise<unknown>[] = []
+  while (underWay.length < count) {
+    const due = Math.min(count, Math.floor(((performance.now() - begunAt) / 1000) * rate))
+    while (underWay.length < due) underWay.push(work(underWay.length))
+    await delay(PACE_TICK_MS)
+  }
+  await Promise.all(underWay)
 }

@@ -4,6 +4,7 @@ import pg from 'pg'
 import { type Client, createClient, listen } from '../test/support/clients.js'
 import { asking } from '../test/support/fleet.js'
 import type { ServerProcess } from '../test/support/server-process.js'
+import { epochMs } from './measure.js'
 
 const CUSTOMERS = 250
 /** What is promised; a slower machine is asked for less by the second argument. */
@@ -25,9 +26,6 @@ interface Caller {
   isBusy: boolean
 }
 
-/** Milliseconds since the epoch, with their fractions. */
-const now = () => performance.timeOrigin + performance.now()
-
 /** Everybody asks for a truck that nobody has and cancels, over and over, on A; listens on A and B. */
 export async function measureLatency(
   a: ServerProcess,
@@ -42,12 +40,15 @@ export async function measureLatency(
   const loop = monitorEventLoopDelay({ resolution: 1 })
   const callers = customers.map((customer): Caller => ({ customer, broadcastId: undefined, isBusy: false }))
   await drive(callers, perSecond, WARM_UP_SECONDS, 'warming up')
-  const begunAt = now()
+  const begunAt = epochMs()
   loop.enable()
   const { sent, late } = await drive(callers, perSecond, SECONDS, 'measuring')
   loop.disable()
   await delay(2_000)
-  const recorded = await recordedSince(connectionString, begunAt)
+  const recorded = await recordedSince(connectionString, begunAt, [
+    'broadcast.created',
+    'broadcast.cancelled',
+  ])
   const [own, other] = [latencies(near, recorded), latencies(far, recorded)]
   const rate = Math.round(sent / SECONDS)
   console.log(
@@ -62,7 +63,7 @@ async function hearAll(url: string, customers: readonly Client[]): Promise<Heard
   const heard: Heard[] = []
   for (const { token } of customers) {
     const { socket } = await listen(url, token)
-    socket.onAny((_type, envelope) => heard.push({ id: envelope.id, at: now() }))
+    socket.onAny((_type, envelope) => heard.push({ id: envelope.id, at: epochMs() }))
   }
   return heard
 }
@@ -113,13 +114,17 @@ async function act(caller: Caller): Promise<void> {
   }
 }
 
-async function recordedSince(connectionString: string, since: number): Promise<Map<string, number>> {
+/** Events of these types: `instance:version:index` → when the database recorded it, inside the commit. */
+export async function recordedSince(
+  connectionString: string,
+  since: number,
+  types: readonly string[],
+): Promise<Map<string, number>> {
   const pool = new pg.Pool({ connectionString, max: 1 })
   const { rows } = await pool.query<{ id: string; at: number }>(
     `select instance || ':' || version || ':' || index as id, (extract(epoch from recorded_at) * 1000)::float8 as at
-     from events where recorded_at >= to_timestamp($1::float8 / 1000)
-       and type in ('broadcast.created', 'broadcast.cancelled')`,
-    [since],
+     from events where recorded_at >= to_timestamp($1::float8 / 1000) and type = any($2)`,
+    [since, types],
   )
   await pool.end()
   return new Map(rows.map(({ id, at }) => [id, at]))

@@ -35,10 +35,11 @@ export async function openWorld(): Promise<World> {
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: quietLog })
   await migrate(postgres.connectionString, { log: quietLog })
   const template = new URL(postgres.connectionString)
-  const admin = new pg.Pool({ connectionString: withDatabase(template, 'postgres'), max: 1 })
+  const admin = openPool(withDatabase(template, 'postgres'), 1)
   await assertDurable(admin)
   let made = 0
   let redis: Promise<RedisServer> | undefined
+  let ended: Promise<void> | undefined
 
   return {
     folder,
@@ -46,7 +47,7 @@ export async function openWorld(): Promise<World> {
       const name = `bench_${++made}`
       await admin.query(`create database ${name} template ${template.pathname.slice(1)}`)
       const connectionString = withDatabase(template, name)
-      const pool = new pg.Pool({ connectionString, max: 2 })
+      const pool = openPool(connectionString, 2)
       return {
         connectionString,
         pool,
@@ -61,15 +62,29 @@ export async function openWorld(): Promise<World> {
       redis ??= startRedisServer()
       return redis
     },
-    async end() {
-      await admin.end()
-      await (await redis)?.stop()
-      await postgres.stop()
-      // As root, its data lie outside of the folder.
-      await rm(dirname(postgres.dataDir), { recursive: true, force: true })
-      await rm(folder, { recursive: true, force: true })
+    end() {
+      ended ??= end()
+      return ended
     },
   }
+
+  async function end(): Promise<void> {
+    await admin.end()
+    await (await redis)?.stop()
+    await postgres.stop()
+    await removeData(postgres.dataDir)
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** As root, a Postgres has its data outside of the folder that it was given. */
+export async function removeData(dataDir: string): Promise<void> {
+  await rm(dirname(dataDir), { recursive: true, force: true })
+}
+
+/** A run that failed ends Postgres under open connections: that is no failure of its own. */
+export function openPool(connectionString: string, max: number): pg.Pool {
+  return new pg.Pool({ connectionString, max }).on('error', () => {})
 }
 
 function withDatabase(server: URL, name: string): string {

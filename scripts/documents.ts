@@ -1,5 +1,7 @@
-/* `npm run documents`: writes docs/errors.md, docs/authorization.md and docs/metrics.md; a test keeps them current. */
+/* `npm run documents`: writes docs/errors.md, docs/authorization.md and docs/metrics.md, and the figures of docs/PERFORMANCE.md
+ * and docs/bench.svg from the last results of the benchmark. Tests keep them current. */
 import { writeFile } from 'node:fs/promises'
+import { writePerformanceDocuments } from '../bench/report/documents.js'
 import { authorizationDocument, errorsDocument, metricsDocument } from './api-docs.js'
 
 const documents = {
@@ -12,3 +14,4 @@ for (const [name, content] of Object.entries(documents)) {
   await writeFile(new URL(`../${name}`, import.meta.url), content)
   console.log(name)
 }
+for (const name of await writePerformanceDocuments()) console.log(name)

@@ -2,9 +2,9 @@
  * How many one-row commits a second the database takes at this moment. Asked before and after everything that is compared
  * with it, because machines were seen to halve in speed within minutes.
  */
-import pg from 'pg'
+import type pg from 'pg'
 import { inFlight, mean } from '../measure.js'
-import type { Database, World } from '../world.js'
+import { type Database, openPool, type World } from '../world.js'
 import { type Band, findPgbench, runPgbench } from './pgbench.js'
 import { fillInstances, makeSample, type Sample } from './sample.js'
 import { BEYOND_ALL, NAMES, statement } from './statement.js'
@@ -31,7 +31,7 @@ export interface Limit {
 }
 
 /** On a database of its own, with instances enough that each is used once in an asking. */
-export async function openLimit(world: World, scale = 1): Promise<Limit> {
+export async function openLimit(world: Pick<World, 'folder' | 'createDatabase'>, scale = 1): Promise<Limit> {
   const database = await world.createDatabase()
   const { id, ...sample } = await makeSample(database)
   const hasPgbench = (await findPgbench()) !== undefined
@@ -41,7 +41,7 @@ export async function openLimit(world: World, scale = 1): Promise<Limit> {
     id,
     bands.reduce((sum, band) => sum + band.clients * band.each, 0),
   )
-  const pool = new pg.Pool({ connectionString: database.connectionString, max: POOL_CONNECTIONS })
+  const pool = openPool(database.connectionString, POOL_CONNECTIONS)
   await connectAll(pool)
   let asked = 0
 

@@ -9,34 +9,18 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
-import { pino } from 'pino'
 import { percentile } from '../../demo/figures.js'
 import { count, milliseconds, table } from '../../demo/table.js'
-import { createMemoryPresence } from '../../src/adapters/memory/presence.js'
-import { createAdminStore } from '../../src/adapters/postgres/admin-store.js'
-import { createAnswerStore } from '../../src/adapters/postgres/answer-store.js'
-import { createDeviceStore } from '../../src/adapters/postgres/device-store.js'
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/index.js'
-import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
-import { createIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js'
 import { migrate } from '../../src/adapters/postgres/migrate.js'
-import { createPushQueue } from '../../src/adapters/postgres/push-queue.js'
-import { createReadStore } from '../../src/adapters/postgres/read-store.js'
-import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
-import { createResumeStore } from '../../src/adapters/postgres/resume-store.js'
-import { createPostgresStore } from '../../src/adapters/postgres/store.js'
-import { createLoggedPush } from '../../src/adapters/push/logged.js'
 import type { Caller, Dispatch } from '../../src/dispatch/api.js'
-import { createDispatch } from '../../src/dispatch/dispatch.js'
 import type { Result } from '../../src/dispatch/problems.js'
-import { broadcastDefinition } from '../../src/machines/index.js'
-import { createEngine } from '../../src/runtime/engine.js'
+import { openProduct } from '../product.js'
 import { fill, HEAVY, type Sizes } from './data.js'
 import { planOf, sentBy } from './plans.js'
 
 const ROUNDS = 3
 const CALLS = 60
-const HOUR_MS = 3_600_000
 
 const [ended = 1_000_000, live = 10_000] = process.argv.slice(2).map(Number)
 const silent = { info() {}, warn() {}, error() {} }
@@ -161,43 +145,6 @@ async function makeSamples(dispatch: Dispatch): Promise<{ ended: string; live: s
 function must<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(JSON.stringify(result.problem))
   return result.value
-}
-
-function openProduct(connectionString: string, pool: pg.Pool) {
-  const settings = {
-    broadcastTimeoutMs: HOUR_MS,
-    reachStepsKm: [10],
-    reachStepMs: HOUR_MS,
-    cancelWindowMs: HOUR_MS,
-    transporterTtlMs: HOUR_MS,
-    driverTtlMs: HOUR_MS,
-    eventRetentionMs: 24 * HOUR_MS,
-  }
-  const store = createPostgresStore({ connectionString })
-  const product = createDispatch({
-    admin: createAdminStore(pool),
-    answers: createAnswerStore(pool),
-    fleet: createFleetStore(pool),
-    keys: createIdempotencyStore(pool),
-    recipients: createRecipientStore(pool),
-    reads: createReadStore(pool),
-    resume: createResumeStore(pool),
-    devices: createDeviceStore(pool),
-    pushes: createPushQueue(pool),
-    pushSender: createLoggedPush(pino({ level: 'silent' })),
-    presence: createMemoryPresence(settings),
-    fanout: { emit() {}, disconnectUser() {} },
-    settings,
-    log: silent,
-    createEngine: subscribers => createEngine({ store, definitions: [broadcastDefinition], subscribers }),
-  })
-  return {
-    dispatch: product.dispatch,
-    async close() {
-      await product.close()
-      await store.close()
-    },
-  }
 }
 
 async function withServer(work: (connectionString: string) => Promise<void>): Promise<void> {

@@ -10,8 +10,8 @@ import { type AuditStore, audit } from '../../src/runtime/audit.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import type { Database } from '../world.js'
 
-/** Some ten seconds of work. Strays and what is undelivered are looked for in all of the database in any case. */
-const MAX_PAGES = 100
+/** Some seconds of work. Strays and what is undelivered are looked for in all of the database in any case. */
+const MAX_PAGES = 40
 /** The audit's own: a shorter page is its last. */
 const PAGE_SIZE = 50
 

@@ -66,7 +66,9 @@ async function fill({ connectionString, pool }: Database, count: number): Promis
   await close()
   await copyInstances(pool, { id, name: SAMPLE }, count, { prefix: 'ended-', hasEvents: false })
   // As the sweep of events notes it: there are none from before.
-  await pool.query('update event_retention set swept_before = now()')
+  await pool.query(
+    'insert into event_retention (swept_before) values (now()) on conflict (is_only) do update set swept_before = now()',
+  )
   await pool.query('vacuum (analyze)')
 }
 

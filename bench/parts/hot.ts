@@ -44,7 +44,7 @@ async function run(context: Context): Promise<Outcome> {
     const two = await roundsOf(engine, 'two', scale, (id, prefix) =>
       Promise.all(
         processes.map((its, i) =>
-          its.fire({ id, prefix: `${prefix}-${i}`, contenders: contenders / PROCESSES }),
+          its.ask({ id, prefix: `${prefix}-${i}`, contenders: contenders / PROCESSES }),
         ),
       ),
     )

@@ -15,33 +15,27 @@ const P99_MS_AT_64 = 40
 /** Machine code, plans and connections. */
 const WARM_UP = 2_000
 
-export const spread: Part = {
-  id: 'B1',
-  title: 'spread: fresh requests of 2 trucks, one accept each',
-  steps: size => 1 + GOALS.length * size.rounds + 1,
-  run,
-}
+/** One for each number in flight that has a goal, so that either can be run alone. */
+export const spreadParts: readonly Part[] = GOALS.map(goal => ({
+  id: `B1.${goal.atOnce}`,
+  title: `spread: fresh requests of 2 trucks, one accept each, ${goal.atOnce} in flight`,
+  steps: size => 1 + size.rounds + 1,
+  run: context => run(context, goal),
+}))
 
-async function run(context: Context): Promise<Outcome> {
+async function run(context: Context, { atOnce, ratio }: (typeof GOALS)[number]): Promise<Outcome> {
   const { world, size, step } = context
   const limit = await openLimit(world, size.limitScale)
-  const measured = await onStage(context, 'B1', async ({ engine }) => {
-    step('B1 warming up')
-    await acceptFresh(engine, 'warm', size.of(WARM_UP), 64)
-    const figures: Measured[] = []
-    const rates: LimitRate[] = []
-    for (const { atOnce, ratio } of GOALS) {
-      const rounds = await besideLimit(limit, size.rounds, round => {
-        step(`B1 with ${atOnce} in flight, round ${round + 1}`)
-        return acceptFresh(engine, `${atOnce}-${round}`, size.of(REQUESTS), atOnce)
-      })
-      figures.push(...figuresOf(atOnce, ratio, rounds))
-      rates.push(...rounds.map(({ rate }) => rate))
-    }
-    return [...figures, ...limitFigures(rates)]
+  const rounds = await onStage(context, `B1.${atOnce}`, async ({ engine }) => {
+    step(`B1.${atOnce} warming up`)
+    await acceptFresh(engine, 'warm', size.of(WARM_UP), atOnce)
+    return besideLimit(limit, size.rounds, round => {
+      step(`B1.${atOnce} round ${round + 1}`)
+      return acceptFresh(engine, `${round}`, size.of(REQUESTS), atOnce)
+    })
   })
   await limit.close()
-  return { measured }
+  return { measured: [...figuresOf(atOnce, ratio, rounds), ...limitFigures(rounds.map(({ rate }) => rate))] }
 }
 
 interface Round {

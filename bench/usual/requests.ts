@@ -5,8 +5,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import pg from 'pg'
+import type pg from 'pg'
 import { accept as acceptCommand, request, VEHICLE_TYPE } from '../subject.js'
+import { openPool } from '../world.js'
 import { withLock } from './lock.js'
 import { createUsualTables } from './schema.js'
 
@@ -38,7 +39,7 @@ export interface UsualWay {
 
 /** On tables of its own in this database. */
 export async function openUsualWay(connectionString: string, redis: Redis): Promise<UsualWay> {
-  const pool = new pg.Pool({ connectionString, max: CONNECTIONS })
+  const pool = openPool(connectionString, CONNECTIONS)
   await createUsualTables(pool)
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()))
   for (const client of clients) client.release()

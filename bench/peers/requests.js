@@ -1,0 +1,47 @@
+/*
+ * What a timer does here, for each queue the same: a request's one guarded update. It is late by the time from which it
+ * was due until that is committed, as with the engine.
+ */
+import pg from 'pg'
+
+const CONNECTIONS = 16
+
+export async function openRequests(connectionString) {
+  const pool = new pg.Pool({ connectionString, max: CONNECTIONS })
+  await pool.query(
+    'create table peer_requests (id int primary key, status text not null, version int not null)',
+  )
+  return {
+    async add(first, count) {
+      await pool.query(
+        "insert into peer_requests select n, 'searching', 1 from generate_series($1::int, $1::int + $2::int - 1) n",
+        [first, count],
+      )
+    },
+    async expire(id) {
+      const { rowCount } = await pool.query({
+        name: 'expire',
+        text: "update peer_requests set status = 'expired', version = version + 1 where id = $1 and version = 1",
+        values: [id],
+      })
+      if (rowCount !== 1) throw new Error(`request ${id} was expired twice`)
+    },
+    pool,
+  }
+}
+
+/** `countOne` so often, and `done` resolves. */
+export function countdown(count) {
+  let left = count
+  let settle
+  const done = new Promise(resolve => {
+    settle = resolve
+  })
+  return {
+    done,
+    countOne() {
+      left -= 1
+      if (left === 0) settle()
+    },
+  }
+}

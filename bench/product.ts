@@ -1,0 +1,74 @@
+/* Dispatch on a real engine and a real Postgres, in this process, without its doors: as src/app.ts puts it together. */
+import type pg from 'pg'
+import { pino } from 'pino'
+import { createMemoryPresence } from '../src/adapters/memory/presence.js'
+import { createAdminStore } from '../src/adapters/postgres/admin-store.js'
+import { createAnswerStore } from '../src/adapters/postgres/answer-store.js'
+import { createDeviceStore } from '../src/adapters/postgres/device-store.js'
+import { createFleetStore } from '../src/adapters/postgres/fleet-store.js'
+import { createIdempotencyStore } from '../src/adapters/postgres/idempotency-store.js'
+import { createPushQueue } from '../src/adapters/postgres/push-queue.js'
+import { createReadStore } from '../src/adapters/postgres/read-store.js'
+import { createRecipientStore } from '../src/adapters/postgres/recipient-store.js'
+import { createResumeStore } from '../src/adapters/postgres/resume-store.js'
+import { createPostgresStore } from '../src/adapters/postgres/store.js'
+import { createLoggedPush } from '../src/adapters/push/logged.js'
+import type { Dispatch } from '../src/dispatch/api.js'
+import { createDispatch } from '../src/dispatch/dispatch.js'
+import type { Fanout } from '../src/dispatch/ports.js'
+import { broadcastDefinition } from '../src/machines/index.js'
+import type { Engine } from '../src/runtime/api.js'
+import { createEngine } from '../src/runtime/engine.js'
+
+const HOUR_MS = 3_600_000
+
+/** Nothing comes due while something else is measured. */
+const SETTINGS = {
+  broadcastTimeoutMs: HOUR_MS,
+  reachStepsKm: [10],
+  reachStepMs: HOUR_MS,
+  cancelWindowMs: HOUR_MS,
+  transporterTtlMs: HOUR_MS,
+  driverTtlMs: HOUR_MS,
+  eventRetentionMs: 24 * HOUR_MS,
+}
+
+export interface Product {
+  readonly dispatch: Dispatch
+  readonly engine: Engine
+  close(): Promise<void>
+}
+
+/** `fanout`: where what is told goes to; nowhere, if it is left out. The engine is not started. */
+export function openProduct(
+  connectionString: string,
+  pool: pg.Pool,
+  fanout: Fanout = { emit() {}, disconnectUser() {} },
+): Product {
+  const store = createPostgresStore({ connectionString })
+  const product = createDispatch({
+    admin: createAdminStore(pool),
+    answers: createAnswerStore(pool),
+    fleet: createFleetStore(pool),
+    keys: createIdempotencyStore(pool),
+    recipients: createRecipientStore(pool),
+    reads: createReadStore(pool),
+    resume: createResumeStore(pool),
+    devices: createDeviceStore(pool),
+    pushes: createPushQueue(pool),
+    pushSender: createLoggedPush(pino({ level: 'silent' })),
+    presence: createMemoryPresence(SETTINGS),
+    fanout,
+    settings: SETTINGS,
+    log: { warn() {}, error: (fields, message) => console.error(message, fields) },
+    createEngine: subscribers => createEngine({ store, definitions: [broadcastDefinition], subscribers }),
+  })
+  return {
+    dispatch: product.dispatch,
+    engine: product.engine,
+    async close() {
+      await product.close()
+      await store.close()
+    },
+  }
+}
