@@ -1,5 +1,5 @@
 /* B5: ten thousand deadlines within five seconds among a million that are not due, and a hundred thousand overdue. */
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { percentile } from '../../demo/figures.js'
 import type { Transition } from '../../src/runtime/types.js'
 import { copyInstances } from '../copies.js'
@@ -205,7 +205,7 @@ async function measureDrain(world: World, count: number): Promise<number> {
 
 async function onUsualWay<T>(world: World, work: (way: UsualWay, redis: Redis) => Promise<T>): Promise<T> {
   const database = await world.createDatabase()
-  const redis = new Redis((await world.redis()).url)
+  const redis = await world.connectRedis()
   const way = await openUsualWay(database.connectionString, redis)
   const result = await work(way, redis)
   await way.close()
