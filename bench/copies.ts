@@ -3,6 +3,7 @@
  * take the engine minutes. A copy has ids and names of its own all through, so that it passes the audit.
  */
 import type pg from 'pg'
+import { inFlight } from './measure.js'
 
 /** `name` is what the sample's customer, driver and vehicle ids end with; nothing else of it may contain it. */
 export interface Copied {
@@ -19,6 +20,8 @@ export interface CopyOptions {
 
 /** Rows of one statement: memory of the server, and how long an interrupted run takes to end. */
 const BATCH = 50_000
+/** It is the processor's work: one for each core that these machines have. */
+const AT_ONCE = 2
 
 /** Throws while something of the sample is still to be delivered. */
 export async function copyInstances(
@@ -29,7 +32,8 @@ export async function copyInstances(
 ): Promise<void> {
   const uids = await readSample(pool, sample)
   const tables = hasEvents ? TABLES : TABLES.filter(({ table }) => table !== 'events')
-  for (let first = 1; first <= count; first += BATCH) {
+  await inFlight(Math.ceil(count / BATCH), AT_ONCE, async batch => {
+    const first = 1 + batch * BATCH
     const last = Math.min(count, first + BATCH - 1)
     const client = await pool.connect()
     try {
@@ -51,7 +55,7 @@ export async function copyInstances(
     } finally {
       client.release()
     }
-  }
+  })
 }
 
 /** Text, jsonb and uuid are written anew, all else is as it was. */

@@ -10,7 +10,7 @@ import { readOptions } from './options.js'
 import { parts } from './parts/index.js'
 import { FULL, type Outcome, QUICK } from './parts/part.js'
 import { writePerformanceDocuments } from './report/documents.js'
-import { toFigure } from './report/figure.js'
+import { type Figure, type Measured, toFigure } from './report/figure.js'
 import { showProgress } from './report/progress.js'
 import { describeMachine, merged, readResults, writeResults } from './report/results.js'
 import { figuresTable } from './report/table.js'
@@ -22,39 +22,50 @@ const options = readOptions(
 )
 const size = options.isQuick ? QUICK : FULL
 const chosen = parts.filter(({ id }) => options.parts.includes(id))
+const machine = describeMachine()
 const begunAt = performance.now()
 const progress = showProgress(chosen.reduce((sum, part) => sum + part.steps(size), 0))
 const outcomes: Outcome[] = []
 const world = await openWorld()
 // Postgres outlives a process that is told to end, unless it is ended too.
+let isEnding = false
 for (const reason of ['SIGINT', 'SIGTERM', 'uncaughtException'] as const) {
   process.on(reason, error => {
+    // Whoever still has a connection when Postgres ends fails, and it does not matter any more.
+    if (isEnding) return
+    isEnding = true
     console.error(`ended by ${reason}`, error)
     world.end().finally(() => process.exit(1))
   })
 }
 try {
-  for (const part of chosen) outcomes.push(await part.run({ world, size, step: progress.step }))
+  for (const part of chosen) {
+    const outcome = await part.run({ world, size, step: progress.step })
+    outcomes.push(outcome)
+    if (!options.isQuick) await keep(outcome)
+  }
 } catch (error) {
-  // What was measured before it stays measured.
   console.error(error)
   process.exitCode = 1
 } finally {
+  isEnding = true
   progress.stop()
   await world.end()
 }
-
-const now = new Date()
-const figures = Object.fromEntries(
-  outcomes.flatMap(({ measured }) => measured.map(one => [one.key, toFigure(one, now)])),
-)
-const curve = outcomes.flatMap(outcome => outcome.curve ?? [])
-const machine = describeMachine()
-console.log(`\n${machine}\n\n${figuresTable(figures)}\n`)
+const all = Object.assign({}, ...outcomes.map(({ measured }) => figures(measured)))
+console.log(`\n${machine}\n\n${figuresTable(all)}\n`)
 for (const note of outcomes.flatMap(({ notes = [] }) => notes)) console.log(note)
 console.log(`${Math.round((performance.now() - begunAt) / 1000)} s in all`)
-if (!options.isQuick && outcomes.length > 0) {
-  await writeResults(merged(readResults(), { machine, date: now.toISOString(), figures, curve }))
+process.exit()
+
+/** At once: what was measured stays measured, whatever comes of the parts that follow. */
+async function keep({ measured, curve = [] }: Outcome): Promise<void> {
+  const now = { machine, date: new Date().toISOString(), figures: figures(measured), curve }
+  await writeResults(merged(readResults(), now))
   await writePerformanceDocuments()
 }
-process.exit()
+
+function figures(measured: readonly Measured[]): Record<string, Figure> {
+  const at = new Date()
+  return Object.fromEntries(measured.map(one => [one.key, toFigure(one, at)]))
+}

@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { Redis } from 'ioredis'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
 import { migrate } from '../src/adapters/postgres/migrate.js'
@@ -24,8 +25,11 @@ export interface World {
   readonly folder: string
   /** A migrated, empty database. */
   createDatabase(): Promise<Database>
-  /** Started when first asked for. Throws where there is no redis-server and none can be installed. */
-  redis(): Promise<RedisServer>
+  /**
+   * A connection to the one Redis, for the caller to close. It is started when first asked for. Throws where there is no
+   * redis-server and none can be installed.
+   */
+  connectRedis(): Promise<Redis>
   end(): Promise<void>
 }
 
@@ -58,9 +62,9 @@ export async function openWorld(): Promise<World> {
         },
       }
     },
-    redis() {
+    async connectRedis() {
       redis ??= startRedisServer()
-      return redis
+      return new Redis((await redis).url).on('error', () => {})
     },
     end() {
       ended ??= end()

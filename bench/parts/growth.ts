@@ -10,7 +10,7 @@ import type { Context, Outcome, Part } from './part.js'
 import { onStage } from './stage.js'
 
 const ENDED = 1_000_000
-const REQUESTS = 10_000
+const REQUESTS = 5_000
 const AT_ONCE = 64
 const WARM_UP = 2_000
 const GOAL = 0.9

@@ -1,5 +1,4 @@
 /* B3: one request of many trucks that a whole crowd wants at once, on one process and on two. */
-import { Redis } from 'ioredis'
 import type { Engine } from '../../src/runtime/index.js'
 import { createRequest, sendAccept } from '../engine.js'
 import { median } from '../measure.js'
@@ -52,7 +51,7 @@ async function run(context: Context): Promise<Outcome> {
     return { one, two }
   })
   const usual: number[] = []
-  const redis = new Redis((await world.redis()).url)
+  const redis = await world.connectRedis()
   const usualDatabase = await world.createDatabase()
   const way = await openUsualWay(usualDatabase.connectionString, redis)
   for (let round = 0; round < size.rounds; round++) {

@@ -9,7 +9,7 @@ import { startServerProcess } from '../../test/support/server-process.js'
 import { tokenFor } from '../../test/support/tokens.js'
 import { createRequest, openEngine } from '../engine.js'
 import { inFlight, type Timed, timed } from '../measure.js'
-import { atLeast } from '../report/figure.js'
+import { atLeast, type Measured } from '../report/figure.js'
 import { VEHICLE_TYPE } from '../subject.js'
 import type { Database } from '../world.js'
 import { assertNoViolations } from './audited.js'
@@ -75,7 +75,7 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   const bareAccepts = (first: number, accepts: number) =>
     acceptMany(bare.url, i => `/api/v1/broadcasts/${i}/events`, first, accepts)
   await bareAccepts(0, warmUp)
-  const rounds: { ours: Timed; bare: Timed }[] = []
+  const rounds: Round[] = []
   for (let round = 0; round < size.rounds; round++) {
     const first = warmUp + round * count
     step(`B7 the server, round ${round + 1}`)
@@ -90,25 +90,32 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   step('B7 auditing')
   await assertNoViolations(database)
   await database.drop()
-  return {
-    measured: [
-      {
-        key: 'B7',
-        what: `accepts over HTTP, ${AT_ONCE} in flight`,
-        unit: '/s',
-        values: rounds.map(({ ours }) => ours.perSecond),
-        beside: { what: 'a bare route', values: rounds.map(round => round.bare.perSecond) },
-        goal: atLeast(GOAL),
-      },
-      {
-        key: 'B7.p99',
-        what: `p99 over HTTP, ${AT_ONCE} in flight`,
-        unit: 'ms',
-        values: rounds.map(({ ours }) => p99(ours)),
-        beside: { what: 'a bare route', values: rounds.map(round => p99(round.bare)) },
-      },
-    ],
-  }
+  return { measured: figuresOf(rounds) }
+}
+
+interface Round {
+  readonly ours: Timed
+  readonly bare: Timed
+}
+
+function figuresOf(rounds: readonly Round[]): Measured[] {
+  return [
+    {
+      key: 'B7',
+      what: `accepts over HTTP, ${AT_ONCE} in flight`,
+      unit: '/s',
+      values: rounds.map(({ ours }) => ours.perSecond),
+      beside: { what: 'a bare route', values: rounds.map(round => round.bare.perSecond) },
+      goal: atLeast(GOAL),
+    },
+    {
+      key: 'B7.p99',
+      what: `p99 over HTTP, ${AT_ONCE} in flight`,
+      unit: 'ms',
+      values: rounds.map(({ ours }) => p99(ours)),
+      beside: { what: 'a bare route', values: rounds.map(round => p99(round.bare)) },
+    },
+  ]
 }
 
 const p99 = ({ latenciesMs }: Timed) => percentile(latenciesMs, 0.99) ?? Number.NaN

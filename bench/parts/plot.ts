@@ -1,6 +1,7 @@
 /* The points of the plot: B1 with few in flight and with many, each once. */
 import { percentile } from '../../demo/figures.js'
 import { besideLimit, openLimit } from '../limit/limit.js'
+import { rounded } from '../report/figure.js'
 import type { Point } from '../report/results.js'
 import { acceptFresh } from './fresh-accepts.js'
 import type { Context, Outcome, Part } from './part.js'
@@ -40,10 +41,11 @@ async function run(context: Context): Promise<Outcome> {
       const at = (share: number) => percentile(latenciesMs, share) ?? Number.NaN
       points.push({
         inFlight: atOnce,
-        perSecond,
-        p50Ms: at(0.5),
-        p99Ms: at(0.99),
-        limitPerSecond: round.limit,
+        perSecond: rounded(perSecond),
+        p50Ms: rounded(at(0.5)),
+        p99Ms: rounded(at(0.99)),
+        limitPerSecond: rounded(round.limit),
+        at: new Date().toISOString(),
       })
     }
     return points

@@ -1,5 +1,4 @@
 /* B2: many requests, and for each many times as many contenders as it has trucks, all fired at once. */
-import { Redis } from 'ioredis'
 import { tally } from '../../demo/figures.js'
 import { createRequest, sendAccept } from '../engine.js'
 import { besideLimit, openLimit } from '../limit/limit.js'
@@ -26,7 +25,7 @@ export const race: Part = {
 async function run(context: Context): Promise<Outcome> {
   const { world, size, step } = context
   const requests = size.of(REQUESTS)
-  const redis = new Redis((await world.redis()).url)
+  const redis = await world.connectRedis()
   const limit = await openLimit(world, size.limitScale)
   const usualDatabase = await world.createDatabase()
   const usual = await openUsualWay(usualDatabase.connectionString, redis)

@@ -16,7 +16,7 @@ export function withFigures(markdown: string, results: Results): string {
   const end = markdown.indexOf(END)
   if (begin < 0 || end < begin) throw new Error(`There is no ${BEGIN} … ${END} to put the figures into`)
   const day = results.date.slice(0, 10)
-  const figures = `${BEGIN}\n${results.machine}. Last measured on ${day}.\n\n${figuresMarkdown(figuresOf(results))}\n`
+  const figures = `${BEGIN}\n${results.machine}. Last measured on ${day}.\n\n${figuresMarkdown(figuresOf(results))}\n\n`
   return markdown.slice(0, begin) + figures + markdown.slice(end)
 }
 

@@ -76,4 +76,4 @@ function isMet(value: number, { is, bound }: Goal): boolean {
 }
 
 /** Four digits are more than these measurements are good for. */
-const rounded = (value: number) => Number(value.toPrecision(4))
+export const rounded = (value: number) => Number(value.toPrecision(4))

@@ -28,6 +28,7 @@ const point = z.strictObject({
   p50Ms: z.number(),
   p99Ms: z.number(),
   limitPerSecond: z.number(),
+  at: z.iso.datetime(),
 })
 
 export type Point = z.infer<typeof point>

@@ -5,8 +5,8 @@ import type { Redis } from 'ioredis'
 
 /** Longer than what is done under it; after that it is somebody else's, whatever the holder believes. */
 const HELD_MS = 10_000
-/** Between tries, up and down by half: libraries come with 200 ms, which would take several times as long here. */
-const RETRY_MS = 20
+/** Between tries, up and down by half, as libraries come with it. With half of it a crowd's asking halves what is decided. */
+const RETRY_MS = 200
 /** Callers have given up by then. */
 const PATIENCE_MS = 30_000
 

@@ -3,16 +3,19 @@
  * decides, and updates if the version is still the one that was read; tried again three times. What has ended is seen
  * before the lock is asked for, as a careful author does. Nothing is told to anybody and no history is kept.
  */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import { accept as acceptCommand, request, VEHICLE_TYPE } from '../subject.js'
 import { openPool } from '../world.js'
-import { withLock } from './lock.js'
+import { LockTimeoutError, withLock } from './lock.js'
 import { createUsualTables } from './schema.js'
 
 const CONNECTIONS = 32
 const RETRIES = 3
+/** Before the first retry, twice as long before the next, up and down by half: at once, they would only meet again. */
+const RETRY_PAUSE_MS = 20
 /** Serialization failure, deadlock: to be tried again. */
 const RETRIED = ['40001', '40P01']
 
@@ -44,6 +47,20 @@ export async function openUsualWay(connectionString: string, redis: Redis): Prom
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()))
   for (const client of clients) client.release()
 
+  /** `otherwise`: when the lock did not come in time, or all tries have failed. */
+  async function locked<T>(
+    id: string,
+    work: (client: pg.PoolClient) => Promise<T>,
+    otherwise: T,
+  ): Promise<T> {
+    try {
+      return await withLock(redis, `request:${id}`, () => retried(pool, work, otherwise))
+    } catch (error) {
+      if (error instanceof LockTimeoutError) return otherwise
+      throw error
+    }
+  }
+
   return {
     async create(name, trucks, timeoutMs = 3_600_000) {
       const id = randomUUID()
@@ -58,12 +75,9 @@ export async function openUsualWay(connectionString: string, redis: Redis): Prom
     async accept(id, name) {
       const { rows } = await pool.query<Row>('select status from usual_requests where id = $1', [id])
       if (!isSeeking(rows[0]?.status)) return 'ended'
-      return withLock(redis, `request:${id}`, () =>
-        retried(pool, client => acceptIn(client, id, name), 'gave up' as const),
-      )
+      return locked<UsualOutcome>(id, client => acceptIn(client, id, name), 'gave up')
     },
-    expire: id =>
-      withLock(redis, `request:${id}`, () => retried(pool, client => expireIn(client, id), false)),
+    expire: id => locked(id, client => expireIn(client, id), false),
     close: () => pool.end(),
   }
 }
@@ -89,6 +103,7 @@ async function retried<T>(
     } finally {
       client.release()
     }
+    await delay(RETRY_PAUSE_MS * (attempt + 1) * (0.5 + Math.random()))
   }
   return otherwise
 }
@@ -104,7 +119,7 @@ async function acceptIn(client: pg.PoolClient, id: string, name: string): Promis
   const { rowCount: trips } = await client.query(
     `select 1 from usual_trips where driver_id = $1 and status in ('assigned', 'started')
      union all select 1 from usual_trips where vehicle_id = $2 and status in ('assigned', 'started')`,
-    [driver.id, vehicle.id],
+    [spread(driver.id), spread(vehicle.id)],
   )
   if (trips !== 0) return 'busy'
   const filled = found.trucks_filled + 1
@@ -115,10 +130,21 @@ async function acceptIn(client: pg.PoolClient, id: string, name: string): Promis
   await client.query(
     `insert into usual_trips (id, request_id, transporter_id, driver_id, vehicle_id, status, driver, vehicle)
      values ($1, $2, $3, $4, $5, 'assigned', $6, $7)`,
-    [randomUUID(), id, transporterId, driver.id, vehicle.id, JSON.stringify(driver), JSON.stringify(vehicle)],
+    [
+      randomUUID(),
+      id,
+      transporterId,
+      spread(driver.id),
+      spread(vehicle.id),
+      JSON.stringify(driver),
+      JSON.stringify(vehicle),
+    ],
   )
   return 'won'
 }
+
+/** Ids that are numbered would all lie on one page of the index; real ones are spread. */
+const spread = (id: string) => createHash('md5').update(id).digest('hex')
 
 async function expireIn(client: pg.PoolClient, id: string): Promise<boolean> {
   const found = await read(client, id)

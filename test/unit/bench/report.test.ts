@@ -24,7 +24,7 @@ const figure = (value: number) =>
     },
     new Date(date),
   )
-const point = { inFlight: 8, perSecond: 4_000, p50Ms: 1.5, p99Ms: 3, limitPerSecond: 5_000 }
+const point = { inFlight: 8, perSecond: 4_000, p50Ms: 1.5, p99Ms: 3, limitPerSecond: 5_000, at: date }
 const results = merged(undefined, {
   machine: 'a machine',
   date,
@@ -118,7 +118,7 @@ describe('the plot of the benchmark', () => {
     const ys = [...plotSvg({ ...results, curve: [half] }).matchAll(/cy="([\d.]+)"[^>]*><title>the/g)].map(m =>
       Number(m[1]),
     )
-    const bottom = 70 + 260
+    const bottom = 90 + 260
     expect((bottom - (ys[1] ?? 0)) / (bottom - (ys[0] ?? 0))).toBeCloseTo(2, 1)
   })
 
