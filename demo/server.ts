@@ -60,13 +60,17 @@ export async function startServer(): Promise<DemoServer> {
   await chmod(dataDir, 0o711) // as root, Postgres runs as another user, who must enter it
   const secret = randomBytes(48).toString('base64url')
   const environment = { ...UNSET, DATA_DIR: dataDir }
-  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
-    cwd: ROOT,
-    env: { ...process.env, ...SHORT_LIFE, ...environment, PORT: '0', JWT_SECRET: secret },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // Ctrl-C in a terminal reaches the whole group; the server is to end after the actors, and only once.
-    detached: true,
-  })
+  const child = spawn(
+    process.execPath,
+    ['--enable-source-maps', '--max-semi-space-size=64', 'dist/main.js'],
+    {
+      cwd: ROOT,
+      env: { ...process.env, ...SHORT_LIFE, ...environment, PORT: '0', JWT_SECRET: secret },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C in a terminal reaches the whole group; the server is to end after the actors, and only once.
+      detached: true,
+    },
+  )
   const endWithUs = () => child.kill('SIGTERM')
   process.once('exit', endWithUs)
 

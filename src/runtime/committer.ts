@@ -18,6 +18,7 @@ import {
   MAX_MAILBOX_LENGTH,
   MAX_READ_IDS,
   MAX_WAITING,
+  MIN_SHARE_ROWS,
 } from './limits.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
 import type { Platform } from './platform.js'
@@ -166,8 +167,9 @@ export class Committer {
     const turns: Turn[] = []
     const keys = new Set<string>()
     let rows = 0
+    const share = this.#share()
     for (const mailbox of [...this.#ready]) {
-      if (rows >= MAX_JOURNAL_ROWS) break
+      if (rows >= share) break
       for (const pending of mailbox.takeOlderThan(this.#platform.monotonicMs() - CALLER_PATIENCE_MS)) {
         this.#settle(() => pending.fail(new OverloadedError('It took too long', 1)))
       }
@@ -200,6 +202,15 @@ export class Committer {
     }
     if (this.#ready.size > 0) this.#schedule()
     return turns
+  }
+
+  /**
+   * Rows of the next commit. All that waits in one would leave this process idle while the database writes, and the
+   * database idle while the next is decided: a crowd that is answered at once comes again at once.
+   */
+  #share(): number {
+    const share = Math.ceil(this.#waiting / MAX_COMMITS_IN_FLIGHT)
+    return Math.min(MAX_JOURNAL_ROWS, Math.max(MIN_SHARE_ROWS, share))
   }
 
   /** `undefined` when the definition throws where no event can be blamed: what comes of that is settled here. */

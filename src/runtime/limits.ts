@@ -2,6 +2,8 @@
 
 /** One commit on the wire while the next is being written by the database; more only fight for two cores. */
 export const MAX_COMMITS_IN_FLIGHT = 2
+/** A commit takes its share of what waits, but not less than this: smaller statements cost more than they gain. */
+export const MIN_SHARE_ROWS = 16
 /** Journal rows of one statement: beyond some hundred the gain is small and everyone waits for the slowest. */
 export const MAX_JOURNAL_ROWS = 500
 /** Instances read at once: keeps one answer within about a megabyte. */

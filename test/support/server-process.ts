@@ -76,11 +76,15 @@ function spawnServer(env: Readonly<Record<string, string>>): {
   ended: Promise<number | NodeJS.Signals>
   output(): string
 } {
-  const child = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js'], {
-    cwd: ROOT,
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--enable-source-maps', '--max-semi-space-size=64', 'dist/main.js'],
+    {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   let text = ''
   child.stdout.on('data', chunk => {
     text += chunk
