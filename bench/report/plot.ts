@@ -2,6 +2,7 @@
 import type { Point, Results } from './results.js'
 import { short } from './table.js'
 
+const TITLE = 'Accepts of fresh requests, against operations in flight'
 const WIDTH = 860
 const PANEL = { width: 350, height: 260, top: 90 }
 const LEFTS = [60, 480]
@@ -33,8 +34,9 @@ export function plotSvg({ curve, machine }: Pick<Results, 'curve' | 'machine'>):
   const height = PANEL.top + PANEL.height + 90
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12" fill="${COLOURS.text}">`,
+    `<title>${TITLE}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
-    text(LEFTS[0] ?? 0, 28, 'Accepts of fresh requests, against operations in flight', { size: 16 }),
+    text(LEFTS[0] ?? 0, 28, TITLE, { size: 16 }),
     ...panel(LEFTS[0] ?? 0, 'accepts a second', inFlight, throughput),
     ...panel(LEFTS[1] ?? 0, 'milliseconds', inFlight, latency),
     text(LEFTS[0] ?? 0, height - 28, `Measured on ${inWords(date)}: ${machine}.`),
