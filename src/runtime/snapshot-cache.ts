@@ -5,8 +5,8 @@
 import { LRUCache } from 'lru-cache'
 import type { Instance } from './types.js'
 
-/** About 30,000 requests of two trucks. A missing entry costs one read, so more buys little. */
-const MAX_CACHE_BYTES = 64 * 1024 * 1024
+/** About 24,000 requests of two trucks, more than live at once in a large city. A missing entry costs one read. */
+const MAX_CACHE_BYTES = 96 * 1024 * 1024
 
 /** What an instance costs beside its snapshot's JSON: parsed objects take about three times the text. */
 const OVERHEAD_BYTES = 1024
