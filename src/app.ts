@@ -152,8 +152,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const forgetting = familySweep(families, log)
   let isDraining = false
+  const checks = createPostgresChecks(pool)
   const service = createService(
     pool,
+    checks,
     sockets,
     engine,
     withCluster(presence.check, cluster),
@@ -186,7 +188,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     sockets.onMissed(product.retell)
     sockets.attach(http.server, dispatch)
   }
-  const lagReport = startLagReport(createPostgresChecks(pool), log)
+  const lagReport = startLagReport(checks, log)
 
   const close = async ({ hasNotice = false } = {}) => {
     isDraining = true
@@ -253,13 +255,13 @@ const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
 
 function createService(
   pool: pg.Pool,
+  checks: ReturnType<typeof createPostgresChecks>,
   sockets: SocketServer,
   engine: Engine,
   redis: HealthCheck,
   metrics: Metrics,
   isDraining: () => boolean,
 ): Service {
-  const checks = createPostgresChecks(pool)
   const postgres = async () => ({
     ...(await checks.postgres()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),

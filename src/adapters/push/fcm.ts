@@ -8,10 +8,10 @@ import { type App, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Messaging, type SendResponse } from 'firebase-admin/messaging'
 import { v7 as uuidv7 } from 'uuid'
 import type { PushResult, PushSender } from '../../dispatch/ports.js'
+import { createTurns } from '../../dispatch/turns.js'
 import { type FcmVerdict, type HttpAnswer, judgeAnswer } from './fcm-answer.js'
 import { fcmMessage } from './fcm-message.js'
 import { createCredential, type ServiceAccountKey } from './service-account.js'
-import { createTurns } from './turns.js'
 
 export interface FcmOptions {
   readonly account: ServiceAccountKey

@@ -7,6 +7,7 @@ import type { Socket } from 'socket.io'
 import type { Caller, Dispatch } from '../../dispatch/api.js'
 import { type Envelope, wakesPeople } from '../../dispatch/ports.js'
 import { problem, type Result } from '../../dispatch/problems.js'
+import { createTurns } from '../../dispatch/turns.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
 
 /** Pages of one absence. Who has missed more begins anew: reading it all would take longer than asking for the lists. */
@@ -100,21 +101,4 @@ function send(socket: Socket, envelope: Envelope, sent: Set<string>, ask: Ask): 
   sent.add(envelope.id)
   if (wakesPeople(envelope)) ask.askOne(socket, envelope)
   else socket.emit(envelope.type, envelope)
-}
-
-/** Runs what it is given, at most `width` at a time, in the order in which it was given. */
-function createTurns(width: number) {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return async <T>(work: () => Promise<T>): Promise<T> => {
-    if (running >= width) await new Promise<void>(resolve => waiting.push(resolve))
-    else running += 1
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) running -= 1
-      else next()
-    }
-  }
 }

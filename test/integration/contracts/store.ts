@@ -4,6 +4,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { AuditStore } from '../../../src/runtime/audit.js'
 import type { InstanceWrite, Store, StoredTimer } from '../../../src/runtime/ports.js'
 import { until } from '../../support/engine.js'
+import { taking, write } from '../../support/instance-write.js'
 
 export interface OpenedStore {
   readonly store: Store
@@ -15,38 +16,7 @@ export interface OpenedStore {
 
 const LEASE_MS = 60_000
 const LONG_MS = 3_600_000
-const actor = { id: 'tester', role: 'admin' }
 
-/** A write of one transition, with nothing beside the row and its journal unless given. */
-function write(id: string, version: number, more: Partial<InstanceWrite> = {}): InstanceWrite {
-  const at = Date.now()
-  return {
-    row: {
-      id,
-      machine: 'door',
-      definitionVersion: 1,
-      version,
-      status: 'closed',
-      owner: 'ann',
-      snapshot: `{"version":${version}}`,
-      createdAt: at,
-      updatedAt: at,
-    },
-    expectedVersion: version - 1,
-    journal: [{ version, uid: uuidv7(), event: { type: 'knock' }, status: 'closed', actor, at }],
-    events: [],
-    timersSet: [],
-    timersRemoved: [],
-    gates: [],
-    claimsNeeded: [],
-    claimsTaken: [],
-    claimsFreed: [],
-    projections: [],
-    keys: [],
-    ...more,
-  }
-}
-const taking = (...keys: string[]) => ({ claimsNeeded: keys, claimsTaken: keys })
 const emitting = (instance: string, version: number, subscribers: string[], count = 1) => ({
   events: Array.from({ length: count }, (_, index) => ({
     instance,

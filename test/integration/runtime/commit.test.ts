@@ -3,10 +3,10 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
 import type { InstanceWrite, Store } from '../../../src/runtime/ports.js'
+import { taking, write } from '../../support/instance-write.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 
 const LEASE_MS = 5_000
-const actor = { id: 'tester', role: 'admin' }
 
 let database: TestDatabase
 let store: Store
@@ -23,36 +23,6 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** A write of one transition, with nothing beside the row and its journal unless given. */
-function write(id: string, version: number, more: Partial<InstanceWrite> = {}): InstanceWrite {
-  const at = Date.now()
-  return {
-    row: {
-      id,
-      machine: 'door',
-      definitionVersion: 1,
-      version,
-      status: 'closed',
-      owner: 'ann',
-      snapshot: '{}',
-      createdAt: at,
-      updatedAt: at,
-    },
-    expectedVersion: version - 1,
-    journal: [{ version, uid: uuidv7(), event: { type: 'knock' }, status: 'closed', actor, at }],
-    events: [],
-    timersSet: [],
-    timersRemoved: [],
-    gates: [],
-    claimsNeeded: [],
-    claimsTaken: [],
-    claimsFreed: [],
-    projections: [],
-    keys: [],
-    ...more,
-  }
-}
-const taking = (...keys: string[]) => ({ claimsNeeded: keys, claimsTaken: keys })
 const commit = (...writes: InstanceWrite[]) => store.commit(writes, LEASE_MS)
 const kinds = async (...writes: InstanceWrite[]) => (await commit(...writes)).map(r => r.kind)
 const count = async (text: string, ...values: unknown[]) =>
