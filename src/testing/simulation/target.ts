@@ -7,7 +7,7 @@ import type { Delivery, History } from '../history.js'
 import type { Answer, Question, Session, Target } from '../run.js'
 import type { Schedule } from '../schedule/schedule.js'
 import type { Subject } from '../subject.js'
-import { answerOf, answerOfError } from '../targets/outcomes.js'
+import { answerOf, answerOfError, readFrom, sendTo } from '../targets/outcomes.js'
 import { problemsOf } from '../targets/problems.js'
 import { type Alterations, SimulatedProcess } from './process.js'
 import type { Trace } from './trace.js'
@@ -120,25 +120,14 @@ export class SimulationSession implements Session {
   }
 
   send(question: Parameters<Session['send']>[0]): Promise<Answer> {
-    const { actor, caller, instance, event, ifVersion, key } = question
-    const scope = `caller ${caller} ${instance}`
-    return this.#ask(question, `${event.type} ${instance.slice(-4)}`, async engine =>
-      answerOf(
-        await engine.send(instance, event, {
-          actor: { id: actor, role: 'caller' },
-          ...(ifVersion === undefined ? {} : { ifVersion }),
-          ...(key === undefined ? {} : { key: { scope, key, fingerprint: JSON.stringify(event) } }),
-        }),
-      ),
-    )
+    const { event, instance } = question
+    return this.#ask(question, `${event.type} ${instance.slice(-4)}`, engine => sendTo(engine, question))
   }
 
   read(question: Question & { readonly instance: string }): Promise<Answer> {
-    return this.#ask(question, `read ${question.instance.slice(-4)}`, async engine => {
-      const found = await engine.get(question.instance)
-      if (found === undefined) return { outcome: { kind: 'failed', error: 'no such instance' } }
-      return { outcome: { kind: 'read', version: found.version }, seen: found.snapshot }
-    })
+    return this.#ask(question, `read ${question.instance.slice(-4)}`, engine =>
+      readFrom(engine, question.instance),
+    )
   }
 
   crash({ node, point, restartMs }: Parameters<NonNullable<Session['crash']>>[0]): void {

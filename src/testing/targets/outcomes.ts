@@ -1,4 +1,5 @@
-/* What an engine answers or throws, as an outcome of a history. */
+/* What an engine is asked, and what it answers or throws, as an outcome of a history. */
+import type { Engine } from '../../runtime/api.js'
 import {
   InvalidEventError,
   OverloadedError,
@@ -6,7 +7,25 @@ import {
   UnknownInstanceError,
 } from '../../runtime/errors.js'
 import type { CreateOutcome, Outcome, Replayed } from '../../runtime/types.js'
-import type { Answer } from '../run.js'
+import type { Answer, Session } from '../run.js'
+
+export async function sendTo(engine: Engine, question: Parameters<Session['send']>[0]): Promise<Answer> {
+  const { actor, caller, instance, event, ifVersion, key } = question
+  const scope = `caller ${caller} ${instance}`
+  return answerOf(
+    await engine.send(instance, event, {
+      actor: { id: actor, role: 'caller' },
+      ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...(key === undefined ? {} : { key: { scope, key, fingerprint: JSON.stringify(event) } }),
+    }),
+  )
+}
+
+export async function readFrom(engine: Engine, id: string): Promise<Answer> {
+  const found = await engine.get(id)
+  if (found === undefined) return { outcome: { kind: 'failed', error: 'no such instance' } }
+  return { outcome: { kind: 'read', version: found.version }, seen: found.snapshot }
+}
 
 export function answerOf(outcome: Outcome | CreateOutcome | Replayed): Answer {
   switch (outcome.kind) {

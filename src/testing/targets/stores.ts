@@ -13,7 +13,7 @@ import type { Delivery } from '../history.js'
 import type { Answer, Question, Session, Target } from '../run.js'
 import type { Schedule } from '../schedule/schedule.js'
 import type { Subject } from '../subject.js'
-import { answerOf, answerOfError } from './outcomes.js'
+import { answerOf, answerOfError, readFrom, sendTo } from './outcomes.js'
 import { problemsOf } from './problems.js'
 
 export interface StoresTargetOptions {
@@ -93,25 +93,11 @@ class StoresSession implements Session {
   }
 
   send(question: Parameters<Session['send']>[0]): Promise<Answer> {
-    const { actor, caller, instance, event, ifVersion, key } = question
-    const scope = `caller ${caller} ${instance}`
-    return this.#ask(question, async engine =>
-      answerOf(
-        await engine.send(instance, event, {
-          actor: { id: actor, role: 'caller' },
-          ...(ifVersion === undefined ? {} : { ifVersion }),
-          ...(key === undefined ? {} : { key: { scope, key, fingerprint: JSON.stringify(event) } }),
-        }),
-      ),
-    )
+    return this.#ask(question, engine => sendTo(engine, question))
   }
 
   read(question: Question & { readonly instance: string }): Promise<Answer> {
-    return this.#ask(question, async engine => {
-      const found = await engine.get(question.instance)
-      if (found === undefined) return { outcome: { kind: 'failed', error: 'no such instance' } }
-      return { outcome: { kind: 'read', version: found.version }, seen: found.snapshot }
-    })
+    return this.#ask(question, engine => readFrom(engine, question.instance))
   }
 
   crash({ node, point, restartMs }: Extract<Schedule['steps'][number], { kind: 'crash' }>): void {
