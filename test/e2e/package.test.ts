@@ -14,6 +14,16 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => installed.remove())
 
+/** What is looked at of the report of `attw --format json`. */
+interface TypesReport {
+  analysis: {
+    entrypoints: Record<
+      string,
+      { subpath: string; resolutions: Record<'node16-esm' | 'bundler', { resolution?: object }> }
+    >
+  }
+}
+
 const COMPILER = {
   target: 'ES2023',
   module: 'NodeNext',
@@ -49,9 +59,15 @@ describe('the package', () => {
   })
 
   it('R10.3 has types that resolve wherever ES modules do', async () => {
-    // It fails on anything that it finds; "ignored" is CommonJS, which this package is not for.
-    const output = await installed.run('attw', installed.tarball, '--profile', 'esm-only', '--no-emoji')
-    expect(output.match(/node16 \(from ESM\): OK \(ESM\)/g)).toHaveLength(5)
+    // It fails on what it finds, but for CommonJS, which this package is not for.
+    const output = await installed.run('attw', installed.tarball, '--profile', 'esm-only', '--format', 'json')
+    const { analysis } = JSON.parse(output) as TypesReport
+    const entries = Object.values(analysis.entrypoints).filter(({ subpath }) => subpath !== './package.json')
+    expect(entries).toHaveLength(5)
+    for (const { resolutions } of entries) {
+      expect(resolutions['node16-esm'].resolution).toMatchObject({ isTypeScript: true })
+      expect(resolutions.bundler.resolution).toMatchObject({ isTypeScript: true })
+    }
   }, 120_000)
 
   it('gives what each entry promises, and nothing else can be imported', async () => {

@@ -1,10 +1,11 @@
 /*
- * The last lines of a run: each test file with its counts, then the totals on the last line,
- * with the reasons of what could not run.
+ * The last lines of a run: each test file with its counts, then each test that failed with the beginning of its reason,
+ * then the totals on the last line, with the reasons of what could not run.
  * Also kept in coverage/test-summary.txt, so that they can be printed again after other output.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 
 // biome-ignore lint/style/noDefaultExport: jest asks for one
 export default class SummaryReporter {
@@ -18,6 +19,9 @@ export default class SummaryReporter {
       .sort((a, b) => (a.name < b.name ? -1 : 1))
     const total = key => files.reduce((sum, file) => sum + file[key], 0)
     const lines = files.map(file => `${file.name}: ${sentence(file)}`)
+    lines.push(
+      ...testResults.flatMap(result => failures(relative(this.rootDir, result.testFilePath), result)),
+    )
     if (wasInterrupted) lines.push('The run was interrupted.')
     const totals = { passed: total('passed'), failed: total('failed'), skipped: total('skipped') }
     lines.push(`${sentence(totals)}${skipReasons()}`)
@@ -47,6 +51,20 @@ function counts({
     skipped: numPendingTests + numTodoTests,
   }
 }
+
+/** Where the output is cut in the middle, its end alone must say what to look at. */
+const MAX_REASON_CHARACTERS = 300
+
+function failures(name, { testResults, failureMessage }) {
+  const failed = testResults.filter(({ status }) => status === 'failed')
+  if (failed.length === 0) return failureMessage ? [`FAILED ${name}: ${reason(failureMessage)}`] : []
+  return failed.map(
+    ({ fullName, failureMessages }) => `FAILED ${name}: ${fullName}: ${reason(failureMessages.join(' '))}`,
+  )
+}
+
+const reason = message =>
+  stripVTControlCharacters(message).replaceAll(/\s+/g, ' ').trim().slice(0, MAX_REASON_CHARACTERS)
 
 /** What test files that could not run noted in the run's folder (test/support/redis-server.ts). */
 function skipReasons() {
