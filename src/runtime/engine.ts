@@ -82,6 +82,7 @@ export function createEngine(options: EngineOptions): Engine {
     machines: registry.machines,
     clock,
     fire,
+    prepare,
     log,
     platform,
     faults,
@@ -92,6 +93,12 @@ export function createEngine(options: EngineOptions): Engine {
   let firesTimers = false
   let hasJoined = false
   let cancelClockSync: Cancel = () => {}
+
+  function prepare(instances: readonly string[]): void {
+    known
+      .readAhead(store, instances)
+      .catch(error => log.warn({ err: error }, 'instances of timers that are nearly due could not be read'))
+  }
 
   function dropTimer(instance: string, { gate }: PendingTimer): void {
     store

@@ -101,15 +101,16 @@ function create(pending: PendingCreate, { mailbox, fold, registered, context }: 
   const at = context.clock.now()
   const input = { ...pending.input, at, uid: pending.uid }
   const step = registered.stepper.begin(input, pending.uid)
-  const taken = findTaken(fold.claimsTakenBy(step), mailbox, pending)
-  if (taken !== undefined) {
-    const refusal = registered.definition.refuseClaim(taken.key, taken.holder)
-    return () => pending.settle({ kind: 'refused', reason: refusal.reason, refusal, holder: taken.holder })
+  const taken = fold.claimsTakenBy(step)
+  const held = findHeld(taken, mailbox, pending)
+  if (held !== undefined) {
+    const refusal = registered.definition.refuseClaim(held.key, held.holder)
+    return () => pending.settle({ kind: 'refused', reason: refusal.reason, refusal, holder: held.holder })
   }
   const { version } = registered.definition
   const versioned = version === FIRST_VERSION ? {} : { definitionVersion: version }
   const init = { type: 'xstate.init', at, uid: pending.uid, input, ...versioned } as const
-  const instance = fold.push(step, init, pending.actor, { key: pending.key })
+  const instance = fold.push(step, init, pending.actor, { key: pending.key, taken })
   return () => pending.settle({ kind: 'created', version: 1, instance, uid: pending.uid })
 }
 
@@ -138,9 +139,10 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
     if (refusal !== undefined) return refuse(refusal)
     return () => pending.settle({ kind: 'unchanged', version: current.version, instance: current })
   }
-  const taken = findTaken(fold.claimsTakenBy(step), mailbox, pending)
-  if (taken !== undefined) return refuse(definition.refuseClaim(taken.key, taken.holder))
-  const instance = fold.push(step, event, pending.actor, { key: pending.key })
+  const taken = fold.claimsTakenBy(step)
+  const held = findHeld(taken, mailbox, pending)
+  if (held !== undefined) return refuse(definition.refuseClaim(held.key, held.holder))
+  const instance = fold.push(step, event, pending.actor, { key: pending.key, taken })
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
 }
 
@@ -196,7 +198,7 @@ function existing(fold: Fold): Instance {
 }
 
 /** A key that was in another's hands when a commit begun after the event arrived looked for it. */
-function findTaken(keys: readonly string[], mailbox: Mailbox, pending: Pending) {
+function findHeld(keys: readonly string[], mailbox: Mailbox, pending: Pending) {
   for (const key of keys) {
     const blocked = mailbox.blocked.get(key)
     if (blocked !== undefined && pending.arrivedAt <= blocked.at) return { key, holder: blocked.holder }

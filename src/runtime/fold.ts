@@ -3,6 +3,7 @@
  * takes: a row can be updated only once in a statement, a timer set once, a claim taken once.
  * The base is the last committed snapshot; nothing here is true before the commit says so.
  */
+import { addedKeys } from './added-keys.js'
 import type { StampedEvent } from './definition.js'
 import { DefinitionError } from './errors.js'
 import { nameOfKey } from './mailbox.js'
@@ -47,8 +48,8 @@ export class Fold {
   readonly #journal: JournalEntry[] = []
   readonly #timersRemoved = new Set<string>()
   readonly #gates: { sendId: string; generation: number }[] = []
-  readonly #baseClaims: ReadonlySet<string>
-  #claims: ReadonlySet<string>
+  readonly #baseClaims: readonly string[]
+  #claims: readonly string[]
   readonly #claimsNeeded = new Set<string>()
 
   constructor(
@@ -62,7 +63,7 @@ export class Fold {
     this.current = base
     this.#registered = registered
     this.#subscribers = subscribers
-    this.#baseClaims = base === undefined ? new Set() : registered.claims(base.snapshot)
+    this.#baseClaims = base === undefined ? [] : registered.claims(base.snapshot)
     this.#claims = this.#baseClaims
   }
 
@@ -72,7 +73,7 @@ export class Fold {
 
   /** Keys that `step` would take on top of what is folded so far. */
   claimsTakenBy(step: Moved): string[] {
-    return [...this.#registered.claims(step.snapshot)].filter(key => !this.#claims.has(key))
+    return addedKeys(this.#claims, this.#registered.claims(step.snapshot))
   }
 
   /** Whether a timer that fired is still the one that was armed, as far as this fold knows. */
@@ -95,7 +96,10 @@ export class Fold {
     this.#timersRemoved.add(sendId)
   }
 
-  /** Adds a transition. `gate`: the timer whose firing it is. `key`: what it was sent with. */
+  /**
+   * Adds a transition. `gate`: the timer whose firing it is. `key`: what it was sent with. `taken`: what `claimsTakenBy`
+   * has said of it.
+   */
   push(
     step: Moved,
     event:
@@ -105,7 +109,12 @@ export class Fold {
     {
       gate,
       key,
-    }: { gate?: { sendId: string; generation: number } | undefined; key?: IdempotencyKey | undefined } = {},
+      taken = this.claimsTakenBy(step),
+    }: {
+      gate?: { sendId: string; generation: number } | undefined
+      key?: IdempotencyKey | undefined
+      taken?: readonly string[]
+    } = {},
   ): Instance {
     const { definition } = this.#registered
     const version = (this.current?.version ?? 0) + 1
@@ -130,7 +139,7 @@ export class Fold {
       this.#gates.push(gate)
       this.ring(gate)
     }
-    for (const key of this.claimsTakenBy(step)) this.#claimsNeeded.add(key)
+    for (const key of taken) this.#claimsNeeded.add(key)
     this.#claims = this.#registered.claims(step.snapshot)
     this.#apply(step, version, event.at, actor.trace)
     return this.current
@@ -149,7 +158,7 @@ export class Fold {
       )
     }
     this.#isUpgraded = true
-    this.push(step, event, actor)
+    this.push(step, event, actor, { taken })
     this.versionBeforeUpgrade = current.version
   }
 
@@ -211,8 +220,8 @@ export class Fold {
       gates: this.#gates,
       keys: [...this.keys.values()],
       claimsNeeded: [...this.#claimsNeeded].sort(),
-      claimsTaken: [...this.#claims].filter(key => !this.#baseClaims.has(key)).sort(),
-      claimsFreed: [...this.#baseClaims].filter(key => !this.#claims.has(key)).sort(),
+      claimsTaken: addedKeys(this.#baseClaims, this.#claims).sort(),
+      claimsFreed: addedKeys(this.#claims, this.#baseClaims).sort(),
       projections: definition.projections.map(p => ({
         table: p.table,
         columns: p.columns,

@@ -3,9 +3,9 @@
  * what may be said from them. How long that holds is in limits.ts.
  */
 import type { Refusal } from './definition.js'
-import { RECALL_MS, REFUSAL_FROM_MEMORY_MS } from './limits.js'
+import { MAX_READ_IDS, RECALL_MS, REFUSAL_FROM_MEMORY_MS } from './limits.js'
 import type { Platform } from './platform.js'
-import type { StoredInstance } from './ports.js'
+import type { Store, StoredInstance } from './ports.js'
 import type { Registry } from './registry.js'
 import { SnapshotCache } from './snapshot-cache.js'
 import type { Instance } from './types.js'
@@ -28,6 +28,16 @@ export class KnownInstances {
     const instance = this.restore(row)
     this.cache.note(instance, readStartedAt, JSON.stringify(row.snapshot).length)
     return instance
+  }
+
+  /** Reads those that are not known, for events that will soon come to them. What fails is read again with them. */
+  async readAhead(store: Pick<Store, 'load'>, ids: readonly string[]): Promise<void> {
+    const missing = ids.filter(id => this.cache.get(id) === undefined)
+    for (let i = 0; i < missing.length; i += MAX_READ_IDS) {
+      const startedAt = this.#platform.monotonicMs()
+      const rows = await store.load(missing.slice(i, i + MAX_READ_IDS))
+      for (const row of rows) this.noteRead(row, startedAt)
+    }
   }
 
   /** A row that many read at once is restored once for all of them. */

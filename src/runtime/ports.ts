@@ -73,9 +73,16 @@ export type WriteResult =
   /** It cannot be made into a statement, or the database cannot store it (class 22). */
   | { readonly kind: 'unstorable'; readonly error: Error }
 
+export interface TimerLeaseOptions {
+  readonly limit: number
+  readonly leaseMs: number
+  /** 0: those that are due. */
+  readonly aheadMs: number
+}
+
 export interface TimerLease {
   readonly timers: readonly StoredTimer[]
-  /** When the next timer is due that is not leased, if any. */
+  /** When the next timer is due beyond those, if any. */
   readonly nextDueAt: number | undefined
 }
 
@@ -129,8 +136,8 @@ export interface Store {
   /** Those of the keys that have been used, with the transitions that used them. */
   usedKeys(keys: readonly IdempotencyKey[]): Promise<readonly UsedKey[]>
 
-  /** Takes due timers of `machines`, oldest first, for `leaseMs`. */
-  leaseTimers(machines: readonly string[], limit: number, leaseMs: number): Promise<TimerLease>
+  /** Takes timers of `machines` that are due, or will be within `aheadMs`, oldest first, for `leaseMs`. */
+  leaseTimers(machines: readonly string[], options: TimerLeaseOptions): Promise<TimerLease>
   /** Removes a timer that its machine does not handle (any more), if it is still this generation. */
   removeTimer(instance: string, sendId: string, generation: number): Promise<void>
 

@@ -22,7 +22,7 @@ export interface Registered {
   readonly definition: Definition
   readonly stepper: Stepper
   /** The keys that a snapshot claims. Asked often of the same: while a decision is made, and when the next rests on it. */
-  claims(snapshot: AnyMachineSnapshot): ReadonlySet<string>
+  claims(snapshot: AnyMachineSnapshot): readonly string[]
   /** Another version of it. Throws `DefinitionError` for one that this process does not know. */
   at(version: number): Registered
 }
@@ -63,7 +63,7 @@ export function createRegistry(definitions: readonly Definition[]): Registry {
       versions.set(version, {
         definition,
         stepper: createStepper(machine),
-        claims: onceEach(snapshot => new Set(definition.claims(snapshot))),
+        claims: onceEach(snapshot => definition.claims(snapshot)),
         at: other => at(name, other),
       })
     }

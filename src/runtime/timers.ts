@@ -1,7 +1,8 @@
 /*
- * Fires due timers. A timer is leased by an UPDATE that commits at once, then goes through its instance's mailbox
- * like any event; the commit that applies it removes it, and is gated by its generation. If this process dies in
- * between, the lease runs out and another fires it. In memory is only what is being fired, and the next time to look.
+ * Fires due timers. A timer is leased by an UPDATE that commits at once, a moment before it is due; when it is, it goes
+ * through its instance's mailbox like any event. The commit that applies it removes it, and is gated by its generation.
+ * If this process dies in between, the lease runs out and another fires it. In memory is only what is being fired or due
+ * in a moment, and the next time to look.
  */
 import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
@@ -17,9 +18,16 @@ import type { Meter } from './telemetry.js'
  * other's work over: all that one may have under way takes about half a second, and six times as long on a bad day.
  */
 const TIMER_LEASE_MS = 3_000
+/**
+ * So long before they are due are timers leased and their instances read: when they are, only the commit is left to do.
+ * What a process that dies has leased is late by the lease, so no more than covers a slow look.
+ */
+const LOOK_AHEAD_MS = 100
+/** Looks when the next timer is so near: half of what a look covers, so that many timers cost twenty looks a second. */
+const LOOK_BEFORE_MS = LOOK_AHEAD_MS / 2
 /** One lease's worth: two full commits. */
 const LEASE_BATCH = 1_000
-/** Fired and not yet committed: bounds memory when a hundred thousand are overdue. */
+/** Leased and not yet committed: bounds memory when a hundred thousand are overdue. */
 const MAX_UNDER_WAY = 2_000
 /** Others may have armed timers that we have not heard of: look at least this often. */
 const LOOK_EVERY_MS = 1_000
@@ -30,7 +38,7 @@ export interface TimerService {
   start(): void
   /** Says that a timer was armed which is due then. */
   noteDue(dueAt: number): void
-  /** Leases no more; resolves when what was leased has been handed to its instances. */
+  /** Leases no more; resolves when what was leased has been handed to its instances: at most `LOOK_AHEAD_MS` later. */
   stop(): Promise<void>
   /** What this process has leased and not finished. */
   held(): readonly StoredTimer[]
@@ -42,26 +50,31 @@ export function createTimerService(options: {
   clock: Clock
   /** Sends the timer's event to its instance; resolves when it is committed, void or failed. */
   fire: (timer: StoredTimer) => Promise<void>
+  /** Makes ready for timers of these instances, which are about to be fired. */
+  prepare?: (instances: readonly string[]) => void
   log: Logger
   platform?: Platform
   faults?: Faults | undefined
   meter?: Meter | undefined
 }): TimerService {
-  const { store, machines, clock, fire, log, platform = processPlatform, faults, meter } = options
+  const { store, machines, clock, fire, prepare, log, platform = processPlatform, faults, meter } = options
   let running = false
   let wakeAt = Number.POSITIVE_INFINITY
   let alarm: Cancel | undefined
   let look: Promise<void> | undefined
   const underWay = new Map<string, StoredTimer>()
+  /** Those of them that are not due yet, the first one last. */
+  const early: StoredTimer[] = []
+  let ring: Cancel | undefined
+  const whenNoneIsEarly: (() => void)[] = []
 
   function sleepUntil(time: number): void {
     if (!running || look !== undefined || (alarm !== undefined && time >= wakeAt)) return
     alarm?.()
     wakeAt = time
-    const delayMs = Math.min(Math.max(time - clock.now(), SHORTEST_SLEEP_MS), LOOK_EVERY_MS)
-    alarm = platform.after(delayMs, () => {
+    alarm = platform.after(Math.min(delayUntil(time), LOOK_EVERY_MS), () => {
       alarm = undefined
-      look = fireWhatIsDue().catch(error => log.error({ err: error }, 'due timers could not be leased'))
+      look = leaseWhatIsNear().catch(error => log.error({ err: error }, 'due timers could not be leased'))
       look.finally(() => {
         look = undefined
         sleepUntil(nextLook())
@@ -69,43 +82,73 @@ export function createTimerService(options: {
     })
   }
 
+  const delayUntil = (time: number) => Math.max(time - clock.now(), SHORTEST_SLEEP_MS)
+
   let noted = Number.POSITIVE_INFINITY
   /** Processes that look at the same moment would only meet each other's leases: spread them. */
-  const nextLook = () => Math.min(noted, clock.now() + LOOK_EVERY_MS * (0.75 + platform.random() * 0.25))
+  const nextLook = () =>
+    Math.min(noted - LOOK_BEFORE_MS, clock.now() + LOOK_EVERY_MS * (0.75 + platform.random() * 0.25))
 
-  async function fireWhatIsDue(): Promise<void> {
+  async function leaseWhatIsNear(): Promise<void> {
     while (running && underWay.size < MAX_UNDER_WAY) {
       noted = Number.POSITIVE_INFINITY
       const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - underWay.size)
-      const { timers, nextDueAt } = await store.leaseTimers(machines, limit, TIMER_LEASE_MS)
+      const lease = await store.leaseTimers(machines, {
+        limit,
+        leaseMs: TIMER_LEASE_MS,
+        aheadMs: LOOK_AHEAD_MS,
+      })
       if (faults !== undefined) await faults('timers.leased')
-      for (const timer of timers) fireOnce(timer)
-      if (timers.length < limit) {
-        if (nextDueAt !== undefined) noted = Math.min(noted, nextDueAt)
+      take(lease.timers)
+      if (lease.timers.length < limit) {
+        if (lease.nextDueAt !== undefined) noted = Math.min(noted, lease.nextDueAt)
         return
       }
     }
   }
 
-  function fireOnce(timer: StoredTimer): void {
-    const name = `${timer.instance} ${timer.generation} ${timer.sendId}`
-    // Its lease ran out meanwhile, and we have got it again.
-    if (underWay.has(name)) return
-    underWay.set(name, timer)
+  function take(leased: readonly StoredTimer[]): void {
+    for (const timer of leased) {
+      const name = nameOf(timer)
+      // Its lease ran out meanwhile, and we have got it again.
+      if (underWay.has(name)) continue
+      underWay.set(name, timer)
+      early.push(timer)
+    }
+    early.sort((a, b) => b.dueAt - a.dueAt)
+    fireWhatIsDue()
+    if (early.length > 0) prepare?.([...new Set(early.map(({ instance }) => instance))])
+  }
+
+  function fireWhatIsDue(): void {
+    ring?.()
+    ring = undefined
+    for (let next = early.at(-1); next !== undefined; next = early.at(-1)) {
+      if (next.dueAt > clock.now()) {
+        ring = platform.after(delayUntil(next.dueAt), fireWhatIsDue)
+        return
+      }
+      early.pop()
+      fireNow(next)
+    }
+    for (const resolve of whenNoneIsEarly.splice(0)) resolve()
+  }
+
+  function fireNow(timer: StoredTimer): void {
     meter?.timerFired(timer.machine, clock.now() - timer.dueAt)
     fire(timer)
       .catch(error =>
         log.error({ err: error, instance: timer.instance }, 'a timer failed; its lease will run out'),
       )
       .finally(() => {
-        underWay.delete(name)
+        underWay.delete(nameOf(timer))
         if (underWay.size === MAX_UNDER_WAY / 2) noteDue(clock.now())
       })
   }
 
   function noteDue(dueAt: number): void {
     noted = Math.min(noted, dueAt)
-    sleepUntil(noted)
+    sleepUntil(noted - LOOK_BEFORE_MS)
   }
 
   return {
@@ -119,7 +162,10 @@ export function createTimerService(options: {
       alarm?.()
       alarm = undefined
       await look
+      if (early.length > 0) await new Promise<void>(resolve => whenNoneIsEarly.push(resolve))
     },
     held: () => [...underWay.values()],
   }
 }
+
+const nameOf = ({ instance, generation, sendId }: StoredTimer) => `${instance} ${generation} ${sendId}`

@@ -2,13 +2,13 @@ import type pg from 'pg'
 import type { Held, Store, StoredTimer } from '../../runtime/ports.js'
 
 /**
- * Leases due timers, oldest first, and says when the next one is due: one round trip, committed at once.
- * Compared with `now()`: an index is of no use to the volatile `clock_timestamp()`, every timer would be looked at.
+ * Leases timers that are due or will be in a moment, oldest first, and says when the next one is due: one round trip,
+ * committed at once. Compared with `now()`: an index is of no use to the volatile `clock_timestamp()`, every timer would be looked at.
  */
 const LEASE = `
 with due as materialized (
   select instance, send_id from timers
-  where due_at <= now() and (leased_until is null or leased_until <= now())
+  where due_at <= now() + $4::float8 * interval '1 millisecond' and (leased_until is null or leased_until <= now())
     and machine = any($1::text[])
   order by due_at
   limit $2
@@ -26,7 +26,7 @@ select instance, machine, send_id as "sendId", generation, event,
 from leased
 union all
 select null, null, null, null, null, (extract(epoch from min(due_at)) * 1000)::float8
-from timers where due_at > now()
+from timers where due_at > now() + $4::float8 * interval '1 millisecond'
 order by "dueAt"`
 
 const REMOVE = 'delete from timers where instance = $1 and send_id = $2 and generation = $3'
@@ -43,11 +43,11 @@ export function createTimers(pool: pg.Pool): Pick<Store, 'leaseTimers' | 'remove
   releaseTimers(held: Held['timers']): Promise<void>
 } {
   return {
-    async leaseTimers(machines, limit, leaseMs) {
+    async leaseTimers(machines, { limit, leaseMs, aheadMs }) {
       const { rows } = await pool.query<LeaseRow>({
         name: 'lease_timers',
         text: LEASE,
-        values: [machines, limit, leaseMs],
+        values: [machines, limit, leaseMs, aheadMs],
       })
       const next = rows.find(row => row.instance === null)
       return {

@@ -14,11 +14,23 @@ import { type BroadcastSnapshot, broadcastStatus, isSeeking } from './views.js'
  */
 function claims(snapshot: BroadcastSnapshot): readonly string[] {
   const { customerId, trips, retryOf } = snapshot.context
-  return [
-    ...(retryOf === undefined ? [] : [`retry:${retryOf}`]),
-    ...(isSeeking(snapshot) ? [`customer:${customerId}`] : []),
-    ...trips.filter(isLive).flatMap(trip => [`driver:${trip.driver.id}`, `vehicle:${trip.vehicle.id}`]),
-  ]
+  const keys: string[] = []
+  if (retryOf !== undefined) keys.push(`retry:${retryOf}`)
+  if (isSeeking(snapshot)) keys.push(`customer:${customerId}`)
+  for (const trip of trips) if (isLive(trip)) keys.push(...tripClaims(trip))
+  return keys
+}
+
+const claimsOfTrips = new WeakMap<Trip, readonly [driver: string, vehicle: string]>()
+
+/** Made once: each of the accepts of a large request would make those of all trips before it again. */
+function tripClaims(trip: Trip): readonly string[] {
+  let keys = claimsOfTrips.get(trip)
+  if (keys === undefined) {
+    keys = [`driver:${trip.driver.id}`, `vehicle:${trip.vehicle.id}`]
+    claimsOfTrips.set(trip, keys)
+  }
+  return keys
 }
 
 const isoTime = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString())

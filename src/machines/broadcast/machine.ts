@@ -95,7 +95,7 @@ const isAcceptable = (context: BroadcastContext, event: AcceptEvent) =>
   )
 
 const fillsLast = (context: BroadcastContext, event: AcceptEvent) =>
-  isAcceptable(context, event) && trucksFilled(context) === context.trucks.length - 1
+  trucksFilled(context) === context.trucks.length - 1 && isAcceptable(context, event)
 
 const isTripStep = (context: BroadcastContext, event: TripEvent) => {
   const trip = findTrip(context, event.tripId)
@@ -181,7 +181,7 @@ export const broadcastMachine = setup({
     },
     fillsLastTruckUnderWay: ({ context, event }) => {
       assertEvent(event, 'accept')
-      return fillsLast(context, event) && isUnderWay(context)
+      return isUnderWay(context) && fillsLast(context, event)
     },
     tripAllows: ({ context, event }) => {
       assertEvent(event, ['trip.start', 'trip.complete', 'trip.release', 'trip.abandon'])

@@ -14,6 +14,7 @@ import type {
   ProcessVersions,
   StoredInstance,
   TimerLease,
+  TimerLeaseOptions,
   WriteResult,
 } from '../../runtime/ports.js'
 import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
@@ -65,13 +66,13 @@ export class MemoryDatabase {
     return keys.flatMap(key => this.tables.keys.get(nameOfKey(key)) ?? [])
   }
 
-  leaseTimers(machines: readonly string[], limit: number, leaseMs: number): TimerLease {
+  leaseTimers(machines: readonly string[], { limit, leaseMs, aheadMs }: TimerLeaseOptions): TimerLease {
     const now = this.#now()
     const known = [...this.tables.timers.values()]
     const due = known
       .filter(
         ({ timer, leasedUntil }) =>
-          timer.dueAt <= now && leasedUntil <= now && machines.includes(timer.machine),
+          timer.dueAt <= now + aheadMs && leasedUntil <= now && machines.includes(timer.machine),
       )
       .map(({ timer }) => timer)
       .sort((a, b) => a.dueAt - b.dueAt)
@@ -79,7 +80,7 @@ export class MemoryDatabase {
     for (const timer of due) {
       this.tables.timers.set(timerName(timer.instance, timer.sendId), { timer, leasedUntil: now + leaseMs })
     }
-    const later = known.flatMap(({ timer }) => (timer.dueAt > now ? [timer.dueAt] : []))
+    const later = known.flatMap(({ timer }) => (timer.dueAt > now + aheadMs ? [timer.dueAt] : []))
     return { timers: due, nextDueAt: later.length === 0 ? undefined : Math.min(...later) }
   }
 

@@ -14,7 +14,7 @@ export function createMemoryStore({
     commit: async (writes, leaseMs) => database.commit(writes, leaseMs),
     history: async (id, after, limit) => database.history(id, after, limit),
     usedKeys: async keys => database.usedKeys(keys),
-    leaseTimers: async (machines, limit, leaseMs) => database.leaseTimers(machines, limit, leaseMs),
+    leaseTimers: async (machines, options) => database.leaseTimers(machines, options),
     removeTimer: async (instance, sendId, generation) => database.removeTimer(instance, sendId, generation),
     leaseDeliveries: async (subscribers, limit, leaseMs) =>
       database.leaseDeliveries(subscribers, limit, leaseMs),

@@ -72,8 +72,7 @@ export function connect(
       ),
     history: (id, after, limit) => call('history', () => database.history(id, after, limit)),
     usedKeys: keys => call(`look at ${keys.length} keys`, () => database.usedKeys(keys)),
-    leaseTimers: (machines, limit, leaseMs) =>
-      call('lease timers', () => database.leaseTimers(machines, limit, leaseMs)),
+    leaseTimers: (machines, options) => call('lease timers', () => database.leaseTimers(machines, options)),
     removeTimer: (instance, sendId, generation) =>
       call(`remove timer ${sendId}`, () => database.removeTimer(instance, sendId, generation)),
     leaseDeliveries: (subscribers, limit, leaseMs) =>

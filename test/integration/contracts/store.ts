@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { AuditStore } from '../../../src/runtime/audit.js'
-import type { InstanceWrite, Store, StoredTimer } from '../../../src/runtime/ports.js'
+import type { InstanceWrite, Store, StoredTimer, TimerLeaseOptions } from '../../../src/runtime/ports.js'
 import { until } from '../../support/engine.js'
 import { taking, write } from '../../support/instance-write.js'
 
@@ -16,6 +16,14 @@ export interface OpenedStore {
 
 const LEASE_MS = 60_000
 const LONG_MS = 3_600_000
+
+/** Of so many timers at most. */
+const lease = (limit: number, more: Partial<TimerLeaseOptions> = {}): TimerLeaseOptions => ({
+  limit,
+  leaseMs: LEASE_MS,
+  aheadMs: 0,
+  ...more,
+})
 
 const emitting = (instance: string, version: number, subscribers: string[], count = 1) => ({
   events: Array.from({ length: count }, (_, index) => ({
@@ -260,19 +268,31 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           timerOf(id, 'later', 1, now + LONG_MS),
         ].map(timer => ({ ...timer, machine }))
         await commit(write(id, 1, { timersSet: timers }))
-        expect((await store.leaseTimers(['another machine'], 10, LEASE_MS)).timers).toEqual([])
-        const leased = await store.leaseTimers([machine], 1, 1)
+        expect((await store.leaseTimers(['another machine'], lease(10))).timers).toEqual([])
+        const leased = await store.leaseTimers([machine], lease(1, { leaseMs: 1 }))
         expect(leased.timers).toMatchObject([{ sendId: 'first', generation: 1, event: { type: 'first' } }])
         const taken: string[] = []
         await until(async () => {
-          const { timers } = await opened.other.leaseTimers([machine], 10, LEASE_MS)
+          const { timers } = await opened.other.leaseTimers([machine], lease(10))
           taken.push(...timers.map(({ sendId }) => sendId))
           return taken.length === 2
         })
         expect(taken.sort()).toEqual(['first', 'second'])
-        expect((await store.leaseTimers([machine], 10, LEASE_MS)).nextDueAt).toBeLessThanOrEqual(
-          now + LONG_MS,
-        )
+        expect((await store.leaseTimers([machine], lease(10))).nextDueAt).toBeLessThanOrEqual(now + LONG_MS)
+      })
+
+      it('that will be due in a moment are leased with the due ones, and the next is one beyond', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const machine = `machine ${id}`
+        const timers = [
+          timerOf(id, 'far', 1, now + 2 * LONG_MS),
+          timerOf(id, 'near', 1, now + LONG_MS / 2),
+          timerOf(id, 'due', 1, now - 1_000),
+        ].map(timer => ({ ...timer, machine }))
+        await commit(write(id, 1, { timersSet: timers }))
+        const leased = await store.leaseTimers([machine], lease(10, { aheadMs: LONG_MS }))
+        expect(leased.timers.map(({ sendId }) => sendId)).toEqual(['due', 'near'])
+        expect(leased.nextDueAt).toBeGreaterThan(now + LONG_MS)
       })
 
       it('are removed only while they are of the generation that is meant', async () => {

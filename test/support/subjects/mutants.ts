@@ -173,14 +173,15 @@ export const mutants: readonly Mutant[] = [
         const taken = new Set<StoredTimer>()
         return {
           ...store,
-          async leaseTimers(machines, limit, leaseMs) {
-            const lease = await store.leaseTimers(machines, limit, leaseMs)
+          async leaseTimers(machines, options) {
+            const lease = await store.leaseTimers(machines, options)
             const [now, soon] = [world.epochMs(), world.epochMs() + 5_000]
             const early = [...world.database.tables.timers.values()].flatMap(({ timer }) =>
               timer.dueAt > now && timer.dueAt < soon && !taken.has(timer) ? [timer] : [],
             )
             for (const timer of early) taken.add(timer)
-            return { ...lease, timers: [...lease.timers, ...early].slice(0, limit) }
+            const wrong = early.map(timer => ({ ...timer, dueAt: now }))
+            return { ...lease, timers: [...lease.timers, ...wrong].slice(0, options.limit) }
           },
         }
       },

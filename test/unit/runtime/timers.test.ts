@@ -31,6 +31,34 @@ function serve(fire: (timer: StoredTimer) => Promise<void>) {
   return { service, leases: () => leases }
 }
 
+it('what is leased before it is due fires when it is, the first one first, and its instance is made ready meanwhile', async () => {
+  const now = Date.now()
+  const near = [60, 20, 40].map(inMs => ({ ...timer, sendId: `in ${inMs}`, dueAt: now + inMs }))
+  const happened: string[] = []
+  let isLeased = false
+  const service = createTimerService({
+    store: {
+      async leaseTimers() {
+        if (isLeased) return { timers: [], nextDueAt: undefined }
+        isLeased = true
+        return { timers: near, nextDueAt: undefined }
+      },
+    } as unknown as Store,
+    machines: ['door'],
+    clock: { now: () => Date.now() },
+    async fire({ sendId, dueAt }) {
+      happened.push(Date.now() < dueAt ? `${sendId}, too early` : sendId)
+    },
+    prepare: instances => void happened.push(`prepare ${instances.join()}`),
+    log: silentLog,
+  })
+  service.start()
+  await until(() => happened.length > 0)
+  // Whoever stops has handed over what it had leased.
+  await service.stop()
+  expect(happened).toEqual(['prepare d1', 'in 20', 'in 40', 'in 60'])
+})
+
 it('R9.4 what is still being fired when its lease runs out is not fired again by the same process', async () => {
   let finish = () => {}
   let fired = 0
