@@ -10,11 +10,12 @@ import type { Definition } from './definition.js'
 import { createDeliveryService } from './delivery.js'
 import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import type { Faults } from './faults.js'
+import { gathered } from './gathered.js'
 import { KnownInstances } from './known-instances.js'
 import type { PendingTimer } from './mailbox.js'
 import { createMembership } from './membership.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
-import type { Store, StoredTimer, Wakeups } from './ports.js'
+import type { Store, StoredInstance, StoredTimer, Wakeups } from './ports.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
@@ -202,9 +203,19 @@ export function createEngine(options: EngineOptions): Engine {
     wakeups?.announce(clock.now())
   }
 
+  /** A crowd that wants the same instance, which nobody here knows yet, is one row. */
+  const loadOne = gathered<string, StoredInstance | undefined>(
+    id => id,
+    async ids => {
+      const rows = new Map((await store.load(ids)).map(row => [row.id, row]))
+      return ids.map(id => rows.get(id))
+    },
+    platform,
+  )
+
   async function get(id: string): Promise<Instance | undefined> {
     const readStartedAt = platform.monotonicMs()
-    const [row] = await store.load([id])
+    const row = await loadOne(id)
     return row === undefined ? undefined : known.noteRead(row, readStartedAt)
   }
 

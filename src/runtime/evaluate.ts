@@ -131,6 +131,9 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
   if (pending.ifVersion !== undefined && !isPresent) {
     return refuse({ reason: 'STALE_VERSION', version: current.version })
   }
+  // Most of a crowd comes too late, and need not trouble the machine.
+  const final = definition.refusePermanently(current.snapshot, pending.event.type)
+  if (final !== undefined) return refuse(final)
   const at = Math.max(context.clock.now(), current.updatedAt)
   const event = { ...pending.event, at, uid: pending.uid }
   const step = stepper.step(current.snapshot, event)

@@ -2,6 +2,7 @@
  * What the runtime needs of the machine it runs on besides a store: time that passes, alarms, chance and new ids.
  * A process has the real ones; a simulation has its own, so that one seed gives one course of events.
  */
+import { randomFillSync } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 
 /** Stops an alarm. Harmless once it has rung. */
@@ -20,6 +21,22 @@ export interface Platform {
   uid(): string
 }
 
+const BYTES_PER_UID = 16
+/** A system call for each id takes longer than the rest of making it. */
+const UIDS_PER_DRAW = 256
+const chance = new Uint8Array(BYTES_PER_UID * UIDS_PER_DRAW)
+let drawn = chance.length
+
+function uid(): string {
+  if (drawn === chance.length) {
+    randomFillSync(chance)
+    drawn = 0
+  }
+  const random = chance.subarray(drawn, drawn + BYTES_PER_UID)
+  drawn += BYTES_PER_UID
+  return uuidv7({ random })
+}
+
 export const processPlatform: Platform = {
   monotonicMs: () => performance.now(),
   after(delayMs, work, { inBackground = false } = {}) {
@@ -29,7 +46,7 @@ export const processPlatform: Platform = {
   },
   soon: work => void setImmediate(work),
   random: Math.random,
-  uid: uuidv7,
+  uid,
 }
 
 /** Resolves after `delayMs`. */

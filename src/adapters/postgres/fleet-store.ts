@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { FleetStore } from '../../dispatch/ports.js'
+import { gathered } from '../../runtime/gathered.js'
 import { type AcceptQuestion, acceptFacts } from './fleet/accept-facts.js'
 import {
   busyAmong,
@@ -13,7 +14,6 @@ import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
 import { inactiveAmong, seeUsers, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
-import { gathered } from './gathered.js'
 
 /**
  * Every method is one statement; what many ask for at once, one by one, shares it. `accepts` may have connections of

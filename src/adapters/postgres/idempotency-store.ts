@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import type { IdempotencyStore, KeptKey } from '../../dispatch/ports.js'
+import { gathered } from '../../runtime/gathered.js'
 import type { IdempotencyKey } from '../../runtime/types.js'
-import { gathered } from './gathered.js'
 import { query } from './query.js'
 
 const findSql = `

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import type { ReadStore } from '../../dispatch/ports.js'
-import { gathered } from './gathered.js'
+import { gathered } from '../../runtime/gathered.js'
 import {
   type BroadcastQuestion,
   findBroadcasts,

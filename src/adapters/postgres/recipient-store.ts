@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
-import { gathered } from './gathered.js'
+import { gathered } from '../../runtime/gathered.js'
 import { devicesOf } from './push-queue.js'
 import { query } from './query.js'
 import { seeking } from './reads/live-requests.js'

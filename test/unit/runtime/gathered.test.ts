@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { gathered } from '../../../src/adapters/postgres/gathered.js'
 import { StoreUnavailableError } from '../../../src/runtime/errors.js'
+import { gathered } from '../../../src/runtime/gathered.js'
 
 /** Statements that end when they are told to. */
 function statements(answer: (key: string) => string = key => key.toUpperCase()) {

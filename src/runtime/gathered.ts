@@ -3,7 +3,8 @@
  * what it reads, so what is asked for while others are on the wire goes with the next. No delay is added: who comes
  * when nothing is on the wire goes at once.
  */
-import { StoreUnavailableError } from '../../runtime/errors.js'
+import { StoreUnavailableError } from './errors.js'
+import { type Platform, processPlatform } from './platform.js'
 
 /** One being read by the database while the answer of another is being read here. */
 const MAX_IN_FLIGHT = 2
@@ -26,6 +27,7 @@ interface Waiting<TKey, TValue> {
 export function gathered<TKey, TValue>(
   nameOf: (key: TKey) => string,
   read: (keys: readonly TKey[]) => Promise<readonly TValue[]>,
+  platform: Pick<Platform, 'soon'> = processPlatform,
 ): (key: TKey) => Promise<TValue> {
   const waiting = new Map<string, Waiting<TKey, TValue>>()
   let inFlight = 0
@@ -35,7 +37,7 @@ export function gathered<TKey, TValue>(
   function schedule(): void {
     if (isScheduled || inFlight >= MAX_IN_FLIGHT) return
     isScheduled = true
-    setImmediate(() => {
+    platform.soon(() => {
       isScheduled = false
       while (waiting.size > 0 && inFlight < MAX_IN_FLIGHT) {
         const batch = [...waiting].slice(0, MAX_KEYS)
