@@ -12,6 +12,10 @@ import { migrate } from '../src/adapters/postgres/migrate.js'
 import { type RedisServer, startRedisServer } from '../test/support/redis-server.js'
 import { FOLDER_VARIABLE } from '../test/support/temporary-folder.js'
 
+/** As many as Postgres keeps by default at most (`max_wal_size`, 1 GB). */
+const WAL_STOCK = 64
+const WAL_FILE_MB = 16
+
 export const quietLog = { info() {}, warn: (message: string) => console.error(message) }
 
 export interface Database {
@@ -36,11 +40,16 @@ export interface World {
 export async function openWorld(): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'loadcast-bench-'))
   process.env[FOLDER_VARIABLE] = folder
-  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log: quietLog })
+  const postgres = await startEmbeddedPostgres({
+    dataDir: join(folder, 'postgres'),
+    log: quietLog,
+    settings: { min_wal_size: `${WAL_STOCK * WAL_FILE_MB}MB` },
+  })
   await migrate(postgres.connectionString, { log: quietLog })
   const template = new URL(postgres.connectionString)
   const admin = openPool(withDatabase(template, 'postgres'), 1)
   await assertDurable(admin)
+  await stockWal(admin)
   let made = 0
   let redis: Promise<RedisServer> | undefined
   let ended: Promise<void> | undefined
@@ -95,6 +104,17 @@ function withDatabase(server: URL, name: string): string {
   const url = new URL(server)
   url.pathname = `/${name}`
   return url.href
+}
+
+/**
+ * A server that has run for a day writes its WAL into files that it has used before. A new one fills each of them with zeros
+ * first, and whoever commits meanwhile waits some 80 ms: that would be measured, of the engine and of the limit.
+ */
+async function stockWal(pool: pg.Pool): Promise<void> {
+  for (let file = 0; file < WAL_STOCK; file++) {
+    await pool.query("select pg_logical_emit_message(false, 'bench', 'one more file'), pg_switch_wal()")
+  }
+  await pool.query('checkpoint')
 }
 
 /** A figure without it would be of something else. */
