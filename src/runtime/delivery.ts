@@ -73,7 +73,8 @@ export function createDeliveryService(options: {
   let cancelSettling: Cancel | undefined
   let cancelSweep: Cancel = () => {}
   let sweeping: Promise<void> | undefined
-  let running = false
+  /** What is left is settled by `stop` itself. */
+  let isStopping = false
   let sweeps = false
 
   /** `since`: when it was recorded, or marked late. */
@@ -161,7 +162,7 @@ export function createDeliveryService(options: {
       cancelSettling = undefined
       settling = settleDownTo(SETTLE_BATCH).finally(() => {
         settling = undefined
-        if (delivered.length > 0 && running) settleSoon()
+        if (delivered.length > 0 && !isStopping) settleSoon()
       })
     })
   }
@@ -212,7 +213,6 @@ export function createDeliveryService(options: {
 
   return {
     start({ sweeps: shallSweep = true } = {}) {
-      running = true
       sweeps = shallSweep
       sweepLater()
     },
@@ -227,7 +227,7 @@ export function createDeliveryService(options: {
     stopSweeps,
     held: () => [...held.values()],
     async stop() {
-      running = false
+      isStopping = true
       stopSweeps()
       await sweeping
       while (lanes.size > 0) await Promise.all(lanes.values())

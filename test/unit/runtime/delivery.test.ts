@@ -103,8 +103,27 @@ describe('a delivery', () => {
     )
     service.deliver([event('a', 1), event('b', 1)])
     expect(told).toEqual(['a', 'b'])
-    await jest.advanceTimersByTimeAsync(30)
+    await jest.advanceTimersByTimeAsync(100)
     expect(settled.sort()).toEqual(['a 1.0 one', 'b 1.0 one'])
+  })
+
+  it('that ends while others are being removed is removed after them, also where no sweeps were ever begun', async () => {
+    const { store, settled } = outbox()
+    const late = door()
+    const removing: Store['settleDeliveries'] = async keys => {
+      await late.opened
+      await store.settleDeliveries(keys)
+    }
+    const service = serve(
+      { ...store, settleDeliveries: removing },
+      subscriber(() => {}),
+    )
+    service.deliver([event('a', 1)])
+    await jest.advanceTimersByTimeAsync(100)
+    service.deliver([event('b', 1)])
+    late.open()
+    await jest.advanceTimersByTimeAsync(100)
+    expect(settled).toEqual(['a 1.0 one', 'b 1.0 one'])
   })
 
   it('of one instance waits for the one before it; of another it does not', async () => {
