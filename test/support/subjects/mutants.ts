@@ -147,7 +147,11 @@ const onStore = (change: (store: Store) => Partial<Store>): Alterations => ({
 })
 
 export const mutants: readonly Mutant[] = [
-  { name: 'guard without version', alterations: unguarded, rules: ['history', 'order', 'machine', 'answer'] },
+  {
+    name: 'guard without version',
+    alterations: unguarded,
+    rules: ['history', 'order', 'machine', 'answer', 'stored'],
+  },
   {
     name: 'claims checked before the commit',
     alterations: claimsBefore,

@@ -62,6 +62,9 @@ describe(`a simulated cluster (LOADCAST_SEED=${seed})`, () => {
 })
 
 describe('a broken engine', () => {
+  /** Always the same schedules: whether one of two hundred others would do is not the question here. */
+  const seed = 7
+
   it('is known in at least ten ways', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
     expect(mutants.length).toBeGreaterThanOrEqual(10)
