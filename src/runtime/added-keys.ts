@@ -1,6 +1,6 @@
 /**
- * Keys of `after` that `before` lacks, each once. Lists of neighbouring snapshots begin and end alike, and hundreds of
- * keys are compared faster than looked up: what is looked up is only what lies between.
+ * Keys of `after` that `before` lacks, each once. Lists of neighbouring snapshots begin and end alike, and to compare
+ * hundreds of keys is faster than to make a set of them: only what lies between becomes one.
  */
 export function addedKeys(before: readonly string[], after: readonly string[]): string[] {
   let start = 0

@@ -108,16 +108,14 @@ export function createTimerService(options: {
   }
 
   function take(leased: readonly StoredTimer[]): void {
-    for (const timer of leased) {
-      const name = nameOf(timer)
-      // Its lease ran out meanwhile, and we have got it again.
-      if (underWay.has(name)) continue
-      underWay.set(name, timer)
-      early.push(timer)
-    }
+    // A lease that ran out meanwhile, and that we have got again, is nothing new.
+    const added = leased.filter(timer => !underWay.has(nameOf(timer)))
+    for (const timer of added) underWay.set(nameOf(timer), timer)
+    early.push(...added)
     early.sort((a, b) => b.dueAt - a.dueAt)
     fireWhatIsDue()
-    if (early.length > 0) prepare?.([...new Set(early.map(({ instance }) => instance))])
+    const near = added.filter(({ dueAt }) => dueAt > clock.now())
+    if (near.length > 0) prepare?.([...new Set(near.map(({ instance }) => instance))])
   }
 
   function fireWhatIsDue(): void {

@@ -3,7 +3,8 @@ import type { Held, Store, StoredTimer } from '../../runtime/ports.js'
 
 /**
  * Leases timers that are due or will be in a moment, oldest first, and says when the next one is due: one round trip,
- * committed at once. Compared with `now()`: an index is of no use to the volatile `clock_timestamp()`, every timer would be looked at.
+ * committed at once. Compared with `now()`: an index is of no use to the volatile `clock_timestamp()`, every timer would
+ * be looked at.
  */
 const LEASE = `
 with due as materialized (
