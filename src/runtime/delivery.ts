@@ -1,7 +1,8 @@
 /*
  * Tells subscribers of emitted events, at least once. After a commit the same process delivers from memory and
  * then removes the outbox rows in batches; what a dead or overloaded process left is taken over by lease.
- * Subscribers are isolated: each has lanes of its own, one for an instance, in which events go in order.
+ * Subscribers are isolated: each has lanes of its own, one for an instance, in which events go in order (or one for each
+ * event, where order does not matter).
  */
 import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
@@ -90,7 +91,7 @@ export function createDeliveryService(options: {
     if (held.has(name) || count >= MAX_HELD) return
     held.set(name, key)
     heldBy.set(subscriber.name, count + 1)
-    const laneName = `${subscriber.name} ${event.instance}`
+    const laneName = subscriber.isUnordered ? name : `${subscriber.name} ${event.instance}`
     const lane = lanes.get(laneName)
     // An idle lane is served at once, in this very tick.
     const work = () => attempt(subscriber, event, key, attempts + 1, since)

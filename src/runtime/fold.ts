@@ -187,19 +187,23 @@ export class Fold {
           this.#timersRemoved.add(effect.sendId)
           break
         case 'emit':
-          this.events.push({
-            ...this.#toEvent(effect.event, version, index++, at),
-            ...(trace === undefined ? {} : { trace }),
-          })
+          this.events.push(this.#toEvent(effect.event, version, index++, at, trace))
       }
     }
   }
 
-  #toEvent(emitted: Emitted, version: number, index: number, at: number): FoldedEvent {
+  #toEvent(
+    emitted: Emitted,
+    version: number,
+    index: number,
+    at: number,
+    trace: string | undefined,
+  ): FoldedEvent {
     const { type, audience = [], ...payload } = emitted
     const machine = this.#registered.definition.name
     const subscribers = this.#subscribers.filter(s => s.wants(machine, type)).map(s => s.name)
-    return { instance: this.#id, machine, version, index, type, payload, audience, at, subscribers }
+    const event = { instance: this.#id, machine, version, index, type, payload, audience, at, subscribers }
+    return trace === undefined ? event : { trace, ...event }
   }
 
   /** The write, or `undefined` when nothing moved. */

@@ -96,6 +96,8 @@ export interface EmittedEvent {
  */
 export interface Subscriber {
   readonly name: string
+  /** Events of one instance may come in any order, and at once. */
+  readonly isUnordered?: true
   wants(machine: string, type: string): boolean
   handle(event: EmittedEvent, attempt: number): Promise<void> | void
 }

@@ -5,14 +5,18 @@ import type { Reply } from './route.js'
 
 /** Not Express's `res.json`: it would answer 304 to `If-None-Match`, though views change without a version. */
 export function sendReply(res: ServerResponse, reply: Reply): void {
-  const headers = { 'content-type': 'application/json; charset=utf-8', ...reply.headers }
   if (reply.body === undefined) {
     res.writeHead(reply.status, reply.headers).end()
     return
   }
   const { body } = reply
   const content = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body)
-  res.writeHead(reply.status, { ...headers, 'content-length': Buffer.byteLength(content) }).end(content)
+  const headers = {
+    'content-length': Buffer.byteLength(content),
+    'content-type': 'application/json; charset=utf-8',
+    ...reply.headers,
+  }
+  res.writeHead(reply.status, headers).end(content)
 }
 
 /** Of the problem that a response is, for those who watch and log. */

@@ -95,7 +95,7 @@ function projected(writes: readonly InstanceWrite[], table: string): Record<stri
   return writes.flatMap(w =>
     w.projections
       .filter(p => p.table === table)
-      .flatMap(p => p.rows.map(row => ({ ...row, instance: w.row.id, version: w.row.version }))),
+      .flatMap(p => p.rows.map(row => ({ instance: w.row.id, version: w.row.version, ...row }))),
   )
 }
 

@@ -10,6 +10,7 @@
 import type { Server, Socket } from 'socket.io'
 import type { Envelope } from '../../dispatch/ports.js'
 import type { SocketData } from './authenticate.js'
+import { isAnybodyIn } from './rooms.js'
 
 /** Between processes: "ask your sockets". */
 const ASK = 'ask'
@@ -58,6 +59,7 @@ export function createAcknowledgedEmits(io: Server, hasOthers: boolean): Acknowl
   }
 
   function askOwn(rooms: readonly string[], except: readonly string[], envelope: Envelope): void {
+    if (!isAnybodyIn(io, rooms)) return
     const packet: { type: number; data: unknown[]; id?: number } = {
       type: EVENT,
       data: [envelope.type, envelope],

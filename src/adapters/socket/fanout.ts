@@ -1,6 +1,7 @@
 import type { Server } from 'socket.io'
 import { type Envelope, type Fanout, userRoom, wakesPeople } from '../../dispatch/ports.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
+import { isAnybodyIn } from './rooms.js'
 
 /**
  * Rooms in one emit. An emit is encoded once, however many rooms it names; across processes it is one message that
@@ -9,10 +10,16 @@ import type { AcknowledgedEmits } from './acknowledged.js'
 const ROOMS_PER_EMIT = 1_000
 const USER_ROOM_PREFIX = userRoom('')
 
-/** `Fanout` on Socket.IO. Never a loop of emits by user. */
-export function createFanout(io: Server, { askAll }: Pick<AcknowledgedEmits, 'askAll'>): Fanout {
+/** `Fanout` on Socket.IO. Never a loop of emits by user. `hasOthers`: sockets may be on other processes too. */
+export function createFanout(
+  io: Server,
+  { askAll }: Pick<AcknowledgedEmits, 'askAll'>,
+  hasOthers: boolean,
+): Fanout {
   return {
-    emit: (...args) => emitInChunks(io, askAll, ...args),
+    emit(rooms, ...said) {
+      if (hasOthers || isAnybodyIn(io, rooms)) emitInChunks(io, askAll, rooms, ...said)
+    },
     disconnectUser(userId) {
       // Ours at once. The adapter would end them only when its message has been to Redis and back.
       io.local.in(userRoom(userId)).disconnectSockets(true)
@@ -24,7 +31,9 @@ export function createFanout(io: Server, { askAll }: Pick<AcknowledgedEmits, 'as
 /** The same, but to the sockets of this process alone. */
 export function createLocalFanout(io: Server, { askOwn }: Pick<AcknowledgedEmits, 'askOwn'>): Fanout {
   return {
-    emit: (...args) => emitInChunks(io.local, askOwn, ...args),
+    emit(rooms, ...said) {
+      if (isAnybodyIn(io, rooms)) emitInChunks(io.local, askOwn, rooms, ...said)
+    },
     disconnectUser: userId => io.local.in(userRoom(userId)).disconnectSockets(true),
   }
 }

@@ -81,7 +81,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   cluster?.join(io, forMs => retell(forMs))
 
   return {
-    fanout: createFanout(io, acknowledged),
+    fanout: createFanout(io, acknowledged, cluster !== undefined),
     localFanout: createLocalFanout(io, acknowledged),
     attach(server, dispatch) {
       acknowledged.onAcknowledged(dispatch.acknowledged)

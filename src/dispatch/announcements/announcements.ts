@@ -24,6 +24,8 @@ export interface About<TEvent> {
   readonly event: TEvent
   readonly broadcastId: string
   readonly request: TripSurroundings
+  /** Of an event of a trip, as whoever may see it sees it: several rows show the same. */
+  trip(): TripView
 }
 
 export interface Announcement<TEvent> {
@@ -51,9 +53,7 @@ export const retryLink = (broadcastId: string) => ({
   retry: { href: `/api/v1/broadcasts/${broadcastId}/retry` },
 })
 
-const tripOf = ({ event, broadcastId, request }: About<WithTrip>): { trip: TripView } => ({
-  trip: tripView(recordOfTrip(event.trip, broadcastId, request)),
-})
+const tripOf = (about: About<WithTrip>): { trip: TripView } => ({ trip: about.trip() })
 
 function progressTitle({ status, trucksFilled, trucksNeeded }: Progress): string {
   switch (status) {
@@ -203,17 +203,24 @@ export function announce(
 ): readonly Said[] {
   const rows = announcements[event.type] as readonly Announcement<BroadcastEmitted>[]
   const { instance, version, index, at } = source
+  let shown: TripView | undefined
+  const trip = () => {
+    if (!('trip' in event)) throw new Error(`An announcement of ${event.type} asks for a trip`)
+    shown ??= tripView(recordOfTrip(event.trip, instance, request))
+    return shown
+  }
+  const about = { event, broadcastId: instance, request, trip }
   return rows.flatMap((row, n) => {
     if (row.when?.(event) === false) return []
-    const data = row.data({ event, broadcastId: instance, request })
+    const data = row.data(about)
     const envelope = {
       id: `${instance}:${version}:${index}:${n}`,
       broadcastId: instance,
-      ...('trip' in event ? { tripId: event.trip.id } : {}),
       version,
       type: row.type,
       at: isoTime(at),
       data: { title: row.title(event), ...data },
+      ...('trip' in event ? { tripId: event.trip.id } : {}),
     }
     return [{ to: row.to, wakes: row.wakes, envelope }]
   })

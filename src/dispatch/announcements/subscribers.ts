@@ -10,8 +10,9 @@ import type { DriverStatus } from '../fleet/driver-status.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { Fanout } from '../ports.js'
 import { type ReachParts, widenReach } from '../reach/reach.js'
-import { announce, announcements } from './announcements.js'
+import { announcements } from './announcements.js'
 import { roomsOf } from './audience.js'
+import { wordsFor } from './words.js'
 
 /** Events after which a driver is on a trip, or no longer. */
 const changesDriver = new Set(['truck.assigned', 'truck.released', 'trip.completed', 'trip.cancelled'])
@@ -55,16 +56,14 @@ export function isAnnounced(machine: string, type: string): boolean {
 /** Says what this event says to whom it says it. Repeated, it says the same under the same ids. */
 export async function announceTo(
   fanout: Pick<Fanout, 'emit'>,
-  parts: Pick<SocketParts, 'requests' | 'recipients'>,
-  { type, audience, payload, ...source }: EmittedEvent,
+  { requests, recipients }: Pick<SocketParts, 'requests' | 'recipients'>,
+  emitted: EmittedEvent,
 ): Promise<void> {
-  // The payload is what the machine emitted, by way of the database.
-  const event = { type, audience, ...payload } as unknown as BroadcastEmitted
-  const request = await parts.requests.surroundings(source.instance, source.version)
-  const concerned = { customerId: request.customerId, trip: 'trip' in event ? event.trip : undefined }
-  const offered = () => parts.recipients.offered(source.instance)
-  for (const { to, envelope } of announce(event, source, request)) {
-    const { rooms, except } = await roomsOf(to, source.instance, concerned, offered)
+  const { instance } = emitted
+  const { concerned, said } = await wordsFor(emitted, requests)
+  const offered = () => recipients.offered(instance)
+  for (const { to, envelope } of said) {
+    const { rooms, except } = await roomsOf(to, instance, concerned, offered)
     fanout.emit(rooms, envelope, except)
   }
 }

@@ -5,12 +5,15 @@
 export class Gathering<T> {
   readonly #work: (things: readonly T[]) => Promise<void>
   readonly #maxBatch: number
+  readonly #pauseMs: number
   #waiting: { readonly thing: T; resolve(): void; reject(error: unknown): void }[] = []
   #running: Promise<void> | undefined
 
-  constructor(maxBatch: number, work: (things: readonly T[]) => Promise<void>) {
+  /** `pauseMs`: how long a call that is not full waits for more. */
+  constructor(maxBatch: number, work: (things: readonly T[]) => Promise<void>, pauseMs = 0) {
     this.#maxBatch = maxBatch
     this.#work = work
+    this.#pauseMs = pauseMs
   }
 
   get size(): number {
@@ -35,6 +38,9 @@ export class Gathering<T> {
     // What comes in this very tick is one call already.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
+      if (this.#pauseMs > 0 && this.#waiting.length < this.#maxBatch) {
+        await new Promise(resolve => setTimeout(resolve, this.#pauseMs))
+      }
       const batch = this.#waiting.slice(0, this.#maxBatch)
       this.#waiting = this.#waiting.slice(this.#maxBatch)
       try {

@@ -5,8 +5,9 @@
 import type { BroadcastEmitted } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
-import { announce, announcements } from '../announcements/announcements.js'
+import { announcements } from '../announcements/announcements.js'
 import { usersToldTo } from '../announcements/audience.js'
+import { wordsFor } from '../announcements/words.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } from '../ports.js'
@@ -14,6 +15,8 @@ import { Gathering } from './gathering.js'
 
 /** Envelopes of one statement. Each may be for thousands. */
 const MAX_QUEUED_AT_ONCE = 100
+/** Nobody waits for it: a push is due seconds later. Far less than a delivery's lease. */
+const QUEUE_GATHER_MS = 50
 /** A driver who has no network for a day has read its trips before the push would come. */
 const TRIP_LIFE_MS = 24 * 3_600_000
 /** Later, how a request stands is found in the app, and is no reason to be woken. */
@@ -27,11 +30,15 @@ export interface PushParts {
 }
 
 export function pushSubscriber(parts: () => PushParts): Subscriber {
-  const queueing = new Gathering<readonly NewPush[]>(MAX_QUEUED_AT_ONCE, lists =>
-    parts().pushes.queue(lists.flat()),
+  const queueing = new Gathering<readonly NewPush[]>(
+    MAX_QUEUED_AT_ONCE,
+    lists => parts().pushes.queue(lists.flat()),
+    QUEUE_GATHER_MS,
   )
   return {
     name: 'push',
+    // Each is sent by the time that it is due.
+    isUnordered: true,
     wants: (machine, type) => machine === BROADCAST && wakesSomebody(type as BroadcastEmitted['type']),
     async handle(event) {
       const pushes = await pushesOf(parts(), event)
@@ -45,16 +52,13 @@ const wakesSomebody = (type: BroadcastEmitted['type']) =>
 
 async function pushesOf(
   { engine, requests, recipients }: PushParts,
-  { type, audience, payload, ...source }: EmittedEvent,
+  emitted: EmittedEvent,
 ): Promise<readonly NewPush[]> {
-  // The payload is what the machine emitted, by way of the database.
-  const event = { type, audience, ...payload } as unknown as BroadcastEmitted
-  const request = await requests.surroundings(source.instance, source.version)
-  const concerned = { customerId: request.customerId, trip: 'trip' in event ? event.trip : undefined }
+  const { concerned, said } = await wordsFor(emitted, requests)
   const pushes: NewPush[] = []
-  for (const { to, wakes, envelope } of announce(event, source, request)) {
+  for (const { to, wakes, envelope } of said) {
     if (!wakes) continue
-    const userIds = await usersToldTo(to, concerned, () => recipients.offered(source.instance))
+    const userIds = await usersToldTo(to, concerned, () => recipients.offered(emitted.instance))
     const { id, broadcastId, tripId, version } = envelope
     const life = envelope.type.startsWith('trip_') ? TRIP_LIFE_MS : NEWS_LIFE_MS
     pushes.push({
@@ -63,7 +67,7 @@ async function pushesOf(
       content: { type: envelope.type, broadcastId, tripId, version, title: String(envelope.data.title) },
       // Of a dead process's share sockets are told now, too.
       dueAt: engine.now() + PUSHED_AFTER_MS,
-      endsAt: source.at + life,
+      endsAt: emitted.at + life,
     })
   }
   return pushes

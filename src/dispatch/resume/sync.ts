@@ -6,9 +6,9 @@
  * What is answered is in the order in which it was recorded: wherever the client is cut off, the last id it has got is
  * again a point from which nothing is missed. Offers come last, for the same reason.
  */
-import type { BroadcastEmitted } from '../../machines/index.js'
-import { announce, type Said } from '../announcements/announcements.js'
+import type { Said } from '../announcements/announcements.js'
 import { isToldTo, isToldWatching } from '../announcements/audience.js'
+import { wordsOf } from '../announcements/words.js'
 import type { Caller } from '../api.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
 import { findReadable } from '../broadcasts/broadcasts.js'
@@ -114,17 +114,13 @@ function read(
 
 /** What the event said to the caller, as it was said. */
 function tell(resumed: ResumedEvent, caller: Caller, watching: string | undefined): Envelope[] {
-  const { type, audience, payload, request, isOffered, ...source } = resumed
-  // The payload is what the machine emitted, by way of the database.
-  const event = { type, audience, ...payload } as unknown as BroadcastEmitted
-  const concerned = { customerId: request.customerId, trip: 'trip' in event ? event.trip : undefined }
+  const { request, isOffered } = resumed
+  const { concerned, said } = wordsOf(resumed, request)
   const isTold = ({ to }: Said) =>
     watching === undefined
       ? isToldTo(caller.id, to, concerned, isOffered)
       : isToldWatching(caller.id, to, concerned)
-  return announce(event, source, request)
-    .filter(isTold)
-    .map(({ envelope }) => envelope)
+  return said.filter(isTold).map(({ envelope }) => envelope)
 }
 
 /**

@@ -59,9 +59,6 @@ export function broadcastView(
     customerId: context.customerId,
     pickup: context.pickup,
     drop: context.drop,
-    ...(goods === undefined ? {} : { goods }),
-    ...(notes === undefined ? {} : { notes }),
-    ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
     trucksNeeded: context.trucks.length,
     trucksFilled: trucksFilled(context),
     trucks: context.trucks.map(({ id, vehicleType, tripId }) => {
@@ -72,13 +69,16 @@ export function broadcastView(
       const shown = maySeeTrip(caller, record) ? { trip: tripView(record) } : {}
       return { id, vehicleType, status: 'taken', ...shown }
     }),
-    reach: { ...reachOf(broadcast.snapshot), notified: standing.notified },
+    reach: { notified: standing.notified, ...reachOf(broadcast.snapshot) },
     createdAt: isoTime(broadcast.createdAt),
     updatedAt: isoTime(broadcast.updatedAt),
     expiresAt: isoTime(context.expiresAt),
+    nextEvents: nextEventsFor(caller, broadcast, standing, now),
+    ...(goods === undefined ? {} : { goods }),
+    ...(notes === undefined ? {} : { notes }),
+    ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
     ...(endedAt === undefined ? {} : { endedAt: isoTime(endedAt) }),
     ...(endReason === undefined ? {} : { endReason }),
-    nextEvents: nextEventsFor(caller, broadcast, standing, now),
   }
 }
 

@@ -106,16 +106,16 @@ function createContext({ at, uid: _uid, trucks, ...input }: BroadcastInput & Sta
   const types = trucks.flatMap(line => Array.from({ length: line.count }, () => line.vehicleType))
   const { goods, notes, pricePerTruck, fingerprint, retryOf, ...rest } = input
   return {
+    trucks: types.map((vehicleType, index) => ({ id: `t${index + 1}`, vehicleType, tripId: null })),
+    trips: [],
+    createdAt: at,
+    expiresAt: at + input.timeoutMs,
     ...rest,
     ...(goods === undefined ? {} : { goods }),
     ...(notes === undefined ? {} : { notes }),
     ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
     ...(fingerprint === undefined ? {} : { fingerprint }),
     ...(retryOf === undefined ? {} : { retryOf }),
-    trucks: types.map((vehicleType, index) => ({ id: `t${index + 1}`, vehicleType, tripId: null })),
-    trips: [],
-    createdAt: at,
-    expiresAt: at + input.timeoutMs,
   }
 }
 

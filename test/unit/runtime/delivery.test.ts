@@ -3,7 +3,7 @@ import { createDeliveryService } from '../../../src/runtime/delivery.js'
 import type { FoldedEvent } from '../../../src/runtime/fold.js'
 import type { DeliveryKey, LeasedDelivery, Store } from '../../../src/runtime/ports.js'
 import { silentLog } from '../../../src/runtime/silent-log.js'
-import type { Subscriber } from '../../../src/runtime/types.js'
+import type { EmittedEvent, Subscriber } from '../../../src/runtime/types.js'
 
 const A_SWEEP_MS = 1_300
 /** What the clock says that events are stamped by. */
@@ -143,6 +143,23 @@ describe('a delivery', () => {
     first.open()
     await jest.advanceTimersByTimeAsync(10)
     expect(told).toEqual(['b1', 'a1', 'a2'])
+  })
+
+  it('waits for none where order does not matter', async () => {
+    const { store } = outbox()
+    const first = door()
+    const told: string[] = []
+    const handle = async (e: EmittedEvent) => {
+      if (e.version === 1) await first.opened
+      told.push(`${e.instance}${e.version}`)
+    }
+    const service = serve(store, { ...subscriber(handle), isUnordered: true })
+    service.deliver([event('a', 1), event('a', 2)])
+    await jest.advanceTimersByTimeAsync(10)
+    expect(told).toEqual(['a2'])
+    first.open()
+    await service.stop()
+    expect(told).toEqual(['a2', 'a1'])
   })
 
   it('to one subscriber does not wait for another', async () => {

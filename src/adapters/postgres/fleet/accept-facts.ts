@@ -64,7 +64,7 @@ export async function acceptFacts(
   return rows.map((row, i) => {
     const shared = broadcasts[i]
     return {
-      broadcast: shared && { ...shared, isOffered: row.isOffered, hasDeclined: row.hasDeclined },
+      broadcast: shared && { isOffered: row.isOffered, hasDeclined: row.hasDeclined, ...shared },
       isUserActive: row.user_active ?? true,
       driver: row.driver_id === null ? undefined : driverOf(row, row.driver_id),
       vehicle:
