@@ -8,6 +8,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import { createAdmission } from './adapters/http/admission.js'
 import { createHttpApp } from './adapters/http/app.js'
 import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
@@ -78,6 +79,11 @@ export interface App {
 const QUERY_CONNECTIONS = 10
 /** A crowd that wants one request queues up here; were it among the others, a cancel would wait behind all of it. */
 const ACCEPT_CONNECTIONS = 4
+/**
+ * Connections that wait to be accepted. When a process was away for a second everyone comes at once, and who finds Node's
+ * own 511 full tries again only after seconds. Linux allows no more.
+ */
+const BACKLOG = 4_096
 /** The server gives up first, so that a statement we no longer wait for has ended. */
 const STATEMENT_TIMEOUT_MS = 5_000
 const CLIENT_TIMEOUT_MS = 7_000
@@ -163,8 +169,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     () => isDraining,
   )
   const backlog = createBacklog(pool)
+  const admission = createAdmission()
   metrics.watch({
     sockets: () => sockets.countConnections(),
+    requests: () => admission,
     pools: () => ({ query: stateOf(pool), accept: stateOf(acceptPool), commit: store.poolState() }),
     backlog,
   })
@@ -176,6 +184,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       service,
       refresh,
       limits,
+      admission,
       version,
       verifyToken,
       log,
@@ -281,7 +290,7 @@ function createService(
 function listen(server: Server, { port, host }: Settings): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', reject)
       resolve((server.address() as AddressInfo).port)
     })

@@ -2,8 +2,8 @@
  * B7: accepts over HTTP with connections kept alive, beside a bare Express route that parses, checks the token and the body
  * as ours does, and answers as many bytes, without doing anything. Each server is a process of its own.
  */
-import { Agent } from 'node:http'
 import { percentile } from '../../demo/figures.js'
+import { createPoster, type Poster } from '../../test/support/post.js'
 import { processEnvironment } from '../../test/support/server.js'
 import { startServerProcess } from '../../test/support/server-process.js'
 import { tokenFor } from '../../test/support/tokens.js'
@@ -15,7 +15,6 @@ import type { Database } from '../world.js'
 import { assertNoViolations } from './audited.js'
 import { startBareRoute } from './bare-route.js'
 import type { Context, Outcome, Part } from './part.js'
-import { post } from './post.js'
 
 const ACCEPTS = 5_000
 const WARM_UP = 1_000
@@ -49,15 +48,15 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   const tokens = await Promise.all(
     Array.from({ length: TRANSPORTERS }, (_, i) => tokenFor('transporter', transporterId(i))),
   )
-  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
+  const poster = createPoster(server.url, AT_ONCE)
   let answerBytes = 0
 
   /** Accepts with trucks `first` and on; each is of another transporter than the one before. */
-  async function acceptMany(url: string, pathOf: (i: number) => string, first: number, accepts: number) {
+  async function acceptMany({ post }: Poster, pathOf: (i: number) => string, first: number, accepts: number) {
     return timed(accepts, AT_ONCE, async i => {
       const truck = first + i
       const body = { type: 'accept', driverId: `driver-${truck}`, vehicleId: `vehicle-${truck}` }
-      const answer = await post(agent, `${url}${pathOf(i)}`, tokens[truck % TRANSPORTERS] ?? '', body)
+      const answer = await post(pathOf(i), tokens[truck % TRANSPORTERS] ?? '', body)
       if (answer.status !== 200) throw new Error(`an accept was answered ${answer.status}: ${answer.text}`)
       answerBytes = answer.text.length
     })
@@ -67,13 +66,14 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
     await inFlight(accepts, CREATES_AT_ONCE, async i => {
       ids[i] = await createRequest(creating.engine, `${name}-${i}`, TRUCKS)
     })
-    return acceptMany(server.url, i => `/api/v1/broadcasts/${ids[i]}/events`, first, accepts)
+    return acceptMany(poster, i => `/api/v1/broadcasts/${ids[i]}/events`, first, accepts)
   }
 
   await acceptFresh('warm', 0, warmUp)
   const bare = await startBareRoute(answerBytes)
+  const barePoster = createPoster(bare.url, AT_ONCE)
   const bareAccepts = (first: number, accepts: number) =>
-    acceptMany(bare.url, i => `/api/v1/broadcasts/${i}/events`, first, accepts)
+    acceptMany(barePoster, i => `/api/v1/broadcasts/${i}/events`, first, accepts)
   await bareAccepts(0, warmUp)
   const rounds: Round[] = []
   for (let round = 0; round < size.rounds; round++) {
@@ -83,7 +83,8 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
     step(`B7 the bare route, round ${round + 1}`)
     rounds.push({ ours, bare: await bareAccepts(first, count) })
   }
-  agent.destroy()
+  await poster.close()
+  await barePoster.close()
   await bare.end()
   await server.end('SIGTERM')
   await creating.close()

@@ -4,6 +4,7 @@ import { growth } from './growth.js'
 import { hot } from './hot.js'
 import { http } from './http.js'
 import { memory } from './memory.js'
+import { overload } from './overload.js'
 import type { Part } from './part.js'
 import { plot } from './plot.js'
 import { race } from './race.js'
@@ -21,6 +22,7 @@ export const parts: readonly Part[] = [
   ...timerParts,
   delivery,
   http,
+  overload,
   growth,
   memory,
   start,

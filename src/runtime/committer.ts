@@ -12,10 +12,12 @@ import type { KnownInstances } from './known-instances.js'
 import {
   BUSY_PAUSE_MS,
   CALLER_PATIENCE_MS,
+  CROWD,
   MAX_ATTEMPTS,
   MAX_COMMITS_IN_FLIGHT,
   MAX_JOURNAL_ROWS,
   MAX_MAILBOX_LENGTH,
+  MAX_QUEUE_AGE_MS,
   MAX_READ_IDS,
   MAX_WAITING,
   MIN_SHARE_ROWS,
@@ -81,7 +83,8 @@ export class Committer {
   /** Queues an event. Its `settle` or `fail` is called once; throws `OverloadedError` when queues are full. */
   submit(id: string, pending: Pending): void {
     let mailbox = this.#mailboxes.get(id)
-    if (this.#waiting >= MAX_WAITING || (mailbox !== undefined && mailbox.length >= MAX_MAILBOX_LENGTH)) {
+    const isFull = this.#waiting >= MAX_WAITING || (mailbox?.length ?? 0) >= MAX_MAILBOX_LENGTH
+    if (isFull || (pending.kind !== 'timer' && this.#isBehind())) {
       throw new OverloadedError('Too many events are waiting', 1)
     }
     if (mailbox === undefined) {
@@ -92,6 +95,12 @@ export class Committer {
     mailbox.push(pending)
     this.#waiting++
     this.#schedule()
+  }
+
+  #isBehind(): boolean {
+    if (this.#waiting <= CROWD) return false
+    const since = this.#ready.values().next().value?.waitsSince
+    return since !== undefined && this.#platform.monotonicMs() - since > MAX_QUEUE_AGE_MS
   }
 
   /** Resolves when nothing waits and nothing is under way. */

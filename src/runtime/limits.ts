@@ -12,6 +12,12 @@ export const MAX_READ_IDS = 200
 export const MAX_MAILBOX_LENGTH = 10_000
 /** Events waiting in the process: about 100 MB, and several seconds of work. */
 export const MAX_WAITING = 50_000
+/**
+ * When who waits longest has waited so long, who comes now would wait longer: callers hear it at once, and those who are in
+ * keep their latency. A crowd of this many, all at once, is no such thing: it is decided within the second.
+ */
+export const MAX_QUEUE_AGE_MS = 1_000
+export const CROWD = 2_000
 /** Lost races after which a caller is told to come back: far more than contention explains. */
 export const MAX_ATTEMPTS = 100
 /** A row that somebody keeps locked costs a lock timeout each time it is tried, and all who are tried with it. */

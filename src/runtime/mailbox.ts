@@ -81,6 +81,11 @@ export class Mailbox {
     return first?.kind === 'create' ? first.machine : ''
   }
 
+  /** When the first that waits arrived (`performance.now()`). */
+  get waitsSince(): number | undefined {
+    return this.#queue[0]?.arrivedAt
+  }
+
   push(pending: Pending): void {
     this.#queue.push(pending)
   }

@@ -44,6 +44,7 @@ function challenge(req: IncomingMessage): string {
   return req.headers.authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
 }
 
-function pathOf(req: IncomingMessage): string {
+/** Without the query. */
+export function pathOf(req: IncomingMessage): string {
   return (req.url ?? '/').split('?', 1)[0] ?? '/'
 }

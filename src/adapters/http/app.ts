@@ -12,6 +12,7 @@ import { type IdempotencyStore, noMeter, type ProductMeter, type RateLimits } fr
 import { ok, type Problem, type Result } from '../../dispatch/problems.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
 import type { Tracer } from '../../runtime/telemetry.js'
+import { type Admission, admitting, createAdmission } from './admission.js'
 import { sendProblem, sendReply } from './answer.js'
 import { authenticate } from './authenticate.js'
 import { readJsonBody } from './body.js'
@@ -31,6 +32,7 @@ export interface HttpAppOptions {
   readonly service: Service
   readonly refresh: Refresh
   readonly limits: RateLimits
+  readonly admission?: Admission
   /** Of the program. */
   readonly version: string
   readonly verifyToken: TokenVerifier
@@ -46,7 +48,7 @@ export interface HttpAppOptions {
 
 export function createHttpApp(options: HttpAppOptions): RequestListener {
   const { dispatch, keys, service, refresh, limits, version, log, takesRequests = true } = options
-  const { meter = noMeter, tracer } = options
+  const { meter = noMeter, tracer, admission = createAdmission() } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -68,8 +70,9 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
   app.use(answerErrors(log))
   // Where an address has no path at all (`http://[`), the router asks nobody of the above.
-  return (req, res) =>
+  const answer: RequestListener = (req, res) =>
     app(req as Request, res as Response, () => sendProblem(req, res, { code: 'NOT_FOUND' }))
+  return admitting(answer, { ...options, admission, meter, isExempt: alwaysAnswers })
 }
 
 function open(
@@ -96,6 +99,9 @@ async function readBodyOf({ body }: PublicRoute, req: Request, res: Response): P
 
 const unlimitedPaths = new Set(publicRoutes.filter(route => route.isUnlimited).map(route => route.path))
 const isUnlimited = (path: string) => unlimitedPaths.has(path)
+/** Who watches us must see most of all how it is when more is asked than can be done. */
+const watchedPaths = new Set(publicRoutes.filter(route => route.isInternal).map(route => route.path))
+const alwaysAnswers = (path: string) => isUnlimited(path) || watchedPaths.has(path)
 
 function guarded(
   route: Route,

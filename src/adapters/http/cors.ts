@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestHandler } from 'express'
 
 const METHODS = 'GET, POST, PUT, DELETE'
@@ -8,14 +9,9 @@ const PREFLIGHT_AGE_SECONDS = 7200
 
 /** Lets pages of these origins (`*`: any) call. Tokens travel in a header, so no credentials are allowed. */
 export function allowOrigins(origins: readonly string[]): RequestHandler {
+  const letRead = letOriginsRead(origins)
   return (req, res, next) => {
-    res.vary('origin')
-    const { origin } = req.headers
-    const isAllowed = origin !== undefined && (origins.includes('*') || origins.includes(origin))
-    if (isAllowed) {
-      res.setHeader('access-control-allow-origin', origin)
-      res.setHeader('access-control-expose-headers', ANSWER_HEADERS)
-    }
+    const isAllowed = letRead(req, res)
     if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return next()
     if (isAllowed) {
       res.setHeader('access-control-allow-methods', METHODS)
@@ -23,5 +19,20 @@ export function allowOrigins(origins: readonly string[]): RequestHandler {
       res.setHeader('access-control-max-age', String(PREFLIGHT_AGE_SECONDS))
     }
     res.writeHead(204).end()
+  }
+}
+
+/** Lets a page read the answer, if it is of these origins; answers whether it is. */
+export function letOriginsRead(
+  origins: readonly string[],
+): (req: IncomingMessage, res: ServerResponse) => boolean {
+  const isAny = origins.includes('*')
+  return (req, res) => {
+    res.setHeader('vary', 'origin')
+    const { origin } = req.headers
+    if (origin === undefined || !(isAny || origins.includes(origin))) return false
+    res.setHeader('access-control-allow-origin', origin)
+    res.setHeader('access-control-expose-headers', ANSWER_HEADERS)
+    return true
   }
 }

@@ -10,10 +10,13 @@ const requestIdPattern = /^[A-Za-z0-9_.:-]{1,64}$/
 /** Gives every request an id, the caller's where it has a proper one, and says it in the answer. */
 export function identifyRequests(): RequestHandler {
   return (req, res, next) => {
-    const given = req.get('x-request-id')
-    res.setHeader('x-request-id', given !== undefined && requestIdPattern.test(given) ? given : randomUUID())
+    res.setHeader('x-request-id', requestIdOf(req.headers['x-request-id']))
     next()
   }
+}
+
+export function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID()
 }
 
 /** One line for each answer, and its figures. No bodies and no query strings: they hold places, names and phone numbers. */
@@ -46,4 +49,4 @@ export function logRequests(log: Logger, meter: ProductMeter): RequestHandler {
 
 const methods = new Set(['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH'])
 /** Node lets some thirty through: each would be a figure of its own. */
-const knownMethod = (method: string) => (methods.has(method) ? method : 'other')
+export const knownMethod = (method = '') => (methods.has(method) ? method : 'other')

@@ -132,12 +132,16 @@ async function decline(pool: Pool, broadcastId: string, transporterId: string, r
 
 /** Asked after one's own decline is committed: of two last ones at once, one at least finds that both are. */
 const haveAllDeclinedSql = `
-select coalesce(bool_and(declined_at is not null), false) as "haveAll"
-from recipients where broadcast_id = $1 and offered_at is not null`
+select coalesce((
+  select bool_and(r.declined_at is not null) from recipients r
+  where r.broadcast_id = q.broadcast_id and r.offered_at is not null
+), false) as "haveAll"
+from unnest($1::uuid[]) with ordinality as q (broadcast_id, n)
+order by q.n`
 
-async function haveAllDeclined(pool: Pool, broadcastId: string): Promise<boolean> {
-  const [row] = await query<{ haveAll: boolean }>(pool, haveAllDeclinedSql, [broadcastId])
-  return row?.haveAll ?? false
+async function haveAllDeclined(pool: Pool, broadcastIds: readonly string[]): Promise<readonly boolean[]> {
+  const rows = await query<{ haveAll: boolean }>(pool, haveAllDeclinedSql, [broadcastIds])
+  return rows.map(({ haveAll }) => haveAll)
 }
 
 export function createRecipientStore(pool: Pool): RecipientStore {
@@ -151,6 +155,9 @@ export function createRecipientStore(pool: Pool): RecipientStore {
     offered: (broadcastId, step) => offeredOf({ broadcastId, step }),
     offeredSince: since => query<Offered>(pool, offeredSinceSql, [since]),
     decline: (broadcastId, transporterId, reason) => decline(pool, broadcastId, transporterId, reason),
-    haveAllDeclined: broadcastId => haveAllDeclined(pool, broadcastId),
+    haveAllDeclined: gathered(
+      broadcastId => broadcastId,
+      broadcastIds => haveAllDeclined(pool, broadcastIds),
+    ),
   }
 }

@@ -48,6 +48,7 @@ export interface Backlog {
 
 export interface WatchedGauges {
   sockets(): number
+  requests(): { readonly underWay: number; readonly limit: number }
   pools(): Readonly<Record<string, PoolState>>
   /** Throws when the database is away: then there are no such figures. */
   backlog(): Promise<Backlog>
@@ -135,6 +136,8 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   }
 
   const sockets = gauge('sockets', 'Sockets connected to this process')
+  const requests = gauge('http_requests_under_way', 'Requests that are being answered')
+  const requestLimit = gauge('http_requests_limit', 'How many may be answered at once; more get 503')
   const pool = gauge('pool_connections', 'Connections to the database, and callers that wait for one', [
     'pool',
     'state',
@@ -146,14 +149,17 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   const backlogKnown = gauge('backlog_known', '1 if the database told what waits, 0 if it did not answer')
   let watched: WatchedGauges | undefined
 
-  async function look({ sockets: count, pools, backlog }: WatchedGauges): Promise<void> {
-    sockets.set(count())
-    for (const [name, { idle, total, waiting }] of Object.entries(pools())) {
+  async function look(gauges: WatchedGauges): Promise<void> {
+    sockets.set(gauges.sockets())
+    const { underWay, limit } = gauges.requests()
+    requests.set(underWay)
+    requestLimit.set(limit)
+    for (const [name, { idle, total, waiting }] of Object.entries(gauges.pools())) {
       pool.set({ pool: name, state: 'idle' }, idle)
       pool.set({ pool: name, state: 'busy' }, total - idle)
       pool.set({ pool: name, state: 'waiting' }, waiting)
     }
-    const known = await backlog().catch(() => undefined)
+    const known = await gauges.backlog().catch(() => undefined)
     backlogKnown.set(known === undefined ? 0 : 1)
     const seconds = (ms: number | undefined) => (ms ?? Number.NaN) / 1000
     outboxDepth.set(known?.outboxDepth ?? Number.NaN)

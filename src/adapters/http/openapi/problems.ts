@@ -42,6 +42,7 @@ export function problemsOfPublicRoute(route: PublicRoute): readonly ProblemCode[
     ['PAYLOAD_TOO_LARGE', body !== undefined],
     ['RATE_LIMITED', isUnlimited !== true],
     ['INTERNAL_ERROR', true],
+    ['UNAVAILABLE', isUnlimited !== true && isInternal !== true],
   ]
   const implied = codes.filter(([, applies]) => applies).map(([code]) => code)
   return [...new Set([...(route.problems ?? []), ...implied])]

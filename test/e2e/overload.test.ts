@@ -1,0 +1,82 @@
+/* Three times as many calls as a process can do: it does what it can, the others hear at once that they may come back. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { type Call, type Customers, createCustomers, MAX_CONNECTIONS } from '../support/customers.js'
+import { until } from '../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { findViolations, processEnvironment } from '../support/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server-process.js'
+
+const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
+const OVERLOAD_SECONDS = isLong ? 60 : 10
+const AT_ONCE = 64
+const OVERLOAD = 3
+/** More than can be waiting for a connection at the end. */
+const CUSTOMERS = 20_000
+/** Of `src/adapters/http/admission.ts`. */
+const MOST_UNDER_WAY = 2_000
+/** What the collector leaves lying about: its young generation alone may take 200 MB. */
+const FLAT_MB = 250
+
+let database: TestDatabase
+let server: ServerProcess
+let customers: Customers
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  server = await startServerProcess({
+    ...processEnvironment,
+    DATABASE_URL: database.connectionString,
+    LOG_LEVEL: 'error',
+    RATE_LIMIT_USER_PER_MINUTE: '0',
+    RATE_LIMIT_ADDRESS_PER_MINUTE: '0',
+  })
+  customers = await createCustomers(server.url, CUSTOMERS)
+}, 60_000)
+
+afterAll(async () => {
+  await customers?.close()
+  await server?.end('SIGTERM')
+  await database?.drop()
+}, 60_000)
+
+async function gauge(name: string): Promise<number> {
+  const page = await (await fetch(`${server.url}/metrics`)).text()
+  const value = new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1]
+  if (value === undefined) throw new Error(`/metrics does not tell ${name}`)
+  return Number(value)
+}
+const done = (calls: readonly Call[]) => calls.filter(({ status }) => status !== 503)
+const refused = (calls: readonly Call[]) => calls.filter(({ status }) => status === 503)
+
+test(`R10.4 ${OVERLOAD} times as many calls as can be done, for ${OVERLOAD_SECONDS} s`, async () => {
+  await customers.atTheirPace(MAX_CONNECTIONS, 3)
+  const usual = await customers.atTheirPace(AT_ONCE, 3)
+  expect(refused(usual)).toEqual([])
+  const rate = usual.length / 3
+
+  const seen: { underWay: number; limit: number; residentMb: number }[] = []
+  const calls = await customers.evenly(rate * OVERLOAD, OVERLOAD_SECONDS, async () => {
+    seen.push({
+      underWay: await gauge('loadcast_http_requests_under_way'),
+      limit: await gauge('loadcast_http_requests_limit'),
+      residentMb: (await gauge('process_resident_memory_bytes')) / 1024 / 1024,
+    })
+  })
+  // Each is answered, or `evenly` had rejected. Nobody is told to come back without being told when.
+  expect(refused(calls).length).toBeGreaterThan(0)
+  expect(new Set(refused(calls).map(({ retryAfter }) => retryAfter))).toEqual(new Set(['1']))
+  // It goes on working: refusing costs something, and so do the customers, who have the same processors.
+  expect(done(calls).length / OVERLOAD_SECONDS).toBeGreaterThan(rate / 5)
+  // Queues are bounded, and memory does not grow with what was refused.
+  expect(Math.max(...seen.map(({ underWay }) => underWay))).toBeLessThanOrEqual(MOST_UNDER_WAY)
+  expect(Math.min(...seen.map(({ limit }) => limit))).toBeLessThan(MOST_UNDER_WAY)
+  const third = seen[Math.floor(seen.length / 3)]?.residentMb ?? 0
+  expect(Math.max(...seen.map(({ residentMb }) => residentMb)) - third).toBeLessThan(FLAT_MB)
+
+  // Back to normal without anybody's doing.
+  await until(async () => {
+    const after = await customers.atTheirPace(AT_ONCE, 1)
+    return refused(after).length === 0 && (await gauge('loadcast_http_requests_limit')) === MOST_UNDER_WAY
+  }, 20_000)
+  expect(await findViolations(database.connectionString)).toEqual([])
+}, 180_000)

@@ -1,0 +1,96 @@
+/*
+ * Customers who ask for a truck that nobody has and cancel, over and over: each call is one transition. At their own pace,
+ * which is what the server takes, or at one that it cannot keep.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { asking } from './fleet.js'
+import { createPoster, type PostAnswer } from './post.js'
+import { tokenFor } from './tokens.js'
+
+const TICK_MS = 10
+/** One for each call that may be under way, as phones have them. */
+export const MAX_CONNECTIONS = 2_500
+const REQUEST = asking(1, 'nobody_has_this')
+
+export interface Call {
+  readonly status: number
+  readonly retryAfter: string | undefined
+  /** From when it was sent, in milliseconds since the run began, and for how long. */
+  readonly sentAt: number
+  readonly ms: number
+}
+
+export interface Customers {
+  /** So many at once, each beginning when another has ended. */
+  atTheirPace(atOnce: number, seconds: number): Promise<readonly Call[]>
+  /**
+   * So many calls a second, whatever becomes of those before. Rejects when one is not answered. `onSecond`: after each.
+   */
+  evenly(
+    perSecond: number,
+    seconds: number,
+    onSecond?: (second: number) => void | Promise<void>,
+  ): Promise<readonly Call[]>
+  close(): Promise<void>
+}
+
+interface Customer {
+  readonly token: string
+  /** Of the request that is to be cancelled next. */
+  broadcastId?: string
+}
+
+/** There must be more of them than calls are ever under way: each does one thing at a time. */
+export async function createCustomers(url: string, count: number): Promise<Customers> {
+  const poster = createPoster(url, MAX_CONNECTIONS)
+  const tokens = await Promise.all(Array.from({ length: count }, (_, i) => tokenFor('customer', `busy-${i}`)))
+  const idle: Customer[] = tokens.map(token => ({ token }))
+
+  async function call(begunAt: number): Promise<Call> {
+    const customer = idle.pop()
+    if (customer === undefined) throw new Error(`more than ${count} calls are under way`)
+    const sentAt = performance.now()
+    const { status, retryAfter, text } = await send(customer)
+    if (status < 300) note(customer, text)
+    else if (status !== 503) throw new Error(`a call was answered ${status}: ${text}`)
+    idle.push(customer)
+    return { status, retryAfter, sentAt: sentAt - begunAt, ms: performance.now() - sentAt }
+  }
+  const send = ({ token, broadcastId }: Customer): Promise<PostAnswer> =>
+    broadcastId === undefined
+      ? poster.post('/api/v1/broadcasts', token, REQUEST)
+      : poster.post(`/api/v1/broadcasts/${broadcastId}/events`, token, { type: 'cancel' })
+  function note(customer: Customer, text: string): void {
+    if (customer.broadcastId === undefined) customer.broadcastId = (JSON.parse(text) as { id: string }).id
+    else delete customer.broadcastId
+  }
+
+  return {
+    async atTheirPace(atOnce, seconds) {
+      const begunAt = performance.now()
+      const calls: Call[] = []
+      const lane = async () => {
+        while (performance.now() - begunAt < seconds * 1000) calls.push(await call(begunAt))
+      }
+      await Promise.all(Array.from({ length: atOnce }, lane))
+      return calls
+    },
+    async evenly(perSecond, seconds, onSecond) {
+      const begunAt = performance.now()
+      const calls: Promise<Call>[] = []
+      let second = 0
+      while (performance.now() - begunAt < seconds * 1000) {
+        const elapsed = (performance.now() - begunAt) / 1000
+        while (calls.length < elapsed * perSecond) {
+          const one = call(begunAt)
+          one.catch(() => {}) // thrown at the end
+          calls.push(one)
+        }
+        if (elapsed >= second + 1) await onSecond?.(++second)
+        await delay(TICK_MS)
+      }
+      return Promise.all(calls)
+    },
+    close: poster.close,
+  }
+}
