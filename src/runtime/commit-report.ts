@@ -1,20 +1,16 @@
 /* What a commit tells those who watch: how large it was, how long it took, what it moved. */
-import type { Evaluation } from './evaluate.js'
-import type { InstanceWrite, WriteResult } from './ports.js'
+import type { WriteResult } from './ports.js'
 import type { Conflict, Meter, Tracer } from './telemetry.js'
-
-interface Turn {
-  readonly evaluation: Evaluation
-  readonly write: InstanceWrite
-}
+import type { Turn } from './turn.js'
 
 /** One commit is part of every trace whose event it decides. `startedAt`: `performance.now()`. */
 export function reportCommit(
-  { meter, tracer }: { meter: Meter | undefined; tracer: Tracer | undefined },
+  { meter, tracer }: { meter?: Meter | undefined; tracer?: Tracer | undefined },
   turns: readonly Turn[],
   results: readonly WriteResult[],
   startedAt: number,
 ): void {
+  if (meter === undefined && tracer === undefined) return
   const transitions = turns.reduce((sum, { write }) => sum + write.journal.length, 0)
   meter?.committed({ instances: turns.length, transitions, ms: performance.now() - startedAt })
   for (const [i, turn] of turns.entries()) {

@@ -33,16 +33,27 @@ import type { Meter, Tracer } from './telemetry.js'
 import type { Committed, Decided, Turn } from './turn.js'
 import type { Instance } from './types.js'
 
+/** When a commit was sent, by the monotonic clock and by the engine's. */
+interface Sent {
+  readonly startedAt: number
+  readonly sentAt: number
+}
+
+export interface CommitterParts {
+  readonly store: Store
+  readonly registry: Registry
+  readonly known: KnownInstances
+  readonly context: EvaluationContext
+  readonly onCommitted: (committed: Committed) => void
+  readonly log: Logger
+  readonly platform: Platform
+  readonly faults?: Faults | undefined
+  readonly meter?: Meter | undefined
+  readonly tracer?: Tracer | undefined
+}
+
 export class Committer {
-  readonly #store: Store
-  readonly #registry: Registry
-  readonly #context: EvaluationContext
-  readonly #onCommitted: (committed: Committed) => void
-  readonly #log: Logger
-  readonly #platform: Platform
-  readonly #faults: Faults | undefined
-  readonly #watched: { meter: Meter | undefined; tracer: Tracer | undefined } | undefined
-  readonly #known: KnownInstances
+  readonly #parts: CommitterParts
   readonly #cache: SnapshotCache
   readonly #mailboxes = new Map<string, Mailbox>()
   /** Mailboxes that wait for a turn, in order of arrival. While reading or committing, arrivals only queue up. */
@@ -55,29 +66,9 @@ export class Committer {
   #turnScheduled = false
   #whenIdle: (() => void)[] = []
 
-  constructor(options: {
-    store: Store
-    registry: Registry
-    known: KnownInstances
-    context: EvaluationContext
-    onCommitted: (committed: Committed) => void
-    log: Logger
-    platform: Platform
-    faults?: Faults | undefined
-    meter?: Meter | undefined
-    tracer?: Tracer | undefined
-  }) {
-    this.#store = options.store
-    this.#registry = options.registry
-    this.#known = options.known
-    this.#cache = options.known.cache
-    this.#context = options.context
-    this.#onCommitted = options.onCommitted
-    this.#log = options.log
-    this.#platform = options.platform
-    this.#faults = options.faults
-    const { meter, tracer } = options
-    this.#watched = meter === undefined && tracer === undefined ? undefined : { meter, tracer }
+  constructor(parts: CommitterParts) {
+    this.#parts = parts
+    this.#cache = parts.known.cache
   }
 
   /** Queues an event. Its `settle` or `fail` is called once; throws `OverloadedError` when queues are full. */
@@ -100,7 +91,7 @@ export class Committer {
   #isBehind(): boolean {
     if (this.#waiting <= CROWD) return false
     const since = this.#ready.values().next().value?.waitsSince
-    return since !== undefined && this.#platform.monotonicMs() - since > MAX_QUEUE_AGE_MS
+    return since !== undefined && this.#parts.platform.monotonicMs() - since > MAX_QUEUE_AGE_MS
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -113,7 +104,7 @@ export class Committer {
   #schedule(): void {
     if (this.#turnScheduled) return
     this.#turnScheduled = true
-    this.#platform.soon(() => {
+    this.#parts.platform.soon(() => {
       this.#turnScheduled = false
       this.#turn()
     })
@@ -124,7 +115,9 @@ export class Committer {
     while (this.#commitsInFlight < MAX_COMMITS_IN_FLIGHT) {
       const turns = this.#gather()
       if (turns.length === 0) break
-      this.#commit(turns).catch(error => this.#log.error({ err: error }, 'a commit could not be settled'))
+      this.#commit(turns).catch(error =>
+        this.#parts.log.error({ err: error }, 'a commit could not be settled'),
+      )
     }
   }
 
@@ -141,18 +134,18 @@ export class Committer {
     for (const mailbox of missing) this.#ready.delete(mailbox)
     for (let i = 0; i < missing.length; i += MAX_READ_IDS) {
       this.#read(missing.slice(i, i + MAX_READ_IDS)).catch(error =>
-        this.#log.error({ err: error }, 'a read could not be settled'),
+        this.#parts.log.error({ err: error }, 'a read could not be settled'),
       )
     }
   }
 
   async #read(mailboxes: readonly Mailbox[]): Promise<void> {
-    const startedAt = this.#platform.monotonicMs()
+    const startedAt = this.#parts.platform.monotonicMs()
     const found = new Map<string, StoredInstance>()
     try {
-      if (this.#faults !== undefined) await this.#faults('read.before')
-      for (const row of await this.#store.load(mailboxes.map(m => m.id))) found.set(row.id, row)
-      if (this.#faults !== undefined) await this.#faults('read.after')
+      if (this.#parts.faults !== undefined) await this.#parts.faults('read.before')
+      for (const row of await this.#parts.store.load(mailboxes.map(m => m.id))) found.set(row.id, row)
+      if (this.#parts.faults !== undefined) await this.#parts.faults('read.after')
     } catch (error) {
       for (const mailbox of mailboxes) this.#failAll(mailbox, unavailable(error))
       return
@@ -161,7 +154,7 @@ export class Committer {
       const row = found.get(mailbox.id)
       try {
         if (row === undefined) throw new UnknownInstanceError(mailbox.id)
-        this.#known.noteRead(row, startedAt)
+        this.#parts.known.noteRead(row, startedAt)
         this.#release(mailbox)
       } catch (error) {
         this.#failAll(mailbox, error)
@@ -179,7 +172,7 @@ export class Committer {
     const share = this.#share()
     for (const mailbox of [...this.#ready]) {
       if (rows >= share) break
-      for (const pending of mailbox.takeOlderThan(this.#platform.monotonicMs() - CALLER_PATIENCE_MS)) {
+      for (const pending of mailbox.takeOlderThan(this.#parts.platform.monotonicMs() - CALLER_PATIENCE_MS)) {
         this.#settle(() => pending.fail(new OverloadedError('It took too long', 1)))
       }
       if (mailbox.length === 0) {
@@ -226,9 +219,9 @@ export class Committer {
   #decide(mailbox: Mailbox, base: Instance | undefined, machine: string): Decided | undefined {
     let evaluation: Evaluation | undefined
     try {
-      const writing = this.#registry.writing(machine)
+      const writing = this.#parts.registry.writing(machine)
       const registered = base === undefined ? writing : writing.at(base.definitionVersion)
-      evaluation = evaluate(mailbox, base, registered, this.#context, writing)
+      evaluation = evaluate(mailbox, base, registered, this.#parts.context, writing)
       return { evaluation, write: evaluation.fold.toWrite() }
     } catch (error) {
       if (evaluation === undefined) {
@@ -263,17 +256,18 @@ export class Committer {
 
   async #commit(turns: readonly Turn[]): Promise<void> {
     this.#commitsInFlight++
-    const startedAt = this.#platform.monotonicMs()
+    const startedAt = this.#parts.platform.monotonicMs()
+    const sentAt = this.#parts.context.clock.now()
     let results: readonly WriteResult[]
     try {
-      if (this.#faults !== undefined) await this.#faults('commit.before')
+      if (this.#parts.faults !== undefined) await this.#parts.faults('commit.before')
       results = await writeSurely(
-        this.#store,
+        this.#parts.store,
         turns.map(turn => turn.write),
-        this.#log,
-        this.#platform,
+        this.#parts.log,
+        this.#parts.platform,
       )
-      if (this.#faults !== undefined) await this.#faults('commit.after')
+      if (this.#parts.faults !== undefined) await this.#parts.faults('commit.after')
     } catch (error) {
       this.#commitsInFlight--
       for (const { evaluation } of turns) {
@@ -285,15 +279,15 @@ export class Committer {
       return
     }
     this.#commitsInFlight--
-    if (this.#watched !== undefined) reportCommit(this.#watched, turns, results, startedAt)
+    reportCommit(this.#parts, turns, results, startedAt)
     for (const [i, turn] of turns.entries()) {
       const result = results[i]
-      if (result !== undefined) this.#conclude(turn, result, startedAt)
+      if (result !== undefined) this.#conclude(turn, result, { startedAt, sentAt })
     }
     this.#schedule()
   }
 
-  #conclude({ evaluation, write }: Turn, result: WriteResult, startedAt: number): void {
+  #conclude({ evaluation, write }: Turn, result: WriteResult, { startedAt, sentAt }: Sent): void {
     const { mailbox, fold, decisions } = evaluation
     if (result.kind === 'moved') {
       if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
@@ -302,7 +296,12 @@ export class Committer {
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       this.#answerAll(decisions)
       const transition = fold.current && { instance: fold.current, entries: write.journal }
-      this.#onCommitted({ transition, events: fold.events, timers: [...fold.timersSet.values()] })
+      this.#parts.onCommitted({
+        sentAt,
+        transition,
+        events: fold.events,
+        timers: [...fold.timersSet.values()],
+      })
       this.#release(mailbox)
       return
     }
@@ -342,7 +341,7 @@ export class Committer {
       }
       case 'busy':
         mailbox.putBack(this.#withoutTheTired(again))
-        this.#platform.after(BUSY_PAUSE_MS, () => this.#release(mailbox))
+        this.#parts.platform.after(BUSY_PAUSE_MS, () => this.#release(mailbox))
         return
     }
     mailbox.putBack(this.#withoutTheTired(again))
@@ -380,7 +379,7 @@ export class Committer {
     for (const { answer, keyToCheck } of decisions) if (keyToCheck === undefined) this.#settle(answer)
     if (unchecked.length === 0) return
     this.#checking++
-    answersUnlessUsed(this.#store, unchecked).then(answers => {
+    answersUnlessUsed(this.#parts.store, unchecked).then(answers => {
       for (const answer of answers) this.#settle(answer)
       this.#checking--
       this.#tellIfIdle()

@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
+import { gathered } from './gathered.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { DeliveryKey, Store } from './ports.js'
 import type { Meter, Tracer } from './telemetry.js'
@@ -42,7 +43,8 @@ const SETTLE_BATCH = 250
 export interface DeliveryService {
   /** Without `sweeps`, what others left is left to others still. */
   start(options?: { sweeps?: boolean }): void
-  deliver(events: readonly FoldedEvent[]): void
+  /** `since`: when they were recorded, or before. */
+  deliver(events: readonly FoldedEvent[], since: number): void
   /** Leaves to others what others left. */
   stopSweeps(): void
   /** Waits for what is under way; what is not done by then is left to others. */
@@ -69,6 +71,14 @@ export function createDeliveryService(options: {
   /** What this process is about to deliver: the sweeper must not take it for abandoned. */
   const held = new Map<string, DeliveryKey>()
   const heldBy = new Map<string, number>()
+  const markLate = gathered(
+    ({ instance, version, index }: DeliveryKey) => `${instance} ${version} ${index}`,
+    async keys => {
+      await store.markLate(keys)
+      return keys
+    },
+    platform,
+  )
   let delivered: DeliveryKey[] = []
   let settling: Promise<void> | undefined
   let cancelSettling: Cancel | undefined
@@ -111,7 +121,7 @@ export function createDeliveryService(options: {
     since: number,
   ) {
     try {
-      if (clock.now() - since > LATE_AFTER_MS) await store.markLate(key)
+      if (clock.now() - since > LATE_AFTER_MS) await markLate(key)
       if (faults !== undefined) await faults('delivery.before')
       await handle(subscriber, event, attempts)
       meter?.delivered(subscriber.name, clock.now() - event.at)
@@ -217,11 +227,11 @@ export function createDeliveryService(options: {
       sweeps = shallSweep
       sweepLater()
     },
-    deliver(events) {
+    deliver(events, since) {
       for (const event of events) {
         for (const name of event.subscribers) {
           const subscriber = subscribers.get(name)
-          if (subscriber !== undefined) enqueue(subscriber, event, 0, event.at)
+          if (subscriber !== undefined) enqueue(subscriber, event, 0, since)
         }
       }
     },

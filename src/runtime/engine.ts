@@ -67,10 +67,10 @@ export function createEngine(options: EngineOptions): Engine {
     registry,
     known,
     context: { clock, uid: platform.uid, subscribers, dropTimer },
-    onCommitted({ transition, events, timers: armed }) {
+    onCommitted({ sentAt, transition, events, timers: armed }) {
       if (transition !== undefined) options.observe?.(transition)
       for (const timer of armed) noteDue(timer.dueAt)
-      delivery.deliver(events)
+      delivery.deliver(events, sentAt)
     },
     log,
     platform,

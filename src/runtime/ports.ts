@@ -147,8 +147,8 @@ export interface Store {
     limit: number,
     leaseMs: number,
   ): Promise<readonly LeasedDelivery[]>
-  /** Notes that an event is being delivered late: a client that resumes looks for such ones. */
-  markLate(event: Omit<DeliveryKey, 'subscriber'>): Promise<void>
+  /** Notes that events are being delivered late: a client that resumes looks for such ones. */
+  markLate(events: readonly Omit<DeliveryKey, 'subscriber'>[]): Promise<void>
   /**
    * Gives up leases of the caller's, so that others need not wait for their end. Whose they are is not asked: a lease of
    * another's that has followed ours is given up too, and what is done twice then has its effect once all the same.

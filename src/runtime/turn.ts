@@ -5,6 +5,8 @@ import type { InstanceWrite, StoredTimer } from './ports.js'
 import type { Transition } from './types.js'
 
 export interface Committed {
+  /** The engine's time when the commit was sent: the events were recorded then, or after it. */
+  readonly sentAt: number
   readonly transition: Transition | undefined
   readonly events: readonly FoldedEvent[]
   readonly timers: readonly StoredTimer[]

@@ -45,8 +45,18 @@ left join journal j on j.instance = l.instance and j.version = l.version
 where e.instance = any(array(select instance from due)) and i.id = any(array(select instance from due))
 order by e.instance, e.version, e.index`
 
+/** In the order of their keys, so that two processes that mark the same do not deadlock. */
 const MARK_LATE = `
-update events set late_at = clock_timestamp() where instance = $1 and version = $2 and index = $3`
+with marked as materialized (
+  select instance, version, index from events
+  where instance = any($1::uuid[])
+    and (instance, version, index) in (select * from unnest($1::uuid[], $2::int[], $3::int[]))
+  order by instance, version, index
+  for no key update
+)
+update events e set late_at = clock_timestamp()
+from marked m
+where e.instance = m.instance and e.version = m.version and e.index = m.index and e.instance = any($1::uuid[])`
 
 const SETTLE = `
 delete from outbox o
@@ -132,8 +142,9 @@ export function createOutbox(pool: pg.Pool): Outbox {
         attempts,
       }))
     },
-    async markLate({ instance, version, index }) {
-      await pool.query({ name: 'mark_late', text: MARK_LATE, values: [instance, version, index] })
+    async markLate(events) {
+      const values = [events.map(e => e.instance), events.map(e => e.version), events.map(e => e.index)]
+      await pool.query({ name: 'mark_late', text: MARK_LATE, values })
     },
     async settleDeliveries(delivered) {
       await pool.query({

@@ -107,8 +107,10 @@ export class MemoryDatabase {
   }
 
   /** Nobody resumes here, so that it was asked for is all there is to note. */
-  markLate({ instance, version, index }: Omit<DeliveryKey, 'subscriber'>): void {
-    this.tables.late.set(`${instance}:${version}:${index}`, this.#now())
+  markLate(events: readonly Omit<DeliveryKey, 'subscriber'>[]): void {
+    for (const { instance, version, index } of events) {
+      this.tables.late.set(`${instance}:${version}:${index}`, this.#now())
+    }
   }
 
   release({ timers, deliveries }: Held): void {

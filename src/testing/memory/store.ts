@@ -18,7 +18,7 @@ export function createMemoryStore({
     removeTimer: async (instance, sendId, generation) => database.removeTimer(instance, sendId, generation),
     leaseDeliveries: async (subscribers, limit, leaseMs) =>
       database.leaseDeliveries(subscribers, limit, leaseMs),
-    markLate: async event => database.markLate(event),
+    markLate: async events => database.markLate(events),
     release: async held => database.release(held),
     settleDeliveries: async delivered => database.settleDeliveries(delivered),
     retryDelivery: async (key, attempts, delayMs) => database.retryDelivery(key, attempts, delayMs),

@@ -77,7 +77,7 @@ export function connect(
       call(`remove timer ${sendId}`, () => database.removeTimer(instance, sendId, generation)),
     leaseDeliveries: (subscribers, limit, leaseMs) =>
       call('lease deliveries', () => database.leaseDeliveries(subscribers, limit, leaseMs)),
-    markLate: event => call('mark late', () => database.markLate(event)),
+    markLate: events => call('mark late', () => database.markLate(events)),
     release: held => call('release', () => database.release(held)),
     settleDeliveries: delivered =>
       call(`settle ${delivered.length}`, () => database.settleDeliveries(delivered)),

@@ -106,7 +106,7 @@ async function work({ engine, store }: ReturnType<typeof openEngine>): Promise<v
   await Promise.all(ids.map(id => engine.send(id, { type: 'close' }, keyed(id))))
   const delivery = { instance: brief, version: 9, index: 0, subscriber: 'nobody' }
   await store.retryDelivery(delivery, 1, 1)
-  await store.markLate(delivery)
+  await store.markLate([delivery])
   await store.buryDelivery(delivery, 1, 'never was')
   await store.removeTimer(brief, 'never was', 9)
   await until(async () => (await engine.get(brief))?.status === 'closed')

@@ -18,7 +18,8 @@ function outbox(abandoned: LeasedDelivery[] = []) {
   const name = (key: DeliveryKey) => `${key.instance} ${key.version}.${key.index} ${key.subscriber}`
   const store = {
     leaseDeliveries: async () => abandoned.splice(0),
-    markLate: async ({ instance, version }: DeliveryKey) => void late.push(`${instance} ${version}`),
+    markLate: async (keys: DeliveryKey[]) =>
+      void late.push(...keys.map(({ instance, version }) => `${instance} ${version}`)),
     settleDeliveries: async (keys: DeliveryKey[]) => void settled.push(...keys.map(name)),
     retryDelivery: async (_key: DeliveryKey, attempts: number, delayMs: number) =>
       void retried.push({ attempts, delayMs }),
@@ -101,7 +102,7 @@ describe('a delivery', () => {
       store,
       subscriber(e => void told.push(e.instance)),
     )
-    service.deliver([event('a', 1), event('b', 1)])
+    service.deliver([event('a', 1), event('b', 1)], now)
     expect(told).toEqual(['a', 'b'])
     await jest.advanceTimersByTimeAsync(100)
     expect(settled.sort()).toEqual(['a 1.0 one', 'b 1.0 one'])
@@ -118,9 +119,9 @@ describe('a delivery', () => {
       { ...store, settleDeliveries: removing },
       subscriber(() => {}),
     )
-    service.deliver([event('a', 1)])
+    service.deliver([event('a', 1)], now)
     await jest.advanceTimersByTimeAsync(100)
-    service.deliver([event('b', 1)])
+    service.deliver([event('b', 1)], now)
     late.open()
     await jest.advanceTimersByTimeAsync(100)
     expect(settled).toEqual(['a 1.0 one', 'b 1.0 one'])
@@ -137,7 +138,7 @@ describe('a delivery', () => {
         told.push(`${e.instance}${e.version}`)
       }),
     )
-    service.deliver([event('a', 1), event('a', 2), event('b', 1)])
+    service.deliver([event('a', 1), event('a', 2), event('b', 1)], now)
     await jest.advanceTimersByTimeAsync(10)
     expect(told).toEqual(['b1'])
     first.open()
@@ -154,7 +155,7 @@ describe('a delivery', () => {
       told.push(`${e.instance}${e.version}`)
     }
     const service = serve(store, { ...subscriber(handle), isUnordered: true })
-    service.deliver([event('a', 1), event('a', 2)])
+    service.deliver([event('a', 1), event('a', 2)], now)
     await jest.advanceTimersByTimeAsync(10)
     expect(told).toEqual(['a2'])
     first.open()
@@ -170,7 +171,7 @@ describe('a delivery', () => {
       subscriber(() => new Promise(() => {}), 'hung'),
       subscriber(e => void told.push(`${e.version}`), 'quick'),
     )
-    service.deliver([event('a', 1, ['hung', 'quick']), event('a', 2, ['hung', 'quick'])])
+    service.deliver([event('a', 1, ['hung', 'quick']), event('a', 2, ['hung', 'quick'])], now)
     await jest.advanceTimersByTimeAsync(10)
     expect(told).toEqual(['1', '2'])
   })
@@ -188,7 +189,7 @@ describe('a delivery', () => {
       }),
     )
     service.start()
-    service.deliver([event('a', 1)])
+    service.deliver([event('a', 1)], now)
     abandoned.push({ event: event('a', 1), subscriber: 'one', attempts: 0 })
     await jest.advanceTimersByTimeAsync(A_SWEEP_MS)
     expect(abandoned).toEqual([])
@@ -208,7 +209,7 @@ describe('a delivery', () => {
         if (e.version === 1) await first.opened
       }),
     )
-    service.deliver([event('a', 1), event('a', 2)])
+    service.deliver([event('a', 1), event('a', 2)], now)
     now = 5_001
     first.open()
     await jest.advanceTimersByTimeAsync(10)
@@ -223,7 +224,7 @@ describe('a delivery', () => {
       subscriber(e => void told.push(e.instance)),
     )
     now = 60_000
-    service.deliver([event('a', 1)])
+    service.deliver([event('a', 1)], 0)
     await jest.advanceTimersByTimeAsync(10)
     expect(told).toEqual([])
     expect(retried).toEqual([{ attempts: 1, delayMs: expect.any(Number) }])
@@ -257,7 +258,7 @@ describe('a delivery', () => {
       subscriber(() => slow.opened),
     )
     service.start()
-    service.deliver([event('a', 1)])
+    service.deliver([event('a', 1)], now)
     let isStopped = false
     const stopping = service.stop().then(() => {
       isStopped = true
