@@ -8,6 +8,7 @@ import { overload } from './overload.js'
 import type { Part } from './part.js'
 import { plot } from './plot.js'
 import { race } from './race.js'
+import { sizes } from './sizes.js'
 import { spreadParts } from './spread.js'
 import { start } from './start.js'
 import { timerParts } from './timers.js'
@@ -24,6 +25,7 @@ export const parts: readonly Part[] = [
   http,
   overload,
   growth,
+  sizes,
   memory,
   start,
 ]

@@ -1,0 +1,105 @@
+/*
+ * What a million transitions leave in the tables: whole lives of requests of one truck, from the create to the delivery. What
+ * keeps the past grows with it; what is emptied again (timers, outbox, claims) must not.
+ */
+import type { Engine } from '../../src/runtime/index.js'
+import { createRequest, openEngine, sendAccept } from '../engine.js'
+import { inFlight } from '../measure.js'
+import type { Database } from '../world.js'
+import { assertNoViolations } from './audited.js'
+import type { Context, Outcome, Part } from './part.js'
+
+const TRANSITIONS = 1_000_000
+/** Create, accept, start, complete. */
+const LIFE = 4
+const AT_ONCE = 256
+/** Says so often how far it is. */
+const LEGS = 10
+const BYTES_PER_MB = 1024 * 1024
+const KEEP_THE_PAST = ['instances', 'journal', 'events', 'trips']
+const ARE_EMPTIED = ['timers', 'outbox', 'claims']
+
+export const sizes: Part = {
+  id: 'sizes',
+  title: 'sizes: tables and indexes after 1,000,000 transitions',
+  steps: () => LEGS + 1,
+  run,
+}
+
+async function run({ world, size, step }: Context): Promise<Outcome> {
+  const database = await world.createDatabase()
+  const before = await sizesOf(database)
+  const { engine, close } = await openEngine(database.connectionString)
+  const lives = size.of(TRANSITIONS / LIFE / LEGS)
+  const begunAt = performance.now()
+  for (let leg = 0; leg < LEGS; leg++) {
+    step(`sizes: ${leg * lives * LIFE} transitions of ${LEGS * lives * LIFE}`)
+    await inFlight(lives, AT_ONCE, i => live(engine, `${leg}-${i}`))
+  }
+  const seconds = (performance.now() - begunAt) / 1000
+  await close()
+  const after = await sizesOf(database)
+  step('sizes: auditing')
+  await assertNoViolations(database)
+  await database.drop()
+  const transitions = LEGS * lives * LIFE
+  const mb = (names: readonly string[]) =>
+    names.reduce((sum, name) => sum + (after.get(name)?.total ?? 0), 0) / BYTES_PER_MB
+  return {
+    measured: [
+      {
+        key: 'sizes.rate',
+        what: `transitions, ${AT_ONCE} in flight`,
+        unit: '/s',
+        values: [transitions / seconds],
+      },
+      {
+        key: 'sizes.past',
+        what: 'kept of a transition: instances, journal, events, trips and their indexes',
+        unit: 'bytes',
+        values: [(mb(KEEP_THE_PAST) * BYTES_PER_MB) / transitions],
+      },
+      {
+        key: 'sizes.emptied',
+        what: 'timers, outbox and claims, empty again, with their indexes',
+        unit: 'MB',
+        values: [mb(ARE_EMPTIED)],
+      },
+    ],
+    notes: [`sizes before and after ${transitions} transitions (table + indexes): ${inWords(before, after)}`],
+  }
+}
+
+async function live(engine: Engine, name: string): Promise<void> {
+  const id = await createRequest(engine, name, 1)
+  if ((await sendAccept(engine, id, name)) !== 'won') throw new Error(`the accept of ${name} did not win`)
+  const [trip] = (await engine.get(id))?.snapshot.context.trips ?? []
+  const driver = { id: `driver-${name}`, role: 'driver' }
+  for (const type of ['trip.start', 'trip.complete']) {
+    const { kind } = await engine.send(id, { type, tripId: trip.id }, { actor: driver })
+    if (kind !== 'applied') throw new Error(`${type} of ${name} is ${kind}`)
+  }
+}
+
+interface Size {
+  readonly table: number
+  readonly total: number
+}
+
+/** Bytes, of all that the engine writes to. */
+async function sizesOf({ pool }: Database): Promise<ReadonlyMap<string, Size>> {
+  const { rows } = await pool.query<Size & { name: string }>(
+    `select relname as name, pg_table_size(oid)::float8 as table, pg_total_relation_size(oid)::float8 as total
+     from pg_class where relname = any($1)`,
+    [[...KEEP_THE_PAST, ...ARE_EMPTIED]],
+  )
+  return new Map(rows.map(({ name, ...size }) => [name, size]))
+}
+
+function inWords(before: ReadonlyMap<string, Size>, after: ReadonlyMap<string, Size>): string {
+  const mb = (bytes: number) => (bytes / BYTES_PER_MB).toFixed(bytes < 10 * BYTES_PER_MB ? 1 : 0)
+  const words = ({ table, total }: Size) => `${mb(table)} + ${mb(total - table)}`
+  return [...after]
+    .map(([name, size]) => `${name} ${words(before.get(name) ?? { table: 0, total: 0 })} → ${words(size)} MB`)
+    .join(', ')
+}
