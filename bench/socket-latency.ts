@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { type Client, createClient, listen } from '../test/support/clients.js'
 import { asking } from '../test/support/fleet.js'
+import { createPoster, type Poster } from '../test/support/post.js'
 import type { ServerProcess } from '../test/support/server-process.js'
 import { epochMs } from './measure.js'
 
@@ -13,6 +14,8 @@ const SECONDS = 20
 /** Plans, caches and the machine code of a new process; and a Redis that was empty is asked only after 12 s. */
 const WARM_UP_SECONDS = 15
 const TICK_MS = 10
+const CONNECTIONS = 64
+const REQUEST = asking(1, 'nobody_has_this')
 
 interface Heard {
   readonly id: string
@@ -20,7 +23,8 @@ interface Heard {
 }
 
 interface Caller {
-  readonly customer: Client
+  readonly poster: Poster
+  readonly token: string
   /** Of the request that is to be cancelled next. */
   broadcastId: string | undefined
   isBusy: boolean
@@ -38,12 +42,16 @@ export async function measureLatency(
   )
   const [near, far] = [await hearAll(a.url, customers), await hearAll(b.url, customers)]
   const loop = monitorEventLoopDelay({ resolution: 1 })
-  const callers = customers.map((customer): Caller => ({ customer, broadcastId: undefined, isBusy: false }))
+  const poster = createPoster(a.url, CONNECTIONS)
+  const callers = customers.map(
+    ({ token }): Caller => ({ poster, token, broadcastId: undefined, isBusy: false }),
+  )
   await drive(callers, perSecond, WARM_UP_SECONDS, 'warming up')
   const begunAt = epochMs()
   loop.enable()
   const { sent, late } = await drive(callers, perSecond, SECONDS, 'measuring')
   loop.disable()
+  await poster.close()
   await delay(2_000)
   const recorded = await recordedSince(connectionString, begunAt, [
     'broadcast.created',
@@ -98,17 +106,16 @@ async function drive(
 }
 
 async function act(caller: Caller): Promise<void> {
-  const { customer, broadcastId } = caller
+  const { poster, token, broadcastId } = caller
   caller.isBusy = true
   try {
-    if (broadcastId === undefined) {
-      const { status, body } = await customer.post('/api/v1/broadcasts', asking(1, 'nobody_has_this'))
-      if (status >= 300) throw new Error(JSON.stringify(body))
-      caller.broadcastId = body.id
-    } else {
-      await customer.post(`/api/v1/broadcasts/${broadcastId}/events`, { type: 'cancel' })
-      caller.broadcastId = undefined
-    }
+    const [path, body] =
+      broadcastId === undefined
+        ? ['/api/v1/broadcasts', REQUEST]
+        : [`/api/v1/broadcasts/${broadcastId}/events`, { type: 'cancel' }]
+    const { status, text } = await poster.post(path, token, body)
+    if (status >= 300) throw new Error(`a call was answered ${status}: ${text}`)
+    caller.broadcastId = broadcastId === undefined ? (JSON.parse(text) as { id: string }).id : undefined
   } finally {
     caller.isBusy = false
   }

@@ -30,9 +30,11 @@ export interface World {
   /** A migrated, empty database. */
   createDatabase(): Promise<Database>
   /**
-   * A connection to the one Redis, for the caller to close. It is started when first asked for. Throws where there is no
-   * redis-server and none can be installed.
+   * Of the one Redis, which is started when it is first asked for. Throws where there is no redis-server and none can be
+   * installed.
    */
+  redisUrl(): Promise<string>
+  /** For the caller to close. */
   connectRedis(): Promise<Redis>
   end(): Promise<void>
 }
@@ -71,16 +73,18 @@ export async function openWorld(): Promise<World> {
         },
       }
     },
-    async connectRedis() {
-      redis ??= startRedisServer()
-      return new Redis((await redis).url).on('error', () => {})
-    },
+    redisUrl,
+    connectRedis: async () => new Redis(await redisUrl()).on('error', () => {}),
     end() {
       ended ??= end()
       return ended
     },
   }
 
+  async function redisUrl(): Promise<string> {
+    redis ??= startRedisServer()
+    return (await redis).url
+  }
   async function end(): Promise<void> {
     await admin.end()
     await (await redis)?.stop()
