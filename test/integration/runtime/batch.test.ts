@@ -67,7 +67,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-describe('a batch of 200', () => {
+describe('R10.4 a batch of 200', () => {
   it('with a refused, a stale, a claimed, a poisoned and an unstorable one commits the other 195', async () => {
     const [a, b] = [open(), open()]
     const ids = await newDoors(a.engine, 200)

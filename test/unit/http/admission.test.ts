@@ -44,7 +44,7 @@ function simulate(perSecond: () => number) {
   }
 }
 
-describe('the number of requests under way', () => {
+describe('R10.4 the number of requests under way', () => {
   it('lets a crowd in that comes at once', () => {
     const { arrive, run, refused, done } = simulate(() => 900)
     arrive(1_500)
