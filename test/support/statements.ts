@@ -1,9 +1,12 @@
 import pg from 'pg'
 
+const follows =
+  /^\s*(delete from outbox|insert into answers|insert into pushes|select d\.id from unnest\(\$1::text\[\]\) as d)\b/
+
 /**
  * Every statement that this process sends to Postgres while `work` runs, in order: each is a round trip.
- * The removal of delivered outbox rows and the record of refused accepts are left out: they follow some answer, and
- * nobody waits for them.
+ * What follows some answer, and nobody waits for, is left out: the removal of delivered outbox rows, the record of refused
+ * accepts, the queueing of pushes, and the look at drivers whose state is to be told.
  */
 export async function statementsOf<T>(work: () => Promise<T>): Promise<{ value: T; statements: string[] }> {
   const statements: string[] = []
@@ -12,7 +15,7 @@ export async function statementsOf<T>(work: () => Promise<T>): Promise<{ value: 
   prototype.query = function counted(this: unknown, ...args: unknown[]) {
     const [first] = args as [string | { text: string }]
     const text = typeof first === 'string' ? first : first.text
-    if (!/^\s*(delete from outbox|insert into answers)\b/.test(text)) statements.push(text)
+    if (!follows.test(text)) statements.push(text)
     return query.apply(this, args)
   }
   try {
