@@ -98,8 +98,8 @@ export interface Door {
 }
 
 /**
- * `listener`, for who is admitted. The others are answered here, before Express and all that it does for a request: that
- * costs a fifth, and what refusing costs is taken from those who are in.
+ * `listener`, for who is admitted. The others are answered here, before Express and all that it does for a request: what
+ * refusing costs is taken from those who are in.
  */
 export function admitting(listener: RequestListener, door: Door): RequestListener {
   const { admission, corsOrigins, meter, isExempt } = door
