@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
+export const BYTES_PER_MB = 1024 * 1024
+
 /** Runs `work` for 0 to `count` - 1, so many at once. */
 export async function inFlight(
   count: number,

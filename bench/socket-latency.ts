@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { type Client, createClient, listen } from '../test/support/clients.js'
-import { asking } from '../test/support/fleet.js'
+import { askOrCancel, type Customer } from '../test/support/customers.js'
 import { createPoster, type Poster } from '../test/support/post.js'
 import type { ServerProcess } from '../test/support/server-process.js'
 import { epochMs } from './measure.js'
@@ -15,18 +15,14 @@ const SECONDS = 20
 const WARM_UP_SECONDS = 15
 const TICK_MS = 10
 const CONNECTIONS = 64
-const REQUEST = asking(1, 'nobody_has_this')
 
 interface Heard {
   readonly id: string
   readonly at: number
 }
 
-interface Caller {
+interface Caller extends Customer {
   readonly poster: Poster
-  readonly token: string
-  /** Of the request that is to be cancelled next. */
-  broadcastId: string | undefined
   isBusy: boolean
 }
 
@@ -43,9 +39,7 @@ export async function measureLatency(
   const [near, far] = [await hearAll(a.url, customers), await hearAll(b.url, customers)]
   const loop = monitorEventLoopDelay({ resolution: 1 })
   const poster = createPoster(a.url, CONNECTIONS)
-  const callers = customers.map(
-    ({ token }): Caller => ({ poster, token, broadcastId: undefined, isBusy: false }),
-  )
+  const callers = customers.map(({ token }): Caller => ({ poster, token, isBusy: false }))
   await drive(callers, perSecond, WARM_UP_SECONDS, 'warming up')
   const begunAt = epochMs()
   loop.enable()
@@ -106,16 +100,10 @@ async function drive(
 }
 
 async function act(caller: Caller): Promise<void> {
-  const { poster, token, broadcastId } = caller
   caller.isBusy = true
   try {
-    const [path, body] =
-      broadcastId === undefined
-        ? ['/api/v1/broadcasts', REQUEST]
-        : [`/api/v1/broadcasts/${broadcastId}/events`, { type: 'cancel' }]
-    const { status, text } = await poster.post(path, token, body)
+    const { status, text } = await askOrCancel(caller.poster, caller)
     if (status >= 300) throw new Error(`a call was answered ${status}: ${text}`)
-    caller.broadcastId = broadcastId === undefined ? (JSON.parse(text) as { id: string }).id : undefined
   } finally {
     caller.isBusy = false
   }

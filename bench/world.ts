@@ -85,6 +85,7 @@ export async function openWorld(): Promise<World> {
     redis ??= startRedisServer()
     return (await redis).url
   }
+
   async function end(): Promise<void> {
     await admin.end()
     await (await redis)?.stop()

@@ -4,7 +4,7 @@
  */
 import { percentile } from '../../demo/figures.js'
 import { createPoster, type Poster } from '../../test/support/post.js'
-import { processEnvironment } from '../../test/support/server.js'
+import { environmentForLoad } from '../../test/support/server.js'
 import { startServerProcess } from '../../test/support/server-process.js'
 import { tokenFor } from '../../test/support/tokens.js'
 import { createRequest, openEngine } from '../engine.js'
@@ -37,13 +37,7 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   const warmUp = size.of(WARM_UP)
   step('B7 a fleet, and servers')
   await fillFleet(database, count * size.rounds + warmUp)
-  const server = await startServerProcess({
-    ...processEnvironment,
-    DATABASE_URL: database.connectionString,
-    LOG_LEVEL: 'error',
-    RATE_LIMIT_USER_PER_MINUTE: '0',
-    RATE_LIMIT_ADDRESS_PER_MINUTE: '0',
-  })
+  const server = await startServerProcess(environmentForLoad(database.connectionString))
   const creating = await openEngine(database.connectionString, { isStarted: false })
   const tokens = await Promise.all(
     Array.from({ length: TRANSPORTERS }, (_, i) => tokenFor('transporter', transporterId(i))),

@@ -1,6 +1,7 @@
 /* B9: what a process keeps of instances that it has touched once: 100,000 of them, one accept each. */
 import { copyInstances } from '../copies.js'
 import { createRequest, openEngine } from '../engine.js'
+import { BYTES_PER_MB } from '../measure.js'
 import { atMost } from '../report/figure.js'
 import { startWorker } from '../worker.js'
 import { assertNoViolations } from './audited.js'
@@ -12,7 +13,6 @@ const SAMPLE = 'sampled-for-copies'
 const GOAL_MB = 150
 /** The cache of snapshots is bounded by 64 MB of them; the rest is what the collector leaves between them. */
 const GOAL_KEPT_MB = 100
-const BYTES_PER_MB = 1024 * 1024
 
 export const memory: Part = {
   id: 'B9',

@@ -4,8 +4,10 @@
  */
 import { percentile } from '../../demo/figures.js'
 import { type Call, type Customers, createCustomers, MAX_CONNECTIONS } from '../../test/support/customers.js'
-import { processEnvironment } from '../../test/support/server.js'
+import { figureOf } from '../../test/support/metrics.js'
+import { environmentForLoad } from '../../test/support/server.js'
 import { startServerProcess } from '../../test/support/server-process.js'
+import { BYTES_PER_MB } from '../measure.js'
 import type { Measured } from '../report/figure.js'
 import { assertNoViolations } from './audited.js'
 import type { Context, Outcome, Part } from './part.js'
@@ -19,7 +21,6 @@ const CUSTOMERS = 20_000
 /** By then it has found out, and has worked off what it had taken until then. */
 const SETTLED_AFTER_MS = 6_000
 const RECOVERY_LOOKS = 60
-const BYTES_PER_MB = 1024 * 1024
 
 export const overload: Part = {
   id: 'overload',
@@ -32,13 +33,7 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   const seconds = size.isQuick ? QUICK_SECONDS : SECONDS
   const database = await world.createDatabase()
   step('overload: customers, and a server')
-  const server = await startServerProcess({
-    ...processEnvironment,
-    DATABASE_URL: database.connectionString,
-    LOG_LEVEL: 'error',
-    RATE_LIMIT_USER_PER_MINUTE: '0',
-    RATE_LIMIT_ADDRESS_PER_MINUTE: '0',
-  })
+  const server = await startServerProcess(environmentForLoad(database.connectionString))
   const customers = await createCustomers(server.url, CUSTOMERS)
   await customers.atTheirPace(MAX_CONNECTIONS, USUAL_SECONDS)
   const usual = await customers.atTheirPace(AT_ONCE, USUAL_SECONDS)
@@ -46,7 +41,7 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   step(`overload: ${Math.round(rate * OVERLOAD)} calls a second for ${seconds} s`)
   const residentMb: number[] = []
   const calls = await customers.evenly(rate * OVERLOAD, seconds, async () => {
-    residentMb.push(await residentMbOf(server.url))
+    residentMb.push((await figureOf(server.url, 'process_resident_memory_bytes')) / BYTES_PER_MB)
   })
   step('overload: back to normal')
   const recoveredAfter = await secondsUntilNormal(customers)
@@ -56,11 +51,6 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   await assertNoViolations(database)
   await database.drop()
   return { measured: figuresOf({ usual, rate, calls, seconds, residentMb, recoveredAfter }) }
-}
-
-async function residentMbOf(url: string): Promise<number> {
-  const page = await (await fetch(`${url}/metrics`)).text()
-  return Number(/^process_resident_memory_bytes (.*)$/m.exec(page)?.[1]) / BYTES_PER_MB
 }
 
 async function secondsUntilNormal(customers: Customers): Promise<number> {

@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../../src/runtime/index.js'
 import { createRequest, openEngine, sendAccept } from '../engine.js'
-import { inFlight } from '../measure.js'
+import { BYTES_PER_MB, inFlight } from '../measure.js'
 import type { Database } from '../world.js'
 import { assertNoViolations } from './audited.js'
 import type { Context, Outcome, Part } from './part.js'
@@ -15,7 +15,6 @@ const LIFE = 4
 const AT_ONCE = 256
 /** Says so often how far it is. */
 const LEGS = 10
-const BYTES_PER_MB = 1024 * 1024
 const KEEP_THE_PAST = ['instances', 'journal', 'events', 'trips']
 const ARE_EMPTIED = ['timers', 'outbox', 'claims']
 
@@ -43,8 +42,8 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   await assertNoViolations(database)
   await database.drop()
   const transitions = LEGS * lives * LIFE
-  const mb = (names: readonly string[]) =>
-    names.reduce((sum, name) => sum + (after.get(name)?.total ?? 0), 0) / BYTES_PER_MB
+  const bytesOf = (names: readonly string[]) =>
+    names.reduce((sum, name) => sum + (after.get(name)?.total ?? 0), 0)
   return {
     measured: [
       {
@@ -57,13 +56,13 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
         key: 'sizes.past',
         what: 'kept of a transition: instances, journal, events, trips and their indexes',
         unit: 'bytes',
-        values: [(mb(KEEP_THE_PAST) * BYTES_PER_MB) / transitions],
+        values: [bytesOf(KEEP_THE_PAST) / transitions],
       },
       {
         key: 'sizes.emptied',
         what: 'timers, outbox and claims, empty again, with their indexes',
         unit: 'MB',
-        values: [mb(ARE_EMPTIED)],
+        values: [bytesOf(ARE_EMPTIED) / BYTES_PER_MB],
       },
     ],
     notes: [`sizes before and after ${transitions} transitions (table + indexes): ${inWords(before, after)}`],

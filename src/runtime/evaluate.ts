@@ -16,6 +16,7 @@ import {
 } from './mailbox.js'
 import type { Registered } from './registry.js'
 import { FIRST_VERSION } from './replay.js'
+import { stamped } from './stamped.js'
 import type { IdempotencyKey, Instance, Subscriber } from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
@@ -193,14 +194,6 @@ function usedKey(pending: Pending, mailbox: Mailbox, fold: Fold): { settle(): vo
   const name = nameOfKey(pending.key)
   const used = mailbox.used.get(name) ?? fold.keys.get(name)
   return used && { settle: () => pending.settle({ kind: 'replayed', used }) }
-}
-
-/** The stamp goes first because V8 takes a microsecond for each field that is added to a copied object; it wins all the same. */
-function stamped<T extends object>(event: T, at: number, uid: string): T & { at: number; uid: string } {
-  const copy = { at, uid, ...event }
-  copy.at = at
-  copy.uid = uid
-  return copy
 }
 
 function existing(fold: Fold): Instance {

@@ -14,9 +14,10 @@ export const MAX_MAILBOX_LENGTH = 10_000
 export const MAX_WAITING = 50_000
 /**
  * When who waits longest has waited so long, who comes now would wait longer: callers hear it at once, and those who are in
- * keep their latency. A crowd of this many, all at once, is no such thing: it is decided within the second.
+ * keep their latency.
  */
 export const MAX_QUEUE_AGE_MS = 1_000
+/** So many that come at once are no overload: they are decided within the second. */
 export const CROWD = 2_000
 /** Lost races after which a caller is told to come back: far more than contention explains. */
 export const MAX_ATTEMPTS = 100

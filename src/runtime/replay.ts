@@ -1,6 +1,7 @@
 import type { StampedEvent } from './definition.js'
 import { Fold } from './fold.js'
 import type { Registered } from './registry.js'
+import { stamped } from './stamped.js'
 import type { JournalEntry } from './types.js'
 import { MIGRATE } from './upgrade.js'
 
@@ -18,18 +19,18 @@ export function replay(registered: Registered, id: string, journal: readonly Jou
       fold.push(fold.registered.stepper.begin(input, uid), { type: 'xstate.init', at, uid, input }, actor)
       continue
     }
-    const stamped: StampedEvent = { ...event, at, uid }
+    const again: StampedEvent = stamped(event, at, uid)
     if (event.type === MIGRATE) {
-      fold.upgrade(fold.registered.at(Number(event.to)), stamped, actor)
+      fold.upgrade(fold.registered.at(Number(event.to)), again, actor)
       continue
     }
-    const step = fold.registered.stepper.step(before.snapshot, stamped)
+    const step = fold.registered.stepper.step(before.snapshot, again)
     if (step.kind === 'unchanged') throw new Error(`version ${version}: "${event.type}" would not be applied`)
     const timer = actor.sendId === undefined ? undefined : fold.timersSet.get(actor.sendId)
     if (actor.sendId !== undefined && timer === undefined) {
       throw new Error(`version ${version}: the timer "${actor.sendId}" was not armed`)
     }
-    fold.push(step, stamped, actor, { gate: timer })
+    fold.push(step, again, actor, { gate: timer })
   }
   return fold
 }

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type Call, type Customers, createCustomers, MAX_CONNECTIONS } from '../support/customers.js'
 import { until } from '../support/engine.js'
+import { figureOf } from '../support/metrics.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { findViolations, processEnvironment } from '../support/server.js'
+import { environmentForLoad, findViolations } from '../support/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server-process.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
@@ -23,13 +24,7 @@ let customers: Customers
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  server = await startServerProcess({
-    ...processEnvironment,
-    DATABASE_URL: database.connectionString,
-    LOG_LEVEL: 'error',
-    RATE_LIMIT_USER_PER_MINUTE: '0',
-    RATE_LIMIT_ADDRESS_PER_MINUTE: '0',
-  })
+  server = await startServerProcess(environmentForLoad(database.connectionString))
   customers = await createCustomers(server.url, CUSTOMERS)
 }, 60_000)
 
@@ -39,12 +34,7 @@ afterAll(async () => {
   await database?.drop()
 }, 60_000)
 
-async function gauge(name: string): Promise<number> {
-  const page = await (await fetch(`${server.url}/metrics`)).text()
-  const value = new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1]
-  if (value === undefined) throw new Error(`/metrics does not tell ${name}`)
-  return Number(value)
-}
+const gauge = (name: string) => figureOf(server.url, name)
 const done = (calls: readonly Call[]) => calls.filter(({ status }) => status !== 503)
 const refused = (calls: readonly Call[]) => calls.filter(({ status }) => status === 503)
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { asking } from './fleet.js'
-import { createPoster, type PostAnswer } from './post.js'
+import { createPoster, type PostAnswer, type Poster } from './post.js'
 import { tokenFor } from './tokens.js'
 
 const TICK_MS = 10
@@ -34,10 +34,23 @@ export interface Customers {
   close(): Promise<void>
 }
 
-interface Customer {
+export interface Customer {
   readonly token: string
   /** Of the request that is to be cancelled next. */
   broadcastId?: string
+}
+
+/** Asks for a truck, or cancels what was asked for last. */
+export async function askOrCancel({ post }: Poster, customer: Customer): Promise<PostAnswer> {
+  const { token, broadcastId } = customer
+  const answer =
+    broadcastId === undefined
+      ? await post('/api/v1/broadcasts', token, REQUEST)
+      : await post(`/api/v1/broadcasts/${broadcastId}/events`, token, { type: 'cancel' })
+  if (answer.status >= 300) return answer
+  if (broadcastId === undefined) customer.broadcastId = (JSON.parse(answer.text) as { id: string }).id
+  else delete customer.broadcastId
+  return answer
 }
 
 /** There must be more of them than calls are ever under way: each does one thing at a time. */
@@ -50,19 +63,10 @@ export async function createCustomers(url: string, count: number): Promise<Custo
     const customer = idle.pop()
     if (customer === undefined) throw new Error(`more than ${count} calls are under way`)
     const sentAt = performance.now()
-    const { status, retryAfter, text } = await send(customer)
-    if (status < 300) note(customer, text)
-    else if (status !== 503) throw new Error(`a call was answered ${status}: ${text}`)
+    const { status, retryAfter, text } = await askOrCancel(poster, customer)
+    if (status >= 300 && status !== 503) throw new Error(`a call was answered ${status}: ${text}`)
     idle.push(customer)
     return { status, retryAfter, sentAt: sentAt - begunAt, ms: performance.now() - sentAt }
-  }
-  const send = ({ token, broadcastId }: Customer): Promise<PostAnswer> =>
-    broadcastId === undefined
-      ? poster.post('/api/v1/broadcasts', token, REQUEST)
-      : poster.post(`/api/v1/broadcasts/${broadcastId}/events`, token, { type: 'cancel' })
-  function note(customer: Customer, text: string): void {
-    if (customer.broadcastId === undefined) customer.broadcastId = (JSON.parse(text) as { id: string }).id
-    else delete customer.broadcastId
   }
 
   return {

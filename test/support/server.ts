@@ -71,6 +71,15 @@ export const processEnvironment = {
   JWT_REFRESH_SECRET: TEST_REFRESH_SECRET,
 } as const
 
+/** The same on this database, where nobody is refused for coming often and only errors are logged: for load. */
+export const environmentForLoad = (connectionString: string) => ({
+  ...processEnvironment,
+  DATABASE_URL: connectionString,
+  LOG_LEVEL: 'error',
+  RATE_LIMIT_USER_PER_MINUTE: '0',
+  RATE_LIMIT_ADDRESS_PER_MINUTE: '0',
+})
+
 /** What `npm run verify` would say of this database: nothing, if all is well. */
 export async function findViolations(connectionString: string): Promise<readonly Violation[]> {
   const pool = new pg.Pool({ connectionString, max: 1 })

@@ -6,8 +6,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import type { ProductMeter } from '../../dispatch/ports.js'
-import { problemDocument, problems } from '../../dispatch/problems.js'
-import { pathOf, sendReply } from './answer.js'
+import { pathOf, problemReply, sendReply } from './answer.js'
 import { letOriginsRead } from './cors.js'
 import { knownMethod, requestIdOf } from './request-log.js'
 
@@ -108,6 +107,7 @@ export function admitting(listener: RequestListener, door: Door): RequestListene
 
   function refuse(req: IncomingMessage, res: ServerResponse): void {
     res.setHeader('x-request-id', requestIdOf(req.headers['x-request-id']))
+    res.setHeader('cache-control', 'no-store')
     letRead(req, res)
     sendReply(res, refusal)
     meter.answered({
@@ -131,15 +131,11 @@ export function admitting(listener: RequestListener, door: Door): RequestListene
 }
 
 const CODE = 'UNAVAILABLE'
-const refusal = {
-  status: problems[CODE].status,
-  headers: {
-    'content-type': 'application/problem+json; charset=utf-8',
-    'cache-control': 'no-store',
-    'retry-after': String(RETRY_AFTER_SECONDS),
-  },
-  body: JSON.stringify(problemDocument({ code: CODE, detail: 'More requests come than can be done' })),
-}
+const refusal = problemReply({
+  code: CODE,
+  detail: 'More requests come than can be done',
+  retryAfterSeconds: RETRY_AFTER_SECONDS,
+})
 
 /** A line for each would be one more thing to do. */
 function reporter(log: Logger): () => void {

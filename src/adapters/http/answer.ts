@@ -24,19 +24,25 @@ const codes = new WeakMap<ServerResponse, ProblemCode>()
 export const problemCodeOf = (res: ServerResponse): ProblemCode | undefined => codes.get(res)
 
 export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
-  const { status } = problems[problem.code]
   codes.set(res, problem.code)
-  sendReply(res, {
-    status,
+  const reply = problemReply(problem, pathOf(req))
+  if (reply.status === 401) res.setHeader('www-authenticate', challenge(req))
+  sendReply(res, reply)
+}
+
+/** `instance`: the path that was asked for. */
+export function problemReply(problem: Problem, instance?: string) {
+  const { retryAfterSeconds } = problem
+  return {
+    status: problems[problem.code].status,
     headers: {
       'content-type': 'application/problem+json; charset=utf-8',
-      ...(status === 401 ? { 'www-authenticate': challenge(req) } : {}),
-      ...(problem.retryAfterSeconds === undefined
+      ...(retryAfterSeconds === undefined
         ? {}
-        : { 'retry-after': String(Math.max(1, Math.ceil(problem.retryAfterSeconds))) }),
+        : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) }),
     },
-    body: JSON.stringify(problemDocument(problem, pathOf(req))),
-  })
+    body: JSON.stringify(problemDocument(problem, instance)),
+  } satisfies Reply
 }
 
 /** RFC 6750 §3: without a token no error is named. */

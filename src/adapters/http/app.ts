@@ -97,11 +97,14 @@ async function readBodyOf({ body }: PublicRoute, req: Request, res: Response): P
   return raw.ok ? parseInput(body, raw.value) : raw
 }
 
-const unlimitedPaths = new Set(publicRoutes.filter(route => route.isUnlimited).map(route => route.path))
-const isUnlimited = (path: string) => unlimitedPaths.has(path)
+/** Whether a path is one of the public routes that fit. */
+function pathsWhere(fits: (route: PublicRoute) => boolean): (path: string) => boolean {
+  const paths = new Set(publicRoutes.filter(fits).map(route => route.path))
+  return path => paths.has(path)
+}
+const isUnlimited = pathsWhere(route => route.isUnlimited === true)
 /** Who watches us must see most of all how it is when more is asked than can be done. */
-const watchedPaths = new Set(publicRoutes.filter(route => route.isInternal).map(route => route.path))
-const alwaysAnswers = (path: string) => isUnlimited(path) || watchedPaths.has(path)
+const alwaysAnswers = pathsWhere(route => route.isUnlimited === true || route.isInternal === true)
 
 function guarded(
   route: Route,

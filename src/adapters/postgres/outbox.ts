@@ -143,8 +143,7 @@ export function createOutbox(pool: pg.Pool): Outbox {
       }))
     },
     async markLate(events) {
-      const values = [events.map(e => e.instance), events.map(e => e.version), events.map(e => e.index)]
-      await pool.query({ name: 'mark_late', text: MARK_LATE, values })
+      await pool.query({ name: 'mark_late', text: MARK_LATE, values: placesOf(events) })
     },
     async settleDeliveries(delivered) {
       await pool.query({
@@ -176,12 +175,11 @@ export function createOutbox(pool: pg.Pool): Outbox {
 }
 
 function columnsOf(keys: readonly DeliveryKey[]): unknown[][] {
-  return [
-    keys.map(k => k.instance),
-    keys.map(k => k.version),
-    keys.map(k => k.index),
-    keys.map(k => k.subscriber),
-  ]
+  return [...placesOf(keys), keys.map(k => k.subscriber)]
+}
+
+function placesOf(events: readonly Omit<DeliveryKey, 'subscriber'>[]): unknown[][] {
+  return [events.map(e => e.instance), events.map(e => e.version), events.map(e => e.index)]
 }
 
 function keyValues({ instance, version, index, subscriber }: DeliveryKey): unknown[] {

@@ -25,7 +25,7 @@ export async function wordsFor(emitted: EmittedEvent, requests: KnownRequests): 
 }
 
 /** Pure. */
-export function wordsOf(emitted: EmittedEvent, request: TripSurroundings): Words {
+export function wordsOf(emitted: Omit<EmittedEvent, 'machine'>, request: TripSurroundings): Words {
   const { type, audience, payload } = emitted
   // The payload is what the machine emitted, by way of the database.
   const event = { type, audience, ...payload } as unknown as BroadcastEmitted

@@ -2,9 +2,8 @@
  * What each user should have heard: every row of the event table, said in the words of the announcement table, to whom it
  * is said there. Read from the database, after the fact.
  */
-import { announce } from '../../../src/dispatch/announcements/announcements.js'
 import { isToldTo } from '../../../src/dispatch/announcements/audience.js'
-import type { BroadcastEmitted } from '../../../src/machines/index.js'
+import { wordsOf } from '../../../src/dispatch/announcements/words.js'
 import type { Processes, User } from './processes.js'
 
 export interface Expected {
@@ -37,12 +36,11 @@ export async function readExpected(processes: Processes, users: readonly User[])
      from events e join instances i on i.id = e.instance`,
   )
   const must = new Map<string, Set<string>>(users.map(({ id }) => [id, new Set()]))
-  for (const { type, payload, audience, context, ...source } of rows) {
-    const event = { type, audience, ...payload } as unknown as BroadcastEmitted
-    const concerned = { customerId: context.customerId, trip: 'trip' in event ? event.trip : undefined }
-    for (const { to, envelope } of announce(event, source, context)) {
+  for (const { context, ...emitted } of rows) {
+    const { concerned, said } = wordsOf(emitted, context)
+    for (const { to, envelope } of said) {
       for (const [id, ids] of must) {
-        const isOffered = offered.get(source.instance)?.has(id) ?? false
+        const isOffered = offered.get(emitted.instance)?.has(id) ?? false
         if (isToldTo(id, to, concerned, isOffered)) ids.add(envelope.id)
       }
     }

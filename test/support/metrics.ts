@@ -1,0 +1,7 @@
+/** What `/metrics` tells of a series without labels. Throws when it does not tell it. */
+export async function figureOf(url: string, name: string): Promise<number> {
+  const page = await (await fetch(`${url}/metrics`)).text()
+  const value = new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1]
+  if (value === undefined) throw new Error(`/metrics does not tell ${name}`)
+  return Number(value)
+}
