@@ -151,7 +151,7 @@ describe('when something is wrong with us', () => {
     const keys = {} as IdempotencyStore
     const health = async () => ({ status: 'ok', version: '1', checks: {} }) as never
     const logged: string[] = []
-    const listener = createHttpApp({
+    const { listener } = createHttpApp({
       version: '0',
       dispatch,
       keys,

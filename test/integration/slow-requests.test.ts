@@ -7,11 +7,13 @@ import { createHttpServer } from '../../src/adapters/http/server.js'
 
 let asked = 0
 const { server } = createHttpServer(
-  (req, res) => {
-    asked += 1
-    // As a handler that waits for the body before it answers.
-    req.resume().once('end', () => res.end('read'))
-    req.once('error', () => {}) // it was cut off
+  {
+    listener(req, res) {
+      asked += 1
+      // As a handler that waits for the body before it answers.
+      req.resume().once('end', () => res.end('read'))
+      req.once('error', () => {}) // it was cut off
+    },
   },
   { headersTimeout: 200, requestTimeout: 400, connectionsCheckingInterval: 50 },
 )

@@ -19,12 +19,14 @@ import { readJsonBody } from './body.js'
 import { allowOrigins } from './cors.js'
 import type { Service } from './health.js'
 import { limitAddresses } from './limits.js'
+import { messagesOf } from './messages.js'
 import { observed } from './observed.js'
 import { openApiDocument } from './openapi/document.js'
 import { identifyRequests, logRequests } from './request-log.js'
 import type { Context, PublicRoute, Route } from './route.js'
 import { publicRoutes, routes } from './routes.js'
 import { securityHeaders } from './security.js'
+import type { HttpApp } from './server.js'
 
 export interface HttpAppOptions {
   readonly dispatch: Dispatch
@@ -46,7 +48,7 @@ export interface HttpAppOptions {
   readonly takesRequests?: boolean
 }
 
-export function createHttpApp(options: HttpAppOptions): RequestListener {
+export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { dispatch, keys, service, refresh, limits, version, log, takesRequests = true } = options
   const { meter = noMeter, tracer, admission = createAdmission() } = options
   const app = express()
@@ -72,7 +74,8 @@ export function createHttpApp(options: HttpAppOptions): RequestListener {
   // Where an address has no path at all (`http://[`), the router asks nobody of the above.
   const answer: RequestListener = (req, res) =>
     app(req as Request, res as Response, () => sendProblem(req, res, { code: 'NOT_FOUND' }))
-  return admitting(answer, { ...options, admission, meter, isExempt: alwaysAnswers })
+  const listener = admitting(answer, { ...options, admission, meter, isExempt: alwaysAnswers })
+  return { listener, messages: messagesOf(app) }
 }
 
 function open(

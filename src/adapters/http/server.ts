@@ -10,6 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Messages } from './messages.js'
 
 /** A whole request, body included: a megabyte over a slow phone line takes some 20 s. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -31,6 +32,12 @@ const bounds = {
   connectionsCheckingInterval: CHECK_EVERY_MS,
 }
 
+export interface HttpApp {
+  readonly listener: RequestListener
+  /** What the listener is given is best made of these. */
+  readonly messages?: Messages
+}
+
 export interface HttpServer {
   readonly server: Server
   /** From now on every answer ends its connection: whoever comes again makes a new one, to a process that stays. */
@@ -44,7 +51,7 @@ export interface HttpServer {
 
 /** `changed`: for tests, which have less time. */
 export function createHttpServer(
-  listener: RequestListener,
+  { listener, messages = {} }: HttpApp,
   changed: Partial<typeof bounds> = {},
 ): HttpServer {
   const underWay = new Set<ServerResponse>()
@@ -52,7 +59,8 @@ export function createHttpServer(
   let isDraining = false
   let finished: (() => void) | undefined
 
-  const server = createServer({ ...bounds, ...changed }, (req: IncomingMessage, res: ServerResponse) => {
+  const options = { ...bounds, ...messages, ...changed }
+  const server = createServer(options, (req: IncomingMessage, res: ServerResponse) => {
     underWay.add(res)
     if (isRetired) res.setHeader('connection', 'close')
     res.once('close', () => {
