@@ -85,9 +85,14 @@ export function retryStrategy(attempt: number, random: () => number = Math.rando
   return Math.round(longest * (0.5 + random() / 2))
 }
 
-/** ioredis queues without end, and lets what was under way when a connection broke wait for the next one. */
+/**
+ * ioredis queues without end, lets what was under way when a connection broke wait for the next one, and writes each command
+ * by itself: here all of one turn of the event loop go out in one write. Its own pipelines would do that too, but making one
+ * costs as much as half a search for drivers.
+ */
 class BoundedRedis extends Redis {
   readonly #maxQueued: number
+  #isGathering = false
 
   constructor(url: string, maxQueued: number, options: RedisOptions) {
     super(url, options)
@@ -111,7 +116,20 @@ class BoundedRedis extends Redis {
       command.reject(new Error(`Redis does not answer: ${waiting} commands wait for it already`))
       return command.promise
     }
+    this.#gather()
     return super.sendCommand(...args)
+  }
+
+  /** Keeps what is written from now on until this turn of the event loop ends. */
+  #gather(): void {
+    const { stream } = this
+    if (this.#isGathering || stream === undefined) return
+    this.#isGathering = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#isGathering = false
+      stream.uncork()
+    })
   }
 }
 

@@ -1,7 +1,4 @@
-/*
- * The connection that presence works over: each script is a command on it, and all that is asked in one turn of the
- * event loop goes out together. ioredis' own pipelines would do the same, but making one costs as much as half a search.
- */
+/* The connection that presence works over: each script is a command on it. What is asked in one turn goes out together. */
 import type { Redis } from 'ioredis'
 import { PresenceLost } from '../../../dispatch/ports.js'
 import { RedisClock } from '../clock.js'
@@ -29,7 +26,6 @@ export class PresenceConnection {
   readonly #redis: Redis
   readonly #watch: RedisWatch
   readonly #clock = new RedisClock()
-  #isGathering = false
 
   constructor(redis: Redis, watch: RedisWatch, rules: PresenceRules) {
     this.#redis = redis
@@ -76,25 +72,12 @@ export class PresenceConnection {
   /** Everything goes through here: fails at once while Redis is down, and tells the watch when it fails. */
   async ask<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.#watch.isUp()) throw new PresenceLost('Redis does not answer')
-    this.#gather()
     try {
       return await work(this.#redis)
     } catch (error) {
       this.#watch.failed(error)
       throw new PresenceLost('Redis failed', { cause: error })
     }
-  }
-
-  /** Keeps what is written from now on until this turn of the event loop ends. */
-  #gather(): void {
-    const { stream } = this.#redis
-    if (this.#isGathering || stream === undefined) return
-    this.#isGathering = true
-    stream.cork()
-    process.nextTick(() => {
-      this.#isGathering = false
-      stream.uncork()
-    })
   }
 
   /** Redis' time, or a test's. */
