@@ -8,6 +8,7 @@ import { createDeviceStore } from '../src/adapters/postgres/device-store.js'
 import { createFleetStore } from '../src/adapters/postgres/fleet-store.js'
 import { createIdempotencyStore } from '../src/adapters/postgres/idempotency-store.js'
 import { createPushQueue } from '../src/adapters/postgres/push-queue.js'
+import { createLookupPool } from '../src/adapters/postgres/query-pool.js'
 import { createReadStore } from '../src/adapters/postgres/read-store.js'
 import { createRecipientStore } from '../src/adapters/postgres/recipient-store.js'
 import { createResumeStore } from '../src/adapters/postgres/resume-store.js'
@@ -46,13 +47,14 @@ export function openProduct(
   fanout: Fanout = { emit() {}, disconnectUser() {} },
 ): Product {
   const store = createPostgresStore({ connectionString })
+  const lookups = createLookupPool(connectionString, { warn() {} })
   const product = createDispatch({
     admin: createAdminStore(pool),
     answers: createAnswerStore(pool),
-    fleet: createFleetStore(pool),
+    fleet: createFleetStore(pool, lookups),
     keys: createIdempotencyStore(pool),
-    recipients: createRecipientStore(pool),
-    reads: createReadStore(pool),
+    recipients: createRecipientStore(pool, lookups),
+    reads: createReadStore(pool, lookups),
     resume: createResumeStore(pool),
     devices: createDeviceStore(pool),
     pushes: createPushQueue(pool),
@@ -69,6 +71,7 @@ export function openProduct(
     async close() {
       await product.close()
       await store.close()
+      await lookups.end()
     },
   }
 }

@@ -40,6 +40,8 @@ export async function measureLatency(
   const loop = monitorEventLoopDelay({ resolution: 1 })
   const poster = createPoster(a.url, CONNECTIONS)
   const callers = customers.map(({ token }): Caller => ({ poster, token, isBusy: false }))
+  // At any time as many ask as cancel.
+  await Promise.all(callers.filter((_, i) => i % 2 === 0).map(act))
   await drive(callers, perSecond, WARM_UP_SECONDS, 'warming up')
   const begunAt = epochMs()
   loop.enable()

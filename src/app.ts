@@ -17,12 +17,12 @@ import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
 import { createBacklog } from './adapters/postgres/backlog.js'
-import { BoundedPool } from './adapters/postgres/bounded-pool.js'
 import { createDeviceStore } from './adapters/postgres/device-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createPushQueue } from './adapters/postgres/push-queue.js'
+import { createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createRefreshFamilies } from './adapters/postgres/refresh-family-store.js'
@@ -75,20 +75,11 @@ export interface App {
   close(options?: { hasNotice?: boolean }): Promise<void>
 }
 
-/** Facts and lists. The engine's hot statements have connections of their own, so neither starves the other. */
-const QUERY_CONNECTIONS = 10
-/** A crowd that wants one request queues up here; were it among the others, a cancel would wait behind all of it. */
-const ACCEPT_CONNECTIONS = 4
 /**
  * Connections that wait to be accepted. When a process was away for a second everyone comes at once, and who finds Node's
  * own 511 full tries again only after seconds. Linux allows no more.
  */
 const BACKLOG = 4_096
-/** The server gives up first, so that a statement we no longer wait for has ended. */
-const STATEMENT_TIMEOUT_MS = 5_000
-const CLIENT_TIMEOUT_MS = 7_000
-const CONNECT_TIMEOUT_MS = 3_000
-
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, connectionString, tokenKeys, log } = options
   const { instanceId = randomUUID() } = options
@@ -99,8 +90,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const cluster = await openSocketCluster(settings, log)
   const telemetry = await openTelemetry(settings, { version, instanceId }, log)
   const { metrics, tracer } = telemetry
-  const pool = createQueryPool(connectionString, QUERY_CONNECTIONS, log)
-  const acceptPool = createQueryPool(connectionString, ACCEPT_CONNECTIONS, log)
+  const pool = createQueryPool(connectionString, log)
+  const lookups = createLookupPool(connectionString, log)
   const store = createPostgresStore({ connectionString, log, ...faults })
   const wakeups = createWakeups({ connectionString, log })
   const keys = createIdempotencyStore(pool)
@@ -120,12 +111,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     cluster: cluster?.cluster,
   })
   const product = createDispatch({
-    fleet: createFleetStore(pool, acceptPool),
+    fleet: createFleetStore(pool, lookups),
     keys,
     admin: createAdminStore(pool),
     answers: createAnswerStore(pool),
-    recipients: createRecipientStore(pool),
-    reads: createReadStore(pool),
+    recipients: createRecipientStore(pool, lookups),
+    reads: createReadStore(pool, lookups),
     resume: createResumeStore(pool),
     devices: createDeviceStore(pool),
     pushes: createPushQueue(pool),
@@ -173,7 +164,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   metrics.watch({
     sockets: () => sockets.countConnections(),
     requests: () => admission,
-    pools: () => ({ query: stateOf(pool), accept: stateOf(acceptPool), commit: store.poolState() }),
+    pools: () => ({ query: stateOf(pool), lookup: stateOf(lookups), commit: store.poolState() }),
     backlog,
   })
   const http = createHttpServer(
@@ -212,7 +203,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     presence.close()
     inspection?.close()
     limits.close()
-    await Promise.all([store.close(), wakeups.close(), pool.end(), acceptPool.end()])
+    await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end()])
     await telemetry.close()
   }
   try {
@@ -233,21 +224,6 @@ export async function createApp(options: AppOptions): Promise<App> {
 export const version: string = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ).version
-
-function createQueryPool(connectionString: string, max: number, log: Logger): pg.Pool {
-  const pool = new BoundedPool({
-    connectionString,
-    max,
-    query_timeout: CLIENT_TIMEOUT_MS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    // What is asked here takes some milliseconds of one core: compiling it or starting workers for it takes longer.
-    options: `-c jit=off -c max_parallel_workers_per_gather=0 -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
-    application_name: 'loadcast',
-  })
-  // An idle connection that the server ends is replaced at its next use.
-  pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'))
-  return pool
-}
 
 /** In Redis if there is one, for any number of processes; else in this process. */
 async function openPresence({ redisUrl: url, transporterTtlMs, driverTtlMs }: Settings, log: Logger) {

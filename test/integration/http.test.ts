@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
-import { createHttpApp } from '../../src/adapters/http/app.js'
+import { createHttpApp, type HttpAppOptions } from '../../src/adapters/http/app.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
 import type { IdempotencyStore } from '../../src/dispatch/ports.js'
@@ -21,6 +21,29 @@ beforeAll(async () => {
 })
 
 afterAll(() => app.close())
+
+/** Of an app whose lists fail by a defect. */
+function appOptions(write: (line: string) => void = () => {}): HttpAppOptions {
+  const failing = async () => {
+    throw new Error('relation "secrets" does not exist')
+  }
+  return {
+    version: '0',
+    dispatch: { isActive: async () => true, listBroadcasts: failing } as unknown as Dispatch,
+    keys: {} as IdempotencyStore,
+    service: {
+      health: async () => ({ status: 'ok', version: '1', checks: {} }) as never,
+      isWatched: () => false,
+      counts: async () => ({}),
+      metrics: async () => ({ contentType: 'text/plain', page: '' }),
+    },
+    refresh: failing,
+    limits: { ofUser: () => undefined, ofAddress: () => undefined },
+    verifyToken: createTokenVerifier({ secret: TEST_SECRET }),
+    corsOrigins: [],
+    log: pino({ level: 'error' }, { write }),
+  }
+}
 
 describe('every answer', () => {
   test('has a request id: the caller’s, unless it could forge a log', async () => {
@@ -142,31 +165,25 @@ describe('a fleet', () => {
   })
 })
 
+test('requests and responses have Express’s prototypes from the start, so that none is changed', async () => {
+  const { listener, messages = {} } = createHttpApp(appOptions())
+  const prototypes: boolean[] = []
+  const server = createServer(messages, (req, res) => {
+    const before = [Object.getPrototypeOf(req), Object.getPrototypeOf(res)]
+    listener(req, res)
+    prototypes.push(Object.getPrototypeOf(req) === before[0], Object.getPrototypeOf(res) === before[1])
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { status } = await call(url, 'GET', '/health/live')
+  server.close()
+  expect({ status, prototypes }).toEqual({ status: 200, prototypes: [true, true] })
+})
+
 describe('when something is wrong with us', () => {
   test('a defect: 500, its request id, and nothing of its cause', async () => {
-    const failing = async () => {
-      throw new Error('relation "secrets" does not exist')
-    }
-    const dispatch = { isActive: async () => true, listBroadcasts: failing } as unknown as Dispatch
-    const keys = {} as IdempotencyStore
-    const health = async () => ({ status: 'ok', version: '1', checks: {} }) as never
     const logged: string[] = []
-    const { listener } = createHttpApp({
-      version: '0',
-      dispatch,
-      keys,
-      service: {
-        health,
-        isWatched: () => false,
-        counts: async () => ({}),
-        metrics: async () => ({ contentType: 'text/plain', page: '' }),
-      },
-      refresh: failing,
-      limits: { ofUser: () => undefined, ofAddress: () => undefined },
-      verifyToken: createTokenVerifier({ secret: TEST_SECRET }),
-      corsOrigins: [],
-      log: pino({ level: 'error' }, { write: (line: string) => logged.push(line) }),
-    })
+    const { listener } = createHttpApp(appOptions(line => logged.push(line)))
     const server = createServer(listener)
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -15,19 +15,16 @@ import { availableOwners, setTransporterAvailable } from './fleet/transporters.j
 import { inactiveAmong, seeUsers, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
 
-/**
- * Every method is one statement; what many ask for at once, one by one, shares it. `accepts` may have connections of
- * their own: they come in hundreds.
- */
-export function createFleetStore(pool: Pool, accepts: Pool = pool): FleetStore {
+/** Every method is one statement; what many ask for at once, one by one, shares it. `lookups`: for what is asked by key. */
+export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
   const acceptFactsOf = gathered(
     (asked: AcceptQuestion) => JSON.stringify(asked),
-    questions => acceptFacts(accepts, questions),
+    questions => acceptFacts(lookups, questions),
   )
   return {
     seeUser: gathered(
       id => id,
-      ids => seeUsers(pool, ids),
+      ids => seeUsers(lookups, ids),
     ),
     setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
     inactiveAmong: ids => inactiveAmong(pool, ids),

@@ -13,3 +13,22 @@ export async function query<TRow extends pg.QueryResultRow>(
   const { rows } = await orUnavailable(pool.query<TRow>(text, [...values]))
   return rows
 }
+
+/** A statement that finds rows by their keys; `name` is its alone. */
+export interface LookUp {
+  readonly name: string
+  readonly text: string
+}
+
+/**
+ * The same for a statement that is planned once for each connection of a pool that `createLookupPool` made. On another pool
+ * it works too, and Postgres decides how it is planned.
+ */
+export async function lookUp<TRow extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  { name, text }: LookUp,
+  values: readonly unknown[],
+): Promise<readonly TRow[]> {
+  const { rows } = await orUnavailable(pool.query<TRow>({ name, text, values: [...values] }))
+  return rows
+}

@@ -13,11 +13,14 @@ import { eventsSince, markLate } from './reads/events.js'
 import { listUnofferedLive } from './reads/live-requests.js'
 import { findTrip, findTripAndBroadcast, listDriverTrips } from './reads/trips.js'
 
-/** Every method is one statement; single requests that are looked for at once are found by the same. */
-export function createReadStore(pool: Pool): ReadStore {
+/**
+ * Every method is one statement; single requests that are looked for at once are found by the same. `lookups`: for what is
+ * asked by key.
+ */
+export function createReadStore(pool: Pool, lookups: Pool = pool): ReadStore {
   const findBroadcast = gathered(
     ({ id, reader }: BroadcastQuestion) => `${id} ${reader?.role} ${reader?.id}`,
-    questions => findBroadcasts(pool, questions),
+    questions => findBroadcasts(lookups, questions),
   )
   return {
     findBroadcast: (id, reader) => findBroadcast({ id, reader }),

@@ -2,7 +2,7 @@ import type { Pool } from 'pg'
 import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
 import { gathered } from '../../runtime/gathered.js'
 import { devicesOf } from './push-queue.js'
-import { query } from './query.js'
+import { type LookUp, lookUp, query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 
 /**
@@ -10,19 +10,25 @@ import { seeking } from './reads/live-requests.js'
  * waited for, and the status looked at again; one that comes later waits for us and finds the offers.
  * Rows are written in one order everywhere, so that two offers at once cannot deadlock. One that was written at
  * this very step before is touched and so comes back too: it is not new, as its `offered_at` is not this statement's.
+ * What is looked up by keys is `lateral`, with `offset 0` where nothing else keeps it apart: it cannot be planned the other
+ * way round, from the whole of a table to the entries.
  * What is new is queued to be pushed to the transporter's devices, so that no offer is made that nobody would push.
  */
-const offerSql = `
+const offerBy: LookUp = {
+  name: 'offer',
+  text: `
 with entry as materialized (
   select * from unnest($1::uuid[], $2::text[], $3::text[], $4::real[], $5::text[])
     as e (broadcast_id, transporter_id, step, distance_km, reason)
 ), live as materialized (
-  select i.id, i.version, (i.snapshot #>> '{context,expiresAt}')::float8 as expires_at,
-    jsonb_array_length(i.snapshot #> '{context,trucks}') as trucks
-  from instances i
-  where i.id in (select broadcast_id from entry) and i.status in ('searching', 'partially_filled')
-  order by i.id
-  for share
+  select seeking.* from (select distinct broadcast_id as id from entry order by 1) asked
+  cross join lateral (
+    select i.id, i.version, (i.snapshot #>> '{context,expiresAt}')::float8 as expires_at,
+      jsonb_array_length(i.snapshot #> '{context,trucks}') as trucks
+    from instances i
+    where i.id = asked.id and i.status in ('searching', 'partially_filled')
+    for share
+  ) seeking
 ), judged as materialized (
   select e.broadcast_id, e.transporter_id, e.step, e.distance_km, case
       when e.reason is not null then e.reason
@@ -31,13 +37,14 @@ with entry as materialized (
     end as reason
   from entry e
   join live on live.id = e.broadcast_id
-  join users u on u.id = e.transporter_id
+  cross join lateral (select active from users where id = e.transporter_id offset 0) u
   left join transporters t on t.id = e.transporter_id
   order by e.broadcast_id, e.transporter_id
 ), before as (
-  select n.broadcast_id, count(*) as notified from recipients n
-  where n.broadcast_id in (select id from live) and n.offered_at is not null
-  group by n.broadcast_id
+  select live.id as broadcast_id, n.notified from live
+  cross join lateral (
+    select count(*) as notified from recipients r where r.broadcast_id = live.id and r.offered_at is not null
+  ) n
 ), written as (
   insert into recipients as r (broadcast_id, transporter_id, step, distance_km, offered_at, reason)
   select j.broadcast_id, j.transporter_id, j.step, j.distance_km,
@@ -67,18 +74,25 @@ select w.broadcast_id as "broadcastId", w.transporter_id as "transporterId",
   (coalesce(b.notified, 0) + count(*) filter (where w.offered_at = now()) over (partition by w.broadcast_id))::integer
     as notified
 from written w left join before b on b.broadcast_id = w.broadcast_id
-where w.offered_at is not null`
+where w.offered_at is not null`,
+}
 
-async function offer(pool: Pool, entries: readonly OfferEntry[]): Promise<readonly Offered[]> {
+/** Beyond it the time to plan is a small part, and how many there are decides which plan is best. */
+const MAX_PLANNED_BEFORE = 100
+
+async function offer(pool: Pool, lookups: Pool, entries: readonly OfferEntry[]): Promise<readonly Offered[]> {
   if (entries.length === 0) return []
-  return query<Offered>(pool, offerSql, [
+  const values = [
     entries.map(entry => entry.broadcastId),
     entries.map(entry => entry.transporterId),
     entries.map(entry => entry.step),
     entries.map(entry => entry.distanceKm ?? null),
     entries.map(entry => entry.reason ?? null),
     PUSHED_AFTER_MS,
-  ])
+  ]
+  return entries.length > MAX_PLANNED_BEFORE
+    ? query<Offered>(pool, offerBy.text, values)
+    : lookUp<Offered>(lookups, offerBy, values)
 }
 
 interface OfferedQuestion {
@@ -86,16 +100,22 @@ interface OfferedQuestion {
   readonly step: string | undefined
 }
 
-const offeredSql = `
+const offeredBy: LookUp = {
+  name: 'offered',
+  text: `
 select q.n::integer as n, r.transporter_id from unnest($1::uuid[], $2::text[]) with ordinality as q (broadcast_id, step, n)
-join recipients r on r.broadcast_id = q.broadcast_id
-where r.offered_at is not null and (q.step is null or r.step = q.step)`
+cross join lateral (
+  select transporter_id from recipients
+  where broadcast_id = q.broadcast_id and offered_at is not null and (q.step is null or step = q.step)
+  offset 0
+) r`,
+}
 
 async function offered(
   pool: Pool,
   questions: readonly OfferedQuestion[],
 ): Promise<readonly (readonly string[])[]> {
-  const rows = await query<{ n: number; transporter_id: string }>(pool, offeredSql, [
+  const rows = await lookUp<{ n: number; transporter_id: string }>(pool, offeredBy, [
     questions.map(({ broadcastId }) => broadcastId),
     questions.map(({ step }) => step ?? null),
   ])
@@ -131,33 +151,37 @@ async function decline(pool: Pool, broadcastId: string, transporterId: string, r
 }
 
 /** Asked after one's own decline is committed: of two last ones at once, one at least finds that both are. */
-const haveAllDeclinedSql = `
+const haveAllDeclinedBy: LookUp = {
+  name: 'have_all_declined',
+  text: `
 select coalesce((
   select bool_and(r.declined_at is not null) from recipients r
   where r.broadcast_id = q.broadcast_id and r.offered_at is not null
 ), false) as "haveAll"
 from unnest($1::uuid[]) with ordinality as q (broadcast_id, n)
-order by q.n`
+order by q.n`,
+}
 
 async function haveAllDeclined(pool: Pool, broadcastIds: readonly string[]): Promise<readonly boolean[]> {
-  const rows = await query<{ haveAll: boolean }>(pool, haveAllDeclinedSql, [broadcastIds])
+  const rows = await lookUp<{ haveAll: boolean }>(pool, haveAllDeclinedBy, [broadcastIds])
   return rows.map(({ haveAll }) => haveAll)
 }
 
-export function createRecipientStore(pool: Pool): RecipientStore {
+/** `lookups`: for what is asked by key. */
+export function createRecipientStore(pool: Pool, lookups: Pool = pool): RecipientStore {
   // Sockets and push ask for the same in the same moment, of each request that ends.
   const offeredOf = gathered(
     ({ broadcastId, step }: OfferedQuestion) => `${broadcastId} ${step}`,
-    questions => offered(pool, questions),
+    questions => offered(lookups, questions),
   )
   return {
-    offer: entries => offer(pool, entries),
+    offer: entries => offer(pool, lookups, entries),
     offered: (broadcastId, step) => offeredOf({ broadcastId, step }),
     offeredSince: since => query<Offered>(pool, offeredSinceSql, [since]),
     decline: (broadcastId, transporterId, reason) => decline(pool, broadcastId, transporterId, reason),
     haveAllDeclined: gathered(
       broadcastId => broadcastId,
-      broadcastIds => haveAllDeclined(pool, broadcastIds),
+      broadcastIds => haveAllDeclined(lookups, broadcastIds),
     ),
   }
 }

@@ -4,6 +4,7 @@ import pg from 'pg'
 import { createCommitPool } from '../../../src/adapters/postgres/commit-pool.js'
 import { actor, callerOf, newDoor, newDoors } from '../../support/doors.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
+import { readThrough, recordStatements } from '../../support/plans.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 
 const INSTANCES = process.env.LOADCAST_LONG_TESTS !== undefined ? 100_000 : 20_000
@@ -30,24 +31,6 @@ afterAll(async () => {
   await sql.end()
   await database.drop()
 })
-
-/** Notes the text of each prepared statement that is sent from now on. */
-function recordStatements(): { statements: Map<string, string>; stop(): void } {
-  const statements = new Map<string, string>()
-  const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown }
-  const { query } = prototype
-  prototype.query = function recorded(this: unknown, ...args: unknown[]) {
-    const [first] = args as [{ name?: string; text?: string } | string]
-    if (typeof first === 'object' && first.name !== undefined) statements.set(first.name, first.text ?? '')
-    return query.apply(this, args)
-  }
-  return {
-    statements,
-    stop() {
-      prototype.query = query
-    },
-  }
-}
 
 /** Rows like those of the engine, in the middle of their lives: open doors, with timers, claims and an undelivered event. */
 async function fill(doors: number): Promise<void> {
@@ -154,24 +137,7 @@ describe('statements planned while the tables were empty', () => {
   })
 })
 
-interface Plan {
-  readonly 'Node Type': string
-  readonly 'Relation Name'?: string
-  readonly 'Index Cond'?: string
-  readonly 'Recheck Cond'?: string
-  readonly Plans?: readonly Plan[]
-}
-
 describe('the plan of each statement', () => {
-  /** What is read through: a table, or an index from end to end. Following an index's order to a limit says its bound. */
-  const readsThrough = (plan: Plan): string[] => [
-    ...(plan['Node Type'] === 'Seq Scan' ? [`all of ${plan['Relation Name']}`] : []),
-    ...(/^Index (Only )?Scan$/.test(plan['Node Type']) && plan['Index Cond'] === undefined
-      ? [`all of an index of ${plan['Relation Name']}`]
-      : []),
-    ...(plan.Plans ?? []).flatMap(readsThrough),
-  ]
-
   it.each([
     ['without statistics', 'select 1', 'enable_nestloop=on'],
     ['with statistics', 'analyze', 'enable_nestloop=on'],
@@ -182,10 +148,7 @@ describe('the plan of each statement', () => {
     try {
       const client = await pool.connect()
       await client.query(`set ${setting}`)
-      for (const text of statements) {
-        const { rows } = await client.query(`explain (generic_plan, format json) ${text}`)
-        expect([text, readsThrough(rows[0]['QUERY PLAN'][0].Plan)]).toEqual([text, []])
-      }
+      for (const text of statements) expect([text, await readThrough(client, text)]).toEqual([text, []])
       client.release()
     } finally {
       await pool.end()

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import type { AcceptFacts } from '../../../dispatch/ports.js'
-import { query } from '../query.js'
+import { type LookUp, lookUp } from '../query.js'
 import {
   areFirst,
   SHARED_BROADCAST_COLUMNS,
@@ -33,7 +33,9 @@ interface Row {
  * guarded by the version, and by the claims on driver and vehicle. A driver or vehicle that is deleted
  * between the two leaves a trip that knows both by its own snapshot, which is as if the delete had come later.
  */
-const acceptFactsSql = `
+const acceptFactsBy: LookUp = {
+  name: 'accept_facts',
+  text: `
 select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS},
   u.active as user_active,
   d.id as driver_id, d.name as driver_name, d.phone as driver_phone,
@@ -45,7 +47,8 @@ left join recipients r on r.broadcast_id = q.broadcast_id and r.transporter_id =
 left join users u on u.id = q.transporter_id
 left join drivers d on d.id = q.driver_id and d.transporter_id = q.transporter_id
 left join vehicles v on v.id = q.vehicle_id and v.transporter_id = q.transporter_id
-order by q.n`
+order by q.n`,
+}
 
 /** In the order of the questions. */
 export async function acceptFacts(
@@ -53,7 +56,7 @@ export async function acceptFacts(
   questions: readonly AcceptQuestion[],
 ): Promise<readonly AcceptFacts[]> {
   const ids = questions.map(({ broadcastId }) => broadcastId)
-  const rows = await query<Row & SharedBroadcastRow>(pool, acceptFactsSql, [
+  const rows = await lookUp<Row & SharedBroadcastRow>(pool, acceptFactsBy, [
     ids,
     questions.map(({ transporterId }) => transporterId),
     questions.map(({ driverId }) => driverId),

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { query } from '../query.js'
+import { type LookUp, lookUp, query } from '../query.js'
 
 /**
  * Registers users that are new and says which are active, in the order of `ids`, which are all different.
@@ -7,7 +7,9 @@ import { query } from '../query.js'
  * insert does not see the winner's row in its snapshot, but it is a new user, and new users are active.
  * Written in one order everywhere, so that two who register the same cannot deadlock.
  */
-const seeUsersSql = `
+const seeUsersBy: LookUp = {
+  name: 'see_users',
+  text: `
 with asked as materialized (
   select * from unnest($1::text[]) with ordinality as a (id, n)
 ),
@@ -17,13 +19,14 @@ added as (
   order by id
   on conflict (id) do nothing
 )
-select coalesce(u.active, true) as "isActive" from asked a left join users u on u.id = a.id order by a.n`
+select coalesce(u.active, true) as "isActive" from asked a left join users u on u.id = a.id order by a.n`,
+}
 
 export async function seeUsers(
   pool: Pool,
   ids: readonly string[],
 ): Promise<readonly { readonly isActive: boolean }[]> {
-  return query<{ isActive: boolean }>(pool, seeUsersSql, [ids])
+  return lookUp<{ isActive: boolean }>(pool, seeUsersBy, [ids])
 }
 
 const setUserActiveSql = `

@@ -2,7 +2,7 @@ import type { Pool } from 'pg'
 import type { BroadcastListOptions, BroadcastRecord, Found, Reader } from '../../../dispatch/ports.js'
 import type { StoredInstance } from '../../../runtime/ports.js'
 import { INSTANCE_COLUMNS } from '../instances.js'
-import { query } from '../query.js'
+import { type LookUp, lookUp, query } from '../query.js'
 import {
   areFirst,
   SHARED_BROADCAST_COLUMNS,
@@ -24,19 +24,25 @@ export interface BroadcastQuestion {
   readonly reader: Reader | undefined
 }
 
-/** May read it: its customer; the transporter who was offered it, or has or had a trip on it; the trip's driver. */
-const findBroadcastsSql = `
-select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS}, (
+/**
+ * May read it: its customer; the transporter who was offered it, or has or had a trip on it; the trip's driver.
+ * Not by `exists`: that may be planned as a hash of the whole table.
+ */
+const findBroadcastsBy: LookUp = {
+  name: 'find_broadcasts',
+  text: `
+select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS}, coalesce(
   q.reader is null
-  or (q.role = 'customer' and exists (select from instances o where o.id = q.id and o.owner = q.reader))
+  or (q.role = 'customer' and q.reader = (select o.owner from instances o where o.id = q.id))
   or (q.role = 'transporter' and (r.offered_at is not null
-    or exists (select from trips t where t.instance = q.id and t.transporter_id = q.reader)))
-  or (q.role = 'driver' and exists (select from trips t where t.instance = q.id and t.driver_id = q.reader))
-  ) as "isReadable"
+    or (select true from trips t where t.instance = q.id and t.transporter_id = q.reader limit 1)))
+  or (q.role = 'driver' and (select true from trips t where t.instance = q.id and t.driver_id = q.reader limit 1)),
+  false) as "isReadable"
 from unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) with ordinality as q (id, reader, role, is_first, n)
 left join instances i on q.is_first and i.id = q.id and i.machine = 'broadcast'
 left join recipients r on r.broadcast_id = q.id and r.transporter_id = q.reader
-order by q.n`
+order by q.n`,
+}
 
 type FoundRow = SharedBroadcastRow & {
   readonly isOffered: boolean
@@ -50,7 +56,7 @@ export async function findBroadcasts(
   questions: readonly BroadcastQuestion[],
 ): Promise<readonly (BroadcastRecord | undefined)[]> {
   const ids = questions.map(({ id }) => id)
-  const rows = await query<FoundRow>(pool, findBroadcastsSql, [
+  const rows = await lookUp<FoundRow>(pool, findBroadcastsBy, [
     ids,
     questions.map(({ reader }) => reader?.id ?? null),
     questions.map(({ reader }) => reader?.role ?? null),

@@ -1,0 +1,62 @@
+/* Connections for what is asked; commits and the engine's other statements have their own (commit-pool.ts). */
+import type pg from 'pg'
+import { BoundedPool } from './bounded-pool.js'
+
+/** pino's logger fits. */
+interface PoolLog {
+  warn(fields: object, message: string): void
+}
+
+/** Lists and changes of the fleet. */
+const QUERY_CONNECTIONS = 8
+/** Each kind of look-up has two statements under way at most; six are as many as two cores are busy with. */
+const LOOKUP_CONNECTIONS = 6
+/** The server gives up first, so that a statement we no longer wait for has ended. */
+const STATEMENT_TIMEOUT_MS = 5_000
+const CLIENT_TIMEOUT_MS = 7_000
+const CONNECT_TIMEOUT_MS = 3_000
+
+/** What is asked here takes some milliseconds of one core: compiling it or starting workers for it takes longer. */
+const QUERY_SETTINGS = ['jit=off', 'max_parallel_workers_per_gather=0']
+
+/**
+ * Statements that find rows by keys, each planned once for a connection: to plan one takes three times as long as to run it.
+ * Such a plan is made without knowing the keys, maybe while tables are empty, and stays: so there is but one way to make it, an
+ * index for each table, row by row.
+ */
+const LOOKUP_SETTINGS = [
+  ...QUERY_SETTINGS,
+  'plan_cache_mode=force_generic_plan',
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'enable_material=off',
+]
+
+export function createQueryPool(connectionString: string, log: PoolLog): pg.Pool {
+  return createPool(connectionString, QUERY_CONNECTIONS, QUERY_SETTINGS, log)
+}
+
+/** For `lookUp` (query.ts) alone. */
+export function createLookupPool(connectionString: string, log: PoolLog): pg.Pool {
+  return createPool(connectionString, LOOKUP_CONNECTIONS, LOOKUP_SETTINGS, log)
+}
+
+function createPool(
+  connectionString: string,
+  max: number,
+  settings: readonly string[],
+  log: PoolLog,
+): pg.Pool {
+  const pool = new BoundedPool({
+    connectionString,
+    max,
+    query_timeout: CLIENT_TIMEOUT_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    options: [...settings, `statement_timeout=${STATEMENT_TIMEOUT_MS}`].map(one => `-c ${one}`).join(' '),
+    application_name: 'loadcast',
+  })
+  // An idle connection that the server ends is replaced at its next use.
+  pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'))
+  return pool
+}

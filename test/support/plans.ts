@@ -1,0 +1,46 @@
+/* What a prepared statement reads, as Postgres plans it. */
+import pg from 'pg'
+
+/** Notes the text of each prepared statement that is sent from now on. */
+export function recordStatements(): { statements: Map<string, string>; stop(): void } {
+  const statements = new Map<string, string>()
+  const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown }
+  const { query } = prototype
+  prototype.query = function recorded(this: unknown, ...args: unknown[]) {
+    const [first] = args as [{ name?: string; text?: string } | string]
+    if (typeof first === 'object' && first.name !== undefined) statements.set(first.name, first.text ?? '')
+    return query.apply(this, args)
+  }
+  return {
+    statements,
+    stop() {
+      prototype.query = query
+    },
+  }
+}
+
+interface Plan {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly 'Index Cond'?: string
+  readonly 'Recheck Cond'?: string
+  readonly Plans?: readonly Plan[]
+}
+
+/** What is read through: a table, or an index from end to end. Following an index's order to a limit says its bound. */
+const readsOf = (plan: Plan): string[] => [
+  ...(plan['Node Type'] === 'Seq Scan' ? [`all of ${plan['Relation Name']}`] : []),
+  ...(/^Index (Only )?Scan$/.test(plan['Node Type']) && plan['Index Cond'] === undefined
+    ? [`all of an index of ${plan['Relation Name']}`]
+    : []),
+  ...(plan.Plans ?? []).flatMap(readsOf),
+]
+
+/** What the statement reads through when its parameters are not known. */
+export async function readThrough(
+  client: Pick<pg.ClientBase, 'query'>,
+  text: string,
+): Promise<readonly string[]> {
+  const { rows } = await client.query(`explain (generic_plan, format json) ${text}`)
+  return readsOf(rows[0]['QUERY PLAN'][0].Plan)
+}
