@@ -62,7 +62,7 @@ export async function startServer(): Promise<DemoServer> {
   const environment = { ...UNSET, DATA_DIR: dataDir }
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', '--max-semi-space-size=16', 'dist/main.js'],
+    ['--enable-source-maps', '--max-semi-space-size=64', 'dist/main.js'],
     {
       cwd: ROOT,
       env: { ...process.env, ...SHORT_LIFE, ...environment, PORT: '0', JWT_SECRET: secret },

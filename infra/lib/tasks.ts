@@ -131,7 +131,7 @@ export function servingTask(
     name,
     foundation,
     imageTag,
-    command: ['node', '--enable-source-maps', '--max-semi-space-size=16', 'dist/main.js'],
+    command: ['node', '--enable-source-maps', '--max-semi-space-size=64', 'dist/main.js'],
     environment: {
       ROLE: name,
       PORT: String(PORT),

@@ -78,7 +78,7 @@ function spawnServer(env: Readonly<Record<string, string>>): {
 } {
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', '--max-semi-space-size=16', 'dist/main.js'],
+    ['--enable-source-maps', '--max-semi-space-size=64', 'dist/main.js'],
     {
       cwd: ROOT,
       env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },

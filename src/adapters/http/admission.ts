@@ -10,8 +10,8 @@ import { pathOf, problemReply, sendReply } from './answer.js'
 import { letOriginsRead } from './cors.js'
 import { knownMethod, requestIdOf } from './request-log.js'
 
-/** What half of the answers may take, for as long as more come than can be done. People notice twice as much. */
-const TARGET_MS = 250
+/** What half of the answers may take, for as long as more come than can be done: people do not notice it. */
+const TARGET_MS = 150
 /** For so long it may take longer: a crowd of a thousand, all at once, is worked off within it. */
 const PATIENCE_MS = 2_000
 /** Some hundred answers on a busy process: enough for a median. */
@@ -19,7 +19,7 @@ const WINDOW_MS = 200
 /** Answers may all be in one commit that takes its time. Without any for so long, nothing is being done. */
 const MAX_WINDOW_MS = 1_000
 /** Always admitted: they hold a few megabytes, and a slow database answers them better together than a few at a time. */
-const LEAST = 256
+const LEAST = 128
 /** Never more. Each holds some 20 KB, 40 MB in all, and they are two or three seconds of work. */
 const MOST = 2_000
 /** How fast it opens again: from the least to the most in two seconds. */
