@@ -46,6 +46,26 @@ describeWithRedis('a connection to Redis', () => {
     expect(lines).toEqual([])
   })
 
+  it('sends all that is asked in one turn of the event loop with one write', async () => {
+    const redis = open(server.url)
+    await redis.ping()
+    const { stream } = redis
+    let writes = 0
+    const { _write, _writev } = stream
+    stream._write = (...args) => {
+      writes += 1
+      _write.apply(stream, args)
+    }
+    stream._writev = (...args) => {
+      writes += 1
+      _writev?.apply(stream, args)
+    }
+    const first = redis.publish('a', '1')
+    await Promise.resolve()
+    await Promise.all([first, redis.publish('b', '2'), redis.ping()])
+    expect(writes).toBe(1)
+  })
+
   it('fails what has no answer in time, and goes on when Redis answers again', async () => {
     const redis = open(server.url, { commandTimeoutMs: 50 })
     await redis.ping()
