@@ -84,7 +84,7 @@ describe('R9.5 /metrics', () => {
     const socket = await listen(app.url, token)
     expect(await figure('loadcast_sockets')).toBe(before + 1)
     socket.close()
-    for (const pool of ['query', 'accept', 'commit']) {
+    for (const pool of ['query', 'lookup', 'commit']) {
       // One may be at work in this very moment.
       await until(async () => (await figure('loadcast_pool_connections', { pool, state: 'idle' })) > 0)
     }

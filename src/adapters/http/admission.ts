@@ -6,6 +6,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import type { ProductMeter } from '../../dispatch/ports.js'
+import { type Problem, problems } from '../../dispatch/problems.js'
 import { pathOf, problemReply, sendReply } from './answer.js'
 import { letOriginsRead } from './cors.js'
 import { knownMethod, requestIdOf } from './request-log.js'
@@ -109,12 +110,12 @@ export function admitting(listener: RequestListener, door: Door): RequestListene
     res.setHeader('x-request-id', requestIdOf(req.headers['x-request-id']))
     res.setHeader('cache-control', 'no-store')
     letRead(req, res)
-    sendReply(res, refusal)
+    sendReply(res, problemReply(REFUSAL, pathOf(req)))
     meter.answered({
       route: 'none',
       method: knownMethod(req.method),
-      status: refusal.status,
-      code: CODE,
+      status: problems[REFUSAL.code].status,
+      code: REFUSAL.code,
       ms: 0,
     })
     report()
@@ -130,12 +131,11 @@ export function admitting(listener: RequestListener, door: Door): RequestListene
   }
 }
 
-const CODE = 'UNAVAILABLE'
-const refusal = problemReply({
-  code: CODE,
+const REFUSAL = {
+  code: 'UNAVAILABLE',
   detail: 'More requests come than can be done',
   retryAfterSeconds: RETRY_AFTER_SECONDS,
-})
+} as const satisfies Problem
 
 /** A line for each would be one more thing to do. */
 function reporter(log: Logger): () => void {
