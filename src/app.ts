@@ -80,6 +80,7 @@ export interface App {
  * own 511 full tries again only after seconds. Linux allows no more.
  */
 const BACKLOG = 4_096
+
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, connectionString, tokenKeys, log } = options
   const { instanceId = randomUUID() } = options

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
@@ -43,6 +43,11 @@ function appOptions(write: (line: string) => void = () => {}): HttpAppOptions {
     corsOrigins: [],
     log: pino({ level: 'error' }, { write }),
   }
+}
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 describe('every answer', () => {
@@ -173,8 +178,7 @@ test('requests and responses have Express’s prototypes from the start, so that
     listener(req, res)
     prototypes.push(Object.getPrototypeOf(req) === before[0], Object.getPrototypeOf(res) === before[1])
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = await listening(server)
   const { status } = await call(url, 'GET', '/health/live')
   server.close()
   expect({ status, prototypes }).toEqual({ status: 200, prototypes: [true, true] })
@@ -185,8 +189,7 @@ describe('when something is wrong with us', () => {
     const logged: string[] = []
     const { listener } = createHttpApp(appOptions(line => logged.push(line)))
     const server = createServer(listener)
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const url = await listening(server)
     const answer = await call(url, 'GET', '/api/v1/broadcasts', {
       headers: { authorization: `Bearer ${await tokenFor('customer', 'c1')}`, 'x-request-id': 'find-me' },
     })

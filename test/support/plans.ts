@@ -1,22 +1,14 @@
 /* What a prepared statement reads, as Postgres plans it. */
-import pg from 'pg'
+import type pg from 'pg'
+import { onStatement } from './statements.js'
 
 /** Notes the text of each prepared statement that is sent from now on. */
 export function recordStatements(): { statements: Map<string, string>; stop(): void } {
   const statements = new Map<string, string>()
-  const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown }
-  const { query } = prototype
-  prototype.query = function recorded(this: unknown, ...args: unknown[]) {
-    const [first] = args as [{ name?: string; text?: string } | string]
-    if (typeof first === 'object' && first.name !== undefined) statements.set(first.name, first.text ?? '')
-    return query.apply(this, args)
-  }
-  return {
-    statements,
-    stop() {
-      prototype.query = query
-    },
-  }
+  const stop = onStatement(({ name, text }) => {
+    if (name !== undefined) statements.set(name, text)
+  })
+  return { statements, stop }
 }
 
 interface Plan {

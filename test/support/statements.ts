@@ -10,17 +10,32 @@ const follows =
  */
 export async function statementsOf<T>(work: () => Promise<T>): Promise<{ value: T; statements: string[] }> {
   const statements: string[] = []
-  const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown }
-  const { query } = prototype
-  prototype.query = function counted(this: unknown, ...args: unknown[]) {
-    const [first] = args as [string | { text: string }]
-    const text = typeof first === 'string' ? first : first.text
+  const stop = onStatement(({ text }) => {
     if (!follows.test(text)) statements.push(text)
-    return query.apply(this, args)
-  }
+  })
   try {
     return { value: await work(), statements }
   } finally {
+    stop()
+  }
+}
+
+interface Statement {
+  readonly text: string
+  /** Of one that is prepared. */
+  readonly name?: string
+}
+
+/** Hears each statement that this process sends to Postgres from now on, until the answer is called. */
+export function onStatement(hear: (statement: Statement) => void): () => void {
+  const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown }
+  const { query } = prototype
+  prototype.query = function heard(this: unknown, ...args: unknown[]) {
+    const [first] = args as [string | Statement]
+    hear(typeof first === 'string' ? { text: first } : first)
+    return query.apply(this, args)
+  }
+  return () => {
     prototype.query = query
   }
 }

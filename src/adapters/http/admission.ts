@@ -7,7 +7,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Logger } from 'pino'
 import type { ProductMeter } from '../../dispatch/ports.js'
 import { type Problem, problems } from '../../dispatch/problems.js'
-import { pathOf, problemReply, sendReply } from './answer.js'
+import { pathOf, sendProblem } from './answer.js'
 import { letOriginsRead } from './cors.js'
 import { knownMethod, requestIdOf } from './request-log.js'
 
@@ -110,7 +110,7 @@ export function admitting(listener: RequestListener, door: Door): RequestListene
     res.setHeader('x-request-id', requestIdOf(req.headers['x-request-id']))
     res.setHeader('cache-control', 'no-store')
     letRead(req, res)
-    sendReply(res, problemReply(REFUSAL, pathOf(req)))
+    sendProblem(req, res, REFUSAL)
     meter.answered({
       route: 'none',
       method: knownMethod(req.method),

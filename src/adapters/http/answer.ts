@@ -24,25 +24,19 @@ const codes = new WeakMap<ServerResponse, ProblemCode>()
 export const problemCodeOf = (res: ServerResponse): ProblemCode | undefined => codes.get(res)
 
 export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
+  const { status } = problems[problem.code]
   codes.set(res, problem.code)
-  const reply = problemReply(problem, pathOf(req))
-  if (reply.status === 401) res.setHeader('www-authenticate', challenge(req))
-  sendReply(res, reply)
-}
-
-/** `instance`: the path that was asked for. */
-export function problemReply(problem: Problem, instance?: string) {
-  const { retryAfterSeconds } = problem
-  return {
-    status: problems[problem.code].status,
+  sendReply(res, {
+    status,
     headers: {
       'content-type': 'application/problem+json; charset=utf-8',
-      ...(retryAfterSeconds === undefined
+      ...(status === 401 ? { 'www-authenticate': challenge(req) } : {}),
+      ...(problem.retryAfterSeconds === undefined
         ? {}
-        : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) }),
+        : { 'retry-after': String(Math.max(1, Math.ceil(problem.retryAfterSeconds))) }),
     },
-    body: JSON.stringify(problemDocument(problem, instance)),
-  } satisfies Reply
+    body: JSON.stringify(problemDocument(problem, pathOf(req))),
+  })
 }
 
 /** RFC 6750 §3: without a token no error is named. */

@@ -10,6 +10,11 @@ import pg from 'pg'
  */
 const MAX_WAITING = 5_000
 
+/** The server gives up first, so that a statement we no longer wait for has ended there too. */
+export const STATEMENT_TIMEOUT_MS = 5_000
+export const CLIENT_TIMEOUT_MS = 7_000
+export const CONNECT_TIMEOUT_MS = 3_000
+
 export interface BoundedPoolConfig extends pg.PoolConfig {
   readonly maxWaiting?: number
 }

@@ -1,14 +1,10 @@
 import type pg from 'pg'
-import { BoundedPool } from './bounded-pool.js'
+import { BoundedPool, CLIENT_TIMEOUT_MS, CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
 
 /** Two commits on the wire, and one to spare while a lost connection is replaced. */
 const COMMIT_CONNECTIONS = 3
 /** Waiting longer for another's row lock gains nothing: the guard would fail, or the other is stuck. */
 const LOCK_TIMEOUT_MS = 250
-/** Shorter than the client's, so that a statement we gave up on has ended in the database too. */
-const STATEMENT_TIMEOUT_MS = 5_000
-const CLIENT_TIMEOUT_MS = 7_000
-const CONNECT_TIMEOUT_MS = 3_000
 
 /**
  * Connections for commits and the engine's other hot statements. A plan that was made while tables were empty

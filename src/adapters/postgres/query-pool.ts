@@ -1,6 +1,6 @@
 /* Connections for what is asked; commits and the engine's other statements have their own (commit-pool.ts). */
 import type pg from 'pg'
-import { BoundedPool } from './bounded-pool.js'
+import { BoundedPool, CLIENT_TIMEOUT_MS, CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
 
 /** pino's logger fits. */
 interface PoolLog {
@@ -9,12 +9,11 @@ interface PoolLog {
 
 /** Lists and changes of the fleet. */
 const QUERY_CONNECTIONS = 8
-/** Each kind of look-up has two statements under way at most; six are as many as two cores are busy with. */
+/**
+ * Each kind of read has two statements under way at most, since they gather; offers have as many as there are requests that
+ * reach further. Six are as many as two cores are busy with.
+ */
 const LOOKUP_CONNECTIONS = 6
-/** The server gives up first, so that a statement we no longer wait for has ended. */
-const STATEMENT_TIMEOUT_MS = 5_000
-const CLIENT_TIMEOUT_MS = 7_000
-const CONNECT_TIMEOUT_MS = 3_000
 
 /** What is asked here takes some milliseconds of one core: compiling it or starting workers for it takes longer. */
 const QUERY_SETTINGS = ['jit=off', 'max_parallel_workers_per_gather=0']
@@ -37,7 +36,7 @@ export function createQueryPool(connectionString: string, log: PoolLog): pg.Pool
   return createPool(connectionString, QUERY_CONNECTIONS, QUERY_SETTINGS, log)
 }
 
-/** For `lookUp` (query.ts) alone. */
+/** For a `LookUp` (query.ts) alone. */
 export function createLookupPool(connectionString: string, log: PoolLog): pg.Pool {
   return createPool(connectionString, LOOKUP_CONNECTIONS, LOOKUP_SETTINGS, log)
 }

@@ -1,19 +1,6 @@
 import type pg from 'pg'
 import { orUnavailable } from './sqlstate.js'
 
-/**
- * The rows of one statement. Not prepared by name: a plan that was made while a table was empty would stay.
- * Throws `StoreUnavailableError` when the database does not answer.
- */
-export async function query<TRow extends pg.QueryResultRow>(
-  pool: pg.Pool,
-  text: string,
-  values: readonly unknown[],
-): Promise<readonly TRow[]> {
-  const { rows } = await orUnavailable(pool.query<TRow>(text, [...values]))
-  return rows
-}
-
 /** A statement that finds rows by their keys; `name` is its alone. */
 export interface LookUp {
   readonly name: string
@@ -21,14 +8,16 @@ export interface LookUp {
 }
 
 /**
- * The same for a statement that is planned once for each connection of a pool that `createLookupPool` made. On another pool
- * it works too, and Postgres decides how it is planned.
+ * The rows of one statement. A `LookUp` is planned once for each connection of a pool that `createLookupPool` made; on
+ * another pool it works too, and Postgres decides. A text is planned each time it is sent: a plan that was made while a table
+ * was empty would stay.
+ * Throws `StoreUnavailableError` when the database does not answer.
  */
-export async function lookUp<TRow extends pg.QueryResultRow>(
+export async function query<TRow extends pg.QueryResultRow>(
   pool: pg.Pool,
-  { name, text }: LookUp,
+  statement: string | LookUp,
   values: readonly unknown[],
 ): Promise<readonly TRow[]> {
-  const { rows } = await orUnavailable(pool.query<TRow>({ name, text, values: [...values] }))
+  const { rows } = await orUnavailable(pool.query<TRow>(statement, [...values]))
   return rows
 }

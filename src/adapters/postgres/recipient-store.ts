@@ -2,7 +2,7 @@ import type { Pool } from 'pg'
 import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
 import { gathered } from '../../runtime/gathered.js'
 import { devicesOf } from './push-queue.js'
-import { type LookUp, lookUp, query } from './query.js'
+import { type LookUp, query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 
 /**
@@ -91,8 +91,8 @@ async function offer(pool: Pool, lookups: Pool, entries: readonly OfferEntry[]):
     PUSHED_AFTER_MS,
   ]
   return entries.length > MAX_PLANNED_BEFORE
-    ? query<Offered>(pool, offerBy.text, values)
-    : lookUp<Offered>(lookups, offerBy, values)
+    ? query(pool, offerBy.text, values)
+    : query(lookups, offerBy, values)
 }
 
 interface OfferedQuestion {
@@ -115,7 +115,7 @@ async function offered(
   pool: Pool,
   questions: readonly OfferedQuestion[],
 ): Promise<readonly (readonly string[])[]> {
-  const rows = await lookUp<{ n: number; transporter_id: string }>(pool, offeredBy, [
+  const rows = await query<{ n: number; transporter_id: string }>(pool, offeredBy, [
     questions.map(({ broadcastId }) => broadcastId),
     questions.map(({ step }) => step ?? null),
   ])
@@ -163,7 +163,7 @@ order by q.n`,
 }
 
 async function haveAllDeclined(pool: Pool, broadcastIds: readonly string[]): Promise<readonly boolean[]> {
-  const rows = await lookUp<{ haveAll: boolean }>(pool, haveAllDeclinedBy, [broadcastIds])
+  const rows = await query<{ haveAll: boolean }>(pool, haveAllDeclinedBy, [broadcastIds])
   return rows.map(({ haveAll }) => haveAll)
 }
 

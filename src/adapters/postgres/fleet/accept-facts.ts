@@ -1,6 +1,6 @@
 import type { Pool } from 'pg'
 import type { AcceptFacts } from '../../../dispatch/ports.js'
-import { type LookUp, lookUp } from '../query.js'
+import { type LookUp, query } from '../query.js'
 import {
   areFirst,
   SHARED_BROADCAST_COLUMNS,
@@ -56,7 +56,7 @@ export async function acceptFacts(
   questions: readonly AcceptQuestion[],
 ): Promise<readonly AcceptFacts[]> {
   const ids = questions.map(({ broadcastId }) => broadcastId)
-  const rows = await lookUp<Row & SharedBroadcastRow>(pool, acceptFactsBy, [
+  const rows = await query<Row & SharedBroadcastRow>(pool, acceptFactsBy, [
     ids,
     questions.map(({ transporterId }) => transporterId),
     questions.map(({ driverId }) => driverId),

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { type LookUp, lookUp, query } from '../query.js'
+import { type LookUp, query } from '../query.js'
 
 /**
  * Registers users that are new and says which are active, in the order of `ids`, which are all different.
@@ -26,7 +26,7 @@ export async function seeUsers(
   pool: Pool,
   ids: readonly string[],
 ): Promise<readonly { readonly isActive: boolean }[]> {
-  return lookUp<{ isActive: boolean }>(pool, seeUsersBy, [ids])
+  return query<{ isActive: boolean }>(pool, seeUsersBy, [ids])
 }
 
 const setUserActiveSql = `

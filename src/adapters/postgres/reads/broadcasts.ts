@@ -2,7 +2,7 @@ import type { Pool } from 'pg'
 import type { BroadcastListOptions, BroadcastRecord, Found, Reader } from '../../../dispatch/ports.js'
 import type { StoredInstance } from '../../../runtime/ports.js'
 import { INSTANCE_COLUMNS } from '../instances.js'
-import { type LookUp, lookUp, query } from '../query.js'
+import { type LookUp, query } from '../query.js'
 import {
   areFirst,
   SHARED_BROADCAST_COLUMNS,
@@ -56,7 +56,7 @@ export async function findBroadcasts(
   questions: readonly BroadcastQuestion[],
 ): Promise<readonly (BroadcastRecord | undefined)[]> {
   const ids = questions.map(({ id }) => id)
-  const rows = await lookUp<FoundRow>(pool, findBroadcastsBy, [
+  const rows = await query<FoundRow>(pool, findBroadcastsBy, [
     ids,
     questions.map(({ reader }) => reader?.id ?? null),
     questions.map(({ reader }) => reader?.role ?? null),
