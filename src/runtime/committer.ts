@@ -28,6 +28,7 @@ import type { Store, StoredInstance, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
 import { answersUnlessUsed } from './repetition.js'
 import { writeSurely } from './resend.js'
+import { SlabMap } from './slab.js'
 import type { SnapshotCache } from './snapshot-cache.js'
 import type { Meter, Tracer } from './telemetry.js'
 import type { Committed, Decided, Turn } from './turn.js'
@@ -55,9 +56,9 @@ export interface CommitterParts {
 export class Committer {
   readonly #parts: CommitterParts
   readonly #cache: SnapshotCache
-  readonly #mailboxes = new Map<string, Mailbox>()
+  readonly #mailboxes = new SlabMap<Mailbox>()
   /** Mailboxes that wait for a turn, in order of arrival. While reading or committing, arrivals only queue up. */
-  readonly #ready = new Set<Mailbox>()
+  readonly #ready = new SlabMap<Mailbox>()
   readonly #mustRead = new Set<string>()
   #waiting = 0
   #commitsInFlight = 0
@@ -81,7 +82,7 @@ export class Committer {
     if (mailbox === undefined) {
       mailbox = new Mailbox(id, MAX_JOURNAL_ROWS)
       this.#mailboxes.set(id, mailbox)
-      this.#ready.add(mailbox)
+      this.#ready.set(mailbox.id, mailbox)
     }
     mailbox.push(pending)
     this.#waiting++
@@ -125,13 +126,13 @@ export class Committer {
 
   #readWhatIsMissing(): void {
     const missing: Mailbox[] = []
-    for (const mailbox of this.#ready) {
+    for (const mailbox of this.#ready.values()) {
       if (mailbox.isNew || (this.#cache.get(mailbox.id) !== undefined && !this.#mustRead.has(mailbox.id)))
         continue
       this.#mustRead.delete(mailbox.id)
       missing.push(mailbox)
     }
-    for (const mailbox of missing) this.#ready.delete(mailbox)
+    for (const mailbox of missing) this.#ready.delete(mailbox.id)
     for (let i = 0; i < missing.length; i += MAX_READ_IDS) {
       this.#read(missing.slice(i, i + MAX_READ_IDS)).catch(error =>
         this.#parts.log.error({ err: error }, 'a read could not be settled'),
@@ -170,7 +171,7 @@ export class Committer {
     const keys = new Set<string>()
     let rows = 0
     const share = this.#share()
-    for (const mailbox of [...this.#ready]) {
+    for (const mailbox of [...this.#ready.values()]) {
       if (rows >= share) break
       for (const pending of mailbox.takeOlderThan(this.#parts.platform.monotonicMs() - CALLER_PATIENCE_MS)) {
         this.#settle(() => pending.fail(new OverloadedError('It took too long', 1)))
@@ -186,7 +187,7 @@ export class Committer {
       if (turn === undefined) continue
       const { evaluation, write } = turn
       if (write === undefined) {
-        this.#ready.delete(mailbox)
+        this.#ready.delete(mailbox.id)
         this.#answerConfirmed(evaluation, known?.confirmedAt ?? 0)
         continue
       }
@@ -199,7 +200,7 @@ export class Committer {
       }
       for (const key of touched) keys.add(key)
       rows += write.journal.length
-      this.#ready.delete(mailbox)
+      this.#ready.delete(mailbox.id)
       turns.push({ evaluation, write })
     }
     if (this.#ready.size > 0) this.#schedule()
@@ -404,11 +405,11 @@ export class Committer {
   /** The mailbox has no work under way any more: it waits for its next turn, or goes. */
   #release(mailbox: Mailbox): void {
     if (mailbox.length > 0) {
-      this.#ready.add(mailbox)
+      this.#ready.set(mailbox.id, mailbox)
       this.#schedule()
       return
     }
-    this.#ready.delete(mailbox)
+    this.#ready.delete(mailbox.id)
     this.#mustRead.delete(mailbox.id)
     this.#mailboxes.delete(mailbox.id)
     this.#tellIfIdle()

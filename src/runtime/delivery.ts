@@ -11,6 +11,7 @@ import type { FoldedEvent } from './fold.js'
 import { gathered } from './gathered.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { DeliveryKey, Store } from './ports.js'
+import { SlabMap } from './slab.js'
 import type { Meter, Tracer } from './telemetry.js'
 import type { EmittedEvent, Subscriber } from './types.js'
 
@@ -67,9 +68,9 @@ export function createDeliveryService(options: {
   const { store, log, clock, platform = processPlatform, faults, meter, tracer } = options
   const subscribers = new Map(options.subscribers.map(s => [s.name, s]))
   /** Tail of each lane. */
-  const lanes = new Map<string, Promise<void>>()
+  const lanes = new SlabMap<Promise<void>>()
   /** What this process is about to deliver: the sweeper must not take it for abandoned. */
-  const held = new Map<string, DeliveryKey>()
+  const held = new SlabMap<DeliveryKey>()
   const heldBy = new Map<string, number>()
   const markLate = gathered(
     ({ instance, version, index }: DeliveryKey) => `${instance} ${version} ${index}`,

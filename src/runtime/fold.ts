@@ -211,11 +211,22 @@ export class Fold {
     const { definition, stepper } = this.#registered
     const current = this.current
     if (current === undefined || this.#journal.length === 0) return undefined
-    const { snapshot, ...row } = current
+    const { snapshot } = current
     const json = stepper.persist(snapshot)
     this.snapshotBytes = json.length
     const write: Mutable<InstanceWrite> = {
-      row: { ...row, snapshot: json },
+      // Field by field: an object that is spread or rested gets a shape of its own, for each write.
+      row: {
+        id: current.id,
+        machine: current.machine,
+        definitionVersion: current.definitionVersion,
+        version: current.version,
+        status: current.status,
+        owner: current.owner,
+        snapshot: json,
+        createdAt: current.createdAt,
+        updatedAt: current.updatedAt,
+      },
       expectedVersion: this.#base?.version ?? 0,
       journal: this.#journal,
       events: this.events,

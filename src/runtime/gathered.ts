@@ -5,6 +5,7 @@
  */
 import { StoreUnavailableError } from './errors.js'
 import { type Platform, processPlatform } from './platform.js'
+import { SlabMap } from './slab.js'
 
 /** One being read by the database while the answer of another is being read here. */
 const MAX_IN_FLIGHT = 2
@@ -29,7 +30,7 @@ export function gathered<TKey, TValue>(
   read: (keys: readonly TKey[]) => Promise<readonly TValue[]>,
   platform: Pick<Platform, 'soon'> = processPlatform,
 ): (key: TKey) => Promise<TValue> {
-  const waiting = new Map<string, Waiting<TKey, TValue>>()
+  const waiting = new SlabMap<Waiting<TKey, TValue>>()
   let inFlight = 0
   let isScheduled = false
 

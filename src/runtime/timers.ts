@@ -9,6 +9,7 @@ import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import { type Cancel, type Platform, processPlatform } from './platform.js'
 import type { Store, StoredTimer } from './ports.js'
+import { SlabMap } from './slab.js'
 import type { Meter } from './telemetry.js'
 
 /**
@@ -62,7 +63,7 @@ export function createTimerService(options: {
   let wakeAt = Number.POSITIVE_INFINITY
   let alarm: Cancel | undefined
   let look: Promise<void> | undefined
-  const underWay = new Map<string, StoredTimer>()
+  const underWay = new SlabMap<StoredTimer>()
   /** Those of them that are not due yet, the first one last. */
   const early: StoredTimer[] = []
   let ring: Cancel | undefined

@@ -10,6 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { Socket } from 'node:net'
+import { Slab } from '../../runtime/slab.js'
 import type { Messages } from './messages.js'
 
 /** A whole request, body included: a megabyte over a slow phone line takes some 20 s. */
@@ -54,17 +55,17 @@ export function createHttpServer(
   { listener, messages = {} }: HttpApp,
   changed: Partial<typeof bounds> = {},
 ): HttpServer {
-  const underWay = new Set<ServerResponse>()
+  const underWay = new Slab<ServerResponse>()
   let isRetired = false
   let isDraining = false
   let finished: (() => void) | undefined
 
   const options = { ...bounds, ...messages, ...changed }
   const server = createServer(options, (req: IncomingMessage, res: ServerResponse) => {
-    underWay.add(res)
+    const place = underWay.add(res)
     if (isRetired) res.setHeader('connection', 'close')
     res.once('close', () => {
-      underWay.delete(res)
+      underWay.remove(place)
       if (isDraining) server.closeIdleConnections()
       if (underWay.size === 0) finished?.()
     })

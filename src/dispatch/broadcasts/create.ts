@@ -116,7 +116,9 @@ export async function answerCreated(
   const count =
     (await firstStep.wait(broadcast.id, waitMs)) ?? (await recipients.offered(broadcast.id, '1')).length
   const standing = { notified: count, isOffered: false, hasDeclined: false }
-  const view = broadcastView(caller, broadcast, standing, engine.now())
-  const timeoutSeconds = broadcast.snapshot.context.timeoutMs / 1000
-  return ok({ broadcast: { ...view, timeoutSeconds, matchingTransportersCount: count }, isNew })
+  const view = Object.assign(broadcastView(caller, broadcast, standing, engine.now()), {
+    timeoutSeconds: broadcast.snapshot.context.timeoutMs / 1000,
+    matchingTransportersCount: count,
+  })
+  return ok({ broadcast: view, isNew })
 }

@@ -4,13 +4,14 @@
  * committed; if not, the one who waits gives up and counts in the database.
  */
 import { LRUCache } from 'lru-cache'
+import { SlabMap } from '../../runtime/slab.js'
 
 /** Counts that nobody has asked for yet; a create asks within milliseconds. */
 const MAX_KEPT = 10_000
 
 export class FirstStep {
   readonly #counts = new LRUCache<string, number>({ max: MAX_KEPT })
-  readonly #waiting = new Map<string, Set<(count: number) => void>>()
+  readonly #waiting = new SlabMap<Set<(count: number) => void>>()
 
   settle(broadcastId: string, count: number): void {
     this.#counts.set(broadcastId, count)

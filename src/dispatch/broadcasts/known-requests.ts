@@ -4,6 +4,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { Engine } from '../../runtime/api.js'
+import { SlabMap } from '../../runtime/slab.js'
 import type { TripSurroundings } from '../views/trip-view.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
@@ -15,7 +16,7 @@ type Reading = { readonly version: number; readonly broadcast: Promise<Broadcast
 export class KnownRequests {
   readonly #engine: Engine
   readonly #kept = new LRUCache<string, TripSurroundings>({ max: MAX_KEPT })
-  readonly #reading = new Map<string, Reading>()
+  readonly #reading = new SlabMap<Reading>()
 
   constructor(engine: Engine) {
     this.#engine = engine

@@ -3,6 +3,7 @@
  * asks for it, within one interval: all that wait are read in one statement, and one statement runs at a time, so
  * that requests find connections free meanwhile.
  */
+import { SlabMap } from '../../runtime/slab.js'
 import type { DriverFacts, FleetStore } from '../ports.js'
 
 /** Drivers of one statement. A hundred thousand drivers are a hundred of them, over all processes. */
@@ -18,7 +19,7 @@ interface Waiting {
 
 export class DriverFactsReader {
   readonly #fleet: Pick<FleetStore, 'driverPresenceFacts'>
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting = new SlabMap<Waiting>()
   #isReading = false
 
   constructor(fleet: Pick<FleetStore, 'driverPresenceFacts'>) {

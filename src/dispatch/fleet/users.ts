@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { SlabMap } from '../../runtime/slab.js'
 import { onRecord } from '../admin/on-record.js'
 import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
@@ -11,31 +12,47 @@ const MAX_USERS_KEPT = 100_000
 
 type UserParts = Pick<Parts, 'admin' | 'fleet' | 'presence' | 'fanout' | 'log'>
 
+interface Seen {
+  readonly isActive: boolean
+}
+
 export class Users {
   readonly #parts: UserParts
-  readonly #active: LRUCache<string, { isActive: boolean }>
+  readonly #active = new LRUCache<string, Seen>({ max: MAX_USERS_KEPT, ttl: ACTIVE_FOR_MS })
+  readonly #looks = new SlabMap<Promise<Seen>>()
 
   constructor(parts: UserParts) {
     this.#parts = parts
-    this.#active = new LRUCache({
-      max: MAX_USERS_KEPT,
-      ttl: ACTIVE_FOR_MS,
-      fetchMethod: id => parts.fleet.seeUser(id),
-      // Who waits for a look while the user is changed gets what the look found, not an exception.
-      ignoreFetchAbort: true,
-    })
   }
 
   /** Many requests of one user at once ask the database once. */
   async isActive({ id }: Caller): Promise<boolean> {
-    const user = await this.#active.fetch(id)
-    if (user === undefined) throw new Error('A look at a user was given up')
-    return user.isActive
+    const { isActive } = this.#active.get(id) ?? (await (this.#looks.get(id) ?? this.#look(id)))
+    return isActive
+  }
+
+  /** Who waits for a look while the user is changed gets what the look found; it is not kept then. */
+  async #look(id: string): Promise<Seen> {
+    const look = this.#parts.fleet.seeUser(id)
+    this.#looks.set(id, look)
+    const isLatest = () => this.#looks.get(id) === look
+    try {
+      const seen = await look
+      if (isLatest()) this.#active.set(id, seen)
+      return seen
+    } finally {
+      if (isLatest()) this.#looks.delete(id)
+    }
+  }
+
+  #note(id: string, isActive: boolean): void {
+    this.#looks.delete(id)
+    this.#active.set(id, { isActive })
   }
 
   async inactiveAmong(ids: readonly string[]): Promise<readonly string[]> {
     const inactive = await this.#parts.fleet.inactiveAmong(ids)
-    for (const id of inactive) this.#active.set(id, { isActive: false })
+    for (const id of inactive) this.#note(id, false)
     return inactive
   }
 
@@ -48,7 +65,7 @@ export class Users {
     return onRecord(this.#parts, caller, action, async () => {
       const { fleet, presence, fanout } = this.#parts
       await fleet.setUserActive(id, active)
-      this.#active.set(id, { isActive: active })
+      this.#note(id, active)
       if (!active) {
         fanout.disconnectUser(id)
         await unlessLost(Promise.all([presence.dropTransporter(id), presence.dropDriver(id)]))

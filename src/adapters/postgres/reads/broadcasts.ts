@@ -65,7 +65,8 @@ export async function findBroadcasts(
   const broadcasts = sharedBroadcasts(ids, rows)
   return rows.map(({ isOffered, hasDeclined, isReadable }, i) => {
     const shared = broadcasts[i]
-    return isReadable && shared !== undefined ? { ...shared, isOffered, hasDeclined } : undefined
+    if (!isReadable || shared === undefined) return undefined
+    return { instance: shared.instance, notified: shared.notified, isOffered, hasDeclined }
   })
 }
 
