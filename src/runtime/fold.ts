@@ -133,7 +133,7 @@ export class Fold {
     }
     this.#journal.push({ version, uid: event.uid, event, status, actor, at: event.at })
     if (key !== undefined) {
-      this.keys.set(nameOfKey(key), { ...key, instance: this.#id, version, uid: event.uid })
+      this.keys.set(nameOfKey(key), { instance: this.#id, version, uid: event.uid, ...key })
     }
     if (gate !== undefined) {
       this.#gates.push(gate)

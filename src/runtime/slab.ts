@@ -27,6 +27,11 @@ export class Slab<T extends object> {
     return this.#items[place]
   }
 
+  /** Puts `item` where another is. */
+  replace(place: number, item: T): void {
+    this.#items[place] = item
+  }
+
   /** Once for each `add`. */
   remove(place: number): void {
     this.#items[place] = undefined
@@ -57,8 +62,9 @@ export class SlabMap<V extends object> {
   }
 
   set(key: string, value: V): void {
-    this.delete(key)
-    this.#places.set(key, this.#values.add(value))
+    const place = this.#places.get(key)
+    if (place === undefined) this.#places.set(key, this.#values.add(value))
+    else this.#values.replace(place, value)
   }
 
   delete(key: string): boolean {
@@ -73,6 +79,6 @@ export class SlabMap<V extends object> {
   }
 
   *values(): Generator<V> {
-    for (const [, value] of this) yield value
+    for (const place of this.#places.values()) yield this.#values.at(place) as V
   }
 }

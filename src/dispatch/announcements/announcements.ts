@@ -40,7 +40,6 @@ export interface Announcement<TEvent> {
 
 type Emitted<TType> = Extract<BroadcastEmitted, { type: TType }>
 type Table = { readonly [T in BroadcastEmitted['type']]: readonly Announcement<Emitted<T>>[] }
-type WithTrip = Extract<BroadcastEmitted, { trip: unknown }>
 
 const progressOf = ({ status, trucksFilled, trucksNeeded }: Progress) => ({
   status,
@@ -52,8 +51,6 @@ const progressOf = ({ status, trucksFilled, trucksNeeded }: Progress) => ({
 export const retryLink = (broadcastId: string) => ({
   retry: { href: `/api/v1/broadcasts/${broadcastId}/retry` },
 })
-
-const tripOf = (about: About<WithTrip>): { trip: TripView } => ({ trip: about.trip() })
 
 function progressTitle({ status, trucksFilled, trucksNeeded }: Progress): string {
   switch (status) {
@@ -92,13 +89,19 @@ export const announcements: Table = {
   // The reach has its own subscriber: what it tells depends on who is near.
   'reach.widened': [],
   'truck.assigned': [
-    { to: 'driver', type: 'trip_assigned', wakes: true, title: () => 'New trip assigned', data: tripOf },
+    {
+      to: 'driver',
+      type: 'trip_assigned',
+      wakes: true,
+      title: () => 'New trip assigned',
+      data: about => ({ trip: about.trip() }),
+    },
     {
       to: 'customer',
       type: 'truck_confirmed',
       wakes: true,
       title: ({ trip }) => `Truck ${trip.vehicle.number} confirmed`,
-      data: about => ({ ...tripOf(about), ...progressOf(about.event) }),
+      data: about => ({ trip: about.trip(), ...progressOf(about.event) }),
     },
     updated,
   ],
@@ -108,7 +111,7 @@ export const announcements: Table = {
       type: 'trip_cancelled',
       wakes: true,
       title: () => 'Trip cancelled',
-      data: about => ({ ...tripOf(about), reason: about.event.by }),
+      data: about => ({ trip: about.trip(), reason: about.event.by }),
     },
     {
       to: 'transporter',
@@ -117,7 +120,7 @@ export const announcements: Table = {
       // A transporter that gave the truck back knows.
       when: ({ by }) => by === 'abandon',
       title: () => 'Trip cancelled',
-      data: about => ({ ...tripOf(about), reason: about.event.by }),
+      data: about => ({ trip: about.trip(), reason: about.event.by }),
     },
     {
       to: 'customer',
@@ -126,7 +129,7 @@ export const announcements: Table = {
       title: ({ retryable }) =>
         retryable ? 'A truck was given back. Ask again for it.' : 'A truck was given back',
       data: about => ({
-        ...tripOf(about),
+        trip: about.trip(),
         ...progressOf(about.event),
         ...(about.event.retryable ? retryLink(about.broadcastId) : {}),
       }),
@@ -144,7 +147,7 @@ export const announcements: Table = {
       type: 'trip_cancelled',
       wakes: true,
       title: () => 'Trip cancelled',
-      data: about => ({ ...tripOf(about), reason: 'customer_cancelled' }),
+      data: about => ({ trip: about.trip(), reason: 'customer_cancelled' }),
     },
   ],
   // That it is full has been told as `booking_updated` with the truck that filled it.

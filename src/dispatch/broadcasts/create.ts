@@ -39,16 +39,16 @@ export interface CreateParts extends PartsWithEngine {
 /** One type is a booking, several are an order. */
 export function askedByBroadcast(body: CreateBroadcast): Asked {
   const types = new Set(body.trucks.map(truck => truck.vehicleType))
-  return { ...body, kind: types.size === 1 ? 'booking' : 'order' }
+  return { kind: types.size === 1 ? 'booking' : 'order', ...body }
 }
 
 export function askedByBooking({ vehicleType, trucksNeeded, ...body }: CreateBooking): Asked {
-  return { ...body, kind: 'booking', trucks: [{ vehicleType, count: trucksNeeded }] }
+  return { kind: 'booking', trucks: [{ vehicleType, count: trucksNeeded }], ...body }
 }
 
 export function askedByOrder({ truckRequests, ...body }: CreateOrder): Asked {
   const trucks = truckRequests.map(({ vehicleType, quantity }) => ({ vehicleType, count: quantity }))
-  return { ...body, kind: 'order', trucks }
+  return { kind: 'order', trucks, ...body }
 }
 
 export function inputOf(customerId: string, asked: Asked, settings: DispatchSettings): BroadcastInput {
