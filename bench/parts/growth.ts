@@ -8,6 +8,7 @@ import type { Database } from '../world.js'
 import { acceptFresh } from './fresh-accepts.js'
 import type { Context, Outcome, Part } from './part.js'
 import { onStage } from './stage.js'
+import { sizeInWords, tableSizes } from './table-sizes.js'
 
 const ENDED = 1_000_000
 const REQUESTS = 5_000
@@ -41,7 +42,7 @@ async function run(context: Context): Promise<Outcome> {
           rates[i]?.push(perSecond)
         }
       }
-      return [...rates, await sizesOf(fullStage.database)] as const
+      return [...rates, await tableSizes(fullStage.database)] as const
     }),
   )
   return {
@@ -55,7 +56,9 @@ async function run(context: Context): Promise<Outcome> {
         goal: atLeast(GOAL),
       },
     ],
-    notes: [`B8, tables with their indexes: ${sizes}`],
+    notes: [
+      `B8, tables + indexes: ${[...sizes].map(([name, size]) => `${name} ${sizeInWords(size)}`).join(', ')} MB`,
+    ],
   }
 }
 
@@ -78,12 +81,4 @@ async function endedRequest(engine: Engine): Promise<string> {
   const { kind } = await engine.send(id, { type: 'cancel' }, { actor: customerOf(SAMPLE) })
   if (kind !== 'applied') throw new Error(`the sample's cancel is ${kind}`)
   return id
-}
-
-async function sizesOf({ pool }: Database): Promise<string> {
-  const { rows } = await pool.query<{ size: string }>(
-    `select string_agg(relname || ' ' || pg_size_pretty(pg_total_relation_size(oid)), ', ' order by relname) as size
-     from pg_class where relname in ('instances', 'journal', 'events', 'timers', 'claims', 'trips', 'outbox')`,
-  )
-  return rows[0]?.size ?? ''
 }

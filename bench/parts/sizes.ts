@@ -5,9 +5,9 @@
 import type { Engine } from '../../src/runtime/index.js'
 import { createRequest, openEngine, sendAccept } from '../engine.js'
 import { BYTES_PER_MB, inFlight } from '../measure.js'
-import type { Database } from '../world.js'
 import { assertNoViolations } from './audited.js'
 import type { Context, Outcome, Part } from './part.js'
+import { ARE_EMPTIED, KEEP_THE_PAST, type Sizes, sizeInWords, tableSizes } from './table-sizes.js'
 
 const TRANSITIONS = 1_000_000
 /** Create, accept, start, complete. */
@@ -15,8 +15,6 @@ const LIFE = 4
 const AT_ONCE = 256
 /** Says so often how far it is. */
 const LEGS = 10
-const KEEP_THE_PAST = ['instances', 'journal', 'events', 'trips']
-const ARE_EMPTIED = ['timers', 'outbox', 'claims']
 
 export const sizes: Part = {
   id: 'sizes',
@@ -27,7 +25,7 @@ export const sizes: Part = {
 
 async function run({ world, size, step }: Context): Promise<Outcome> {
   const database = await world.createDatabase()
-  const before = await sizesOf(database)
+  const before = await tableSizes(database)
   const { engine, close } = await openEngine(database.connectionString)
   const lives = size.of(TRANSITIONS / LIFE / LEGS)
   const begunAt = performance.now()
@@ -37,7 +35,7 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   }
   const seconds = (performance.now() - begunAt) / 1000
   await close()
-  const after = await sizesOf(database)
+  const after = await tableSizes(database)
   step('sizes: auditing')
   await assertNoViolations(database)
   await database.drop()
@@ -80,25 +78,9 @@ async function live(engine: Engine, name: string): Promise<void> {
   }
 }
 
-interface Size {
-  readonly table: number
-  readonly total: number
-}
-
-/** Bytes, of all that the engine writes to. */
-async function sizesOf({ pool }: Database): Promise<ReadonlyMap<string, Size>> {
-  const { rows } = await pool.query<Size & { name: string }>(
-    `select relname as name, pg_table_size(oid)::float8 as table, pg_total_relation_size(oid)::float8 as total
-     from pg_class where relname = any($1)`,
-    [[...KEEP_THE_PAST, ...ARE_EMPTIED]],
-  )
-  return new Map(rows.map(({ name, ...size }) => [name, size]))
-}
-
-function inWords(before: ReadonlyMap<string, Size>, after: ReadonlyMap<string, Size>): string {
-  const mb = (bytes: number) => (bytes / BYTES_PER_MB).toFixed(bytes < 10 * BYTES_PER_MB ? 1 : 0)
-  const words = ({ table, total }: Size) => `${mb(table)} + ${mb(total - table)}`
+function inWords(before: Sizes, after: Sizes): string {
+  const nothing = { table: 0, total: 0 }
   return [...after]
-    .map(([name, size]) => `${name} ${words(before.get(name) ?? { table: 0, total: 0 })} → ${words(size)} MB`)
+    .map(([name, size]) => `${name} ${sizeInWords(before.get(name) ?? nothing)} → ${sizeInWords(size)} MB`)
     .join(', ')
 }

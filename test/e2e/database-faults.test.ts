@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/index.js'
 import { call } from '../support/clients.js'
 import { until } from '../support/engine.js'
+import { startFlood } from '../support/flood-process.js'
 import { silentLog } from '../support/log.js'
 import { NO_FSYNC } from '../support/no-fsync.js'
 import { type Load, startLoad } from '../support/rolling/load.js'
@@ -135,29 +135,16 @@ describe('R9.4 a process goes on when Postgres', () => {
   test('R9.4 is restarted, while many more call than it could ever serve', async () => {
     await sql.end()
     await postgres.stop()
-    let isUp = false
-    const answers = new Map<number, number>()
-    const token = await tokenFor('customer', 'flood')
-    const flood = Array.from({ length: size.flood }, async (_, i) => {
-      while (!isUp) {
-        const path = i % 2 === 0 ? '/api/v1/broadcasts' : '/api/v1/trips/01890a5d-ac96-774b-bcce-b302099a8057'
-        const { status, headers } = await call(server.url, 'GET', path, {
-          headers: { authorization: `Bearer ${token}` },
-        })
-        answers.set(status, (answers.get(status) ?? 0) + 1)
-        if (status === 503) expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
-        await delay(1)
-      }
-    })
+    const flood = startFlood(server.url, await tokenFor('customer', 'flood'), size.flood)
     await callersAreSentAway()
     expect(await health()).toBe(503)
-    await until(() => (answers.get(503) ?? 0) > size.flood * 5, PATIENCE_MS)
+    await until(() => (flood.latest().answers[503] ?? 0) > size.flood * 5, PATIENCE_MS)
     postgres = await startPostgres()
     sql = connectSql()
     await recovers()
-    isUp = true
-    await Promise.all(flood)
-    expect([...answers.keys()].filter(status => ![200, 404, 503].includes(status))).toEqual([])
+    const { answers, withoutWord } = await flood.end()
+    expect(Object.keys(answers).filter(status => !['200', '404', '503'].includes(status))).toEqual([])
+    expect(withoutWord).toBe(0)
   }, 180_000)
 
   test('R9.4 and has lost nothing that it acknowledged, and done nothing twice', async () => {

@@ -24,7 +24,8 @@ export interface Customers {
   /** So many at once, each beginning when another has ended. */
   atTheirPace(atOnce: number, seconds: number): Promise<readonly Call[]>
   /**
-   * So many calls a second, whatever becomes of those before. Rejects when one is not answered. `onSecond`: after each.
+   * So many calls a second, whatever becomes of those before, as long as a customer is idle: what this process cannot keep up
+   * with is left out. Rejects when one is not answered. `onSecond`: after each.
    */
   evenly(
     perSecond: number,
@@ -82,10 +83,12 @@ export async function createCustomers(url: string, count: number): Promise<Custo
     async evenly(perSecond, seconds, onSecond) {
       const begunAt = performance.now()
       const calls: Promise<Call>[] = []
+      let due = 0
       let second = 0
       while (performance.now() - begunAt < seconds * 1000) {
         const elapsed = (performance.now() - begunAt) / 1000
-        while (calls.length < elapsed * perSecond) {
+        for (; due < elapsed * perSecond; due++) {
+          if (idle.length === 0) continue
           const one = call(begunAt)
           one.catch(() => {}) // thrown at the end
           calls.push(one)

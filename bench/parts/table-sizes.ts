@@ -1,0 +1,29 @@
+/* How large the tables are that the engine writes to, each with its indexes. */
+import { BYTES_PER_MB } from '../measure.js'
+import type { Database } from '../world.js'
+
+export const KEEP_THE_PAST = ['instances', 'journal', 'events', 'trips']
+export const ARE_EMPTIED = ['timers', 'outbox', 'claims']
+
+/** Bytes; `total` is with the indexes. */
+export interface Size {
+  readonly table: number
+  readonly total: number
+}
+
+export type Sizes = ReadonlyMap<string, Size>
+
+export async function tableSizes({ pool }: Database): Promise<Sizes> {
+  const { rows } = await pool.query<Size & { name: string }>(
+    `select relname as name, pg_table_size(oid)::float8 as table, pg_total_relation_size(oid)::float8 as total
+     from pg_class where relname = any($1)`,
+    [[...KEEP_THE_PAST, ...ARE_EMPTIED]],
+  )
+  return new Map(rows.map(({ name, ...size }) => [name, size]))
+}
+
+/** The table and what its indexes add, in MB. */
+export function sizeInWords({ table, total }: Size): string {
+  const mb = (bytes: number) => (bytes / BYTES_PER_MB).toFixed(bytes < 10 * BYTES_PER_MB ? 1 : 0)
+  return `${mb(table)} + ${mb(total - table)}`
+}
