@@ -133,7 +133,7 @@ export class Fold {
     }
     this.#journal.push({ version, uid: event.uid, event, status, actor, at: event.at })
     if (key !== undefined) {
-      this.keys.set(nameOfKey(key), { instance: this.#id, version, uid: event.uid, ...key })
+      this.keys.set(nameOfKey(key), { ...key, instance: this.#id, version, uid: event.uid })
     }
     if (gate !== undefined) {
       this.#gates.push(gate)
@@ -215,7 +215,7 @@ export class Fold {
     const json = stepper.persist(snapshot)
     this.snapshotBytes = json.length
     const write: Mutable<InstanceWrite> = {
-      // Field by field: an object that is spread or rested gets a shape of its own, for each write.
+      // Field by field: what begins with a spread and gets more members has a shape of its own, for each write.
       row: {
         id: current.id,
         machine: current.machine,

@@ -39,16 +39,16 @@ export interface CreateParts extends PartsWithEngine {
 /** One type is a booking, several are an order. */
 export function askedByBroadcast(body: CreateBroadcast): Asked {
   const types = new Set(body.trucks.map(truck => truck.vehicleType))
-  return { kind: types.size === 1 ? 'booking' : 'order', ...body }
+  return { ...body, kind: types.size === 1 ? 'booking' : 'order' }
 }
 
 export function askedByBooking({ vehicleType, trucksNeeded, ...body }: CreateBooking): Asked {
-  return { kind: 'booking', trucks: [{ vehicleType, count: trucksNeeded }], ...body }
+  return { ...body, kind: 'booking', trucks: [{ vehicleType, count: trucksNeeded }] }
 }
 
 export function askedByOrder({ truckRequests, ...body }: CreateOrder): Asked {
   const trucks = truckRequests.map(({ vehicleType, quantity }) => ({ vehicleType, count: quantity }))
-  return { kind: 'order', trucks, ...body }
+  return { ...body, kind: 'order', trucks }
 }
 
 export function inputOf(customerId: string, asked: Asked, settings: DispatchSettings): BroadcastInput {
