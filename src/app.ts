@@ -10,7 +10,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createAdmission } from './adapters/http/admission.js'
 import { createHttpApp } from './adapters/http/app.js'
-import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
+import { type CheckResult, createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
 import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
@@ -46,6 +46,7 @@ import { openRateLimits } from './rate-limits.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
+import { withResolvers } from './runtime/with-resolvers.js'
 import type { Settings } from './settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
 import { meteredFanout, openTelemetry } from './telemetry.js'
@@ -68,6 +69,8 @@ export interface AppOptions {
 export interface App {
   /** Where it listens: with the port that was given, if any would do. */
   readonly url: string
+  /** Resolves when this process can no longer serve, with the reason: it should be closed and end. */
+  readonly unfit: Promise<Error>
   /**
    * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
    * `hasNotice`: a balancer that has looked at `/health` is given the time to look again.
@@ -104,6 +107,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const presence = await openPresence(settings, log)
   const pushSender = options.pushSender ?? (await openPush(settings, log))
   const limits = openRateLimits(settings, log)
+  const unfit = withResolvers<Error>()
   const sockets = createSocketServer({
     ...settings,
     verifyToken,
@@ -137,6 +141,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         log,
         meter: metrics.meter,
         tracer,
+        onUnfit: unfit.resolve,
         ...faults,
         ...(inspection && { observe: inspection.observe }),
       }),
@@ -214,7 +219,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       forgetting.start()
     }
     const port = await listen(http.server, settings)
-    return { url: `http://${urlHost(settings.host)}:${port}`, close }
+    return { url: `http://${urlHost(settings.host)}:${port}`, unfit: unfit.promise, close }
   } catch (error) {
     await close()
     throw error
@@ -252,8 +257,9 @@ function createService(
     ...(await checks.postgres()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
+  const definitions = async () => definitionsCheck(engine.membership())
   return {
-    ...createHealth(version, { ...checks, postgres, redis }, isDraining),
+    ...createHealth(version, { ...checks, postgres, redis, definitions }, isDraining),
     async metrics() {
       return { contentType: metrics.contentType, page: await metrics.page() }
     },
@@ -262,6 +268,12 @@ function createService(
       return { ...claims, 'sockets connected': sockets.countConnections() }
     },
   }
+}
+
+/** What this process knows of the definitions in use. `lapsed`: the database has not confirmed it lately. */
+function definitionsCheck({ state, writing }: ReturnType<Engine['membership']>): CheckResult {
+  const status = state === 'unfit' ? 'down' : state === 'lapsed' ? 'degraded' : 'ok'
+  return { status, membership: state, writing }
 }
 
 function listen(server: Server, { port, host }: Settings): Promise<number> {

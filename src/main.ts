@@ -13,6 +13,7 @@ import { SocketAdapterError } from './adapters/socket/cluster/start-check.js'
 import { createLog } from './adapters/telemetry/log.js'
 import { createApp, version } from './app.js'
 import { banner } from './banner.js'
+import { DefinitionError } from './runtime/errors.js'
 import { loadSettings, type Settings, SettingsError, takeEnvironment } from './settings.js'
 import { resolveTokenKeys } from './token-keys.js'
 
@@ -52,8 +53,14 @@ async function main(): Promise<void> {
       }
       process.stdout.write(await banner(facts))
     }
-    // Who presses Ctrl-C has no balancer in front.
-    await app.close({ hasNotice: (await signal) === 'SIGTERM' })
+    const reason = await Promise.race([signal, app.unfit])
+    if (reason instanceof Error) {
+      endAfter(settings.drainMs, log)
+      await app.close({ hasNotice: true })
+      throw reason
+    }
+    // Ctrl-C is pressed at a terminal, without a balancer in front.
+    await app.close({ hasNotice: reason === 'SIGTERM' })
   } finally {
     await database.stop()
   }
@@ -157,9 +164,14 @@ function endOnDefects(log: Logger): void {
 function explain(error: unknown): string {
   // Written for the operator, with what to do about it.
   if (
-    [SecretsError, SettingsError, EmbeddedPostgresError, MigrationError, SocketAdapterError].some(
-      kind => error instanceof kind,
-    )
+    [
+      SecretsError,
+      SettingsError,
+      EmbeddedPostgresError,
+      MigrationError,
+      SocketAdapterError,
+      DefinitionError,
+    ].some(kind => error instanceof kind)
   ) {
     return (error as Error).message
   }

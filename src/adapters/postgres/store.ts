@@ -6,8 +6,10 @@ import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createOutbox } from './outbox.js'
+import { createPosition } from './position.js'
 import { createProcesses } from './processes.js'
 import { orUnavailable } from './sqlstate.js'
+import { createTimerCheck } from './timer-check.js'
 import { createTimers } from './timers.js'
 
 export interface PostgresStoreOptions {
@@ -43,6 +45,8 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
     usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
     ...timers,
+    ...createTimerCheck(pool),
+    ...createPosition(pool),
     ...outbox,
     ...createProcesses(pool),
     async release({ timers, deliveries }) {
