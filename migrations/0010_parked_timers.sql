@@ -3,7 +3,7 @@
 -- process of any release leases them.
 
 alter table timers add column parked text check (parked in ('spent', 'dead'));
-comment on column timers.parked is 'spent: it rang and the machine ignored it; dead: it failed for the last time; null: it will ring';
+comment on column timers.parked is 'why it is due at infinity: spent, it rang and its machine ignored it; dead, it failed for the last time';
 
 -- Work that one process does for all of them: whose turn it is, and how far the work has come.
 

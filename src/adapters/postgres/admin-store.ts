@@ -25,7 +25,7 @@ const findInstanceSql = `
 select ${INSTANCE_COLUMNS},
   (select coalesce(jsonb_agg(jsonb_build_object('sendId', t.send_id, 'event', t.event, 'generation', t.generation,
      'dueAt', ${millis("nullif(t.due_at, 'infinity')")}, 'leasedUntil', ${millis('t.leased_until')},
-     'parked', t.parked) order by t.due_at), '[]')
+     'parked', case when t.due_at = 'infinity' then t.parked end) order by t.due_at), '[]')
    from timers t where t.instance = i.id) as timers,
   (select coalesce(jsonb_agg(c.key order by c.key), '[]') from claims c where c.instance = i.id) as claims,
   (select coalesce(jsonb_agg(jsonb_build_object('version', o.version, 'index', o.index, 'subscriber', o.subscriber,

@@ -18,7 +18,7 @@ const TIMERS = `
   (select coalesce(jsonb_agg(jsonb_build_object('instance', t.instance, 'machine', t.machine, 'sendId', t.send_id,
      'generation', t.generation, 'event', t.event,
      'dueAt', ${millis("nullif(t.due_at, 'infinity')")}) ||
-     case when t.parked is null then '{}' else jsonb_build_object('parked', t.parked) end), '[]')
+     case when t.due_at < 'infinity' then '{}' else jsonb_build_object('parked', t.parked) end), '[]')
    from timers t where t.instance = i.id)`
 const EVENTS = `
   (select coalesce(jsonb_agg(jsonb_build_object('version', e.version, 'index', e.index, 'type', e.type,

@@ -38,7 +38,7 @@ lost as materialized (
   where not exists (
     select from timers t
     where t.instance = any($15::uuid[]) and t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
-      and t.parked is null
+      and t.due_at < 'infinity'
   )
 ),
 keyed as materialized (

@@ -34,7 +34,10 @@ select null, null, null, null, null, (extract(epoch from min(due_at)) * 1000)::f
 from timers where due_at > now() + $5::float8 * interval '1 millisecond' and due_at < 'infinity'
 order by "dueAt"`
 
-/** Parked timers are due at infinity. */
+/**
+ * A timer is parked while it is due at infinity. Its column `parked` says why, and may be out of date where a process of an
+ * older release has armed the timer again.
+ */
 const DUE = `
 select instance, machine, send_id as "sendId", generation, event, (extract(epoch from due_at) * 1000)::float8 as "dueAt"
 from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
@@ -46,7 +49,7 @@ from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
 const SPEND = `
 update timers t set parked = 'spent', due_at = 'infinity', leased_until = null
 from instances i
-where t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.parked is null
+where t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity'
   and i.id = $1 and i.version = $4
   and i.updated_at between to_timestamp(($5::float8 - 0.5) / 1000) and to_timestamp(($5::float8 + 0.5) / 1000)`
 

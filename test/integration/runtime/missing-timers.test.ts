@@ -157,6 +157,17 @@ describe('a timer that rang in vain', () => {
     expect(await timersOf(watch)).toMatchObject([{ sendId: 'reminder' }, { sendId: AFTER, parked: 'spent' }])
   })
 
+  it('rings again once a process of the release before, which knows nothing of parking, has armed it again', async () => {
+    const door = await newDoor(a.engine)
+    await a.open(door)
+    await sql.query(
+      `update timers set parked = 'spent', due_at = now() - interval '1 second' where instance = $1`,
+      [door],
+    )
+    await a.engine.start()
+    await until(async () => (await a.engine.get(door))?.status === 'closed')
+  })
+
   it('is parked by the commit of a burst that it was part of', async () => {
     const watch = await newWatch(60)
     await new Promise(resolve => setTimeout(resolve, 100))
