@@ -1,6 +1,6 @@
 /* `npm run verify`: checks the invariants of docs/ARCHITECTURE.md on a live database. Exit code 1 on any violation. */
-import pg from 'pg'
 import { createAuditStore } from '../src/adapters/postgres/audit-store.js'
+import { createDatabase } from '../src/adapters/postgres/connection/database.js'
 import { broadcastInvariants } from '../src/dispatch/invariants.js'
 import { broadcastDefinition } from '../src/machines/index.js'
 import { audit } from '../src/runtime/audit.js'
@@ -11,7 +11,7 @@ import { withDatabase } from './with-database.js'
 const MAX_LINES = 100
 
 await withDatabase(async connectionString => {
-  const pool = new pg.Pool({ connectionString, max: 1 })
+  const pool = createDatabase(connectionString).openPool({ max: 1, mayBeReadOnly: true })
   let violations = 0
   let looked = 0
   try {
