@@ -121,7 +121,7 @@ export class BoundedPool extends pg.Pool {
     const { release } = client
     client.release = error => {
       const age = this.#ages.get(client)
-      if (error instanceof Error) this.#shared.noteFailure(error, age?.generation)
+      if (error && error !== true) this.#shared.noteFailure(error, age?.generation)
       release(error || this.#isOld(age))
     }
   }

@@ -56,7 +56,7 @@ export function createProcesses(pool: pg.Pool): Pick<Store, 'announceProcess' | 
         return new Map(rows.map(({ machine, version }) => [machine, version]))
       } catch (error) {
         // Whatever state the connection is in: another takes its place.
-        client.release(error instanceof Error ? error : true)
+        client.release(error as Error)
         throw error
       }
     },

@@ -68,13 +68,15 @@ const CLASSES: Readonly<Record<string, Failure>> = {
   XX: 'refused', // internal: damaged data or index
 }
 
-/** What the language or its library throws is ours; the driver's and the network's errors are plain ones. */
+/** What the language throws is ours; the driver's and the network's errors are plain ones. */
+const PROGRAMMING_ERRORS: ReadonlySet<unknown> = new Set([
+  'TypeError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+])
 const isProgrammingError = (error: unknown) =>
-  !(error instanceof Error) ||
-  error instanceof TypeError ||
-  error instanceof RangeError ||
-  error instanceof ReferenceError ||
-  error instanceof SyntaxError
+  typeof error !== 'object' || error === null || PROGRAMMING_ERRORS.has((error as Error).name)
 
 /** "cached plan must not change result type": a migration has changed a table; on a new connection it is planned anew. */
 const isStalePlan = ({ code, routine }: pg.DatabaseError) =>
