@@ -3,8 +3,8 @@
  * With `-- --repair` missing timers are armed again; what that repaired is not counted as a violation.
  */
 import { parseArgs } from 'node:util'
-import pg from 'pg'
 import { createAuditStore } from '../src/adapters/postgres/audit-store.js'
+import { createDatabase } from '../src/adapters/postgres/connection/database.js'
 import { createPostgresStore } from '../src/adapters/postgres/store.js'
 import { broadcastInvariants } from '../src/dispatch/invariants.js'
 import { broadcastDefinition } from '../src/machines/index.js'
@@ -22,8 +22,9 @@ const definitions = [broadcastDefinition as unknown as Definition]
 
 await withDatabase(async connectionString => {
   const { values } = parseArgs({ options: { repair: { type: 'boolean', default: false } } })
-  const pool = new pg.Pool({ connectionString, max: 1 })
-  const store = createPostgresStore({ connectionString })
+  const database = createDatabase(connectionString)
+  const pool = database.openPool({ max: 1, mayBeReadOnly: true })
+  const store = createPostgresStore({ connectionString, database })
   const rearm = createRearm({ store, registry: createRegistry(definitions), log: silentLog, onArmed() {} })
   let violations = 0
   let repaired = 0

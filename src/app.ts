@@ -17,9 +17,10 @@ import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
 import { createBacklog } from './adapters/postgres/backlog.js'
+import { createDatabase, type Database } from './adapters/postgres/connection/database.js'
 import { createDeviceStore } from './adapters/postgres/device-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
-import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
+import { countClaims, createPostgresChecks, withRecentFailures } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createPushQueue } from './adapters/postgres/push-queue.js'
 import { createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
@@ -34,6 +35,7 @@ import { createSocketServer, type SocketServer } from './adapters/socket/server.
 import type { Metrics } from './adapters/telemetry/metrics.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createRefreshTokens } from './adapters/tokens/refresh.js'
+import type { DatabaseWait } from './database-wait.js'
 import { familySweep } from './dispatch/auth/family-sweep.js'
 import { createRefresh } from './dispatch/auth/refresh.js'
 import { createDispatch } from './dispatch/dispatch.js'
@@ -60,6 +62,8 @@ export interface AppOptions {
   readonly log: Logger
   /** Tells this process from others of its release. */
   readonly instanceId?: string
+  /** How it waits for a database that is away while it starts; absent, it does not. */
+  readonly whenAvailable?: DatabaseWait
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
   /** For tests: stands for what the settings say. */
@@ -87,6 +91,7 @@ const BACKLOG = 4_096
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, connectionString, tokenKeys, log } = options
   const { instanceId = randomUUID() } = options
+  const { whenAvailable = work => work() } = options
   const faults = options.faults === undefined ? {} : { faults: options.faults }
   const takesRequests = settings.role !== 'worker'
   const looksAfterOthers = settings.role !== 'api'
@@ -94,10 +99,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const cluster = await openSocketCluster(settings, log)
   const telemetry = await openTelemetry(settings, { version, instanceId }, log)
   const { metrics, tracer } = telemetry
-  const pool = createQueryPool(connectionString, log)
-  const lookups = createLookupPool(connectionString, log)
-  const store = createPostgresStore({ connectionString, log, ...faults })
-  const wakeups = createWakeups({ connectionString, log })
+  const database = createDatabase(connectionString, log)
+  const pool = createQueryPool(database, log)
+  const lookups = createLookupPool(database, log)
+  const store = createPostgresStore({ connectionString, database, log, ...faults })
+  const wakeups = createWakeups({ connectionString, database, log })
   const keys = createIdempotencyStore(pool)
   const inspection =
     settings.inspectPort === undefined
@@ -158,6 +164,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const checks = createPostgresChecks(pool)
   const service = createService(
     pool,
+    database,
     checks,
     sockets,
     engine,
@@ -213,7 +220,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     await telemetry.close()
   }
   try {
-    await engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers })
+    await whenAvailable(() => engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers }))
     if (looksAfterOthers) {
       product.startSweeps()
       forgetting.start()
@@ -246,6 +253,7 @@ const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
 
 function createService(
   pool: pg.Pool,
+  database: Database,
   checks: ReturnType<typeof createPostgresChecks>,
   sockets: SocketServer,
   engine: Engine,
@@ -254,7 +262,7 @@ function createService(
   isDraining: () => boolean,
 ): Service {
   const postgres = async () => ({
-    ...(await checks.postgres()),
+    ...withRecentFailures(await checks.postgres(), database.recentFailures()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
   const definitions = async () => definitionsCheck(engine.membership())

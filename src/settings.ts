@@ -6,6 +6,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { complaintAbout } from './adapters/postgres/connection/address.js'
 
 export interface Settings {
   readonly isProduction: boolean
@@ -14,6 +15,8 @@ export interface Settings {
   readonly host: string
   /** Absent: a Postgres of our own is started, with its data in `dataDir`. */
   readonly databaseUrl?: string
+  /** How long a start waits for a database that is away. */
+  readonly databaseWaitMs: number
   /** Absent: presence is kept in this process, and there can be only one. */
   readonly redisUrl?: string
   /** Absent outside production only: then generated once and kept in `dataDir`. */
@@ -204,6 +207,9 @@ const share = z
   .transform(Number)
   .default(1)
 
+/** A failover takes half of it. Longer, and an orchestrator would rather start another. */
+const databaseWait = seconds(60, { min: 0 })
+
 const environment = z.object({
   NODE_ENV: z
     .enum(['production', 'development', 'test'], 'Expected production, development or test')
@@ -212,8 +218,15 @@ const environment = z.object({
   HOST: z.string().max(255).optional(),
   DATABASE_URL: z
     .string()
-    .refine(isPostgresUrl, 'Expected postgres://user:password@host:port/database')
+    .superRefine((text, context) => {
+      const expected = isPostgresUrl(text)
+        ? undefined
+        : 'Expected postgres://user:password@host:port/database'
+      const message = complaintAbout(text) ?? expected
+      if (message !== undefined) context.addIssue({ code: 'custom', message })
+    })
     .optional(),
+  DATABASE_WAIT_SECONDS: databaseWait,
   REDIS_URL: z
     .string()
     .refine(isRedisUrl, 'Expected redis://user:password@host:port or rediss://…')
@@ -267,6 +280,13 @@ export function takeEnvironment(secretNames: readonly string[]): Record<string, 
     if (secretNames.includes(name)) delete process.env[name]
   }
   return taken
+}
+
+/** How long a program waits for the database that needs no other setting. Throws `SettingsError`. */
+export function loadDatabaseWait({ DATABASE_WAIT_SECONDS }: Readonly<Record<string, string>>): number {
+  const parsed = databaseWait.safeParse(DATABASE_WAIT_SECONDS)
+  if (parsed.success) return parsed.data
+  throw new SettingsError(parsed.error.issues.map(({ message }) => `DATABASE_WAIT_SECONDS: ${message}`))
 }
 
 /** Reads all settings. An empty value counts as not set. Throws `SettingsError`, which names all that is bad. */
@@ -324,6 +344,7 @@ function settingsOf(env: Environment): Settings {
     // Outside production only this machine gets in: the start prints tokens that open every door.
     host: env.HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
     ...(env.DATABASE_URL === undefined ? {} : { databaseUrl: env.DATABASE_URL }),
+    databaseWaitMs: env.DATABASE_WAIT_SECONDS,
     ...(env.REDIS_URL === undefined ? {} : { redisUrl: env.REDIS_URL }),
     ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
     ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),

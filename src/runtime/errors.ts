@@ -30,11 +30,15 @@ export class OverloadedError extends Error {
   }
 }
 
-/** The database did not answer; whether what was sent has been applied is not known. */
+/** The database did not answer, or cannot do it now; whether what was sent has been applied is not known. */
 export class StoreUnavailableError extends Error {
-  constructor(cause: unknown) {
-    super('The database did not answer', { cause })
+  /** It answered, and said that it cannot: the disk is full. Sending the same again at once is of no use. */
+  readonly isLasting: boolean
+
+  constructor(cause: unknown, { isLasting = false } = {}) {
+    super(isLasting ? 'The database cannot do this now' : 'The database did not answer', { cause })
     this.name = 'StoreUnavailableError'
+    this.isLasting = isLasting
   }
 }
 

@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { BoundedPool, CLIENT_TIMEOUT_MS, CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
+import { CLIENT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
+import { type Database, databaseOf } from './connection/database.js'
 
 /** Two commits on the wire, and one to spare while a lost connection is replaced. */
 const COMMIT_CONNECTIONS = 3
@@ -10,12 +11,10 @@ const LOCK_TIMEOUT_MS = 250
  * Connections for commits and the engine's other hot statements. A plan that was made while tables were empty
  * would stay a sequential scan (16.7 ms instead of 0.6 at 60,000 rows): sequential scans are off here.
  */
-export function createCommitPool(connectionString: string): pg.Pool {
-  return new BoundedPool({
-    connectionString,
+export function createCommitPool(target: string | Database): pg.Pool {
+  return databaseOf(target).openPool({
     max: COMMIT_CONNECTIONS,
     query_timeout: CLIENT_TIMEOUT_MS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     options: [
       '-c enable_seqscan=off',
       '-c jit=off',

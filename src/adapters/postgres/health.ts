@@ -39,6 +39,12 @@ export function createPostgresChecks(pool: Pool) {
   }
 }
 
+/** Statements that fail say more than one that happens to succeed: a full disk refuses writes and answers reads. */
+export function withRecentFailures(check: Check, failing: Readonly<Record<string, number>>): Check {
+  if (Object.keys(failing).length === 0) return check
+  return { ...check, status: check.status === 'ok' ? 'degraded' : check.status, failing }
+}
+
 /** How many customers are waiting for trucks, and how many drivers and vehicles are on trips, now. */
 export async function countClaims(pool: Pool): Promise<Readonly<Record<string, number>>> {
   const { rows } = await pool.query<{ kind: string; count: number }>(countsSql)

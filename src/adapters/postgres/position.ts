@@ -1,6 +1,5 @@
 import type pg from 'pg'
 import type { HistoryPosition, Store } from '../../runtime/ports.js'
-import { failureOf } from './sqlstate.js'
 
 /**
  * The system identifier tells one cluster's data from another's, the timeline changes with each promotion, and the WAL
@@ -11,6 +10,9 @@ select (select system_identifier from pg_control_system()) || '/' ||
          substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) as history,
        (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8 as offset`
 
+/** The role may not call them, they are not there, or the service does not support them. */
+const NOT_OFFERED: ReadonlySet<unknown> = new Set(['42501', '42883', '0A000'])
+
 /** Where a service does not offer these functions, only what is read of each instance tells of a lost history. */
 export function createPosition(pool: pg.Pool): Pick<Store, 'position'> {
   let isOffered = true
@@ -20,7 +22,7 @@ export function createPosition(pool: pg.Pool): Pick<Store, 'position'> {
       try {
         return (await pool.query<HistoryPosition>(POSITION)).rows[0]
       } catch (error) {
-        if (failureOf(error) === 'broken') isOffered = false
+        if (NOT_OFFERED.has((error as { code?: unknown }).code)) isOffered = false
         throw error
       }
     },

@@ -1,11 +1,7 @@
 /* Connections for what is asked; commits and the engine's other statements have their own (commit-pool.ts). */
 import type pg from 'pg'
-import { BoundedPool, CLIENT_TIMEOUT_MS, CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
-
-/** pino's logger fits. */
-interface PoolLog {
-  warn(fields: object, message: string): void
-}
+import { CLIENT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
+import { type Database, type DatabaseLog, databaseOf } from './connection/database.js'
 
 /** Lists and changes of the fleet. */
 const QUERY_CONNECTIONS = 8
@@ -32,30 +28,21 @@ const LOOKUP_SETTINGS = [
   'enable_material=off',
 ]
 
-export function createQueryPool(connectionString: string, log: PoolLog): pg.Pool {
-  return createPool(connectionString, QUERY_CONNECTIONS, QUERY_SETTINGS, log)
+/** A `Database` is shared with other pools; a connection string alone is this pool's own. */
+export function createQueryPool(target: string | Database, log: DatabaseLog): pg.Pool {
+  return createPool(databaseOf(target, log), QUERY_CONNECTIONS, QUERY_SETTINGS)
 }
 
 /** For a `LookUp` (query.ts) alone. */
-export function createLookupPool(connectionString: string, log: PoolLog): pg.Pool {
-  return createPool(connectionString, LOOKUP_CONNECTIONS, LOOKUP_SETTINGS, log)
+export function createLookupPool(target: string | Database, log: DatabaseLog): pg.Pool {
+  return createPool(databaseOf(target, log), LOOKUP_CONNECTIONS, LOOKUP_SETTINGS)
 }
 
-function createPool(
-  connectionString: string,
-  max: number,
-  settings: readonly string[],
-  log: PoolLog,
-): pg.Pool {
-  const pool = new BoundedPool({
-    connectionString,
+function createPool(database: Database, max: number, settings: readonly string[]): pg.Pool {
+  return database.openPool({
     max,
     query_timeout: CLIENT_TIMEOUT_MS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     options: [...settings, `statement_timeout=${STATEMENT_TIMEOUT_MS}`].map(one => `-c ${one}`).join(' '),
     application_name: 'loadcast',
   })
-  // An idle connection that the server ends is replaced at its next use.
-  pool.on('error', error => log.warn({ err: error }, 'an idle database connection was lost'))
-  return pool
 }
