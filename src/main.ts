@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
+import { checkServer } from './adapters/postgres/server-check.js'
+import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
@@ -64,6 +66,7 @@ async function main(): Promise<void> {
 async function openDatabase(settings: Settings, log: Logger): Promise<Database> {
   const database = await findDatabase(settings, log)
   try {
+    await checkServer(database.connectionString, log)
     if (settings.isProduction) await assertMigrated(database.connectionString)
     else await migrate(database.connectionString, { log })
     return database
@@ -157,9 +160,14 @@ function endOnDefects(log: Logger): void {
 function explain(error: unknown): string {
   // Written for the operator, with what to do about it.
   if (
-    [SecretsError, SettingsError, EmbeddedPostgresError, MigrationError, SocketAdapterError].some(
-      kind => error instanceof kind,
-    )
+    [
+      SecretsError,
+      SettingsError,
+      EmbeddedPostgresError,
+      MigrationError,
+      SocketAdapterError,
+      UnsupportedPostgresError,
+    ].some(kind => error instanceof kind)
   ) {
     return (error as Error).message
   }

@@ -8,6 +8,7 @@
 import pg from 'pg'
 import type { Log } from './log.js'
 import { MIGRATIONS_FOLDER, type Migration, readMigrations } from './migration-files.js'
+import { assertSupportedVersion } from './server-version.js'
 
 /** A connection string is connected and closed again; a client or pool stays the caller's. */
 export type MigrationTarget = string | pg.Client | pg.Pool
@@ -34,7 +35,8 @@ const CREATE_TABLE = `create table if not exists schema_migrations (
 /**
  * Applies what has not been applied and returns the names of these files, in order.
  * Throws a `MigrationError` if an applied file has changed, if a file would have to run before one that is applied,
- * or if a file fails; that file's changes are rolled back, those before it stay.
+ * or if a file fails; that file's changes are rolled back, those before it stay. Throws an `UnsupportedPostgresError`
+ * on a server that is too old.
  */
 export async function migrate(
   target: MigrationTarget,
@@ -42,6 +44,7 @@ export async function migrate(
 ): Promise<string[]> {
   const migrations = await readMigrations(folder)
   return withClient(target, async client => {
+    await assertSupportedVersion(client, log)
     const newer = await inLockedTransaction(client, log, async () => {
       await client.query(CREATE_TABLE)
       return compare(migrations, await readApplied(client)).unknown
