@@ -33,29 +33,31 @@ export async function checkServer(connectionString: string, log: Log): Promise<v
   }
 }
 
-/** PgBouncer says so of every startup parameter that it neither knows nor is told to ignore. */
-const isRefusedParameter = (error: Error) => /unsupported startup parameter/i.test(error.message)
+/** PgBouncer's words for a startup parameter that it is not told to ignore, and RDS Proxy's for `options`. */
+const isRefusedParameter = (error: Error) =>
+  /unsupported startup parameter|support command-line options/i.test(error.message)
 
 function refusedBy(cause: Error): UnsupportedPostgresError {
   return new UnsupportedPostgresError(
-    `The connection pooler at DATABASE_URL refuses connections (${cause.message}). Set ignore_startup_parameters = options in PgBouncer and give the database role the settings: ${HOW_TO}.`,
+    `The connection pooler at DATABASE_URL refuses our connections (${cause.message}). In PgBouncer set ignore_startup_parameters = options; for RDS Proxy end DATABASE_URL with ?options= . Give the database the settings instead: ${HOW_TO}.`,
     { cause },
   )
 }
 
 async function warnOfMissingSettings(client: pg.Client, log: Log): Promise<void> {
-  const { rows } = await client.query<{ name: string; setting: string; role: string }>(
-    'select name, setting, session_user as role from pg_settings where name = any($1)',
+  const { rows } = await client.query<{ name: string; setting: string; database: string }>(
+    'select name, setting, current_database() as database from pg_settings where name = any($1)',
     [Object.keys(COMMIT_SETTINGS)],
   )
   const settings: Readonly<Record<string, string>> = COMMIT_SETTINGS
   const missing = rows.filter(({ name, setting }) => !isAsGood(setting, settings[name] ?? setting))
   if (missing.length === 0) return
   const statements = missing.map(
-    ({ name, role }) => `alter role ${pg.escapeIdentifier(role)} set ${name} = '${settings[name]}'`,
+    ({ name, database }) =>
+      `alter database ${pg.escapeIdentifier(database)} set ${name} = '${settings[name]}'`,
   )
   log.warn(
-    `Settings of our connections do not reach the database: a connection pooler drops them. Run there: ${statements.join('; ')}. Then restart the pooler: ${HOW_TO}.`,
+    `Settings of our connections do not reach the database: a connection pooler drops them. Run ${statements.join('; ')} and restart the pooler: ${HOW_TO}.`,
   )
 }
 
