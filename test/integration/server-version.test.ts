@@ -36,7 +36,7 @@ async function pretendVersion(number: number, version: string): Promise<void> {
        select case $1 when 'server_version_num' then '${number}' when 'server_version' then '${version}'
          else pg_catalog.current_setting($1) end $$`,
     `alter database ${new URL(database.connectionString).pathname.slice(1)}
-       set search_path = shadow, pg_catalog, public`,
+       set search_path = public, shadow, pg_catalog`,
   )
 }
 
