@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
+import { checkServer } from './adapters/postgres/server-check.js'
+import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
@@ -87,6 +89,7 @@ async function openDatabase(settings: Settings, log: Logger, whenAvailable: Data
   const { connectionString } = database
   try {
     await whenAvailable(async () => {
+      await checkServer(connectionString, log)
       if (settings.isProduction) await assertMigrated(connectionString)
       else await migrate(connectionString, { log })
     })
@@ -189,6 +192,7 @@ function explain(error: unknown): string {
       SocketAdapterError,
       DefinitionError,
       DatabaseAwayError,
+      UnsupportedPostgresError,
     ].some(kind => error instanceof kind)
   ) {
     return (error as Error).message

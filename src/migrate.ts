@@ -3,6 +3,7 @@
  * a release runs once, from its own image, before any of its servers starts. It needs nothing of the development tools.
  */
 import { MigrationError, migrate } from './adapters/postgres/migrate.js'
+import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
@@ -31,7 +32,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 main().catch((error: Error) => {
-  const kinds = [MigrationError, SecretsError, SettingsError, DatabaseAwayError]
+  const kinds = [MigrationError, SecretsError, SettingsError, DatabaseAwayError, UnsupportedPostgresError]
   const isExplained = kinds.some(kind => error instanceof kind)
   log.warn(isExplained ? error.message : `Not migrated. ${error.stack ?? error}`)
   process.exitCode = 1

@@ -1,6 +1,6 @@
 /* Connections for what is asked; commits and the engine's other statements have their own (commit-pool.ts). */
 import type pg from 'pg'
-import { CLIENT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
+import { CLIENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
 import { type Database, type DatabaseLog, databaseOf } from './connection/database.js'
 
 /** Lists and changes of the fleet. */
@@ -10,6 +10,11 @@ const QUERY_CONNECTIONS = 8
  * reach further. Six are as many as two cores are busy with.
  */
 const LOOKUP_CONNECTIONS = 6
+
+const LIMITS = [
+  `statement_timeout=${STATEMENT_TIMEOUT_MS}`,
+  `idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
+]
 
 /** What is asked here takes some milliseconds of one core: compiling it or starting workers for it takes longer. */
 const QUERY_SETTINGS = ['jit=off', 'max_parallel_workers_per_gather=0']
@@ -42,7 +47,7 @@ function createPool(database: Database, max: number, settings: readonly string[]
   return database.openPool({
     max,
     query_timeout: CLIENT_TIMEOUT_MS,
-    options: [...settings, `statement_timeout=${STATEMENT_TIMEOUT_MS}`].map(one => `-c ${one}`).join(' '),
+    options: [...settings, ...LIMITS].map(one => `-c ${one}`).join(' '),
     application_name: 'loadcast',
   })
 }
