@@ -23,7 +23,7 @@ import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks, withRecentFailures } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createPushQueue } from './adapters/postgres/push-queue.js'
-import { createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
+import { createHealthPool, createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createRefreshFamilies } from './adapters/postgres/refresh-family-store.js'
@@ -161,7 +161,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const forgetting = familySweep(families, log)
   let isDraining = false
-  const checks = createPostgresChecks(pool)
+  const healthPool = createHealthPool(database)
+  const checks = createPostgresChecks(healthPool)
   const service = createService(
     pool,
     database,
@@ -216,7 +217,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     presence.close()
     inspection?.close()
     limits.close()
-    await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end()])
+    await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end(), healthPool.end()])
     await telemetry.close()
   }
   try {

@@ -14,15 +14,16 @@ import type { Faults } from './faults.js'
 import { gathered } from './gathered.js'
 import { KnownInstances } from './known-instances.js'
 import { createMembership } from './membership.js'
+import { ending, noted, traced } from './observed.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { Store, StoredInstance, StoredTimer, TimerKey, Wakeups } from './ports.js'
 import { createRearm } from './rearm.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
-import type { Attributes, Meter, Span, Tracer } from './telemetry.js'
+import type { Meter, Tracer } from './telemetry.js'
 import { createTimerService } from './timers.js'
-import type { Actor, CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
+import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
@@ -180,38 +181,6 @@ export function createEngine(options: EngineOptions): Engine {
     return span === undefined ? fired : ending(span, fired, () => ({ lateMs: clock.now() - dueAt }))
   }
 
-  /** Ends `span` with what came of `work`. */
-  function ending<T>(span: Span, work: Promise<T>, attributesOf: (value: T) => Attributes): Promise<T> {
-    return work.then(
-      value => {
-        span.end(attributesOf(value))
-        return value
-      },
-      error => {
-        span.end({}, error)
-        throw error
-      },
-    )
-  }
-
-  /** Notes what became of an event, for those who watch. */
-  function noted<T extends CreateOutcome | Outcome | Replayed>(
-    work: Promise<T>,
-    { machine, event, span }: { machine: string; event: string; span: Span | undefined },
-  ): Promise<T> {
-    if (meter === undefined && span === undefined) return work
-    const decided =
-      meter === undefined
-        ? work
-        : work.then(outcome => {
-            const word = wordOf(outcome)
-            // What was applied is counted where it is committed, timers too.
-            if (word !== 'applied' && word !== 'created') meter.decided(machine, event, word)
-            return outcome
-          })
-    return span === undefined ? decided : ending(span, decided, attributesOf)
-  }
-
   function assertOpen(): void {
     if (closed) throw new OverloadedError('The engine is closing', 1)
   }
@@ -307,7 +276,7 @@ export function createEngine(options: EngineOptions): Engine {
       }
       committer.submit(platform.uid(), { kind: 'create', machine, input: parsed, key, ...pending })
     })
-    return noted(created, { machine, event: 'create', span })
+    return noted(created, { machine, event: 'create', span, meter })
   }
 
   async function send(
@@ -343,7 +312,7 @@ export function createEngine(options: EngineOptions): Engine {
         fail,
       })
     })
-    return noted(sent, { machine, event: parsed.type, span })
+    return noted(sent, { machine, event: parsed.type, span, meter })
   }
 
   return {
@@ -403,11 +372,6 @@ export function createEngine(options: EngineOptions): Engine {
   }
 }
 
-/** The actor, with the trace that its transition is part of: the journal hands it on to whoever delivers. */
-function traced(actor: Actor, span: Span | undefined): Actor {
-  return span?.context === undefined ? actor : { ...actor, trace: span.context }
-}
-
 /** What a caller is told of a database that is away, or of a version that is known elsewhere. */
 async function whenAvailable<T>(work: Promise<T>): Promise<T> {
   try {
@@ -415,13 +379,4 @@ async function whenAvailable<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     throw unavailable(error)
   }
-}
-
-const wordOf = (outcome: CreateOutcome | Outcome | Replayed) =>
-  outcome.kind === 'refused' ? outcome.reason : outcome.kind
-
-function attributesOf(outcome: CreateOutcome | Outcome | Replayed): Attributes {
-  const attributes = { outcome: wordOf(outcome) }
-  if (outcome.kind === 'replayed' || outcome.kind === 'refused') return attributes
-  return { ...attributes, version: outcome.version, instance: outcome.instance.id }
 }

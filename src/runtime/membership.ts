@@ -73,8 +73,8 @@ export function createMembership(options: {
   /** One announcement at a time, shared by all that wait for it. */
   function renew(): Promise<void> {
     renewal ??= announce()
-      .catch(error => {
-        if (error instanceof DefinitionError) end(error)
+      .catch(async error => {
+        if (error instanceof DefinitionError) await end(error)
         throw error
       })
       .finally(() => {
@@ -83,13 +83,13 @@ export function createMembership(options: {
     return renewal
   }
 
-  function end(reason: DefinitionError): void {
+  async function end(reason: DefinitionError): Promise<void> {
     if (unfit !== undefined) return
     unfit = reason
     cancel()
-    // Others must not wait for the lease of a process that knows only the old version.
-    store.forgetProcess(id).catch(() => {})
     if (hasJoined) onUnfit(reason)
+    // Others must not wait for the lease of a process that knows only the old version.
+    await store.forgetProcess(id).catch(() => {})
   }
 
   function renewLater(): void {
