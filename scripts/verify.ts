@@ -1,9 +1,10 @@
 /* `npm run verify`: checks the invariants of docs/ARCHITECTURE.md on a live database. Exit code 1 on any violation. */
 import pg from 'pg'
 import { createAuditStore } from '../src/adapters/postgres/audit-store.js'
-import { broadcastInvariants } from '../src/dispatch/invariants.js'
+import { tripsOutsideFleets } from '../src/adapters/postgres/fleet/outside-fleets.js'
+import { broadcastInvariants, FLEET_INVARIANT } from '../src/dispatch/invariants.js'
 import { broadcastDefinition } from '../src/machines/index.js'
-import { audit } from '../src/runtime/audit.js'
+import { audit, type Violation } from '../src/runtime/audit.js'
 import type { Definition } from '../src/runtime/definition.js'
 import { withDatabase } from './with-database.js'
 
@@ -20,17 +21,13 @@ await withDatabase(async connectionString => {
       looked = done
       if (process.stderr.isTTY) process.stderr.write(`\rverified ${done} of ${total} instances`)
     }
-    for await (const violation of audit(
-      createAuditStore(pool),
-      definitions,
-      broadcastInvariants,
-      showProgress,
-    )) {
+    const report = ({ invariant, instance, message }: Violation) => {
       violations++
-      if (violations <= MAX_LINES) {
-        console.log(`invariant ${violation.invariant}  ${violation.instance ?? '-'}  ${violation.message}`)
-      }
+      if (violations <= MAX_LINES) console.log(`invariant ${invariant}  ${instance ?? '-'}  ${message}`)
     }
+    const instances = audit(createAuditStore(pool), definitions, broadcastInvariants, showProgress)
+    for await (const violation of instances) report(violation)
+    for (const found of await tripsOutsideFleets(pool)) report({ invariant: FLEET_INVARIANT, ...found })
   } finally {
     await pool.end()
   }

@@ -261,7 +261,7 @@ export function createEngine(options: EngineOptions): Engine {
   async function send(
     id: string,
     event: Command,
-    { actor, ifVersion, loaded, key }: SendOptions & Keyed,
+    { actor, ifVersion, loaded, key, preconditions = [] }: SendOptions & Keyed,
   ): Promise<Outcome | Replayed> {
     assertOpen()
     const given = loaded === undefined ? undefined : known.noteRead(loaded.row, loaded.readStartedAt)
@@ -285,6 +285,7 @@ export function createEngine(options: EngineOptions): Engine {
         isUrgent: definition.urgent.includes(parsed.type),
         ifVersion,
         key,
+        preconditions,
         settle,
         fail,
       })

@@ -9,6 +9,7 @@ import { Fold } from './fold.js'
 import {
   type Mailbox,
   nameOfKey,
+  nameOfPrecondition,
   type Pending,
   type PendingCommand,
   type PendingCreate,
@@ -17,7 +18,13 @@ import {
 import type { Registered } from './registry.js'
 import { FIRST_VERSION } from './replay.js'
 import { stamped } from './stamped.js'
-import type { IdempotencyKey, Instance, Subscriber } from './types.js'
+import {
+  type IdempotencyKey,
+  type Instance,
+  PRECONDITION_FAILED,
+  type Precondition,
+  type Subscriber,
+} from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
 /** Of one machine that arms a timer each time one rings. What is left rings by itself, in a burst of its own. */
@@ -143,10 +150,13 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
     if (refusal !== undefined) return refuse(refusal)
     return () => pending.settle({ kind: 'unchanged', version: current.version, instance: current })
   }
+  const unmet = findUnmet(mailbox, pending)
+  if (unmet !== undefined) return refuse({ reason: PRECONDITION_FAILED, precondition: unmet })
   const taken = fold.claimsTakenBy(step)
   const held = findHeld(taken, mailbox, pending)
   if (held !== undefined) return refuse(definition.refuseClaim(held.key, held.holder))
-  const instance = fold.push(step, event, pending.actor, { key: pending.key, taken })
+  const { key, preconditions } = pending
+  const instance = fold.push(step, event, pending.actor, { key, taken, preconditions })
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
 }
 
@@ -199,6 +209,17 @@ function usedKey(pending: Pending, mailbox: Mailbox, fold: Fold): { settle(): vo
 function existing(fold: Fold): Instance {
   if (fold.current === undefined) throw new Error('An event was evaluated before its instance was created')
   return fold.current
+}
+
+/** A precondition that a commit begun after the event arrived found unmet. */
+function findUnmet(
+  { unmet }: Mailbox,
+  { preconditions, arrivedAt }: PendingCommand,
+): Precondition | undefined {
+  if (unmet.size === 0) return undefined
+  return preconditions.find(
+    one => arrivedAt <= (unmet.get(nameOfPrecondition(one)) ?? Number.NEGATIVE_INFINITY),
+  )
 }
 
 /** A key that was in another's hands when a commit begun after the event arrived looked for it. */

@@ -1,7 +1,15 @@
 /* The in-process queue of one instance: what waits to be decided, urgent events first. */
 import type { StampedEvent } from './definition.js'
 import type { Span } from './telemetry.js'
-import type { Actor, CreateOutcome, IdempotencyKey, Outcome, Replayed, UsedKey } from './types.js'
+import type {
+  Actor,
+  CreateOutcome,
+  IdempotencyKey,
+  Outcome,
+  Precondition,
+  Replayed,
+  UsedKey,
+} from './types.js'
 
 interface PendingBase {
   readonly uid: string
@@ -29,6 +37,7 @@ export interface PendingCommand extends PendingBase {
   readonly isUrgent: boolean
   readonly ifVersion: number | undefined
   readonly key: IdempotencyKey | undefined
+  readonly preconditions: readonly Precondition[]
   settle(outcome: Outcome | Replayed): void
 }
 
@@ -55,6 +64,8 @@ export class Mailbox {
    * next may want another key, and if the first were forgotten the two would take turns for ever.
    */
   readonly blocked = new Map<string, Blocked>()
+  /** Preconditions that commits found unmet since the snapshot last changed, by name, and when those commits began. */
+  readonly unmet = new Map<string, number>()
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
   /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
@@ -119,6 +130,11 @@ export class Mailbox {
 /** A key within its scope, as one string. */
 export function nameOfKey({ scope, key }: IdempotencyKey): string {
   return `${scope} ${key}`
+}
+
+/** A precondition as one string. */
+export function nameOfPrecondition({ table, row, isThere }: Precondition): string {
+  return JSON.stringify([table, isThere, Object.entries(row)])
 }
 
 function isUrgent(pending: Pending): boolean {
