@@ -22,7 +22,7 @@ import {
   MAX_WAITING,
   MIN_SHARE_ROWS,
 } from './limits.js'
-import { Mailbox, nameOfKey, nameOfPrecondition, type Pending } from './mailbox.js'
+import { Mailbox, NONE_UNMET, nameOfKey, nameOfPrecondition, type Pending } from './mailbox.js'
 import type { Platform } from './platform.js'
 import type { Store, StoredInstance, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
@@ -293,7 +293,7 @@ export class Committer {
     if (result.kind === 'moved') {
       if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
       mailbox.blocked.clear()
-      mailbox.unmet.clear()
+      mailbox.unmet = NONE_UNMET
       mailbox.used = new Map()
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       this.#answerAll(decisions)
@@ -323,7 +323,7 @@ export class Committer {
         return
       case 'stale':
         mailbox.blocked.clear()
-        mailbox.unmet.clear()
+        mailbox.unmet = NONE_UNMET
         // Unless somebody has read a newer one meanwhile.
         if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion)
           this.#cache.drop(mailbox.id)
@@ -332,7 +332,10 @@ export class Committer {
         for (const [key, holder] of result.holders) mailbox.blocked.set(key, { holder, at: startedAt })
         break
       case 'unmet':
-        for (const one of result.preconditions) mailbox.unmet.set(nameOfPrecondition(one), startedAt)
+        mailbox.unmet = new Map([
+          ...mailbox.unmet,
+          ...result.preconditions.map(one => [nameOfPrecondition(one), startedAt] as const),
+        ])
         break
       case 'keyed':
         mailbox.used = new Map(result.used.map(used => [nameOfKey(used), used]))

@@ -57,6 +57,9 @@ export interface Blocked {
   readonly at: number
 }
 
+/** Shared: most mailboxes never have any. */
+export const NONE_UNMET: ReadonlyMap<string, number> = new Map()
+
 export class Mailbox {
   readonly id: string
   /**
@@ -65,7 +68,7 @@ export class Mailbox {
    */
   readonly blocked = new Map<string, Blocked>()
   /** Preconditions that commits found unmet since the snapshot last changed, by name, and when those commits began. */
-  readonly unmet = new Map<string, number>()
+  unmet: ReadonlyMap<string, number> = NONE_UNMET
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
   /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
