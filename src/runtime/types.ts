@@ -44,11 +44,11 @@ export interface UsedKey extends IdempotencyKey {
 
 /**
  * A row of a table beside the engine's that an event was decided on; the commit looks again. `isThere`: the row must exist, and
- * it is locked until the commit is done, against transactions that lock it `for update`. Otherwise no such row may exist.
+ * it is locked against changes until the commit is done. Otherwise no such row may exist.
  */
 export interface Precondition {
   readonly table: string
-  /** Column → value. */
+  /** Column → value. The row is found by the first, which should be a key. */
   readonly row: Readonly<Record<string, string | boolean>>
   readonly isThere: boolean
 }

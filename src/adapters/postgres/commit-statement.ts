@@ -161,18 +161,21 @@ export function commitStatement(
 }
 
 /**
- * A row that must be there is locked, and read as it is by then: who deletes or changes it locks it `for update`. A commit never
- * waits for that lock: a row that somebody is about to change counts as gone, and the caller looks again.
+ * A row that must be there is locked, and judged as it is by then (`for key share` would take an older version of it).
+ * A commit never waits for that lock: a row that somebody is about to change counts as gone, and the caller looks again.
+ * It is found by its first column alone: a plan that was made on empty tables might take an index of another.
  */
 function unmetOf({ table, columns, isThere }: PreconditionShape, parameter: string): string {
-  const names = Object.keys(columns).map(identifier)
+  const [key = '', ...others] = Object.keys(columns).map(identifier)
   const types = Object.entries(columns).map(([name, type]) => `${identifier(name)} ${type}`)
   return `
   select p.of_instance, p.place
   from jsonb_to_recordset(${parameter}::jsonb) as p(of_instance uuid, place int, ${types.join(', ')})
   where ${isThere ? 'not exists' : 'exists'} (
-    select from ${identifier(table)} t where ${names.map(name => `t.${name} = p.${name}`).join(' and ')}
-    ${isThere ? 'for key share skip locked' : ''}
+    select from (
+      select * from ${identifier(table)} t where t.${key} = p.${key} offset 0 ${isThere ? 'for share skip locked' : ''}
+    ) t
+    where ${['true', ...others.map(name => `t.${name} = p.${name}`)].join(' and ')}
   )`
 }
 

@@ -38,9 +38,13 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
     const preconditions = preconditionsOf(writes)
     const key = [...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
     const known = statements.get(key)
-    // Numbered: Postgres cuts names after 63 characters.
     const statement = known ?? {
-      name: `commit_${statements.size}`,
+      // Numbered: Postgres cuts names after 63 characters.
+      name: [
+        'commit',
+        ...projections.map(p => p.table),
+        ...(preconditions.length === 0 ? [] : [statements.size]),
+      ].join('_'),
       text: commitStatement(projections, preconditions),
     }
     if (known === undefined) statements.set(key, statement)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import type { Precondition } from '../../../src/runtime/types.js'
 import { actor, newDoor, newDoors, wordOf } from '../../support/doors.js'
-import { openEngine } from '../../support/engine.js'
+import { openEngine, until } from '../../support/engine.js'
 import { controlledFaults } from '../../support/faults.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 
@@ -17,6 +17,15 @@ beforeAll(async () => {
   sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
   opened = openEngine(database.connectionString, { faults })
   await sql.query("insert into users (id) values ('ann'), ('bob')")
+  // Looked at first, as its name comes first; a commit that looks at it stays under way while it is held.
+  await sql.query(`
+    create table held (is_held boolean);
+    create function pause() returns boolean language plpgsql as $$
+    begin
+      while exists (select from held) loop perform pg_sleep(0.005); end loop;
+      return true;
+    end $$;
+    create view a_slow_look as select id from users where pause()`)
 })
 afterAll(async () => {
   await opened.close()
@@ -69,6 +78,27 @@ describe('an event with preconditions', () => {
       expect(wordOf(await sent)).toBe(isActive ? 'applied' : 'PRECONDITION_FAILED')
     }
   })
+
+  it.each([
+    ['changed', "update users set active = false where id = 'bob'"],
+    ['deleted', "delete from users where id = 'bob'"],
+  ])(
+    'is refused if the row was %s after the commit had begun and before it was looked at',
+    async (_, change) => {
+      const id = await newDoor(opened.engine)
+      await sql.query('insert into held values (true)')
+      const slow: Precondition = { table: 'a_slow_look', row: { id: 'ann' }, isThere: true }
+      const sent = send(id, 'open', slow, user('bob'))
+      const held =
+        "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+      await until(async () => (await sql.query(held)).rowCount !== 0)
+      await sql.query(change)
+      await sql.query('delete from held')
+      expect(wordOf(await sent)).toBe('PRECONDITION_FAILED')
+      await sql.query("insert into users (id) values ('bob') on conflict (id) do update set active = true")
+      expect(wordOf(await send(id, 'open', slow, user('bob')))).toBe('applied')
+    },
+  )
 
   it('does not wait for a row that is being changed, and is applied once it is there again', async () => {
     const id = await newDoor(opened.engine)
