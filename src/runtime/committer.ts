@@ -22,7 +22,7 @@ import {
   MAX_WAITING,
   MIN_SHARE_ROWS,
 } from './limits.js'
-import { Mailbox, NONE_UNMET, nameOfKey, nameOfPrecondition, type Pending } from './mailbox.js'
+import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
 import type { Platform } from './platform.js'
 import type { Store, StoredInstance, WriteResult } from './ports.js'
 import type { Registry } from './registry.js'
@@ -292,9 +292,7 @@ export class Committer {
     const { mailbox, fold, decisions } = evaluation
     if (result.kind === 'moved') {
       if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
-      mailbox.blocked.clear()
-      mailbox.unmet = NONE_UNMET
-      mailbox.used = new Map()
+      mailbox.hasMoved()
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       this.#answerAll(decisions)
       const transition = fold.current && { instance: fold.current, entries: write.journal }
@@ -322,8 +320,7 @@ export class Committer {
         this.#release(mailbox)
         return
       case 'stale':
-        mailbox.blocked.clear()
-        mailbox.unmet = NONE_UNMET
+        mailbox.forgetObstacles()
         // Unless somebody has read a newer one meanwhile.
         if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion)
           this.#cache.drop(mailbox.id)
@@ -332,10 +329,7 @@ export class Committer {
         for (const [key, holder] of result.holders) mailbox.blocked.set(key, { holder, at: startedAt })
         break
       case 'unmet':
-        mailbox.unmet = new Map([
-          ...mailbox.unmet,
-          ...result.preconditions.map(one => [nameOfPrecondition(one), startedAt] as const),
-        ])
+        mailbox.noteUnmet(result.preconditions, startedAt)
         break
       case 'keyed':
         mailbox.used = new Map(result.used.map(used => [nameOfKey(used), used]))

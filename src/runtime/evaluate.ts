@@ -9,7 +9,6 @@ import { Fold } from './fold.js'
 import {
   type Mailbox,
   nameOfKey,
-  nameOfPrecondition,
   type Pending,
   type PendingCommand,
   type PendingCreate,
@@ -18,13 +17,7 @@ import {
 import type { Registered } from './registry.js'
 import { FIRST_VERSION } from './replay.js'
 import { stamped } from './stamped.js'
-import {
-  type IdempotencyKey,
-  type Instance,
-  PRECONDITION_FAILED,
-  type Precondition,
-  type Subscriber,
-} from './types.js'
+import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
 /** Of one machine that arms a timer each time one rings. What is left rings by itself, in a burst of its own. */
@@ -150,7 +143,7 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
     if (refusal !== undefined) return refuse(refusal)
     return () => pending.settle({ kind: 'unchanged', version: current.version, instance: current })
   }
-  const unmet = findUnmet(mailbox, pending)
+  const unmet = mailbox.findUnmet(pending)
   if (unmet !== undefined) return refuse({ reason: PRECONDITION_FAILED, precondition: unmet })
   const taken = fold.claimsTakenBy(step)
   const held = findHeld(taken, mailbox, pending)
@@ -209,17 +202,6 @@ function usedKey(pending: Pending, mailbox: Mailbox, fold: Fold): { settle(): vo
 function existing(fold: Fold): Instance {
   if (fold.current === undefined) throw new Error('An event was evaluated before its instance was created')
   return fold.current
-}
-
-/** A precondition that a commit begun after the event arrived found unmet. */
-function findUnmet(
-  { unmet }: Mailbox,
-  { preconditions, arrivedAt }: PendingCommand,
-): Precondition | undefined {
-  if (unmet.size === 0) return undefined
-  return preconditions.find(
-    one => arrivedAt <= (unmet.get(nameOfPrecondition(one)) ?? Number.NEGATIVE_INFINITY),
-  )
 }
 
 /** A key that was in another's hands when a commit begun after the event arrived looked for it. */

@@ -58,7 +58,7 @@ export interface Blocked {
 }
 
 /** Shared: most mailboxes never have any. */
-export const NONE_UNMET: ReadonlyMap<string, number> = new Map()
+const NONE_UNMET: ReadonlyMap<string, number> = new Map()
 
 export class Mailbox {
   readonly id: string
@@ -67,8 +67,7 @@ export class Mailbox {
    * next may want another key, and if the first were forgotten the two would take turns for ever.
    */
   readonly blocked = new Map<string, Blocked>()
-  /** Preconditions that commits found unmet since the snapshot last changed, by name, and when those commits began. */
-  unmet: ReadonlyMap<string, number> = NONE_UNMET
+  #unmet: ReadonlyMap<string, number> = NONE_UNMET
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
   /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
@@ -98,6 +97,33 @@ export class Mailbox {
   /** When the first that waits arrived (`performance.now()`). */
   get waitsSince(): number | undefined {
     return this.#queue[0]?.arrivedAt
+  }
+
+  hasMoved(): void {
+    this.forgetObstacles()
+    this.used = new Map()
+  }
+
+  /** What stood in the way of events as the snapshot was: they are decided anew. */
+  forgetObstacles(): void {
+    this.blocked.clear()
+    this.#unmet = NONE_UNMET
+  }
+
+  /** `at`: as of `Blocked`. They add up as those do. */
+  noteUnmet(preconditions: readonly Precondition[], at: number): void {
+    this.#unmet = new Map([
+      ...this.#unmet,
+      ...preconditions.map(one => [nameOfPrecondition(one), at] as const),
+    ])
+  }
+
+  /** A precondition of the event that a commit begun after it arrived has found unmet. */
+  findUnmet({ preconditions, arrivedAt }: PendingCommand): Precondition | undefined {
+    if (this.#unmet.size === 0) return undefined
+    return preconditions.find(
+      one => arrivedAt <= (this.#unmet.get(nameOfPrecondition(one)) ?? Number.NEGATIVE_INFINITY),
+    )
   }
 
   push(pending: Pending): void {
@@ -135,8 +161,8 @@ export function nameOfKey({ scope, key }: IdempotencyKey): string {
   return `${scope} ${key}`
 }
 
-/** A precondition as one string. */
-export function nameOfPrecondition({ table, row, isThere }: Precondition): string {
+/** As one string. */
+function nameOfPrecondition({ table, row, isThere }: Precondition): string {
   return JSON.stringify([table, isThere, Object.entries(row)])
 }
 
