@@ -5,8 +5,9 @@
 import { parseArgs } from 'node:util'
 import { createAuditStore } from '../src/adapters/postgres/audit-store.js'
 import { createDatabase } from '../src/adapters/postgres/connection/database.js'
+import { tripsOutsideFleets } from '../src/adapters/postgres/fleet/outside-fleets.js'
 import { createPostgresStore } from '../src/adapters/postgres/store.js'
-import { broadcastInvariants } from '../src/dispatch/invariants.js'
+import { broadcastInvariants, FLEET_INVARIANT } from '../src/dispatch/invariants.js'
 import { broadcastDefinition } from '../src/machines/index.js'
 import { audit, TIMERS_MATCH, type Violation } from '../src/runtime/audit.js'
 import type { Definition } from '../src/runtime/definition.js'
@@ -43,14 +44,13 @@ await withDatabase(async connectionString => {
       looked = done
       if (process.stderr.isTTY) process.stderr.write(`\rverified ${done} of ${total} instances`)
     }
-    const found = audit(createAuditStore(pool), definitions, broadcastInvariants, showProgress)
-    for await (const violation of found) {
-      if (await repair(violation)) continue
+    const report = ({ invariant, instance, message }: Violation) => {
       violations++
-      if (violations <= MAX_LINES) {
-        console.log(`invariant ${violation.invariant}  ${violation.instance ?? '-'}  ${violation.message}`)
-      }
+      if (violations <= MAX_LINES) console.log(`invariant ${invariant}  ${instance ?? '-'}  ${message}`)
     }
+    const instances = audit(createAuditStore(pool), definitions, broadcastInvariants, showProgress)
+    for await (const violation of instances) if (!(await repair(violation))) report(violation)
+    for (const found of await tripsOutsideFleets(pool)) report({ invariant: FLEET_INVARIANT, ...found })
   } finally {
     await Promise.all([pool.end(), store.close()])
   }

@@ -9,6 +9,7 @@ import type {
   Instance,
   JournalEntry,
   Outcome,
+  Precondition,
   Replayed,
 } from './types.js'
 
@@ -27,6 +28,11 @@ export interface SendOptions {
    * `readStartedAt` is `performance.now()` taken before that read was sent.
    */
   readonly loaded?: { readonly row: StoredInstance; readonly readStartedAt: number }
+  /**
+   * Rows that the caller has read and decided on. The event is refused with `PRECONDITION_FAILED` if one of them is not so
+   * any more when it is committed; the caller reads and decides again.
+   */
+  readonly preconditions?: readonly Precondition[]
 }
 
 /** Recorded in the commit of what it causes. Used before, the outcome is `replayed` and nothing is done. */

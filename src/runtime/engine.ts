@@ -282,7 +282,7 @@ export function createEngine(options: EngineOptions): Engine {
   async function send(
     id: string,
     event: Command,
-    { actor, ifVersion, loaded, key }: SendOptions & Keyed,
+    { actor, ifVersion, loaded, key, preconditions = [] }: SendOptions & Keyed,
   ): Promise<Outcome | Replayed> {
     assertOpen()
     const renewal = ensure()
@@ -308,6 +308,7 @@ export function createEngine(options: EngineOptions): Engine {
         isUrgent: definition.urgent.includes(parsed.type),
         ifVersion,
         key,
+        preconditions,
         settle,
         fail,
       })

@@ -18,7 +18,7 @@ import type { TimerKey } from './ports.js'
 import type { Registered } from './registry.js'
 import { FIRST_VERSION } from './replay.js'
 import { stamped } from './stamped.js'
-import type { IdempotencyKey, Instance, Subscriber } from './types.js'
+import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
 /** Of one machine that arms a timer each time one rings. What is left rings by itself, in a burst of its own. */
@@ -144,10 +144,13 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
     if (refusal !== undefined) return refuse(refusal)
     return () => pending.settle({ kind: 'unchanged', version: current.version, instance: current })
   }
+  const unmet = mailbox.findUnmet(pending)
+  if (unmet !== undefined) return refuse({ reason: PRECONDITION_FAILED, precondition: unmet })
   const taken = fold.claimsTakenBy(step)
   const held = findHeld(taken, mailbox, pending)
   if (held !== undefined) return refuse(definition.refuseClaim(held.key, held.holder))
-  const instance = fold.push(step, event, pending.actor, { key: pending.key, taken })
+  const { key, preconditions } = pending
+  const instance = fold.push(step, event, pending.actor, { key, taken, preconditions })
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
 }
 

@@ -16,6 +16,7 @@ import type {
   IdempotencyKey,
   Instance,
   JournalEntry,
+  Precondition,
   Subscriber,
   UsedKey,
 } from './types.js'
@@ -51,6 +52,7 @@ export class Fold {
   readonly #baseClaims: readonly string[]
   #claims: readonly string[]
   readonly #claimsNeeded = new Set<string>()
+  readonly #preconditions: Precondition[] = []
 
   constructor(
     id: string,
@@ -117,10 +119,12 @@ export class Fold {
       gate,
       key,
       taken = this.claimsTakenBy(step),
+      preconditions = [],
     }: {
       gate?: { sendId: string; generation: number } | undefined
       key?: IdempotencyKey | undefined
       taken?: readonly string[]
+      preconditions?: readonly Precondition[]
     } = {},
   ): Instance {
     const { definition } = this.#registered
@@ -147,6 +151,7 @@ export class Fold {
       this.ring(gate)
     }
     for (const key of taken) this.#claimsNeeded.add(key)
+    this.#preconditions.push(...preconditions)
     this.#claims = this.#registered.claims(step.snapshot)
     this.#apply(step, version, event.at, actor.trace)
     return this.current
@@ -241,6 +246,7 @@ export class Fold {
       timersSet: [...this.timersSet.values()],
       timersRemoved: [...this.#timersRemoved],
       gates: this.#gates,
+      preconditions: this.#preconditions,
       keys: [...this.keys.values()],
       claimsNeeded: [...this.#claimsNeeded].sort(),
       claimsTaken: addedKeys(this.#baseClaims, this.#claims).sort(),

@@ -4,7 +4,7 @@
  */
 import type { StateValue } from 'xstate'
 import type { ColumnType } from './definition.js'
-import type { EmittedEvent, IdempotencyKey, JournalEntry, UsedKey } from './types.js'
+import type { EmittedEvent, IdempotencyKey, JournalEntry, Precondition, UsedKey } from './types.js'
 
 /** An instance as stored; `snapshot` is what XState calls a persisted snapshot. */
 export interface StoredInstance {
@@ -70,6 +70,8 @@ export interface InstanceWrite {
   readonly claimsTaken: readonly string[]
   readonly claimsFreed: readonly string[]
   readonly projections: readonly ProjectionRows[]
+  /** What the transitions of this write were decided on. */
+  readonly preconditions: readonly Precondition[]
   /** Keys that the transitions of this write use up; none may have been used before. */
   readonly keys: readonly UsedKey[]
 }
@@ -81,6 +83,8 @@ export type WriteResult =
   | { readonly kind: 'stale' }
   /** Others hold needed claims: key → instance that holds it. */
   | { readonly kind: 'claimed'; readonly holders: ReadonlyMap<string, string> }
+  /** Preconditions that do not hold, or whose row is being changed at this moment. */
+  | { readonly kind: 'unmet'; readonly preconditions: readonly Precondition[] }
   /** Keys that were used before. */
   | { readonly kind: 'keyed'; readonly used: readonly UsedKey[] }
   /** Timers that are gone or were armed again since. */

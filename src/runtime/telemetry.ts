@@ -4,7 +4,15 @@
  */
 
 /** Why a write wrote nothing. */
-export type Conflict = 'stale' | 'claimed' | 'keyed' | 'gateLost' | 'busy' | 'unknown' | 'unstorable'
+export type Conflict =
+  | 'stale'
+  | 'claimed'
+  | 'unmet'
+  | 'keyed'
+  | 'gateLost'
+  | 'busy'
+  | 'unknown'
+  | 'unstorable'
 
 export interface Meter {
   /** What became of an event: `applied`, `created`, `unchanged`, `replayed`, or the reason of its refusal. */

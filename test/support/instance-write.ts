@@ -36,6 +36,7 @@ export function write(id: string, version: number, more: Partial<InstanceWrite> 
     claimsTaken: [],
     claimsFreed: [],
     projections: [],
+    preconditions: [],
     keys: [],
     ...more,
   }

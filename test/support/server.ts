@@ -1,8 +1,9 @@
 import pg from 'pg'
 import { pino } from 'pino'
 import { createAuditStore } from '../../src/adapters/postgres/audit-store.js'
+import { tripsOutsideFleets } from '../../src/adapters/postgres/fleet/outside-fleets.js'
 import { createApp } from '../../src/app.js'
-import { broadcastInvariants } from '../../src/dispatch/invariants.js'
+import { broadcastInvariants, FLEET_INVARIANT } from '../../src/dispatch/invariants.js'
 import type { PushSender } from '../../src/dispatch/ports.js'
 import { broadcastDefinition } from '../../src/machines/index.js'
 import { audit, type Violation } from '../../src/runtime/audit.js'
@@ -90,6 +91,8 @@ export async function findViolations(connectionString: string): Promise<readonly
     for await (const violation of audit(createAuditStore(pool), definitions, broadcastInvariants)) {
       violations.push(violation)
     }
+    for (const found of await tripsOutsideFleets(pool))
+      violations.push({ invariant: FLEET_INVARIANT, ...found })
     return violations
   } finally {
     await pool.end()

@@ -18,7 +18,14 @@ export interface ProjectionShape {
 /** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
 const FIXED_PARAMETERS = 40
 
-const FIXED_PARTS = `
+/** The rows that preconditions of one parameter name: one table, the same columns, all there or all not. */
+export interface PreconditionShape {
+  readonly table: string
+  readonly columns: Readonly<Record<string, 'text' | 'boolean'>>
+  readonly isThere: boolean
+}
+
+const fixedParts = (preconditions: readonly string[]) => `
 input as materialized (
   select * from rows from (
     unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $9::float8[], $10::float8[], $11::float8[]),
@@ -48,11 +55,13 @@ keyed as materialized (
     as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
   cross join lateral (select * from idempotency_keys where scope = k.scope and key = k.key offset 0) u
 ),
+${preconditions.length === 0 ? '' : `unmet as materialized (${preconditions.join('\nunion all')}),`}
 fit as materialized (
   select * from input i
   where not exists (select from claimed c where c.instance = i.id)
     and not exists (select from lost l where l.instance = i.id)
     and not exists (select from keyed k where k.instance = i.id)
+    ${preconditions.length === 0 ? '' : 'and not exists (select from unmet u where u.of_instance = i.id)'}
 ),
 updated as (
   update instances t
@@ -140,10 +149,37 @@ union all select 'lost', instance, send_id, null, null from lost
 union all select 'keyed', instance, null, null, jsonb_build_object('scope', scope, 'key', key,
   'fingerprint', fingerprint, 'instance', user_instance, 'version', version, 'uid', uid) from keyed`
 
-/** The statement's text for a set of projections, which must come in the same order as their parameters. */
-export function commitStatement(projections: readonly ProjectionShape[]): string {
+const UNMET = `
+union all select 'unmet', of_instance, place::text, null, null from unmet`
+
+/** The statement's text for projections and preconditions, which must come in the same order as their parameters. */
+export function commitStatement(
+  projections: readonly ProjectionShape[],
+  preconditions: readonly PreconditionShape[] = [],
+): string {
   const parts = projections.map((projection, i) => upsert(projection, `$${FIXED_PARAMETERS + 1 + i}`))
-  return `with ${[FIXED_PARTS, ...parts].join(',')}\n${RESULT}`
+  const first = FIXED_PARAMETERS + 1 + projections.length
+  const fixed = fixedParts(preconditions.map((shape, i) => unmetOf(shape, `$${first + i}`)))
+  return `with ${[fixed, ...parts].join(',')}\n${RESULT}${preconditions.length === 0 ? '' : UNMET}`
+}
+
+/**
+ * A row that must be there is locked, and judged as it is by then (`for key share` would take an older version of it).
+ * A commit never waits for that lock: a row that somebody is about to change counts as gone, and the caller looks again.
+ * It is found by its first column alone: a plan that was made on empty tables might take an index of another.
+ */
+function unmetOf({ table, columns, isThere }: PreconditionShape, parameter: string): string {
+  const [key = '', ...others] = Object.keys(columns).map(identifier)
+  const types = Object.entries(columns).map(([name, type]) => `${identifier(name)} ${type}`)
+  return `
+  select p.of_instance, p.place
+  from jsonb_to_recordset(${parameter}::jsonb) as p(of_instance uuid, place int, ${types.join(', ')})
+  where ${isThere ? 'not exists' : 'exists'} (
+    select from (
+      select * from ${identifier(table)} t where t.${key} = p.${key} offset 0 ${isThere ? 'for share skip locked' : ''}
+    ) t
+    where ${['true', ...others.map(name => `t.${name} = p.${name}`)].join(' and ')}
+  )`
 }
 
 function upsert({ table, columns }: ProjectionShape, parameter: string): string {

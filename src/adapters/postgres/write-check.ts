@@ -31,6 +31,12 @@ const ROOM_EVERY_MS = 10_000
 
 const DISK_FULL = '53100'
 
+/** Pools wrap what is the server's fault. */
+function isDiskFull(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
+  return (code ?? cause?.code) === DISK_FULL
+}
+
 /**
  * At most one write is under way, whoever asks: while it hangs, each further one would hold another connection. Rejects
  * with what the database said of the write.
@@ -48,7 +54,7 @@ export function createWriteCheck(pool: Pool): () => Promise<Writes> {
       lookedAt = performance.now()
     } catch (error) {
       // Any other failure says nothing of the disk. A full one is looked at again with the next check.
-      if ((error as { code?: unknown }).code === DISK_FULL) room = false
+      if (isDiskFull(error)) room = false
     }
   }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { AuditStore } from '../../../src/runtime/audit.js'
 import type { InstanceWrite, Store, StoredTimer, TimerLeaseOptions } from '../../../src/runtime/ports.js'
+import type { Precondition } from '../../../src/runtime/types.js'
 import { until } from '../../support/engine.js'
 import { stampedVersion, taking, write } from '../../support/instance-write.js'
 
@@ -196,6 +197,59 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           expect([a[0]?.kind, b[0]?.kind].sort()).toEqual(['claimed', 'moved'])
           expect([a[1]?.kind, b[1]?.kind]).toEqual(['moved', 'moved'])
         }
+      })
+    })
+
+    describe('preconditions', () => {
+      const projecting = (driver: string, status: string) => ({
+        projections: [
+          {
+            table: 'trips',
+            columns: tripColumns,
+            rows: [{ ...tripRow, id: uuidv7(), driver_id: driver, status }],
+          },
+        ],
+      })
+      const onTrip = (driver: string, status: string, isThere = true): Precondition => ({
+        table: 'trips',
+        row: { driver_id: driver, status },
+        isThere,
+      })
+
+      it('leaves out a write whose row is not there or is there, says which, and writes all others', async () => {
+        await commit(write(uuidv7(), 1, projecting('there', 'started')))
+        const [met, unmet, other] = [uuidv7(), uuidv7(), uuidv7()]
+        const missing = onTrip('there', 'assigned')
+        const present = onTrip('there', 'started', false)
+        const results = await commit(
+          write(met, 1, { preconditions: [onTrip('there', 'started'), onTrip('nowhere', 'started', false)] }),
+          write(unmet, 1, {
+            ...taking('key:unmet'),
+            preconditions: [onTrip('there', 'started'), missing, present],
+          }),
+          write(other, 1),
+        )
+        expect(results).toEqual([
+          { kind: 'moved' },
+          { kind: 'unmet', preconditions: [missing, present] },
+          { kind: 'moved' },
+        ])
+        expect(await store.load([unmet])).toEqual([])
+        expect(await kinds(write(uuidv7(), 1, taking('key:unmet')))).toEqual(['moved'])
+      })
+
+      it('are named before claims, and looked at again by the next commit', async () => {
+        const [holder, wanting] = [uuidv7(), uuidv7()]
+        await commit(write(holder, 1, taking('key:held')))
+        const needing = write(wanting, 1, {
+          ...taking('key:held'),
+          preconditions: [onTrip('later', 'started')],
+        })
+        expect(await kinds(needing)).toEqual(['unmet'])
+        await commit(write(uuidv7(), 1, projecting('later', 'started')))
+        expect(await kinds(needing)).toEqual(['claimed'])
+        await commit(write(holder, 2, { claimsFreed: ['key:held'] }))
+        expect(await kinds(needing)).toEqual(['moved'])
       })
     })
 
