@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
+import { RedisModeError } from './adapters/redis/locate.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
@@ -157,9 +158,14 @@ function endOnDefects(log: Logger): void {
 function explain(error: unknown): string {
   // Written for the operator, with what to do about it.
   if (
-    [SecretsError, SettingsError, EmbeddedPostgresError, MigrationError, SocketAdapterError].some(
-      kind => error instanceof kind,
-    )
+    [
+      SecretsError,
+      SettingsError,
+      EmbeddedPostgresError,
+      MigrationError,
+      SocketAdapterError,
+      RedisModeError,
+    ].some(kind => error instanceof kind)
   ) {
     return (error as Error).message
   }

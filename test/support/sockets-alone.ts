@@ -93,6 +93,7 @@ export async function startClusteredSockets(
     kind,
     connections,
     log,
+    channelPrefix: 'loadcast',
     ...(echoEveryMs === undefined ? {} : { echoEveryMs }),
   }).catch(error => {
     disconnect()

@@ -27,9 +27,9 @@ export interface RedisWatch {
 /** Connects, and waits for it for a bounded time; a process starts without Redis as it goes on without it. */
 export async function watchRedis(
   redis: Redis,
-  { purpose, log, everyMs = PROBE_EVERY_MS }: { purpose: string; log: RedisLog; everyMs?: number },
+  options: { purpose: string; probeKey: string; log: RedisLog; everyMs?: number },
 ): Promise<RedisWatch> {
-  const key = `loadcast:probe:{${purpose}}`
+  const { purpose, probeKey, log, everyMs = PROBE_EVERY_MS } = options
   let isUp = false
   let reason: string | undefined = 'not reached yet'
   let lastAnswerAt = performance.now()
@@ -45,7 +45,7 @@ export async function watchRedis(
 
   async function probe() {
     try {
-      await redis.set(key, '1', 'PX', 60_000)
+      await redis.set(probeKey, '1', 'PX', 60_000)
       lastAnswerAt = performance.now()
       if (!isUp && reason !== undefined) log.info({ purpose }, 'Redis works again')
       isUp = true

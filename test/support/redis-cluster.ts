@@ -1,0 +1,183 @@
+/*
+ * A real Redis Cluster for tests: masters that share the slots, a replica for each, on this machine. A master that dies
+ * is replaced by its replica within some two seconds.
+ */
+import { Redis } from 'ioredis'
+import { freePort } from '../../src/adapters/postgres/embedded/port.js'
+import { until } from './engine.js'
+import { type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server.js'
+
+export interface ClusterNode extends RedisServer {
+  readonly id: string
+  /** Sends a command to this node, whatever it serves. */
+  ask<T = unknown>(command: string, ...args: (string | number)[]): Promise<T>
+}
+
+export interface RedisCluster {
+  /** Of all nodes, as REDIS_URL has it. */
+  readonly url: string
+  readonly nodes: readonly ClusterNode[]
+  /** The node that serves the slot of this key or channel now. Waits until all that are up agree. */
+  masterOf(key: string): Promise<ClusterNode>
+  replicaOf(master: ClusterNode): Promise<ClusterNode>
+  /** Everything that all masters hold: keys, in no order. */
+  keys(): Promise<string[]>
+  /** Resolves when every slot is served and every node that is up says so. */
+  settled(): Promise<void>
+  stop(): Promise<void>
+}
+
+const SLOTS = 16_384
+/** A node is given up after this, and its replica elected in about as long again. */
+const NODE_TIMEOUT_MS = 1_000
+const SETTLE_TIMEOUT_MS = 30_000
+
+export async function startRedisCluster(
+  options: RedisServerOptions & { readonly masters?: number; readonly userInfo?: string } = {},
+): Promise<RedisCluster> {
+  const { masters = 3, userInfo = '', config = [], ...more } = options
+  const nodes = await Promise.all(Array.from({ length: masters * 2 }, () => startNode({ config, ...more })))
+  const owners = nodes.slice(0, masters)
+  const up = () => nodes.filter(node => node.isUp())
+
+  await Promise.all(
+    owners.map((node, i) => {
+      const from = Math.floor((SLOTS * i) / masters)
+      const to = Math.floor((SLOTS * (i + 1)) / masters) - 1
+      return node.ask('CLUSTER', 'ADDSLOTSRANGE', from, to)
+    }),
+  )
+  const [first, ...others] = nodes
+  for (const other of others) {
+    await first?.ask('CLUSTER', 'MEET', '127.0.0.1', other.port, other.busPort)
+  }
+  // A replica follows only a master that it has heard of.
+  await until(async () => {
+    const views = await Promise.all(nodes.map(node => node.ask<string>('CLUSTER', 'NODES')))
+    return views.every(view => view.trim().split('\n').length === nodes.length && !/handshake/.test(view))
+  }, SETTLE_TIMEOUT_MS)
+  await Promise.all(
+    nodes.slice(masters).map((node, i) => node.ask('CLUSTER', 'REPLICATE', owners[i]?.id ?? '')),
+  )
+  await until(async () => {
+    const infos = await Promise.all(nodes.slice(masters).map(node => node.ask<string>('INFO', 'replication')))
+    return infos.every(info => info.includes('master_link_status:up'))
+  }, SETTLE_TIMEOUT_MS)
+
+  async function settled(): Promise<void> {
+    await until(async () => {
+      const infos = await Promise.all(up().map(node => node.ask<string>('CLUSTER', 'INFO')))
+      return infos.every(info => /cluster_state:ok/.test(info))
+    }, SETTLE_TIMEOUT_MS)
+  }
+
+  async function ownersOf(key: string): Promise<(string | undefined)[]> {
+    const slot = Number(await up()[0]?.ask('CLUSTER', 'KEYSLOT', key))
+    const views = await Promise.all(up().map(node => node.ask<SlotRange[]>('CLUSTER', 'SLOTS')))
+    return views.map(ranges => ranges.find(([from, to]) => from <= slot && slot <= to)?.[2]?.[2])
+  }
+
+  await settled()
+  const protocol = more.tls === undefined ? 'redis://' : 'rediss://'
+  const host = more.tls === undefined ? '127.0.0.1' : 'localhost'
+  return {
+    url: `${protocol}${userInfo}${nodes.map(({ port }) => `${host}:${port}`).join(',')}`,
+    nodes,
+    settled,
+    async masterOf(key) {
+      let owner: ClusterNode | undefined
+      await until(async () => {
+        const ids = new Set(await ownersOf(key))
+        owner = up().find(node => ids.size === 1 && ids.has(node.id))
+        return owner !== undefined
+      }, SETTLE_TIMEOUT_MS)
+      return owner as ClusterNode
+    },
+    async replicaOf(master) {
+      let replica: ClusterNode | undefined
+      await until(async () => {
+        const view = await master.ask<string>('CLUSTER', 'NODES')
+        const line = view.split('\n').find(text => text.includes(`slave ${master.id}`))
+        replica = up().find(node => line?.startsWith(node.id))
+        return replica !== undefined
+      }, SETTLE_TIMEOUT_MS)
+      return replica as ClusterNode
+    },
+    async keys() {
+      const roles = await Promise.all(
+        up().map(async node => ({ node, role: await node.ask<[string]>('ROLE') })),
+      )
+      const lists = roles
+        .filter(({ role }) => role[0] === 'master')
+        .map(({ node }) => node.ask<string[]>('KEYS', '*'))
+      return (await Promise.all(lists)).flat()
+    },
+    async stop() {
+      await Promise.all(nodes.map(node => node.stop()))
+    },
+  }
+}
+
+type SlotRange = [from: number, to: number, ...nodes: readonly [host: string, port: number, id: string][]]
+
+async function startNode({ config = [], ...options }: RedisServerOptions) {
+  const busPort = await freePort(undefined)
+  const lines = [
+    'cluster-enabled yes',
+    `cluster-port ${busPort}`,
+    `cluster-node-timeout ${NODE_TIMEOUT_MS}`,
+    'cluster-allow-replica-migration no',
+    'repl-diskless-sync-delay 0',
+    ...(options.tls === undefined
+      ? []
+      : ['tls-cluster yes', 'tls-replication yes', 'cluster-announce-hostname localhost']),
+    ...config,
+  ]
+  const server = await startRedisServer({ ...options, config: lines })
+  let isUp = true
+  let client: Redis | undefined
+  const ask = async <T>(command: string, ...args: (string | number)[]): Promise<T> => {
+    client ??= await connect(server, options)
+    return (await client.call(command, ...args)) as T
+  }
+  const disconnect = () => {
+    client?.disconnect()
+    client = undefined
+  }
+  return {
+    ...server,
+    busPort,
+    ask,
+    id: await ask<string>('CLUSTER', 'MYID'),
+    isUp: () => isUp,
+    async kill() {
+      isUp = false
+      disconnect()
+      await server.kill()
+    },
+    async start() {
+      await server.start()
+      isUp = true
+    },
+    freeze() {
+      isUp = false
+      disconnect()
+      server.freeze()
+    },
+    thaw() {
+      server.thaw()
+      isUp = true
+    },
+    async stop() {
+      disconnect()
+      await server.stop()
+    },
+  }
+}
+
+async function connect(server: RedisServer, { tls }: RedisServerOptions): Promise<Redis> {
+  const { readFile } = await import('node:fs/promises')
+  const client = new Redis(server.url, tls === undefined ? {} : { tls: { ca: await readFile(tls.caFile) } })
+  client.on('error', () => {}) // killed on purpose
+  return client
+}
