@@ -22,6 +22,8 @@ export interface RedisCluster {
   replicaOf(master: ClusterNode): Promise<ClusterNode>
   /** Everything that all masters hold: keys, in no order. */
   keys(): Promise<string[]>
+  /** Moves the slot of this key to another master, with the keys in it, as resharding does. */
+  moveSlot(key: string): Promise<void>
   /** Resolves when every slot is served and every node that is up says so. */
   settled(): Promise<void>
   stop(): Promise<void>
@@ -77,6 +79,21 @@ export async function startRedisCluster(
     return views.map(ranges => ranges.find(([from, to]) => from <= slot && slot <= to)?.[2]?.[2])
   }
 
+  async function mastersNow(): Promise<ClusterNode[]> {
+    const roles = await Promise.all(up().map(node => node.ask<[string]>('ROLE')))
+    return up().filter((_, i) => roles[i]?.[0] === 'master')
+  }
+
+  async function masterOf(key: string): Promise<ClusterNode> {
+    let owner: ClusterNode | undefined
+    await until(async () => {
+      const ids = new Set(await ownersOf(key))
+      owner = up().find(node => ids.size === 1 && ids.has(node.id))
+      return owner !== undefined
+    }, SETTLE_TIMEOUT_MS)
+    return owner as ClusterNode
+  }
+
   await settled()
   const protocol = more.tls === undefined ? 'redis://' : 'rediss://'
   const host = more.tls === undefined ? '127.0.0.1' : 'localhost'
@@ -84,15 +101,7 @@ export async function startRedisCluster(
     url: `${protocol}${userInfo}${nodes.map(({ port }) => `${host}:${port}`).join(',')}`,
     nodes,
     settled,
-    async masterOf(key) {
-      let owner: ClusterNode | undefined
-      await until(async () => {
-        const ids = new Set(await ownersOf(key))
-        owner = up().find(node => ids.size === 1 && ids.has(node.id))
-        return owner !== undefined
-      }, SETTLE_TIMEOUT_MS)
-      return owner as ClusterNode
-    },
+    masterOf,
     async replicaOf(master) {
       let replica: ClusterNode | undefined
       await until(async () => {
@@ -103,13 +112,24 @@ export async function startRedisCluster(
       }, SETTLE_TIMEOUT_MS)
       return replica as ClusterNode
     },
+    async moveSlot(key) {
+      const source = await masterOf(key)
+      const target = (await mastersNow()).find(({ id }) => id !== source.id)
+      if (target === undefined) throw new Error('There is one master only')
+      const slot = Number(await source.ask('CLUSTER', 'KEYSLOT', key))
+      await target.ask('CLUSTER', 'SETSLOT', slot, 'IMPORTING', source.id)
+      await source.ask('CLUSTER', 'SETSLOT', slot, 'MIGRATING', target.id)
+      for (;;) {
+        const keys = await source.ask<string[]>('CLUSTER', 'GETKEYSINSLOT', slot, 100)
+        if (keys.length === 0) break
+        await source.ask('MIGRATE', '127.0.0.1', target.port, '', 0, 5_000, 'REPLACE', 'KEYS', ...keys)
+      }
+      for (const node of [target, source, ...(await mastersNow())]) {
+        await node.ask('CLUSTER', 'SETSLOT', slot, 'NODE', target.id)
+      }
+    },
     async keys() {
-      const roles = await Promise.all(
-        up().map(async node => ({ node, role: await node.ask<[string]>('ROLE') })),
-      )
-      const lists = roles
-        .filter(({ role }) => role[0] === 'master')
-        .map(({ node }) => node.ask<string[]>('KEYS', '*'))
+      const lists = (await mastersNow()).map(node => node.ask<string[]>('KEYS', '*'))
       return (await Promise.all(lists)).flat()
     },
     async stop() {

@@ -10,6 +10,8 @@ export interface RedisSentinels {
   readonly sentinels: readonly RedisServer[]
   /** The server that most sentinels take for the master now. */
   master(): Promise<RedisServer>
+  /** Resolves when the sentinels agree, and the replica follows the master. */
+  settled(): Promise<void>
   /** As an operator does it: the master that goes lives on, as a replica. */
   failOver(): Promise<void>
   stop(): Promise<void>
@@ -80,6 +82,19 @@ export async function startSentinels(
     return found
   }
 
+  async function settled(): Promise<void> {
+    await until(async () => {
+      const names = await Promise.all(sentinels.map(s => ask<string[]>(s, 'MASTER', MASTER_NAME)))
+      const [replica] = await ask<string[][]>(sentinels[0] as RedisServer, 'REPLICAS', MASTER_NAME)
+      return (
+        new Set(names.map(facts => factOf(facts, 'port'))).size === 1 &&
+        replica !== undefined &&
+        factOf(replica, 'flags') === 'slave' &&
+        factOf(replica, 'master-link-status') === 'ok'
+      )
+    }, SETTLE_TIMEOUT_MS)
+  }
+
   // Without having heard of one another and of the replica they elect nobody.
   await until(async () => {
     const facts = await Promise.all(sentinels.map(s => ask<string[]>(s, 'MASTER', MASTER_NAME)))
@@ -93,6 +108,7 @@ export async function startSentinels(
     servers,
     sentinels,
     master,
+    settled,
     async failOver() {
       const [sentinel] = sentinels
       const before = await master()

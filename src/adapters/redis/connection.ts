@@ -51,6 +51,8 @@ export interface RedisConnectionOptions extends RedisPlace {
 export const COMMAND_TIMEOUT_MS = 500
 /** A connection that cannot be made in this time is tried again: a lost packet of the handshake costs one second. */
 const CONNECT_TIMEOUT_MS = 2_000
+/** A connection over which no answer has come for so long is dead, though TCP has not noticed: it is made anew. */
+const HUNG_MS = 5_000
 /** NATs and balancers forget quiet connections after minutes. */
 const KEEP_ALIVE_MS = 30_000
 /** Subscriptions and publications of a moment. Without an end, an outage fills the memory. */
@@ -128,6 +130,7 @@ export function retryStrategy(attempt: number, random: () => number = Math.rando
 class BoundedRedis extends Redis {
   readonly #maxQueued: number
   #isGathering = false
+  #lastAnswerAt = 0
 
   constructor(maxQueued: number, options: RedisOptions) {
     super(options)
@@ -138,6 +141,7 @@ class BoundedRedis extends Redis {
       // Nobody asked for what came: a node that gives its slot away ends the subscriptions to it.
       if (error.message.startsWith(UNASKED)) this.disconnect(true)
     })
+    this.on('ready', () => this.#noteAnswer())
     this.on('close', () => {
       const { commandQueue } = queuesOf(this)
       for (let item = commandQueue.shift(); item !== undefined; item = commandQueue.shift()) {
@@ -154,7 +158,10 @@ class BoundedRedis extends Redis {
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
     const [command] = args
     // Subscribing again, say, ioredis does by itself, and nobody hears if that fails: it must not end the process.
-    command.promise.catch(() => {})
+    command.promise.then(
+      () => this.#noteAnswer(),
+      error => this.#noteFailure(error),
+    )
     const { commandQueue, offlineQueue } = queuesOf(this)
     // Also while Redis is slow to answer: a command that ran out of time stays in line for its answer.
     const waiting = commandQueue.length + offlineQueue.length
@@ -164,6 +171,19 @@ class BoundedRedis extends Redis {
     }
     this.#gather()
     return super.sendCommand(...args)
+  }
+
+  #noteAnswer(): void {
+    this.#lastAnswerAt = performance.now()
+  }
+
+  #noteFailure(error: Error): void {
+    // An answer all the same: "out of memory", "read only".
+    if (error.name === 'ReplyError') this.#noteAnswer()
+    else if (this.status === 'ready' && performance.now() - this.#lastAnswerAt > HUNG_MS) {
+      this.#noteAnswer()
+      this.disconnect(true)
+    }
   }
 
   /** Keeps what is written from now on until this turn of the event loop ends. */

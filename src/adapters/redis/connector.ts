@@ -6,18 +6,23 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { AbstractConnector } from 'ioredis'
-import type { RedisAddress, RedisHost } from './address.js'
-import { modeProblem, RedisModeError, type RedisTls } from './locate.js'
+import type { RedisAddress } from './address.js'
+import { type FoundServer, modeProblem, RedisModeError, type RedisTls } from './locate.js'
 
-/** A connection that does not end by itself in this time is destroyed. */
-const END_TIMEOUT_MS = 2_000
+/** A connection that does not end by itself in this time is destroyed: its server hangs. */
+const END_TIMEOUT_MS = 500
+/**
+ * A master that was replaced, and is cut off from those who decide but not from us, would serve us for ever: this bounds
+ * how long.
+ */
+const LOOK_AGAIN_MS = 10_000
 /** What ioredis takes for "we wanted it so", and does not report. */
 const CLOSED = 'Connection is closed.'
 
 export interface ConnectorOptions {
   readonly address: RedisAddress
   readonly tls: RedisTls | undefined
-  locate(): Promise<RedisHost>
+  locate(): Promise<FoundServer>
   retryDelayMs(attempt: number): number
 }
 
@@ -74,8 +79,9 @@ class Connector extends AbstractConnector {
     return false
   }
 
-  #open({ host, port }: RedisHost): Socket {
-    const { tls } = this.#options
+  #open(found: FoundServer): Socket {
+    const { address, tls } = this.#options
+    const { host, port } = found
     // Named in the handshake too: a balancer may choose the server by it. An address has no name.
     const name = isIP(host) === 0 ? { servername: host } : {}
     const stream =
@@ -84,7 +90,18 @@ class Connector extends AbstractConnector {
     stream.on('error', error => {
       this.firstError ??= error
     })
+    if (address.mode !== 'standalone') this.#leaveWhenReplaced(stream, found.id)
     this.stream = stream
     return stream
+  }
+
+  #leaveWhenReplaced(stream: Socket, id: string): void {
+    const look = async () => {
+      // Nobody says so now: no reason to leave.
+      const now = await this.#options.locate().catch(() => undefined)
+      if (now !== undefined && now.id !== id) stream.destroy()
+    }
+    const timer = setInterval(look, LOOK_AGAIN_MS).unref()
+    stream.once('close', () => clearInterval(timer))
   }
 }

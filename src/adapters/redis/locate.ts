@@ -30,12 +30,17 @@ export interface LocateOptions {
   readonly slotOf: string
 }
 
+export interface FoundServer extends RedisHost {
+  /** The same for one server, by whatever name others know it. */
+  readonly id: string
+}
+
 /** Answers the place to connect to; rejects where nobody names one now. */
-export function locator(options: LocateOptions): () => Promise<RedisHost> {
+export function locator(options: LocateOptions): () => Promise<FoundServer> {
   const { address } = options
   const [first] = address.hosts
   if (first === undefined) throw new Error('A Redis address without a host')
-  if (address.mode === 'standalone') return async () => first
+  if (address.mode === 'standalone') return async () => ({ ...first, id: describeHost(first) })
   if (address.mode === 'sentinel') return () => locateMaster(options)
   let known = address.hosts
   return async () => {
@@ -81,7 +86,7 @@ export function modeProblem({ mode }: RedisAddress, redisMode: string | undefine
 interface SlotView {
   readonly epoch: number
   readonly isOk: boolean
-  readonly master: RedisHost
+  readonly master: FoundServer
   readonly nodes: readonly RedisHost[]
 }
 
@@ -117,7 +122,7 @@ function viewOf(
   return {
     epoch: Number(/^cluster_current_epoch:(\d+)/m.exec(info)?.[1] ?? 0),
     isOk: /^cluster_state:ok/m.test(info),
-    master: place(master),
+    master: { ...place(master), id: master[2] },
     nodes: ranges.flatMap(([, , ...nodes]) => nodes.map(place)),
   }
 }
@@ -137,14 +142,14 @@ interface MasterView extends RedisHost {
   readonly epoch: number
 }
 
-async function locateMaster(options: LocateOptions): Promise<RedisHost> {
+async function locateMaster(options: LocateOptions): Promise<FoundServer> {
   const { address } = options
   const { answers, reason } = await askAll(options, address.hosts, client =>
     askForMaster(client, address.masterName),
   )
   const [best] = answers.sort((a, b) => b.epoch - a.epoch)
   if (best === undefined) throw new Error(`No sentinel answers (${reason})`)
-  return { host: best.host, port: best.port }
+  return { host: best.host, port: best.port, id: describeHost(best) }
 }
 
 async function askForMaster(sentinel: Redis, masterName: string): Promise<MasterView> {

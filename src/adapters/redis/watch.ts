@@ -8,8 +8,6 @@ import type { RedisLog } from './connection.js'
 
 /** How soon Redis is used again when it is back. */
 const PROBE_EVERY_MS = 500
-/** A connection over which nothing has come for so long is dead, though TCP has not noticed: it is made anew. */
-const HUNG_MS = 5_000
 /** At the start of a process: so long is Redis waited for, that the first request finds it. */
 const FIRST_PROBE_MS = 2_000
 
@@ -32,7 +30,6 @@ export async function watchRedis(
   const { purpose, probeKey, log, everyMs = PROBE_EVERY_MS } = options
   let isUp = false
   let reason: string | undefined = 'not reached yet'
-  let lastAnswerAt = performance.now()
   let probing: Promise<void> | undefined
 
   function noteFailure(error: unknown) {
@@ -46,16 +43,11 @@ export async function watchRedis(
   async function probe() {
     try {
       await redis.set(probeKey, '1', 'PX', 60_000)
-      lastAnswerAt = performance.now()
       if (!isUp && reason !== undefined) log.info({ purpose }, 'Redis works again')
       isUp = true
       reason = undefined
     } catch (error) {
       noteFailure(error)
-      if (redis.status === 'ready' && !isRefusal(error) && performance.now() - lastAnswerAt > HUNG_MS) {
-        lastAnswerAt = performance.now()
-        redis.disconnect(true)
-      }
     }
   }
 
@@ -92,6 +84,3 @@ export async function watchRedis(
     },
   }
 }
-
-/** An answer all the same: "out of memory", "read only". */
-const isRefusal = (error: unknown) => error instanceof Error && error.name === 'ReplyError'
