@@ -2,10 +2,9 @@
  * A real Redis Cluster for tests: masters that share the slots, a replica for each, on this machine. A master that dies
  * is replaced by its replica within some two seconds.
  */
-import { Redis } from 'ioredis'
 import { freePort } from '../../src/adapters/postgres/embedded/port.js'
 import { until } from './engine.js'
-import { type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server.js'
+import { askRedis, type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server.js'
 
 export interface ClusterNode extends RedisServer {
   readonly id: string
@@ -155,15 +154,8 @@ async function startNode({ config = [], ...options }: RedisServerOptions) {
   ]
   const server = await startRedisServer({ ...options, config: lines })
   let isUp = true
-  let client: Redis | undefined
-  const ask = async <T>(command: string, ...args: (string | number)[]): Promise<T> => {
-    client ??= await connect(server, options)
-    return (await client.call(command, ...args)) as T
-  }
-  const disconnect = () => {
-    client?.disconnect()
-    client = undefined
-  }
+  const ask = <T>(command: string, ...args: (string | number)[]) =>
+    askRedis<T>(server, command, args, options.tls)
   return {
     ...server,
     busPort,
@@ -172,7 +164,6 @@ async function startNode({ config = [], ...options }: RedisServerOptions) {
     isUp: () => isUp,
     async kill() {
       isUp = false
-      disconnect()
       await server.kill()
     },
     async start() {
@@ -181,23 +172,11 @@ async function startNode({ config = [], ...options }: RedisServerOptions) {
     },
     freeze() {
       isUp = false
-      disconnect()
       server.freeze()
     },
     thaw() {
       server.thaw()
       isUp = true
     },
-    async stop() {
-      disconnect()
-      await server.stop()
-    },
   }
-}
-
-async function connect(server: RedisServer, { tls }: RedisServerOptions): Promise<Redis> {
-  const { readFile } = await import('node:fs/promises')
-  const client = new Redis(server.url, tls === undefined ? {} : { tls: { ca: await readFile(tls.caFile) } })
-  client.on('error', () => {}) // killed on purpose
-  return client
 }

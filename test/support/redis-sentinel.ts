@@ -1,7 +1,6 @@
 /* A real master, a replica and three sentinels for tests. A master that dies is replaced within some three seconds. */
-import { Redis } from 'ioredis'
 import { until } from './engine.js'
-import { type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server.js'
+import { askRedis, type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server.js'
 
 export interface RedisSentinels {
   /** Of the sentinels, as REDIS_URL has it. */
@@ -57,18 +56,7 @@ export async function startSentinels(
     ),
   )
 
-  async function ask<T>(sentinel: RedisServer, ...args: string[]): Promise<T> {
-    const { readFile } = await import('node:fs/promises')
-    const client = new Redis(sentinel.url, {
-      ...(tls === undefined ? {} : { tls: { ca: await readFile(tls.caFile) } }),
-    })
-    client.on('error', () => {})
-    try {
-      return (await client.call('SENTINEL', ...args)) as T
-    } finally {
-      client.disconnect()
-    }
-  }
+  const ask = <T>(sentinel: RedisServer, ...args: string[]) => askRedis<T>(sentinel, 'SENTINEL', args, tls)
 
   async function master(): Promise<RedisServer> {
     const ports = await Promise.all(

@@ -139,6 +139,23 @@ async function launch(
   return child
 }
 
+/** Sends one command over a connection of its own. */
+export async function askRedis<T>(
+  { url }: Pick<RedisServer, 'url'>,
+  command: string,
+  args: readonly (string | number)[] = [],
+  tls?: RedisServerOptions['tls'],
+): Promise<T> {
+  const secure = tls === undefined ? {} : { tls: { ca: await readFile(tls.caFile) } }
+  const client = new Redis(url, { ...secure, retryStrategy: () => null, enableReadyCheck: false })
+  client.on('error', () => {}) // the command fails with it
+  try {
+    return (await client.call(command, ...args)) as T
+  } finally {
+    client.disconnect()
+  }
+}
+
 async function answering(url: string, options: RedisOptions): Promise<void> {
   const redis = new Redis(url, { ...options, retryStrategy: () => 10, maxRetriesPerRequest: null })
   redis.on('error', () => {}) // not up yet

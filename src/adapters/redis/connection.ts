@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { type Command, Redis, type RedisOptions } from 'ioredis'
 import { describeAddress, parseRedisUrl, type RedisMode } from './address.js'
 import { connectorOf } from './connector.js'
-import { assertRedisMode, locator, type RedisTls } from './locate.js'
+import { assertRedisMode, locator, RedisModeError, type RedisTls } from './locate.js'
 
 /** pino's logger fits. */
 export interface RedisLog {
@@ -22,6 +22,11 @@ export interface RedisPlace {
   readonly url: string
   /** Standalone unless given. */
   readonly mode?: RedisMode
+}
+
+export interface RedisConnection extends Redis {
+  /** What is at the URL does not fit REDIS_MODE: says so without an address, and what to set. */
+  readonly misfit: string | undefined
 }
 
 export interface RedisConnectionOptions extends RedisPlace {
@@ -75,7 +80,7 @@ const MOVED_AWAY = /^(READONLY|MOVED|CLUSTERDOWN|MASTERDOWN|NOREPLICAS) /
  * A connection that is made at its first command, or by `connect()`; it goes on trying for ever, until
  * `disconnect()`. Answers that say "not here" make it look for another server.
  */
-export function connectRedis(options: RedisConnectionOptions): Redis {
+export function connectRedis(options: RedisConnectionOptions): RedisConnection {
   const { url, mode = 'standalone', purpose, slotOf = '', commandTimeoutMs = COMMAND_TIMEOUT_MS } = options
   const address = parseRedisUrl(mode, url)
   const tls = address.isTls ? tlsOf(options) : undefined
@@ -86,6 +91,8 @@ export function connectRedis(options: RedisConnectionOptions): Redis {
     ...(tls === undefined ? {} : { tls }),
     Connector: connectorOf({ address, tls, locate, retryDelayMs: retryStrategy }),
     lazyConnect: true,
+    // One right less that a user of Redis needs.
+    disableClientInfo: true,
     connectionName: `loadcast-${purpose}`,
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -127,10 +134,11 @@ export function retryStrategy(attempt: number, random: () => number = Math.rando
  * by itself: here all of one turn of the event loop go out in one write. Its own pipelines would do that too, but making one
  * costs as much as half a search for drivers.
  */
-class BoundedRedis extends Redis {
+class BoundedRedis extends Redis implements RedisConnection {
   readonly #maxQueued: number
   #isGathering = false
   #lastAnswerAt = 0
+  misfit: string | undefined
 
   constructor(maxQueued: number, options: RedisOptions) {
     super(options)
@@ -138,10 +146,14 @@ class BoundedRedis extends Redis {
     // A node answers SSUBSCRIBE so when another has the slot by now; ioredis tells nobody else.
     this.on('moved', () => this.disconnect(true))
     this.on('error', (error: Error) => {
+      if (error instanceof RedisModeError) this.misfit = error.message
       // Nobody asked for what came: a node that gives its slot away ends the subscriptions to it.
       if (error.message.startsWith(UNASKED)) this.disconnect(true)
     })
-    this.on('ready', () => this.#noteAnswer())
+    this.on('ready', () => {
+      this.misfit = undefined
+      this.#noteAnswer()
+    })
     this.on('close', () => {
       const { commandQueue } = queuesOf(this)
       for (let item = commandQueue.shift(); item !== undefined; item = commandQueue.shift()) {

@@ -74,8 +74,9 @@ class Connector extends AbstractConnector {
     const { address } = this.#options
     const problem = address.mode === 'sentinel' ? undefined : modeProblem(address, info.redis_mode)
     const isReplica = address.mode !== 'standalone' && info.role === 'slave'
-    if (problem === undefined && !isReplica) return true
-    this.#report('error', new RedisModeError(problem ?? 'it is a replica by now, looking for the master'))
+    if (problem !== undefined) this.#report('error', new RedisModeError(problem))
+    else if (isReplica) this.#report('error', new Error('the server is a replica by now'))
+    else return true
     return false
   }
 

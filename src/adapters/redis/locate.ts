@@ -231,6 +231,7 @@ async function askOne<T>(
     ...(tls === undefined ? {} : { tls }),
     lazyConnect: true,
     connectionName: 'loadcast-locate',
+    disableClientInfo: true,
     connectTimeout: ANSWER_TIMEOUT_MS,
     commandTimeout: ANSWER_TIMEOUT_MS,
     enableReadyCheck: false,

@@ -3,8 +3,7 @@
  * not wait for it, and a small write, tried again and again, finds when it is back. A write, for a Redis that is
  * full, or a replica, still answers those who read.
  */
-import type { Redis } from 'ioredis'
-import type { RedisLog } from './connection.js'
+import type { RedisConnection, RedisLog } from './connection.js'
 
 /** How soon Redis is used again when it is back. */
 const PROBE_EVERY_MS = 500
@@ -24,7 +23,7 @@ export interface RedisWatch {
 
 /** Connects, and waits for it for a bounded time; a process starts without Redis as it goes on without it. */
 export async function watchRedis(
-  redis: Redis,
+  redis: RedisConnection,
   options: { purpose: string; probeKey: string; log: RedisLog; everyMs?: number },
 ): Promise<RedisWatch> {
   const { purpose, probeKey, log, everyMs = PROBE_EVERY_MS } = options
@@ -76,7 +75,8 @@ export async function watchRedis(
       const begunAt = performance.now()
       await probeOnce()
       const ms = Math.round(performance.now() - begunAt)
-      return { isUp, ms, ...(reason === undefined ? {} : { reason }) }
+      const why = redis.misfit ?? reason
+      return { isUp, ms, ...(why === undefined ? {} : { reason: why }) }
     },
     close() {
       clearInterval(interval)

@@ -22,8 +22,9 @@ export async function assertSubscribes(options: {
   readonly patienceMs?: number
 }): Promise<void> {
   const { subscriber, kind, log, channelPrefix, patienceMs = PATIENCE_MS } = options
-  const probe = `${channelPrefix}-probe`
-  const asked = kind === 'sharded' ? subscriber.ssubscribe(probe) : subscriber.psubscribe(probe)
+  // What the adapters subscribe to: the rules of a user of Redis allow a pattern only as it stands.
+  const channel = `${channelPrefix}#/#`
+  const asked = kind === 'sharded' ? subscriber.ssubscribe(channel) : subscriber.psubscribe(`${channel}*`)
   const refused = asked.then(
     () => undefined,
     (error: Error) => error,
