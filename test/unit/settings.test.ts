@@ -251,7 +251,7 @@ describe('settings', () => {
     ['cluster', 'rediss://user:p%40ss@a:7000,b:7001,[::1]:7002/'],
     ['sentinel', 'redis://a/main'],
     ['sentinel', 'rediss://:pass@a:1,b:2,c/my-main.1/2?sentinelUsername=u&sentinelPassword=p%26'],
-  ])('in mode %s, %s leads to a Redis', (REDIS_MODE, REDIS_URL) => {
+  ])('R13.5 in mode %s, %s leads to a Redis', (REDIS_MODE, REDIS_URL) => {
     expect(loadSettings({ REDIS_MODE, REDIS_URL })).toMatchObject({
       redisUrl: REDIS_URL,
       redisMode: REDIS_MODE,
@@ -269,7 +269,7 @@ describe('settings', () => {
     ['sentinel', 'redis://a:26379', 'sentinel:port/master-name'],
     ['sentinel', 'redis://a/main?tls=false', 'the only parameters'],
     ['sentinel', 'http://a/main', 'sentinel:port/master-name'],
-  ])('in mode %s, %s is refused', (REDIS_MODE, REDIS_URL, part) => {
+  ])('R13.5 in mode %s, %s is refused', (REDIS_MODE, REDIS_URL, part) => {
     expect(problemsOf({ REDIS_MODE, REDIS_URL })).toEqual([expect.stringContaining(part)])
   })
 
@@ -279,7 +279,7 @@ describe('settings', () => {
     expect(problem).not.toContain('tell-nobody')
   })
 
-  test('a mode of Redis is one of three, and needs its URL', () => {
+  test('R13.5 a mode of Redis is one of three, and needs its URL', () => {
     expect(problemsOf({ REDIS_MODE: 'clustered', REDIS_URL: 'redis://a' })).toEqual([
       'REDIS_MODE: Expected standalone, cluster, sentinel',
     ])
