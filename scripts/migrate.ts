@@ -1,7 +1,9 @@
 /* `npm run migrate`: brings the database of the settings to this release's schema. */
 import { migrate } from '../src/adapters/postgres/migrate.js'
+import { createDatabaseWait } from '../src/database-wait.js'
 import { consoleLog, withDatabase } from './with-database.js'
 
-await withDatabase(async connectionString => {
-  await migrate(connectionString, { log: consoleLog })
+await withDatabase(async (connectionString, { databaseWaitMs }) => {
+  const whenAvailable = createDatabaseWait({ waitMs: databaseWaitMs, tell: consoleLog.warn })
+  await whenAvailable(() => migrate(connectionString, { log: consoleLog }))
 })

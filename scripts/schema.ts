@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import pg from 'pg'
+import { createDatabase } from '../src/adapters/postgres/connection/database.js'
 import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
 import { migrate } from '../src/adapters/postgres/migrate.js'
 import { SCHEMA_FILE } from '../src/adapters/postgres/migration-files.js'
@@ -14,8 +14,7 @@ await chmod(dataDir, 0o711) // as root, Postgres runs as another user, who must 
 const server = await startEmbeddedPostgres({ dataDir, log: consoleLog, settings: { fsync: 'off' } })
 try {
   await migrate(server.connectionString, { log: consoleLog })
-  const client = new pg.Client(server.connectionString)
-  await client.connect()
+  const client = await createDatabase(server.connectionString).connect({})
   await writeFile(SCHEMA_FILE, await dumpSchema(client))
   await client.end()
   console.log(`Wrote ${SCHEMA_FILE}.`)

@@ -1,5 +1,5 @@
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
-import { loadSettings } from '../src/settings.js'
+import { loadSettings, type Settings } from '../src/settings.js'
 
 export const consoleLog = {
   info: (message: string) => console.log(message),
@@ -10,13 +10,16 @@ export const consoleLog = {
  * Runs `work` on the database of the settings: that of DATABASE_URL, or the embedded one,
  * which is started and stopped again if it is not running. An error is printed as its sentence, exit code 1.
  */
-export async function withDatabase(work: (connectionString: string) => Promise<void>): Promise<void> {
+export async function withDatabase(
+  work: (connectionString: string, settings: Settings) => Promise<void>,
+): Promise<void> {
   try {
-    const { databaseUrl, dataDir } = loadSettings()
+    const settings = loadSettings()
+    const { databaseUrl, dataDir } = settings
     const running = databaseUrl ?? (await findEmbeddedPostgres(dataDir))
-    if (running !== undefined) return await work(running)
+    if (running !== undefined) return await work(running, settings)
     const server = await startEmbeddedPostgres({ dataDir, log: consoleLog })
-    await work(server.connectionString).finally(() => server.stop())
+    await work(server.connectionString, settings).finally(() => server.stop())
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
     process.exitCode = 1

@@ -10,19 +10,20 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createAdmission } from './adapters/http/admission.js'
 import { createHttpApp } from './adapters/http/app.js'
-import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
+import { type CheckResult, createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
 import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
 import { createAnswerStore } from './adapters/postgres/answer-store.js'
 import { createBacklog } from './adapters/postgres/backlog.js'
+import { createDatabase, type Database } from './adapters/postgres/connection/database.js'
 import { createDeviceStore } from './adapters/postgres/device-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
-import { countClaims, createPostgresChecks } from './adapters/postgres/health.js'
+import { countClaims, createPostgresChecks, withRecentFailures } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createPushQueue } from './adapters/postgres/push-queue.js'
-import { createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
+import { createHealthPool, createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createRefreshFamilies } from './adapters/postgres/refresh-family-store.js'
@@ -34,6 +35,7 @@ import { createSocketServer, type SocketServer } from './adapters/socket/server.
 import type { Metrics } from './adapters/telemetry/metrics.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createRefreshTokens } from './adapters/tokens/refresh.js'
+import type { DatabaseWait } from './database-wait.js'
 import { familySweep } from './dispatch/auth/family-sweep.js'
 import { createRefresh } from './dispatch/auth/refresh.js'
 import { createDispatch } from './dispatch/dispatch.js'
@@ -46,6 +48,7 @@ import { openRateLimits, withLimits } from './rate-limits.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
+import { withResolvers } from './runtime/with-resolvers.js'
 import type { Settings } from './settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
 import { meteredFanout, openTelemetry } from './telemetry.js'
@@ -59,6 +62,8 @@ export interface AppOptions {
   readonly log: Logger
   /** Tells this process from others of its release. */
   readonly instanceId?: string
+  /** How it waits for a database that is away while it starts; absent, it does not. */
+  readonly whenAvailable?: DatabaseWait
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
   /** For tests: stands for what the settings say. */
@@ -68,6 +73,8 @@ export interface AppOptions {
 export interface App {
   /** Where it listens: with the port that was given, if any would do. */
   readonly url: string
+  /** Resolves when this process can no longer serve, with the reason: it should be closed and end. */
+  readonly unfit: Promise<Error>
   /**
    * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
    * `hasNotice`: a balancer that has looked at `/health` is given the time to look again.
@@ -84,6 +91,7 @@ const BACKLOG = 4_096
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, connectionString, tokenKeys, log } = options
   const { instanceId = randomUUID() } = options
+  const { whenAvailable = work => work() } = options
   const faults = options.faults === undefined ? {} : { faults: options.faults }
   const takesRequests = settings.role !== 'worker'
   const looksAfterOthers = settings.role !== 'api'
@@ -91,10 +99,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const cluster = await openSocketCluster(settings, log)
   const telemetry = await openTelemetry(settings, { version, instanceId }, log)
   const { metrics, tracer } = telemetry
-  const pool = createQueryPool(connectionString, log)
-  const lookups = createLookupPool(connectionString, log)
-  const store = createPostgresStore({ connectionString, log, ...faults })
-  const wakeups = createWakeups({ connectionString, log })
+  const database = createDatabase(connectionString, log)
+  const pool = createQueryPool(database, log)
+  const lookups = createLookupPool(database, log)
+  const store = createPostgresStore({ connectionString, database, log, ...faults })
+  const wakeups = createWakeups({ connectionString, database, log })
   const keys = createIdempotencyStore(pool)
   const inspection =
     settings.inspectPort === undefined
@@ -104,6 +113,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const presence = await openPresence(settings, log)
   const pushSender = options.pushSender ?? (await openPush(settings, log))
   const limits = openRateLimits(settings, log)
+  const unfit = withResolvers<Error>()
   const sockets = createSocketServer({
     ...settings,
     verifyToken,
@@ -137,6 +147,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         log,
         meter: metrics.meter,
         tracer,
+        onUnfit: unfit.resolve,
         ...faults,
         ...(inspection && { observe: inspection.observe }),
       }),
@@ -150,9 +161,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const forgetting = familySweep(families, log)
   let isDraining = false
-  const checks = createPostgresChecks(pool)
+  const healthPool = createHealthPool(database)
+  const checks = createPostgresChecks(healthPool)
   const service = createService(
     pool,
+    database,
     checks,
     sockets,
     engine,
@@ -204,17 +217,17 @@ export async function createApp(options: AppOptions): Promise<App> {
     presence.close()
     inspection?.close()
     limits.close()
-    await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end()])
+    await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end(), healthPool.end()])
     await telemetry.close()
   }
   try {
-    await engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers })
+    await whenAvailable(() => engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers }))
     if (looksAfterOthers) {
       product.startSweeps()
       forgetting.start()
     }
     const port = await listen(http.server, settings)
-    return { url: `http://${urlHost(settings.host)}:${port}`, close }
+    return { url: `http://${urlHost(settings.host)}:${port}`, unfit: unfit.promise, close }
   } catch (error) {
     await close()
     throw error
@@ -242,6 +255,7 @@ const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
 
 function createService(
   pool: pg.Pool,
+  database: Database,
   checks: ReturnType<typeof createPostgresChecks>,
   sockets: SocketServer,
   engine: Engine,
@@ -250,11 +264,12 @@ function createService(
   isDraining: () => boolean,
 ): Service {
   const postgres = async () => ({
-    ...(await checks.postgres()),
+    ...withRecentFailures(await checks.postgres(), database.recentFailures()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
+  const definitions = async () => definitionsCheck(engine.membership())
   return {
-    ...createHealth(version, { ...checks, postgres, redis }, isDraining),
+    ...createHealth(version, { ...checks, postgres, redis, definitions }, isDraining),
     async metrics() {
       return { contentType: metrics.contentType, page: await metrics.page() }
     },
@@ -263,6 +278,12 @@ function createService(
       return { ...claims, 'sockets connected': sockets.countConnections() }
     },
   }
+}
+
+/** What this process knows of the definitions in use. `lapsed`: the database has not confirmed it lately. */
+function definitionsCheck({ state, writing }: ReturnType<Engine['membership']>): CheckResult {
+  const status = state === 'unfit' ? 'down' : state === 'lapsed' ? 'degraded' : 'ok'
+  return { status, membership: state, writing }
 }
 
 function listen(server: Server, { port, host }: Settings): Promise<number> {

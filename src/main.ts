@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
+import { checkServer } from './adapters/postgres/server-check.js'
+import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { RedisModeError } from './adapters/redis/locate.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
@@ -14,6 +16,13 @@ import { SocketAdapterError } from './adapters/socket/cluster/start-check.js'
 import { createLog } from './adapters/telemetry/log.js'
 import { createApp, version } from './app.js'
 import { banner } from './banner.js'
+import {
+  createDatabaseWait,
+  DatabaseAwayError,
+  type DatabaseWait,
+  StartAbandonedError,
+} from './database-wait.js'
+import { DefinitionError } from './runtime/errors.js'
 import { loadSettings, type Settings, SettingsError, takeEnvironment } from './settings.js'
 import { resolveTokenKeys } from './token-keys.js'
 
@@ -30,7 +39,14 @@ async function main(): Promise<void> {
   const log = openLog(settings, instanceId)
   endOnDefects(log)
   const signal = awaitSignal(settings.drainMs, log)
-  const database = await openDatabase(settings, log)
+  const stopping = new AbortController()
+  signal.then(() => stopping.abort())
+  const whenAvailable = createDatabaseWait({
+    waitMs: settings.databaseWaitMs,
+    tell: line => log.warn(line),
+    signal: stopping.signal,
+  })
+  const database = await openDatabase(settings, log, whenAvailable)
   try {
     const tokenKeys = await resolveTokenKeys(settings)
     const app = await createApp({
@@ -39,6 +55,7 @@ async function main(): Promise<void> {
       tokenKeys,
       log,
       instanceId,
+      whenAvailable,
     })
     log.info({ url: app.url }, 'listening')
     if (settings.isProduction) warnOfOpenDoors(settings, log)
@@ -53,8 +70,14 @@ async function main(): Promise<void> {
       }
       process.stdout.write(await banner(facts))
     }
-    // Who presses Ctrl-C has no balancer in front.
-    await app.close({ hasNotice: (await signal) === 'SIGTERM' })
+    const reason = await Promise.race([signal, app.unfit])
+    if (reason instanceof Error) {
+      endAfter(settings.drainMs, log)
+      await app.close({ hasNotice: true })
+      throw reason
+    }
+    // Ctrl-C is pressed at a terminal, without a balancer in front.
+    await app.close({ hasNotice: reason === 'SIGTERM' })
   } finally {
     await database.stop()
   }
@@ -62,11 +85,15 @@ async function main(): Promise<void> {
 }
 
 /** Ours when nobody gave one. Outside production it is brought up to date; in production a release does that. */
-async function openDatabase(settings: Settings, log: Logger): Promise<Database> {
+async function openDatabase(settings: Settings, log: Logger, whenAvailable: DatabaseWait): Promise<Database> {
   const database = await findDatabase(settings, log)
+  const { connectionString } = database
   try {
-    if (settings.isProduction) await assertMigrated(database.connectionString)
-    else await migrate(database.connectionString, { log })
+    await whenAvailable(async () => {
+      await checkServer(connectionString, log)
+      if (settings.isProduction) await assertMigrated(connectionString)
+      else await migrate(connectionString, { log })
+    })
     return database
   } catch (error) {
     await database.stop()
@@ -165,6 +192,9 @@ function explain(error: unknown): string {
       MigrationError,
       SocketAdapterError,
       RedisModeError,
+      DefinitionError,
+      DatabaseAwayError,
+      UnsupportedPostgresError,
     ].some(kind => error instanceof kind)
   ) {
     return (error as Error).message
@@ -177,6 +207,10 @@ function explain(error: unknown): string {
 main().then(
   () => process.exit(0),
   error => {
+    if (error instanceof StartAbandonedError) {
+      process.stderr.write(`Loadcast ended before it had started: ${error.message}\n`)
+      process.exit(0)
+    }
     process.stderr.write(`Loadcast could not go on. ${explain(error)}\n`)
     process.exit(1)
   },

@@ -3,10 +3,12 @@
  * a release runs once, from its own image, before any of its servers starts. It needs nothing of the development tools.
  */
 import { MigrationError, migrate } from './adapters/postgres/migrate.js'
+import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
-import { takeEnvironment } from './settings.js'
+import { createDatabaseWait, DatabaseAwayError } from './database-wait.js'
+import { loadDatabaseWait, SettingsError, takeEnvironment } from './settings.js'
 
 const log = {
   info: (message: string) => void process.stdout.write(`${message}\n`),
@@ -17,11 +19,21 @@ async function main(): Promise<void> {
   const environment = takeEnvironment(secretNames)
   const { DATABASE_URL } = { ...(await bootstrapSecrets(environment)), ...environment }
   if (!DATABASE_URL) throw new MigrationError('DATABASE_URL: Required, here or in the secret of SECRETS_ARN')
-  await migrate(DATABASE_URL, { log })
+  const whenAvailable = createDatabaseWait({ waitMs: loadDatabaseWait(environment), tell: log.warn })
+  await whenAvailable(() => migrate(DATABASE_URL, { log }))
+}
+
+// As the first process of a container it would otherwise not hear them.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    log.warn(`Not migrated: ended by ${signal}. What was under way is rolled back.`)
+    process.exit(1)
+  })
 }
 
 main().catch((error: Error) => {
-  const isExplained = error instanceof MigrationError || error instanceof SecretsError
+  const kinds = [MigrationError, SecretsError, SettingsError, DatabaseAwayError, UnsupportedPostgresError]
+  const isExplained = kinds.some(kind => error instanceof kind)
   log.warn(isExplained ? error.message : `Not migrated. ${error.stack ?? error}`)
   process.exitCode = 1
 })

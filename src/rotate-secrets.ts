@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { ECSClient } from '@aws-sdk/client-ecs'
 import { z } from 'zod'
-import { openDatabaseRoles } from './adapters/secrets/rotation/database-roles.js'
+import { createDatabase } from './adapters/postgres/connection/database.js'
+import { type Connect, openDatabaseRoles } from './adapters/secrets/rotation/database-roles.js'
 import { parts, type RotationRequest } from './adapters/secrets/rotation/plan.js'
 import { abandon, describeRotation, type RotationParts, rotate } from './adapters/secrets/rotation/rotate.js'
 import { createSecretVersions } from './adapters/secrets/rotation/secret-versions.js'
@@ -75,7 +76,7 @@ async function main(): Promise<void> {
         const account = readAdministrator(await readSecret(required(given, 'admin-secret')))
         url.username = account.username
         url.password = account.password
-        return openDatabaseRoles(url.href)
+        return openDatabaseRoles(url.href, connect)
       },
     }
     if (given.abandon) return await abandon(rotation)
@@ -85,6 +86,15 @@ async function main(): Promise<void> {
     client.destroy()
   }
 }
+
+/** It runs for minutes and once in months: a server that is slow to answer is worth the wait. */
+const CONNECT_TIMEOUT_MS = 10_000
+
+const connect: Connect = databaseUrl =>
+  createDatabase(databaseUrl).connect({
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'loadcast rotate',
+  })
 
 function readAdministrator(secret: string): z.infer<typeof administrator> {
   try {

@@ -6,7 +6,8 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { type RedisMode, redisModes, redisUrlProblem } from './adapters/redis/address.js'
+import { complaintAbout } from './adapters/postgres/connection/address.js'
+import { type RedisMode, redisModes, redisProblems } from './adapters/redis/address.js'
 
 export interface Settings {
   readonly isProduction: boolean
@@ -15,6 +16,8 @@ export interface Settings {
   readonly host: string
   /** Absent: a Postgres of our own is started, with its data in `dataDir`. */
   readonly databaseUrl?: string
+  /** How long a start waits for a database that is away. */
+  readonly databaseWaitMs: number
   /** Absent: presence is kept in this process, and there can be only one. */
   readonly redisUrl?: string
   /** What is at `redisUrl`, and so how it is read: see adapters/redis/address.ts. */
@@ -207,6 +210,9 @@ const share = z
   .transform(Number)
   .default(1)
 
+/** A failover takes half of it. Longer, and an orchestrator would rather start another. */
+const databaseWait = seconds(60, { min: 0 })
+
 const environment = z.object({
   NODE_ENV: z
     .enum(['production', 'development', 'test'], 'Expected production, development or test')
@@ -215,8 +221,15 @@ const environment = z.object({
   HOST: z.string().max(255).optional(),
   DATABASE_URL: z
     .string()
-    .refine(isPostgresUrl, 'Expected postgres://user:password@host:port/database')
+    .superRefine((text, context) => {
+      const expected = isPostgresUrl(text)
+        ? undefined
+        : 'Expected postgres://user:password@host:port/database'
+      const message = complaintAbout(text) ?? expected
+      if (message !== undefined) context.addIssue({ code: 'custom', message })
+    })
     .optional(),
+  DATABASE_WAIT_SECONDS: databaseWait,
   REDIS_URL: z.string().optional(),
   REDIS_MODE: z.enum(redisModes, `Expected ${redisModes.join(', ')}`).default('standalone'),
   JWT_SECRET: secret,
@@ -270,6 +283,13 @@ export function takeEnvironment(secretNames: readonly string[]): Record<string, 
   return taken
 }
 
+/** How long a program waits for the database that needs no other setting. Throws `SettingsError`. */
+export function loadDatabaseWait({ DATABASE_WAIT_SECONDS }: Readonly<Record<string, string>>): number {
+  const parsed = databaseWait.safeParse(DATABASE_WAIT_SECONDS)
+  if (parsed.success) return parsed.data
+  throw new SettingsError(parsed.error.issues.map(({ message }) => `DATABASE_WAIT_SECONDS: ${message}`))
+}
+
 /** Reads all settings. An empty value counts as not set. Throws `SettingsError`, which names all that is bad. */
 export function loadSettings(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
   const given = Object.fromEntries(
@@ -314,20 +334,8 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
   if (given.SOCKET_ADAPTER === 'sharded' && given.REDIS_URL === undefined) {
     problems.push('SOCKET_ADAPTER: Expected REDIS_URL beside sharded')
   }
-  problems.push(...redisConflicts(given))
+  problems.push(...redisProblems(given.REDIS_URL, given.REDIS_MODE))
   return problems
-}
-
-/** How the URL is read is for the mode to say. */
-function redisConflicts({
-  REDIS_URL: url,
-  REDIS_MODE: given,
-}: Readonly<Record<string, string | undefined>>): string[] {
-  const mode = redisModes.find(name => name === (given ?? 'standalone'))
-  if (mode === undefined) return []
-  if (url === undefined) return mode === 'standalone' ? [] : [`REDIS_MODE: Expected REDIS_URL beside ${mode}`]
-  const problem = redisUrlProblem(mode, url)
-  return problem === undefined ? [] : [`REDIS_URL: ${problem}`]
 }
 
 function settingsOf(env: Environment): Settings {
@@ -338,6 +346,7 @@ function settingsOf(env: Environment): Settings {
     // Outside production only this machine gets in: the start prints tokens that open every door.
     host: env.HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1'),
     ...(env.DATABASE_URL === undefined ? {} : { databaseUrl: env.DATABASE_URL }),
+    databaseWaitMs: env.DATABASE_WAIT_SECONDS,
     ...(env.REDIS_URL === undefined ? {} : { redisUrl: env.REDIS_URL }),
     ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
     ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),

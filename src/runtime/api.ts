@@ -1,5 +1,6 @@
 /* The engine as its users see it. */
 import type { Refusal } from './definition.js'
+import type { MembershipState } from './membership.js'
 import type { DeadLetter, StoredInstance } from './ports.js'
 import type {
   Actor,
@@ -65,6 +66,13 @@ export interface Engine {
   deadLetters(options?: { before?: number; limit?: number }): Promise<readonly DeadLetter[]>
   /** Has a dead letter tried again, from the first attempt on. False when it is not there (any more). */
   redrive(id: number): Promise<boolean>
+  /**
+   * Has the instance's overdue timers take effect now, whichever process has leased them, and arms those that are
+   * missing. For a caller that needs what the instance holds beyond its time.
+   */
+  ring(id: string): Promise<void>
+  /** Whether this process may work, and the definition versions it writes. */
+  membership(): { readonly state: MembershipState; readonly writing: Readonly<Record<string, number>> }
   /** The engine's time, in step with the database's. */
   now(): number
   /** How far the database's clock is ahead of this machine's, as last measured. */

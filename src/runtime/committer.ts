@@ -158,7 +158,7 @@ export class Committer {
         this.#parts.known.noteRead(row, startedAt)
         this.#release(mailbox)
       } catch (error) {
-        this.#failAll(mailbox, error)
+        this.#failAll(mailbox, unavailable(error))
       }
     }
   }
@@ -322,9 +322,10 @@ export class Committer {
         return
       case 'stale':
         mailbox.blocked.clear()
-        // Unless somebody has read a newer one meanwhile.
-        if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion)
-          this.#cache.drop(mailbox.id)
+        // Read, not dropped: what is read next tells whether others went on, or the database went back.
+        if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion) {
+          this.#mustRead.add(mailbox.id)
+        }
         break
       case 'claimed':
         for (const [key, holder] of result.holders) mailbox.blocked.set(key, { holder, at: startedAt })

@@ -30,11 +30,15 @@ export class OverloadedError extends Error {
   }
 }
 
-/** The database did not answer; whether what was sent has been applied is not known. */
+/** The database did not answer, or cannot do it now; whether what was sent has been applied is not known. */
 export class StoreUnavailableError extends Error {
-  constructor(cause: unknown) {
-    super('The database did not answer', { cause })
+  /** It answered, and said that it cannot: the disk is full. Sending the same again at once is of no use. */
+  readonly isLasting: boolean
+
+  constructor(cause: unknown, { isLasting = false } = {}) {
+    super(isLasting ? 'The database cannot do this now' : 'The database did not answer', { cause })
     this.name = 'StoreUnavailableError'
+    this.isLasting = isLasting
   }
 }
 
@@ -46,7 +50,19 @@ export class DefinitionError extends Error {
   }
 }
 
+/**
+ * An instance is stored in a definition version that this process does not know: a newer release runs beside it, or
+ * in its place. Another process can serve the caller.
+ */
+export class UnknownVersionError extends DefinitionError {
+  constructor(message: string) {
+    super(message)
+    this.name = 'UnknownVersionError'
+  }
+}
+
 /** What a caller is told: that it may come back, or what is broken. */
 export function unavailable(error: unknown): unknown {
-  return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
+  const isTransient = error instanceof StoreUnavailableError || error instanceof UnknownVersionError
+  return isTransient ? new OverloadedError(error.message, 1, error) : error
 }

@@ -14,6 +14,7 @@ import {
   type PendingCreate,
   type PendingTimer,
 } from './mailbox.js'
+import type { TimerKey } from './ports.js'
 import type { Registered } from './registry.js'
 import { FIRST_VERSION } from './replay.js'
 import { stamped } from './stamped.js'
@@ -44,8 +45,8 @@ export interface EvaluationContext {
   /** A new UUIDv7. */
   readonly uid: () => string
   readonly subscribers: readonly Subscriber[]
-  /** Removes a timer row that the machine does not handle. */
-  readonly dropTimer: (instance: string, pending: PendingTimer) => void
+  /** Parks a timer that rang while its machine ignored it, as `by` shows. */
+  readonly spendTimer: (timer: TimerKey, by: Instance) => void
 }
 
 /** Takes events from the mailbox and decides them. `base` is `undefined` for an instance that does not exist yet. */
@@ -162,8 +163,12 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
   const event = stamped(pending.event, at, pending.uid)
   const step = registered.stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
+    const key = { instance: mailbox.id, ...pending.gate }
+    const machine = registered.definition.name
+    fold.spend({ ...key, machine, event: pending.event, dueAt: pending.dueAt }, { isStored: true })
     return () => {
-      context.dropTimer(mailbox.id, pending)
+      // Where the burst wrote something, this is part of it.
+      if (fold.journalLength === 0) context.spendTimer(key, current)
       pending.settle()
     }
   }
@@ -182,10 +187,12 @@ function ringBefore(dueAt: number, { fold, registered, context }: Workbench): vo
     const current = existing(fold)
     const event = stamped(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
     const step = registered.stepper.step(current.snapshot, event)
-    fold.ring(armed)
-    if (step.kind === 'moved') {
-      fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId })
+    if (step.kind === 'unchanged') {
+      fold.spend(armed, { isStored: false })
+      continue
     }
+    fold.ring(armed)
+    fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId })
   }
 }
 

@@ -85,9 +85,16 @@ export class Fold {
   armedBefore(dueAt: number): StoredTimer | undefined {
     let first: StoredTimer | undefined
     for (const timer of this.timersSet.values()) {
-      if (timer.dueAt < (first?.dueAt ?? dueAt)) first = timer
+      if (timer.parked === undefined && timer.dueAt < (first?.dueAt ?? dueAt)) first = timer
     }
     return first
+  }
+
+  /** A timer has rung and its machine ignored it. `isStored`: it was armed by an earlier commit. */
+  spend(timer: StoredTimer, { isStored }: { readonly isStored: boolean }): void {
+    const { sendId, generation } = timer
+    this.timersSet.set(sendId, { ...timer, parked: 'spent' })
+    if (isStored) this.#gates.push({ sendId, generation })
   }
 
   /** A timer that was armed here has rung, and so is not to be stored. */
@@ -228,6 +235,7 @@ export class Fold {
         updatedAt: current.updatedAt,
       },
       expectedVersion: this.#base?.version ?? 0,
+      expectedUpdatedAt: this.#base?.updatedAt ?? 0,
       journal: this.#journal,
       events: this.events,
       timersSet: [...this.timersSet.values()],

@@ -27,9 +27,8 @@ export async function writeSurely(
       const results = await store.commit(writes, DELIVERY_LEASE_MS)
       return attempt === 1 ? results : await recogniseOurs(store, writes, results)
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError) || platform.monotonicMs() + pauseMs > giveUpAt) {
-        throw error
-      }
+      const isWorthIt = error instanceof StoreUnavailableError && !error.isLasting
+      if (!isWorthIt || platform.monotonicMs() + pauseMs > giveUpAt) throw error
       log.warn({ err: error, attempt, instances: writes.length }, 'a commit got no answer and is sent again')
       await pause(platform, pauseMs * (0.5 + platform.random()))
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)

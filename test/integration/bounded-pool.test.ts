@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { BoundedPool } from '../../src/adapters/postgres/bounded-pool.js'
+import type { BoundedPool } from '../../src/adapters/postgres/bounded-pool.js'
+import { createDatabase } from '../../src/adapters/postgres/connection/database.js'
 import { query } from '../../src/adapters/postgres/query.js'
 import { StoreUnavailableError } from '../../src/runtime/errors.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
@@ -11,8 +12,7 @@ let pool: BoundedPool
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  const { connectionString } = database
-  pool = new BoundedPool({ connectionString, max: 1, maxWaiting: MAX_WAITING })
+  pool = createDatabase(database.connectionString).openPool({ max: 1, maxWaiting: MAX_WAITING })
 })
 afterAll(async () => {
   await pool.end()
@@ -26,7 +26,9 @@ test('R9.4 while its connections are taken so many wait, the next are refused at
   const refused = await Promise.allSettled(Array.from({ length: 1_000 }, ask))
   expect(refused.filter(({ status }) => status === 'fulfilled')).toEqual([])
   expect((refused[0] as PromiseRejectedResult).reason).toBeInstanceOf(StoreUnavailableError)
-  await expect(pool.connect()).rejects.toThrow('Too many wait')
+  await expect(pool.connect()).rejects.toMatchObject({
+    cause: { message: expect.stringMatching('Too many wait') },
+  })
   expect(pool.waitingCount).toBe(MAX_WAITING)
   taken.release()
   expect(await Promise.all(waiting)).toEqual(Array(MAX_WAITING).fill([{ one: 1 }]))

@@ -42,6 +42,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const { env = {}, route = url => url, faults, pushSender } = options
   const database = options.database ?? (await createTestDatabase())
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 2 })
+  pool.on('error', () => {}) // a test may end the server: its next query says so
   const app = await createApp({
     settings: loadSettings({ PORT: '0', LOG_LEVEL: 'error', ...env }),
     connectionString: await route(database.connectionString),

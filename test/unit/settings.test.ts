@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { loadSettings, SettingsError } from '../../src/settings.js'
+import { loadDatabaseWait, loadSettings, SettingsError } from '../../src/settings.js'
 import { makeServiceAccount } from '../support/service-account.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 
@@ -39,6 +39,7 @@ describe('settings', () => {
       transporterTtlMs: 120_000,
       driverTtlMs: 60_000,
       eventRetentionMs: 86_400_000,
+      databaseWaitMs: 60_000,
       logLevel: 'warn',
       corsOrigins: [],
       drainMs: 25_000,
@@ -65,6 +66,31 @@ describe('settings', () => {
       'JWT_SECRET: Required in production',
       'JWT_REFRESH_SECRET: Required in production',
     ])
+  })
+
+  test.each([
+    ['postgres://user@one,two/freight', /^DATABASE_URL: Expected one host/],
+    ['postgres://user@one:5432,two:5432/freight', /^DATABASE_URL: Expected one host/],
+    ['postgres:///freight?host=one,two', /^DATABASE_URL: Expected one host/],
+    [
+      'postgres://user@one/freight?target_session_attrs=standby',
+      /^DATABASE_URL: Expected no target_session_attrs/,
+    ],
+  ])('%s asks for what the driver would not do, and is refused', (DATABASE_URL, complaint) => {
+    expect(problemsOf({ DATABASE_URL })).toEqual([expect.stringMatching(complaint)])
+  })
+
+  test('a password may contain a comma, and a server that takes writes may be asked for', () => {
+    const DATABASE_URL = 'postgres://user:a,b@one/freight?target_session_attrs=read-write'
+    expect(loadSettings({ DATABASE_URL }).databaseUrl).toBe(DATABASE_URL)
+  })
+
+  test('a program that needs but the database reads how long to wait for it', () => {
+    expect(loadDatabaseWait({})).toBe(60_000)
+    expect(loadDatabaseWait({ DATABASE_WAIT_SECONDS: '0.5' })).toBe(500)
+    expect(() => loadDatabaseWait({ DATABASE_WAIT_SECONDS: 'long' })).toThrow(
+      'DATABASE_WAIT_SECONDS: Expected',
+    )
   })
 
   test('an empty value is not a value', () => {

@@ -1,8 +1,13 @@
 /*
- * A pool whose queue has an end. Pools of `pg` let any number wait for a connection; while the database hangs and clients
- * try again and again, those who wait, with all that they hold, would be the memory of the process.
+ * A pool whose queue has an end, and whose connections have one too. Pools of `pg` let any number wait for a connection;
+ * while the database hangs and clients try again and again, those who wait, with all that they hold, would be the memory
+ * of the process. And they keep a connection for as long as it is used, be its server demoted or its address another's by
+ * now.
  */
 import pg from 'pg'
+import { Client } from './connection/client.js'
+import type { SharedState } from './connection/database.js'
+import { markUnavailable } from './sqlstate.js'
 
 /**
  * Seconds of work for a healthy database, so who comes later would run into the limit of time as well. With its request
@@ -13,34 +18,122 @@ const MAX_WAITING = 5_000
 /** The server gives up first, so that a statement we no longer wait for has ended there too. */
 export const STATEMENT_TIMEOUT_MS = 5_000
 export const CLIENT_TIMEOUT_MS = 7_000
-export const CONNECT_TIMEOUT_MS = 3_000
+
+/**
+ * Between two statements of a transaction lie some milliseconds. A process that is paused there must not keep its locks from
+ * the others: the server ends its session.
+ */
+export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 3_000
+
+/**
+ * So long may a busy connection go to a server that is not the primary's address any more and has not refused a write.
+ * Replacing one takes some 10 ms, and its statements are planned anew: a few thousandths of what it does meanwhile.
+ */
+export const LIFETIME_MS = 300_000
+/** Connections that were opened together are not replaced together: each lives up to this share shorter. */
+export const LIFETIME_JITTER = 0.3
 
 export interface BoundedPoolConfig extends pg.PoolConfig {
   readonly maxWaiting?: number
+  readonly lifetimeMs?: number
+  /** For what only reads: a standby will do. */
+  readonly mayBeReadOnly?: boolean
+  readonly shared: SharedState
 }
 
-type OnClient = (error: Error | undefined, client: pg.PoolClient | undefined, done: () => void) => void
+type OnClient = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: (error?: Error | boolean) => void,
+) => void
 
-/** Refuses who finds the queue full, at once, as `pg` itself refuses who has waited too long. */
+interface Age {
+  readonly generation: number
+  readonly expiresAt: number
+}
+
+/**
+ * Callers that find the queue full are refused at once, as `pg` itself refuses those that have waited too long. Errors that
+ * are the world's fault reject as `StoreUnavailableError`.
+ */
 export class BoundedPool extends pg.Pool {
   readonly #maxWaiting: number
+  readonly #shared: SharedState
+  readonly #ages = new WeakMap<pg.PoolClient, Age>()
+  readonly #whenEnded: (() => void)[] = []
 
-  constructor({ maxWaiting = MAX_WAITING, ...config }: BoundedPoolConfig) {
-    super(config)
+  constructor({ maxWaiting = MAX_WAITING, lifetimeMs = LIFETIME_MS, shared, ...config }: BoundedPoolConfig) {
+    super({ ...config, Client })
     this.#maxWaiting = maxWaiting
+    this.#shared = shared
+    this.on('connect', client => {
+      const livesMs = lifetimeMs * (1 - Math.random() * LIFETIME_JITTER)
+      this.#ages.set(client, { generation: shared.generation, expiresAt: performance.now() + livesMs })
+    })
+    // It is replaced at its next use.
+    this.on('error', error => shared.log?.warn({ err: error }, 'an idle database connection was lost'))
+    const send = this.query.bind(this) as (...parts: unknown[]) => Promise<unknown>
+    this.query = ((...parts: unknown[]) => markUnavailable(send(...parts))) as typeof this.query
   }
 
   override connect(): Promise<pg.PoolClient>
   override connect(onClient: OnClient): void
   override connect(onClient?: OnClient): Promise<pg.PoolClient> | undefined {
-    if (this.waitingCount < this.#maxWaiting) {
-      if (onClient === undefined) return super.connect()
-      super.connect(onClient)
+    if (onClient === undefined) {
+      return markUnavailable(
+        new Promise((resolve, reject) =>
+          this.connect((error, client) => (client === undefined ? reject(error) : resolve(client))),
+        ),
+      )
+    }
+    if (this.waitingCount >= this.#maxWaiting) {
+      process.nextTick(onClient, new Error('Too many wait for a database connection'), undefined, () => {})
       return undefined
     }
-    const error = new Error('Too many wait for a database connection')
-    if (onClient === undefined) return Promise.reject(error)
-    process.nextTick(onClient, error, undefined, () => {})
+    super.connect((error, client) => {
+      if (client === undefined) {
+        this.#shared.noteFailure(error)
+        onClient(error, undefined, () => {})
+        return
+      }
+      this.#watchRelease(client)
+      onClient(undefined, client, client.release)
+    })
     return undefined
+  }
+
+  /** Connections that nobody uses are closed; the others when they are released. */
+  dropIdle(): void {
+    for (let left = this.idleCount; left > 0; left--) {
+      this.connect((_error, client) => client?.release())
+    }
+  }
+
+  whenEnded(listener: () => void): void {
+    this.#whenEnded.push(listener)
+  }
+
+  override end(): Promise<void>
+  override end(onEnd: () => void): void
+  override end(onEnd?: () => void): Promise<void> | undefined {
+    for (const listener of this.#whenEnded.splice(0)) listener()
+    if (onEnd === undefined) return super.end()
+    super.end(onEnd)
+    return undefined
+  }
+
+  /** `pg` sets `release` anew each time it hands a connection out. */
+  #watchRelease(client: pg.PoolClient): void {
+    const { release } = client
+    client.release = error => {
+      const age = this.#ages.get(client)
+      if (error && error !== true) this.#shared.noteFailure(error, age?.generation)
+      release(error || this.#isOld(age))
+    }
+  }
+
+  #isOld(age: Age | undefined): boolean {
+    if (age === undefined) return true
+    return age.generation !== this.#shared.generation || performance.now() > age.expiresAt
   }
 }

@@ -6,7 +6,7 @@ import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import type { UsedKey } from '../../runtime/types.js'
 import { commitParameters, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
-import { failureOf, isLockTimeout } from './sqlstate.js'
+import { failureOf, isBeyondLimits, isLockTimeout } from './sqlstate.js'
 
 /** Attempts after a deadlock, a lock that did not come or a claim taken in the same instant. */
 const MAX_ATTEMPTS = 12
@@ -29,7 +29,7 @@ interface ResultRow {
   readonly used: UsedKey | null
 }
 
-/** Throws `StoreUnavailableError` when it is not known whether the statement was applied. */
+/** Throws `StoreUnavailableError` when it is not known whether the statement was applied, or the server cannot do it now. */
 export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
   const texts = new Map<string, string>()
 
@@ -61,7 +61,6 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
       } catch (error) {
         const failure = failureOf(error)
         if (failure === 'unstorable') return bisect(writes, leaseMs, error)
-        if (failure === 'away') throw new StoreUnavailableError(error)
         if (failure !== 'again') throw error
         if (attempt === MAX_ATTEMPTS) return writes.map(() => ({ kind: 'busy' }))
         const locked = isLockTimeout(error) ? await lockedOf(writes) : NONE
@@ -98,7 +97,8 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
     error: unknown,
   ): Promise<readonly WriteResult[]> {
     if (writes.length === 1) {
-      return [{ kind: 'unstorable', error: error instanceof Error ? error : new Error(String(error)) }]
+      const cause = isBeyondLimits(error) ? new StoreUnavailableError(error, { isLasting: true }) : error
+      return [{ kind: 'unstorable', error: cause instanceof Error ? cause : new Error(String(cause)) }]
     }
     const middle = Math.ceil(writes.length / 2)
     return [

@@ -6,8 +6,12 @@
  * a warning: every migration must leave the schema usable by the release before it.
  */
 import pg from 'pg'
+import { CLIENT_TIMEOUT_MS } from './bounded-pool.js'
+import { type ConnectOptions, createDatabase } from './connection/database.js'
 import type { Log } from './log.js'
 import { MIGRATIONS_FOLDER, type Migration, readMigrations } from './migration-files.js'
+import { assertSupportedVersion, UnsupportedPostgresError } from './server-version.js'
+import { failureOf, orUnavailable } from './sqlstate.js'
 
 /** A connection string is connected and closed again; a client or pool stays the caller's. */
 export type MigrationTarget = string | pg.Client | pg.Pool
@@ -25,6 +29,18 @@ const quiet: Log = { info() {}, warn() {} }
 /** Waiting longer for a table's lock would queue every statement on that table behind us. */
 const LOCK_TIMEOUT = '10s'
 
+/**
+ * A migration takes as long as it takes. Limits that the role or the database sets are meant for the server's short
+ * statements; behind a pooler they are set for the role, since no session could bring its own. `transaction_timeout` is
+ * there from Postgres 17 on.
+ */
+const BEGIN = `
+begin;
+set local statement_timeout = 0;
+set local lock_timeout = 0;
+set local idle_in_transaction_session_timeout = 0;
+select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout'`
+
 const CREATE_TABLE = `create table if not exists schema_migrations (
   name text primary key,
   checksum text not null,
@@ -34,14 +50,17 @@ const CREATE_TABLE = `create table if not exists schema_migrations (
 /**
  * Applies what has not been applied and returns the names of these files, in order.
  * Throws a `MigrationError` if an applied file has changed, if a file would have to run before one that is applied,
- * or if a file fails; that file's changes are rolled back, those before it stay.
+ * or if a file fails; that file's changes are rolled back, those before it stay. Throws a `StoreUnavailableError` if the
+ * database is not to be had or is lost: then it may be called again. Throws an `UnsupportedPostgresError` on a server that
+ * is too old.
  */
 export async function migrate(
   target: MigrationTarget,
   { log = quiet, folder = MIGRATIONS_FOLDER }: { log?: Log; folder?: string } = {},
 ): Promise<string[]> {
   const migrations = await readMigrations(folder)
-  return withClient(target, async client => {
+  return withClient(target, {}, async client => {
+    await assertSupportedVersion(client, log)
     const newer = await inLockedTransaction(client, log, async () => {
       await client.query(CREATE_TABLE)
       return compare(migrations, await readApplied(client)).unknown
@@ -66,7 +85,7 @@ export async function pendingMigrations(
   given?: readonly Migration[],
 ): Promise<string[]> {
   const migrations = given ?? (await readMigrations(MIGRATIONS_FOLDER))
-  return withClient(target, async client => {
+  return withClient(target, { query_timeout: CLIENT_TIMEOUT_MS }, async client => {
     const { rows } = await client.query("select to_regclass('schema_migrations') is not null as exists")
     const applied = rows[0].exists ? await readApplied(client) : new Map<string, string>()
     return compare(migrations, applied).pending
@@ -83,6 +102,7 @@ async function apply(client: Queryable, migration: Migration, all: Migration[], 
       await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`)
       await client.query(migration.sql)
     } catch (cause) {
+      if (failureOf(cause) === 'away') throw cause
       throw new MigrationError(`Migration ${migration.name} failed and was rolled back: ${cause}`, { cause })
     }
     await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
@@ -130,7 +150,7 @@ async function readApplied(client: Queryable): Promise<Map<string, string>> {
 }
 
 async function inLockedTransaction<T>(client: Queryable, log: Log, work: () => Promise<T>): Promise<T> {
-  await client.query('begin')
+  await client.query(BEGIN)
   try {
     const { rows } = await client.query(`select pg_try_advisory_xact_lock(${ADVISORY_LOCK}) as taken`)
     if (!rows[0].taken) {
@@ -146,14 +166,31 @@ async function inLockedTransaction<T>(client: Queryable, log: Log, work: () => P
   }
 }
 
-async function withClient<T>(target: MigrationTarget, work: (client: Queryable) => Promise<T>): Promise<T> {
-  if (typeof target === 'string') {
-    const client = new pg.Client({ connectionString: target, application_name: 'loadcast migrate' })
-    client.on('error', () => {}) // the statement under way fails with it
-    await client.connect()
-    return work(client).finally(() => client.end())
+async function withClient<T>(
+  target: MigrationTarget,
+  options: ConnectOptions,
+  work: (client: Queryable) => Promise<T>,
+): Promise<T> {
+  const { client, release } = await orUnavailable(connect(target, options))
+  try {
+    return await work(client)
+  } catch (error) {
+    if (error instanceof MigrationError || error instanceof UnsupportedPostgresError) throw error
+    return await orUnavailable(Promise.reject(error))
+  } finally {
+    await release()
   }
-  if (!(target instanceof pg.Pool)) return work(target)
+}
+
+async function connect(
+  target: MigrationTarget,
+  options: ConnectOptions,
+): Promise<{ client: Queryable; release(): Promise<void> }> {
+  if (typeof target === 'string') {
+    const client = await createDatabase(target).connect({ ...options, application_name: 'loadcast migrate' })
+    return { client, release: () => client.end() }
+  }
+  if (!(target instanceof pg.Pool)) return { client: target, async release() {} }
   const client = await target.connect()
-  return work(client).finally(() => client.release())
+  return { client, release: async () => client.release() }
 }

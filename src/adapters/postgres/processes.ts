@@ -8,12 +8,19 @@ import type { ProcessVersions, Store } from '../../runtime/ports.js'
 /** Any number that no other use of advisory locks in this database has. */
 const ADVISORY_LOCK = 0x6c6f6176
 
+/**
+ * A process that is paused within its turn must not keep the others from theirs: the server ends its session. Their own
+ * patience is longer.
+ */
+const TURN_MS = 1_500
+
 /** For a turn; more than processes take that all start at once, less than a third of their lease. */
 const TURN_TIMEOUT_MS = 3_000
 
 const TAKE_TURN = `
 begin;
 set local lock_timeout = ${TURN_TIMEOUT_MS};
+set local idle_in_transaction_session_timeout = ${TURN_MS};
 select pg_advisory_xact_lock(${ADVISORY_LOCK})`
 
 /**
@@ -40,8 +47,6 @@ select machine, min(version) from known group by machine
 on conflict (machine) do update set version = greatest(d.version, excluded.version)
 returning machine, version`
 
-const ignore = () => {}
-
 const FORGET = 'delete from processes where id = $1'
 
 export function createProcesses(pool: pg.Pool): Pick<Store, 'announceProcess' | 'forgetProcess'> {
@@ -49,19 +54,16 @@ export function createProcesses(pool: pg.Pool): Pick<Store, 'announceProcess' | 
     async announceProcess({ id, versions }: ProcessVersions, leaseMs: number) {
       const machines = [...versions.keys()]
       const client = await pool.connect()
-      // A connection that is lost says so twice: to whoever waits for an answer, which is enough, and here.
-      client.on('error', ignore)
       try {
         await client.query(TAKE_TURN)
         const values = [id, machines, [...versions.values()], leaseMs]
         const { rows } = await client.query<{ machine: string; version: number }>(ANNOUNCE, values)
         await client.query('end')
-        client.off('error', ignore)
         client.release()
         return new Map(rows.map(({ machine, version }) => [machine, version]))
       } catch (error) {
         // Whatever state the connection is in: another takes its place.
-        client.release(true)
+        client.release(error as Error)
         throw error
       }
     },

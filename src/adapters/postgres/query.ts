@@ -1,5 +1,9 @@
 import type pg from 'pg'
-import { orUnavailable } from './sqlstate.js'
+import { isWorthRepeating, orUnavailable } from './sqlstate.js'
+
+/** A deadlock is over once one of the two has given way; a lock that has not come three times is held. */
+const MAX_ATTEMPTS = 3
+const RETRY_PAUSE_MS = 10
 
 /** A statement that finds rows by their keys; `name` is its alone. */
 export interface LookUp {
@@ -11,13 +15,29 @@ export interface LookUp {
  * The rows of one statement. A `LookUp` is planned once for each connection of a pool that `createLookupPool` made; on
  * another pool it works too, and Postgres decides. A text is planned each time it is sent: a plan that was made while a table
  * was empty would stay.
- * Throws `StoreUnavailableError` when the database does not answer.
+ * Throws `StoreUnavailableError` when the database does not answer, or cannot do it now.
  */
 export async function query<TRow extends pg.QueryResultRow>(
   pool: pg.Pool,
   statement: string | LookUp,
   values: readonly unknown[],
 ): Promise<readonly TRow[]> {
-  const { rows } = await orUnavailable(pool.query<TRow>(statement, [...values]))
+  const { rows } = await orUnavailable(send<TRow>(pool, statement, [...values]))
   return rows
+}
+
+/** Sends it again after a deadlock and the like: a statement is a transaction, so nothing of it was applied. */
+async function send<TRow extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  statement: string | LookUp,
+  values: unknown[],
+): Promise<pg.QueryResult<TRow>> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await pool.query<TRow>(statement, values)
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !isWorthRepeating(error)) throw error
+      await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE_MS * attempt * (0.5 + Math.random())))
+    }
+  }
 }

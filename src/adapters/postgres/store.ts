@@ -4,14 +4,19 @@ import type { Faults } from '../../runtime/faults.js'
 import type { Store } from '../../runtime/ports.js'
 import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
+import { createDatabase, type Database } from './connection/database.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createOutbox } from './outbox.js'
+import { createPosition } from './position.js'
 import { createProcesses } from './processes.js'
 import { orUnavailable } from './sqlstate.js'
+import { createTimerCheck } from './timer-check.js'
 import { createTimers } from './timers.js'
 
 export interface PostgresStoreOptions {
   readonly connectionString: string
+  /** That of `connectionString`, where other parts of the process use it too. */
+  readonly database?: Database
   readonly log?: Logger
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
@@ -23,13 +28,12 @@ export interface PostgresStore extends Store {
 }
 
 /** Opens no connection until it is used. The schema must have been migrated (`migrate`). */
-export function createPostgresStore({ connectionString, log, faults }: PostgresStoreOptions): PostgresStore {
-  const pool = createCommitPool(connectionString)
-  // An idle connection that the server ends is replaced at its next use.
-  pool.on('error', error => log?.warn({ err: error }, 'an idle database connection was lost'))
-
+export function createPostgresStore(options: PostgresStoreOptions): PostgresStore {
+  const { connectionString, log, faults } = options
+  const pool = createCommitPool(options.database ?? createDatabase(connectionString, log))
   const { releaseTimers, ...timers } = createTimers(pool)
   const { releaseDeliveries, ...outbox } = createOutbox(pool)
+  const { announceProcess, forgetProcess } = createProcesses(pool)
 
   return {
     async now() {
@@ -43,8 +47,11 @@ export function createPostgresStore({ connectionString, log, faults }: PostgresS
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
     usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
     ...timers,
+    ...createTimerCheck(pool),
+    ...createPosition(pool),
     ...outbox,
-    ...createProcesses(pool),
+    announceProcess: (process, leaseMs) => orUnavailable(announceProcess(process, leaseMs)),
+    forgetProcess,
     async release({ timers, deliveries }) {
       // One after the other is late for the second when the first is; both at once when the database is slow.
       await Promise.all([

@@ -1,69 +1,46 @@
 /*
- * Wake-ups by LISTEN and NOTIFY, on a connection of their own: NOTIFY takes a global lock when its transaction
- * commits, so it is kept out of the transactions that matter, and gathered. A pooler in transaction mode swallows
- * LISTEN without an error; a message to ourselves tells. Without it, timers are found by looking once a second.
+ * Wake-ups by LISTEN and NOTIFY, on a connection of their own: NOTIFY takes a global lock when its transaction commits, so
+ * it is kept out of the transactions that matter, and gathered. They are sent over another connection than the one that
+ * listens: a pooler in transaction mode swallows LISTEN without an error, and only a message from elsewhere tells. Without
+ * LISTEN, timers are found by looking once a second.
  */
-
-import pg from 'pg'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Wakeups } from '../../runtime/ports.js'
+import { CLIENT_TIMEOUT_MS, LIFETIME_JITTER, LIFETIME_MS } from './bounded-pool.js'
+import type { Client } from './connection/client.js'
+import { createDatabase, type Database } from './connection/database.js'
 
 const CHANNEL = 'loadcast_wake'
 /** A burst of a thousand creates is one message; a timer gets no later than this by it. */
 const GATHER_MS = 20
 /** On a busy server a notification takes a few milliseconds. */
 const SELF_TEST_MS = 2_000
-const RECONNECT_MS = 1_000
+/** After a connection that was good. */
+const FIRST_PAUSE_MS = 1_000
+/** While it fails again and again, as behind a pooler. A minute without wake-ups costs a timer a second at most. */
+const MAX_PAUSE_MS = 60_000
 
-export function createWakeups(options: { connectionString: string; log?: Logger }): Wakeups {
-  const { connectionString, log } = options
-  let client: Promise<pg.Client | undefined> | undefined
-  let current: pg.Client | undefined
-  let onMessage: ((dueAt: number) => void) | undefined
+type OnWake = (dueAt: number) => void
+
+export interface WakeupsOptions {
+  readonly connectionString: string
+  readonly log?: Logger
+  /** That of `connectionString`, where other parts of the process use it too. */
+  readonly database?: Database
+}
+
+export function createWakeups({ connectionString, log, database }: WakeupsOptions): Wakeups {
+  const server = database ?? createDatabase(connectionString, log)
+  const announcements = server.openPool({
+    max: 1,
+    query_timeout: CLIENT_TIMEOUT_MS,
+    application_name: 'loadcast wakeups',
+  })
+  const send = (dueAt: number) => announcements.query('select pg_notify($1, $2)', [CHANNEL, String(dueAt)])
   let earliest = Number.POSITIVE_INFINITY
   let gathering: NodeJS.Timeout | undefined
-  let reconnecting: NodeJS.Timeout | undefined
-  let closed = false
-
-  function connect(): Promise<pg.Client | undefined> {
-    client ??= open().catch(error => {
-      log?.warn({ err: error }, 'no connection for wake-ups; timers are found by looking once a second')
-      forget()
-      return undefined
-    })
-    return client
-  }
-
-  async function open(): Promise<pg.Client> {
-    const fresh = new pg.Client({ connectionString, application_name: 'loadcast wakeups' })
-    current = fresh
-    // The end of a connection that has been replaced already says nothing of the one in use.
-    const lost = () => {
-      if (current === fresh) forget()
-    }
-    fresh.on('error', lost).on('end', lost)
-    fresh.on('notification', ({ payload }) => onMessage?.(Number(payload)))
-    await fresh.connect()
-    if (onMessage !== undefined) await fresh.query(`listen ${CHANNEL}`)
-    return fresh
-  }
-
-  /** The connection is gone: listens again on another, soon. */
-  function forget(): void {
-    client = undefined
-    current = undefined
-    if (closed || onMessage === undefined || reconnecting !== undefined) return
-    reconnecting = setTimeout(() => {
-      reconnecting = undefined
-      connect()
-    }, RECONNECT_MS)
-    reconnecting.unref()
-  }
-
-  async function send(dueAt: number): Promise<void> {
-    const connected = await connect()
-    await connected?.query('select pg_notify($1, $2)', [CHANNEL, String(dueAt)])
-  }
+  let listening: Listening | undefined
 
   async function sendGathered(): Promise<void> {
     clearTimeout(gathering)
@@ -73,44 +50,134 @@ export function createWakeups(options: { connectionString: string; log?: Logger 
     await send(due).catch(error => log?.debug({ err: error }, 'a wake-up was lost'))
   }
 
-  /** Whether what is sent is heard: a time in the far future, which wakes nobody. */
-  async function isHeard(listener: (dueAt: number) => void): Promise<boolean> {
-    const probe = Number.MAX_SAFE_INTEGER - Math.floor(Math.random() * 1e9)
-    let alarm: NodeJS.Timeout | undefined
-    const heard = new Promise<boolean>(resolve => {
-      onMessage = dueAt => (dueAt === probe ? resolve(true) : listener(dueAt))
-      alarm = setTimeout(resolve, SELF_TEST_MS, false)
-    })
-    await send(probe)
-    return heard.finally(() => {
-      clearTimeout(alarm)
-      onMessage = listener
-    })
-  }
-
   return {
     announce(dueAt) {
       earliest = Math.min(earliest, dueAt)
-      if (!closed) gathering ??= setTimeout(sendGathered, GATHER_MS)
+      if (!announcements.ending) gathering ??= setTimeout(sendGathered, GATHER_MS)
     },
-    async listen(listener) {
-      onMessage = listener
-      const isListening = await connect()
-        .then(c => c !== undefined && isHeard(listener))
-        .catch(() => false)
-      if (!isListening) {
-        log?.warn(
-          'LISTEN is not heard (a pooler in transaction mode?); timers armed by other processes may be a second late',
-        )
-      }
+    async listen(onWake) {
+      listening = startListening({ server, send, onWake, log })
+      await listening.hasTried
     },
     async close() {
-      closed = true
-      clearTimeout(reconnecting)
+      await listening?.stop()
       // What a process that ends leaves to others is announced last of all.
       if (gathering !== undefined) await sendGathered()
-      const connected = await client
-      await connected?.end().catch(() => {})
+      await announcements.end()
     },
   }
+}
+
+interface Listening {
+  /** Resolves when it listens, or has found out that it cannot for now. */
+  readonly hasTried: Promise<void>
+  stop(): Promise<void>
+}
+
+interface ListeningParts {
+  readonly server: Database
+  readonly send: (dueAt: number) => Promise<unknown>
+  readonly onWake: OnWake
+  readonly log: Logger | undefined
+}
+
+/** Listens on one connection after the other; each is closed before the next is opened. */
+function startListening({ server, send, onWake, log }: ListeningParts): Listening {
+  const stopping = new AbortController()
+  let hasWarned = false
+  let pauseMs = FIRST_PAUSE_MS
+  let onTried = () => {}
+  const hasTried = new Promise<void>(resolve => {
+    onTried = resolve
+  })
+
+  /** Resolves when the connection has been good and is over. Throws when it is not to be had, or not heard. */
+  async function listenOnce(): Promise<'lost' | 'replaced'> {
+    const client = await server.connect({
+      query_timeout: CLIENT_TIMEOUT_MS,
+      application_name: 'loadcast wakeups',
+    })
+    const over = endOf(client, server, stopping.signal)
+    try {
+      if (!(await isHeard(client, send, onWake))) throw new Error('LISTEN is not heard')
+      hasWarned = false
+      pauseMs = FIRST_PAUSE_MS
+      onTried()
+      return await over
+    } finally {
+      await client.end()
+    }
+  }
+
+  async function keepListening(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        if ((await listenOnce()) === 'replaced') continue
+      } catch (error) {
+        if (!hasWarned && !stopping.signal.aborted) warn(error)
+        hasWarned = true
+        onTried()
+      }
+      const pause = delay(pauseMs * (0.5 + Math.random() / 2), undefined, {
+        signal: stopping.signal,
+        ref: false,
+      })
+      await pause.catch(() => {}) // it was stopped
+      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+    }
+  }
+
+  const warn = (error: unknown) =>
+    log?.warn(
+      { err: error },
+      'LISTEN is not heard (a pooler in transaction mode?); timers armed by other processes may be a second late',
+    )
+
+  const running = keepListening()
+  return {
+    hasTried,
+    async stop() {
+      stopping.abort()
+      await running
+    },
+  }
+}
+
+/** Whether what is sent elsewhere is heard here: a time in the far future, which wakes nobody. */
+async function isHeard(client: Client, send: ListeningParts['send'], onWake: OnWake): Promise<boolean> {
+  const probe = Number.MAX_SAFE_INTEGER - Math.floor(Math.random() * 1e9)
+  let alarm: NodeJS.Timeout | undefined
+  const heard = new Promise<boolean>(resolve => {
+    client.on('notification', ({ payload }) =>
+      Number(payload) === probe ? resolve(true) : onWake(Number(payload)),
+    )
+    client.once('end', () => resolve(false))
+    alarm = setTimeout(resolve, SELF_TEST_MS, false)
+  })
+  try {
+    await client.query(`listen ${CHANNEL}`)
+    await send(probe)
+    return await heard
+  } finally {
+    clearTimeout(alarm)
+  }
+}
+
+/** Resolves when the connection is lost, has lived its time or is to be replaced, or when listening stops. */
+function endOf(client: Client, server: Database, signal: AbortSignal): Promise<'lost' | 'replaced'> {
+  return new Promise(resolve => {
+    const replace = () => end('replaced')
+    const lifetime = setTimeout(replace, LIFETIME_MS * (1 - Math.random() * LIFETIME_JITTER))
+    lifetime.unref()
+    const stopHearing = server.onRetired(replace)
+    function end(how: 'lost' | 'replaced'): void {
+      clearTimeout(lifetime)
+      stopHearing()
+      signal.removeEventListener('abort', replace)
+      resolve(how)
+    }
+    client.once('end', () => end('lost'))
+    signal.addEventListener('abort', replace)
+    if (signal.aborted) replace()
+  })
 }

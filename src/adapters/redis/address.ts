@@ -54,14 +54,20 @@ const pathPattern: Record<RedisMode, RegExp> = {
   sentinel: /^\/(?<name>[A-Za-z0-9_.-]+)(?:\/(?<database>\d{0,2}))?$/,
 }
 
-/** What is wrong with a URL, for the operator: without a word of what is in it, as it may hold a password. */
-export function redisUrlProblem(mode: RedisMode, url: string): string | undefined {
-  if (parse(mode, url) !== undefined) return undefined
+/**
+ * What is wrong with the two settings, a line for each, for the operator: without a word of what is in the URL, as it may
+ * hold a password. Nothing is said of the URL beside a mode that there is none of: the mode says how it is read.
+ */
+export function redisProblems(url: string | undefined, givenMode: string | undefined): string[] {
+  const mode = redisModes.find(name => name === (givenMode ?? 'standalone'))
+  if (mode === undefined) return []
+  if (url === undefined) return mode === 'standalone' ? [] : [`REDIS_MODE: Expected REDIS_URL beside ${mode}`]
+  if (parse(mode, url) !== undefined) return []
   const hint = mode === 'standalone' && url.includes(',') ? '. Several servers need REDIS_MODE' : ''
-  return `Expected ${expectedForm[mode]}${hint}`
+  return [`REDIS_URL: Expected ${expectedForm[mode]}${hint}`]
 }
 
-/** Throws for a URL that `redisUrlProblem` objects to. */
+/** Throws for a URL that `redisProblems` objects to. */
 export function parseRedisUrl(mode: RedisMode, url: string): RedisAddress {
   const address = parse(mode, url)
   if (address === undefined) throw new Error(`Expected ${expectedForm[mode]}`)

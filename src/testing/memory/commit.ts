@@ -4,6 +4,7 @@
  */
 import { nameOfKey } from '../../runtime/mailbox.js'
 import type { InstanceWrite, WriteResult } from '../../runtime/ports.js'
+import { SAME_STAMP_WITHIN_MS } from '../../runtime/snapshot-cache.js'
 import { deliveryName, type Tables, timerName } from './tables.js'
 
 /** Postgres refuses NUL in text and jsonb, and lone surrogates in jsonb. In JSON text both are escapes. */
@@ -33,9 +34,10 @@ function guard(tables: Tables, write: InstanceWrite): WriteResult {
   }
   const used = write.keys.flatMap(key => tables.keys.get(nameOfKey(key)) ?? [])
   if (used.length > 0) return { kind: 'keyed', used }
-  const lost = write.gates.filter(
-    ({ sendId, generation }) => tables.timers.get(timerName(id, sendId))?.timer.generation !== generation,
-  )
+  const lost = write.gates.filter(({ sendId, generation }) => {
+    const timer = tables.timers.get(timerName(id, sendId))?.timer
+    return timer?.generation !== generation || timer.parked !== undefined
+  })
   if (lost.length > 0) return { kind: 'gateLost', sendIds: lost.map(gate => gate.sendId) }
   const holders = new Map<string, string>()
   for (const key of write.claimsNeeded) {
@@ -43,8 +45,11 @@ function guard(tables: Tables, write: InstanceWrite): WriteResult {
     if (holder !== undefined && holder !== id) holders.set(key, holder)
   }
   if (holders.size > 0) return { kind: 'claimed', holders }
-  const version = tables.instances.get(id)?.version ?? 0
-  return { kind: version === write.expectedVersion ? 'moved' : 'stale' }
+  const row = tables.instances.get(id)
+  const isExpected =
+    (row?.version ?? 0) === write.expectedVersion &&
+    Math.abs((row?.updatedAt ?? 0) - write.expectedUpdatedAt) <= SAME_STAMP_WITHIN_MS
+  return { kind: isExpected ? 'moved' : 'stale' }
 }
 
 /** Whether a unique key would be inserted twice; what is freed in the same statement is still there for it. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { ECSClient } from '@aws-sdk/client-ecs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
+import { createDatabase } from '../../../src/adapters/postgres/connection/database.js'
 import { openDatabaseRoles } from '../../../src/adapters/secrets/rotation/database-roles.js'
 import type { RotationRequest } from '../../../src/adapters/secrets/rotation/plan.js'
 import {
@@ -23,6 +24,8 @@ import { startServerProcess } from '../../support/server-process.js'
 
 const SERVICES = ['api', 'worker']
 const everything: RotationRequest = { parts: ['jwt', 'database'] }
+
+const connect = (url: string) => createDatabase(url).connect({})
 
 let database: TestDatabase
 let admin: pg.Client
@@ -75,7 +78,7 @@ async function newWorld(): Promise<void> {
   aws.after = () => {}
   aws.calls.length = 0
   told = []
-  const roles = await openDatabaseRoles(database.connectionString)
+  const roles = await openDatabaseRoles(database.connectionString, connect)
   await roles.prepare(values.DATABASE_URL)
   await roles.close()
 }
@@ -112,7 +115,7 @@ function openRotation(): RotationParts & { close(): void } {
   return {
     versions: createSecretVersions(client, arnOf('app')),
     services: { names: SERVICES, ...services },
-    openRoles: () => openDatabaseRoles(database.connectionString),
+    openRoles: () => openDatabaseRoles(database.connectionString, connect),
     tell: line => told.push(line),
     close() {
       client.destroy()
@@ -260,7 +263,7 @@ describe('a rotation', () => {
   })
 
   test('who comes while another is at it is kept out', async () => {
-    const other = await openDatabaseRoles(database.connectionString)
+    const other = await openDatabaseRoles(database.connectionString, connect)
     await expect(doRotate()).rejects.toThrow('Another rotation is under way')
     await other.close()
     await doRotate()

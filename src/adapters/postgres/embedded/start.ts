@@ -1,6 +1,6 @@
 import { chmod, mkdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import pg from 'pg'
+import { createDatabase } from '../connection/database.js'
 import type { Log } from '../log.js'
 import { chooseAccount } from './account.js'
 import { type Binaries, resolveBinaries } from './binaries.js'
@@ -95,21 +95,26 @@ function announce(place: Place, dataDir: string, log: Log): void {
   )
 }
 
+/** It has just said that it is ready; on a machine that is busy a login takes its time. */
+const CONNECT_TIMEOUT_MS = 30_000
+
 /** Makes the program's database if it is not there; that we can log in shows that the server is really ours. */
 async function openDatabase(place: Place, { port }: Postmaster): Promise<string> {
   const base = `postgres://${USER}:${await readPassword(place)}@127.0.0.1:${port}`
-  const client = new pg.Client({ connectionString: `${base}/postgres` })
+  const server = createDatabase(`${base}/postgres`)
   try {
-    await client.connect()
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE])
-    if (rowCount === 0) await client.query(`create database ${DATABASE}`)
+    const client = await server.connect({ connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+    try {
+      const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE])
+      if (rowCount === 0) await client.query(`create database ${DATABASE}`)
+    } finally {
+      await client.end()
+    }
   } catch (cause) {
     throw new EmbeddedPostgresError(
       `The Postgres on port ${port} does not answer as the one of ${place.data} should: ${cause}`,
       { cause },
     )
-  } finally {
-    await client.end()
   }
   return `${base}/${DATABASE}`
 }

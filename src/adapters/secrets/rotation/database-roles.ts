@@ -11,7 +11,17 @@ const ADVISORY_LOCK = 0x726f7461
 /** What Postgres itself uses for a password that it is given. */
 const SCRAM_ITERATIONS = 4096
 const SALT_BYTES = 16
-const CONNECT_TIMEOUT_MS = 10_000
+
+/** A connection to Postgres; `pg`'s client fits. */
+export interface DatabaseSession {
+  query(
+    text: string,
+    values?: unknown[],
+  ): Promise<{ rows: Record<string, unknown>[]; rowCount: number | null }>
+  end(): Promise<void>
+}
+
+export type Connect = (databaseUrl: string) => Promise<DatabaseSession>
 
 export interface DatabaseRoles {
   /** Makes the URL's user, or gives it the URL's password, and proves by a login that it works. */
@@ -22,10 +32,10 @@ export interface DatabaseRoles {
 }
 
 /** Connects as the administrator and keeps others out: fails if another rotation holds the database. */
-export async function openDatabaseRoles(adminUrl: string): Promise<DatabaseRoles> {
+export async function openDatabaseRoles(adminUrl: string, connect: Connect): Promise<DatabaseRoles> {
   const admin = await connect(adminUrl)
   const { rows } = await admin.query(`select pg_try_advisory_lock(${ADVISORY_LOCK}) as taken`)
-  if (!rows[0].taken) {
+  if (rows[0]?.taken !== true) {
     await admin.end()
     throw new Error('Another rotation is under way on this database: wait for it, then run again')
   }
@@ -46,7 +56,8 @@ export async function openDatabaseRoles(adminUrl: string): Promise<DatabaseRoles
       await admin.query(`alter role ${role} login password ${verifier}`)
       const proof = await connect(databaseUrl)
       const { rows } = await proof.query('select current_user as name').finally(() => proof.end())
-      if (rows[0].name !== OWNER_ROLE) throw new Error(`${role} logs in, but not with the role ${OWNER_ROLE}`)
+      if (rows[0]?.name !== OWNER_ROLE)
+        throw new Error(`${role} logs in, but not with the role ${OWNER_ROLE}`)
     },
     async retire(databaseUrl) {
       const role = userOf(databaseUrl) ?? ''
@@ -66,20 +77,9 @@ function isOurs(role: string): boolean {
 }
 
 /** `if not exists` is not to be had for roles. Two that make it at once: the lock lets only one in. */
-async function ensureRole(admin: pg.Client, role: string, option: string): Promise<void> {
+async function ensureRole(admin: DatabaseSession, role: string, option: string): Promise<void> {
   const { rowCount } = await admin.query('select from pg_roles where rolname = $1', [role])
   if (rowCount === 0) await admin.query(`create role ${role} ${option}`)
-}
-
-async function connect(connectionString: string): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    application_name: 'loadcast rotate',
-  })
-  client.on('error', () => {}) // the statement under way fails with it
-  await client.connect()
-  return client
 }
 
 /** RFC 5803, as Postgres stores it. Our passwords are ASCII, so there is nothing to normalize. */

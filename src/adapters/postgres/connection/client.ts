@@ -1,0 +1,98 @@
+/*
+ * A connection to Postgres. The only place that makes one, alone or for a pool (database.ts); a test forbids any other.
+ * It has a listener for `error` from its constructor on, so that no instant is left in which a lost connection could end
+ * the process. `connect` resolves only for a server that takes writes, as libpq's `target_session_attrs=read-write`.
+ */
+import pg from 'pg'
+
+/** Handshake, login and the check below together. Callers wait at most this long for a server that says nothing. */
+export const CONNECT_TIMEOUT_MS = 3_000
+
+/**
+ * Before the first probe of an idle connection. Node then probes each second and gives up after ten: a peer that vanished
+ * without a word is noticed after 20 s, LISTEN's too.
+ */
+const KEEP_ALIVE_DELAY_MS = 10_000
+
+/** For the goodbye: a server that is gone without a word would be waited for until the network gives up. */
+const END_TIMEOUT_MS = 1_000
+
+/** Of every connection. */
+export const NETWORK_SETTINGS = {
+  keepAlive: true,
+  keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+} as const
+
+export interface ClientConfig extends pg.ClientConfig {
+  /** For what only reads: a standby will do. */
+  readonly mayBeReadOnly?: boolean
+}
+
+/** The server is a standby, or told to take no writes. It has the SQLSTATE of a write that such a server refuses. */
+export class ReadOnlyServerError extends Error {
+  override readonly name = 'ReadOnlyServerError'
+  readonly code = '25006'
+
+  constructor() {
+    super('The database server takes no writes: it is a standby, or default_transaction_read_only is on')
+  }
+}
+
+/** A standby reports its transactions as read-only, too. */
+const IS_READ_ONLY = "select current_setting('transaction_read_only')::boolean as is_read_only"
+
+export class Client extends pg.Client {
+  readonly #mayBeReadOnly: boolean
+  readonly #connectTimeoutMs: number
+
+  constructor(config: ClientConfig = {}) {
+    super(config)
+    this.#mayBeReadOnly = config.mayBeReadOnly ?? false
+    this.#connectTimeoutMs = config.connectionTimeoutMillis ?? CONNECT_TIMEOUT_MS
+    // The statement under way fails with it; a pool looks at the connection before it hands it out again.
+    this.on('error', () => {})
+  }
+
+  override connect(): Promise<this>
+  override connect(onConnect: (error: Error | null, client?: this) => void): void
+  override connect(onConnect?: (error: Error | null, client?: this) => void): Promise<this> | undefined {
+    const opened = this.#open()
+    if (onConnect === undefined) return opened
+    opened.then(client => onConnect(null, client), onConnect)
+    return undefined
+  }
+
+  override end(): Promise<void>
+  override end(onEnd: (error: Error) => void): void
+  override end(onEnd?: (error: Error) => void): Promise<void> | undefined {
+    const alarm = setTimeout(() => this.connection.stream.destroy(), END_TIMEOUT_MS)
+    this.once('end', () => clearTimeout(alarm))
+    if (onEnd === undefined) return super.end()
+    super.end(onEnd)
+    return undefined
+  }
+
+  async #open(): Promise<this> {
+    const alarm = setTimeout(
+      () => this.connection.stream.destroy(new Error('The database server did not answer in time')),
+      this.#connectTimeoutMs,
+    )
+    try {
+      await super.connect()
+      if (!this.#mayBeReadOnly) await this.#assertWritable()
+      return this
+    } catch (error) {
+      // The driver leaves a connection open whose login failed on our side.
+      this.connection.stream.destroy()
+      throw error
+    } finally {
+      clearTimeout(alarm)
+    }
+  }
+
+  async #assertWritable(): Promise<void> {
+    const { rows } = await this.query<{ is_read_only: boolean }>(IS_READ_ONLY)
+    if (rows[0]?.is_read_only !== false) throw new ReadOnlyServerError()
+  }
+}

@@ -1,0 +1,93 @@
+/*
+ * One database, as all pools and single connections of a process see it. What one of them learns, all heed: when a server
+ * refuses a write because it is read-only, every connection to it is replaced, those of pools that only read as well.
+ */
+import { BoundedPool, type BoundedPoolConfig } from '../bounded-pool.js'
+import { failureOf, isReadOnly } from '../sqlstate.js'
+import { complaintAbout } from './address.js'
+import { Client, type ClientConfig, NETWORK_SETTINGS } from './client.js'
+import { createRecentFailures } from './failures.js'
+
+/** pino's logger fits. */
+export interface DatabaseLog {
+  warn(fields: object, message: string): void
+}
+
+export type PoolOptions = Omit<BoundedPoolConfig, 'connectionString' | 'shared' | 'Client'>
+export type ConnectOptions = Omit<ClientConfig, 'connectionString'>
+
+export interface Database {
+  openPool(options: PoolOptions): BoundedPool
+  /** Resolves when it is logged in, and the server takes writes. Rejects with the driver's error. */
+  connect(options: ConnectOptions): Promise<Client>
+  /** Calls `listener` whenever all connections are to be replaced. Returns what ends that. */
+  onRetired(listener: () => void): () => void
+  /** SQLSTATE → how many statements failed of it in the last ten seconds, by the world's fault. */
+  recentFailures(): Readonly<Record<string, number>>
+}
+
+/** What pools ask and tell. */
+export interface SharedState {
+  /** Connections of an earlier generation are not used again. */
+  readonly generation: number
+  /** `generation`: of the connection that failed; absent when there was none. */
+  noteFailure(error: unknown, generation?: number): void
+  readonly log: DatabaseLog | undefined
+}
+
+/** Opens nothing yet. Throws when the string asks for what cannot be done. */
+export function createDatabase(connectionString: string, log?: DatabaseLog): Database {
+  const complaint = complaintAbout(connectionString)
+  if (complaint !== undefined) throw new TypeError(`DATABASE_URL: ${complaint}`)
+  const failures = createRecentFailures()
+  const listeners = new Set<() => void>()
+  let generation = 0
+
+  function retireAll(): void {
+    generation += 1
+    log?.warn({}, 'the database server takes no more writes: all connections to it are replaced')
+    for (const listener of listeners) listener()
+  }
+
+  const shared: SharedState = {
+    get generation() {
+      return generation
+    },
+    noteFailure(error, failedGeneration) {
+      const failure = failureOf(error)
+      if (failure === 'away' || failure === 'refused') failures.note(error)
+      // Of an earlier generation: its replacement is under way already.
+      if (isReadOnly(error) && failedGeneration === generation) retireAll()
+    },
+    log,
+  }
+
+  return {
+    openPool(options) {
+      const pool = new BoundedPool({ ...NETWORK_SETTINGS, ...options, connectionString, shared })
+      pool.whenEnded(onRetired(() => pool.dropIdle()))
+      return pool
+    },
+    async connect(options) {
+      const client = new Client({ ...NETWORK_SETTINGS, ...options, connectionString })
+      try {
+        return await client.connect()
+      } catch (error) {
+        shared.noteFailure(error)
+        throw error
+      }
+    },
+    onRetired,
+    recentFailures: () => failures.counts(),
+  }
+
+  function onRetired(listener: () => void): () => void {
+    listeners.add(listener)
+    return () => void listeners.delete(listener)
+  }
+}
+
+/** Where only a connection string is given, the database is the caller's alone. */
+export function databaseOf(target: string | Database, log?: DatabaseLog): Database {
+  return typeof target === 'string' ? createDatabase(target, log) : target
+}

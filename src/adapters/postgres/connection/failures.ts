@@ -1,0 +1,51 @@
+/*
+ * What the database has failed at lately, by SQLSTATE: statements that fail say more than a check that happens to
+ * succeed. Only what is the world's fault is counted.
+ */
+
+/** Longer than a balancer's pause between two looks at `/health`, so that none misses a failure. */
+const REMEMBERED_MS = 10_000
+/** Of counts: one for each second and one for the second that has begun. */
+const SLOT_MS = 1_000
+/** Of failures without a SQLSTATE: the connection was lost or not to be had. */
+const NO_CODE = 'connection'
+
+export interface RecentFailures {
+  note(error: unknown): void
+  /** SQLSTATE → how many in the last ten seconds; empty when all is well. */
+  counts(): Readonly<Record<string, number>>
+}
+
+export function createRecentFailures(now: () => number = () => performance.now()): RecentFailures {
+  let slots: { readonly at: number; readonly counts: Map<string, number> }[] = []
+
+  function forgetOld(): void {
+    slots = slots.filter(({ at }) => now() - at < REMEMBERED_MS)
+  }
+
+  return {
+    note(error) {
+      const code = codeOf(error)
+      let slot = slots.at(-1)
+      if (slot === undefined || now() - slot.at >= SLOT_MS) {
+        forgetOld()
+        slot = { at: now(), counts: new Map() }
+        slots.push(slot)
+      }
+      slot.counts.set(code, (slot.counts.get(code) ?? 0) + 1)
+    },
+    counts() {
+      forgetOld()
+      const all: Record<string, number> = {}
+      for (const { counts } of slots) {
+        for (const [code, count] of counts) all[code] = (all[code] ?? 0) + count
+      }
+      return all
+    },
+  }
+}
+
+function codeOf(error: unknown): string {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : NO_CODE
+}

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import pg from 'pg'
+import { startTerminatingProxy } from '../../support/connections/terminating-proxy.js'
+import { until } from '../../support/engine.js'
+import { createTestDatabase, SERVER_VARIABLE, type TestDatabase } from '../../support/postgres.js'
+
+/* Connections that are ended at any instant end no process, and all work goes on afterwards. */
+
+const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
+const ENDED = isLong ? 20_000 : 2_000
+const PATIENCE_MS = 120_000
+
+let database: TestDatabase
+let killer: pg.Pool
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  // Another database of the same server: it does not end itself.
+  killer = new pg.Pool({ connectionString: process.env[SERVER_VARIABLE], max: 1 })
+})
+afterAll(async () => {
+  await killer.end()
+  await database.drop()
+})
+
+interface Counts {
+  readonly [kind: string]: { readonly done: number; readonly failed: number; readonly resumed: number }
+}
+
+function startStorm(kind: 'loadcast' | 'plain', connectionString: string) {
+  const script = fileURLToPath(new URL('../../support/connections/storm-process.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', script, kind, connectionString], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  let output = ''
+  let errors = ''
+  child.stdout.on('data', chunk => {
+    output += chunk
+  })
+  child.stderr.on('data', chunk => {
+    errors += chunk
+  })
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, errors }))
+  return {
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    ended,
+    async finish(): Promise<Counts> {
+      child.stdin.end()
+      expect(await ended).toEqual({ code: 0, errors: '' })
+      return JSON.parse(output)
+    },
+  }
+}
+
+function expectAllWork(counts: Counts): void {
+  const kinds = Object.keys(counts)
+  expect(kinds).toContain('transaction')
+  for (const kind of kinds) {
+    // Each was hit, and each goes on.
+    expect({ kind, wasHit: (counts[kind]?.failed ?? 0) > 0 }).toEqual({ kind, wasHit: true })
+    expect({ kind, goesOn: (counts[kind]?.resumed ?? 0) > 0 }).toEqual({ kind, goesOn: true })
+  }
+}
+
+describe('a process whose connections are ended', () => {
+  test('just as it gets them, thousands of times, lives and goes on', async () => {
+    const proxy = await startTerminatingProxy(database.connectionString)
+    proxy.endShare = 0.5
+    const storm = startStorm('loadcast', proxy.connectionString)
+    await until(() => proxy.ended >= ENDED || !storm.isRunning(), PATIENCE_MS)
+    proxy.endShare = 0
+    expectAllWork(await storm.finish())
+    await proxy.close()
+  }, 180_000)
+
+  test('would die of it with connections as the driver hands them out', async () => {
+    const proxy = await startTerminatingProxy(database.connectionString)
+    const storm = startStorm('plain', proxy.connectionString)
+    await until(() => !storm.isRunning(), PATIENCE_MS)
+    const { code, errors } = await storm.ended
+    expect(code).not.toBe(0)
+    expect(errors).toContain('57P01')
+    await proxy.close()
+  }, 180_000)
+
+  test('by pg_terminate_backend, thousands of times, lives and goes on', async () => {
+    const name = new URL(database.connectionString).pathname.slice(1)
+    const storm = startStorm('loadcast', database.connectionString)
+    for (let ended = 0; ended < ENDED && storm.isRunning(); ) {
+      const { rows } = await killer.query(
+        'select count(pg_terminate_backend(pid))::int as count from pg_stat_activity where datname = $1',
+        [name],
+      )
+      ended += rows[0].count
+    }
+    expectAllWork(await storm.finish())
+  }, 180_000)
+})

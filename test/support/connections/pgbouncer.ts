@@ -1,0 +1,74 @@
+/* A real PgBouncer before a test's database, where the program is installed; else its tests are skipped and say so. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { freePort } from '../../../src/adapters/postgres/embedded/port.js'
+import { until } from '../engine.js'
+import { noteSkip } from '../redis-server.js'
+import { temporaryFolder } from '../temporary-folder.js'
+
+export interface PgBouncer {
+  readonly connectionString: string
+  stop(): Promise<void>
+}
+
+/** Debian's place for it is not in everybody's PATH. */
+const PATH = `${process.env.PATH ?? ''}:/usr/sbin`
+
+export const hasPgBouncer = spawnSync('pgbouncer', ['--version'], { env: { PATH } }).status === 0
+if (!hasPgBouncer) await noteSkip('no pgbouncer: tests through a pooler are skipped')
+
+export async function startPgBouncer(target: string, mode: 'session' | 'transaction'): Promise<PgBouncer> {
+  const { hostname, port: serverPort, username, password, pathname } = new URL(target)
+  const name = pathname.slice(1)
+  const port = await freePort(undefined)
+  const file = join(await temporaryFolder('pgbouncer'), 'pgbouncer.ini')
+  const lines = [
+    '[databases]',
+    `${name} = host=${hostname} port=${serverPort} dbname=${name} user=${username} password=${decodeURIComponent(password)}`,
+    '[pgbouncer]',
+    'listen_addr = 127.0.0.1',
+    `listen_port = ${port}`,
+    'auth_type = any',
+    `pool_mode = ${mode}`,
+    'max_client_conn = 200',
+    'default_pool_size = 20',
+    'ignore_startup_parameters = options,extra_float_digits',
+    'unix_socket_dir =',
+  ]
+  await writeFile(file, lines.join('\n'))
+  await chmod(file, 0o644)
+  // It refuses to run as root.
+  const asOther = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
+  const child = spawn('pgbouncer', [...asOther, file], { env: { PATH }, stdio: ['ignore', 'ignore', 'pipe'] })
+  let log = ''
+  child.stderr.on('data', chunk => {
+    log += chunk
+  })
+  const ended = once(child, 'exit')
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`PgBouncer ended:\n${log}`)
+    return await isListening(port)
+  })
+  const url = new URL(target)
+  url.port = String(port)
+  return {
+    connectionString: url.href,
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  const isThere = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  )
+  socket.destroy()
+  return isThere
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals'
+import { sourceFiles } from '../../support/import-rules.js'
+
+/** These two set the listener for lost connections from birth; everything else asks database.ts for a connection. */
+const MAKERS = ['src/adapters/postgres/connection/client.ts', 'src/adapters/postgres/bounded-pool.ts']
+
+/** Makes a connection or a pool, or a class of them, or takes the constructors under another name. */
+const PATTERNS = [
+  /\bnew\s+(pg\.)?(Client|Pool|BoundedPool)\b/,
+  /\bextends\s+(pg\.)?(Client|Pool)\b/,
+  /import\s+(?!type\b)[^;'"]*\{[^}]*\b(?<!type )(Client|Pool)\b[^}]*\}\s*from\s*['"]pg(-pool)?['"]/,
+  /\b(import|require)\(\s*['"]pg(-pool)?['"]\s*\)/,
+  /['"]pg-pool['"]/,
+  /const\s*\{[^}]*\b(Client|Pool)\b[^}]*\}\s*=\s*pg\b/,
+]
+
+const makesConnections = (text: string) => PATTERNS.some(pattern => pattern.test(text))
+
+describe('connections to Postgres', () => {
+  it('are made in one place', () => {
+    const files = [...sourceFiles('src'), ...sourceFiles('scripts')]
+    const makers = files.filter(({ text }) => makesConnections(text)).map(({ path }) => path)
+    expect(makers.sort()).toEqual([...MAKERS, 'src/adapters/postgres/connection/database.ts'].sort())
+  })
+
+  it.each([
+    'const client = new pg.Client({ connectionString })',
+    'const pool = new Pool()',
+    'class Mine extends pg.Pool {}',
+    "import { Client as C } from 'pg'",
+    "import pg, { type PoolClient, Pool } from 'pg'",
+    "const { Client } = await import('pg')",
+    "import Pool from 'pg-pool'",
+    'const { Pool: P } = pg',
+  ])('would be noticed elsewhere: %s', text => {
+    expect(makesConnections(text)).toBe(true)
+  })
+
+  it.each(["import type { Pool } from 'pg'", "import pg, { type Pool } from 'pg'", 'let pool: pg.Pool'])(
+    'may be named elsewhere: %s',
+    text => {
+      expect(makesConnections(text)).toBe(false)
+    },
+  )
+})
