@@ -9,10 +9,11 @@ import { type Certificates, makeCertificates } from '../support/certificates.js'
 import { listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { createTestDatabase } from '../support/postgres.js'
-import { redisForTests, tlsRedisForTests, useRedis } from '../support/redis.js'
+import { redisForTests, startRedisServer, tlsRedisForTests, useRedis } from '../support/redis.js'
 import { redisRules } from '../support/redis-acl.js'
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.js'
 import { MASTER_NAME, type RedisSentinels, startSentinels } from '../support/redis-sentinel.js'
+import { askRedis } from '../support/redis-server.js'
 import { processEnvironment } from '../support/server.js'
 import { runServerToEnd } from '../support/server-process.js'
 import { type ClusteredSockets, startClusteredSockets } from '../support/sockets-alone.js'
@@ -188,6 +189,24 @@ describeWithRedis('a Redis of another mode than REDIS_MODE says', () => {
     await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => {})
     await until(async () => (await redis.set(key, '2').catch(() => '')) === 'OK', 20_000)
   }, 40_000)
+})
+
+describeWithRedis('a master that was replaced, does not know it, and still answers', () => {
+  test('R13.5 is left for the one that the sentinels name', async () => {
+    const [sentinels, other] = await Promise.all([startSentinels(), startRedisServer()])
+    open.push({ close: () => Promise.all([sentinels.stop(), other.stop()]) })
+    const redis = connectRedis({ url: sentinels.url, mode: 'sentinel', purpose: 'test', log })
+    open.push({ close: () => redis.disconnect() })
+    await redis.set('key', 'old')
+    for (const sentinel of sentinels.sentinels) {
+      await askRedis(sentinel, 'SENTINEL', ['REMOVE', MASTER_NAME])
+      await askRedis(sentinel, 'SENTINEL', ['MONITOR', MASTER_NAME, '127.0.0.1', other.port, 2])
+    }
+    await until(async () => {
+      await redis.set('key', 'new').catch(() => {})
+      return (await askRedis(other, 'GET', ['key'])) === 'new'
+    }, 25_000)
+  }, 60_000)
 })
 
 /** All that a user of ours may do is what OPERATIONS.md says: the rules are read from there. */
