@@ -46,6 +46,8 @@ const UNSET = {
   TRANSPORTER_TTL_SECONDS: '',
   DRIVER_TTL_SECONDS: '',
   REDIS_URL: '',
+  REDIS_MODE: '',
+  SOCKET_ADAPTER: '',
   ROLE: '',
   SECRETS_ARN: '',
 }

@@ -44,7 +44,7 @@ import { drain } from './drain.js'
 import { startLagReport } from './lag-report.js'
 import { broadcastDefinition } from './machines/index.js'
 import { openPush } from './push.js'
-import { openRateLimits } from './rate-limits.js'
+import { openRateLimits, withLimits } from './rate-limits.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
@@ -169,7 +169,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     checks,
     sockets,
     engine,
-    withCluster(presence.check, cluster),
+    withLimits(withCluster(presence.check, cluster), limits),
     metrics,
     () => isDraining,
   )
@@ -240,8 +240,9 @@ export const version: string = JSON.parse(
 ).version
 
 /** In Redis if there is one, for any number of processes; else in this process. */
-async function openPresence({ redisUrl: url, transporterTtlMs, driverTtlMs }: Settings, log: Logger) {
-  if (url !== undefined) return createRedisPresence({ url, transporterTtlMs, driverTtlMs, log })
+async function openPresence(settings: Settings, log: Logger) {
+  const { redisUrl: url, redisMode: mode, transporterTtlMs, driverTtlMs } = settings
+  if (url !== undefined) return createRedisPresence({ url, mode, transporterTtlMs, driverTtlMs, log })
   const check: HealthCheck = async () => ({ status: 'ok', presence: 'in this process' })
   return { presence: createMemoryPresence({ transporterTtlMs, driverTtlMs }), check, close() {} }
 }

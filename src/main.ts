@@ -8,6 +8,7 @@ import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgre
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
 import { checkServer } from './adapters/postgres/server-check.js'
 import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
+import { RedisModeError } from './adapters/redis/locate.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
@@ -190,6 +191,7 @@ function explain(error: unknown): string {
       EmbeddedPostgresError,
       MigrationError,
       SocketAdapterError,
+      RedisModeError,
       DefinitionError,
       DatabaseAwayError,
       UnsupportedPostgresError,

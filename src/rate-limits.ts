@@ -1,5 +1,6 @@
 /* The limits by user and by address, put together: counted in the process, shared through Redis if there is one. */
 import type { Logger } from 'pino'
+import type { HealthCheck } from './adapters/http/health.js'
 import { createRateLimiter, type RateLimiter } from './adapters/memory/rate-limiter.js'
 import { createSharedCounts } from './adapters/redis/shared-counts.js'
 import { addressOf } from './dispatch/auth/sender.js'
@@ -7,19 +8,27 @@ import type { RateLimits } from './dispatch/ports.js'
 import type { Settings } from './settings.js'
 
 export interface OpenRateLimits extends RateLimits {
+  /** Limits are on, and what other processes count is not known now. */
+  isAlone(): boolean
   close(): void
 }
 
 export function openRateLimits(
   settings: Pick<
     Settings,
-    'redisUrl' | 'rateLimitUserPerMinute' | 'rateLimitAddressPerMinute' | 'trustedProxies'
+    'redisUrl' | 'redisMode' | 'rateLimitUserPerMinute' | 'rateLimitAddressPerMinute' | 'trustedProxies'
   >,
   log: Logger,
 ): OpenRateLimits {
-  const { redisUrl, rateLimitUserPerMinute, rateLimitAddressPerMinute, trustedProxies } = settings
+  const {
+    redisUrl: url,
+    redisMode: mode,
+    rateLimitUserPerMinute,
+    rateLimitAddressPerMinute,
+    trustedProxies,
+  } = settings
   const isOn = rateLimitUserPerMinute > 0 || rateLimitAddressPerMinute > 0
-  const shared = isOn && redisUrl !== undefined ? createSharedCounts({ url: redisUrl, log }) : undefined
+  const shared = isOn && url !== undefined ? createSharedCounts({ url, mode, log }) : undefined
   const limiter = (name: string, perMinute: number): RateLimiter | undefined =>
     perMinute === 0 ? undefined : createRateLimiter({ name, perMinute, shared })
   const users = limiter('user', rateLimitUserPerMinute)
@@ -27,10 +36,21 @@ export function openRateLimits(
   return {
     ofUser: id => users?.take(id),
     ofAddress: sender => addresses?.take(addressOf(sender, trustedProxies)),
+    isAlone: () => shared?.isFailing() ?? false,
     close() {
       users?.close()
       addresses?.close()
       shared?.close()
     },
+  }
+}
+
+/** The health of Redis with that of the counts in it: in a cluster they may lie on another node than presence. */
+export function withLimits(check: HealthCheck, limits: OpenRateLimits): HealthCheck {
+  return async () => {
+    const redis = await check()
+    if (!limits.isAlone()) return redis
+    const status = redis.status === 'ok' ? 'degraded' : redis.status
+    return { ...redis, status, limits: 'counted by each process alone' }
   }
 }

@@ -7,6 +7,7 @@ import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { complaintAbout } from './adapters/postgres/connection/address.js'
+import { type RedisMode, redisModes, redisProblems } from './adapters/redis/address.js'
 
 export interface Settings {
   readonly isProduction: boolean
@@ -19,6 +20,8 @@ export interface Settings {
   readonly databaseWaitMs: number
   /** Absent: presence is kept in this process, and there can be only one. */
   readonly redisUrl?: string
+  /** What is at `redisUrl`, and so how it is read: see adapters/redis/address.ts. */
+  readonly redisMode: RedisMode
   /** Absent outside production only: then generated once and kept in `dataDir`. */
   readonly jwtSecret?: string
   /** Still accepted while a rotation is under way. */
@@ -227,14 +230,12 @@ const environment = z.object({
     })
     .optional(),
   DATABASE_WAIT_SECONDS: databaseWait,
-  REDIS_URL: z
-    .string()
-    .refine(isRedisUrl, 'Expected redis://user:password@host:port or rediss://…')
-    .optional(),
+  REDIS_URL: z.string().optional(),
+  REDIS_MODE: z.enum(redisModes, `Expected ${redisModes.join(', ')}`).default('standalone'),
   JWT_SECRET: secret,
   JWT_SECRET_PREVIOUS: secret,
   JWT_REFRESH_SECRET: secret,
-  SOCKET_ADAPTER: z.enum(socketAdapters, 'Expected classic or sharded').default('classic'),
+  SOCKET_ADAPTER: z.enum(socketAdapters, 'Expected classic or sharded').optional(),
   ROLE: z.enum(roles, 'Expected all, api or worker').default('all'),
   JWT_REFRESH_SECRET_PREVIOUS: secret,
   BROADCAST_TIMEOUT_SECONDS: seconds(120),
@@ -333,6 +334,7 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
   if (given.SOCKET_ADAPTER === 'sharded' && given.REDIS_URL === undefined) {
     problems.push('SOCKET_ADAPTER: Expected REDIS_URL beside sharded')
   }
+  problems.push(...redisProblems(given.REDIS_URL, given.REDIS_MODE))
   return problems
 }
 
@@ -349,7 +351,9 @@ function settingsOf(env: Environment): Settings {
     ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
     ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),
     ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
-    socketAdapter: env.SOCKET_ADAPTER,
+    redisMode: env.REDIS_MODE,
+    // In a cluster the classic one has every node repeat every message.
+    socketAdapter: env.SOCKET_ADAPTER ?? (env.REDIS_MODE === 'cluster' ? 'sharded' : 'classic'),
     role: env.ROLE,
     ...(env.JWT_REFRESH_SECRET_PREVIOUS === undefined
       ? {}
@@ -391,13 +395,6 @@ function isPrivateKey(text: string): boolean {
 function isPostgresUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url !== undefined && /^postgres(ql)?:$/.test(url.protocol)
-}
-
-/** A database's number may follow. No parameters: they could, for one, turn the verification of certificates off. */
-function isRedisUrl(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || url.hostname === '' || url.search !== '' || url.hash !== '') return false
-  return /^rediss?:$/.test(url.protocol) && /^\/?\d{0,2}$/.test(url.pathname)
 }
 
 /** No query and no password: what is sent is appended to it. */

@@ -1,7 +1,7 @@
 /* Two connections to Redis and the sockets' cluster on them. Adapters know nothing of one another. */
 import type { Logger } from 'pino'
 import type { HealthCheck } from './adapters/http/health.js'
-import { connectRedis } from './adapters/redis/connection.js'
+import { assertRedisFits, connectRedis } from './adapters/redis/connection.js'
 import { createSocketCluster, type SocketCluster } from './adapters/socket/cluster/cluster.js'
 import type { Settings } from './settings.js'
 
@@ -10,6 +10,10 @@ import type { Settings } from './settings.js'
  * is told again when Redis is back.
  */
 const PUBLISH_TIMEOUT_MS = 5_000
+/** Rolling releases of one installation must agree on it. */
+const CHANNEL_PREFIX = 'loadcast'
+/** Braces make it a hash tag: one node of a cluster serves all channels, and our two connections go to it. */
+const CLUSTER_CHANNEL_PREFIX = `{${CHANNEL_PREFIX}}`
 /** Some seconds of a busy process. */
 const MAX_WAITING_PUBLISHES = 10_000
 
@@ -30,27 +34,29 @@ export function withCluster(check: HealthCheck, open: OpenCluster | undefined): 
   }
 }
 
-/** Undefined without Redis: one process is no cluster. Throws `SocketAdapterError`. */
+/** Undefined without Redis: one process is no cluster. Throws `SocketAdapterError` or `RedisModeError`. */
 export async function openSocketCluster(
-  { redisUrl, socketAdapter }: Pick<Settings, 'redisUrl' | 'socketAdapter'>,
+  { redisUrl, redisMode: mode, socketAdapter }: Pick<Settings, 'redisUrl' | 'redisMode' | 'socketAdapter'>,
   log: Logger,
 ): Promise<OpenCluster | undefined> {
   if (redisUrl === undefined) return undefined
+  await assertRedisFits({ url: redisUrl, mode })
+  const channelPrefix = mode === 'cluster' ? CLUSTER_CHANNEL_PREFIX : CHANNEL_PREFIX
+  const place = { url: redisUrl, mode, slotOf: channelPrefix, log }
   const publisher = connectRedis({
-    url: redisUrl,
+    ...place,
     purpose: 'sockets-publish',
-    log,
     commandTimeoutMs: PUBLISH_TIMEOUT_MS,
     maxQueuedCommands: MAX_WAITING_PUBLISHES,
   })
-  const subscriber = connectRedis({ url: redisUrl, purpose: 'sockets-listen', log })
+  const subscriber = connectRedis({ ...place, purpose: 'sockets-listen' })
   const disconnect = () => {
     publisher.disconnect()
     subscriber.disconnect()
   }
   try {
     const connections = { publisher, subscriber }
-    const cluster = await createSocketCluster({ kind: socketAdapter, connections, log })
+    const cluster = await createSocketCluster({ kind: socketAdapter, connections, log, channelPrefix })
     return {
       cluster,
       async close() {

@@ -49,8 +49,6 @@ export class Balancer extends Construct {
       protocol: elb.ApplicationProtocol.HTTP,
       targetType: elb.TargetType.IP,
       targets: [service],
-      // Long polling is several requests of one connection: they must reach the same process.
-      stickinessCookieDuration: Duration.hours(1),
       // Sockets last for hours: the next one goes where there are few, not where its turn is.
       loadBalancingAlgorithmType: elb.TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
       deregistrationDelay: Duration.seconds(30),

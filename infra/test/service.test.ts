@@ -115,7 +115,7 @@ test('R9.2 containers are linux/amd64, not root, on a file system that they cann
   })
 })
 
-test('R9.2 the balancer is asked for over TLS, keeps sockets, and looks at /health', () => {
+test('R9.2 the balancer is asked for over TLS, ties no client to a task, and looks at /health', () => {
   service.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
     Port: 443,
     Protocol: 'HTTPS',
@@ -129,7 +129,7 @@ test('R9.2 the balancer is asked for over TLS, keeps sockets, and looks at /heal
   service.hasResourceProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
     HealthCheckPath: '/health',
     TargetType: 'ip',
-    TargetGroupAttributes: Match.arrayWith([{ Key: 'stickiness.enabled', Value: 'true' }]),
+    TargetGroupAttributes: Match.arrayWith([{ Key: 'stickiness.enabled', Value: 'false' }]),
   })
   const [balancer] = Object.values(service.findResources('AWS::ElasticLoadBalancingV2::LoadBalancer'))
   const attributes = Object.fromEntries(

@@ -21,8 +21,6 @@ export interface ClientOptions {
   readonly beat?: () => Beat | undefined | Promise<Beat | undefined>
   /** The `point` of an earlier client: it goes on from there. */
   readonly after?: string
-  /** Polling needs a balancer that keeps a client on one process. */
-  readonly transports?: readonly ('websocket' | 'polling')[]
   /** Of the waits between tries to reconnect: 0.5 s, doubling to 15. */
   readonly backoff?: BackoffOptions
   readonly fetch?: typeof globalThis.fetch
@@ -64,7 +62,7 @@ export interface Client {
 }
 
 export function createClient(options: ClientOptions): Client {
-  const { url, token, beat, transports = ['websocket'], backoff = {}, fetch = globalThis.fetch } = options
+  const { url, token, beat, backoff = {}, fetch = globalThis.fetch } = options
   const api = createApi(createHttp(url, token, fetch))
   const { on, emit } = createListeners<ClientEvents>()
   const judge = createSieve()
@@ -72,7 +70,7 @@ export function createClient(options: ClientOptions): Client {
   let waiting: ((connected: Connected) => void)[] = []
 
   const connection = createConnection(
-    { url, token, beat, transports, backoff },
+    { url, token, beat, backoff },
     {
       point: resumePoint,
       heard,

@@ -18,7 +18,6 @@ export interface ConnectionOptions {
   readonly url: string
   readonly token: TokenSource
   readonly beat?: (() => Beat | undefined | Promise<Beat | undefined>) | undefined
-  readonly transports: readonly ('websocket' | 'polling')[]
   readonly backoff: BackoffOptions
   readonly heartbeatMs?: number
   readonly answerTimeoutMs?: number
@@ -45,7 +44,7 @@ export interface Connection {
 }
 
 export function createConnection(options: ConnectionOptions, ends: ConnectionEnds): Connection {
-  const { url, token, beat, transports, heartbeatMs = HEARTBEAT_MS } = options
+  const { url, token, beat, heartbeatMs = HEARTBEAT_MS } = options
   const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
   const backoff = createBackoff(options.backoff)
   const socket: Socket = io(url, {
@@ -53,7 +52,8 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
     // Its own would give up where the server ended the connection, and would not ask for another token.
     reconnection: false,
     forceNew: true,
-    transports: [...transports],
+    // Long polling is several requests, of which each may come to another process. The server refuses it.
+    transports: ['websocket'],
   })
   let isClosed = true
   let isRefused = false

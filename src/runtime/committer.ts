@@ -128,7 +128,7 @@ export class Committer {
         this.#parts.known.noteRead(row, startedAt)
         this.#release(mailbox)
       } catch (error) {
-        this.#failAll(mailbox, unavailable(error))
+        this.#failAll(mailbox, error)
       }
     }
   }

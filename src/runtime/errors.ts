@@ -63,6 +63,5 @@ export class UnknownVersionError extends DefinitionError {
 
 /** What a caller is told: that it may come back, or what is broken. */
 export function unavailable(error: unknown): unknown {
-  const isTransient = error instanceof StoreUnavailableError || error instanceof UnknownVersionError
-  return isTransient ? new OverloadedError(error.message, 1, error) : error
+  return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
 }

@@ -165,6 +165,7 @@ describeWithRedis('R9.5 limits of several processes', () => {
   function open(perMinute: number) {
     const settings = {
       redisUrl: redis.url,
+      redisMode: 'standalone' as const,
       rateLimitUserPerMinute: perMinute,
       rateLimitAddressPerMinute: 0,
       trustedProxies: 0,

@@ -14,12 +14,15 @@ export interface RedisProxy {
   /** No answer comes any more, until `release`: then all that were held back come at once. */
   hold(): void
   release(): void
+  /** Says this to all that are connected, as if Redis had. */
+  inject(bytes: string): void
   close(): Promise<void>
 }
 
 export async function startRedisProxy(target: string): Promise<RedisProxy> {
   const { port, hostname } = new URL(target)
   const sockets = new Set<Socket>()
+  const clients = new Set<Socket>()
   let held: (() => void)[] = []
   let isHolding = false
   let delayMs = 0
@@ -28,6 +31,8 @@ export async function startRedisProxy(target: string): Promise<RedisProxy> {
   const listener = createServer(client => {
     const server = connect(Number(port), hostname)
     let isAnswered = true
+    clients.add(client)
+    client.on('close', () => clients.delete(client))
     for (const socket of [client, server]) {
       sockets.add(socket)
       socket.setNoDelay(true)
@@ -68,6 +73,9 @@ export async function startRedisProxy(target: string): Promise<RedisProxy> {
       isHolding = false
       for (const answer of held) answer()
       held = []
+    },
+    inject(bytes) {
+      for (const client of clients) client.write(bytes)
     },
     async close() {
       for (const socket of sockets) socket.destroy()

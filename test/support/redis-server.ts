@@ -40,6 +40,8 @@ export interface RedisServerOptions {
   readonly config?: readonly string[]
   /** Serve TLS only, with these files (PEM). The URL is then rediss://localhost. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }
+  /** The same program as a sentinel: `config` says what it watches. */
+  readonly isSentinel?: boolean
 }
 
 /** Where redis-server is, or why there is none. */
@@ -63,7 +65,8 @@ export async function noteSkip(reason: string): Promise<void> {
   if (folder !== undefined) await appendFile(join(folder, SKIPS_FILE), `${reason}\n`)
 }
 
-export async function startRedisServer({ config = [], tls }: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const { config = [], tls, isSentinel = false } = options
   const found = await findRedis()
   if ('missing' in found) throw new Error(`No redis-server: ${found.missing}`)
   const folder = await temporaryFolder('redis')
@@ -71,8 +74,7 @@ export async function startRedisServer({ config = [], tls }: RedisServerOptions 
   const lines = [
     'bind 127.0.0.1',
     `dir ${folder}`,
-    'save ""',
-    'appendonly no',
+    ...(isSentinel ? [] : ['save ""', 'appendonly no']),
     // A test's keys may be of any slot; nobody else can come in.
     'protected-mode no',
     ...(tls === undefined
@@ -93,7 +95,8 @@ export async function startRedisServer({ config = [], tls }: RedisServerOptions 
   let child: ChildProcess | undefined
 
   async function start() {
-    child = await launch(found as { program: string }, folder, url, clientOptions)
+    const args = isSentinel ? ['--sentinel'] : []
+    child = await launch(found as { program: string }, { folder, args }, url, clientOptions)
   }
   async function kill() {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -118,11 +121,11 @@ export async function startRedisServer({ config = [], tls }: RedisServerOptions 
 
 async function launch(
   { program }: { program: string },
-  folder: string,
+  { folder, args }: { folder: string; args: readonly string[] },
   url: string,
   options: RedisOptions,
 ): Promise<ChildProcess> {
-  const child = spawn(program, [join(folder, 'redis.conf')], {
+  const child = spawn(program, [join(folder, 'redis.conf'), ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -137,6 +140,23 @@ async function launch(
   await writeFile(join(folder, PID_FILE), String(child.pid))
   await Promise.race([answering(url, options), ended])
   return child
+}
+
+/** Sends one command over a connection of its own. */
+export async function askRedis<T>(
+  { url }: Pick<RedisServer, 'url'>,
+  command: string,
+  args: readonly (string | number)[] = [],
+  tls?: RedisServerOptions['tls'],
+): Promise<T> {
+  const secure = tls === undefined ? {} : { tls: { ca: await readFile(tls.caFile) } }
+  const client = new Redis(url, { ...secure, retryStrategy: () => null, enableReadyCheck: false })
+  client.on('error', () => {}) // the command fails with it
+  try {
+    return (await client.call(command, ...args)) as T
+  } finally {
+    client.disconnect()
+  }
 }
 
 async function answering(url: string, options: RedisOptions): Promise<void> {

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Logger, pino } from 'pino'
+import type { RedisMode } from '../../src/adapters/redis/address.js'
 import { connectRedis } from '../../src/adapters/redis/connection.js'
 import {
   type AdapterKind,
@@ -79,12 +80,21 @@ export interface ClusteredSockets extends SocketsAlone {
 export async function startClusteredSockets(
   url: string,
   kind: AdapterKind = 'classic',
-  options: { caFile?: string; echoEveryMs?: number; publisherUrl?: string } = {},
+  options: { caFile?: string; echoEveryMs?: number; publisherUrl?: string; mode?: RedisMode } = {},
 ): Promise<ClusteredSockets> {
-  const { caFile, echoEveryMs, publisherUrl = url } = options
+  const { caFile, echoEveryMs, publisherUrl = url, mode = 'standalone' } = options
+  const channelPrefix = mode === 'cluster' ? '{loadcast}' : 'loadcast'
   const log = pino({ level: 'silent' })
   const connect = (to: string) =>
-    connectRedis({ url: to, purpose: 'test', log, commandTimeoutMs: 700, ...(caFile ? { caFile } : {}) })
+    connectRedis({
+      url: to,
+      mode,
+      slotOf: channelPrefix,
+      purpose: 'test',
+      log,
+      commandTimeoutMs: 700,
+      ...(caFile ? { caFile } : {}),
+    })
   const connections = { publisher: connect(publisherUrl), subscriber: connect(url) }
   const disconnect = () => {
     for (const redis of Object.values(connections)) redis.disconnect()
@@ -93,6 +103,7 @@ export async function startClusteredSockets(
     kind,
     connections,
     log,
+    channelPrefix,
     ...(echoEveryMs === undefined ? {} : { echoEveryMs }),
   }).catch(error => {
     disconnect()

@@ -30,6 +30,7 @@ describe('settings', () => {
       port: 3000,
       host: '127.0.0.1',
       socketAdapter: 'classic',
+      redisMode: 'standalone',
       role: 'all',
       broadcastTimeoutMs: 120_000,
       reachStepsKm: [10, 25, 50, 75],
@@ -270,6 +271,56 @@ describe('settings', () => {
       expect(problemsOf({ REDIS_URL: url })).toEqual([expect.stringMatching('^REDIS_URL: Expected redis://')])
     },
   )
+
+  test.each([
+    ['cluster', 'redis://a'],
+    ['cluster', 'rediss://user:p%40ss@a:7000,b:7001,[::1]:7002/'],
+    ['sentinel', 'redis://a/main'],
+    ['sentinel', 'rediss://:pass@a:1,b:2,c/my-main.1/2?sentinelUsername=u&sentinelPassword=p%26'],
+  ])('R13.5 in mode %s, %s leads to a Redis', (REDIS_MODE, REDIS_URL) => {
+    expect(loadSettings({ REDIS_MODE, REDIS_URL })).toMatchObject({
+      redisUrl: REDIS_URL,
+      redisMode: REDIS_MODE,
+    })
+  })
+
+  test.each([
+    ['standalone', 'redis://a:1,b:2', 'Several servers need REDIS_MODE'],
+    ['standalone', 'redis://:%zz@a', 'Expected redis://user:password@host:port'],
+    ['standalone', 'redis://a:0', 'Expected redis://user:password@host:port'],
+    ['standalone', 'redis://a:70000', 'Expected redis://user:password@host:port'],
+    ['cluster', 'redis://a/1', 'without a path'],
+    ['cluster', 'redis://a,,b', 'host:port,host:port'],
+    ['cluster', 'redis://a?sentinelPassword=x', 'without a path'],
+    ['sentinel', 'redis://a:26379', 'sentinel:port/master-name'],
+    ['sentinel', 'redis://a/main?tls=false', 'the only parameters'],
+    ['sentinel', 'http://a/main', 'sentinel:port/master-name'],
+  ])('R13.5 in mode %s, %s is refused', (REDIS_MODE, REDIS_URL, part) => {
+    expect(problemsOf({ REDIS_MODE, REDIS_URL })).toEqual([expect.stringContaining(part)])
+  })
+
+  test('a Redis URL that is refused is not repeated: it may hold a password', () => {
+    const [problem] = problemsOf({ REDIS_MODE: 'cluster', REDIS_URL: 'redis://:tell-nobody@a/1' })
+    expect(problem).toMatch(/^REDIS_URL: /)
+    expect(problem).not.toContain('tell-nobody')
+  })
+
+  test('R13.5 a mode of Redis is one of three, and needs its URL', () => {
+    expect(problemsOf({ REDIS_MODE: 'clustered', REDIS_URL: 'redis://a' })).toEqual([
+      'REDIS_MODE: Expected standalone, cluster, sentinel',
+    ])
+    for (const mode of ['cluster', 'sentinel']) {
+      expect(problemsOf({ REDIS_MODE: mode })).toEqual([`REDIS_MODE: Expected REDIS_URL beside ${mode}`])
+    }
+    expect(loadSettings({ REDIS_MODE: 'standalone' }).redisMode).toBe('standalone')
+  })
+
+  test('in a cluster sockets are joined by the sharded adapter, unless the classic one is asked for', () => {
+    const cluster = { REDIS_MODE: 'cluster', REDIS_URL: 'redis://a' }
+    expect(loadSettings(cluster).socketAdapter).toBe('sharded')
+    expect(loadSettings({ ...cluster, SOCKET_ADAPTER: 'classic' }).socketAdapter).toBe('classic')
+    expect(loadSettings({ REDIS_URL: 'redis://a' }).socketAdapter).toBe('classic')
+  })
 
   test('origins are checked one by one', () => {
     expect(loadSettings({ CORS_ORIGINS: 'https://a.example, http://b.example:8080' }).corsOrigins).toEqual([

@@ -6,6 +6,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Command, Redis, type RedisOptions } from 'ioredis'
+import { describeAddress, parseRedisUrl, type RedisMode } from './address.js'
+import { connectorOf } from './connector.js'
+import { assertRedisMode, locator, RedisModeError, type RedisTls } from './locate.js'
 
 /** pino's logger fits. */
 export interface RedisLog {
@@ -13,12 +16,28 @@ export interface RedisLog {
   warn(fields: object, message: string): void
 }
 
-export interface RedisConnectionOptions {
+/** Where Redis is, as the settings have it. */
+export interface RedisPlace {
   /** `redis://` or `rediss://` (TLS, certificates verified), as REDIS_URL has it. */
   readonly url: string
+  /** Standalone unless given. */
+  readonly mode?: RedisMode
+}
+
+export interface RedisConnection extends Redis {
+  /** What is at the URL does not fit REDIS_MODE: says so without an address, and what to set. */
+  readonly misfit: string | undefined
+}
+
+export interface RedisConnectionOptions extends RedisPlace {
   /** What the connection is for: named in Redis' own list of clients, and in the log. */
   readonly purpose: string
   readonly log: RedisLog
+  /**
+   * A key, or a channel, of those that the connection works on. All have one hash tag, so one node of a cluster serves
+   * them, and the connection goes to that one.
+   */
+  readonly slotOf?: string
   /**
    * A file of certificates (PEM) that the server's is verified against, instead of those that Node trusts.
    * NODE_EXTRA_CA_CERTS adds to these for the whole process and needs no code.
@@ -37,6 +56,8 @@ export interface RedisConnectionOptions {
 export const COMMAND_TIMEOUT_MS = 500
 /** A connection that cannot be made in this time is tried again: a lost packet of the handshake costs one second. */
 const CONNECT_TIMEOUT_MS = 2_000
+/** A connection over which no answer has come for so long is dead, though TCP has not noticed: it is made anew. */
+const HUNG_MS = 5_000
 /** NATs and balancers forget quiet connections after minutes. */
 const KEEP_ALIVE_MS = 30_000
 /** Subscriptions and publications of a moment. Without an end, an outage fills the memory. */
@@ -50,34 +71,57 @@ const MAX_RETRY_MS = 2_000
 const INTRODUCTIONS: ReadonlySet<string> = new Set(['auth', 'client', 'hello', 'info', 'readonly', 'select'])
 
 /**
- * A connection that is made at its first command, or by `connect()`; it goes on trying for ever, until
- * `disconnect()`. Answers that say "not now" (a replica after a failover) make it look for another server.
+ * These say "not here" or "not now", for longer than a moment: the connection looks for the server anew. A replica, a
+ * node that lost the slot, a cluster without a majority, a master that lost its replicas or that was cut off.
  */
-export function connectRedis(options: RedisConnectionOptions): Redis {
-  const { url, purpose, caFile, commandTimeoutMs = COMMAND_TIMEOUT_MS, maxQueuedCommands } = options
-  const redis = new BoundedRedis(url, maxQueuedCommands ?? MAX_QUEUED_COMMANDS, {
+const MOVED_AWAY = /^(READONLY|MOVED|CLUSTERDOWN|MASTERDOWN|NOREPLICAS) /
+
+/**
+ * A connection that is made at its first command, or by `connect()`; it goes on trying for ever, until
+ * `disconnect()`. Answers that say "not here" make it look for another server.
+ */
+export function connectRedis(options: RedisConnectionOptions): RedisConnection {
+  const { url, mode = 'standalone', purpose, slotOf = '', commandTimeoutMs = COMMAND_TIMEOUT_MS } = options
+  const address = parseRedisUrl(mode, url)
+  const tls = address.isTls ? tlsOf(options) : undefined
+  const locate = locator({ address, tls, slotOf })
+  const redis = new BoundedRedis(options.maxQueuedCommands ?? MAX_QUEUED_COMMANDS, {
+    ...address.credentials,
+    db: address.database,
+    ...(tls === undefined ? {} : { tls }),
+    Connector: connectorOf({ address, tls, locate, retryDelayMs: retryStrategy }),
     lazyConnect: true,
+    // One right less that a user of Redis needs.
+    disableClientInfo: true,
     connectionName: `loadcast-${purpose}`,
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     // Not ioredis' `socketTimeout`: its timer outlives the connection it is for, and then ends the next one.
     keepAlive: KEEP_ALIVE_MS,
-    retryStrategy,
+    retryStrategy: attempt => retryStrategy(attempt),
     // The limit on waiting is the time limit of each command, not a count of attempts.
     maxRetriesPerRequest: null,
+    maxLoadingRetryTime: MAX_RETRY_MS,
     autoResendUnfulfilledCommands: false,
-    reconnectOnError: error => error.message.startsWith('READONLY'),
-    ...(caFile === undefined ? {} : { tls: { ca: readFileSync(caFile) } }),
+    reconnectOnError: error => MOVED_AWAY.test(error.message),
   })
-  tellOutages(redis, options)
+  tellOutages(redis, options, describeAddress(address))
   return redis
 }
 
-/** Where a URL leads, without what opens it. For logs. */
-export function redactRedisUrl(url: string): string {
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}`
+/**
+ * For the start of a process: throws `RedisModeError` when REDIS_MODE and what answers at REDIS_URL do not fit. Resolves
+ * with false when nobody answers; a process starts without Redis as it goes on without it.
+ */
+export async function assertRedisFits(
+  options: RedisPlace & Pick<RedisConnectionOptions, 'caFile'>,
+): Promise<boolean> {
+  const address = parseRedisUrl(options.mode ?? 'standalone', options.url)
+  return await assertRedisMode({ address, tls: address.isTls ? tlsOf(options) : undefined })
 }
+
+const tlsOf = ({ caFile }: Pick<RedisConnectionOptions, 'caFile'>): RedisTls =>
+  caFile === undefined ? {} : { ca: readFileSync(caFile) }
 
 /** Doubles from 50 ms to 2 s; each between half and all of it. Milliseconds. */
 export function retryStrategy(attempt: number, random: () => number = Math.random): number {
@@ -90,13 +134,26 @@ export function retryStrategy(attempt: number, random: () => number = Math.rando
  * by itself: here all of one turn of the event loop go out in one write. Its own pipelines would do that too, but making one
  * costs as much as half a search for drivers.
  */
-class BoundedRedis extends Redis {
+class BoundedRedis extends Redis implements RedisConnection {
   readonly #maxQueued: number
   #isGathering = false
+  #lastAnswerAt = 0
+  misfit: string | undefined
 
-  constructor(url: string, maxQueued: number, options: RedisOptions) {
-    super(url, options)
+  constructor(maxQueued: number, options: RedisOptions) {
+    super(options)
     this.#maxQueued = maxQueued
+    // A node answers SSUBSCRIBE so when another has the slot by now; ioredis tells nobody else.
+    this.on('moved', () => this.disconnect(true))
+    this.on('error', (error: Error) => {
+      if (error instanceof RedisModeError) this.misfit = error.message
+      // Nobody asked for what came: a node that gives its slot away ends the subscriptions to it.
+      if (error.message.startsWith(UNASKED)) this.disconnect(true)
+    })
+    this.on('ready', () => {
+      this.misfit = undefined
+      this.#noteAnswer()
+    })
     this.on('close', () => {
       const { commandQueue } = queuesOf(this)
       for (let item = commandQueue.shift(); item !== undefined; item = commandQueue.shift()) {
@@ -105,10 +162,18 @@ class BoundedRedis extends Redis {
     })
   }
 
+  /** A connection that is being made goes to where the server is now: begun again, it would come later, or never. */
+  override disconnect(reconnect = false): void {
+    if (!reconnect || this.status !== 'connecting') super.disconnect(reconnect)
+  }
+
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
     const [command] = args
     // Subscribing again, say, ioredis does by itself, and nobody hears if that fails: it must not end the process.
-    command.promise.catch(() => {})
+    command.promise.then(
+      () => this.#noteAnswer(),
+      error => this.#noteFailure(error),
+    )
     const { commandQueue, offlineQueue } = queuesOf(this)
     // Also while Redis is slow to answer: a command that ran out of time stays in line for its answer.
     const waiting = commandQueue.length + offlineQueue.length
@@ -118,6 +183,19 @@ class BoundedRedis extends Redis {
     }
     this.#gather()
     return super.sendCommand(...args)
+  }
+
+  #noteAnswer(): void {
+    this.#lastAnswerAt = performance.now()
+  }
+
+  #noteFailure(error: Error): void {
+    // An answer all the same: "out of memory", "read only".
+    if (error.name === 'ReplyError') this.#noteAnswer()
+    else if (this.status === 'ready' && performance.now() - this.#lastAnswerAt > HUNG_MS) {
+      this.#noteAnswer()
+      this.disconnect(true)
+    }
   }
 
   /** Keeps what is written from now on until this turn of the event loop ends. */
@@ -133,6 +211,9 @@ class BoundedRedis extends Redis {
   }
 }
 
+/** How ioredis begins to say that an answer belongs to no command. */
+const UNASKED = 'Command queue state error'
+
 interface Queue {
   readonly length: number
   shift(): { readonly command: Command } | undefined
@@ -146,8 +227,8 @@ function queuesOf(redis: Redis): { readonly commandQueue: Queue; readonly offlin
 const isIntroduction = (command: Command) => INTRODUCTIONS.has(command.name.toLowerCase())
 
 /** One line when the connection is lost, one when it is back, however many attempts lie between. */
-function tellOutages(redis: Redis, { url, purpose, log }: RedisConnectionOptions): void {
-  const where = { purpose, redis: redactRedisUrl(url) }
+function tellOutages(redis: Redis, { purpose, log }: RedisConnectionOptions, address: string): void {
+  const where = { purpose, redis: address }
   let isLost = false
   redis.on('error', (error: Error) => {
     if (isLost) return

@@ -1,14 +1,13 @@
 /* Presence in Redis, put together: a connection of its own, a watch over it, and what `/health` says of both. */
 import { randomUUID } from 'node:crypto'
 import type { Presence } from '../../dispatch/ports.js'
-import { connectRedis, type RedisLog } from './connection.js'
-import { PresenceConnection } from './presence/connection.js'
+import { connectRedis, type RedisLog, type RedisPlace } from './connection.js'
+import { keyOf, PresenceConnection } from './presence/connection.js'
 import { isAnyFilling } from './presence/filling.js'
 import { presenceOver } from './presence/presence.js'
 import { watchRedis } from './watch.js'
 
-export interface RedisPresenceOptions {
-  readonly url: string
+export interface RedisPresenceOptions extends RedisPlace {
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
   readonly log: RedisLog
@@ -38,7 +37,8 @@ export interface RedisPresence {
 const FILL_MS = 13_000
 /**
  * One slot bears the heartbeats of some hundred thousand drivers, and every further one is asked by every search.
- * All processes must agree; another number counts as an emptied Redis, which heartbeats fill.
+ * All processes must agree; another number counts as an emptied Redis, which heartbeats fill. In a cluster it stays one:
+ * the connection goes to the master of that slot alone.
  */
 const SHARDS = 1
 const PURPOSE = 'presence'
@@ -46,9 +46,12 @@ const PURPOSE = 'presence'
 /** Resolves when Redis is reached, or after a bounded time without it. */
 export async function createRedisPresence(options: RedisPresenceOptions): Promise<RedisPresence> {
   const { shards = SHARDS, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now, probeEveryMs } = options
-  const redis = connectRedis({ ...options, purpose: PURPOSE })
+  const { mode = 'standalone' } = options
+  if (mode === 'cluster' && shards !== 1) throw new Error('presence in a cluster lies in one slot')
+  const redis = connectRedis({ ...options, purpose: PURPOSE, slotOf: keyOf(0) })
   const watch = await watchRedis(redis, {
     purpose: PURPOSE,
+    probeKey: `${keyOf(0)}:probe`,
     log: options.log,
     ...(probeEveryMs === undefined ? {} : { everyMs: probeEveryMs }),
   })
@@ -59,10 +62,10 @@ export async function createRedisPresence(options: RedisPresenceOptions): Promis
     presence,
     async check() {
       const { isUp, ms, reason } = await watch.check()
-      if (!isUp) return { status: 'down', presence: 'lost: offers go to everyone available', reason }
+      if (!isUp) return { status: 'down', mode, presence: 'lost: offers go to everyone available', reason }
       if (await isAnyFilling(connection))
-        return { status: 'degraded', presence: 'being filled by heartbeats', ms }
-      return { status: 'ok', presence: 'in Redis', ms }
+        return { status: 'degraded', mode, presence: 'being filled by heartbeats', ms }
+      return { status: 'ok', mode, presence: 'in Redis', ms }
     },
     close: () => watch.close(),
   }

@@ -1,6 +1,6 @@
 /* Counts of one and the last window in Redis, added to by all processes: one script call for all that is told. */
 import type { SharedCounts } from '../../dispatch/ports.js'
-import { connectRedis, type RedisLog } from './connection.js'
+import { connectRedis, type RedisLog, type RedisPlace } from './connection.js'
 
 /** Both windows that are looked at, and some seconds by which clocks may differ. */
 const KEPT_MS = 150_000
@@ -15,31 +15,42 @@ for i = 1, #KEYS, 2 do
 end
 return totals`
 
-export interface SharedCountsOptions {
-  readonly url: string
+export interface SharedCountsOptions extends RedisPlace {
   readonly log: RedisLog
   readonly commandTimeoutMs?: number
 }
 
+export interface RedisCounts extends SharedCounts {
+  /** The last call failed: until one gets through, each process counts for itself. */
+  isFailing(): boolean
+}
+
 /** Does not wait for Redis: what is asked before it is reached fails, or is answered when it is. */
-export function createSharedCounts({ url, log, commandTimeoutMs }: SharedCountsOptions): SharedCounts {
-  const limit = commandTimeoutMs === undefined ? {} : { commandTimeoutMs }
-  const redis = connectRedis({ url, log, purpose: 'limits', ...limit })
+export function createSharedCounts(options: SharedCountsOptions): RedisCounts {
+  const redis = connectRedis({ ...options, purpose: 'limits', slotOf: KEY_PREFIX })
+  let isFailing = false
   return {
+    isFailing: () => isFailing,
     async add(counted) {
       const keys = counted.flatMap(({ key, window }) => [keyOf(key, window), keyOf(key, window - 1)])
-      const totals = (await redis.eval(
-        ADD,
-        keys.length,
-        ...keys,
-        KEPT_MS,
-        ...counted.map(c => c.count),
-      )) as number[]
+      const added = counted.map(c => c.count)
+      const totals = await redis.eval(ADD, keys.length, ...keys, KEPT_MS, ...added).then(
+        answer => {
+          isFailing = false
+          return answer as number[]
+        },
+        error => {
+          isFailing = true
+          throw error
+        },
+      )
       return counted.map((_, i) => ({ current: totals[2 * i] ?? 0, previous: totals[2 * i + 1] ?? 0 }))
     },
     close: () => redis.disconnect(),
   }
 }
 
-/** In one slot, so that one script may touch all of them on a cluster too. */
-const keyOf = (key: string, window: number) => `loadcast:{limits}:${key}:${window}`
+/** In one slot, so that one script may touch all of them on a cluster too: not that of presence. */
+const KEY_PREFIX = 'loadcast:{limits}'
+
+const keyOf = (key: string, window: number) => `${KEY_PREFIX}:${key}:${window}`

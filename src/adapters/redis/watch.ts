@@ -3,13 +3,10 @@
  * not wait for it, and a small write, tried again and again, finds when it is back. A write, for a Redis that is
  * full, or a replica, still answers those who read.
  */
-import type { Redis } from 'ioredis'
-import type { RedisLog } from './connection.js'
+import type { RedisConnection, RedisLog } from './connection.js'
 
 /** How soon Redis is used again when it is back. */
 const PROBE_EVERY_MS = 500
-/** A connection over which nothing has come for so long is dead, though TCP has not noticed: it is made anew. */
-const HUNG_MS = 5_000
 /** At the start of a process: so long is Redis waited for, that the first request finds it. */
 const FIRST_PROBE_MS = 2_000
 
@@ -26,13 +23,12 @@ export interface RedisWatch {
 
 /** Connects, and waits for it for a bounded time; a process starts without Redis as it goes on without it. */
 export async function watchRedis(
-  redis: Redis,
-  { purpose, log, everyMs = PROBE_EVERY_MS }: { purpose: string; log: RedisLog; everyMs?: number },
+  redis: RedisConnection,
+  options: { purpose: string; probeKey: string; log: RedisLog; everyMs?: number },
 ): Promise<RedisWatch> {
-  const key = `loadcast:probe:{${purpose}}`
+  const { purpose, probeKey, log, everyMs = PROBE_EVERY_MS } = options
   let isUp = false
   let reason: string | undefined = 'not reached yet'
-  let lastAnswerAt = performance.now()
   let probing: Promise<void> | undefined
 
   function noteFailure(error: unknown) {
@@ -45,17 +41,12 @@ export async function watchRedis(
 
   async function probe() {
     try {
-      await redis.set(key, '1', 'PX', 60_000)
-      lastAnswerAt = performance.now()
+      await redis.set(probeKey, '1', 'PX', 60_000)
       if (!isUp && reason !== undefined) log.info({ purpose }, 'Redis works again')
       isUp = true
       reason = undefined
     } catch (error) {
       noteFailure(error)
-      if (redis.status === 'ready' && !isRefusal(error) && performance.now() - lastAnswerAt > HUNG_MS) {
-        lastAnswerAt = performance.now()
-        redis.disconnect(true)
-      }
     }
   }
 
@@ -84,7 +75,8 @@ export async function watchRedis(
       const begunAt = performance.now()
       await probeOnce()
       const ms = Math.round(performance.now() - begunAt)
-      return { isUp, ms, ...(reason === undefined ? {} : { reason }) }
+      const why = redis.misfit ?? reason
+      return { isUp, ms, ...(why === undefined ? {} : { reason: why }) }
     },
     close() {
       clearInterval(interval)
@@ -92,6 +84,3 @@ export async function watchRedis(
     },
   }
 }
-
-/** An answer all the same: "out of memory", "read only". */
-const isRefusal = (error: unknown) => error instanceof Error && error.name === 'ReplyError'

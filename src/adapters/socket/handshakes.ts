@@ -1,40 +1,54 @@
 /*
- * Connection attempts by address, counted as requests are. Below Socket.IO, whose own refusals know neither 429 nor
- * `Retry-After`: a WebSocket has no response yet, so its answer is written by hand.
+ * Connection attempts before Socket.IO sees them: counted by address, as requests are, and by WebSocket alone. Long polling
+ * is several requests of one connection; behind a balancer each may come to another process, which does not know it. It
+ * would work now and then: better it never does, and the answer says what to set. Socket.IO's own refusals know neither
+ * problems nor `Retry-After`; a WebSocket has no response yet, so its answer is written by hand.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { RateLimits } from '../../dispatch/ports.js'
+import type { Problem } from '../../dispatch/problems.js'
 import { socketProblem } from './socket-problem.js'
 
 /** Engine.IO's middleware. What belongs to a connection that is there (`sid`) was counted when it came. */
 export function limitHandshakes(limits: RateLimits) {
   return (req: IncomingMessage, res: ServerResponse, next: (error?: Error) => void): void => {
-    const isAttempt = !new URL(req.url ?? '/', 'http://localhost').searchParams.has('sid')
+    const query = new URL(req.url ?? '/', 'http://localhost').searchParams
     const forwarded = req.headers['x-forwarded-for']
     const sender = {
       remoteAddress: req.socket.remoteAddress,
       forwardedFor: Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
     }
-    const wait = isAttempt ? limits.ofAddress(sender) : undefined
-    if (wait === undefined) {
-      next()
-      return
-    }
-    const body = JSON.stringify(socketProblem({ code: 'RATE_LIMITED', retryAfterSeconds: wait }))
-    const headers = {
-      'content-type': 'application/problem+json; charset=utf-8',
-      'content-length': Buffer.byteLength(body),
-      'retry-after': String(wait),
-      connection: 'close',
-    }
-    if (req.headers.upgrade === undefined) {
-      res.writeHead(429, headers).end(body)
-      return
-    }
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-    const wire: Socket = req.socket
-    wire.on('error', () => {}) // it has gone already
-    wire.end(`HTTP/1.1 429 Too Many Requests\r\n${lines.join('')}\r\n${body}`)
+    const wait = query.has('sid') ? undefined : limits.ofAddress(sender)
+    if (wait !== undefined) refuse(req, res, { code: 'RATE_LIMITED', retryAfterSeconds: wait })
+    else if (query.get('transport') !== 'websocket') refuse(req, res, notPolling)
+    else next()
   }
+}
+
+const notPolling: Problem = {
+  code: 'VALIDATION_FAILED',
+  detail: "Long polling is not offered: set transports: ['websocket'] in the Socket.IO client",
+  members: { errors: [{ path: 'transport', message: 'Expected websocket' }] },
+}
+
+function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
+  const document = socketProblem(problem)
+  const body = JSON.stringify(document)
+  const { retryAfterSeconds: wait } = problem
+  const headers = {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    ...(wait === undefined ? {} : { 'retry-after': String(wait) }),
+    connection: 'close',
+  }
+  const status = Number(document.status)
+  if (req.headers.upgrade === undefined) {
+    res.writeHead(status, headers).end(body)
+    return
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const wire: Socket = req.socket
+  wire.on('error', () => {}) // it has gone already
+  wire.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
 }

@@ -64,6 +64,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   } = options
   const io = new Server({
     serveClient: false,
+    // Anything else is refused by `limitHandshakes`, in words.
+    transports: ['websocket'],
     maxHttpBufferSize: limits.maxMessageBytes,
     pingInterval: limits.pingIntervalMs,
     pingTimeout: limits.pingTimeoutMs,

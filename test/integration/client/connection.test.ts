@@ -108,7 +108,6 @@ describe('R7.3 the client’s connection', () => {
         url: link.url,
         token: 'x',
         beat: () => ({ lat: 1, lng: beats.length }),
-        transports: ['websocket'],
         backoff,
         heartbeatMs: 20,
         answerTimeoutMs: 200,

@@ -133,9 +133,9 @@ describe('statements planned while the tables were empty', () => {
         'load_history',
         'load_instances',
         'mark_late',
-        'remove_timer',
         'retry_delivery',
         'settle_deliveries',
+        'spend_timer',
       ]),
     )
   })

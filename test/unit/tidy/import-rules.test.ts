@@ -13,6 +13,14 @@ describe('the house', () => {
     expect(readers.map(f => f.path)).toEqual([])
   })
 
+  it('makes connections to Redis in one room, where every one has its listeners from birth', () => {
+    const makers = files.filter(f => /\bnew (Redis|Cluster)\b|extends Redis\b|\.duplicate\(/.test(f.text))
+    expect(makers.map(f => f.path).sort()).toEqual([
+      'src/adapters/redis/connection.ts',
+      'src/adapters/redis/locate.ts',
+    ])
+  })
+
   it('has machines that can be pasted into a visualizer: one import of values, xstate', () => {
     const machines = files.filter(f => /^src\/machines\/.*\/machine\.ts$/.test(f.path))
     expect(machines).toHaveLength(2)

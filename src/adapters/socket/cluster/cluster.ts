@@ -20,6 +20,10 @@ export interface SocketClusterOptions {
   /** Both for this alone: a connection that has subscribed can do nothing else. */
   readonly connections: { readonly publisher: Redis; readonly subscriber: Redis }
   readonly log: Logger
+  /** All channels begin with it, so that another program may share the server. */
+  readonly channelPrefix: string
+  /** For a Redis that was just found to be away: then it is not waited for. */
+  readonly patienceMs?: number
   /** For tests: how often it is looked whether messages come through. */
   readonly echoEveryMs?: number
 }
@@ -40,15 +44,13 @@ export interface SocketCluster {
   close(): void
 }
 
-/** Also the prefix of our channels, so that another program may share the server. */
-export const CHANNEL_PREFIX = 'loadcast'
 /** Between processes: "of what was told in the last so many milliseconds, some may have missed something". */
 const MISSED = 'missed'
 
 /** Throws `SocketAdapterError` when this Redis cannot do what the adapter needs; one that is away for now is no error. */
 export async function createSocketCluster(options: SocketClusterOptions): Promise<SocketCluster> {
-  const { kind, connections, log, echoEveryMs } = options
-  await assertSubscribes(connections.subscriber, kind, log)
+  const { kind, connections, log, channelPrefix, echoEveryMs } = options
+  await assertSubscribes({ ...options, subscriber: connections.subscriber })
   const subscriber = new Subscriber(connections.subscriber, log)
   let onRecovered = (_afterMs: number) => {}
   const publisher = new Publisher(connections.publisher, afterMs => onRecovered(afterMs))
@@ -65,11 +67,11 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
       io.adapter(
         kind === 'sharded'
           ? createShardedAdapter(publisher, subscriber, {
-              channelPrefix: CHANNEL_PREFIX,
+              channelPrefix,
               // A channel for each room would be one subscription for each user who is connected.
               subscriptionMode: 'static',
             })
-          : createAdapter(publisher, subscriber, { key: CHANNEL_PREFIX }),
+          : createAdapter(publisher, subscriber, { key: channelPrefix }),
       )
       onRecovered = afterMs => io.serverSideEmit(MISSED, afterMs)
       io.on(MISSED, (forMs: unknown) => {
@@ -79,7 +81,7 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
         publisher,
         subscriber,
         connections,
-        channel: `${CHANNEL_PREFIX}-echo#${randomBytes(8).toString('hex')}`,
+        channel: `${channelPrefix}-echo#${randomBytes(8).toString('hex')}`,
         isSharded: kind === 'sharded',
         ...(echoEveryMs === undefined ? {} : { everyMs: echoEveryMs }),
         log,

@@ -12,16 +12,24 @@ export class SocketAdapterError extends Error {
 
 /** A start does not wait longer for a Redis that is away: requests go on without it. */
 const PATIENCE_MS = 3_000
-const PROBE = 'loadcast-probe'
 
 /** Throws `SocketAdapterError` when Redis refuses to subscribe as this adapter does. Silence is no refusal. */
-export async function assertSubscribes(subscriber: Redis, kind: AdapterKind, log: Logger): Promise<void> {
-  const asked = kind === 'sharded' ? subscriber.ssubscribe(PROBE) : subscriber.psubscribe(PROBE)
+export async function assertSubscribes(options: {
+  readonly subscriber: Redis
+  readonly kind: AdapterKind
+  readonly log: Logger
+  readonly channelPrefix: string
+  readonly patienceMs?: number
+}): Promise<void> {
+  const { subscriber, kind, log, channelPrefix, patienceMs = PATIENCE_MS } = options
+  // What the adapters subscribe to: the rules of a user of Redis allow a pattern only as it stands.
+  const channel = `${channelPrefix}#/#`
+  const asked = kind === 'sharded' ? subscriber.ssubscribe(channel) : subscriber.psubscribe(`${channel}*`)
   const refused = asked.then(
     () => undefined,
     (error: Error) => error,
   )
-  const error = await Promise.race([refused, patience()])
+  const error = await Promise.race([refused, patience(patienceMs)])
   if (error === undefined) return
   // Redis' own answer, as opposed to there being none.
   if (error.name === 'ReplyError')
@@ -37,8 +45,8 @@ function refusal(kind: AdapterKind, reason: string): string {
         'Set SOCKET_ADAPTER=classic'
 }
 
-function patience(): Promise<Error> {
+function patience(ms: number): Promise<Error> {
   return new Promise(resolve => {
-    setTimeout(() => resolve(new Error('No answer in time')), PATIENCE_MS).unref()
+    setTimeout(() => resolve(new Error('No answer in time')), ms).unref()
   })
 }

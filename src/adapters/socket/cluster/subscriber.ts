@@ -17,6 +17,8 @@ export class Subscriber extends EventEmitter {
   readonly #redis: Redis
   readonly #log: Logger
   readonly #wanted = new Map<string, Subscription>()
+  /** Of those, what Redis refused on this connection: for want of a right, say, that may be given back. */
+  readonly #refused = new Set<string>()
   readonly #detach: (() => void)[] = []
 
   constructor(redis: Redis, log: Logger) {
@@ -25,6 +27,7 @@ export class Subscriber extends EventEmitter {
     this.#log = log
     redis.options.autoResubscribe = false
     const again = () => {
+      this.#refused.clear()
       for (const [channel, how] of this.#wanted) this.#ask(how, channel)
     }
     redis.on('ready', again)
@@ -54,9 +57,14 @@ export class Subscriber extends EventEmitter {
     this.removeAllListeners()
   }
 
-  /** Resolves when all subscriptions hold that have been asked for on this connection: answers come in order. */
+  /**
+   * Resolves when all subscriptions hold that have been asked for on this connection: answers come in order. Asks once more
+   * for those that were refused, and rejects if one still is.
+   */
   async settled(): Promise<void> {
     await this.#redis.ping()
+    await Promise.all([...this.#refused].map(channel => this.#ask(this.#wanted.get(channel), channel)))
+    if (this.#refused.size > 0) throw new Error(`Redis refuses ${this.#refused.size} subscriptions`)
   }
 
   #want(how: Subscription, channel: string): void {
@@ -64,8 +72,15 @@ export class Subscriber extends EventEmitter {
     if (this.#redis.status === 'ready') this.#ask(how, channel)
   }
 
-  #ask(how: Subscription, channel: string): void {
-    this.#redis[how](channel).catch(error => this.#log.warn({ err: error, channel }, `Redis did not ${how}`))
+  async #ask(how: Subscription | undefined, channel: string): Promise<void> {
+    if (how === undefined) return
+    try {
+      await this.#redis[how](channel)
+      this.#refused.delete(channel)
+    } catch (error) {
+      if (!this.#refused.has(channel)) this.#log.warn({ err: error, channel }, `Redis did not ${how}`)
+      this.#refused.add(channel)
+    }
   }
 
   #pass(event: string, parts: readonly (string | Buffer)[]): void {

@@ -1,0 +1,323 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { HealthReport } from '../../src/adapters/http/health.js'
+import { createClient, listen } from '../support/clients.js'
+import { until } from '../support/engine.js'
+import { asking } from '../support/fleet.js'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { type RedisServer, redisForTests, startRedisServer } from '../support/redis.js'
+import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.js'
+import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.js'
+import { type RedisSentinels, startSentinels } from '../support/redis-sentinel.js'
+import { askRedis } from '../support/redis-server.js'
+import { findViolations, processEnvironment } from '../support/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server-process.js'
+
+/*
+ * Redis at its worst, under two real processes: connections that are cut at any instant, restarts, and every error that it
+ * has for "not now". No process ends of it, calls go on, and when it is over all is as before.
+ */
+
+const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
+const STORM_MS = isLong ? 30_000 : 3_000
+const RECOVERY_MS = 30_000
+
+const { describeWithRedis } = await redisForTests()
+
+interface Running {
+  readonly database: TestDatabase
+  readonly processes: readonly ServerProcess[]
+  /** One more, started and ended in order. */
+  comeAndGo(): Promise<void>
+  close(): Promise<void>
+}
+
+let serial = 0
+
+async function startProcesses(env: Readonly<Record<string, string>>): Promise<Running> {
+  const database = await createTestDatabase()
+  const settings = {
+    ...processEnvironment,
+    DATABASE_URL: database.connectionString,
+    LOG_LEVEL: 'error',
+    RATE_LIMIT_USER_PER_MINUTE: '100000',
+    ...env,
+  }
+  const started: ServerProcess[] = []
+  const start = async () => {
+    const server = await startServerProcess(settings)
+    started.push(server)
+    return server
+  }
+  const end = async (server: ServerProcess) => {
+    const code = await server.end('SIGINT')
+    expect({ code, output: server.output() }).toMatchObject({ code: 0 })
+  }
+  const processes = await Promise.all([start(), start()])
+  return {
+    database,
+    processes,
+    async comeAndGo() {
+      await end(await start())
+    },
+    async close() {
+      await Promise.all(processes.map(end))
+      // Pino's errors and defects, and what ioredis says of an error that nobody listens for.
+      for (const server of started) expect(server.output()).not.toMatch(/"level":[56]0|Unhandled/)
+      expect(await findViolations(database.connectionString)).toEqual([])
+      await database.drop()
+    },
+  }
+}
+
+async function callsGoOn({ processes }: Running): Promise<void> {
+  for (const { url } of processes) {
+    const customer = await createClient(url, 'customer', `c${++serial}`)
+    const created = await customer.post('/api/v1/broadcasts', asking(1))
+    expect(created.status).toBe(201)
+    const path = `/api/v1/broadcasts/${created.body.id}/events`
+    expect((await customer.post(path, { type: 'cancel' })).status).toBe(200)
+  }
+}
+
+/** Redis is of use again, and what one process tells the sockets of the other hear. */
+async function allIsWell({ processes }: Running): Promise<void> {
+  for (const { url } of processes) {
+    await until(async () => {
+      const { checks } = (await (await fetch(`${url}/health`)).json()) as HealthReport
+      // Emptied, it is filled by heartbeats first; that is no fault.
+      return (
+        checks.redis.status !== 'down' && checks.redis.sockets === 'joined' && !('limits' in checks.redis)
+      )
+    }, RECOVERY_MS)
+  }
+  const [a, b] = processes
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ]) {
+    const customer = await createClient(from?.url ?? '', 'customer', `c${++serial}`)
+    const listener = await listen(to?.url ?? '', customer.token)
+    const { body } = await customer.post('/api/v1/broadcasts', asking(1))
+    await listener.next('booking_updated', event => event.broadcastId === body.id, RECOVERY_MS)
+    await customer.post(`/api/v1/broadcasts/${body.id}/events`, { type: 'cancel' })
+    listener.close()
+  }
+}
+
+/** Cuts every connection to these servers again and again, at instants that nothing is in step with. */
+async function cutConnections(servers: readonly Pick<RedisServer, 'url'>[], until: () => boolean) {
+  let cuts = 0
+  while (!until()) {
+    for (const server of servers) {
+      for (const type of ['normal', 'pubsub']) {
+        const killed = await askRedis<number>(server, 'CLIENT', ['KILL', 'TYPE', type]).catch(() => 0)
+        cuts += killed
+      }
+    }
+    await new Promise(resolve => setTimeout(resolve, Math.random() * 15))
+  }
+  return cuts
+}
+
+/** Calls go on, and a process comes and goes, while `weather` lasts. */
+async function storm(running: Running, servers: readonly Pick<RedisServer, 'url'>[]): Promise<void> {
+  let isOver = false
+  const cuts = cutConnections(servers, () => isOver)
+  const endsAt = performance.now() + STORM_MS
+  try {
+    await Promise.all([
+      running.comeAndGo(),
+      (async () => {
+        while (performance.now() < endsAt) await callsGoOn(running)
+      })(),
+    ])
+  } finally {
+    isOver = true
+  }
+  expect(await cuts).toBeGreaterThan(20)
+}
+
+describeWithRedis('one Redis', () => {
+  let redis: RedisServer
+  let proxy: RedisProxy
+  let running: Running
+
+  beforeAll(async () => {
+    redis = await startRedisServer({ config: ['busy-reply-threshold 50', 'key-load-delay 200000'] })
+    proxy = await startRedisProxy(redis.url)
+    running = await startProcesses({ REDIS_URL: proxy.url })
+  }, 60_000)
+  afterAll(async () => {
+    await running?.close()
+    await proxy?.close()
+    await redis?.stop()
+  }, 60_000)
+
+  const ask = (command: string, ...args: string[]) => askRedis(redis, command, args)
+  const set = (name: string, value: string) => ask('CONFIG', 'SET', name, value)
+
+  test('R13.1 R7.4 whose connections are cut again and again', async () => {
+    await storm(running, [redis])
+    await allIsWell(running)
+  }, 120_000)
+
+  test('R13.1 R7.4 that is restarted again and again', async () => {
+    for (let i = 0; i < (isLong ? 20 : 4); i++) {
+      await redis.kill()
+      await callsGoOn(running)
+      await redis.start()
+    }
+    await allIsWell(running)
+  }, 120_000)
+
+  test('R13.1 R7.4 that is loading its data', async () => {
+    for (let i = 0; i < 10; i++) await ask('SET', `loadcast:presence:{0}:filler${i}`, 'x')
+    await ask('SAVE')
+    await redis.kill()
+    const loading = redis.start()
+    await callsGoOn(running)
+    await loading
+    await allIsWell(running)
+  }, 60_000)
+
+  test.each([
+    ['READONLY', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+    ['OOM', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
+    [
+      'NOREPLICAS',
+      ['CONFIG', 'SET', 'min-replicas-to-write', '1'],
+      ['CONFIG', 'SET', 'min-replicas-to-write', '0'],
+    ],
+    [
+      'NOPERM',
+      ['ACL', 'SETUSER', 'default', '-eval', '-evalsha', '-set', '-publish', '-psubscribe', '-info'],
+      ['ACL', 'SETUSER', 'default', '+@all'],
+    ],
+  ])(
+    'R13.1 R7.4 that says %s for a while',
+    async (error, begin, end) => {
+      const run = ([command = '', ...args]: readonly string[]) => ask(command, ...args)
+      await run(begin)
+      // Those that are new meet it too.
+      await ask('CLIENT', 'KILL', 'TYPE', 'normal')
+      await ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await callsGoOn(running)
+      await expect(ask('SET', 'loadcast:presence:{0}:x', '1')).rejects.toThrow(error)
+      await until(async () => {
+        const { checks } = (await (await fetch(`${running.processes[0]?.url}/health`)).json()) as HealthReport
+        return checks.redis.status === 'down'
+      })
+      await callsGoOn(running)
+      await run(end)
+      await allIsWell(running)
+    },
+    60_000,
+  )
+
+  test('R13.1 R7.4 that says MASTERDOWN for a while', async () => {
+    await set('replica-serve-stale-data', 'no')
+    await ask('REPLICAOF', '127.0.0.1', '1')
+    await ask('CLIENT', 'KILL', 'TYPE', 'normal')
+    await callsGoOn(running)
+    await ask('REPLICAOF', 'NO', 'ONE')
+    await allIsWell(running)
+  }, 60_000)
+
+  test('R13.1 R7.4 that is BUSY with a script for a while', async () => {
+    const endless = ask('EVAL', 'while true do end', '0').catch((error: Error) => error)
+    await until(async () =>
+      ask('GET', 'x').then(
+        () => false,
+        error => String(error).includes('BUSY'),
+      ),
+    )
+    await callsGoOn(running)
+    await ask('SCRIPT', 'KILL')
+    await endless
+    await allIsWell(running)
+  }, 60_000)
+
+  test('R13.1 R7.4 that wants a password all at once', async () => {
+    await set('requirepass', 'secret')
+    const withPassword = { url: redis.url.replace('//', '//:secret@') }
+    await askRedis(withPassword, 'CLIENT', ['KILL', 'TYPE', 'normal'])
+    await askRedis(withPassword, 'CLIENT', ['KILL', 'TYPE', 'pubsub'])
+    await callsGoOn(running)
+    await expect(ask('PING')).rejects.toThrow('NOAUTH')
+    await callsGoOn(running)
+    await askRedis(withPassword, 'CONFIG', ['SET', 'requirepass', ''])
+    await allIsWell(running)
+  }, 60_000)
+
+  test.each([
+    ['what is no answer at all', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['answers that nobody asked for', '+OK\r\n:1\r\n'],
+    ['errors that nobody asked for', '-ERR something\r\n-UNBLOCKED x\r\n'],
+    ['the end of subscriptions', '*3\r\n$12\r\nsunsubscribe\r\n$3\r\na#b\r\n:0\r\n'],
+  ])(
+    'R13.1 R7.4 that says %s',
+    async (_, bytes) => {
+      for (let i = 0; i < 5; i++) {
+        proxy.inject(bytes)
+        await callsGoOn(running)
+      }
+      await allIsWell(running)
+    },
+    60_000,
+  )
+})
+
+describeWithRedis('a cluster', () => {
+  let cluster: RedisCluster
+  let running: Running
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster()
+    running = await startProcesses({ REDIS_URL: cluster.url, REDIS_MODE: 'cluster' })
+  }, 90_000)
+  afterAll(async () => {
+    await running?.close()
+    await cluster?.stop()
+  }, 60_000)
+
+  test('R13.1 R13.5 R7.4 all of whose connections are cut again and again', async () => {
+    await storm(running, cluster.nodes)
+    await allIsWell(running)
+  }, 120_000)
+
+  test('R13.1 R13.5 R7.4 that is away as a whole, and comes back', async () => {
+    await Promise.all(cluster.nodes.map(node => node.kill()))
+    await callsGoOn(running)
+    await Promise.all(cluster.nodes.map(node => node.start()))
+    await cluster.settled()
+    await allIsWell(running)
+  }, 120_000)
+})
+
+describeWithRedis('sentinels', () => {
+  let sentinels: RedisSentinels
+  let running: Running
+
+  beforeAll(async () => {
+    sentinels = await startSentinels()
+    running = await startProcesses({ REDIS_URL: sentinels.url, REDIS_MODE: 'sentinel' })
+  }, 90_000)
+  afterAll(async () => {
+    await running?.close()
+    await sentinels?.stop()
+  }, 60_000)
+
+  test('R13.1 R13.5 R7.4 and servers all of whose connections are cut again and again', async () => {
+    await storm(running, [...sentinels.servers, ...sentinels.sentinels])
+    await allIsWell(running)
+  }, 120_000)
+
+  test('R13.1 R13.5 R7.4 that are all away, while the master is there and is then cut off', async () => {
+    await Promise.all(sentinels.sentinels.map(sentinel => sentinel.kill()))
+    await callsGoOn(running)
+    await askRedis(sentinels.servers[0] as RedisServer, 'CLIENT', ['KILL', 'TYPE', 'normal'])
+    await callsGoOn(running)
+    await Promise.all(sentinels.sentinels.map(sentinel => sentinel.start()))
+    await allIsWell(running)
+  }, 120_000)
+})

@@ -1,0 +1,12 @@
+/* The rules of a user of Redis, as docs/OPERATIONS.md gives them to operators. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { repositoryRoot } from './import-rules.js'
+
+/** For `standalone` those of a server alone, also behind sentinels; for `sentinel` those of the sentinels' own user. */
+export function redisRules(mode: 'standalone' | 'cluster' | 'sentinel'): string {
+  const text = readFileSync(join(repositoryRoot, 'docs/OPERATIONS.md'), 'utf8')
+  const block = new RegExp(`^~~~acl ${mode}\\n([^~]+)~~~`.replaceAll('~', '`'), 'm').exec(text)?.[1]
+  if (block === undefined) throw new Error(`OPERATIONS.md has no rules for ${mode}`)
+  return block.trim().split(/\s+/).join(' ')
+}
