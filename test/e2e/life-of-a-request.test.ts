@@ -189,7 +189,13 @@ describe('the process', () => {
       status: 'ok',
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       checks: {
-        postgres: { status: 'ok', ms: expect.any(Number), clockOffsetMs: expect.any(Number) },
+        postgres: {
+          status: 'ok',
+          ms: expect.any(Number),
+          writes: true,
+          room: true,
+          clockOffsetMs: expect.any(Number),
+        },
         redis: expect.objectContaining({ status: 'ok' }),
         migrations: { status: 'ok' },
         timers: { status: 'ok', lagMs: expect.any(Number) },

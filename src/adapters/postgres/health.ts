@@ -31,7 +31,8 @@ export function createPostgresChecks(pool: Pool) {
     async postgres(): Promise<Check> {
       const facts = await checkWrites()
       if (!facts.writes) return { status: 'down', reason: 'read-only', ...facts }
-      return facts.room ? { status: 'ok', ...facts } : { status: 'degraded', reason: 'disk full', ...facts }
+      if (facts.room === false) return { status: 'degraded', reason: 'disk full', ...facts }
+      return { status: 'ok', ...facts }
     },
     async migrations(): Promise<Check> {
       const pending = await pendingMigrations(pool, await ours)

@@ -10,8 +10,8 @@ export interface Writes {
   /** How long the write took. */
   readonly ms: number
   readonly writes: boolean
-  /** Whether files can grow. On a full disk most commits succeed until a table or the log needs another page. */
-  readonly room: boolean
+  /** Whether files can grow, once known. On a full disk most commits succeed until a table or the log needs a page. */
+  readonly room?: boolean
 }
 
 /** A read-only session on a primary would let the message pass, as no table is concerned: hence the question. */
@@ -43,18 +43,20 @@ function isDiskFull(error: unknown): boolean {
  */
 export function createWriteCheck(pool: Pool): () => Promise<Writes> {
   let underWay: Promise<Writes> | undefined
-  let room = true
-  let lookedAt = Number.NEGATIVE_INFINITY
+  let room: boolean | undefined
+  let nextLookAt = Number.NEGATIVE_INFINITY
 
   async function lookForRoom(): Promise<void> {
-    if (performance.now() - lookedAt < ROOM_EVERY_MS) return
+    if (performance.now() < nextLookAt) return
+    nextLookAt = performance.now() + ROOM_EVERY_MS
     try {
       await pool.query(FILL_A_FILE)
       room = true
-      lookedAt = performance.now()
     } catch (error) {
       // Any other failure says nothing of the disk. A full one is looked at again with the next check.
-      if (isDiskFull(error)) room = false
+      if (!isDiskFull(error)) return
+      room = false
+      nextLookAt = performance.now()
     }
   }
 
@@ -62,8 +64,10 @@ export function createWriteCheck(pool: Pool): () => Promise<Writes> {
     const begunAt = performance.now()
     const { rows } = await pool.query<{ writes: boolean }>(WRITE)
     const ms = Math.round(performance.now() - begunAt)
-    await lookForRoom()
-    return { ms, writes: rows[0]?.writes === true, room }
+    const looked = lookForRoom()
+    // Later looks delay no answer: on a busy database each statement waits for its turn.
+    if (room === undefined) await looked
+    return { ms, writes: rows[0]?.writes === true, ...(room === undefined ? {} : { room }) }
   }
 
   return () => {

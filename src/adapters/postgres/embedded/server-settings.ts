@@ -16,8 +16,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 /**
  * The whole environment of the server: ours holds secrets. By its defaults glibc gives freed memory at the end of a
- * backend's heap back to the system after every statement, and faults it in again with the next: that was a third of
- * what an accept cost the server. Other C libraries ignore these names.
+ * backend's heap back to the system after a statement, and faults it in again with the next: 25 to 180 page faults an
+ * accept, or one, depending on where the heap happens to end. With these it is 1 to 4, always. Other C libraries ignore
+ * these names.
  */
 export const SERVER_ENVIRONMENT: Readonly<Record<string, string>> = {
   // What a backend keeps: our largest statement, a commit of some hundred transitions, takes about as much. 200
