@@ -10,7 +10,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createAdmission } from './adapters/http/admission.js'
 import { createHttpApp } from './adapters/http/app.js'
-import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
+import { type CheckResult, createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
 import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
@@ -246,6 +246,8 @@ const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
   waiting: waitingCount,
 })
 
+const postgresDown = (): CheckResult => ({ status: 'down', reason: 'failed' })
+
 function createService(
   pool: pg.Pool,
   database: Database,
@@ -257,7 +259,7 @@ function createService(
   isDraining: () => boolean,
 ): Service {
   const postgres = async () => ({
-    ...withRecentFailures(await checks.postgres(), database.recentFailures()),
+    ...withRecentFailures(await checks.postgres().catch(postgresDown), database.recentFailures()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
   return {

@@ -81,7 +81,11 @@ function unlessAbandoned<T>(work: Promise<T>, signal: AbortSignal | undefined): 
 
 /** What the driver or the server said. */
 function reasonOf({ cause, message }: StoreUnavailableError): string {
-  const { code, message: said = message, errors } = (cause ?? {}) as Partial<AggregateError> & { code?: unknown }
+  const {
+    code,
+    message: said = message,
+    errors,
+  } = (cause ?? {}) as Partial<AggregateError> & { code?: unknown }
   // Node's error for several addresses has a text for each of them alone.
   const text = errors?.map(one => one.message).join(', ') ?? said
   return typeof code === 'string' && !text.includes(code) ? `${text} (${code})` : text
