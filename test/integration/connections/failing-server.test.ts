@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chown, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Answer, call, createClient } from '../../support/clients.js'
+import { type Answer, call, createClient, listen } from '../../support/clients.js'
 import {
   callEverything,
   DATABASE,
@@ -15,6 +15,7 @@ import { until } from '../../support/engine.js'
 import { asking } from '../../support/fleet.js'
 import { noteSkip } from '../../support/redis-server.js'
 import { temporaryFolder } from '../../support/temporary-folder.js'
+import { tokenFor } from '../../support/tokens.js'
 
 /*
  * A real Postgres is made to fail as the world makes it fail. Callers are told UNAVAILABLE and when to come back, never of
@@ -190,6 +191,24 @@ describe('when Postgres', () => {
     await recovers()
   }, 180_000)
 })
+
+test('sockets are told the same: at the handshake, and of what they ask', async () => {
+  const { url } = server.app
+  const token = await tokenFor('customer', 'on-a-socket')
+  const listener = await listen(url, token)
+  await server.admin(`alter role ${ROLE} nologin`)
+  await server.terminate()
+  try {
+    const answer = await listener.send('watch', { broadcastId: '01890a5d-ac96-774b-bcce-b302099a8057' })
+    expect(answer).toMatchObject({ code: 'UNAVAILABLE', status: 503 })
+    const refusal = await listen(url, await tokenFor('customer', 'not-yet')).catch(error => error)
+    expect(refusal.data).toMatchObject({ code: 'UNAVAILABLE', status: 503 })
+  } finally {
+    await server.admin(`alter role ${ROLE} login`)
+    listener.close()
+  }
+  await recovers()
+}, 60_000)
 
 /** Codes that no test can bring about with a server that lives, raised where they would be. */
 describe('when a write is answered with SQLSTATE', () => {
