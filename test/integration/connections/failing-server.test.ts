@@ -3,8 +3,8 @@ import { chown, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Answer, call, createClient, listen } from '../../support/clients.js'
+import { callEverything, expectNoFault, refused } from '../../support/connections/everything.js'
 import {
-  callEverything,
   DATABASE,
   type FailingServer,
   PASSWORD,
@@ -33,18 +33,6 @@ beforeAll(async () => {
 afterAll(() => server?.close())
 
 const health = () => call(server.app.url, 'GET', '/health')
-
-/** Served, refused for its own sake, or told to come back: anything but a fault of ours. */
-function expectNoFault(answers: readonly (readonly [string, Answer])[]): void {
-  for (const [name, { status, body, headers }] of answers) {
-    if (status < 500) continue
-    expect({ name, status, code: body.code }).toEqual({ name, status: 503, code: 'UNAVAILABLE' })
-    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
-  }
-}
-
-const refused = (answers: readonly (readonly [string, Answer])[]) =>
-  answers.filter(([, { status }]) => status === 503).map(([name]) => name)
 
 let customers = 0
 async function createOne(): Promise<Answer> {

@@ -5,14 +5,10 @@ import {
   startEmbeddedPostgres,
 } from '../../../src/adapters/postgres/embedded/index.js'
 import { migrate } from '../../../src/adapters/postgres/migrate.js'
-import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
-import { type Answer, call, createClient } from '../clients.js'
-import { asking } from '../fleet.js'
 import { silentLog } from '../log.js'
 import { NO_FSYNC } from '../no-fsync.js'
 import { startTestApp, type TestApp } from '../server.js'
 import { temporaryFolder } from '../temporary-folder.js'
-import { TEST_REFRESH_SECRET } from '../tokens.js'
 
 export const ROLE = 'freight_app'
 export const DATABASE = 'freight'
@@ -67,47 +63,4 @@ export async function startFailingServer(): Promise<FailingServer> {
       await postgres.stop()
     },
   }
-}
-
-const NO_ID = '01890a5d-ac96-774b-bcce-b302099a8057'
-let people = 0
-
-/** A call of every kind that touches the database, by new people, all at once. */
-export async function callEverything(url: string): Promise<readonly (readonly [string, Answer])[]> {
-  const n = ++people
-  const customer = await createClient(url, 'customer', `c-${n}`)
-  const transporter = await createClient(url, 'transporter', `t-${n}`)
-  const driver = await createClient(url, 'driver', `d-${n}`)
-  const admin = await createClient(url, 'admin', `a-${n}`)
-  const refreshToken = await signRefreshToken({ id: `c-${n}`, role: 'customer' }, TEST_REFRESH_SECRET)
-  const calls: Readonly<Record<string, () => Promise<Answer>>> = {
-    create: () => customer.post('/api/v1/broadcasts', asking(1)),
-    'create with a key': async () => {
-      const other = await createClient(url, 'customer', `k-${n}`)
-      return other.post('/api/v1/broadcasts', asking(1), { 'idempotency-key': `key-${n}` })
-    },
-    cancel: () => customer.post(`/api/v1/broadcasts/${NO_ID}/events`, { type: 'cancel' }),
-    accept: () =>
-      transporter.post(`/api/v1/broadcast/${NO_ID}/accept`, { driverId: `d-${n}`, vehicleId: `v-${n}` }),
-    list: () => customer.get('/api/v1/broadcasts'),
-    offers: () => transporter.get('/api/v1/broadcasts'),
-    history: () => customer.get(`/api/v1/broadcasts/${NO_ID}/history`),
-    trip: () => driver.get(`/api/v1/trips/${NO_ID}`),
-    'driver added': () => transporter.put(`/api/v1/transporter/drivers/d-${n}`, { name: 'Ravi' }),
-    'vehicle added': () =>
-      transporter.put(`/api/v1/transporter/vehicles/v-${n}`, { vehicleType: '20ft', number: 'KA 1' }),
-    'transporter online': () => transporter.put('/api/v1/transporter/availability', { isAvailable: true }),
-    'driver online': () => driver.put('/api/v1/driver/availability', { isOnline: true }),
-    heartbeat: () => driver.post('/api/v1/driver/heartbeat', { lat: 1, lng: 1 }),
-    answers: () => transporter.get('/api/v1/transporter/answers'),
-    device: () => customer.post('/api/v1/devices', { token: `token-${n}`, platform: 'android' }),
-    instances: () => admin.get('/api/v1/admin/instances'),
-    'dead letters': () => admin.get('/api/v1/admin/dead-letters'),
-    refresh: () =>
-      call(url, 'POST', '/api/v1/auth/refresh', {
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ refreshToken }),
-      }),
-  }
-  return Promise.all(Object.entries(calls).map(async ([name, run]) => [name, await run()] as const))
 }
