@@ -159,4 +159,29 @@ describe('a listener for wake-ups', () => {
     expect(warnings).toHaveLength(1)
     expect(await sessionsOf('loadcast wakeups')).toBeLessThanOrEqual(2)
   })
+
+  test('ends each connection on which LISTEN fails, before it opens the next', async () => {
+    const real = createDatabase(home.connectionString)
+    const application_name = 'cannot listen'
+    let attempts = 0
+    const mostAtOnce: number[] = []
+    const database: Database = {
+      ...real,
+      async connect(options) {
+        mostAtOnce.push(await sessionsOf(application_name))
+        const client = await real.connect({ ...options, application_name })
+        client.query = () =>
+          Promise.reject(Object.assign(new Error('cannot execute LISTEN'), { code: '25006' }))
+        attempts += 1
+        return client
+      },
+    }
+    const wakeups = createWakeups({ connectionString: home.connectionString, database })
+    await wakeups.listen(() => {})
+    await until(() => attempts >= 3)
+    await wakeups.close()
+    await until(async () => (await sessionsOf(application_name)) === 0)
+    // One that was ended may still be seen for an instant.
+    expect(Math.max(...mostAtOnce)).toBeLessThanOrEqual(1)
+  })
 })
