@@ -233,7 +233,7 @@ describe('when a write is answered with SQLSTATE', () => {
   )
 
   test.each(['08006', '25006', '25P03', '28000', '40001', '40P01', '55P03', '57014', '57P03'])(
-    '%s for a while: whoever is not served is told 503',
+    '%s for a while: callers that are not served are told 503',
     async code => {
       await server.inDatabase(`delete from weather; insert into weather values ('${code}')`)
       const calls = callEverything(server.app.url)
