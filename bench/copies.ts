@@ -4,6 +4,7 @@
  */
 import type pg from 'pg'
 import { inFlight } from './measure.js'
+import { uuidAt } from './uuid.js'
 
 /** `name` is what the sample's customer, driver and vehicle ids end with; nothing else of it may contain it. */
 export interface Copied {
@@ -22,6 +23,8 @@ export interface CopyOptions {
 const BATCH = 50_000
 /** It is the processor's work: one for each core that these machines have. */
 const AT_ONCE = 2
+/** Long enough ago that nothing of a copy is due. */
+const DAY_AGO = "clock_timestamp() - interval '1 day'"
 
 /** Throws while something of the sample is still to be delivered. */
 export async function copyInstances(
@@ -39,8 +42,8 @@ export async function copyInstances(
     try {
       await client.query(
         `create temp table copies as
-         select uuidv7(interval '-1 day') as id, '${prefix}' || n as name,
-           array(select uuidv7(interval '-1 day') from generate_series(1, ${uids.length}) where n > 0) as uids
+         select ${uuidAt(DAY_AGO)} as id, '${prefix}' || n as name,
+           array(select ${uuidAt(DAY_AGO)} from generate_series(1, ${uids.length}) where n > 0) as uids
          from generate_series(${first}, ${last}) n order by 1`,
       )
       for (const { table, key, columns } of tables) {

@@ -15,8 +15,12 @@ comment on column answers.id is 'UUIDv7: when it was given, and its place in the
 comment on column answers.outcome is 'DECLINED, or the code of the problem that an accept was answered with; the first of each kind is kept';
 create unique index answers_newest on answers (transporter_id, id desc);
 
+-- The id is a UUIDv7 of the time of the decline. Postgres 18 has a function for it, older ones do not: so the first 48 bits
+-- of a random UUID, which has version 4, become the milliseconds, and two more bits make the version 7.
 insert into answers (id, transporter_id, broadcast_id, outcome, reason)
-select uuidv7(declined_at - now()), transporter_id, broadcast_id, 'DECLINED', decline_reason
+select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    placing substring(int8send((extract(epoch from declined_at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid,
+  transporter_id, broadcast_id, 'DECLINED', decline_reason
 from recipients where declined_at is not null;
 
 -- What administrators did. The row is there before the deed, so nothing is done without one.

@@ -1,40 +1,61 @@
-/* `npm run verify`: checks the invariants of docs/ARCHITECTURE.md on a live database. Exit code 1 on any violation. */
+/*
+ * `npm run verify`: checks the invariants of docs/ARCHITECTURE.md on a live database. Exit code 1 on any violation.
+ * With `-- --repair` missing timers are armed again; what that repaired is not counted as a violation.
+ */
+import { parseArgs } from 'node:util'
 import { createAuditStore } from '../src/adapters/postgres/audit-store.js'
 import { createDatabase } from '../src/adapters/postgres/connection/database.js'
-import { broadcastInvariants } from '../src/dispatch/invariants.js'
+import { tripsOutsideFleets } from '../src/adapters/postgres/fleet/outside-fleets.js'
+import { createPostgresStore } from '../src/adapters/postgres/store.js'
+import { broadcastInvariants, FLEET_INVARIANT } from '../src/dispatch/invariants.js'
 import { broadcastDefinition } from '../src/machines/index.js'
-import { audit } from '../src/runtime/audit.js'
+import { audit, TIMERS_MATCH, type Violation } from '../src/runtime/audit.js'
 import type { Definition } from '../src/runtime/definition.js'
+import { createRearm } from '../src/runtime/rearm.js'
+import { createRegistry } from '../src/runtime/registry.js'
+import { silentLog } from '../src/runtime/silent-log.js'
 import { withDatabase } from './with-database.js'
 
 /** A defect that breaks everything should not scroll the first violation away. */
 const MAX_LINES = 100
 
+const definitions = [broadcastDefinition as unknown as Definition]
+
 await withDatabase(async connectionString => {
-  const pool = createDatabase(connectionString).openPool({ max: 1, mayBeReadOnly: true })
+  const { values } = parseArgs({ options: { repair: { type: 'boolean', default: false } } })
+  const database = createDatabase(connectionString)
+  const pool = database.openPool({ max: 1, mayBeReadOnly: true })
+  const store = createPostgresStore({ connectionString, database })
+  const rearm = createRearm({ store, registry: createRegistry(definitions), log: silentLog, onArmed() {} })
   let violations = 0
+  let repaired = 0
   let looked = 0
+
+  async function repair({ invariant, instance }: Violation): Promise<boolean> {
+    if (!values.repair || invariant !== TIMERS_MATCH || instance === undefined) return false
+    const count = await rearm.check(instance)
+    repaired += count
+    if (count > 0) console.log(`repaired  ${instance}  ${count} missing timers armed again`)
+    return count > 0
+  }
+
   try {
-    const definitions = [broadcastDefinition as unknown as Definition]
     const showProgress = (done: number, total: number) => {
       looked = done
       if (process.stderr.isTTY) process.stderr.write(`\rverified ${done} of ${total} instances`)
     }
-    for await (const violation of audit(
-      createAuditStore(pool),
-      definitions,
-      broadcastInvariants,
-      showProgress,
-    )) {
+    const report = ({ invariant, instance, message }: Violation) => {
       violations++
-      if (violations <= MAX_LINES) {
-        console.log(`invariant ${violation.invariant}  ${violation.instance ?? '-'}  ${violation.message}`)
-      }
+      if (violations <= MAX_LINES) console.log(`invariant ${invariant}  ${instance ?? '-'}  ${message}`)
     }
+    const instances = audit(createAuditStore(pool), definitions, broadcastInvariants, showProgress)
+    for await (const violation of instances) if (!(await repair(violation))) report(violation)
+    for (const found of await tripsOutsideFleets(pool)) report({ invariant: FLEET_INVARIANT, ...found })
   } finally {
-    await pool.end()
+    await Promise.all([pool.end(), store.close()])
   }
   if (process.stderr.isTTY) process.stderr.write('\r')
+  if (values.repair) console.log(`${repaired} timers armed again`)
   console.log(`${looked} instances verified, ${violations} violations of the invariants`)
   if (violations > 0) process.exitCode = 1
 })

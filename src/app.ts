@@ -23,7 +23,7 @@ import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { countClaims, createPostgresChecks, withRecentFailures } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createPushQueue } from './adapters/postgres/push-queue.js'
-import { createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
+import { createHealthPool, createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
 import { createRecipientStore } from './adapters/postgres/recipient-store.js'
 import { createRefreshFamilies } from './adapters/postgres/refresh-family-store.js'
@@ -48,6 +48,7 @@ import { openRateLimits } from './rate-limits.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
+import { withResolvers } from './runtime/with-resolvers.js'
 import type { Settings } from './settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
 import { meteredFanout, openTelemetry } from './telemetry.js'
@@ -72,6 +73,8 @@ export interface AppOptions {
 export interface App {
   /** Where it listens: with the port that was given, if any would do. */
   readonly url: string
+  /** Resolves when this process can no longer serve, with the reason: it should be closed and end. */
+  readonly unfit: Promise<Error>
   /**
    * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
    * `hasNotice`: a balancer that has looked at `/health` is given the time to look again.
@@ -110,6 +113,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const presence = await openPresence(settings, log)
   const pushSender = options.pushSender ?? (await openPush(settings, log))
   const limits = openRateLimits(settings, log)
+  const unfit = withResolvers<Error>()
   const sockets = createSocketServer({
     ...settings,
     verifyToken,
@@ -143,6 +147,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         log,
         meter: metrics.meter,
         tracer,
+        onUnfit: unfit.resolve,
         ...faults,
         ...(inspection && { observe: inspection.observe }),
       }),
@@ -156,7 +161,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const forgetting = familySweep(families, log)
   let isDraining = false
-  const checks = createPostgresChecks(pool)
+  const healthPool = createHealthPool(database)
+  const checks = createPostgresChecks(healthPool)
   const service = createService(
     pool,
     database,
@@ -211,7 +217,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     presence.close()
     inspection?.close()
     limits.close()
-    await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end()])
+    await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end(), healthPool.end()])
     await telemetry.close()
   }
   try {
@@ -221,7 +227,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       forgetting.start()
     }
     const port = await listen(http.server, settings)
-    return { url: `http://${urlHost(settings.host)}:${port}`, close }
+    return { url: `http://${urlHost(settings.host)}:${port}`, unfit: unfit.promise, close }
   } catch (error) {
     await close()
     throw error
@@ -262,8 +268,9 @@ function createService(
     ...withRecentFailures(await checks.postgres().catch(postgresDown), database.recentFailures()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
+  const definitions = async () => definitionsCheck(engine.membership())
   return {
-    ...createHealth(version, { ...checks, postgres, redis }, isDraining),
+    ...createHealth(version, { ...checks, postgres, redis, definitions }, isDraining),
     async metrics() {
       return { contentType: metrics.contentType, page: await metrics.page() }
     },
@@ -272,6 +279,12 @@ function createService(
       return { ...claims, 'sockets connected': sockets.countConnections() }
     },
   }
+}
+
+/** What this process knows of the definitions in use. `lapsed`: the database has not confirmed it lately. */
+function definitionsCheck({ state, writing }: ReturnType<Engine['membership']>): CheckResult {
+  const status = state === 'unfit' ? 'down' : state === 'lapsed' ? 'degraded' : 'ok'
+  return { status, membership: state, writing }
 }
 
 function listen(server: Server, { port, host }: Settings): Promise<number> {

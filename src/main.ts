@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { type Logger, pino } from 'pino'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
 import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
+import { checkServer } from './adapters/postgres/server-check.js'
+import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
@@ -19,6 +21,7 @@ import {
   type DatabaseWait,
   StartAbandonedError,
 } from './database-wait.js'
+import { DefinitionError } from './runtime/errors.js'
 import { loadSettings, type Settings, SettingsError, takeEnvironment } from './settings.js'
 import { resolveTokenKeys } from './token-keys.js'
 
@@ -66,8 +69,14 @@ async function main(): Promise<void> {
       }
       process.stdout.write(await banner(facts))
     }
-    // Who presses Ctrl-C has no balancer in front.
-    await app.close({ hasNotice: (await signal) === 'SIGTERM' })
+    const reason = await Promise.race([signal, app.unfit])
+    if (reason instanceof Error) {
+      endAfter(settings.drainMs, log)
+      await app.close({ hasNotice: true })
+      throw reason
+    }
+    // Ctrl-C is pressed at a terminal, without a balancer in front.
+    await app.close({ hasNotice: reason === 'SIGTERM' })
   } finally {
     await database.stop()
   }
@@ -80,6 +89,7 @@ async function openDatabase(settings: Settings, log: Logger, whenAvailable: Data
   const { connectionString } = database
   try {
     await whenAvailable(async () => {
+      await checkServer(connectionString, log)
       if (settings.isProduction) await assertMigrated(connectionString)
       else await migrate(connectionString, { log })
     })
@@ -180,7 +190,9 @@ function explain(error: unknown): string {
       EmbeddedPostgresError,
       MigrationError,
       SocketAdapterError,
+      DefinitionError,
       DatabaseAwayError,
+      UnsupportedPostgresError,
     ].some(kind => error instanceof kind)
   ) {
     return (error as Error).message

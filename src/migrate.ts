@@ -4,6 +4,7 @@
  */
 import { complaintAbout } from './adapters/postgres/connection/address.js'
 import { MigrationError, migrate } from './adapters/postgres/migrate.js'
+import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
@@ -34,7 +35,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 main().catch((error: Error) => {
-  const kinds = [MigrationError, SecretsError, SettingsError, DatabaseAwayError]
+  const kinds = [MigrationError, SecretsError, SettingsError, DatabaseAwayError, UnsupportedPostgresError]
   const isExplained = kinds.some(kind => error instanceof kind)
   log.warn(isExplained ? error.message : `Not migrated. ${error.stack ?? error}`)
   process.exitCode = 1

@@ -21,7 +21,7 @@ with moved as (
 ),
 journaled as (
   insert into journal (instance, version, uid, event, status, actor, at)
-  select id, version, uuidv7(), :event::jsonb, :status::text, :actor::jsonb, now() from moved
+  select id, version, gen_random_uuid(), :event::jsonb, :status::text, :actor::jsonb, now() from moved
 ),
 emitted as (
   insert into events (instance, version, index, type, payload, audience, at)

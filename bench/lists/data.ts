@@ -3,6 +3,7 @@
  * Rows are copied in SQL from two requests that the engine itself made, so their snapshots are real.
  */
 import type pg from 'pg'
+import { uuidAt } from '../uuid.js'
 
 export interface Sizes {
   readonly ended: number
@@ -25,7 +26,7 @@ const steps: readonly (readonly [title: string, sql: string])[] = [
     'ended requests',
     // Every hundredth is the heavy customer's. Cancelled ones are in the oldest hundredth alone: the rarest status.
     `insert into instances (id, machine, definition_version, version, status, owner, snapshot, created_at, updated_at)
-     select uuidv7(make_interval(secs => n - $1 - 86400)), s.machine, s.definition_version, 3,
+     select ${uuidAt('clock_timestamp() + make_interval(secs => n - $1 - 86400)')}, s.machine, s.definition_version, 3,
        case when n < $1 / 100 then 'cancelled' when n % 10 < 7 then 'fully_filled' else 'expired' end,
        o.owner, jsonb_set(s.snapshot, '{context,customerId}', to_jsonb(o.owner)),
        now() + make_interval(secs => n - $1 - 86400), now() + make_interval(secs => n - $1 - 86300)
@@ -37,7 +38,7 @@ const steps: readonly (readonly [title: string, sql: string])[] = [
     'live requests',
     `with made as (
        insert into instances (id, machine, definition_version, version, status, owner, snapshot, created_at, updated_at)
-       select uuidv7(make_interval(secs => (n - $2) / 100.0)), s.machine, s.definition_version, 2,
+       select ${uuidAt('clock_timestamp() + make_interval(secs => (n - $2) / 100.0)')}, s.machine, s.definition_version, 2,
          case when n % 10 < 7 then 'searching' else 'partially_filled' end,
          'live' || n, jsonb_set(s.snapshot, '{context,customerId}', to_jsonb('live' || n)), now(), now()
        from generate_series(1, $2) n

@@ -3,6 +3,7 @@ import type { Transition } from '../../src/runtime/types.js'
 import { copyInstances } from '../copies.js'
 import { openEngine } from '../engine.js'
 import { customerOf, request } from '../subject.js'
+import { uuidAt } from '../uuid.js'
 import type { Database, World } from '../world.js'
 import { armAll } from './arming.js'
 import { assertNoViolations } from './audited.js'
@@ -15,7 +16,7 @@ const SAMPLE = 'sampled-for-copies'
 export async function fillNotDue({ pool }: Database, count: number): Promise<void> {
   await pool.query(
     `insert into timers (instance, send_id, machine, generation, event, due_at)
-     select uuidv7(), 'xstate.after.broadcastTimeout.broadcast.lifecycle.seeking', 'broadcast', 1,
+     select ${uuidAt('clock_timestamp()')}, 'xstate.after.broadcastTimeout.broadcast.lifecycle.seeking', 'broadcast', 1,
        '{"type": "xstate.after.broadcastTimeout.broadcast.lifecycle.seeking"}', now() + interval '1 day' + n * interval '1 ms'
      from generate_series(1, $1::int) n`,
     [count],

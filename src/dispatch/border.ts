@@ -8,6 +8,7 @@ import {
   OverloadedError,
   StoreUnavailableError,
   UnknownInstanceError,
+  UnknownVersionError,
 } from '../runtime/errors.js'
 import { ok, type Problem, problem, type Result } from './problems.js'
 
@@ -44,7 +45,7 @@ export function expectedProblem(error: unknown): Problem | undefined {
   if (error instanceof OverloadedError) {
     return { code: 'UNAVAILABLE', detail: error.message, retryAfterSeconds: error.retryAfterSeconds }
   }
-  if (error instanceof StoreUnavailableError) {
+  if (error instanceof StoreUnavailableError || error instanceof UnknownVersionError) {
     return { code: 'UNAVAILABLE', detail: error.message, retryAfterSeconds: 1 }
   }
   return undefined

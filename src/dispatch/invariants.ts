@@ -6,6 +6,9 @@ import type { BroadcastSnapshot } from '../machines/index.js'
 import { isSeeking } from '../machines/index.js'
 import type { AuditedInstance, ProductInvariants } from '../runtime/audit.js'
 
+/** A driver and a vehicle on a live trip are in the fleet of the trip's transporter. Not of one request: its store looks. */
+export const FLEET_INVARIANT = 11
+
 const STANDING = ['assigned', 'started', 'completed']
 
 export const broadcastInvariants: ProductInvariants = (audited, snapshot) => {

@@ -1,5 +1,6 @@
 /* The engine as its users see it. */
 import type { Refusal } from './definition.js'
+import type { MembershipState } from './membership.js'
 import type { DeadLetter, StoredInstance } from './ports.js'
 import type {
   Actor,
@@ -8,6 +9,7 @@ import type {
   Instance,
   JournalEntry,
   Outcome,
+  Precondition,
   Replayed,
 } from './types.js'
 
@@ -26,6 +28,11 @@ export interface SendOptions {
    * `readStartedAt` is `performance.now()` taken before that read was sent.
    */
   readonly loaded?: { readonly row: StoredInstance; readonly readStartedAt: number }
+  /**
+   * Rows that the caller has read and decided on. The event is refused with `PRECONDITION_FAILED` if one of them is not so
+   * any more when it is committed; the caller reads and decides again.
+   */
+  readonly preconditions?: readonly Precondition[]
 }
 
 /** Recorded in the commit of what it causes. Used before, the outcome is `replayed` and nothing is done. */
@@ -65,6 +72,13 @@ export interface Engine {
   deadLetters(options?: { before?: number; limit?: number }): Promise<readonly DeadLetter[]>
   /** Has a dead letter tried again, from the first attempt on. False when it is not there (any more). */
   redrive(id: number): Promise<boolean>
+  /**
+   * Has the instance's overdue timers take effect now, whichever process has leased them, and arms those that are
+   * missing. For a caller that needs what the instance holds beyond its time.
+   */
+  ring(id: string): Promise<void>
+  /** Whether this process may work, and the definition versions it writes. */
+  membership(): { readonly state: MembershipState; readonly writing: Readonly<Record<string, number>> }
   /** The engine's time, in step with the database's. */
   now(): number
   /** How far the database's clock is ahead of this machine's, as last measured. */

@@ -43,6 +43,9 @@ export interface Violation {
   readonly message: string
 }
 
+/** The invariant that every delay of an active state has its timer: what is missing can be armed again. */
+export const TIMERS_MATCH = 5
+
 /** What a product adds: its own invariants over a snapshot and the journal that led to it. */
 export type ProductInvariants = (
   audited: AuditedInstance,
@@ -136,10 +139,12 @@ export function auditInstance(
         report(4, `${table}: missing ${summary(missing)}, not the snapshot's ${summary(extra)}`),
     )
   }
+  const parked = new Set(audited.timers.filter(t => t.parked !== undefined).map(t => t.sendId))
+  // A parked timer is due no more: when it was is not kept.
   const timerText = (t: StoredTimer) =>
-    `${t.sendId} generation ${t.generation} due ${new Date(t.dueAt).toISOString()}`
+    `${t.sendId} generation ${t.generation} ${parked.has(t.sendId) ? 'parked' : `due ${new Date(t.dueAt).toISOString()}`}`
   compareSets([...fold.timersSet.values()].map(timerText), audited.timers.map(timerText), (missing, extra) =>
-    report(5, `timers: missing ${summary(missing)}, not armed by the machine ${summary(extra)}`),
+    report(TIMERS_MATCH, `timers: missing ${summary(missing)}, not armed by the machine ${summary(extra)}`),
   )
   const eventText = ({ version, index, type, payload, audience }: AuditedInstance['events'][number]) =>
     JSON.stringify([version, index, type, canonical(payload), audience])

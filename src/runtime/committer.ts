@@ -1,14 +1,6 @@
-/*
- * Gathers what waits in the mailboxes into commits: while one is under way, the next fills up. No delay is added.
- * An answer leaves here only after the commit or read that it rests on. When a commit fails, everything decided
- * on it is decided again from the last committed snapshot.
- */
-import type { Logger } from 'pino'
 import { reportCommit } from './commit-report.js'
 import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
-import { type Decision, type Evaluation, type EvaluationContext, evaluate } from './evaluate.js'
-import type { Faults } from './faults.js'
-import type { KnownInstances } from './known-instances.js'
+import { type Decision, type Evaluation, evaluate } from './evaluate.js'
 import {
   BUSY_PAUSE_MS,
   CALLER_PATIENCE_MS,
@@ -23,35 +15,13 @@ import {
   MIN_SHARE_ROWS,
 } from './limits.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
-import type { Platform } from './platform.js'
-import type { Store, StoredInstance, WriteResult } from './ports.js'
-import type { Registry } from './registry.js'
+import type { StoredInstance, WriteResult } from './ports.js'
 import { answersUnlessUsed } from './repetition.js'
 import { writeSurely } from './resend.js'
 import { SlabMap } from './slab.js'
 import type { SnapshotCache } from './snapshot-cache.js'
-import type { Meter, Tracer } from './telemetry.js'
-import type { Committed, Decided, Turn } from './turn.js'
+import type { CommitterParts, Decided, Sent, Turn } from './turn.js'
 import type { Instance } from './types.js'
-
-/** When a commit was sent, by the monotonic clock and by the engine's. */
-interface Sent {
-  readonly startedAt: number
-  readonly sentAt: number
-}
-
-export interface CommitterParts {
-  readonly store: Store
-  readonly registry: Registry
-  readonly known: KnownInstances
-  readonly context: EvaluationContext
-  readonly onCommitted: (committed: Committed) => void
-  readonly log: Logger
-  readonly platform: Platform
-  readonly faults?: Faults | undefined
-  readonly meter?: Meter | undefined
-  readonly tracer?: Tracer | undefined
-}
 
 export class Committer {
   readonly #parts: CommitterParts
@@ -158,7 +128,7 @@ export class Committer {
         this.#parts.known.noteRead(row, startedAt)
         this.#release(mailbox)
       } catch (error) {
-        this.#failAll(mailbox, error)
+        this.#failAll(mailbox, unavailable(error))
       }
     }
   }
@@ -292,8 +262,7 @@ export class Committer {
     const { mailbox, fold, decisions } = evaluation
     if (result.kind === 'moved') {
       if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
-      mailbox.blocked.clear()
-      mailbox.used = new Map()
+      mailbox.hasMoved()
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       this.#answerAll(decisions)
       const transition = fold.current && { instance: fold.current, entries: write.journal }
@@ -321,13 +290,17 @@ export class Committer {
         this.#release(mailbox)
         return
       case 'stale':
-        mailbox.blocked.clear()
-        // Unless somebody has read a newer one meanwhile.
-        if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion)
-          this.#cache.drop(mailbox.id)
+        mailbox.forgetObstacles()
+        // Read, not dropped: what is read next tells whether others went on, or the database went back.
+        if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion) {
+          this.#mustRead.add(mailbox.id)
+        }
         break
       case 'claimed':
         for (const [key, holder] of result.holders) mailbox.blocked.set(key, { holder, at: startedAt })
+        break
+      case 'unmet':
+        mailbox.noteUnmet(result.preconditions, startedAt)
         break
       case 'keyed':
         mailbox.used = new Map(result.used.map(used => [nameOfKey(used), used]))

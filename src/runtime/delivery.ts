@@ -10,7 +10,7 @@ import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
 import { gathered } from './gathered.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
-import type { DeliveryKey, Store } from './ports.js'
+import type { DeliveryKey, KnownVersion, Store } from './ports.js'
 import { SlabMap } from './slab.js'
 import type { Meter, Tracer } from './telemetry.js'
 import type { EmittedEvent, Subscriber } from './types.js'
@@ -52,11 +52,20 @@ export interface DeliveryService {
   stop(): Promise<void>
   /** What this process has yet to deliver. */
   held(): readonly DeliveryKey[]
+  /**
+   * The database's history is another one now. What is under way is delivered, but nothing is noted of it: the same
+   * keys may name other events.
+   */
+  forget(): void
 }
 
 export function createDeliveryService(options: {
   store: Store
   subscribers: readonly Subscriber[]
+  /** Events of instances in other versions are left to processes that know them. */
+  known: readonly KnownVersion[]
+  /** Awaited before anything is delivered: see `Membership.ensure`. */
+  ensure?: () => Promise<void> | undefined
   log: Logger
   /** The clock that events are stamped by. */
   clock: Clock
@@ -65,7 +74,7 @@ export function createDeliveryService(options: {
   meter?: Meter | undefined
   tracer?: Tracer | undefined
 }): DeliveryService {
-  const { store, log, clock, platform = processPlatform, faults, meter, tracer } = options
+  const { store, known, ensure, log, clock, platform = processPlatform, faults, meter, tracer } = options
   const subscribers = new Map(options.subscribers.map(s => [s.name, s]))
   /** Tail of each lane. */
   const lanes = new SlabMap<Promise<void>>()
@@ -88,6 +97,8 @@ export function createDeliveryService(options: {
   /** What is left is settled by `stop` itself. */
   let isStopping = false
   let sweeps = false
+  /** Grows with each history that was lost. */
+  let era = 0
 
   /** `since`: when it was recorded, or marked late. */
   function enqueue(subscriber: Subscriber, event: EmittedEvent, attempts: number, since: number): void {
@@ -102,13 +113,16 @@ export function createDeliveryService(options: {
     if (held.has(name) || count >= MAX_HELD) return
     held.set(name, key)
     heldBy.set(subscriber.name, count + 1)
+    const begunIn = era
     const laneName = subscriber.isUnordered ? name : `${subscriber.name} ${event.instance}`
     const lane = lanes.get(laneName)
     // An idle lane is served at once, in this very tick.
     const work = () => attempt(subscriber, event, key, attempts + 1, since)
     const tail = (lane === undefined ? work() : lane.then(work)).finally(() => {
-      held.delete(name)
-      heldBy.set(subscriber.name, (heldBy.get(subscriber.name) ?? 1) - 1)
+      if (begunIn === era) {
+        held.delete(name)
+        heldBy.set(subscriber.name, (heldBy.get(subscriber.name) ?? 1) - 1)
+      }
       if (lanes.get(laneName) === tail) lanes.delete(laneName)
     })
     lanes.set(laneName, tail)
@@ -121,15 +135,20 @@ export function createDeliveryService(options: {
     attempts: number,
     since: number,
   ) {
+    const begunIn = era
+    const renewal = ensure?.()
+    if (renewal !== undefined && !(await succeeds(renewal))) return // left in the outbox for a process that can serve
     try {
       if (clock.now() - since > LATE_AFTER_MS) await markLate(key)
       if (faults !== undefined) await faults('delivery.before')
       await handle(subscriber, event, attempts)
       meter?.delivered(subscriber.name, clock.now() - event.at)
       if (faults !== undefined) await faults('delivery.after')
+      if (begunIn !== era) return
       delivered.push(key)
       settleSoon()
     } catch (error) {
+      if (begunIn !== era) return
       await postpone(key, attempts, error).catch(failure =>
         log.error({ err: failure, ...key }, 'a failed delivery could not be noted; its lease will run out'),
       )
@@ -197,12 +216,14 @@ export function createDeliveryService(options: {
 
   async function sweep(): Promise<void> {
     for (;;) {
+      await ensure?.()
       const leasedAt = clock.now()
-      const leased = await store.leaseDeliveries([...subscribers.keys()], SWEEP_BATCH, DELIVERY_LEASE_MS)
+      const names = [...subscribers.keys()]
+      const leased = await store.leaseDeliveries(names, known, SWEEP_BATCH, DELIVERY_LEASE_MS)
       if (faults !== undefined) await faults('outbox.leased')
-      for (const { event, subscriber, attempts } of leased) {
-        const known = subscribers.get(subscriber)
-        if (known !== undefined) enqueue(known, event, attempts, leasedAt)
+      for (const { event, subscriber: name, attempts } of leased) {
+        const subscriber = subscribers.get(name)
+        if (subscriber !== undefined) enqueue(subscriber, event, attempts, leasedAt)
       }
       if (leased.length < SWEEP_BATCH || !sweeps) return
       await waitAtMost(platform, SWEEP_PATIENCE_MS, Promise.all(lanes.values()))
@@ -238,6 +259,12 @@ export function createDeliveryService(options: {
     },
     stopSweeps,
     held: () => [...held.values()],
+    forget() {
+      era++
+      for (const [name] of held) held.delete(name)
+      heldBy.clear()
+      delivered = []
+    },
     async stop() {
       isStopping = true
       stopSweeps()
@@ -249,3 +276,9 @@ export function createDeliveryService(options: {
     },
   }
 }
+
+const succeeds = (work: Promise<void>) =>
+  work.then(
+    () => true,
+    () => false,
+  )

@@ -6,22 +6,24 @@ import type { Logger } from 'pino'
 import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
 import { createClock, type SyncedClock } from './clock.js'
 import { Committer } from './committer.js'
+import { createContinuity } from './continuity.js'
 import type { Definition } from './definition.js'
 import { createDeliveryService } from './delivery.js'
-import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
+import { type DefinitionError, OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import type { Faults } from './faults.js'
 import { gathered } from './gathered.js'
 import { KnownInstances } from './known-instances.js'
-import type { PendingTimer } from './mailbox.js'
 import { createMembership } from './membership.js'
+import { ending, noted, traced } from './observed.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
-import type { Store, StoredInstance, StoredTimer, Wakeups } from './ports.js'
+import type { Store, StoredInstance, StoredTimer, TimerKey, Wakeups } from './ports.js'
+import { createRearm } from './rearm.js'
 import { createRegistry, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
-import type { Attributes, Meter, Span, Tracer } from './telemetry.js'
+import type { Meter, Tracer } from './telemetry.js'
 import { createTimerService } from './timers.js'
-import type { Actor, CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
+import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
@@ -42,6 +44,11 @@ export interface EngineOptions {
   readonly log?: Logger
   /** Needed where some processes take commands and others fire the timers. */
   readonly wakeups?: Wakeups
+  /**
+   * Called once when a definition version is in use that this process cannot serve: it does no more work, and should
+   * end.
+   */
+  readonly onUnfit?: (reason: DefinitionError) => void
   /** Is shown every transition after its commit, once at most. Must not throw, or take long. */
   readonly observe?: (transition: Transition) => void
   readonly meter?: Meter | undefined
@@ -60,16 +67,30 @@ export function createEngine(options: EngineOptions): Engine {
   const { store, subscribers = [], clock = createClock(), log = silentLog } = options
   const { faults, wakeups, meter, tracer, platform = processPlatform } = options
   const registry = createRegistry(options.definitions)
-  const delivery = createDeliveryService({ store, subscribers, log, clock, platform, faults, meter, tracer })
-  const known = new KnownInstances(registry, platform)
+  const membership = createMembership({ store, registry, log, platform, onUnfit })
+  const ensure = () => membership.ensure()
+  const delivery = createDeliveryService({
+    store,
+    subscribers,
+    known: registry.known,
+    ensure,
+    log,
+    clock,
+    platform,
+    faults,
+    meter,
+    tracer,
+  })
+  const continuity = createContinuity({ store, log, platform, meter, onLoss: forgetHistory })
+  const known = new KnownInstances(registry, platform, rewind => continuity.noteLoss(rewind))
   const committer = new Committer({
     store,
     registry,
     known,
-    context: { clock, uid: platform.uid, subscribers, dropTimer },
+    context: { clock, uid: platform.uid, subscribers, spendTimer },
     onCommitted({ sentAt, transition, events, timers: armed }) {
       if (transition !== undefined) options.observe?.(transition)
-      for (const timer of armed) noteDue(timer.dueAt)
+      for (const timer of armed) if (timer.parked === undefined) noteDue(timer.dueAt)
       delivery.deliver(events, sentAt)
     },
     log,
@@ -80,16 +101,17 @@ export function createEngine(options: EngineOptions): Engine {
   })
   const timers = createTimerService({
     store,
-    machines: registry.machines,
+    known: registry.known,
     clock,
     fire,
+    ensure,
     prepare,
     log,
     platform,
     faults,
     meter,
   })
-  const membership = createMembership({ store, registry, log, platform })
+  const rearm = createRearm({ store, registry, log, platform, meter, onArmed: ({ dueAt }) => noteDue(dueAt) })
   let closed = false
   let firesTimers = false
   let hasJoined = false
@@ -101,10 +123,33 @@ export function createEngine(options: EngineOptions): Engine {
       .catch(error => log.warn({ err: error }, 'instances of timers that are nearly due could not be read'))
   }
 
-  function dropTimer(instance: string, { gate }: PendingTimer): void {
+  function spendTimer(timer: TimerKey, ignoredBy: Instance): void {
     store
-      .removeTimer(instance, gate.sendId, gate.generation)
-      .catch(error => log.warn({ err: error, instance, ...gate }, 'a void timer could not be removed'))
+      .spendTimer(timer, ignoredBy)
+      .catch(error =>
+        log.warn({ err: error, ...timer }, 'an ignored timer could not be parked; it rings again'),
+      )
+  }
+
+  /** What was concluded from a history that the database no longer has. */
+  function forgetHistory(): void {
+    known.cache.clear()
+    delivery.forget()
+    syncClock().catch(error => log.warn({ err: error }, "the clock could not be set by the database's"))
+    if (firesTimers) timers.noteDue(clock.now())
+  }
+
+  function onUnfit(reason: DefinitionError): void {
+    log.fatal({ err: reason }, 'this process can no longer serve: it knows only an older definition')
+    standDown()
+    options.onUnfit?.(reason)
+  }
+
+  function standDown(): void {
+    firesTimers = false
+    delivery.stopSweeps()
+    // What was about to be fired here is due elsewhere now.
+    timers.stop().then(() => wakeups?.announce(clock.now()))
   }
 
   function noteDue(dueAt: number): void {
@@ -112,7 +157,9 @@ export function createEngine(options: EngineOptions): Engine {
     else wakeups?.announce(dueAt)
   }
 
-  function fire(timer: StoredTimer): Promise<void> {
+  async function fire(timer: StoredTimer): Promise<void> {
+    const renewal = ensure()
+    if (renewal !== undefined) await renewal
     const { instance, machine, sendId, generation, event, dueAt } = timer
     const attributes = { instance, machine, event: event.type }
     const span = tracer?.begin('timer', { isRoot: true, attributes })
@@ -134,38 +181,6 @@ export function createEngine(options: EngineOptions): Engine {
     return span === undefined ? fired : ending(span, fired, () => ({ lateMs: clock.now() - dueAt }))
   }
 
-  /** Ends `span` with what came of `work`. */
-  function ending<T>(span: Span, work: Promise<T>, attributesOf: (value: T) => Attributes): Promise<T> {
-    return work.then(
-      value => {
-        span.end(attributesOf(value))
-        return value
-      },
-      error => {
-        span.end({}, error)
-        throw error
-      },
-    )
-  }
-
-  /** Notes what became of an event, for those who watch. */
-  function noted<T extends CreateOutcome | Outcome | Replayed>(
-    work: Promise<T>,
-    { machine, event, span }: { machine: string; event: string; span: Span | undefined },
-  ): Promise<T> {
-    if (meter === undefined && span === undefined) return work
-    const decided =
-      meter === undefined
-        ? work
-        : work.then(outcome => {
-            const word = wordOf(outcome)
-            // What was applied is counted where it is committed, timers too.
-            if (word !== 'applied' && word !== 'created') meter.decided(machine, event, word)
-            return outcome
-          })
-    return span === undefined ? decided : ending(span, decided, attributesOf)
-  }
-
   function assertOpen(): void {
     if (closed) throw new OverloadedError('The engine is closing', 1)
   }
@@ -185,7 +200,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   /** Waits for `work`, but not beyond `deadline`: what is not done then is left to others, by lease. */
-  async function untilDeadline(work: Promise<void>, deadline: number): Promise<void> {
+  async function untilDeadline(work: Promise<unknown>, deadline: number): Promise<void> {
     await waitAtMost(platform, Math.max(0, deadline - platform.monotonicMs()), work)
   }
 
@@ -219,12 +234,16 @@ export function createEngine(options: EngineOptions): Engine {
     return row === undefined ? undefined : known.noteRead(row, readStartedAt)
   }
 
-  async function read(id: string): Promise<Instance | undefined> {
-    try {
-      return await get(id)
-    } catch (error) {
-      throw unavailable(error)
-    }
+  const read = (id: string) => whenAvailable(get(id))
+
+  async function ring(id: string): Promise<void> {
+    if ((await fireDue(id)) === 0 && (await rearm.check(id)) > 0) await fireDue(id)
+  }
+
+  async function fireDue(id: string): Promise<number> {
+    const due = await store.dueTimers(id)
+    await Promise.all(due.map(fire))
+    return due.length
   }
 
   /** The version that a command to this instance is judged by: it is migrated with the first that comes. */
@@ -240,6 +259,8 @@ export function createEngine(options: EngineOptions): Engine {
     { actor, key }: CreateOptions & Keyed,
   ): Promise<CreateOutcome | Replayed> {
     assertOpen()
+    const renewal = ensure()
+    if (renewal !== undefined) await whenAvailable(renewal)
     const parsed = parseInput(registry.writing(machine).definition, input)
     const span = tracer?.begin('create', { attributes: { machine } })
     const created = new Promise<CreateOutcome | Replayed>((settle, fail) => {
@@ -255,15 +276,17 @@ export function createEngine(options: EngineOptions): Engine {
       }
       committer.submit(platform.uid(), { kind: 'create', machine, input: parsed, key, ...pending })
     })
-    return noted(created, { machine, event: 'create', span })
+    return noted(created, { machine, event: 'create', span, meter })
   }
 
   async function send(
     id: string,
     event: Command,
-    { actor, ifVersion, loaded, key }: SendOptions & Keyed,
+    { actor, ifVersion, loaded, key, preconditions = [] }: SendOptions & Keyed,
   ): Promise<Outcome | Replayed> {
     assertOpen()
+    const renewal = ensure()
+    if (renewal !== undefined) await whenAvailable(renewal)
     const given = loaded === undefined ? undefined : known.noteRead(loaded.row, loaded.readStartedAt)
     const instance = given ?? known.cache.get(id)?.instance ?? (await read(id))
     assertOpen() // it may have been closed while the database was asked
@@ -285,11 +308,12 @@ export function createEngine(options: EngineOptions): Engine {
         isUrgent: definition.urgent.includes(parsed.type),
         ifVersion,
         key,
+        preconditions,
         settle,
         fail,
       })
     })
-    return noted(sent, { machine, event: parsed.type, span })
+    return noted(sent, { machine, event: parsed.type, span, meter })
   }
 
   return {
@@ -311,6 +335,8 @@ export function createEngine(options: EngineOptions): Engine {
     deadLetters: ({ before, limit = MAX_DEAD_LETTERS_PAGE } = {}) =>
       store.deadLetters(before, Math.min(limit, MAX_DEAD_LETTERS_PAGE)),
     redrive: id => store.redrive(id),
+    ring: id => whenAvailable(ring(id)),
+    membership: () => ({ state: membership.state(), writing: registry.written() }),
     refuseFromMemory: (id, eventType) => known.refuseFromMemory(id, eventType),
     now: () => clock.now(),
     clockOffsetMs: () => clock.offsetMs,
@@ -320,27 +346,25 @@ export function createEngine(options: EngineOptions): Engine {
       await membership.join()
       hasJoined = true
       keepClockInStep()
+      continuity.start()
       firesTimers = shallFire
       if (firesTimers) {
         timers.start()
+        rearm.start()
         await wakeups?.listen(dueAt => timers.noteDue(dueAt))
       }
       delivery.start({ sweeps })
     },
 
-    standDown() {
-      firesTimers = false
-      delivery.stopSweeps()
-      // What was about to be fired here is due elsewhere now.
-      timers.stop().then(() => wakeups?.announce(clock.now()))
-    },
+    standDown,
 
     async close({ withinMs = CLOSE_WITHIN_MS } = {}) {
       closed = true
       firesTimers = false
       cancelClockSync()
+      continuity.stop()
       const deadline = platform.monotonicMs() + withinMs
-      await untilDeadline(timers.stop(), deadline)
+      await untilDeadline(Promise.all([timers.stop(), rearm.stop()]), deadline)
       await untilDeadline(committer.idle(), deadline)
       await untilDeadline(delivery.stop(), deadline)
       await handOver()
@@ -349,16 +373,11 @@ export function createEngine(options: EngineOptions): Engine {
   }
 }
 
-/** The actor, with the trace that its transition is part of: the journal hands it on to whoever delivers. */
-function traced(actor: Actor, span: Span | undefined): Actor {
-  return span?.context === undefined ? actor : { ...actor, trace: span.context }
-}
-
-const wordOf = (outcome: CreateOutcome | Outcome | Replayed) =>
-  outcome.kind === 'refused' ? outcome.reason : outcome.kind
-
-function attributesOf(outcome: CreateOutcome | Outcome | Replayed): Attributes {
-  const attributes = { outcome: wordOf(outcome) }
-  if (outcome.kind === 'replayed' || outcome.kind === 'refused') return attributes
-  return { ...attributes, version: outcome.version, instance: outcome.instance.id }
+/** What a caller is told of a database that is away, or of a version that is known elsewhere. */
+async function whenAvailable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw unavailable(error)
+  }
 }

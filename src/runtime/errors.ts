@@ -50,7 +50,19 @@ export class DefinitionError extends Error {
   }
 }
 
+/**
+ * An instance is stored in a definition version that this process does not know: a newer release runs beside it, or
+ * in its place. Another process can serve the caller.
+ */
+export class UnknownVersionError extends DefinitionError {
+  constructor(message: string) {
+    super(message)
+    this.name = 'UnknownVersionError'
+  }
+}
+
 /** What a caller is told: that it may come back, or what is broken. */
 export function unavailable(error: unknown): unknown {
-  return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
+  const isTransient = error instanceof StoreUnavailableError || error instanceof UnknownVersionError
+  return isTransient ? new OverloadedError(error.message, 1, error) : error
 }

@@ -14,10 +14,11 @@ import {
   type PendingCreate,
   type PendingTimer,
 } from './mailbox.js'
+import type { TimerKey } from './ports.js'
 import type { Registered } from './registry.js'
 import { FIRST_VERSION } from './replay.js'
 import { stamped } from './stamped.js'
-import type { IdempotencyKey, Instance, Subscriber } from './types.js'
+import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
 /** Of one machine that arms a timer each time one rings. What is left rings by itself, in a burst of its own. */
@@ -44,8 +45,8 @@ export interface EvaluationContext {
   /** A new UUIDv7. */
   readonly uid: () => string
   readonly subscribers: readonly Subscriber[]
-  /** Removes a timer row that the machine does not handle. */
-  readonly dropTimer: (instance: string, pending: PendingTimer) => void
+  /** Parks a timer that rang while its machine ignored it, as `by` shows. */
+  readonly spendTimer: (timer: TimerKey, by: Instance) => void
 }
 
 /** Takes events from the mailbox and decides them. `base` is `undefined` for an instance that does not exist yet. */
@@ -143,10 +144,13 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
     if (refusal !== undefined) return refuse(refusal)
     return () => pending.settle({ kind: 'unchanged', version: current.version, instance: current })
   }
+  const unmet = mailbox.findUnmet(pending)
+  if (unmet !== undefined) return refuse({ reason: PRECONDITION_FAILED, precondition: unmet })
   const taken = fold.claimsTakenBy(step)
   const held = findHeld(taken, mailbox, pending)
   if (held !== undefined) return refuse(definition.refuseClaim(held.key, held.holder))
-  const instance = fold.push(step, event, pending.actor, { key: pending.key, taken })
+  const { key, preconditions } = pending
+  const instance = fold.push(step, event, pending.actor, { key, taken, preconditions })
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
 }
 
@@ -162,8 +166,12 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
   const event = stamped(pending.event, at, pending.uid)
   const step = registered.stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
+    const key = { instance: mailbox.id, ...pending.gate }
+    const machine = registered.definition.name
+    fold.spend({ ...key, machine, event: pending.event, dueAt: pending.dueAt }, { isStored: true })
     return () => {
-      context.dropTimer(mailbox.id, pending)
+      // Where the burst wrote something, this is part of it.
+      if (fold.journalLength === 0) context.spendTimer(key, current)
       pending.settle()
     }
   }
@@ -182,10 +190,12 @@ function ringBefore(dueAt: number, { fold, registered, context }: Workbench): vo
     const current = existing(fold)
     const event = stamped(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
     const step = registered.stepper.step(current.snapshot, event)
-    fold.ring(armed)
-    if (step.kind === 'moved') {
-      fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId })
+    if (step.kind === 'unchanged') {
+      fold.spend(armed, { isStored: false })
+      continue
     }
+    fold.ring(armed)
+    fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId })
   }
 }
 

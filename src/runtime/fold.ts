@@ -16,6 +16,7 @@ import type {
   IdempotencyKey,
   Instance,
   JournalEntry,
+  Precondition,
   Subscriber,
   UsedKey,
 } from './types.js'
@@ -51,6 +52,7 @@ export class Fold {
   readonly #baseClaims: readonly string[]
   #claims: readonly string[]
   readonly #claimsNeeded = new Set<string>()
+  readonly #preconditions: Precondition[] = []
 
   constructor(
     id: string,
@@ -85,9 +87,16 @@ export class Fold {
   armedBefore(dueAt: number): StoredTimer | undefined {
     let first: StoredTimer | undefined
     for (const timer of this.timersSet.values()) {
-      if (timer.dueAt < (first?.dueAt ?? dueAt)) first = timer
+      if (timer.parked === undefined && timer.dueAt < (first?.dueAt ?? dueAt)) first = timer
     }
     return first
+  }
+
+  /** A timer has rung and its machine ignored it. `isStored`: it was armed by an earlier commit. */
+  spend(timer: StoredTimer, { isStored }: { readonly isStored: boolean }): void {
+    const { sendId, generation } = timer
+    this.timersSet.set(sendId, { ...timer, parked: 'spent' })
+    if (isStored) this.#gates.push({ sendId, generation })
   }
 
   /** A timer that was armed here has rung, and so is not to be stored. */
@@ -110,10 +119,12 @@ export class Fold {
       gate,
       key,
       taken = this.claimsTakenBy(step),
+      preconditions = [],
     }: {
       gate?: { sendId: string; generation: number } | undefined
       key?: IdempotencyKey | undefined
       taken?: readonly string[]
+      preconditions?: readonly Precondition[]
     } = {},
   ): Instance {
     const { definition } = this.#registered
@@ -140,6 +151,7 @@ export class Fold {
       this.ring(gate)
     }
     for (const key of taken) this.#claimsNeeded.add(key)
+    this.#preconditions.push(...preconditions)
     this.#claims = this.#registered.claims(step.snapshot)
     this.#apply(step, version, event.at, actor.trace)
     return this.current
@@ -228,11 +240,13 @@ export class Fold {
         updatedAt: current.updatedAt,
       },
       expectedVersion: this.#base?.version ?? 0,
+      expectedUpdatedAt: this.#base?.updatedAt ?? 0,
       journal: this.#journal,
       events: this.events,
       timersSet: [...this.timersSet.values()],
       timersRemoved: [...this.#timersRemoved],
       gates: this.#gates,
+      preconditions: this.#preconditions,
       keys: [...this.keys.values()],
       claimsNeeded: [...this.#claimsNeeded].sort(),
       claimsTaken: addedKeys(this.#baseClaims, this.#claims).sort(),

@@ -6,6 +6,7 @@
 import { StoreUnavailableError } from './errors.js'
 import { type Platform, processPlatform } from './platform.js'
 import { SlabMap } from './slab.js'
+import { withResolvers } from './with-resolvers.js'
 
 /** One being read by the database while the answer of another is being read here. */
 const MAX_IN_FLIGHT = 2
@@ -77,15 +78,4 @@ export function gathered<TKey, TValue>(
     schedule()
     return promise
   }
-}
-
-/** `Promise.withResolvers`, which Node 20 has not. */
-function withResolvers<T>() {
-  let resolve: (value: T) => void = () => {}
-  let reject: (error: unknown) => void = () => {}
-  const promise = new Promise<T>((res, rej) => {
-    resolve = res
-    reject = rej
-  })
-  return { promise, resolve, reject }
 }

@@ -7,23 +7,25 @@ import { MAX_READ_IDS, RECALL_MS, REFUSAL_FROM_MEMORY_MS } from './limits.js'
 import type { Platform } from './platform.js'
 import type { Store, StoredInstance } from './ports.js'
 import type { Registry } from './registry.js'
-import { SnapshotCache } from './snapshot-cache.js'
+import { type Rewind, SnapshotCache } from './snapshot-cache.js'
 import type { Instance } from './types.js'
 
 export class KnownInstances {
-  readonly cache = new SnapshotCache()
+  readonly cache: SnapshotCache
   readonly #restored = new WeakMap<StoredInstance, Instance>()
   readonly #registry: Registry
   readonly #platform: Platform
 
-  constructor(registry: Registry, platform: Platform) {
+  /** `onRewind` is told when the database shows an older state than it has shown before. */
+  constructor(registry: Registry, platform: Platform, onRewind: (rewind: Rewind) => void) {
     this.#registry = registry
     this.#platform = platform
+    this.cache = new SnapshotCache(() => platform.monotonicMs(), onRewind)
   }
 
   /** Takes note of a row that somebody read; `readStartedAt` is the monotonic time before the read was sent. */
   noteRead(row: StoredInstance, readStartedAt: number): Instance {
-    const known = this.cache.confirm(row.id, row.version, readStartedAt)
+    const known = this.cache.confirm(row, readStartedAt)
     if (known !== undefined) return known
     const instance = this.restore(row)
     this.cache.note(instance, readStartedAt, JSON.stringify(row.snapshot).length)

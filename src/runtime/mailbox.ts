@@ -1,7 +1,15 @@
 /* The in-process queue of one instance: what waits to be decided, urgent events first. */
 import type { StampedEvent } from './definition.js'
 import type { Span } from './telemetry.js'
-import type { Actor, CreateOutcome, IdempotencyKey, Outcome, Replayed, UsedKey } from './types.js'
+import type {
+  Actor,
+  CreateOutcome,
+  IdempotencyKey,
+  Outcome,
+  Precondition,
+  Replayed,
+  UsedKey,
+} from './types.js'
 
 interface PendingBase {
   readonly uid: string
@@ -29,6 +37,7 @@ export interface PendingCommand extends PendingBase {
   readonly isUrgent: boolean
   readonly ifVersion: number | undefined
   readonly key: IdempotencyKey | undefined
+  readonly preconditions: readonly Precondition[]
   settle(outcome: Outcome | Replayed): void
 }
 
@@ -48,6 +57,9 @@ export interface Blocked {
   readonly at: number
 }
 
+/** Shared: most mailboxes never have any. */
+const NONE_UNMET: ReadonlyMap<string, number> = new Map()
+
 export class Mailbox {
   readonly id: string
   /**
@@ -55,6 +67,7 @@ export class Mailbox {
    * next may want another key, and if the first were forgotten the two would take turns for ever.
    */
   readonly blocked = new Map<string, Blocked>()
+  #unmet: ReadonlyMap<string, number> = NONE_UNMET
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
   /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
@@ -84,6 +97,33 @@ export class Mailbox {
   /** When the first that waits arrived (`performance.now()`). */
   get waitsSince(): number | undefined {
     return this.#queue[0]?.arrivedAt
+  }
+
+  hasMoved(): void {
+    this.forgetObstacles()
+    this.used = new Map()
+  }
+
+  /** What stood in the way of events as the snapshot was: they are decided anew. */
+  forgetObstacles(): void {
+    this.blocked.clear()
+    this.#unmet = NONE_UNMET
+  }
+
+  /** `at`: as of `Blocked`. They add up as those do. */
+  noteUnmet(preconditions: readonly Precondition[], at: number): void {
+    this.#unmet = new Map([
+      ...this.#unmet,
+      ...preconditions.map(one => [nameOfPrecondition(one), at] as const),
+    ])
+  }
+
+  /** A precondition of the event that a commit begun after it arrived has found unmet. */
+  findUnmet({ preconditions, arrivedAt }: PendingCommand): Precondition | undefined {
+    if (this.#unmet.size === 0) return undefined
+    return preconditions.find(
+      one => arrivedAt <= (this.#unmet.get(nameOfPrecondition(one)) ?? Number.NEGATIVE_INFINITY),
+    )
   }
 
   push(pending: Pending): void {
@@ -119,6 +159,11 @@ export class Mailbox {
 /** A key within its scope, as one string. */
 export function nameOfKey({ scope, key }: IdempotencyKey): string {
   return `${scope} ${key}`
+}
+
+/** As one string. */
+function nameOfPrecondition({ table, row, isThere }: Precondition): string {
+  return JSON.stringify([table, isThere, Object.entries(row)])
 }
 
 function isUrgent(pending: Pending): boolean {

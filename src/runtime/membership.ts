@@ -1,11 +1,11 @@
 /*
- * Says to the other processes that this one lives and which versions it knows, and hears from the store which may be
+ * Tells the other processes that this one lives and which versions it knows, and learns from the store which may be
  * written: a new version only once every living process knows it. What has been written once may be written by all;
- * a process that does not know it refuses to start. One that was taken for dead is told so by the guards: it cannot
- * overwrite what it does not understand, because every version is guarded.
+ * a process that does not know it refuses to start, and ends when it learns of it later.
+ * A process that was paused beyond its lease was taken for dead meanwhile: it renews the lease before anything else.
  */
 import type { Logger } from 'pino'
-import { DefinitionError } from './errors.js'
+import { DefinitionError, OverloadedError } from './errors.js'
 import { type Cancel, type Platform, processPlatform } from './platform.js'
 import type { Store } from './ports.js'
 import type { Registry } from './registry.js'
@@ -14,25 +14,44 @@ import type { Registry } from './registry.js'
 const PROCESS_LEASE_MS = 15_000
 /** Two may fail before the lease runs out. */
 const ANNOUNCE_EVERY_MS = 5_000
+/** Another process serves the caller at once. */
+const RETRY_AFTER_SECONDS = 1
+
+/** `lapsed`: the lease has run out and could not be renewed yet. `unfit`: the process cannot serve any more. */
+export type MembershipState = 'outside' | 'current' | 'lapsed' | 'unfit'
 
 export interface Membership {
   /** Throws `DefinitionError` when a version is in use that this process does not know. */
   join(): Promise<void>
+  /**
+   * Call before any work: `undefined` while the lease holds, otherwise resolves once it is renewed. Rejects with
+   * `OverloadedError` when this process can no longer serve.
+   */
+  ensure(): Promise<void> | undefined
+  state(): MembershipState
   leave(): Promise<void>
 }
 
 export function createMembership(options: {
-  readonly store: Store
+  readonly store: Pick<Store, 'announceProcess' | 'forgetProcess'>
   readonly registry: Registry
   readonly log: Logger
   readonly platform?: Platform
+  /** Called once, when a version turns out to be in use that this process cannot serve. */
+  readonly onUnfit?: (reason: DefinitionError) => void
 }): Membership {
-  const { store, registry, log, platform = processPlatform } = options
+  const { store, registry, log, platform = processPlatform, onUnfit = () => {} } = options
   const id = platform.uid()
   let cancel: Cancel = () => {}
+  let hasJoined = false
   let hasLeft = false
+  let leaseEndsAt = Number.NEGATIVE_INFINITY
+  let renewal: Promise<void> | undefined
+  let unfit: DefinitionError | undefined
 
   async function announce(): Promise<void> {
+    // Counted from before the statement: the store counts from when it runs.
+    const endsAt = platform.monotonicMs() + PROCESS_LEASE_MS
     const versions = await store.announceProcess({ id, versions: registry.newest }, PROCESS_LEASE_MS)
     registry.write(versions)
     for (const [machine, version] of versions) {
@@ -48,30 +67,78 @@ export function createMembership(options: {
         )
       }
     }
+    leaseEndsAt = endsAt
   }
 
-  function goOn(): void {
-    const announceAgain = () => {
-      announce()
-        .catch(error => log.warn({ err: error }, 'this process could not say that it lives; it tries again'))
-        .finally(() => hasLeft || goOn())
-    }
-    cancel = platform.after(ANNOUNCE_EVERY_MS, announceAgain, { inBackground: true })
+  /** One announcement at a time, shared by all that wait for it. */
+  function renew(): Promise<void> {
+    renewal ??= announce()
+      .catch(async error => {
+        if (error instanceof DefinitionError) await end(error)
+        throw error
+      })
+      .finally(() => {
+        renewal = undefined
+      })
+    return renewal
   }
+
+  async function end(reason: DefinitionError): Promise<void> {
+    if (unfit !== undefined) return
+    unfit = reason
+    cancel()
+    if (hasJoined) onUnfit(reason)
+    // Others must not wait for the lease of a process that knows only the old version.
+    await store.forgetProcess(id).catch(() => {})
+  }
+
+  function renewLater(): void {
+    cancel = platform.after(
+      ANNOUNCE_EVERY_MS,
+      () => {
+        renew()
+          .catch(error =>
+            log.warn({ err: error }, 'the lease of this process could not be renewed; retrying'),
+          )
+          .finally(() => {
+            if (!hasLeft && unfit === undefined) renewLater()
+          })
+      },
+      { inBackground: true },
+    )
+  }
+
+  const isCurrent = () => platform.monotonicMs() < leaseEndsAt
 
   return {
     async join() {
-      try {
-        await announce()
-      } catch (error) {
-        if (error instanceof DefinitionError) await store.forgetProcess(id).catch(() => {})
-        throw error
+      await renew()
+      hasJoined = true
+      if (!hasLeft) renewLater()
+    },
+    ensure() {
+      if (!hasJoined || hasLeft) return undefined
+      if (unfit !== undefined) {
+        return Promise.reject(
+          new OverloadedError('This process is being replaced', RETRY_AFTER_SECONDS, unfit),
+        )
       }
-      if (!hasLeft) goOn()
+      if (isCurrent()) return undefined
+      return renew().catch(error => {
+        throw unfit === undefined
+          ? error
+          : new OverloadedError('This process is being replaced', RETRY_AFTER_SECONDS, error)
+      })
+    },
+    state() {
+      if (unfit !== undefined) return 'unfit'
+      if (!hasJoined) return 'outside'
+      return isCurrent() ? 'current' : 'lapsed'
     },
     async leave() {
       hasLeft = true
       cancel()
+      if (unfit !== undefined) return
       await store
         .forgetProcess(id)
         .catch(error =>

@@ -2,8 +2,9 @@
  * What the runtime needs of a database. A store writes what it is given, guarded, and decides nothing:
  * conflicts come back as results. All times are milliseconds since the epoch.
  */
+import type { StateValue } from 'xstate'
 import type { ColumnType } from './definition.js'
-import type { EmittedEvent, IdempotencyKey, JournalEntry, UsedKey } from './types.js'
+import type { EmittedEvent, IdempotencyKey, JournalEntry, Precondition, UsedKey } from './types.js'
 
 /** An instance as stored; `snapshot` is what XState calls a persisted snapshot. */
 export interface StoredInstance {
@@ -18,6 +19,18 @@ export interface StoredInstance {
   readonly updatedAt: number
 }
 
+/** A version of a machine's definition. */
+export interface KnownVersion {
+  readonly machine: string
+  readonly version: number
+}
+
+/**
+ * Why a timer does not ring although its state is active. `spent`: it rang, and the machine ignored it. `dead`: it failed
+ * for the last time.
+ */
+export type Parked = 'spent' | 'dead'
+
 export interface StoredTimer {
   readonly instance: string
   readonly machine: string
@@ -26,6 +39,7 @@ export interface StoredTimer {
   readonly generation: number
   readonly event: { readonly type: string } & Record<string, unknown>
   readonly dueAt: number
+  readonly parked?: Parked
 }
 
 export interface ProjectionRows {
@@ -40,6 +54,11 @@ export interface InstanceWrite {
   readonly row: Omit<StoredInstance, 'snapshot'> & { readonly snapshot: string }
   /** The version it must have now; 0 for a new instance. */
   readonly expectedVersion: number
+  /**
+   * The stamp it must have now, beside the version: after a failover that lost transitions, another history may have
+   * reached the same version.
+   */
+  readonly expectedUpdatedAt: number
   readonly journal: readonly JournalEntry[]
   readonly events: readonly (EmittedEvent & { readonly subscribers: readonly string[] })[]
   readonly timersSet: readonly StoredTimer[]
@@ -51,6 +70,8 @@ export interface InstanceWrite {
   readonly claimsTaken: readonly string[]
   readonly claimsFreed: readonly string[]
   readonly projections: readonly ProjectionRows[]
+  /** What the transitions of this write were decided on. */
+  readonly preconditions: readonly Precondition[]
   /** Keys that the transitions of this write use up; none may have been used before. */
   readonly keys: readonly UsedKey[]
 }
@@ -62,6 +83,8 @@ export type WriteResult =
   | { readonly kind: 'stale' }
   /** Others hold needed claims: key → instance that holds it. */
   | { readonly kind: 'claimed'; readonly holders: ReadonlyMap<string, string> }
+  /** Preconditions that do not hold, or whose row is being changed at this moment. */
+  | { readonly kind: 'unmet'; readonly preconditions: readonly Precondition[] }
   /** Keys that were used before. */
   | { readonly kind: 'keyed'; readonly used: readonly UsedKey[] }
   /** Timers that are gone or were armed again since. */
@@ -84,6 +107,29 @@ export interface TimerLease {
   readonly timers: readonly StoredTimer[]
   /** When the next timer is due beyond those, if any. */
   readonly nextDueAt: number | undefined
+}
+
+export type TimerKey = Pick<StoredTimer, 'instance' | 'sendId' | 'generation'>
+
+/** An instance as the check of its timers sees it. */
+export interface TimersOfInstance {
+  readonly instance: string
+  readonly machine: string
+  readonly definitionVersion: number
+  readonly version: number
+  /** What XState calls the state value. */
+  readonly value: StateValue
+  /** Send ids, parked timers included. */
+  readonly timers: readonly string[]
+}
+
+/**
+ * Where the database is in its history. `history` names the server's data and its timeline: a failover or a restore
+ * gives another one. `offset` grows with everything that is written.
+ */
+export interface HistoryPosition {
+  readonly history: string
+  readonly offset: number
 }
 
 /** An outbox row taken over from a process that did not finish it. */
@@ -118,13 +164,15 @@ export interface ProcessVersions {
 
 /** What a process that ends has leased and not finished. */
 export interface Held {
-  readonly timers: readonly Pick<StoredTimer, 'instance' | 'sendId' | 'generation'>[]
+  readonly timers: readonly TimerKey[]
   readonly deliveries: readonly DeliveryKey[]
 }
 
 export interface Store {
   /** The database's clock. */
   now(): Promise<number>
+  /** `undefined` where the database does not say. */
+  position(): Promise<HistoryPosition | undefined>
   load(ids: readonly string[]): Promise<readonly StoredInstance[]>
   /**
    * Writes many instances in one statement; result i belongs to write i. What is emitted is leased to the caller for
@@ -136,14 +184,35 @@ export interface Store {
   /** Those of the keys that have been used, with the transitions that used them. */
   usedKeys(keys: readonly IdempotencyKey[]): Promise<readonly UsedKey[]>
 
-  /** Takes timers of `machines` that are due, or will be within `aheadMs`, oldest first, for `leaseMs`. */
-  leaseTimers(machines: readonly string[], options: TimerLeaseOptions): Promise<TimerLease>
-  /** Removes a timer that its machine does not handle (any more), if it is still this generation. */
-  removeTimer(instance: string, sendId: string, generation: number): Promise<void>
+  /**
+   * Takes timers that are due, or will be within `aheadMs`, oldest first, for `leaseMs`: those of instances that are
+   * stored in one of the `known` versions.
+   */
+  leaseTimers(known: readonly KnownVersion[], options: TimerLeaseOptions): Promise<TimerLease>
+  /** Timers of one instance that are due, whoever has leased them. */
+  dueTimers(instance: string): Promise<readonly StoredTimer[]>
+  /**
+   * Parks a timer that rang and was ignored by its machine, if it is still this generation and the instance still has
+   * the version (and its stamp) in which it was ignored.
+   */
+  spendTimer(timer: TimerKey, ignoredBy: Pick<StoredInstance, 'version' | 'updatedAt'>): Promise<void>
+  /** Adds those of the timers that are missing, if the instance still has this version. Answers how many it added. */
+  armTimers(instance: string, version: number, timers: readonly StoredTimer[]): Promise<number>
+  /**
+   * The next instances whose timers should be checked: the newest that hold claims, and the next page of all. Empty
+   * when another process has taken the turn within the last `everyMs`.
+   */
+  instancesToCheck(everyMs: number): Promise<readonly string[]>
+  /** Those of the instances that are active and stored in one of the `known` versions, with the timers they have. */
+  timersOf(ids: readonly string[], known: readonly KnownVersion[]): Promise<readonly TimersOfInstance[]>
 
-  /** Takes deliveries whose lease has run out or whose next try is due, oldest first, for `leaseMs`. */
+  /**
+   * Takes deliveries whose lease has run out or whose next try is due, oldest first, for `leaseMs`: those of instances
+   * that are stored in one of the `known` versions.
+   */
   leaseDeliveries(
     subscribers: readonly string[],
+    known: readonly KnownVersion[],
     limit: number,
     leaseMs: number,
   ): Promise<readonly LeasedDelivery[]>

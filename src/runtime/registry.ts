@@ -5,8 +5,8 @@
 import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode } from 'xstate'
 import type { z } from 'zod'
 import type { Definition } from './definition.js'
-import { DefinitionError, InvalidEventError } from './errors.js'
-import type { StoredInstance } from './ports.js'
+import { DefinitionError, InvalidEventError, UnknownVersionError } from './errors.js'
+import type { KnownVersion, StoredInstance } from './ports.js'
 import { createStepper, type Stepper } from './step.js'
 
 /** XState's own actions that leave something durable behind, or nothing. */
@@ -23,21 +23,24 @@ export interface Registered {
   readonly stepper: Stepper
   /** The keys that a snapshot claims. Asked often of the same: while a decision is made, and when the next rests on it. */
   claims(snapshot: AnyMachineSnapshot): readonly string[]
-  /** Another version of it. Throws `DefinitionError` for one that this process does not know. */
+  /** Another version of it. Throws `UnknownVersionError` for one that this process does not know. */
   at(version: number): Registered
 }
 
 export interface Registry {
-  readonly machines: readonly string[]
+  /** Every machine and version that this process can restore, and so may lease timers and deliveries of. */
+  readonly known: readonly KnownVersion[]
   /** The newest version that is known. Throws `DefinitionError` for a machine this process does not know. */
   get(machine: string): Registered
   /** The version in which instances are written now: the oldest that is known, until `write` says otherwise. */
   writing(machine: string): Registered
+  /** Machine → the version in which its instances are written now. */
+  written(): Readonly<Record<string, number>>
   /** From now on writes what all processes know: machine → version. One that is not known here is not taken. */
   write(versions: ReadonlyMap<string, number>): void
   /** The newest known version of every machine. */
   readonly newest: ReadonlyMap<string, number>
-  /** Throws `DefinitionError` for a stored instance of another definition version. */
+  /** Throws `UnknownVersionError` for a stored instance of a definition version that is not known here. */
   restore(row: StoredInstance): AnyMachineSnapshot
 }
 
@@ -87,7 +90,7 @@ export function createRegistry(definitions: readonly Definition[]): Registry {
     const registered = versionsOf(machine).get(version)
     if (registered !== undefined) return registered
     const known = [...versionsOf(machine).keys()].join(', ')
-    throw new DefinitionError(
+    throw new UnknownVersionError(
       `Version ${version} of "${machine}" is not known here; this process knows version ${known}`,
     )
   }
@@ -96,10 +99,14 @@ export function createRegistry(definitions: readonly Definition[]): Registry {
   const oldest = new Map([...byName].map(([name, versions]) => [name, Math.min(...versions.keys())]))
 
   return {
-    machines: [...byName.keys()],
+    known: [...byName].flatMap(([machine, versions]) =>
+      [...versions.keys()].map(version => ({ machine, version })),
+    ),
     newest,
     get: machine => at(machine, newest.get(machine) ?? 0),
     writing: machine => at(machine, written.get(machine) ?? oldest.get(machine) ?? 0),
+    written: () =>
+      Object.fromEntries([...byName.keys()].map(name => [name, written.get(name) ?? oldest.get(name) ?? 0])),
     write(versions) {
       for (const [machine, version] of versions) {
         if (byName.get(machine)?.has(version) === true) written.set(machine, version)
@@ -110,7 +117,7 @@ export function createRegistry(definitions: readonly Definition[]): Registry {
       const registered = versions.get(row.definitionVersion)
       if (registered === undefined) {
         const known = [...versions.keys()].join(', ')
-        throw new DefinitionError(
+        throw new UnknownVersionError(
           `Instance ${row.id} was written by version ${row.definitionVersion} of "${row.machine}"; this process knows version ${known}`,
         )
       }

@@ -36,9 +36,11 @@ export async function writeSurely(
   }
 }
 
+const MAY_STILL_APPLY: ReadonlySet<WriteResult['kind']> = new Set(['claimed', 'unmet', 'busy'])
+
 /**
- * A resent write that finds its guard failing may have been beaten by its own first sending. Where only keys or locks
- * stood in its way, the version is still the one that the first sending expects: it may be applied yet.
+ * A resent write that finds its guard failing may have been beaten by its own first sending. Where only keys, locks or
+ * preconditions stood in its way, the version is still the one that the first sending expects: it may be applied yet.
  */
 async function recogniseOurs(
   store: Store,
@@ -51,7 +53,7 @@ async function recogniseOurs(
       if (result.kind === 'moved' || result.kind === 'unstorable') return result
       const [first] = await store.history(write.row.id, write.expectedVersion, 1)
       if (first !== undefined && first.uid === write.journal[0]?.uid) return { kind: 'moved' }
-      return result.kind === 'claimed' || result.kind === 'busy' ? { kind: 'unknown' } : result
+      return MAY_STILL_APPLY.has(result.kind) ? { kind: 'unknown' } : result
     }),
   )
 }

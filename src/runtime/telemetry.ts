@@ -4,7 +4,15 @@
  */
 
 /** Why a write wrote nothing. */
-export type Conflict = 'stale' | 'claimed' | 'keyed' | 'gateLost' | 'busy' | 'unknown' | 'unstorable'
+export type Conflict =
+  | 'stale'
+  | 'claimed'
+  | 'unmet'
+  | 'keyed'
+  | 'gateLost'
+  | 'busy'
+  | 'unknown'
+  | 'unstorable'
 
 export interface Meter {
   /** What became of an event: `applied`, `created`, `unchanged`, `replayed`, or the reason of its refusal. */
@@ -14,6 +22,10 @@ export interface Meter {
   conflict(kind: Conflict): void
   /** A timer was taken to be fired, so long after it was due. */
   timerFired(machine: string, lateMs: number): void
+  /** Timers of an instance were missing and have been armed again. */
+  timersRearmed(machine: string, count: number): void
+  /** The database lost transactions that it had shown before. */
+  historyLost(): void
   /** `ageMs`: since the transition that emitted the event. */
   delivered(subscriber: string, ageMs: number): void
   /** `isLast`: it is a dead letter now. */

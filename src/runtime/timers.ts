@@ -8,7 +8,7 @@ import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
 import type { Faults } from './faults.js'
 import { type Cancel, type Platform, processPlatform } from './platform.js'
-import type { Store, StoredTimer } from './ports.js'
+import type { KnownVersion, Store, StoredTimer } from './ports.js'
 import { SlabMap } from './slab.js'
 import type { Meter } from './telemetry.js'
 
@@ -47,10 +47,13 @@ export interface TimerService {
 
 export function createTimerService(options: {
   store: Store
-  machines: readonly string[]
+  /** Timers of other versions are left to processes that know them. */
+  known: readonly KnownVersion[]
   clock: Clock
   /** Sends the timer's event to its instance; resolves when it is committed, void or failed. */
   fire: (timer: StoredTimer) => Promise<void>
+  /** Awaited before timers are leased: see `Membership.ensure`. */
+  ensure?: () => Promise<void> | undefined
   /** Makes ready for timers of these instances, which are about to be fired. */
   prepare?: (instances: readonly string[]) => void
   log: Logger
@@ -58,7 +61,18 @@ export function createTimerService(options: {
   faults?: Faults | undefined
   meter?: Meter | undefined
 }): TimerService {
-  const { store, machines, clock, fire, prepare, log, platform = processPlatform, faults, meter } = options
+  const {
+    store,
+    known,
+    clock,
+    fire,
+    ensure,
+    prepare,
+    log,
+    platform = processPlatform,
+    faults,
+    meter,
+  } = options
   let running = false
   let wakeAt = Number.POSITIVE_INFINITY
   let alarm: Cancel | undefined
@@ -94,7 +108,8 @@ export function createTimerService(options: {
     while (running && underWay.size < MAX_UNDER_WAY) {
       noted = Number.POSITIVE_INFINITY
       const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - underWay.size)
-      const lease = await store.leaseTimers(machines, {
+      await ensure?.()
+      const lease = await store.leaseTimers(known, {
         limit,
         leaseMs: TIMER_LEASE_MS,
         aheadMs: LOOK_AHEAD_MS,

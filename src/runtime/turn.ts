@@ -1,7 +1,13 @@
 /* What the committer decides, sends and tells: the parts of one instance in one commit. */
-import type { Evaluation } from './evaluate.js'
+import type { Logger } from 'pino'
+import type { Evaluation, EvaluationContext } from './evaluate.js'
+import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
-import type { InstanceWrite, StoredTimer } from './ports.js'
+import type { KnownInstances } from './known-instances.js'
+import type { Platform } from './platform.js'
+import type { InstanceWrite, Store, StoredTimer } from './ports.js'
+import type { Registry } from './registry.js'
+import type { Meter, Tracer } from './telemetry.js'
 import type { Transition } from './types.js'
 
 export interface Committed {
@@ -19,4 +25,23 @@ export interface Decided {
 
 export interface Turn extends Decided {
   readonly write: InstanceWrite
+}
+
+/** When a commit was sent, by the monotonic clock and by the engine's. */
+export interface Sent {
+  readonly startedAt: number
+  readonly sentAt: number
+}
+
+export interface CommitterParts {
+  readonly store: Store
+  readonly registry: Registry
+  readonly known: KnownInstances
+  readonly context: EvaluationContext
+  readonly onCommitted: (committed: Committed) => void
+  readonly log: Logger
+  readonly platform: Platform
+  readonly faults?: Faults | undefined
+  readonly meter?: Meter | undefined
+  readonly tracer?: Tracer | undefined
 }

@@ -3,7 +3,7 @@
  * anything, and fills in a region that is new in silence: so the timers of the states that are active afterwards and
  * were not before are armed here, counted from the migration, and those that are gone are removed.
  */
-import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
+import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
 import { DefinitionError } from './errors.js'
 import type { Registered } from './registry.js'
 import type { Effect } from './step.js'
@@ -63,14 +63,24 @@ interface DelayedTransition {
   readonly delay: unknown
 }
 
+/** Send ids of the timers that the `after`s of a state value's active states arm. */
+export function activeDelays(machine: AnyStateMachine, value: StateValue): readonly string[] {
+  return nodesOf(machine.resolveState({ value, context: {} })).flatMap(node =>
+    node.after.map(({ eventType }) => eventType),
+  )
+}
+
 /** The timers that the active states' `after`s arm on entry: send id → delay in milliseconds. */
 export function timersOf(machine: AnyStateMachine, snapshot: AnyMachineSnapshot): Map<string, number> {
   const timers = new Map<string, number>()
-  const nodes = (snapshot as unknown as { _nodes: readonly { after: readonly DelayedTransition[] }[] })._nodes
-  for (const { eventType, delay } of nodes.flatMap(node => node.after)) {
+  for (const { eventType, delay } of nodesOf(snapshot).flatMap(node => node.after)) {
     timers.set(eventType, delayOf(machine, delay, snapshot))
   }
   return timers
+}
+
+function nodesOf(snapshot: AnyMachineSnapshot): readonly { readonly after: readonly DelayedTransition[] }[] {
+  return (snapshot as unknown as { _nodes: readonly { after: readonly DelayedTransition[] }[] })._nodes
 }
 
 function delayOf(machine: AnyStateMachine, delay: unknown, snapshot: AnyMachineSnapshot): number {

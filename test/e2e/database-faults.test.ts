@@ -7,6 +7,7 @@ import { until } from '../support/engine.js'
 import { startFlood } from '../support/flood-process.js'
 import { silentLog } from '../support/log.js'
 import { NO_FSYNC } from '../support/no-fsync.js'
+import { testBinaries } from '../support/postgres-binaries.js'
 import { type Load, startLoad } from '../support/rolling/load.js'
 import { findViolations, processEnvironment } from '../support/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server-process.js'
@@ -41,7 +42,8 @@ let server: ServerProcess
 let load: Load
 let sql: pg.Pool
 
-const startPostgres = () => startEmbeddedPostgres({ dataDir, log: silentLog, settings: NO_FSYNC })
+const startPostgres = async () =>
+  startEmbeddedPostgres({ dataDir, log: silentLog, settings: NO_FSYNC, binaries: await testBinaries() })
 const health = async () => (await call(server.url, 'GET', '/health')).status
 const connectSql = () => {
   const pool = new pg.Pool({ connectionString: postgres.connectionString, max: 2 })

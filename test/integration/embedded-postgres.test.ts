@@ -148,6 +148,20 @@ test('the server sorts by code point, counts in UTC, speaks UTF-8 and keeps what
   ])
 })
 
+const onLinux = process.platform === 'linux' ? test : test.skip
+
+onLinux('the server has the settings of its allocator in its environment, and nothing of ours', async () => {
+  useMade()
+  const server = await start()
+  const environment = await readFile(`/proc/${await postmasterPid(server.dataDir)}/environ`, 'utf8')
+  const names = environment.split('\0').map(entry => entry.split('=')[0])
+  expect(names.filter(name => name !== '').sort()).toEqual([
+    'MALLOC_MMAP_THRESHOLD_',
+    'MALLOC_TOP_PAD_',
+    'MALLOC_TRIM_THRESHOLD_',
+  ])
+})
+
 describe('after kill -9', () => {
   beforeEach(useMade)
 

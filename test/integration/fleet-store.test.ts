@@ -219,6 +219,11 @@ describe('facts of an accept', () => {
       isUserActive: true,
       driver: { id: 'd1', name: 'Asha' },
       vehicle: { id: 'v1', number: '1', vehicleType: '14ft' },
+      preconditions: [
+        { table: 'drivers', row: { id: 'd1', transporter_id: 't1' }, isThere: true },
+        { table: 'vehicles', row: { id: 'v1', transporter_id: 't1', vehicle_type: '14ft' }, isThere: true },
+        { table: 'users', row: { id: 't1', active: false }, isThere: false },
+      ],
     })
     await fleet.setUserActive('t2', false)
     expect(await fleet.acceptFacts(uuidv7(), 't2', 'd1', 'v1')).toEqual({
@@ -226,6 +231,7 @@ describe('facts of an accept', () => {
       isUserActive: false,
       driver: undefined,
       vehicle: undefined,
+      preconditions: [],
     })
   })
 })

@@ -74,8 +74,10 @@ describe('a look-up by key', () => {
       'offered',
       'see_users',
     ])
+    const client = await lookups.connect()
     for (const [name, text] of statements) {
-      expect([name, await readThrough(lookups, text)]).toEqual([name, []])
+      expect([name, await readThrough(client, text)]).toEqual([name, []])
     }
+    client.release()
   })
 })

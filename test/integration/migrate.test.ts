@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { migrate, pendingMigrations } from '../../src/adapters/postgres/migrate.js'
 import {
@@ -95,6 +95,45 @@ test('an applied file that has changed is refused, before anything else is appli
     '0001_one.sql has changed',
   )
   expect(await tables()).not.toContain('two')
+})
+
+describe('R13.5 a file that was corrected for older versions of Postgres', () => {
+  const CORRECTED = '0003_reads_and_admin.sql'
+  const FIRST_CHECKSUM = 'fc607e41887561ab6d617f91f2f73a4bef2cd6c69832c4fa725c383fe784b04e'
+
+  /** Applies the repository's files up to this one. */
+  async function migrateBefore(name: string): Promise<void> {
+    for (const file of await readMigrations(MIGRATIONS_FOLDER)) {
+      if (file.name < name) await write(file.name, file.sql)
+    }
+    await migrate(client, { ...options, folder })
+  }
+
+  test('R13.5 counts under the checksum of its first text, to the release that applied that and to this one', async () => {
+    await migrate(client, options)
+    const { rows } = await client.query('select checksum from schema_migrations where name = $1', [CORRECTED])
+    expect(rows).toEqual([{ checksum: FIRST_CHECKSUM }])
+    expect(await migrate(client, options)).toEqual([])
+  })
+
+  test('R13.5 makes what its first text made: ids that are UUIDv7 of the time of the decline', async () => {
+    await migrateBefore(CORRECTED)
+    const declined = ['2024-02-29T23:59:59.999Z', '2025-01-01T00:00:00.000Z']
+    await client.query(
+      `insert into recipients (broadcast_id, transporter_id, step, offered_at, declined_at)
+       select gen_random_uuid(), 't' || n, '1', at, at
+       from unnest($1::timestamptz[]) with ordinality as d (at, n)`,
+      [declined],
+    )
+    await migrate(client, options)
+    const { rows } = await client.query('select id from answers order by id')
+    expect(rows.map(({ id }) => timeOf(id))).toEqual(declined)
+    for (const { id } of rows)
+      expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/)
+  })
+
+  const timeOf = (uuid: string) =>
+    new Date(Number.parseInt(uuid.replaceAll('-', '').slice(0, 12), 16)).toISOString()
 })
 
 test('line ends that git changed are not a change', async () => {

@@ -3,9 +3,16 @@ import type { InstanceWrite } from '../../src/runtime/ports.js'
 
 const actor = { id: 'tester', role: 'admin' }
 
+/** Stamps are a second apart, one for each version, so that a write knows the stamp of the version before it. */
+const begunAt = Date.now()
+const stampOf = (version: number) => begunAt + version * 1_000
+
+/** What a write of this version stores. */
+export const stampedVersion = (version: number) => ({ version, updatedAt: stampOf(version) })
+
 /** A write of one transition, with nothing beside the row and its journal unless given. */
 export function write(id: string, version: number, more: Partial<InstanceWrite> = {}): InstanceWrite {
-  const at = Date.now()
+  const at = stampOf(version)
   return {
     row: {
       id,
@@ -19,6 +26,7 @@ export function write(id: string, version: number, more: Partial<InstanceWrite> 
       updatedAt: at,
     },
     expectedVersion: version - 1,
+    expectedUpdatedAt: version === 1 ? 0 : stampOf(version - 1),
     journal: [{ version, uid: uuidv7(), event: { type: 'knock' }, status: 'closed', actor, at }],
     events: [],
     timersSet: [],
@@ -28,6 +36,7 @@ export function write(id: string, version: number, more: Partial<InstanceWrite> 
     claimsTaken: [],
     claimsFreed: [],
     projections: [],
+    preconditions: [],
     keys: [],
     ...more,
   }

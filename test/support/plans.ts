@@ -28,11 +28,19 @@ const readsOf = (plan: Plan): string[] => [
   ...(plan.Plans ?? []).flatMap(readsOf),
 ]
 
-/** What the statement reads through when its parameters are not known. */
-export async function readThrough(
-  client: Pick<pg.ClientBase, 'query'>,
-  text: string,
-): Promise<readonly string[]> {
-  const { rows } = await client.query(`explain (generic_plan, format json) ${text}`)
-  return readsOf(rows[0]['QUERY PLAN'][0].Plan)
+/** What the statement reads through when its parameters are not known. (`explain (generic_plan)` is new in Postgres 16.) */
+export async function readThrough(client: pg.ClientBase, text: string): Promise<readonly string[]> {
+  await client.query('begin; set local plan_cache_mode = force_generic_plan')
+  try {
+    await client.query(`prepare explained as ${text}`)
+    const { rows: parameters } = await client.query(
+      `select unnest(parameter_types) from pg_prepared_statements where name = 'explained'`,
+    )
+    const nulls = parameters.length === 0 ? '' : `(${parameters.map(() => 'null').join(', ')})`
+    const { rows } = await client.query(`explain (format json) execute explained${nulls}`)
+    await client.query('deallocate explained')
+    return readsOf(rows[0]['QUERY PLAN'][0].Plan)
+  } finally {
+    await client.query('rollback') // a statement that failed leaves its transaction
+  }
 }

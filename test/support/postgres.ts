@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 
 /** Set by the global setup for the workers. */
-export const SERVER_VARIABLE = 'LOADCAST_TEST_POSTGRES'
+export const SERVER_VARIABLE = 'LOADCAST_TEST_SERVER'
 
 /** The migrated database that every test database is a copy of. Nobody stays connected to it. */
 export const TEMPLATE = 'loadcast_template'

@@ -42,15 +42,18 @@ export interface RedisServerOptions {
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }
 }
 
-/** Where redis-server is, or why there is none. Installs Debian's package if it must and may. */
-export async function findRedis(): Promise<{ program: string } | { missing: string }> {
-  const found = programInPath()
+/** Where redis-server is, or why there is none. */
+export const findRedis = () => findProgram(PROGRAM)
+
+/** Where a program is, or why there is none. Installs the Debian package of the same name if it must and may. */
+export async function findProgram(name: string): Promise<{ program: string } | { missing: string }> {
+  const found = programInPath(name)
   if (found !== undefined) return { program: found }
-  const reason = await alone('install-redis', async () => {
-    if (programInPath() !== undefined) return undefined // another test file has installed it
-    return await installPackage()
+  const reason = await alone(`install-${name}`, async () => {
+    if (programInPath(name) !== undefined) return undefined // another test file has installed it
+    return await installPackage(name)
   })
-  const program = programInPath()
+  const program = programInPath(name)
   return program === undefined ? { missing: reason ?? 'it could not be installed' } : { program }
 }
 
@@ -171,9 +174,10 @@ async function isServerIn(pid: number, folder: string): Promise<boolean> {
   }
 }
 
-function programInPath(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  return folders.map(folder => join(folder, PROGRAM)).find(isExecutable)
+function programInPath(name: string): string | undefined {
+  // Debian keeps servers where an ordinary user's PATH does not lead.
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
+  return folders.map(folder => join(folder, name)).find(isExecutable)
 }
 
 function isExecutable(file: string): boolean {
@@ -186,7 +190,7 @@ function isExecutable(file: string): boolean {
 }
 
 /** Answers why it could not be done, if so. */
-async function installPackage(): Promise<string | undefined> {
+async function installPackage(name: string): Promise<string | undefined> {
   if (process.platform !== 'linux' || !isExecutable('/usr/bin/apt-get')) {
     return 'it is not in PATH, and this is no Debian to install it on'
   }
@@ -195,7 +199,7 @@ async function installPackage(): Promise<string | undefined> {
     run('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=120', ...args], {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     })
-  const install = () => apt('install', '--no-install-recommends', PROGRAM)
+  const install = () => apt('install', '--no-install-recommends', name)
   try {
     await install().catch(async () => {
       await apt('update')

@@ -11,7 +11,9 @@ export interface ServerProcess {
   readonly pid: number
   /** All it has printed, and logged. */
   output(): string
-  /** Sends a signal and waits for the end: the exit code, or the signal that it died of. */
+  /** Resolves when it ends: the exit code, or the signal that it died of. */
+  readonly ended: Promise<number | NodeJS.Signals>
+  /** Sends a signal and waits for the end, as above. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>
 }
 
@@ -60,6 +62,7 @@ export async function startServerProcess(env: Readonly<Record<string, string>>):
     url,
     pid: running.pid ?? 0,
     output,
+    ended,
     end(signal) {
       running.kill(signal)
       return ended

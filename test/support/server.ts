@@ -1,8 +1,9 @@
 import pg from 'pg'
 import { pino } from 'pino'
 import { createAuditStore } from '../../src/adapters/postgres/audit-store.js'
+import { tripsOutsideFleets } from '../../src/adapters/postgres/fleet/outside-fleets.js'
 import { createApp } from '../../src/app.js'
-import { broadcastInvariants } from '../../src/dispatch/invariants.js'
+import { broadcastInvariants, FLEET_INVARIANT } from '../../src/dispatch/invariants.js'
 import type { PushSender } from '../../src/dispatch/ports.js'
 import { broadcastDefinition } from '../../src/machines/index.js'
 import { audit, type Violation } from '../../src/runtime/audit.js'
@@ -42,6 +43,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   const { env = {}, route = url => url, faults, pushSender } = options
   const database = options.database ?? (await createTestDatabase())
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 2 })
+  pool.on('error', () => {}) // a test may end the server: its next query says so
   const app = await createApp({
     settings: loadSettings({ PORT: '0', LOG_LEVEL: 'error', ...env }),
     connectionString: await route(database.connectionString),
@@ -89,6 +91,8 @@ export async function findViolations(connectionString: string): Promise<readonly
     for await (const violation of audit(createAuditStore(pool), definitions, broadcastInvariants)) {
       violations.push(violation)
     }
+    for (const found of await tripsOutsideFleets(pool))
+      violations.push({ invariant: FLEET_INVARIANT, ...found })
     return violations
   } finally {
     await pool.end()

@@ -19,12 +19,13 @@ import { migrate } from '../../src/adapters/postgres/migrate.js'
 import { silentLog } from './log.js'
 import { NO_FSYNC } from './no-fsync.js'
 import { SERVER_VARIABLE, TEMPLATE } from './postgres.js'
+import { testBinaries } from './postgres-binaries.js'
 import { endRedisServersIn } from './redis-server.js'
 import { FOLDER_VARIABLE } from './temporary-folder.js'
 
 const PREFIX = `loadcast-test-${process.getuid?.() ?? 'user'}-`
 
-/** A Postgres to use instead of one of our own, as a user who may create databases and roles. Its template is replaced. */
+/** A running Postgres to use instead of one that the run starts (test/support/postgres-binaries.ts), as a user who may create databases and roles. Its template is replaced. */
 const GIVEN_VARIABLE = 'LOADCAST_TEST_DATABASE_URL'
 
 export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
@@ -34,7 +35,12 @@ export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
   const given = process.env[GIVEN_VARIABLE]
   const server = given
     ? { connectionString: given, dataDir: join(folder, 'none'), async stop() {} }
-    : await startEmbeddedPostgres({ dataDir: folder, log: silentLog, settings: NO_FSYNC })
+    : await startEmbeddedPostgres({
+        dataDir: folder,
+        log: silentLog,
+        settings: NO_FSYNC,
+        binaries: await testBinaries(),
+      })
   await makeTemplate(server.connectionString)
   // The workers inherit these.
   process.env[SERVER_VARIABLE] = server.connectionString

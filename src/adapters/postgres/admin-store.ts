@@ -24,7 +24,8 @@ const summaryColumns = `i.id, i.machine, i.definition_version as "definitionVers
 const findInstanceSql = `
 select ${INSTANCE_COLUMNS},
   (select coalesce(jsonb_agg(jsonb_build_object('sendId', t.send_id, 'event', t.event, 'generation', t.generation,
-     'dueAt', ${millis('t.due_at')}, 'leasedUntil', ${millis('t.leased_until')}) order by t.due_at), '[]')
+     'dueAt', ${millis("nullif(t.due_at, 'infinity')")}, 'leasedUntil', ${millis('t.leased_until')},
+     'parked', case when t.due_at = 'infinity' then t.parked end) order by t.due_at), '[]')
    from timers t where t.instance = i.id) as timers,
   (select coalesce(jsonb_agg(c.key order by c.key), '[]') from claims c where c.instance = i.id) as claims,
   (select coalesce(jsonb_agg(jsonb_build_object('version', o.version, 'index', o.index, 'subscriber', o.subscriber,

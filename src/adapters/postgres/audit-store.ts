@@ -16,7 +16,9 @@ const JOURNAL = `
    from journal j where j.instance = i.id)`
 const TIMERS = `
   (select coalesce(jsonb_agg(jsonb_build_object('instance', t.instance, 'machine', t.machine, 'sendId', t.send_id,
-     'generation', t.generation, 'event', t.event, 'dueAt', ${millis('t.due_at')})), '[]')
+     'generation', t.generation, 'event', t.event,
+     'dueAt', ${millis("nullif(t.due_at, 'infinity')")}) ||
+     case when t.due_at < 'infinity' then '{}' else jsonb_build_object('parked', t.parked) end), '[]')
    from timers t where t.instance = i.id)`
 const EVENTS = `
   (select coalesce(jsonb_agg(jsonb_build_object('version', e.version, 'index', e.index, 'type', e.type,

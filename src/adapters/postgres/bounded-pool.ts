@@ -19,6 +19,12 @@ export const STATEMENT_TIMEOUT_MS = 5_000
 export const CLIENT_TIMEOUT_MS = 7_000
 
 /**
+ * Between two statements of a transaction lie some milliseconds. A process that is paused there must not keep its locks from
+ * the others: the server ends its session.
+ */
+export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 3_000
+
+/**
  * So long may a busy connection go to a server that is not the primary's address any more and has not refused a write.
  * Replacing one takes some 10 ms, and its statements are planned anew: a few thousandths of what it does meanwhile.
  */

@@ -1,11 +1,13 @@
 /* The parameters of the commit statement, in its order: arrays and documents by column, sorted so that processes lock alike. */
 import type { InstanceWrite } from '../../runtime/ports.js'
-import type { ProjectionShape } from './commit-statement.js'
+import type { Precondition } from '../../runtime/types.js'
+import type { PreconditionShape, ProjectionShape } from './commit-statement.js'
 
 /** @param leaseMs how long this process has for delivering what the commit emits. */
 export function commitParameters(
   writes: readonly InstanceWrite[],
   projections: readonly ProjectionShape[],
+  preconditions: readonly PreconditionShape[],
   leaseMs: number,
 ): unknown[] {
   const sorted = [...writes].sort((a, b) => compare(a.row.id, b.row.id))
@@ -38,6 +40,7 @@ export function commitParameters(
     `[${rows.map(r => r.snapshot).join(',')}]`,
     rows.map(r => r.createdAt),
     rows.map(r => r.updatedAt),
+    sorted.map(w => w.expectedUpdatedAt),
     wanted.map(w => w.instance),
     wanted.map(w => w.key),
     wanted.map(w => w.isTaken),
@@ -73,10 +76,12 @@ export function commitParameters(
         generation: t.generation,
         event: t.event,
         due_at: t.dueAt,
+        parked: t.parked,
       })),
     ),
     JSON.stringify(sorted.flatMap(w => w.keys)),
     ...projections.map(({ table }) => JSON.stringify(projected(sorted, table))),
+    ...preconditions.map(shape => JSON.stringify(preconditioned(sorted, nameOfShape(shape)))),
   ]
 }
 
@@ -96,6 +101,39 @@ function projected(writes: readonly InstanceWrite[], table: string): Record<stri
     w.projections
       .filter(p => p.table === table)
       .flatMap(p => p.rows.map(row => ({ instance: w.row.id, version: w.row.version, ...row }))),
+  )
+}
+
+/** The shapes of the writes' preconditions, each once, in a stable order. */
+export function preconditionsOf(writes: readonly InstanceWrite[]): PreconditionShape[] {
+  const shapes = new Map<string, PreconditionShape>()
+  for (const { preconditions } of writes) {
+    for (const one of preconditions) {
+      const shape = shapeOf(one)
+      shapes.set(nameOfShape(shape), shape)
+    }
+  }
+  return [...shapes.values()].sort((a, b) => compare(nameOfShape(a), nameOfShape(b)))
+}
+
+function shapeOf({ table, row, isThere }: Precondition): PreconditionShape {
+  const columns = Object.entries(row).map(
+    ([name, value]) => [name, typeof value === 'string' ? 'text' : 'boolean'] as const,
+  )
+  return { table, columns: Object.fromEntries(columns), isThere }
+}
+
+/** The part of a prepared statement's name that says which preconditions it looks at. */
+export function nameOfShape({ table, columns, isThere }: PreconditionShape): string {
+  return [isThere ? 'with' : 'without', table, ...Object.keys(columns)].join('_')
+}
+
+/** `place`: which of the write's preconditions it is. */
+function preconditioned(writes: readonly InstanceWrite[], name: string): Record<string, unknown>[] {
+  return writes.flatMap(w =>
+    w.preconditions.flatMap((one, place) =>
+      nameOfShape(shapeOf(one)) === name ? [{ of_instance: w.row.id, place, ...one.row }] : [],
+    ),
   )
 }
 

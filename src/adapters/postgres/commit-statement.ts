@@ -5,7 +5,8 @@
  * another holds would abort the whole statement (23505), hence the look at claims before.
  * JSON comes as one document for a column: in an array of the protocol each quote of it would be escaped.
  * Every large table is bounded by `= any(…)` beside its join: a plan made while tables were small may join by hash or
- * merge, and would read an index from end to end for it.
+ * merge, and would read an index from end to end for it. A key of two columns is looked up by `lateral` with `offset 0`
+ * instead: before Postgres 17 an index is not searched by two `= any(…)`.
  */
 import type { ColumnType } from '../../runtime/definition.js'
 
@@ -15,44 +16,52 @@ export interface ProjectionShape {
 }
 
 /** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
-const FIXED_PARAMETERS = 39
+const FIXED_PARAMETERS = 40
 
-const FIXED_PARTS = `
+/** The rows that preconditions of one parameter name: one table, the same columns, all there or all not. */
+export interface PreconditionShape {
+  readonly table: string
+  readonly columns: Readonly<Record<string, 'text' | 'boolean'>>
+  readonly isThere: boolean
+}
+
+const fixedParts = (preconditions: readonly string[]) => `
 input as materialized (
   select * from rows from (
-    unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $9::float8[], $10::float8[]),
+    unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $9::float8[], $10::float8[], $11::float8[]),
     jsonb_array_elements($8::jsonb)
-  ) as i(id, machine, definition_version, expected, version, status, owner, created_at, updated_at, snapshot)
+  ) as i(id, machine, definition_version, expected, version, status, owner, created_at, updated_at, expected_at, snapshot)
 ),
 wanted as materialized (
-  select * from unnest($11::uuid[], $12::text[], $13::bool[]) as w(instance, key, is_taken)
+  select * from unnest($12::uuid[], $13::text[], $14::bool[]) as w(instance, key, is_taken)
 ),
 claimed as materialized (
   select w.instance, w.key, c.instance as holder
   from wanted w join claims c on c.key = w.key and c.instance <> w.instance
-  where c.key = any($12::text[])
+  where c.key = any($13::text[])
 ),
 lost as materialized (
   select g.instance, g.send_id
-  from unnest($14::uuid[], $15::text[], $16::int[]) as g(instance, send_id, generation)
+  from unnest($15::uuid[], $16::text[], $17::int[]) as g(instance, send_id, generation)
   where not exists (
     select from timers t
-    where t.instance = any($14::uuid[]) and t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
+    where t.instance = any($15::uuid[]) and t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
+      and t.due_at < 'infinity'
   )
 ),
 keyed as materialized (
   select k.instance, u.scope, u.key, u.fingerprint, u.instance as user_instance, u.version, u.uid
-  from jsonb_to_recordset($39::jsonb)
+  from jsonb_to_recordset($40::jsonb)
     as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
-  join idempotency_keys u on u.scope = k.scope and u.key = k.key
-  where u.scope = any(array(select k.scope from jsonb_to_recordset($39::jsonb) as k(scope text)))
-    and u.key = any(array(select k.key from jsonb_to_recordset($39::jsonb) as k(key text)))
+  cross join lateral (select * from idempotency_keys where scope = k.scope and key = k.key offset 0) u
 ),
+${preconditions.length === 0 ? '' : `unmet as materialized (${preconditions.join('\nunion all')}),`}
 fit as materialized (
   select * from input i
   where not exists (select from claimed c where c.instance = i.id)
     and not exists (select from lost l where l.instance = i.id)
     and not exists (select from keyed k where k.instance = i.id)
+    ${preconditions.length === 0 ? '' : 'and not exists (select from unmet u where u.of_instance = i.id)'}
 ),
 updated as (
   update instances t
@@ -60,6 +69,7 @@ updated as (
       definition_version = f.definition_version, updated_at = to_timestamp(f.updated_at / 1000)
   from fit f
   where f.expected > 0 and t.id = any($1::uuid[]) and t.id = f.id and t.version = f.expected
+    and t.updated_at between to_timestamp((f.expected_at - 0.5) / 1000) and to_timestamp((f.expected_at + 0.5) / 1000)
   returning t.id
 ),
 created as (
@@ -76,8 +86,8 @@ journaled as (
   insert into journal (instance, version, uid, event, status, actor, at)
   select j.instance, j.version, j.uid, j.event, j.status, j.actor, to_timestamp(j.at / 1000)
   from rows from (
-    unnest($17::uuid[], $18::int[], $19::uuid[], $21::text[], $23::float8[]),
-    jsonb_array_elements($20::jsonb), jsonb_array_elements($22::jsonb)
+    unnest($18::uuid[], $19::int[], $20::uuid[], $22::text[], $24::float8[]),
+    jsonb_array_elements($21::jsonb), jsonb_array_elements($23::jsonb)
   ) as j(instance, version, uid, status, at, event, actor)
   join moved m on m.id = j.instance
 ),
@@ -86,22 +96,22 @@ emitted as (
   select e.instance, e.version, e.index, e.type, e.payload,
          array(select jsonb_array_elements_text(e.audience)), to_timestamp(e.at / 1000)
   from rows from (
-    unnest($24::uuid[], $25::int[], $26::int[], $27::text[], $30::float8[]),
-    jsonb_array_elements($28::jsonb), jsonb_array_elements($29::jsonb)
+    unnest($25::uuid[], $26::int[], $27::int[], $28::text[], $31::float8[]),
+    jsonb_array_elements($29::jsonb), jsonb_array_elements($30::jsonb)
   ) as e(instance, version, index, type, at, payload, audience)
   join moved m on m.id = e.instance
 ),
 queued as (
   insert into outbox (instance, version, index, subscriber, due_at)
-  select o.instance, o.version, o.index, o.subscriber, now() + $31::float8 * interval '1 millisecond'
-  from unnest($32::uuid[], $33::int[], $34::int[], $35::text[]) as o(instance, version, index, subscriber)
+  select o.instance, o.version, o.index, o.subscriber, now() + $32::float8 * interval '1 millisecond'
+  from unnest($33::uuid[], $34::int[], $35::int[], $36::text[]) as o(instance, version, index, subscriber)
   join moved m on m.id = o.instance
 ),
 claims_freed as (
   delete from claims c
-  using jsonb_to_recordset($36::jsonb) as f(instance uuid, key text), moved m
+  using jsonb_to_recordset($37::jsonb) as f(instance uuid, key text), moved m
   where m.id = f.instance and c.key = f.key and c.instance = f.instance
-    and c.key = any(array(select f.key from jsonb_to_recordset($36::jsonb) as f(key text)))
+    and c.key = any(array(select f.key from jsonb_to_recordset($37::jsonb) as f(key text)))
 ),
 claims_taken as (
   insert into claims (key, instance)
@@ -110,24 +120,26 @@ claims_taken as (
 keys_used as (
   insert into idempotency_keys (scope, key, fingerprint, instance, version, uid)
   select k.scope, k.key, k.fingerprint, k.instance, k.version, k.uid
-  from jsonb_to_recordset($39::jsonb)
+  from jsonb_to_recordset($40::jsonb)
     as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
   join moved m on m.id = k.instance
   order by k.scope, k.key
 ),
 timers_removed as (
   delete from timers t
-  using jsonb_to_recordset($37::jsonb) as r(instance uuid, send_id text), moved m
+  using jsonb_to_recordset($38::jsonb) as r(instance uuid, send_id text), moved m
   where t.instance = any($1::uuid[]) and m.id = r.instance and t.instance = r.instance and t.send_id = r.send_id
 ),
 timers_set as (
-  insert into timers (instance, send_id, machine, generation, event, due_at)
-  select s.instance, s.send_id, s.machine, s.generation, s.event, to_timestamp(s.due_at / 1000)
-  from jsonb_to_recordset($38::jsonb)
-    as s(instance uuid, send_id text, machine text, generation int, event jsonb, due_at float8)
+  insert into timers (instance, send_id, machine, generation, event, due_at, parked)
+  select s.instance, s.send_id, s.machine, s.generation, s.event,
+         case when s.parked is null then to_timestamp(s.due_at / 1000) else 'infinity' end, s.parked
+  from jsonb_to_recordset($39::jsonb)
+    as s(instance uuid, send_id text, machine text, generation int, event jsonb, due_at float8, parked text)
   join moved m on m.id = s.instance
   on conflict (instance, send_id) do update
-  set generation = excluded.generation, event = excluded.event, due_at = excluded.due_at, leased_until = null
+  set generation = excluded.generation, event = excluded.event, due_at = excluded.due_at, leased_until = null,
+      parked = excluded.parked
 )`
 
 const RESULT = `
@@ -137,10 +149,37 @@ union all select 'lost', instance, send_id, null, null from lost
 union all select 'keyed', instance, null, null, jsonb_build_object('scope', scope, 'key', key,
   'fingerprint', fingerprint, 'instance', user_instance, 'version', version, 'uid', uid) from keyed`
 
-/** The statement's text for a set of projections, which must come in the same order as their parameters. */
-export function commitStatement(projections: readonly ProjectionShape[]): string {
+const UNMET = `
+union all select 'unmet', of_instance, place::text, null, null from unmet`
+
+/** The statement's text for projections and preconditions, which must come in the same order as their parameters. */
+export function commitStatement(
+  projections: readonly ProjectionShape[],
+  preconditions: readonly PreconditionShape[] = [],
+): string {
   const parts = projections.map((projection, i) => upsert(projection, `$${FIXED_PARAMETERS + 1 + i}`))
-  return `with ${[FIXED_PARTS, ...parts].join(',')}\n${RESULT}`
+  const first = FIXED_PARAMETERS + 1 + projections.length
+  const fixed = fixedParts(preconditions.map((shape, i) => unmetOf(shape, `$${first + i}`)))
+  return `with ${[fixed, ...parts].join(',')}\n${RESULT}${preconditions.length === 0 ? '' : UNMET}`
+}
+
+/**
+ * A row that must be there is locked, and judged as it is by then (`for key share` would take an older version of it).
+ * A commit never waits for that lock: a row that somebody is about to change counts as gone, and the caller looks again.
+ * It is found by its first column alone: a plan that was made on empty tables might take an index of another.
+ */
+function unmetOf({ table, columns, isThere }: PreconditionShape, parameter: string): string {
+  const [key = '', ...others] = Object.keys(columns).map(identifier)
+  const types = Object.entries(columns).map(([name, type]) => `${identifier(name)} ${type}`)
+  return `
+  select p.of_instance, p.place
+  from jsonb_to_recordset(${parameter}::jsonb) as p(of_instance uuid, place int, ${types.join(', ')})
+  where ${isThere ? 'not exists' : 'exists'} (
+    select from (
+      select * from ${identifier(table)} t where t.${key} = p.${key} offset 0 ${isThere ? 'for share skip locked' : ''}
+    ) t
+    where ${['true', ...others.map(name => `t.${name} = p.${name}`)].join(' and ')}
+  )`
 }
 
 function upsert({ table, columns }: ProjectionShape, parameter: string): string {

@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '../../runtime/errors.js'
 import type { Faults } from '../../runtime/faults.js'
 import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import type { UsedKey } from '../../runtime/types.js'
-import { commitParameters, projectionsOf } from './commit-parameters.js'
+import { commitParameters, nameOfShape, preconditionsOf, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
 import { failureOf, isBeyondLimits, isLockTimeout } from './sqlstate.js'
 
@@ -22,7 +22,7 @@ select i.id from instances i where i.id = any($1::uuid[]) and not exists (select
 const NONE: ReadonlySet<string> = new Set()
 
 interface ResultRow {
-  readonly kind: 'moved' | 'claimed' | 'lost' | 'keyed'
+  readonly kind: 'moved' | 'claimed' | 'unmet' | 'lost' | 'keyed'
   readonly instance: string
   readonly key: string | null
   readonly holder: string | null
@@ -31,14 +31,24 @@ interface ResultRow {
 
 /** Throws `StoreUnavailableError` when it is not known whether the statement was applied, or the server cannot do it now. */
 export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
-  const texts = new Map<string, string>()
+  const statements = new Map<string, { readonly name: string; readonly text: string }>()
 
   function statementFor(writes: readonly InstanceWrite[], leaseMs: number): pg.QueryConfig {
     const projections = projectionsOf(writes)
-    const name = ['commit', ...projections.map(p => p.table)].join('_')
-    const text = texts.get(name) ?? commitStatement(projections)
-    texts.set(name, text)
-    return { name, text, values: commitParameters(writes, projections, leaseMs) }
+    const preconditions = preconditionsOf(writes)
+    const key = [...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
+    const known = statements.get(key)
+    const statement = known ?? {
+      // Numbered: Postgres cuts names after 63 characters.
+      name: [
+        'commit',
+        ...projections.map(p => p.table),
+        ...(preconditions.length === 0 ? [] : [statements.size]),
+      ].join('_'),
+      text: commitStatement(projections, preconditions),
+    }
+    if (known === undefined) statements.set(key, statement)
+    return { ...statement, values: commitParameters(writes, projections, preconditions, leaseMs) }
   }
 
   async function send(writes: readonly InstanceWrite[], statement: pg.QueryConfig) {
@@ -114,20 +124,26 @@ function toResults(writes: readonly InstanceWrite[], rows: readonly ResultRow[])
   const moved = new Set<string>()
   const claimed = new Map<string, Map<string, string>>()
   const lost = new Map<string, string[]>()
+  const unmet = new Map<string, number[]>()
   const keyed = new Map<string, UsedKey[]>()
   for (const { kind, instance, key, holder, used } of rows) {
     if (kind === 'moved') moved.add(instance)
     else if (used !== null) keyed.set(instance, [...(keyed.get(instance) ?? []), used])
+    else if (kind === 'unmet') unmet.set(instance, [...(unmet.get(instance) ?? []), Number(key)])
     else if (kind === 'lost') lost.set(instance, [...(lost.get(instance) ?? []), String(key)])
     else claimed.set(instance, (claimed.get(instance) ?? new Map()).set(String(key), String(holder)))
   }
-  return writes.map(({ row: { id } }) => {
+  return writes.map(({ row: { id }, preconditions }) => {
     const holders = claimed.get(id)
     const sendIds = lost.get(id)
     if (moved.has(id)) return { kind: 'moved' }
     const used = keyed.get(id)
     if (used !== undefined) return { kind: 'keyed', used }
     if (sendIds !== undefined) return { kind: 'gateLost', sendIds }
+    const places = unmet.get(id)
+    if (places !== undefined) {
+      return { kind: 'unmet', preconditions: preconditions.filter((_, i) => places.includes(i)) }
+    }
     if (holders !== undefined) return { kind: 'claimed', holders }
     return { kind: 'stale' }
   })

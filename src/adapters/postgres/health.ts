@@ -1,7 +1,8 @@
-/* What `/health` and the status page ask of the database. Each question is one short statement. */
+/* What `/health` and the status page ask of the database. Each question is a short statement or two. */
 import type { Pool } from 'pg'
 import { pendingMigrations } from './migrate.js'
 import { MIGRATIONS_FOLDER, readMigrations } from './migration-files.js'
+import { createWriteCheck } from './write-check.js'
 
 /** As `/health` shows it. */
 interface Check {
@@ -24,11 +25,13 @@ export function createPostgresChecks(pool: Pool) {
   // Of this release, as it started: a newer one may be laid out beside a process that is still good.
   const ours = readMigrations(MIGRATIONS_FOLDER)
   ours.catch(() => {}) // told by the check
+  const checkWrites = createWriteCheck(pool)
   return {
+    /** `writes` and `room` were found out by writing. */
     async postgres(): Promise<Check> {
-      const begunAt = performance.now()
-      await pool.query('select 1')
-      return { status: 'ok', ms: Math.round(performance.now() - begunAt) }
+      const facts = await checkWrites()
+      if (!facts.writes) return { status: 'down', reason: 'read-only', ...facts }
+      return facts.room ? { status: 'ok', ...facts } : { status: 'degraded', reason: 'disk full', ...facts }
     },
     async migrations(): Promise<Check> {
       const pending = await pendingMigrations(pool, await ours)

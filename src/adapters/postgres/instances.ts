@@ -36,12 +36,12 @@ export async function loadHistory(
   return rows
 }
 
-/** `= any(…)` bounds what a join reads, however it is planned (see commit-statement.ts). */
+/** `lateral` with `offset 0`: each key is looked up by itself, however it is planned (see commit-statement.ts). */
 const USED_KEYS = `
 select u.scope, u.key, u.fingerprint, u.instance, u.version, u.uid
 from unnest($1::text[], $2::text[]) as k(scope, key)
-join idempotency_keys u on u.scope = k.scope and u.key = k.key
-where u.scope = any($1::text[]) and u.key = any($2::text[]) and u.instance is not null`
+cross join lateral (select * from idempotency_keys where scope = k.scope and key = k.key offset 0) u
+where u.instance is not null`
 
 export async function loadUsedKeys(
   pool: pg.Pool,

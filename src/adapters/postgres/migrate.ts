@@ -10,6 +10,7 @@ import { CLIENT_TIMEOUT_MS } from './bounded-pool.js'
 import { type ConnectOptions, createDatabase } from './connection/database.js'
 import type { Log } from './log.js'
 import { MIGRATIONS_FOLDER, type Migration, readMigrations } from './migration-files.js'
+import { assertSupportedVersion, UnsupportedPostgresError } from './server-version.js'
 import { failureOf, orUnavailable } from './sqlstate.js'
 
 /** A connection string is connected and closed again; a client or pool stays the caller's. */
@@ -50,7 +51,8 @@ const CREATE_TABLE = `create table if not exists schema_migrations (
  * Applies what has not been applied and returns the names of these files, in order.
  * Throws a `MigrationError` if an applied file has changed, if a file would have to run before one that is applied,
  * or if a file fails; that file's changes are rolled back, those before it stay. Throws a `StoreUnavailableError` if the
- * database is not to be had or is lost: then it may be called again.
+ * database is not to be had or is lost: then it may be called again. Throws an `UnsupportedPostgresError` on a server that
+ * is too old.
  */
 export async function migrate(
   target: MigrationTarget,
@@ -58,6 +60,7 @@ export async function migrate(
 ): Promise<string[]> {
   const migrations = await readMigrations(folder)
   return withClient(target, {}, async client => {
+    await assertSupportedVersion(client, log)
     const newer = await inLockedTransaction(client, log, async () => {
       await client.query(CREATE_TABLE)
       return compare(migrations, await readApplied(client)).unknown
@@ -172,7 +175,7 @@ async function withClient<T>(
   try {
     return await work(client)
   } catch (error) {
-    if (error instanceof MigrationError) throw error
+    if (error instanceof MigrationError || error instanceof UnsupportedPostgresError) throw error
     return await orUnavailable(Promise.reject(error))
   } finally {
     await release()

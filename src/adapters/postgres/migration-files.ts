@@ -12,9 +12,22 @@ export const SCHEMA_FILE = join(MIGRATIONS_FOLDER, 'schema.txt')
 export interface Migration {
   readonly name: string
   readonly sql: string
-  /** SHA-256 of the text, line ends aside: git may have changed these. */
+  /** SHA-256 of the text as first released, line ends aside: git may have changed these. */
   readonly checksum: string
 }
+
+/**
+ * Files whose text was corrected after a release, by the checksum of their present text: the checksum they count under
+ * stays that of the first text. So databases that applied it go on, and one made by this release is known to the last.
+ * A correction must leave a migrated database as the first text did.
+ */
+const CORRECTED: ReadonlyMap<string, string> = new Map([
+  // 0003 called uuidv7(), which only Postgres 18 has.
+  [
+    'dce493bceca21cc6510d2def2bde6cc5c86be9f1948675cf71c9ebcdad06844c',
+    'fc607e41887561ab6d617f91f2f73a4bef2cd6c69832c4fa725c383fe784b04e',
+  ],
+])
 
 /** All files `NNNN_name.sql` in their order. Throws if one is named otherwise or two have the same number. */
 export async function readMigrations(folder: string): Promise<Migration[]> {
@@ -29,7 +42,8 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
   return Promise.all(
     names.map(async name => {
       const sql = (await readFile(join(folder, name), 'utf8')).replaceAll('\r\n', '\n')
-      return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') }
+      const checksum = createHash('sha256').update(sql).digest('hex')
+      return { name, sql, checksum: CORRECTED.get(checksum) ?? checksum }
     }),
   )
 }

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { DeadLetter, DeliveryKey, Store } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import { orUnavailable } from './sqlstate.js'
+import { namesOf } from './timers.js'
 
 /**
  * What is taken over later than this after it was recorded is marked late. Much shorter than what the runtime takes for
@@ -10,15 +11,16 @@ import { orUnavailable } from './sqlstate.js'
 const LATE_AFTER_MS = 1_000
 
 /**
- * Takes over deliveries that nobody holds. What was recorded a while ago is marked late before it is delivered.
+ * Takes over deliveries that nobody holds, of instances in versions that the caller knows. What was recorded a while ago is marked late before it is delivered.
  * Compared with `now()`, which an index can be searched by, unlike `clock_timestamp()`; `= any(…)` bounds what a join
  * reads, however it is planned (see commit-statement.ts).
  */
 const LEASE = `
 with due as materialized (
-  select instance, version, index, subscriber from outbox
-  where due_at <= now() and subscriber = any($1::text[])
-  order by due_at
+  select o.instance, o.version, o.index, o.subscriber from outbox o
+  where o.due_at <= now() and o.subscriber = any($1::text[])
+    and (select i.machine || ' ' || i.definition_version from instances i where i.id = o.instance) = any($5::text[])
+  order by o.due_at
   limit $2
   for update skip locked
 ),
@@ -130,11 +132,11 @@ type Outbox = Pick<
 
 export function createOutbox(pool: pg.Pool): Outbox {
   return {
-    async leaseDeliveries(subscribers, limit, leaseMs) {
+    async leaseDeliveries(subscribers, known, limit, leaseMs) {
       const { rows } = await pool.query<LeaseRow>({
         name: 'lease_deliveries',
         text: LEASE,
-        values: [subscribers, limit, leaseMs, LATE_AFTER_MS],
+        values: [subscribers, limit, leaseMs, LATE_AFTER_MS, namesOf(known)],
       })
       return rows.map(({ subscriber, attempts, trace, ...event }) => ({
         event: { ...event, ...(trace === null ? {} : { trace }) },

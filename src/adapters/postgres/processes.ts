@@ -8,12 +8,19 @@ import type { ProcessVersions, Store } from '../../runtime/ports.js'
 /** Any number that no other use of advisory locks in this database has. */
 const ADVISORY_LOCK = 0x6c6f6176
 
+/**
+ * A process that is paused within its turn must not keep the others from theirs: the server ends its session. Their own
+ * patience is longer.
+ */
+const TURN_MS = 1_500
+
 /** For a turn; more than processes take that all start at once, less than a third of their lease. */
 const TURN_TIMEOUT_MS = 3_000
 
 const TAKE_TURN = `
 begin;
 set local lock_timeout = ${TURN_TIMEOUT_MS};
+set local idle_in_transaction_session_timeout = ${TURN_MS};
 select pg_advisory_xact_lock(${ADVISORY_LOCK})`
 
 /**

@@ -1,7 +1,7 @@
 /* Connections for what is asked; commits and the engine's other statements have their own (commit-pool.ts). */
 import type pg from 'pg'
-import { CLIENT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
-import { type Database, type DatabaseLog, databaseOf } from './connection/database.js'
+import { CLIENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
+import { type Database, type DatabaseLog, databaseOf, type PoolOptions } from './connection/database.js'
 
 /** Lists and changes of the fleet. */
 const QUERY_CONNECTIONS = 8
@@ -10,6 +10,11 @@ const QUERY_CONNECTIONS = 8
  * reach further. Six are as many as two cores are busy with.
  */
 const LOOKUP_CONNECTIONS = 6
+
+const LIMITS = [
+  `statement_timeout=${STATEMENT_TIMEOUT_MS}`,
+  `idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
+]
 
 /** What is asked here takes some milliseconds of one core: compiling it or starting workers for it takes longer. */
 const QUERY_SETTINGS = ['jit=off', 'max_parallel_workers_per_gather=0']
@@ -28,6 +33,14 @@ const LOOKUP_SETTINGS = [
   'enable_material=off',
 ]
 
+/** One for the write, which may hang, one for what is asked beside it, and one to spare. */
+const HEALTH_CONNECTIONS = 3
+
+/** For `/health`: it must reach a server that the others refuse, to say what is wrong with it. */
+export function createHealthPool(database: Database): pg.Pool {
+  return createPool(database, HEALTH_CONNECTIONS, QUERY_SETTINGS, { mayBeReadOnly: true })
+}
+
 /** A `Database` is shared with other pools; a connection string alone is this pool's own. */
 export function createQueryPool(target: string | Database, log: DatabaseLog): pg.Pool {
   return createPool(databaseOf(target, log), QUERY_CONNECTIONS, QUERY_SETTINGS)
@@ -38,11 +51,17 @@ export function createLookupPool(target: string | Database, log: DatabaseLog): p
   return createPool(databaseOf(target, log), LOOKUP_CONNECTIONS, LOOKUP_SETTINGS)
 }
 
-function createPool(database: Database, max: number, settings: readonly string[]): pg.Pool {
+function createPool(
+  database: Database,
+  max: number,
+  settings: readonly string[],
+  more: Pick<PoolOptions, 'mayBeReadOnly'> = {},
+): pg.Pool {
   return database.openPool({
+    ...more,
     max,
     query_timeout: CLIENT_TIMEOUT_MS,
-    options: [...settings, `statement_timeout=${STATEMENT_TIMEOUT_MS}`].map(one => `-c ${one}`).join(' '),
+    options: [...settings, ...LIMITS].map(one => `-c ${one}`).join(' '),
     application_name: 'loadcast',
   })
 }

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { v7 as uuidv7 } from 'uuid'
 import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
 import { gathered } from '../../runtime/gathered.js'
 import { devicesOf } from './push-queue.js'
@@ -142,12 +143,13 @@ with declined as (
   returning broadcast_id, transporter_id, decline_reason
 )
 insert into answers (id, transporter_id, broadcast_id, outcome, reason)
-select uuidv7(), transporter_id, broadcast_id, 'DECLINED', decline_reason from declined
+select $4, transporter_id, broadcast_id, 'DECLINED', decline_reason from declined
 on conflict do nothing
 returning 1`
 
 async function decline(pool: Pool, broadcastId: string, transporterId: string, reason: string | undefined) {
-  return (await query(pool, declineSql, [broadcastId, transporterId, reason ?? null])).length === 1
+  const values = [broadcastId, transporterId, reason ?? null, uuidv7()]
+  return (await query(pool, declineSql, values)).length === 1
 }
 
 /** Asked after one's own decline is committed: of two last ones at once, one at least finds that both are. */

@@ -1,10 +1,11 @@
 /*
- * A page of events for one who comes back: those recorded after `$1`, and older ones that were marked late after it.
+ * A page of events for a reader that comes back: those recorded after `$1`, and older ones that were marked late after it.
  * `$2` to `$5` is the place to go on from, `$6` the page's length. Parts are materialized so that whatever the planner
- * thinks of the tables' sizes, it begins with the few requests the reader has to do with.
+ * thinks of the tables' sizes, it begins with the few rows that concern the reader.
  */
 const micros = (time: string) => `(extract(epoch from ${time}) * 1000000)::float8`
 const timeOf = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000000)`
+const SINCE = timeOf('$1')
 
 /**
  * Of one request: 500 trucks, each taken, given back and driven several times over. A limit also keeps the planner from
@@ -12,39 +13,13 @@ const timeOf = (parameter: string) => `to_timestamp(${parameter}::float8 / 10000
  */
 const MAX_EVENTS_EACH = 10_000
 
-/** `mine`: requests, and whether the reader is there as one who was offered it. `fits`: which of their events. */
-const pageSql = (mine: string, fits: string) => `
-with mine as materialized (${mine}),
-fresh as materialized (
-  select m.instance, m.is_offered from mine m
-  where (
-    select e.recorded_at from events e where e.instance = m.instance order by e.version desc, e.index desc limit 1
-  ) > ${timeOf('$1')}
-),
-late as materialized (
-  select e.instance, e.version, e.index from events e
-  where e.late_at > ${timeOf('$1')} and e.recorded_at <= ${timeOf('$1')}
-),
-found as (
-  select e.*, f.is_offered from fresh f
-  cross join lateral (
-    select * from events e where e.instance = f.instance order by e.version desc, e.index desc
-    limit ${MAX_EVENTS_EACH}
-  ) e
-  where e.recorded_at > ${timeOf('$1')}
-  union all
-  select e.*, m.is_offered from late l
-  join mine m on m.instance = l.instance
-  cross join lateral (
-    select * from events e where e.instance = l.instance and e.version = l.version and e.index = l.index limit 1
-  ) e
-),
+/** `parts`: the CTEs that end in `found`, the events that concern the reader. */
+const pageSql = (parts: string) => `
+with ${parts},
 page as materialized (
   select e.* from found e
-  where ${fits} and (
-    $2::float8 is null
+  where $2::float8 is null
     or (e.recorded_at, e.instance, e.version, e.index) > (${timeOf('$2')}, $3::uuid, $4::integer, $5::integer)
-  )
   order by e.recorded_at, e.instance, e.version, e.index
   limit $6
 ),
@@ -59,7 +34,10 @@ select p.instance, p.version, p.index, p.type, p.payload, p.audience,
 from page p join request r on r.id = p.instance
 order by p.recorded_at, p.instance, p.version, p.index`
 
-/** A trip's events end with it; its end is stamped before it is recorded, by less than this. */
+/**
+ * A trip's events end with it; its end is stamped before it is recorded, by less than this. Where a commit takes longer, as
+ * its process was paused or cut off from the database, its events are marked late.
+ */
 const STAMP_LAG = "interval '1 minute'"
 
 /** Events that are told to those who were offered the request; a test holds this against the table of announcements. */
@@ -67,21 +45,23 @@ export const TOLD_TO_OFFERED = ['broadcast.filled', 'broadcast.cancelled', 'broa
 const toldToOffered = TOLD_TO_OFFERED.map(type => `'${type}'`).join(', ')
 
 /**
- * `$7`: the user; `$8`: no request with a smaller id is looked at; `$9`: nor one that was only offered.
- * Offers come in two parts, open and declined ones, as each part has an index.
+ * `mine`: the requests the reader has to do with, and whether it was offered them. `$7`: the reader; `$8`: no request with a
+ * smaller id is looked at; `$9`: nor one that was only offered. Offers come in two parts, open and declined ones, as
+ * each part has an index.
+ * `fresh`: of these the ones whose newest event was recorded after `$1`.
  */
-export const eventsOfSql = pageSql(
-  `
+const FRESH = `
+mine as materialized (
   select m.instance, bool_or(m.is_offered) as is_offered from (
     select i.id as instance, false as is_offered from instances i where i.owner = $7 and i.id >= $8::uuid
     union all
     select t.instance, false from trips t
     where t.transporter_id = $7 and t.id >= $8::uuid
-      and (t.ended_at is null or t.ended_at > ${timeOf('$1')} - ${STAMP_LAG})
+      and (t.ended_at is null or t.ended_at > ${SINCE} - ${STAMP_LAG})
     union all
     select t.instance, false from trips t
     where t.driver_id = $7 and t.id >= $8::uuid
-      and (t.ended_at is null or t.ended_at > ${timeOf('$1')} - ${STAMP_LAG})
+      and (t.ended_at is null or t.ended_at > ${SINCE} - ${STAMP_LAG})
     union all
     select r.broadcast_id, true from recipients r
     where r.transporter_id = $7 and r.broadcast_id >= $9::uuid
@@ -90,9 +70,65 @@ export const eventsOfSql = pageSql(
     select r.broadcast_id, true from recipients r
     where r.transporter_id = $7 and r.broadcast_id >= $9::uuid and r.declined_at is not null
   ) m
-  group by m.instance`,
-  `($7 = any(e.audience) or (e.is_offered and e.type in (${toldToOffered})))`,
-)
+  group by m.instance
+),
+fresh as materialized (
+  select m.instance, m.is_offered from mine m
+  where (
+    select e.recorded_at from events e where e.instance = m.instance order by e.version desc, e.index desc limit 1
+  ) > ${SINCE}
+)`
 
-/** `$7`: the request. */
-export const eventsInSql = pageSql('select $7::uuid as instance, false as is_offered', 'true')
+/**
+ * Events that were told late are found by their own audience. What the reader has to do with their requests says nothing:
+ * by then a trip has long ended, and an accept that outran its offer has left no row of `recipients`.
+ * Events that are late and fresh as well are found here alone. Times are compared outside of `late_own`: with them the planner may take the index by time and read everyone's.
+ * `$10`: whether the reader may have been offered requests.
+ */
+const LATE = `
+late_own as materialized (
+  select e.instance, e.version, e.index, e.late_at from events e
+  where e.late_at is not null and e.audience @> array[$7::text]
+),
+late_ends as materialized (
+  select e.instance, e.version, e.index, e.late_at from events e
+  where $10::boolean and e.late_at is not null and e.late_at > ${SINCE} and e.type in (${toldToOffered})
+),
+late as materialized (
+  select l.instance, l.version, l.index, bool_or(l.is_offered) as is_offered from (
+    select o.*, false as is_offered from late_own o
+    union all
+    select e.*, true from late_ends e
+    cross join lateral (
+      select from recipients r
+      where r.broadcast_id = e.instance and r.transporter_id = $7 and r.offered_at is not null offset 0
+    ) offered
+  ) l
+  where l.late_at > ${SINCE}
+  group by l.instance, l.version, l.index
+)`
+
+export const eventsOfSql = pageSql(`${FRESH},${LATE},
+found as (
+  select e.*, f.is_offered from fresh f
+  cross join lateral (
+    select * from events e where e.instance = f.instance order by e.version desc, e.index desc
+    limit ${MAX_EVENTS_EACH}
+  ) e
+  where e.recorded_at > ${SINCE} and (e.late_at is null or e.late_at <= ${SINCE})
+    and ($7 = any(e.audience) or (f.is_offered and e.type in (${toldToOffered})))
+  union all
+  select e.*, l.is_offered from late l
+  cross join lateral (
+    select * from events e where e.instance = l.instance and e.version = l.version and e.index = l.index limit 1
+  ) e
+)`)
+
+/** `$7`: the request. Its events are few enough to be read whole. */
+export const eventsInSql = pageSql(`
+found as (
+  select e.*, false as is_offered from (
+    select * from events e where e.instance = $7::uuid order by e.version desc, e.index desc limit ${MAX_EVENTS_EACH}
+  ) e
+  where e.recorded_at > ${SINCE} or e.late_at > ${SINCE}
+)`)

@@ -1,7 +1,8 @@
 /*
  * The event table as clients see it who come back. `events` has no index by user: one would cost every commit. A user
  * is found by what it has to do with requests instead (own ones, offers, trips, each by its index), and of each request
- * the newest event says, in one look, whether there is anything to read.
+ * the newest event says, in one look, whether there is anything to read. Only events that were told late are indexed by
+ * user: no commit writes one.
  */
 import type { Pool } from 'pg'
 import type {
@@ -128,7 +129,7 @@ order by i.id desc limit $2`
 export function createResumeStore(pool: Pool): ResumeStore {
   return {
     moment: (mark, readerId) => moment(pool, mark, readerId),
-    eventsOf: (userId, { since, after, limit, offersSince }) =>
+    eventsOf: (userId, { since, after, limit, offersSince, mayBeOffered }) =>
       events(pool, eventsOfSql, [
         since,
         ...positionValues(after),
@@ -136,6 +137,7 @@ export function createResumeStore(pool: Pool): ResumeStore {
         userId,
         firstIdAt(since - OLDEST_REQUEST_MICROS),
         firstIdAt(offersSince),
+        mayBeOffered,
       ]),
     eventsIn: (broadcastId, { since, after, limit }: ResumeQuery) =>
       events(pool, eventsInSql, [since, ...positionValues(after), limit, broadcastId]),

@@ -7,8 +7,10 @@ import { createCommitPool } from './commit-pool.js'
 import { createDatabase, type Database } from './connection/database.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createOutbox } from './outbox.js'
+import { createPosition } from './position.js'
 import { createProcesses } from './processes.js'
 import { orUnavailable } from './sqlstate.js'
+import { createTimerCheck } from './timer-check.js'
 import { createTimers } from './timers.js'
 
 export interface PostgresStoreOptions {
@@ -45,6 +47,8 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
     usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
     ...timers,
+    ...createTimerCheck(pool),
+    ...createPosition(pool),
     ...outbox,
     announceProcess: (process, leaseMs) => orUnavailable(announceProcess(process, leaseMs)),
     forgetProcess,

@@ -6,6 +6,10 @@ import { INSTANCE_COLUMNS } from './instances.js'
 /** Milliseconds since the epoch. Times are whole ones in the database, so nothing is lost. */
 export const millis = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
 
+/** When a UUIDv7 was made (RFC 9562 §5.7). Postgres has a function for it from version 17 on. */
+export const timeOfUuid = (column: string) =>
+  `to_timestamp(('x' || left(replace(${column}::text, '-', ''), 12))::bit(48)::bigint / 1000.0)`
+
 /** The instance of a row that was selected with `INSTANCE_COLUMNS` among others. */
 export function toStoredInstance(row: StoredInstance): StoredInstance {
   const { id, machine, definitionVersion, version, status, owner, snapshot, createdAt, updatedAt } = row

@@ -2,7 +2,7 @@
 import type { Pool } from 'pg'
 import type { StoryRecord } from '../../dispatch/ports.js'
 import { query } from './query.js'
-import { millis } from './stored-instance.js'
+import { millis, timeOfUuid } from './stored-instance.js'
 
 /** Of each kind the newest: a request of 500 trucks has a thousand transitions, and its journal has pages. */
 const SHOWN_OF_EACH_KIND = 200
@@ -29,7 +29,7 @@ select ${millis('s.at')} as at, s.what, s.who, s.version, s.detail from (
   from recipients r where r.broadcast_id = $1 and r.offered_at is null group by r.step, r.reason
   union all
   ${newest(
-    `select uuid_extract_timestamp(a.id), case a.outcome when 'DECLINED' then 'declined' else 'refused' end,
+    `select ${timeOfUuid('a.id')}, case a.outcome when 'DECLINED' then 'declined' else 'refused' end,
        a.transporter_id, null::integer,
        jsonb_strip_nulls(jsonb_build_object('code', nullif(a.outcome, 'DECLINED'), 'driverId', a.driver_id,
          'vehicleId', a.vehicle_id, 'reason', a.reason))

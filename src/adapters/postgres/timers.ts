@@ -1,22 +1,26 @@
 import type pg from 'pg'
-import type { Held, Store, StoredTimer } from '../../runtime/ports.js'
+import type { Held, KnownVersion, Store, StoredTimer } from '../../runtime/ports.js'
+import { orUnavailable } from './sqlstate.js'
 
 /**
  * Leases timers that are due or will be in a moment, oldest first, and says when the next one is due: one round trip,
- * committed at once. Compared with `now()`: an index is of no use to the volatile `clock_timestamp()`, every timer would
- * be looked at.
+ * committed at once. Only timers of instances that are stored in a version which the caller knows: another process can
+ * fire the others. Compared with `now()`: an index is of no use to the volatile `clock_timestamp()`, every timer would
+ * be looked at. The look at the instance is by its key for each timer, so it is a subquery that no plan can turn into
+ * a join over the table.
  */
 const LEASE = `
 with due as materialized (
-  select instance, send_id from timers
-  where due_at <= now() + $4::float8 * interval '1 millisecond' and (leased_until is null or leased_until <= now())
-    and machine = any($1::text[])
-  order by due_at
-  limit $2
+  select t.instance, t.send_id from timers t
+  where t.due_at <= now() + $5::float8 * interval '1 millisecond' and (t.leased_until is null or t.leased_until <= now())
+    and t.machine = any($1::text[])
+    and (select t.machine || ' ' || i.definition_version from instances i where i.id = t.instance) = any($2::text[])
+  order by t.due_at
+  limit $3
   for update skip locked
 ),
 leased as (
-  update timers t set leased_until = clock_timestamp() + $3::float8 * interval '1 millisecond'
+  update timers t set leased_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
   from due
   where t.instance = due.instance and t.send_id = due.send_id
     and t.instance = any(array(select instance from due))
@@ -27,10 +31,35 @@ select instance, machine, send_id as "sendId", generation, event,
 from leased
 union all
 select null, null, null, null, null, (extract(epoch from min(due_at)) * 1000)::float8
-from timers where due_at > now() + $4::float8 * interval '1 millisecond'
+from timers where due_at > now() + $5::float8 * interval '1 millisecond' and due_at < 'infinity'
 order by "dueAt"`
 
-const REMOVE = 'delete from timers where instance = $1 and send_id = $2 and generation = $3'
+/**
+ * A timer is parked while it is due at infinity. Its column `parked` says why, and may be out of date where a process of an
+ * older release has armed the timer again.
+ */
+const DUE = `
+select instance, machine, send_id as "sendId", generation, event, (extract(epoch from due_at) * 1000)::float8 as "dueAt"
+from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
+
+/**
+ * The instance is looked at for its version and stamp: what the caller knows may be a history that the database has lost,
+ * in which another state ignored the timer.
+ */
+const SPEND = `
+update timers t set parked = 'spent', due_at = 'infinity', leased_until = null
+from instances i
+where t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity'
+  and i.id = $1 and i.version = $4
+  and i.updated_at between to_timestamp(($5::float8 - 0.5) / 1000) and to_timestamp(($5::float8 + 0.5) / 1000)`
+
+/** Locks the instance, so that no transition goes on between the look at its version and the insert. */
+const ARM = `
+with instance as materialized (select id from instances where id = $1 and version = $2 for no key update)
+insert into timers (instance, send_id, machine, generation, event, due_at)
+select $1, s.send_id, s.machine, s.generation, s.event, to_timestamp(s.due_at / 1000)
+from instance, jsonb_to_recordset($3::jsonb) as s(send_id text, machine text, generation int, event jsonb, due_at float8)
+on conflict (instance, send_id) do nothing`
 
 const RELEASE = `
 update timers t set leased_until = null
@@ -40,15 +69,23 @@ where t.instance = any($1::uuid[])
 
 type LeaseRow = StoredTimer | { readonly instance: null; readonly dueAt: number | null }
 
-export function createTimers(pool: pg.Pool): Pick<Store, 'leaseTimers' | 'removeTimer'> & {
+/** Machine and version in one text, as the statements compare them. */
+export const namesOf = (known: readonly KnownVersion[]): string[] =>
+  known.map(({ machine, version }) => `${machine} ${version}`)
+
+export function createTimers(pool: pg.Pool): Pick<
+  Store,
+  'leaseTimers' | 'dueTimers' | 'spendTimer' | 'armTimers'
+> & {
   releaseTimers(held: Held['timers']): Promise<void>
 } {
   return {
-    async leaseTimers(machines, { limit, leaseMs, aheadMs }) {
+    async leaseTimers(known, { limit, leaseMs, aheadMs }) {
+      const machines = [...new Set(known.map(({ machine }) => machine))]
       const { rows } = await pool.query<LeaseRow>({
         name: 'lease_timers',
         text: LEASE,
-        values: [machines, limit, leaseMs, aheadMs],
+        values: [machines, namesOf(known), limit, leaseMs, aheadMs],
       })
       const next = rows.find(row => row.instance === null)
       return {
@@ -56,15 +93,27 @@ export function createTimers(pool: pg.Pool): Pick<Store, 'leaseTimers' | 'remove
         nextDueAt: next?.dueAt ?? undefined,
       }
     },
+    async dueTimers(instance) {
+      const due = pool.query<StoredTimer>({ name: 'due_timers', text: DUE, values: [instance] })
+      return (await orUnavailable(due)).rows
+    },
+    async spendTimer({ instance, sendId, generation }, { version, updatedAt }) {
+      const values = [instance, sendId, generation, version, updatedAt]
+      await pool.query({ name: 'spend_timer', text: SPEND, values })
+    },
+    async armTimers(instance, version, timers) {
+      const rows = timers.map(({ sendId, machine, generation, event, dueAt }) => {
+        return { send_id: sendId, machine, generation, event, due_at: dueAt }
+      })
+      const { rowCount } = await orUnavailable(pool.query(ARM, [instance, version, JSON.stringify(rows)]))
+      return rowCount ?? 0
+    },
     async releaseTimers(held) {
       await pool.query({
         name: 'release_timers',
         text: RELEASE,
         values: [held.map(t => t.instance), held.map(t => t.sendId), held.map(t => t.generation)],
       })
-    },
-    async removeTimer(instance, sendId, generation) {
-      await pool.query({ name: 'remove_timer', text: REMOVE, values: [instance, sendId, generation] })
     },
   }
 }

@@ -92,6 +92,14 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     SECONDS,
     ['subscriber'],
   )
+  const rearmed = counter('timers_rearmed_total', 'Timers that were missing and have been armed again', [
+    'machine',
+  ])
+  const historyLosses = counter(
+    'history_losses_total',
+    'How often the database lost transactions that it had shown before, as after an asynchronous failover',
+    [],
+  )
   const meter: Meter = {
     decided: (machine, event, outcome) => transitions.inc({ machine, event, outcome }),
     committed({ transitions: size, ms }) {
@@ -100,6 +108,8 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     },
     conflict: kind => conflicts.inc({ kind }),
     timerFired: (machine, lateMs) => timerLateness.observe({ machine }, Math.max(0, lateMs) / 1000),
+    timersRearmed: (machine, count) => rearmed.inc({ machine }, count),
+    historyLost: () => historyLosses.inc(),
     delivered(subscriber, ageMs) {
       deliveries.inc({ subscriber, outcome: 'delivered' })
       deliverySeconds.observe({ subscriber }, Math.max(0, ageMs) / 1000)

@@ -85,9 +85,10 @@ function detailView({ timers, undelivered, journal, ...instance }: InstanceDetai
   return {
     ...summaryView(instance),
     snapshot: instance.snapshot,
-    timers: timers.map(({ dueAt, leasedUntil, ...timer }) => ({
+    timers: timers.map(({ dueAt, parked, leasedUntil, ...timer }) => ({
       ...timer,
-      dueAt: isoTime(dueAt),
+      ...(dueAt === null ? {} : { dueAt: isoTime(dueAt) }),
+      ...(parked === null ? {} : { parked }),
       ...(leasedUntil === null ? {} : { leasedUntil: isoTime(leasedUntil) }),
     })),
     claims: instance.claims,

@@ -1,8 +1,10 @@
 /*
  * A transporter takes a truck: at most two round trips to Postgres, the facts and the commit. Refused in the
  * contract's order: the request's state, the fleet, then what only the machine and the claims can tell.
+ * The commit looks again at the facts of the fleet. Where one has changed meanwhile, the accept is decided anew.
  */
 import { refuseByState, trucksFilled } from '../../machines/index.js'
+import { PRECONDITION_FAILED } from '../../runtime/types.js'
 import { actorOf, keyed } from '../access.js'
 import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
 import type { PartsWithEngine } from '../parts.js'
@@ -12,13 +14,38 @@ import { broadcastView, type Standing } from '../views/broadcast-view.js'
 import type { AssignmentView } from '../views/views.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
+/** A change of the fleet takes a statement, and its row counts as changed while it runs: this is time enough for several. */
+const MAX_DECISIONS = 5
+const FIRST_PAUSE_MS = 2
+
+interface TruckOfFleet {
+  readonly driverId: string
+  readonly vehicleId: string
+}
+
 export async function accept(
+  parts: PartsWithEngine,
+  caller: Caller,
+  id: string,
+  truck: TruckOfFleet,
+  options: SendOptions,
+): Promise<Result<BroadcastEventAnswer>> {
+  for (let decisions = 1; ; decisions++) {
+    const answer = await decide(parts, caller, id, truck, options)
+    if (answer !== 'changed') return answer
+    if (decisions === MAX_DECISIONS) return problem('UNAVAILABLE', { retryAfterSeconds: 1 })
+    await new Promise(resolve => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** (decisions - 1)))
+  }
+}
+
+/** `changed`: driver, vehicle or user are not any more what they were when the accept was decided. */
+async function decide(
   { engine, fleet }: PartsWithEngine,
   caller: Caller,
   id: string,
-  { driverId, vehicleId }: { driverId: string; vehicleId: string },
+  { driverId, vehicleId }: TruckOfFleet,
   { ifVersion, key }: SendOptions,
-): Promise<Result<BroadcastEventAnswer>> {
+): Promise<Result<BroadcastEventAnswer> | 'changed'> {
   // With If-Match a version that has moved on is told first, which takes a read.
   const fromMemory = ifVersion === undefined ? engine.refuseFromMemory(id, 'accept') : undefined
   if (fromMemory !== undefined) return problemOfRefusal(fromMemory)
@@ -41,12 +68,15 @@ export async function accept(
     {
       actor: actorOf(caller),
       loaded: { row, readStartedAt },
+      preconditions: facts.preconditions,
       ...(ifVersion === undefined ? {} : { ifVersion }),
       ...keyed(key),
     },
   )
   if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
-  if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
+  if (outcome.kind === 'refused') {
+    return outcome.reason === PRECONDITION_FAILED ? 'changed' : problemOfRefusal(outcome.refusal)
+  }
   if (outcome.kind === 'unchanged') throw new Error(`An accept of ${id} changed nothing and was not refused`)
   return ok(acceptAnswer(caller, asBroadcast(outcome.instance), standing, outcome.uid, engine.now()))
 }

@@ -1,3 +1,4 @@
+import type { Parked } from '../../runtime/ports.js'
 import type { Found } from './reads.js'
 
 /** An instance without its snapshot. Times are milliseconds since the epoch. */
@@ -19,8 +20,10 @@ export interface InstanceDetail extends InstanceSummary {
     readonly sendId: string
     readonly event: unknown
     readonly generation: number
-    readonly dueAt: number
+    /** Null when it is parked. */
+    readonly dueAt: number | null
     readonly leasedUntil: number | null
+    readonly parked: Parked | null
   }[]
   readonly claims: readonly string[]
   readonly undelivered: readonly {

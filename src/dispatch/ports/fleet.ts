@@ -1,3 +1,4 @@
+import type { Precondition } from '../../runtime/types.js'
 import type { BroadcastRecord, Position } from './reads.js'
 
 export interface DriverRecord {
@@ -36,6 +37,8 @@ export interface AcceptFacts {
   readonly isUserActive: boolean
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string } | undefined
+  /** What must still be so when the accept is committed. None unless driver and vehicle are there. */
+  readonly preconditions: readonly Precondition[]
 }
 
 /** Users and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */

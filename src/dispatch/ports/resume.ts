@@ -47,12 +47,12 @@ export interface ResumeStore {
   moment(mark: Mark | undefined, readerId: string | undefined): Promise<Moment>
   /**
    * Events that concern the user: as customer, driver or transporter of a trip, or as one who was offered a request
-   * that ended. In the order in which they were recorded. `offersSince`: requests older than this have no offers left
-   * that anyone waits for.
+   * that ended (`mayBeOffered`: as transporters alone are). In the order in which they were recorded. `offersSince`:
+   * requests older than this have no offers left that anyone waits for; what was told late of them is found all the same.
    */
   eventsOf(
     userId: string,
-    query: ResumeQuery & { readonly offersSince: Micros },
+    query: ResumeQuery & { readonly offersSince: Micros; readonly mayBeOffered: boolean },
   ): Promise<readonly ResumedEvent[]>
   /** All events of one request, for those who watch it. */
   eventsIn(broadcastId: string, query: ResumeQuery): Promise<readonly ResumedEvent[]>

@@ -109,7 +109,7 @@ function read(
 ): Promise<readonly ResumedEvent[]> {
   if (watching !== undefined) return resume.eventsIn(watching, query)
   const offersSince = query.since - (settings.broadcastTimeoutMs + OFFERS_END_AFTER_MS) * 1000
-  return resume.eventsOf(caller.id, { ...query, offersSince })
+  return resume.eventsOf(caller.id, { ...query, offersSince, mayBeOffered: caller.role === 'transporter' })
 }
 
 /** What the event said to the caller, as it was said. */

@@ -32,7 +32,11 @@ export const instanceDetail = instanceSummary
           sendId: z.string(),
           event: z.unknown(),
           generation: z.int().describe('The version that armed it'),
-          dueAt: time,
+          dueAt: time.optional().describe('Absent when it is parked'),
+          parked: z
+            .enum(['spent', 'dead'])
+            .optional()
+            .describe('Why it does not ring: its machine ignored it, or it failed for the last time'),
           leasedUntil: time.optional().describe('A process is firing it'),
         }),
       )

@@ -4,6 +4,8 @@
  */
 import { nameOfKey } from '../../runtime/mailbox.js'
 import type { InstanceWrite, WriteResult } from '../../runtime/ports.js'
+import { SAME_STAMP_WITHIN_MS } from '../../runtime/snapshot-cache.js'
+import type { Precondition } from '../../runtime/types.js'
 import { deliveryName, type Tables, timerName } from './tables.js'
 
 /** Postgres refuses NUL in text and jsonb, and lone surrogates in jsonb. In JSON text both are escapes. */
@@ -33,18 +35,31 @@ function guard(tables: Tables, write: InstanceWrite): WriteResult {
   }
   const used = write.keys.flatMap(key => tables.keys.get(nameOfKey(key)) ?? [])
   if (used.length > 0) return { kind: 'keyed', used }
-  const lost = write.gates.filter(
-    ({ sendId, generation }) => tables.timers.get(timerName(id, sendId))?.timer.generation !== generation,
-  )
+  const lost = write.gates.filter(({ sendId, generation }) => {
+    const timer = tables.timers.get(timerName(id, sendId))?.timer
+    return timer?.generation !== generation || timer.parked !== undefined
+  })
   if (lost.length > 0) return { kind: 'gateLost', sendIds: lost.map(gate => gate.sendId) }
+  const unmet = write.preconditions.filter(one => !isMet(tables, one))
+  if (unmet.length > 0) return { kind: 'unmet', preconditions: unmet }
   const holders = new Map<string, string>()
   for (const key of write.claimsNeeded) {
     const holder = tables.claims.get(key)
     if (holder !== undefined && holder !== id) holders.set(key, holder)
   }
   if (holders.size > 0) return { kind: 'claimed', holders }
-  const version = tables.instances.get(id)?.version ?? 0
-  return { kind: version === write.expectedVersion ? 'moved' : 'stale' }
+  const row = tables.instances.get(id)
+  const isExpected =
+    (row?.version ?? 0) === write.expectedVersion &&
+    Math.abs((row?.updatedAt ?? 0) - write.expectedUpdatedAt) <= SAME_STAMP_WITHIN_MS
+  return { kind: isExpected ? 'moved' : 'stale' }
+}
+
+/** Tables beside the engine's: here those are the projections. */
+function isMet({ projections }: Tables, { table, row, isThere }: Precondition): boolean {
+  const isSame = (other: Readonly<Record<string, unknown>>) =>
+    Object.entries(row).every(([column, value]) => other[column] === value)
+  return [...(projections.get(table)?.values() ?? [])].some(isSame) === isThere
 }
 
 /** Whether a unique key would be inserted twice; what is freed in the same statement is still there for it. */

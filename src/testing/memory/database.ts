@@ -3,18 +3,24 @@
  * statement: it sees the tables as they are, changes them at once or not at all, and is over before the next begins.
  * Any number of engines may share one; it outlives all of them.
  */
+import type { StateValue } from 'xstate'
 import type { AuditStore } from '../../runtime/audit.js'
 import { nameOfKey } from '../../runtime/mailbox.js'
 import type {
   DeadLetter,
   DeliveryKey,
   Held,
+  HistoryPosition,
   InstanceWrite,
+  KnownVersion,
   LeasedDelivery,
   ProcessVersions,
   StoredInstance,
+  StoredTimer,
+  TimerKey,
   TimerLease,
   TimerLeaseOptions,
+  TimersOfInstance,
   WriteResult,
 } from '../../runtime/ports.js'
 import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
@@ -66,13 +72,20 @@ export class MemoryDatabase {
     return keys.flatMap(key => this.tables.keys.get(nameOfKey(key)) ?? [])
   }
 
-  leaseTimers(machines: readonly string[], { limit, leaseMs, aheadMs }: TimerLeaseOptions): TimerLease {
+  /** One server, never restored: what it holds it goes on holding. */
+  position(): HistoryPosition {
+    return { history: 'memory', offset: 0 }
+  }
+
+  leaseTimers(versions: readonly KnownVersion[], { limit, leaseMs, aheadMs }: TimerLeaseOptions): TimerLease {
     const now = this.#now()
-    const known = [...this.tables.timers.values()]
-    const due = known
+    const ringing = [...this.tables.timers.values()].filter(({ timer }) => timer.parked === undefined)
+    const due = ringing
       .filter(
         ({ timer, leasedUntil }) =>
-          timer.dueAt <= now + aheadMs && leasedUntil <= now && machines.includes(timer.machine),
+          timer.dueAt <= now + aheadMs &&
+          leasedUntil <= now &&
+          this.#isKnown(timer.instance, versions, timer.machine),
       )
       .map(({ timer }) => timer)
       .sort((a, b) => a.dueAt - b.dueAt)
@@ -80,19 +93,73 @@ export class MemoryDatabase {
     for (const timer of due) {
       this.tables.timers.set(timerName(timer.instance, timer.sendId), { timer, leasedUntil: now + leaseMs })
     }
-    const later = known.flatMap(({ timer }) => (timer.dueAt > now + aheadMs ? [timer.dueAt] : []))
+    const later = ringing.flatMap(({ timer }) => (timer.dueAt > now + aheadMs ? [timer.dueAt] : []))
     return { timers: due, nextDueAt: later.length === 0 ? undefined : Math.min(...later) }
   }
 
-  removeTimer(instance: string, sendId: string, generation: number): void {
-    const name = timerName(instance, sendId)
-    if (this.tables.timers.get(name)?.timer.generation === generation) this.tables.timers.delete(name)
+  dueTimers(instance: string): StoredTimer[] {
+    const now = this.#now()
+    return this.#timersOf(instance).filter(timer => timer.parked === undefined && timer.dueAt <= now)
   }
 
-  leaseDeliveries(subscribers: readonly string[], limit: number, leaseMs: number): readonly LeasedDelivery[] {
+  spendTimer(
+    { instance, sendId, generation }: TimerKey,
+    ignoredBy: Pick<StoredInstance, 'version' | 'updatedAt'>,
+  ): void {
+    const name = timerName(instance, sendId)
+    const row = this.tables.instances.get(instance)
+    const timer = this.tables.timers.get(name)?.timer
+    if (timer?.generation !== generation || timer.parked !== undefined) return
+    if (row?.version !== ignoredBy.version || row.updatedAt !== ignoredBy.updatedAt) return
+    this.tables.timers.set(name, { timer: { ...timer, parked: 'spent' }, leasedUntil: 0 })
+  }
+
+  armTimers(instance: string, version: number, timers: readonly StoredTimer[]): number {
+    if (this.tables.instances.get(instance)?.version !== version) return 0
+    const missing = timers.filter(({ sendId }) => !this.tables.timers.has(timerName(instance, sendId)))
+    for (const timer of missing) {
+      this.tables.timers.set(timerName(instance, timer.sendId), { timer, leasedUntil: 0 })
+    }
+    return missing.length
+  }
+
+  /** All that there are: a database in memory is small. */
+  instancesToCheck(everyMs: number): string[] {
+    if ((this.tables.sweeps.get('timers') ?? 0) > this.#now()) return []
+    this.tables.sweeps.set('timers', this.#now() + everyMs)
+    return [...this.tables.instances.keys()]
+  }
+
+  timersOf(ids: readonly string[], versions: readonly KnownVersion[]): TimersOfInstance[] {
+    return this.load(ids.filter(id => this.#isKnown(id, versions))).flatMap(row => {
+      const { id: instance, machine, definitionVersion, version } = row
+      const { status, value } = row.snapshot as { status: string; value: StateValue }
+      const timers = this.#timersOf(instance).map(({ sendId }) => sendId)
+      return status === 'active' ? [{ instance, machine, definitionVersion, version, value, timers }] : []
+    })
+  }
+
+  #timersOf(instance: string): StoredTimer[] {
+    return [...this.tables.timers.values()].map(row => row.timer).filter(timer => timer.instance === instance)
+  }
+
+  #isKnown(instance: string, versions: readonly KnownVersion[], machine?: string): boolean {
+    const row = this.tables.instances.get(instance)
+    if (row === undefined) return false
+    const name = machine ?? row.machine
+    return versions.some(known => known.machine === name && known.version === row.definitionVersion)
+  }
+
+  leaseDeliveries(
+    subscribers: readonly string[],
+    versions: readonly KnownVersion[],
+    limit: number,
+    leaseMs: number,
+  ): readonly LeasedDelivery[] {
     const now = this.#now()
     const due = [...this.tables.outbox.values()]
       .filter(row => row.dueAt <= now && subscribers.includes(row.subscriber))
+      .filter(({ event }) => this.#isKnown(event.instance, versions))
       .sort((a, b) => a.dueAt - b.dueAt)
       .slice(0, limit)
     for (const row of due) {
@@ -203,10 +270,6 @@ export class MemoryDatabase {
           projections: this.#projectionsOf(instance.id),
         })),
     strays: async () => this.#strays(),
-  }
-
-  #timersOf(id: string) {
-    return [...this.tables.timers.values()].flatMap(({ timer }) => (timer.instance === id ? [timer] : []))
   }
 
   #projectionsOf(id: string) {

@@ -10,14 +10,19 @@ export function createMemoryStore({
 } = {}): Store {
   return {
     now: async () => database.now(),
+    position: async () => database.position(),
     load: async ids => database.load(ids),
     commit: async (writes, leaseMs) => database.commit(writes, leaseMs),
     history: async (id, after, limit) => database.history(id, after, limit),
     usedKeys: async keys => database.usedKeys(keys),
-    leaseTimers: async (machines, options) => database.leaseTimers(machines, options),
-    removeTimer: async (instance, sendId, generation) => database.removeTimer(instance, sendId, generation),
-    leaseDeliveries: async (subscribers, limit, leaseMs) =>
-      database.leaseDeliveries(subscribers, limit, leaseMs),
+    leaseTimers: async (known, options) => database.leaseTimers(known, options),
+    dueTimers: async instance => database.dueTimers(instance),
+    spendTimer: async (timer, ignoredBy) => database.spendTimer(timer, ignoredBy),
+    armTimers: async (instance, version, timers) => database.armTimers(instance, version, timers),
+    instancesToCheck: async everyMs => database.instancesToCheck(everyMs),
+    timersOf: async (ids, known) => database.timersOf(ids, known),
+    leaseDeliveries: async (subscribers, known, limit, leaseMs) =>
+      database.leaseDeliveries(subscribers, known, limit, leaseMs),
     markLate: async events => database.markLate(events),
     release: async held => database.release(held),
     settleDeliveries: async delivered => database.settleDeliveries(delivered),

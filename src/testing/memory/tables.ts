@@ -36,6 +36,8 @@ export interface Tables {
   readonly definitionVersions: Map<string, number>
   /** When an event's delivery was noted to be late, by `instance:version:index`. */
   readonly late: Map<string, number>
+  /** Work that one process does for all: when the next turn may be taken. */
+  readonly sweeps: Map<string, number>
   readonly deadLetters: Map<number, DeadLetter & { readonly event: EmittedEvent }>
 }
 
@@ -51,6 +53,7 @@ export const createTables = (): Tables => ({
   processes: new Map(),
   definitionVersions: new Map(),
   late: new Map(),
+  sweeps: new Map(),
   deadLetters: new Map(),
 })
 

@@ -72,11 +72,17 @@ export function connect(
       ),
     history: (id, after, limit) => call('history', () => database.history(id, after, limit)),
     usedKeys: keys => call(`look at ${keys.length} keys`, () => database.usedKeys(keys)),
-    leaseTimers: (machines, options) => call('lease timers', () => database.leaseTimers(machines, options)),
-    removeTimer: (instance, sendId, generation) =>
-      call(`remove timer ${sendId}`, () => database.removeTimer(instance, sendId, generation)),
-    leaseDeliveries: (subscribers, limit, leaseMs) =>
-      call('lease deliveries', () => database.leaseDeliveries(subscribers, limit, leaseMs)),
+    position: () => call('position', () => database.position()),
+    leaseTimers: (known, options) => call('lease timers', () => database.leaseTimers(known, options)),
+    dueTimers: instance => call('due timers', () => database.dueTimers(instance)),
+    spendTimer: (timer, ignoredBy) =>
+      call(`spend timer ${timer.sendId}`, () => database.spendTimer(timer, ignoredBy)),
+    armTimers: (instance, version, timers) =>
+      call(`arm ${timers.length} timers`, () => database.armTimers(instance, version, timers)),
+    instancesToCheck: everyMs => call('instances to check', () => database.instancesToCheck(everyMs)),
+    timersOf: (ids, known) => call(`timers of ${ids.length}`, () => database.timersOf(ids, known)),
+    leaseDeliveries: (subscribers, known, limit, leaseMs) =>
+      call('lease deliveries', () => database.leaseDeliveries(subscribers, known, limit, leaseMs)),
     markLate: events => call('mark late', () => database.markLate(events)),
     release: held => call('release', () => database.release(held)),
     settleDeliveries: delivered =>

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { AuditStore } from '../../../src/runtime/audit.js'
 import type { InstanceWrite, Store, StoredTimer, TimerLeaseOptions } from '../../../src/runtime/ports.js'
+import type { Precondition } from '../../../src/runtime/types.js'
 import { until } from '../../support/engine.js'
-import { taking, write } from '../../support/instance-write.js'
+import { stampedVersion, taking, write } from '../../support/instance-write.js'
 
 export interface OpenedStore {
   readonly store: Store
@@ -16,6 +17,8 @@ export interface OpenedStore {
 
 const LEASE_MS = 60_000
 const LONG_MS = 3_600_000
+
+const DOOR = [{ machine: 'door', version: 1 }]
 
 /** Of so many timers at most. */
 const lease = (limit: number, more: Partial<TimerLeaseOptions> = {}): TimerLeaseOptions => ({
@@ -197,6 +200,59 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       })
     })
 
+    describe('preconditions', () => {
+      const projecting = (driver: string, status: string) => ({
+        projections: [
+          {
+            table: 'trips',
+            columns: tripColumns,
+            rows: [{ ...tripRow, id: uuidv7(), driver_id: driver, status }],
+          },
+        ],
+      })
+      const onTrip = (driver: string, status: string, isThere = true): Precondition => ({
+        table: 'trips',
+        row: { driver_id: driver, status },
+        isThere,
+      })
+
+      it('leaves out a write whose row is not there or is there, says which, and writes all others', async () => {
+        await commit(write(uuidv7(), 1, projecting('there', 'started')))
+        const [met, unmet, other] = [uuidv7(), uuidv7(), uuidv7()]
+        const missing = onTrip('there', 'assigned')
+        const present = onTrip('there', 'started', false)
+        const results = await commit(
+          write(met, 1, { preconditions: [onTrip('there', 'started'), onTrip('nowhere', 'started', false)] }),
+          write(unmet, 1, {
+            ...taking('key:unmet'),
+            preconditions: [onTrip('there', 'started'), missing, present],
+          }),
+          write(other, 1),
+        )
+        expect(results).toEqual([
+          { kind: 'moved' },
+          { kind: 'unmet', preconditions: [missing, present] },
+          { kind: 'moved' },
+        ])
+        expect(await store.load([unmet])).toEqual([])
+        expect(await kinds(write(uuidv7(), 1, taking('key:unmet')))).toEqual(['moved'])
+      })
+
+      it('are named before claims, and looked at again by the next commit', async () => {
+        const [holder, wanting] = [uuidv7(), uuidv7()]
+        await commit(write(holder, 1, taking('key:held')))
+        const needing = write(wanting, 1, {
+          ...taking('key:held'),
+          preconditions: [onTrip('later', 'started')],
+        })
+        expect(await kinds(needing)).toEqual(['unmet'])
+        await commit(write(uuidv7(), 1, projecting('later', 'started')))
+        expect(await kinds(needing)).toEqual(['claimed'])
+        await commit(write(holder, 2, { claimsFreed: ['key:held'] }))
+        expect(await kinds(needing)).toEqual(['moved'])
+      })
+    })
+
     it('takes an idempotency key once, and says which transition has used it', async () => {
       const [id, other] = [uuidv7(), uuidv7()]
       const key = { scope: `ann ${id}`, key: 'k', fingerprint: 'f' }
@@ -268,17 +324,21 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           timerOf(id, 'later', 1, now + LONG_MS),
         ].map(timer => ({ ...timer, machine }))
         await commit(write(id, 1, { timersSet: timers }))
-        expect((await store.leaseTimers(['another machine'], lease(10))).timers).toEqual([])
-        const leased = await store.leaseTimers([machine], lease(1, { leaseMs: 1 }))
+        expect(
+          (await store.leaseTimers([{ machine: 'another machine', version: 1 }], lease(10))).timers,
+        ).toEqual([])
+        const leased = await store.leaseTimers([{ machine, version: 1 }], lease(1, { leaseMs: 1 }))
         expect(leased.timers).toMatchObject([{ sendId: 'first', generation: 1, event: { type: 'first' } }])
         const taken: string[] = []
         await until(async () => {
-          const { timers } = await opened.other.leaseTimers([machine], lease(10))
+          const { timers } = await opened.other.leaseTimers([{ machine, version: 1 }], lease(10))
           taken.push(...timers.map(({ sendId }) => sendId))
           return taken.length === 2
         })
         expect(taken.sort()).toEqual(['first', 'second'])
-        expect((await store.leaseTimers([machine], lease(10))).nextDueAt).toBeLessThanOrEqual(now + LONG_MS)
+        expect((await store.leaseTimers([{ machine, version: 1 }], lease(10))).nextDueAt).toBeLessThanOrEqual(
+          now + LONG_MS,
+        )
       })
 
       it('that will be due in a moment are leased with the due ones, and the next is one beyond', async () => {
@@ -290,18 +350,88 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           timerOf(id, 'due', 1, now - 1_000),
         ].map(timer => ({ ...timer, machine }))
         await commit(write(id, 1, { timersSet: timers }))
-        const leased = await store.leaseTimers([machine], lease(10, { aheadMs: LONG_MS }))
+        const leased = await store.leaseTimers([{ machine, version: 1 }], lease(10, { aheadMs: LONG_MS }))
         expect(leased.timers.map(({ sendId }) => sendId)).toEqual(['due', 'near'])
         expect(leased.nextDueAt).toBeGreaterThan(now + LONG_MS)
       })
 
-      it('are removed only while they are of the generation that is meant', async () => {
+      it('of an instance that is stored in another version are left to processes that know it', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const machine = `machine ${id}`
+        await commit(write(id, 1, { timersSet: [{ ...timerOf(id, 't', 1, now - 1_000), machine }] }))
+        expect((await store.leaseTimers([{ machine, version: 2 }], lease(10))).timers).toEqual([])
+        expect((await store.leaseTimers([{ machine, version: 1 }], lease(10))).timers).toHaveLength(1)
+      })
+
+      it('that were ignored are parked: they stay, ring no more and gate nothing, until they are armed again', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const machine = `machine ${id}`
+        const timer = { ...timerOf(id, 't', 1, now - 1_000), machine }
+        await commit(write(id, 1, { timersSet: [timer] }))
+        await store.spendTimer(timer, stampedVersion(1))
+        expect((await everything(id))?.timers).toMatchObject([
+          { sendId: 't', generation: 1, parked: 'spent' },
+        ])
+        expect((await store.leaseTimers([{ machine, version: 1 }], lease(10))).timers).toEqual([])
+        expect(await store.dueTimers(id)).toEqual([])
+        const gates = [{ sendId: 't', generation: 1 }]
+        expect(await commit(write(id, 2, { gates }))).toEqual([{ kind: 'gateLost', sendIds: ['t'] }])
+        await commit(write(id, 2, { timersSet: [{ ...timer, generation: 2 }] }))
+        expect(await store.dueTimers(id)).toMatchObject([{ sendId: 't', generation: 2 }])
+      })
+
+      it('are parked by the commit of a burst in which they were ignored', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const timer = timerOf(id, 't', 1, now - 1_000)
+        await commit(write(id, 1, { timersSet: [timer] }))
+        await commit(write(id, 2, { timersSet: [{ ...timer, parked: 'spent' }], gates: [timer] }))
+        expect((await everything(id))?.timers).toMatchObject([
+          { sendId: 't', generation: 1, parked: 'spent' },
+        ])
+      })
+
+      it('are parked only in the generation, and for the state of the instance, that is meant', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const timer = timerOf(id, 't', 1, now - 1_000)
+        await commit(write(id, 1, { timersSet: [timer] }))
+        await store.spendTimer({ ...timer, generation: 2 }, stampedVersion(1))
+        await store.spendTimer(timer, stampedVersion(2))
+        // The same version with another stamp: a history that is gone.
+        await store.spendTimer(timer, { ...stampedVersion(1), updatedAt: stampedVersion(1).updatedAt + 1 })
+        expect(await store.dueTimers(id)).toHaveLength(1)
+      })
+
+      it('that are missing are armed, and only if the instance has not moved on', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const timers = ['lost', 'kept'].map(sendId => timerOf(id, sendId, 1, now + LONG_MS))
+        await commit(write(id, 1, { timersSet: timers.slice(1) }))
+        expect(await store.armTimers(id, 2, timers)).toBe(0)
+        expect(await store.armTimers(id, 1, timers)).toBe(1)
+        expect(await store.armTimers(id, 1, timers)).toBe(0)
+        const stored = (await everything(id))?.timers ?? []
+        expect(stored.map(({ sendId, dueAt }) => [sendId, dueAt])).toEqual(
+          expect.arrayContaining(timers.map(({ sendId, dueAt }) => [sendId, dueAt])),
+        )
+      })
+
+      it('are checked by one process at a time', async () => {
         const id = uuidv7()
-        await commit(write(id, 1, { timersSet: [timerOf(id, 't', 1, Date.now() + LONG_MS)] }))
-        await store.removeTimer(id, 't', 2)
-        expect((await everything(id))?.timers).toHaveLength(1)
-        await store.removeTimer(id, 't', 1)
-        expect((await everything(id))?.timers).toHaveLength(0)
+        const snapshot = JSON.stringify({ status: 'active', value: { open: 'wide' } })
+        const { row } = write(id, 1)
+        await commit(write(id, 1, { row: { ...row, snapshot }, timersSet: [timerOf(id, 't', 1, LONG_MS)] }))
+        await until(async () => (await store.instancesToCheck(LONG_MS)).includes(id))
+        expect(await opened.other.instancesToCheck(LONG_MS)).toEqual([])
+        expect(await store.timersOf([id], DOOR)).toEqual([
+          {
+            instance: id,
+            machine: 'door',
+            definitionVersion: 1,
+            version: 1,
+            value: { open: 'wide' },
+            timers: ['t'],
+          },
+        ])
+        expect(await store.timersOf([id], [{ machine: 'door', version: 2 }])).toEqual([])
       })
 
       it('are replaced when they are armed again', async () => {
@@ -325,7 +455,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
           subscriber,
         }))
         const lease = (leaseMs = LEASE_MS, limit = 100, by = opened.other) =>
-          by.leaseDeliveries([subscriber], limit, leaseMs)
+          by.leaseDeliveries([subscriber], DOOR, limit, leaseMs)
         return { id, subscriber, keys, lease, key: keys[0] as (typeof keys)[number] }
       }
 

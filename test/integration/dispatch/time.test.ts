@@ -113,3 +113,30 @@ describe('step by step', () => {
     await until(async () => expectOk(await product.dispatch.getBroadcast(me, made.id)).reach.step === 'done')
   })
 })
+
+describe('R13.2 a request whose deadline has passed', () => {
+  it('and whose timers were lost holds up nobody: its customer may ask for trucks again at once', async () => {
+    // Nobody fires timers here, so that the lost ones are not found by the check either.
+    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    const me = customer('c-stuck')
+    const first = expectOk(await product.dispatch.createBroadcast(me, asking(1))).broadcast
+    await product.sql.query('delete from timers where instance = $1', [first.id])
+    await until(() => product.engine.now() > Date.parse(first.expiresAt))
+    const second = expectOk(await product.dispatch.createBroadcast(me, asking(2)))
+    expect(second).toMatchObject({ isNew: true, broadcast: { status: 'searching' } })
+    expect(expectOk(await product.dispatch.getBroadcast(me, first.id))).toMatchObject({
+      status: 'expired',
+      endReason: 'timeout',
+    })
+  })
+
+  it('holds up nobody while a process that stands still has leased its timers', async () => {
+    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    const me = customer('c-leased')
+    const first = expectOk(await product.dispatch.createBroadcast(me, asking(1))).broadcast
+    const lease = `update timers set leased_until = now() + interval '1 hour' where instance = $1`
+    await product.sql.query(lease, [first.id])
+    await until(() => product.engine.now() > Date.parse(first.expiresAt))
+    expect(expectOk(await product.dispatch.createBroadcast(me, asking(2)))).toMatchObject({ isNew: true })
+  })
+})

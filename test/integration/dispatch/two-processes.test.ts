@@ -5,7 +5,6 @@ import {
   admin,
   asking,
   customer,
-  driver,
   expectOk,
   expectProblem,
   openDispatch,
@@ -96,20 +95,6 @@ describe('an accept that was overtaken', () => {
     expect(expectProblem(late)).toBe('DRIVER_BUSY')
     const seen = expectOk(await quick.dispatch.getBroadcast(me('a'), wanted))
     expect(seen).toMatchObject({ status: 'searching', version: 1, trucks: [{ status: 'open' }] })
-  })
-
-  it('R2.2 by its driver’s deletion stands: the trip knows its driver, and is carried out', async () => {
-    const id = await create()
-    const late = await acceptSlowly(id, first, async () =>
-      expectOk(await quick.dispatch.deleteDriver(first.caller, first.driverId)),
-    )
-    const tripId = expectOk(late).assignment?.tripId ?? ''
-    const trip = expectOk(await quick.dispatch.getTrip(me(), tripId))
-    expect(trip.driver).toMatchObject({ id: first.driverId, phone: '+91 98' })
-    for (const type of ['start', 'complete'] as const) {
-      expectOk(await quick.dispatch.sendToTrip(driver(first.driverId), tripId, { type }))
-    }
-    expect(await claimsOf(id)).toEqual([])
   })
 })
 

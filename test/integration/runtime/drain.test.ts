@@ -10,6 +10,8 @@ import { controlledFaults } from '../../support/faults.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 import { violationsOf } from '../../support/violations.js'
 
+const DOOR = [{ machine: 'door', version: 1 }]
+
 let database: TestDatabase
 let sql: pg.Pool
 const stores: { close(): Promise<void> }[] = []
@@ -242,8 +244,8 @@ describe('a delivery that fails', () => {
     await newDoor(a.engine, 3_600_000)
     await until(async () => (await count('outbox where attempts = 1')) === 1)
     await sql.query('update outbox set due_at = now()')
-    expect(await a.store.leaseDeliveries(['another'], 10, 1_000)).toEqual([])
-    expect(await a.store.leaseDeliveries(['elsewhere'], 10, 1_000)).toMatchObject([
+    expect(await a.store.leaseDeliveries(['another'], DOOR, 10, 1_000)).toEqual([])
+    expect(await a.store.leaseDeliveries(['elsewhere'], DOOR, 10, 1_000)).toMatchObject([
       { subscriber: 'elsewhere', attempts: 1 },
     ])
     await a.engine.create('door', { owner: 'x', closeMs: 1 }, { actor }) // still at work

@@ -91,7 +91,11 @@ async function work({ engine, store }: ReturnType<typeof openEngine>): Promise<v
   await store.retryDelivery(delivery, 1, 1)
   await store.markLate([delivery])
   await store.buryDelivery(delivery, 1, 'never was')
-  await store.removeTimer(brief, 'never was', 9)
+  await store.spendTimer(
+    { instance: brief, sendId: 'never was', generation: 9 },
+    { version: 1, updatedAt: 0 },
+  )
+  await engine.ring(brief)
   await until(async () => (await engine.get(brief))?.status === 'closed')
 }
 

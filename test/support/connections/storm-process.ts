@@ -38,7 +38,7 @@ function loadcast(): Work {
     run: {
       query: () => query(pool, 'select 1', []),
       clock: () => store.now(),
-      lease: () => store.leaseTimers(['none'], { limit: 1, leaseMs: 1, aheadMs: 0 }),
+      lease: () => store.leaseTimers([{ machine: 'none', version: 1 }], { limit: 1, leaseMs: 1, aheadMs: 0 }),
       transaction: () => store.announceProcess({ id: crypto.randomUUID(), versions: new Map() }, 1),
       migration: () => migrate(connectionString, { log: silentLog }),
       async checkout() {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
 import { TOLD_TO_OFFERED } from '../../../src/adapters/postgres/resume-events-sql.js'
 import { type Audience, announcements } from '../../../src/dispatch/announcements/announcements.js'
@@ -39,5 +40,9 @@ describe('R7.3 those who are told', () => {
       .filter(([, said]) => (said as readonly { to: Audience }[]).some(({ to }) => to === 'offered'))
       .map(([type]) => type)
     expect([...TOLD_TO_OFFERED].sort()).toEqual(told.sort())
+    // And the index of those that were told late names the same.
+    const [, types = ''] =
+      /events_late_ends .*ARRAY\[(.*)\]/.exec(readFileSync('migrations/schema.txt', 'utf8')) ?? []
+    expect([...types.matchAll(/'(.+?)'/g)].map(([, type]) => type).sort()).toEqual(told.sort())
   })
 })

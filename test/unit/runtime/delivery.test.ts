@@ -43,7 +43,7 @@ function subscriber(handle: Subscriber['handle'], name = 'one'): Subscriber {
   return { name, wants: () => true, handle }
 }
 const serve = (store: Store, ...subscribers: Subscriber[]) =>
-  createDeliveryService({ store, subscribers, log: silentLog, clock: { now: () => now } })
+  createDeliveryService({ store, subscribers, known: [], log: silentLog, clock: { now: () => now } })
 /** A promise that the test resolves. */
 function door() {
   let open = () => {}

@@ -12,7 +12,7 @@ const withMachine = (machine: unknown): Definition =>
 describe('registering a definition', () => {
   it('takes machines that use assign, emit, raise, cancel and after', () => {
     const registry = createRegistry([doorDefinition, trafficLightDefinition] as unknown as Definition[])
-    expect(registry.machines).toEqual(['door', 'light'])
+    expect(registry.known.map(({ machine }) => machine)).toEqual(['door', 'light'])
   })
 
   it.each([

@@ -27,6 +27,10 @@ function storeThat(answers: ('away' | Error | WriteResult[])[], uid?: string) {
   return { store, asked, commits: () => commits }
 }
 const claimed: WriteResult = { kind: 'claimed', holders: new Map([['k', 'other']]) }
+const unmet: WriteResult = {
+  kind: 'unmet',
+  preconditions: [{ table: 'keys', row: { id: 'k' }, isThere: true }],
+}
 const send = async (store: Store, ...writes: InstanceWrite[]) => {
   const outcome = writeSurely(store, writes, silentLog).then(
     results => results.map(r => r.kind),
@@ -53,6 +57,7 @@ describe('a commit', () => {
   it.each<[string, WriteResult]>([
     ['stale', { kind: 'stale' }],
     ['claimed', claimed],
+    ['unmet', unmet],
     ['gateLost', { kind: 'gateLost', sendIds: ['t'] }],
     ['busy', { kind: 'busy' }],
   ])('sent again that finds itself %s is known by its uid to have been applied', async (_kind, result) => {
@@ -71,6 +76,7 @@ describe('a commit', () => {
 
   it.each<[string, WriteResult]>([
     ['claimed', claimed],
+    ['unmet', unmet],
     ['busy', { kind: 'busy' }],
   ])('sent again that finds itself %s may yet be applied by its first sending', async (_kind, result) => {
     const { store } = storeThat(['away', [result]])

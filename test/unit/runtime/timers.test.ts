@@ -22,7 +22,7 @@ function serve(fire: (timer: StoredTimer) => Promise<void>) {
   }
   const service = createTimerService({
     store: { leaseTimers } as unknown as Store,
-    machines: ['door'],
+    known: [{ machine: 'door', version: 1 }],
     clock: { now: () => Date.now() },
     fire,
     log: silentLog,
@@ -44,7 +44,7 @@ it('what is leased before it is due fires when it is, the first one first, and i
         return { timers: near, nextDueAt: undefined }
       },
     } as unknown as Store,
-    machines: ['door'],
+    known: [{ machine: 'door', version: 1 }],
     clock: { now: () => Date.now() },
     async fire({ sendId, dueAt }) {
       happened.push(Date.now() < dueAt ? `${sendId}, too early` : sendId)

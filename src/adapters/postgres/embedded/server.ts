@@ -16,7 +16,7 @@ import type { Place } from './place.js'
 import { freePort } from './port.js'
 import { findPostmaster, type Postmaster, pidFile, serverProcesses } from './postmaster.js'
 import { openLog, textSince } from './server-log.js'
-import { serverArguments } from './server-settings.js'
+import { SERVER_ENVIRONMENT, serverArguments } from './server-settings.js'
 
 /** How often a state that Postgres writes to a file is looked at: a start takes about 100 ms. */
 const POLL_MS = 10
@@ -91,7 +91,7 @@ async function launch(options: ServerOptions, port: number): Promise<Postmaster 
       ['-D', place.data, '-p', String(port), ...serverArguments(settings)],
       {
         cwd: place.folder,
-        env: {}, // our environment holds secrets
+        env: { ...SERVER_ENVIRONMENT },
         detached: true,
         stdio: ['ignore', 'ignore', output.fd],
         ...identity(place.account),

@@ -103,7 +103,7 @@ async function openDatabase(place: Place, { port }: Postmaster): Promise<string>
   const base = `postgres://${USER}:${await readPassword(place)}@127.0.0.1:${port}`
   const server = createDatabase(`${base}/postgres`)
   try {
-    const client = await server.connect({ connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+    const client = await server.connect({ connectionTimeoutMillis: CONNECT_TIMEOUT_MS, mayBeReadOnly: true })
     try {
       const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE])
       if (rowCount === 0) await client.query(`create database ${DATABASE}`)

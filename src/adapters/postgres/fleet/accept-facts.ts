@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { AcceptFacts } from '../../../dispatch/ports.js'
+import type { Precondition } from '../../../runtime/types.js'
 import { type LookUp, query } from '../query.js'
 import {
   areFirst,
@@ -29,9 +30,8 @@ interface Row {
 }
 
 /**
- * All that accepts are judged by, in one round trip for a crowd of them. Nothing is locked: the commit that follows is
- * guarded by the version, and by the claims on driver and vehicle. A driver or vehicle that is deleted
- * between the two leaves a trip that knows both by its own snapshot, which is as if the delete had come later.
+ * All that accepts are judged by, in one round trip for a crowd of them. Nothing is locked yet: the commit that follows is
+ * guarded by the version, by the claims on driver and vehicle, and by the preconditions given here.
  */
 const acceptFactsBy: LookUp = {
   name: 'accept_facts',
@@ -50,6 +50,27 @@ left join vehicles v on v.id = q.vehicle_id and v.transporter_id = q.transporter
 order by q.n`,
 }
 
+/**
+ * What an accept's commit looks at again. Whoever takes a driver or vehicle out of a fleet, or changes the type of a vehicle,
+ * locks its row `for update` and then looks whether it is claimed (drivers.ts, vehicles.ts). So either the commit finds
+ * the row gone, changed or locked, or the change waits for the commit and finds the claim. Turning a user off needs no lock: it
+ * looks at no claim, so of the two either may come first.
+ */
+function preconditionsOf(
+  { transporterId, driverId, vehicleId }: AcceptQuestion,
+  vehicleType: string,
+): Precondition[] {
+  return [
+    { table: 'drivers', row: { id: driverId, transporter_id: transporterId }, isThere: true },
+    {
+      table: 'vehicles',
+      row: { id: vehicleId, transporter_id: transporterId, vehicle_type: vehicleType },
+      isThere: true,
+    },
+    { table: 'users', row: { id: transporterId, active: false }, isThere: false },
+  ]
+}
+
 /** In the order of the questions. */
 export async function acceptFacts(
   pool: Pool,
@@ -66,6 +87,8 @@ export async function acceptFacts(
   const broadcasts = sharedBroadcasts(ids, rows)
   return rows.map((row, i) => {
     const shared = broadcasts[i]
+    const question = questions[i]
+    if (question === undefined) throw new Error('there are more answers than questions')
     return {
       broadcast: shared && { isOffered: row.isOffered, hasDeclined: row.hasDeclined, ...shared },
       isUserActive: row.user_active ?? true,
@@ -74,6 +97,8 @@ export async function acceptFacts(
         row.vehicle_id === null
           ? undefined
           : { id: row.vehicle_id, number: row.vehicle_number, vehicleType: row.vehicle_type },
+      preconditions:
+        row.driver_id === null || row.vehicle_id === null ? [] : preconditionsOf(question, row.vehicle_type),
     }
   })
 }

@@ -57,27 +57,28 @@ export async function putDriver(
   return { kind: row.is_new ? 'created' : 'updated', driver: toDriver(row) }
 }
 
-/** An accept that read the driver just before goes on: see accept-facts. */
+/**
+ * Excludes accepts that have read the driver: see accept-facts.ts. The row is locked first, which waits for a commit that
+ * relies on it; then the claims are looked at, as that commit has left them.
+ */
 const deleteDriverSql = `
-with gone as (
-  delete from drivers
-  where id = $1 and transporter_id = $2 and not exists (select from claims where key = 'driver:' || $1)
-  returning id
+with held as materialized (
+  select id from drivers where id = $1 and transporter_id = $2 for update
+), judged as materialized (
+  select id, is_claimed('driver:' || id) as is_busy from held
+), gone as (
+  delete from drivers d using judged j where d.id = j.id and not j.is_busy
 )
-select exists (select from gone) as is_gone,
-  exists (select from drivers where id = $1 and transporter_id = $2) as was_there`
+select is_busy from judged`
 
 export async function deleteDriver(
   pool: Pool,
   transporterId: string,
   driverId: string,
 ): ReturnType<FleetStore['deleteDriver']> {
-  const rows = await query<{ is_gone: boolean; was_there: boolean }>(pool, deleteDriverSql, [
-    driverId,
-    transporterId,
-  ])
-  if (rows[0]?.is_gone) return 'deleted'
-  return rows[0]?.was_there ? 'busy' : 'missing'
+  const [row] = await query<{ is_busy: boolean }>(pool, deleteDriverSql, [driverId, transporterId])
+  if (row === undefined) return 'missing'
+  return row.is_busy ? 'busy' : 'deleted'
 }
 
 const getDriverSql = `select ${driverColumns} from drivers d where d.id = $1`

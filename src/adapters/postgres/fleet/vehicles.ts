@@ -27,57 +27,77 @@ function toVehicle(row: VehicleRow): VehicleRecord {
   }
 }
 
-/** Nothing was put: the row is another's (`holder`, or one who came at the same time), or it is busy. */
+/**
+ * A type is changed only where the row was locked and then found free, so that no accept takes a vehicle of another type: see
+ * accept-facts.ts. Nothing is put where the vehicle is another transporter's or busy, or where a row has appeared after the
+ * statement began.
+ */
 const putVehicleSql = `
-with put as (
-  insert into vehicles as v (id, transporter_id, vehicle_type, number) values ($1, $2, $3, $4)
+with held as materialized (
+  select id, vehicle_type from vehicles where id = $1 and transporter_id = $2 for update
+), judged as materialized (
+  select id, vehicle_type <> $3 and is_claimed('vehicle:' || id) as is_busy from held
+), put as (
+  insert into vehicles as v (id, transporter_id, vehicle_type, number)
+  select $1, $2, $3, $4 where not exists (select from judged where is_busy)
   on conflict (id) do update set vehicle_type = excluded.vehicle_type, number = excluded.number
   where v.transporter_id = excluded.transporter_id
-    and (v.vehicle_type = excluded.vehicle_type or not exists (select from claims where key = 'vehicle:' || $1))
+    and (v.vehicle_type = excluded.vehicle_type or exists (select from judged))
   returning ${vehicleColumns}, v.xmax = 0 as is_new
 )
-select put.*, (select transporter_id from vehicles where id = $1) as holder,
+select put.*, (select is_busy from judged) as is_held_busy,
+  (select transporter_id from vehicles where id = $1) as holder,
   array(select d.id from drivers d where d.vehicle_id = $1) as drivers
 from (select) one left join put on true`
 
-type PutRow = VehicleRow & { is_new: boolean; holder: string | null; drivers: readonly string[] }
+type PutRow = VehicleRow & {
+  /** `null`: it was not there, or not the transporter's. */
+  is_held_busy: boolean | null
+  is_new: boolean
+  holder: string | null
+  drivers: readonly string[]
+}
+
+/** Each time another call has put or deleted the same vehicle in the very moment of ours. */
+const MAX_PUTS = 5
 
 export async function putVehicle(
   pool: Pool,
   transporterId: string,
   { id, vehicleType, number }: { id: string; vehicleType: string; number: string },
 ): ReturnType<FleetStore['putVehicle']> {
-  const rows = await query<PutRow>(pool, putVehicleSql, [id, transporterId, vehicleType, number])
-  const row = rows[0]
-  if (row === undefined || row.id === null) {
-    return { kind: row?.holder === transporterId ? 'busy' : 'taken' }
+  for (let puts = 0; puts < MAX_PUTS; puts++) {
+    const [row] = await query<PutRow>(pool, putVehicleSql, [id, transporterId, vehicleType, number])
+    if (row === undefined) throw new Error('a left join of one row gave none')
+    if (row.id !== null) {
+      return { kind: row.is_new ? 'created' : 'updated', vehicle: toVehicle(row), drivers: row.drivers }
+    }
+    if (row.is_held_busy === true) return { kind: 'busy' }
+    if (row.holder !== null && row.holder !== transporterId) return { kind: 'taken' }
   }
-  return { kind: row.is_new ? 'created' : 'updated', vehicle: toVehicle(row), drivers: row.drivers }
+  return { kind: 'busy' }
 }
 
+/** As a driver is deleted. */
 const deleteVehicleSql = `
-with gone as (
-  delete from vehicles
-  where id = $1 and transporter_id = $2 and not exists (select from claims where key = 'vehicle:' || $1)
-  returning id
+with held as materialized (
+  select id from vehicles where id = $1 and transporter_id = $2 for update
+), judged as materialized (
+  select id, is_claimed('vehicle:' || id) as is_busy from held
+), gone as (
+  delete from vehicles v using judged j where v.id = j.id and not j.is_busy
 )
-select exists (select from gone) as is_gone,
-  exists (select from vehicles where id = $1 and transporter_id = $2) as was_there,
-  array(select d.id from drivers d where d.vehicle_id = $1) as drivers`
+select is_busy, array(select d.id from drivers d where d.vehicle_id = $1) as drivers from judged`
 
 export async function deleteVehicle(
   pool: Pool,
   transporterId: string,
   vehicleId: string,
 ): ReturnType<FleetStore['deleteVehicle']> {
-  const rows = await query<{ is_gone: boolean; was_there: boolean; drivers: readonly string[] }>(
-    pool,
-    deleteVehicleSql,
-    [vehicleId, transporterId],
-  )
-  const row = rows[0]
-  if (row?.is_gone) return { kind: 'deleted', drivers: row.drivers }
-  return { kind: row?.was_there ? 'busy' : 'missing' }
+  type Row = { is_busy: boolean; drivers: readonly string[] }
+  const [row] = await query<Row>(pool, deleteVehicleSql, [vehicleId, transporterId])
+  if (row === undefined) return { kind: 'missing' }
+  return row.is_busy ? { kind: 'busy' } : { kind: 'deleted', drivers: row.drivers }
 }
 
 /** The page first, then which of it are busy: else it is looked up for the whole fleet. */

@@ -9,7 +9,7 @@ const micros = '(extract(epoch from e.recorded_at) * 1000000)::bigint'
 
 /**
  * In the order in which they were recorded. Those that were recorded before but told late since come first, and are
- * looked for as long as the page has not left them behind. `$2` to `$5`: where the last page ended.
+ * looked for as long as the page has not left them behind; `-infinity` is the condition of their index. `$2` to `$5`: where the last page ended.
  */
 const eventsSinceSql = `
 select e.instance, i.machine, e.version, e.index, e.type, e.payload, e.audience,
@@ -18,7 +18,7 @@ from (
   select * from events where recorded_at >= ${from}
     and ($2::bigint is null or recorded_at >= to_timestamp($2::float8 / 1000000 - 0.001))
   union all
-  select * from events where late_at >= ${from} and recorded_at < ${from}
+  select * from events where late_at > '-infinity' and late_at >= ${from} and recorded_at < ${from}
     and ($2::bigint is null or to_timestamp($2::float8 / 1000000) < ${from})
 ) e
 join instances i on i.id = e.instance

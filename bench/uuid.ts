@@ -1,0 +1,8 @@
+/**
+ * SQL that makes a UUIDv7 of a time, an expression. Postgres has a function for it from version 18 on; with this the
+ * benchmark runs on 15 as well. The first 48 bits of a random UUID, which has version 4, become the milliseconds, and two
+ * more bits make the version 7 (RFC 9562 §5.7).
+ */
+export const uuidAt = (time: string) =>
+  `encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+     placing substring(int8send((extract(epoch from ${time}) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid`

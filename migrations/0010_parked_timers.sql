@@ -1,0 +1,16 @@
+-- A timer that rang and that its machine did not handle in that state is kept, parked: the state is still active, so
+-- without a trace of it nobody could tell such a timer from one that was lost. Parked timers are due at infinity, so no
+-- process of any release leases them.
+
+alter table timers add column parked text check (parked in ('spent', 'dead'));
+comment on column timers.parked is 'why it is due at infinity: spent, it rang and its machine ignored it; dead, it failed for the last time';
+
+-- Work that one process does for all of them: whose turn it is, and how far the work has come.
+
+create table sweeps (
+  name text primary key,
+  due_at timestamptz not null,
+  position uuid
+);
+comment on column sweeps.due_at is 'when any process may take the next turn';
+comment on column sweeps.position is 'where the next turn goes on; null at the beginning';

@@ -1,0 +1,56 @@
+/* What the check for missing timers reads: whose turn it is, which instances come next, and what timers they have. */
+import type pg from 'pg'
+import type { Store, TimersOfInstance } from '../../runtime/ports.js'
+import { orUnavailable } from './sqlstate.js'
+import { namesOf } from './timers.js'
+
+/** The newest that hold claims: what seeks now is among them. Sorting the claims of a busy city takes some 10 ms. */
+const CLAIMANTS_A_TURN = 2_000
+/** Of all instances, so many more each turn: a database of a few hundred is checked whole each time. */
+const PAGE = 500
+
+const SWEEP = 'timers'
+
+const TAKE_TURN = `
+insert into sweeps as s (name, due_at) values ('${SWEEP}', now() + $1::float8 * interval '1 millisecond')
+on conflict (name) do update set due_at = excluded.due_at where s.due_at <= now()
+returning position`
+
+const NEXT = `
+select id, true as "isOfPage" from (
+  select id from instances where $1::uuid is null or id < $1 order by id desc limit ${PAGE}
+) page
+union all
+select instance, false from (
+  select distinct instance from claims order by instance desc limit ${CLAIMANTS_A_TURN}
+) claimants`
+
+const GO_ON = `update sweeps set position = $1 where name = '${SWEEP}'`
+
+const TIMERS_OF = `
+select i.id as instance, i.machine, i.definition_version as "definitionVersion", i.version, i.snapshot -> 'value' as value,
+       array(select t.send_id from timers t where t.instance = i.id) as timers
+from instances i
+where i.id = any($1::uuid[]) and i.snapshot ->> 'status' = 'active'
+  and i.machine || ' ' || i.definition_version = any($2::text[])`
+
+export function createTimerCheck(pool: pg.Pool): Pick<Store, 'instancesToCheck' | 'timersOf'> {
+  async function instancesToCheck(everyMs: number): Promise<readonly string[]> {
+    const { rows: turns } = await pool.query<{ position: string | null }>(TAKE_TURN, [everyMs])
+    const [turn] = turns
+    if (turn === undefined) return []
+    const { rows } = await pool.query<{ id: string; isOfPage: boolean }>(NEXT, [turn.position])
+    const page = rows.filter(row => row.isOfPage)
+    // A process that dies before this has its page checked twice.
+    await pool.query(GO_ON, [page.length < PAGE ? null : page.at(-1)?.id])
+    return [...new Set(rows.map(row => row.id))]
+  }
+
+  return {
+    instancesToCheck: everyMs => orUnavailable(instancesToCheck(everyMs)),
+    async timersOf(ids, known) {
+      const found = pool.query<TimersOfInstance>(TIMERS_OF, [ids, namesOf(known)])
+      return (await orUnavailable(found)).rows
+    },
+  }
+}

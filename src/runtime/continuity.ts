@@ -1,0 +1,74 @@
+/*
+ * Watches whether the database still has the history that this process has seen. After a failover to an asynchronous
+ * standby, or a restore, the last transactions may be gone; what a process remembers of them must not decide anything.
+ * Two signs tell: a read shows less than was known before (snapshot-cache.ts), or the database's position is on another
+ * timeline, or lower. The first is exact for one instance, the second tells even a process that reads nothing.
+ */
+import type { Logger } from 'pino'
+import { type Cancel, type Platform, processPlatform } from './platform.js'
+import type { HistoryPosition, Store } from './ports.js'
+import type { Meter } from './telemetry.js'
+
+/** One short statement. Until the next one, each instance's own read or commit tells. */
+const LOOK_EVERY_MS = 5_000
+
+export interface Continuity {
+  start(): void
+  stop(): void
+  /** The history that was known is gone. `evidence` is logged. */
+  noteLoss(evidence: object): void
+}
+
+export function createContinuity(options: {
+  readonly store: Pick<Store, 'position'>
+  readonly log: Logger
+  readonly platform?: Platform
+  readonly meter?: Meter | undefined
+  /** Forgets everything that was concluded from the lost history. */
+  readonly onLoss: () => void
+}): Continuity {
+  const { store, log, platform = processPlatform, meter, onLoss } = options
+  let latest: HistoryPosition | undefined
+  let cancel: Cancel = () => {}
+  let isRunning = false
+
+  function noteLoss(evidence: object): void {
+    log.error(evidence, 'the database lost transactions that it had shown; forgetting what was known of it')
+    meter?.historyLost()
+    onLoss()
+  }
+
+  async function look(): Promise<void> {
+    const position = await store.position()
+    if (position === undefined) return
+    const before = latest
+    latest = position
+    if (before === undefined) return
+    if (position.history !== before.history || position.offset < before.offset) {
+      noteLoss({ before, after: position })
+    }
+  }
+
+  function lookLater(): void {
+    if (!isRunning) return
+    const lookAgain = () => {
+      look()
+        .catch(error => log.debug({ err: error }, "the database's position could not be read"))
+        .finally(lookLater)
+    }
+    cancel = platform.after(LOOK_EVERY_MS, lookAgain, { inBackground: true })
+  }
+
+  return {
+    start() {
+      isRunning = true
+      look().catch(error => log.debug({ err: error }, "the database's position could not be read"))
+      lookLater()
+    },
+    stop() {
+      isRunning = false
+      cancel()
+    },
+    noteLoss,
+  }
+}

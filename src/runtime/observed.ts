@@ -1,0 +1,56 @@
+/* What an event's outcome tells those who watch: a figure for the meter, and the end of its span. */
+import type { Attributes, Meter, Span } from './telemetry.js'
+import type { Actor, CreateOutcome, Outcome, Replayed } from './types.js'
+
+type Decided = CreateOutcome | Outcome | Replayed
+
+/** Ends `span` with what came of `work`. */
+export function ending<T>(span: Span, work: Promise<T>, attributesOf: (value: T) => Attributes): Promise<T> {
+  return work.then(
+    value => {
+      span.end(attributesOf(value))
+      return value
+    },
+    error => {
+      span.end({}, error)
+      throw error
+    },
+  )
+}
+
+/** `work`, with what became of the event noted. */
+export function noted<T extends Decided>(
+  work: Promise<T>,
+  {
+    machine,
+    event,
+    span,
+    meter,
+  }: { machine: string; event: string; span: Span | undefined; meter: Meter | undefined },
+): Promise<T> {
+  if (meter === undefined && span === undefined) return work
+  const decided =
+    meter === undefined
+      ? work
+      : work.then(outcome => {
+          const word = wordOf(outcome)
+          // What was applied is counted where it is committed, timers too.
+          if (word !== 'applied' && word !== 'created') meter.decided(machine, event, word)
+          return outcome
+        })
+  return span === undefined ? decided : ending(span, decided, attributesOf)
+}
+
+/** The actor, with the trace that its transition is part of: the journal hands it on to whoever delivers. */
+export function traced(actor: Actor, span: Span | undefined): Actor {
+  return span?.context === undefined ? actor : { ...actor, trace: span.context }
+}
+
+const wordOf = (outcome: CreateOutcome | Outcome | Replayed) =>
+  outcome.kind === 'refused' ? outcome.reason : outcome.kind
+
+function attributesOf(outcome: CreateOutcome | Outcome | Replayed): Attributes {
+  const attributes = { outcome: wordOf(outcome) }
+  if (outcome.kind === 'replayed' || outcome.kind === 'refused') return attributes
+  return { ...attributes, version: outcome.version, instance: outcome.instance.id }
+}

@@ -1,0 +1,160 @@
+/*
+ * Arms timers that are missing. Every delay of an active state has a timer, or a parked one that says why it will not
+ * ring; a state whose timer was lost would be stuck for ever. Commits keep the two together. This is for what commits
+ * cannot see: rows deleted by hand, by a defect, or by a process that believed in a history that a failover took away.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Logger } from 'pino'
+import { type Cancel, type Platform, processPlatform } from './platform.js'
+import type { Store, StoredTimer, TimersOfInstance } from './ports.js'
+import type { Registered, Registry } from './registry.js'
+import { replay } from './replay.js'
+import type { Meter } from './telemetry.js'
+import type { JournalEntry } from './types.js'
+import { activeDelays, timersOf } from './upgrade.js'
+
+/**
+ * How often one process of the cluster checks: a stuck request is found within this, if it holds claims. A turn is a few
+ * statements that read some thousand small values.
+ */
+const CHECK_EVERY_MS = 10_000
+/** Which delays a state value has, for values met lately. A definition has some dozens. */
+const MAX_VALUES_KEPT = 2_000
+/** Delayed raises are found by replaying a journal alone: so many instances a turn, each once for each version. */
+const MAX_REPLAYED = 50
+/** About a megabyte. */
+const MAX_CHECKED_KEPT = 10_000
+/** Replaying is synchronous: a longer journal is replayed only if something is known to be missing. */
+const MAX_REPLAYED_VERSION = 200
+/** Journal rows of one read. */
+const HISTORY_PAGE = 1_000
+
+export interface Rearm {
+  start(): void
+  stop(): Promise<void>
+  /** Checks one instance now. Answers how many timers it has armed. */
+  check(instance: string): Promise<number>
+}
+
+export function createRearm(options: {
+  readonly store: Store
+  readonly registry: Registry
+  readonly log: Logger
+  readonly platform?: Platform
+  readonly meter?: Meter | undefined
+  /** Told of each timer that was armed. */
+  readonly onArmed: (timer: StoredTimer) => void
+}): Rearm {
+  const { store, registry, log, platform = processPlatform, meter, onArmed } = options
+  const delays = new LRUCache<string, readonly string[]>({ max: MAX_VALUES_KEPT })
+  /** Instance → the version whose journal was replayed and found complete. */
+  const checked = new LRUCache<string, number>({ max: MAX_CHECKED_KEPT })
+  let cancel: Cancel = () => {}
+  let turn: Promise<void> | undefined
+  let isRunning = false
+
+  function lacksDelay({ machine, definitionVersion, value, timers }: TimersOfInstance): boolean {
+    const name = `${machine} ${definitionVersion} ${JSON.stringify(value)}`
+    const known = delays.get(name)
+    const expected =
+      known ?? activeDelays(registry.get(machine).at(definitionVersion).definition.machine, value)
+    if (known === undefined) delays.set(name, expected)
+    return expected.some(sendId => !timers.includes(sendId))
+  }
+
+  /** The timers that the instance should have and has not. */
+  async function missing({ instance, machine, timers }: TimersOfInstance): Promise<StoredTimer[]> {
+    const journal: JournalEntry[] = []
+    for (;;) {
+      const page = await store.history(instance, journal.length, HISTORY_PAGE)
+      journal.push(...page)
+      if (page.length < HISTORY_PAGE) break
+    }
+    const armed = armedBy(registry.get(machine), instance, journal) ?? (await armedAnew(instance))
+    return armed.filter(({ sendId }) => !timers.includes(sendId))
+  }
+
+  function armedBy(
+    registered: Registered,
+    instance: string,
+    journal: readonly JournalEntry[],
+  ): StoredTimer[] | undefined {
+    try {
+      return [...replay(registered, instance, journal).timersSet.values()]
+    } catch (error) {
+      log.error({ err: error, instance }, 'a journal could not be replayed; its timers are armed from now')
+      return undefined
+    }
+  }
+
+  /** Without a journal that can be replayed, delays are counted from the last transition. */
+  async function armedAnew(instance: string): Promise<StoredTimer[]> {
+    const [row] = await store.load([instance])
+    if (row === undefined) return []
+    const { machine, version: generation, updatedAt } = row
+    const snapshot = registry.restore(row)
+    const { definition } = registry.get(machine).at(row.definitionVersion)
+    return [...timersOf(definition.machine, snapshot)].map(([sendId, delayMs]) => {
+      return { instance, machine, sendId, generation, event: { type: sendId }, dueAt: updatedAt + delayMs }
+    })
+  }
+
+  async function heal(one: TimersOfInstance): Promise<number> {
+    const timers = await missing(one)
+    const { instance, machine, version } = one
+    const count = timers.length === 0 ? 0 : await store.armTimers(instance, version, timers)
+    if (count === 0) {
+      checked.set(instance, version)
+      return 0
+    }
+    meter?.timersRearmed(machine, count)
+    const sendIds = timers.map(({ sendId }) => sendId)
+    log.error({ instance, machine, version, sendIds }, 'timers were missing and have been armed again')
+    for (const timer of timers) onArmed(timer)
+    return count
+  }
+
+  async function checkNext(): Promise<void> {
+    const ids = await store.instancesToCheck(CHECK_EVERY_MS)
+    if (ids.length === 0) return
+    const found = await store.timersOf(ids, registry.known)
+    const suspect = found.filter(lacksDelay)
+    const unread = found.filter(one => {
+      return (
+        one.version <= MAX_REPLAYED_VERSION && checked.get(one.instance) !== one.version && !lacksDelay(one)
+      )
+    })
+    for (const one of [...suspect, ...unread.slice(0, MAX_REPLAYED)]) {
+      if (!isRunning) return
+      await heal(one)
+    }
+  }
+
+  function checkLater(): void {
+    if (!isRunning) return
+    // Spread, so that processes do not all ask for the same turn.
+    const delayMs = CHECK_EVERY_MS * (0.5 + platform.random() / 2)
+    const run = () => {
+      turn = checkNext()
+        .catch(error => log.warn({ err: error }, 'timers could not be checked; trying again'))
+        .finally(checkLater)
+    }
+    cancel = platform.after(delayMs, run, { inBackground: true })
+  }
+
+  return {
+    start() {
+      isRunning = true
+      checkLater()
+    },
+    async stop() {
+      isRunning = false
+      cancel()
+      await turn
+    },
+    async check(instance) {
+      const [found] = await store.timersOf([instance], registry.known)
+      return found === undefined ? 0 : heal(found)
+    },
+  }
+}

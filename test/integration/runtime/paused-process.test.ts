@@ -1,0 +1,140 @@
+/* A process stands still beyond its lease, and the world moves on to a definition that it does not know. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import pg from 'pg'
+import { v7 as uuidv7 } from 'uuid'
+import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import type { Definition } from '../../../src/runtime/definition.js'
+import { actor, callerOf, LONG_MS, newDoor, newDoors } from '../../support/doors.js'
+import { openEngine, until } from '../../support/engine.js'
+import { repositoryRoot } from '../../support/import-rules.js'
+import { doorV2Definition } from '../../support/machines/door-v2.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { startTcpProxy } from '../../support/tcp-proxy.js'
+import { violationsOf } from '../../support/violations.js'
+
+const v2 = [doorV2Definition] as unknown as Definition[]
+/** Longer than the lease of a process, and the announcement after it. */
+const BEYOND_THE_LEASE_MS = 40_000
+
+let database: TestDatabase
+let sql: pg.Pool
+let old: ReturnType<typeof startOld>
+
+function startOld() {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'test/support/old-release.ts', database.connectionString],
+    { cwd: repositoryRoot, stdio: ['pipe', 'pipe', 'inherit'] },
+  )
+  let output = ''
+  child.stdout?.on('data', chunk => {
+    output += chunk
+  })
+  const reports = (): Record<string, unknown>[] =>
+    output
+      .split('\n')
+      .filter(Boolean)
+      .map(line => JSON.parse(line))
+  return {
+    pause: () => child.kill('SIGSTOP'),
+    goOn: () => child.kill('SIGCONT'),
+    end: () => child.kill('SIGKILL'),
+    open: (id: string) => void child.stdin?.write(`${id}\n`),
+    reports,
+    async report(about: string): Promise<Record<string, unknown>> {
+      await until(() => reports().some(one => about in one), 30_000)
+      return reports().find(one => about in one) ?? {}
+    },
+  }
+}
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
+})
+beforeEach(async () => {
+  await sql.query(
+    'truncate instances, journal, events, outbox, timers, claims, processes, definition_versions',
+  )
+  old = startOld()
+  await old.report('started')
+})
+afterEach(() => void old.end())
+afterAll(async () => {
+  await sql.end()
+  await database.drop()
+})
+
+const versionOf = async (id: string) =>
+  (await sql.query('select definition_version as v from instances where id = $1', [id])).rows[0]?.v
+
+describe('a process that was paused beyond its lease', () => {
+  it('R13.3 with an old definition does nothing more, says that another process can, and says why it ends', async () => {
+    const now = openEngine(database.connectionString, { definitions: v2 })
+    await now.engine.start()
+    const early = await newDoor(now.engine)
+    expect(await versionOf(early)).toBe(1)
+    old.pause()
+    await until(async () => (await versionOf(await newDoor(now.engine))) === 2, BEYOND_THE_LEASE_MS)
+    const doors = await newDoors(now.engine, 5, 1_000)
+    await Promise.all(doors.map(door => callerOf(now.engine).open(door)))
+    // The first that it finds when it goes on: a command to an instance that it knows, and one that it cannot know.
+    old.open(early)
+    old.open(doors[0] ?? '')
+    old.goOn()
+    await until(() => old.reports().filter(one => 'id' in one).length === 2)
+    for (const one of old.reports().filter(report => 'id' in report)) {
+      expect(one).toMatchObject({ error: 'OverloadedError', message: 'This process is being replaced' })
+    }
+    expect(await old.report('unfit')).toEqual({
+      unfit: 'Version 2 of "door" is in use; this process knows version 1 at most and cannot take part',
+      state: 'unfit',
+    })
+    await until(async () => {
+      const found = await Promise.all(doors.map(door => now.engine.get(door)))
+      return found.every(door => door?.status === 'closed')
+    })
+    expect((await now.engine.get(early))?.version).toBe(1)
+    await now.close()
+    expect(await violationsOf(sql, v2)).toEqual([])
+    expect(old.reports().filter(one => 'delivered' in one)).toEqual([])
+  }, 120_000)
+
+  it('R13.3 renews its lease and goes on, when nothing has changed that it does not know', async () => {
+    const id = (await createOne()).id
+    old.pause()
+    await sql.query(`update processes set alive_until = now() - interval '1 second'`)
+    await new Promise(resolve => setTimeout(resolve, 16_000)) // the lease by its own clock
+    old.open(id)
+    old.goOn()
+    expect(await old.report('outcome')).toMatchObject({ id, outcome: 'applied', version: 2 })
+    const { rows } = await sql.query('select alive_until > now() as "isAlive" from processes')
+    expect(rows).toEqual([{ isAlive: true }])
+  }, 60_000)
+
+  it('R13.3 in the middle of its announcement does not keep others from theirs', async () => {
+    const proxy = await startTcpProxy(database.connectionString)
+    const [slow, quick] = [proxy.connectionString, database.connectionString].map(connectionString =>
+      createPostgresStore({ connectionString }),
+    )
+    // It has taken its turn, and what follows never leaves it.
+    const held = proxy.holdBack('definition_versions')
+    const versions = new Map([['door', 1]])
+    const announced = Promise.allSettled([slow?.announceProcess({ id: uuidv7(), versions }, LONG_MS)])
+    await held.made
+    expect(await quick?.announceProcess({ id: uuidv7(), versions }, LONG_MS)).toEqual(versions)
+    expect(await announced).toMatchObject([{ status: 'rejected' }])
+    await Promise.all([slow?.close(), quick?.close()])
+    await proxy.close()
+  }, 30_000)
+})
+
+/** A door of the first version, made by an engine that takes no part. */
+async function createOne() {
+  const maker = openEngine(database.connectionString)
+  const created = await maker.engine.create('door', { owner: 'ann', closeMs: LONG_MS }, { actor })
+  await maker.close()
+  if (created.kind !== 'created') throw new Error('expected a new door')
+  return created.instance
+}

@@ -1,0 +1,65 @@
+/* `npm run verify`, as an operator runs it. */
+import { spawn } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { asking, customer, expectOk, openDispatch, type Product } from '../support/dispatch.js'
+import { repositoryRoot } from '../support/import-rules.js'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+
+let database: TestDatabase
+let product: Product
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  product = openDispatch(database.connectionString)
+})
+afterAll(async () => {
+  await product.close()
+  await database.drop()
+})
+
+function verify(...options: string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/verify.ts', ...options], {
+    cwd: repositoryRoot,
+    env: { ...process.env, DATABASE_URL: database.connectionString },
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => {
+      output += chunk
+    })
+  }
+  return new Promise(resolve => child.on('close', code => resolve({ code, output })))
+}
+
+describe('npm run verify', () => {
+  it('names a timer that is missing; with --repair it is armed again, and all is well', async () => {
+    const { id } = expectOk(await product.dispatch.createBroadcast(customer('c1'), asking(1))).broadcast
+    const readTimers = async () => {
+      const { rows } = await product.sql.query(
+        'select send_id, generation, due_at, event from timers where instance = $1 order by send_id',
+        [id],
+      )
+      return rows
+    }
+    const before = await readTimers()
+    expect(before.length).toBeGreaterThan(1)
+    await product.sql.query(`delete from timers where instance = $1 and send_id like '%broadcastTimeout%'`, [
+      id,
+    ])
+
+    const found = await verify()
+    expect(found).toMatchObject({ code: 1, output: expect.stringMatching(/invariant 5 .*broadcastTimeout/) })
+    expect(found.output).toContain('1 instances verified, 1 violations')
+    const repaired = await verify('--repair')
+    expect(repaired).toMatchObject({ code: 0, output: expect.stringContaining('1 timers armed again') })
+    expect(await readTimers()).toEqual(before)
+    expect(await verify()).toMatchObject({ code: 0, output: expect.stringContaining('0 violations') })
+  }, 60_000)
+
+  it('refuses an option that it does not have', async () => {
+    expect(await verify('--fix')).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("Unknown option '--fix'"),
+    })
+  })
+})

