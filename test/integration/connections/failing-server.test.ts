@@ -134,7 +134,7 @@ const WEATHER: readonly Weather[] = [
   },
 ]
 
-describe('when Postgres', () => {
+describe('R13.1 when Postgres', () => {
   test.each(WEATHER)(
     '$name: 503, degraded or down, and well again by itself',
     async ({ code, begin, end }) => {
@@ -199,7 +199,7 @@ test('sockets are told the same: at the handshake, and of what they ask', async 
 }, 60_000)
 
 /** Codes that no test can bring about with a server that lives, raised where they would be. */
-describe('when a write is answered with SQLSTATE', () => {
+describe('R13.1 when a write is answered with SQLSTATE', () => {
   beforeAll(async () => {
     await server.inDatabase(`
       create table weather (code text);
@@ -253,7 +253,7 @@ test('when it is over, health forgets', async () => {
   await until(async () => (await health()).body.status === 'ok', PATIENCE_MS)
 }, 90_000)
 
-describe('when the disk is full', () => {
+describe('R13.1 when the disk is full', () => {
   test('nothing is a fault of ours, health tells, and it goes on once there is room', async () => {
     const folder = join(await temporaryFolder('small-disk'), 'disk')
     await mkdir(folder)

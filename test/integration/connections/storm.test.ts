@@ -68,7 +68,7 @@ function expectAllWork(counts: Counts): void {
   }
 }
 
-describe('a process whose connections are ended', () => {
+describe('R13.1 a process whose connections are ended', () => {
   test('just as it gets them, thousands of times, lives and goes on', async () => {
     const proxy = await startTerminatingProxy(database.connectionString)
     proxy.endShare = 0.5

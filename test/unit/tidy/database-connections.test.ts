@@ -28,7 +28,7 @@ const PATTERNS = [
 const makesConnections = (text: string) => PATTERNS.some(pattern => pattern.test(text))
 
 describe('connections to Postgres', () => {
-  it('are made in one place', () => {
+  it('R13.1 are made in one place', () => {
     const makers = FOLDERS.flatMap(programsIn).filter(path =>
       makesConnections(readFileSync(join(repositoryRoot, path), 'utf8')),
     )
