@@ -34,7 +34,7 @@ COPY migrations migrations
 # Owns nothing here, so it can change nothing here; the file system may be read-only.
 USER node
 EXPOSE 3000
-HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["node", "dist/health-check.js"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=90s --retries=3 CMD ["node", "dist/health-check.js"]
 ENTRYPOINT ["tini", "--"]
 # Most of what a request makes is garbage when it is answered. In a young generation of this many megabytes a half it dies
 # before it is copied: a quarter of the processor time of a busy process.

@@ -253,6 +253,8 @@ const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
   waiting: waitingCount,
 })
 
+const postgresDown = (): CheckResult => ({ status: 'down', reason: 'failed' })
+
 function createService(
   pool: pg.Pool,
   database: Database,
@@ -264,7 +266,7 @@ function createService(
   isDraining: () => boolean,
 ): Service {
   const postgres = async () => ({
-    ...withRecentFailures(await checks.postgres(), database.recentFailures()),
+    ...withRecentFailures(await checks.postgres().catch(postgresDown), database.recentFailures()),
     clockOffsetMs: Math.round(engine.clockOffsetMs()),
   })
   const definitions = async () => definitionsCheck(engine.membership())

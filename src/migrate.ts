@@ -2,6 +2,7 @@
  * `node dist/migrate.js`: brings the database of DATABASE_URL, or of the secret, to this release's schema. It is what
  * a release runs once, from its own image, before any of its servers starts. It needs nothing of the development tools.
  */
+import { complaintAbout } from './adapters/postgres/connection/address.js'
 import { MigrationError, migrate } from './adapters/postgres/migrate.js'
 import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
@@ -19,6 +20,8 @@ async function main(): Promise<void> {
   const environment = takeEnvironment(secretNames)
   const { DATABASE_URL } = { ...(await bootstrapSecrets(environment)), ...environment }
   if (!DATABASE_URL) throw new MigrationError('DATABASE_URL: Required, here or in the secret of SECRETS_ARN')
+  const complaint = complaintAbout(DATABASE_URL)
+  if (complaint !== undefined) throw new MigrationError(`DATABASE_URL: ${complaint}`)
   const whenAvailable = createDatabaseWait({ waitMs: loadDatabaseWait(environment), tell: log.warn })
   await whenAvailable(() => migrate(DATABASE_URL, { log }))
 }

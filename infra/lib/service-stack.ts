@@ -48,7 +48,7 @@ export class ServiceStack extends Stack {
         circuitBreaker: { enable: true, rollback: true },
         enableECSManagedTags: true,
         propagateTags: ecs.PropagatedTagSource.SERVICE,
-        ...(name === 'api' ? { healthCheckGracePeriod: Duration.seconds(60) } : {}),
+        ...(name === 'api' ? { healthCheckGracePeriod: Duration.seconds(90) } : {}),
       })
     const services = { api: serve('api'), worker: serve('worker') }
     const balancer = new Balancer(this, 'Balancer', network, config.certificateArn, services.api)

@@ -116,7 +116,8 @@ const serving = {
     interval: Duration.seconds(15),
     timeout: Duration.seconds(5),
     retries: 3,
-    startPeriod: Duration.seconds(30),
+    // A start may wait for the database as long as DATABASE_WAIT_SECONDS says: 60 unless set.
+    startPeriod: Duration.seconds(90),
   },
 } satisfies Partial<ecs.ContainerDefinitionOptions>
 

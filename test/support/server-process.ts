@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const SERVER = 'dist/main.js'
 /** A first start makes a database; on a busy machine that takes its time. */
 const START_TIMEOUT_MS = 60_000
 
@@ -18,14 +19,17 @@ export interface ServerProcess {
 
 export interface StartingProcess {
   readonly output: ServerProcess['output']
+  /** The exit code, or the signal that it died of. */
+  readonly ended: Promise<number | NodeJS.Signals>
   readonly end: ServerProcess['end']
 }
 
 /** Starts it and does not wait for it to listen. */
-export function beginServerProcess(env: Readonly<Record<string, string>>): StartingProcess {
-  const { process: running, output, ended } = spawnServer(env)
+export function beginServerProcess(env: Readonly<Record<string, string>>, program = SERVER): StartingProcess {
+  const { process: running, output, ended } = spawnServer(env, program)
   return {
     output,
+    ended,
     end(signal) {
       running.kill(signal)
       return ended
@@ -67,27 +71,30 @@ export async function startServerProcess(env: Readonly<Record<string, string>>):
 }
 
 /** Runs it to its end, for starts that are to fail. */
-export async function runServerToEnd(
+export const runServerToEnd = (env: Readonly<Record<string, string>>) => runToEnd(SERVER, env)
+
+/** The same of another program of ours. */
+export async function runToEnd(
+  program: string,
   env: Readonly<Record<string, string>>,
 ): Promise<{ code: number | NodeJS.Signals; output: string }> {
-  const { ended, output } = spawnServer(env)
+  const { ended, output } = spawnServer(env, program)
   return { code: await ended, output: output() }
 }
 
-function spawnServer(env: Readonly<Record<string, string>>): {
+function spawnServer(
+  env: Readonly<Record<string, string>>,
+  program = SERVER,
+): {
   process: ChildProcess
   ended: Promise<number | NodeJS.Signals>
   output(): string
 } {
-  const child = spawn(
-    process.execPath,
-    ['--enable-source-maps', '--max-semi-space-size=64', 'dist/main.js'],
-    {
-      cwd: ROOT,
-      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
+  const child = spawn(process.execPath, ['--enable-source-maps', '--max-semi-space-size=64', program], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let text = ''
   child.stdout.on('data', chunk => {
     text += chunk

@@ -1,8 +1,7 @@
 /*
- * A pool whose queue has an end, and whose connections have one too. Pools of `pg` let any number wait for a connection;
- * while the database hangs and clients try again and again, those who wait, with all that they hold, would be the memory
- * of the process. And they keep a connection for as long as it is used, be its server demoted or its address another's by
- * now.
+ * A pool whose queue has an end, and whose connections have one too. A pool of `pg` lets any number of callers wait for a
+ * connection: while the database hangs and clients retry, the waiting callers would fill the memory of the process. It also
+ * keeps a connection for as long as it is used, even after its server was demoted or its address has moved.
  */
 import pg from 'pg'
 import { Client } from './connection/client.js'
@@ -10,7 +9,7 @@ import type { SharedState } from './connection/database.js'
 import { markUnavailable } from './sqlstate.js'
 
 /**
- * Seconds of work for a healthy database, so who comes later would run into the limit of time as well. With its request
+ * Seconds of work for a healthy database, so a later caller would run into the time limit as well. With its request
  * each holds some 10 KB: 50 MB in all.
  */
 const MAX_WAITING = 5_000

@@ -1,6 +1,6 @@
 /*
  * What is to be done about an error of the database, by its SQLSTATE (Postgres documentation, appendix A). Whole classes
- * are judged, so that a code nobody has met yet is judged as well: only what our own statements cause is a defect.
+ * are judged, so that a new code is judged as well: only what our own statements cause is a defect.
  */
 import pg from 'pg'
 import { StoreUnavailableError } from '../../runtime/errors.js'

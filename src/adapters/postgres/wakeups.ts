@@ -143,7 +143,7 @@ function startListening({ server, send, onWake, log }: ListeningParts): Listenin
   }
 }
 
-/** Whether what is sent elsewhere is heard here: a time in the far future, which wakes nobody. */
+/** Whether this connection hears what another one sends: a time in the far future, which wakes no process. */
 async function isHeard(client: Client, send: ListeningParts['send'], onWake: OnWake): Promise<boolean> {
   const probe = Number.MAX_SAFE_INTEGER - Math.floor(Math.random() * 1e9)
   let alarm: NodeJS.Timeout | undefined

@@ -3,9 +3,12 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
+import { callEverything, expectNoFault, refused } from '../../support/connections/everything.js'
 import { startTerminatingProxy } from '../../support/connections/terminating-proxy.js'
 import { until } from '../../support/engine.js'
 import { createTestDatabase, SERVER_VARIABLE, type TestDatabase } from '../../support/postgres.js'
+import { findViolations, processEnvironment } from '../../support/server.js'
+import { startServerProcess } from '../../support/server-process.js'
 
 /* Connections that are ended at any instant end no process, and all work goes on afterwards. */
 
@@ -65,7 +68,7 @@ function expectAllWork(counts: Counts): void {
   }
 }
 
-describe('a process whose connections are ended', () => {
+describe('R13.1 a process whose connections are ended', () => {
   test('just as it gets them, thousands of times, lives and goes on', async () => {
     const proxy = await startTerminatingProxy(database.connectionString)
     proxy.endShare = 0.5
@@ -97,5 +100,23 @@ describe('a process whose connections are ended', () => {
       ended += rows[0].count
     }
     expectAllWork(await storm.finish())
+  }, 180_000)
+
+  test('at any of its statements, from its start on, serves or says when to come back, and ends when it is asked to', async () => {
+    const proxy = await startTerminatingProxy(database.connectionString)
+    proxy.endShare = 0.1
+    const server = await startServerProcess({ ...processEnvironment, DATABASE_URL: proxy.connectionString })
+    const told: string[] = []
+    for (let round = 0; round < (isLong ? 200 : 20); round++) {
+      const answers = await callEverything(server.url)
+      expectNoFault(answers)
+      told.push(...refused(answers))
+    }
+    expect(told.length).toBeGreaterThan(0)
+    proxy.endShare = 0
+    await until(async () => refused(await callEverything(server.url)).length === 0)
+    expect(await server.end('SIGTERM')).toBe(0)
+    expect(await findViolations(database.connectionString)).toEqual([])
+    await proxy.close()
   }, 180_000)
 })

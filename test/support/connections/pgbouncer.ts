@@ -11,6 +11,8 @@ import { temporaryFolder } from '../temporary-folder.js'
 
 export interface PgBouncer {
   readonly connectionString: string
+  /** Connections of clients that it has seen the end of. */
+  ended(): number
   stop(): Promise<void>
 }
 
@@ -56,6 +58,7 @@ export async function startPgBouncer(target: string, mode: 'session' | 'transact
   url.port = String(port)
   return {
     connectionString: url.href,
+    ended: () => log.split('closing because: client close request').length - 1,
     async stop() {
       child.kill('SIGTERM')
       await ended

@@ -30,7 +30,7 @@ const TABLE: readonly (readonly [Failure, ...string[]])[] = [
 const codesThat = (...failures: Failure[]) =>
   TABLE.filter(([failure]) => failures.includes(failure)).flatMap(([, ...codes]) => codes)
 
-describe('an error of the database', () => {
+describe('R13.1 an error of the database', () => {
   it.each(TABLE.flatMap(([failure, ...codes]) => codes.map(code => [code, failure] as const)))(
     'with SQLSTATE %s is: %s',
     (code, failure) => {

@@ -1,8 +1,19 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { sourceFiles } from '../../support/import-rules.js'
+import { repositoryRoot } from '../../support/import-rules.js'
 
 /** These two set the listener for lost connections from birth; everything else asks database.ts for a connection. */
 const MAKERS = ['src/adapters/postgres/connection/client.ts', 'src/adapters/postgres/bounded-pool.ts']
+
+/** What runs anywhere but in a test or a benchmark, which end their connections themselves. */
+const FOLDERS = ['src', 'scripts', 'deploy', 'demo', 'examples']
+
+function programsIn(folder: string): string[] {
+  return readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => /\.(ts|js|mjs)$/.test(name) && !name.includes('node_modules'))
+    .map(name => `${folder}/${name.replaceAll('\\', '/')}`)
+}
 
 /** Makes a connection or a pool, or a class of them, or takes the constructors under another name. */
 const PATTERNS = [
@@ -17,9 +28,10 @@ const PATTERNS = [
 const makesConnections = (text: string) => PATTERNS.some(pattern => pattern.test(text))
 
 describe('connections to Postgres', () => {
-  it('are made in one place', () => {
-    const files = [...sourceFiles('src'), ...sourceFiles('scripts')]
-    const makers = files.filter(({ text }) => makesConnections(text)).map(({ path }) => path)
+  it('R13.1 are made in one place', () => {
+    const makers = FOLDERS.flatMap(programsIn).filter(path =>
+      makesConnections(readFileSync(join(repositoryRoot, path), 'utf8')),
+    )
     expect(makers.sort()).toEqual([...MAKERS, 'src/adapters/postgres/connection/database.ts'].sort())
   })
 

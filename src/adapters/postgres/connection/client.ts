@@ -66,7 +66,7 @@ export class Client extends pg.Client {
   override end(): Promise<void>
   override end(onEnd: (error: Error) => void): void
   override end(onEnd?: (error: Error) => void): Promise<void> | undefined {
-    const alarm = setTimeout(() => this.connection.stream.destroy(), END_TIMEOUT_MS)
+    const alarm = setTimeout(() => this.connection.stream.destroy(), END_TIMEOUT_MS).unref()
     this.once('end', () => clearTimeout(alarm))
     if (onEnd === undefined) return super.end()
     super.end(onEnd)

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { pino } from 'pino'
+import { type App, createApp } from '../../../src/app.js'
+import { createDatabaseWait } from '../../../src/database-wait.js'
+import { loadSettings } from '../../../src/settings.js'
+import { call } from '../../support/clients.js'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.js'
+import { TEST_REFRESH_SECRET, TEST_SECRET } from '../../support/tokens.js'
+
+let database: TestDatabase
+let proxy: TcpProxy
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  proxy = await startTcpProxy(database.connectionString)
+})
+afterAll(async () => {
+  await proxy.close()
+  await database.drop()
+})
+
+const start = (waitMs: number, told: string[] = []): Promise<App> =>
+  createApp({
+    settings: loadSettings({ PORT: '0', LOG_LEVEL: 'silent' }),
+    connectionString: proxy.connectionString,
+    tokenKeys: { secret: TEST_SECRET, refreshSecret: TEST_REFRESH_SECRET },
+    log: pino({ level: 'silent' }),
+    whenAvailable: createDatabaseWait({ waitMs, tell: line => told.push(line) }),
+  })
+
+/** What a start asks, in this order. */
+test.each([
+  ['the login', 'transaction_read_only'],
+  ['the clock', 'clock_timestamp()'],
+  ['the other processes', 'pg_advisory_xact_lock'],
+  ['its versions', 'insert into definition_versions'],
+])('a start that loses the database over %s goes on when it is back', async (_name, text) => {
+  const cut = proxy.cutBefore(text)
+  const told: string[] = []
+  const app = await start(60_000, told)
+  await cut.made
+  expect(told).toEqual([expect.stringContaining('waiting for the database'), 'the database is there'])
+  expect((await call(app.url, 'GET', '/health')).status).toBe(200)
+  await app.close()
+})
+
+test('a start that does not get it in time says so', async () => {
+  proxy.sever()
+  await expect(start(600)).rejects.toThrow('DATABASE_WAIT_SECONDS')
+  proxy.mend()
+})
