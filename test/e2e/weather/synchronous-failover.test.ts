@@ -1,30 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { findLost } from '../../support/weather/acknowledged.js'
 import { expectCalm } from '../../support/weather/calm.js'
+import { useCleanups } from '../../support/weather/cleanups.js'
 import { startWeatherLoad } from '../../support/weather/load.js'
-import { type Pair, startPair } from '../../support/weather/pair.js'
-import { startWeatherProcesses, type WeatherProcesses } from '../../support/weather/processes.js'
+import { startPair } from '../../support/weather/pair.js'
+import { startWeatherProcesses } from '../../support/weather/processes.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const size = isLong ? { customers: 40, phaseMs: 15_000 } : { customers: 8, phaseMs: 2_500 }
 
-let pair: Pair
-let processes: WeatherProcesses
-
-afterAll(async () => {
-  await processes?.end()
-  await pair?.close()
-}, 60_000)
+const cleanUp = useCleanups()
 
 test('R13.2 the primary dies under load and its synchronous standby takes over: nothing acknowledged is lost', async () => {
-  pair = await startPair({ isSynchronous: true })
-  processes = await startWeatherProcesses(2, pair.connectionString)
+  const pair = await startPair({ isSynchronous: true })
+  cleanUp(pair.close)
+  const processes = await startWeatherProcesses(2, pair.connectionString)
+  cleanUp(processes.kill)
   const load = await startWeatherLoad({
     urls: () => processes.urls,
     query: pair.primary.query,
     customers: size.customers,
   })
+  cleanUp(load.abandon)
   await delay(size.phaseMs)
   const before = load.acknowledged.length
   await pair.failOver()
@@ -39,4 +37,5 @@ test('R13.2 the primary dies under load and its synchronous standby takes over: 
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm({ processes, connectionString, query })
   expect(await findLost(query, load.acknowledged)).toEqual([])
+  await processes.end()
 }, 180_000)

@@ -1,5 +1,5 @@
 import type { Acknowledged } from './load.js'
-import type { Query } from './postgres-server.js'
+import type { Query } from './run-once.js'
 
 /** The event of the journal that each kind of write leaves. */
 const EVENTS: Readonly<Record<Acknowledged['what'], string>> = {

@@ -4,8 +4,8 @@ import { call } from '../clients.js'
 import { findViolations } from '../server.js'
 import { expectSoon } from './eventually.js'
 import { findRestless } from './gauges.js'
-import type { Query } from './postgres-server.js'
 import type { WeatherProcesses } from './processes.js'
+import type { Query } from './run-once.js'
 
 export interface World {
   readonly processes: WeatherProcesses

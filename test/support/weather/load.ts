@@ -9,7 +9,7 @@ import { type Chance, createChance } from '../seeded.js'
 import { castOf } from '../storm/people.js'
 import type { User } from '../storm/processes.js'
 import { tokenFor } from '../tokens.js'
-import type { Query } from './postgres-server.js'
+import type { Query } from './run-once.js'
 
 export interface Acknowledged {
   readonly what: 'create' | 'accept' | 'cancel' | 'start' | 'complete'
@@ -32,6 +32,8 @@ export interface WeatherLoad {
   readonly cutOff: number
   /** Begins no more, and resolves when all that has begun is done. */
   end(): Promise<void>
+  /** Begins no more and repeats nothing, for a test that has failed. */
+  abandon(): void
 }
 
 export interface WeatherLoadOptions {
@@ -51,7 +53,7 @@ const RETRY_MS = 100
 /** Longer than any call may take, however the database fares. */
 const HANGS_AFTER_MS = 25_000
 /** Longer than any weather here lasts, and the recovery from it. */
-const ANSWERED_WITHIN_MS = 90_000
+const ANSWERED_WITHIN_MS = 45_000
 const PAUSE_MS = 300
 
 interface Reply {
@@ -76,6 +78,7 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
   let toldToRetry = 0
   let cutOff = 0
   let isOver = false
+  let isAbandoned = false
 
   async function call({ id }: User, path: string, body: object): Promise<Reply> {
     const number = calls++
@@ -85,7 +88,8 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
       'idempotency-key': `weather-${number}`,
     }
     const giveUpAt = Date.now() + ANSWERED_WITHIN_MS
-    for (let tries = 0; Date.now() < giveUpAt; tries++) {
+    let latest = 'no answer'
+    for (let tries = 0; Date.now() < giveUpAt && !isAbandoned; tries++) {
       const all = urls()
       const url = all[(number + tries) % all.length]
       const sentAt = Date.now()
@@ -95,6 +99,7 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
       // biome-ignore lint/suspicious/noExplicitAny: the answer of whichever route
       const answer: any = await response?.json().catch(() => undefined)
       if (signal.aborted && giveUpAfterMs === undefined) failures.push(`POST ${path} hangs`)
+      latest = response === undefined ? 'no answer' : `${response.status} ${answer?.detail}`
       if (response === undefined || answer === undefined) cutOff += 1
       else if (isToldToRetry(response, answer)) toldToRetry += 1
       else {
@@ -103,7 +108,7 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
       }
       await delay(RETRY_MS)
     }
-    throw new Error(`Nobody answers POST ${path}`)
+    throw new Error(`Nobody answers POST ${path} of ${id}: ${latest}`)
   }
 
   /** The answer if the write was acknowledged; a refusal is counted. */
@@ -167,6 +172,10 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
     async end() {
       isOver = true
       await Promise.all(lives)
+    },
+    abandon() {
+      isOver = true
+      isAbandoned = true
     },
   }
 }

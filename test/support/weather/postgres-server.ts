@@ -6,7 +6,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import pg from 'pg'
 import { chooseAccount, identity } from '../../../src/adapters/postgres/embedded/account.js'
 import { type Binaries, resolveBinaries } from '../../../src/adapters/postgres/embedded/binaries.js'
 import {
@@ -31,8 +30,7 @@ import { until } from '../engine.js'
 import { silentLog } from '../log.js'
 import { NO_FSYNC } from '../no-fsync.js'
 import { temporaryFolder } from '../temporary-folder.js'
-
-export type Query = <T extends pg.QueryResultRow>(sql: string, values?: unknown[]) => Promise<T[]>
+import { type Query, runOnce } from './run-once.js'
 
 export interface PostgresServer {
   readonly place: Place
@@ -60,7 +58,7 @@ export async function startPostgres(
   await ensureCluster(place, binaries)
   const server = await createServer(place, binaries, settings)
   await server.start()
-  await runOn(server, 'postgres', `create database ${DATABASE}`)
+  await runOnce(addressOf(server, 'postgres'))(`create database ${DATABASE}`)
   await migrate(server.connectionString, { log: silentLog })
   return server
 }
@@ -87,7 +85,7 @@ export async function createServer(
     port,
     password,
     connectionString,
-    query: (sql, values) => runOn({ port, password }, DATABASE, sql, values),
+    query: runOnce(connectionString),
     async start() {
       await until(() => serverProcesses(place.data).length === 0, START_TIMEOUT_MS)
       await rm(pidFile(place.data), { force: true })
@@ -105,22 +103,6 @@ export async function createServer(
 
 const addressOf = ({ port, password }: Pick<PostgresServer, 'port' | 'password'>, database: string) =>
   `postgres://${USER}:${password}@127.0.0.1:${port}/${database}`
-
-async function runOn<T extends pg.QueryResultRow>(
-  server: Pick<PostgresServer, 'port' | 'password'>,
-  database: string,
-  sql: string,
-  values: unknown[] = [],
-): Promise<T[]> {
-  const client = new pg.Client({ connectionString: addressOf(server, database) })
-  client.on('error', () => {}) // the query says it too
-  await client.connect()
-  try {
-    return (await client.query<T>(sql, values)).rows
-  } finally {
-    await client.end().catch(() => {})
-  }
-}
 
 async function launch(
   place: Place,

@@ -13,6 +13,8 @@ export interface WeatherProcesses {
   defects(): readonly string[]
   /** Ends all in order; rejects when one does not. */
   end(): Promise<void>
+  /** Ends those that still live, at once. */
+  kill(): Promise<void>
 }
 
 /** What a short scenario can wait for: deadlines and cancel windows of seconds. */
@@ -47,16 +49,17 @@ export async function startWeatherProcesses(
         .map(({ pid, output }) => `process ${pid} has ended: ${lastLines(output())}`),
     defects: () => all.flatMap(({ output }) => output().split('\n').filter(isDefect)),
     async end() {
-      // A process that is stopped would not hear it.
-      for (const { pid } of all) if (isAlive(pid)) process.kill(pid, 'SIGCONT')
       const codes = await Promise.all(all.map(one => one.end('SIGTERM')))
       if (codes.some(code => code !== 0)) throw new Error(`Did not end in order: ${codes}`)
+    },
+    async kill() {
+      await Promise.all(all.map(one => one.end('SIGKILL')))
     },
   }
 }
 
 /** Node reaps a child as soon as it has ended, so its number is free then. */
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
