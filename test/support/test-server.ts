@@ -21,6 +21,7 @@ import { NO_FSYNC } from './no-fsync.js'
 import { SERVER_VARIABLE, TEMPLATE } from './postgres.js'
 import { endRedisServersIn } from './redis-server.js'
 import { FOLDER_VARIABLE } from './temporary-folder.js'
+import { unmountDisksIn } from './weather/unmount.js'
 
 const PREFIX = `loadcast-test-${process.getuid?.() ?? 'user'}-`
 
@@ -43,6 +44,7 @@ export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
     async stop() {
       await server.stop()
       await endRedisServersIn(folder)
+      await unmountDisksIn(folder)
       await rm(dirname(server.dataDir), { recursive: true, force: true })
       await rm(folder, { recursive: true, force: true })
     },
@@ -74,6 +76,7 @@ async function removeLeftovers(): Promise<void> {
     if (lock === undefined) continue
     await endServersIn(folder)
     await endRedisServersIn(folder)
+    await unmountDisksIn(folder)
     await rm(folder, { recursive: true, force: true })
     await lock.release()
   }

@@ -24,7 +24,7 @@ export interface Acknowledged {
 export interface WeatherLoad {
   readonly customers: readonly User[]
   readonly acknowledged: readonly Acknowledged[]
-  /** Answers that no weather excuses, in words. */
+  /** Answers that no weather excuses, in words, each with how often it came. */
   readonly failures: readonly string[]
   /** Refusals of the product, by code: how many. */
   readonly refusals: ReadonlyMap<string, number>
@@ -67,8 +67,9 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
   const { urls, query, seed = 20_260_901, giveUpAfterMs } = options
   const { customers, transporters } = castOf(options.customers, 4)
   const acknowledged: Acknowledged[] = []
-  const failures: string[] = []
+  const failures = new Map<string, number>()
   const refusals = new Map<string, number>()
+  const fail = (text: string) => count(failures, text.replace(ID, '{id}'))
   const tokens = new Map<string, string>()
   for (const { id, role } of [...customers, ...transporters]) tokens.set(id, await tokenFor(role, id))
   await register(urls()[0] ?? '', transporters, tokens)
@@ -98,12 +99,12 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
       const response = await fetch(`${url}${path}`, init).catch(() => undefined)
       // biome-ignore lint/suspicious/noExplicitAny: the answer of whichever route
       const answer: any = await response?.json().catch(() => undefined)
-      if (signal.aborted && giveUpAfterMs === undefined) failures.push(`POST ${path} hangs`)
+      if (signal.aborted && giveUpAfterMs === undefined) fail(`POST ${path} hangs`)
       latest = response === undefined ? 'no answer' : `${response.status} ${answer?.detail}`
       if (response === undefined || answer === undefined) cutOff += 1
       else if (isToldToRetry(response, answer)) toldToRetry += 1
       else {
-        if (response.status >= 500) failures.push(`POST ${path}: ${response.status} ${answer.code}`)
+        if (response.status >= 500) fail(`POST ${path}: ${response.status} ${answer.code}`)
         if (response.status < 500) return { status: response.status, body: answer, sentAt }
       }
       await delay(RETRY_MS)
@@ -115,7 +116,7 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
   async function write(what: Acknowledged['what'], user: User, path: string, body: object, known?: Known) {
     const { status, body: answer, sentAt } = await call(user, path, body)
     if (status >= 300) {
-      refusals.set(answer.code, (refusals.get(answer.code) ?? 0) + 1)
+      count(refusals, answer.code)
       return undefined
     }
     const tripId = answer.assignment?.tripId ?? answer.trip?.id
@@ -156,12 +157,14 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
   }
 
   const lives = customers.map((customer, i) =>
-    live(customer, createChance(seed + i)).catch(error => void failures.push(String(error))),
+    live(customer, createChance(seed + i)).catch(error => fail(String(error))),
   )
   return {
     customers,
     acknowledged,
-    failures,
+    get failures() {
+      return [...failures].map(([text, times]) => `${text} (${times} times)`)
+    },
     refusals,
     get toldToRetry() {
       return toldToRetry
@@ -178,6 +181,12 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
       isAbandoned = true
     },
   }
+}
+
+const ID = /[0-9a-f]{8}-[0-9a-f-]{27}/g
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 
 interface Known {

@@ -48,14 +48,23 @@ export interface PostgresServer {
 /** Replay of a log of seconds, on a machine that does other things too. */
 const START_TIMEOUT_MS = 60_000
 
-/** With a migrated, empty database. `folder` is made by the caller where it is not to be an ordinary one. */
-export async function startPostgres(
-  settings: Readonly<Record<string, string>> = {},
-  prepare: (place: Place) => Promise<void> = async () => {},
-): Promise<PostgresServer> {
+export interface PostgresOptions {
+  readonly settings?: Readonly<Record<string, string>>
+  /** Called before there are any data, and before the server starts on them: for disks that are not ordinary. */
+  readonly beforeData?: (place: Place) => Promise<void>
+  readonly beforeStart?: (place: Place) => Promise<void>
+}
+
+/** With a migrated, empty database. */
+export async function startPostgres({
+  settings = {},
+  beforeData,
+  beforeStart,
+}: PostgresOptions = {}): Promise<PostgresServer> {
   const { place, binaries } = await findPlace()
-  await prepare(place)
+  await beforeData?.(place)
   await ensureCluster(place, binaries)
+  await beforeStart?.(place)
   const server = await createServer(place, binaries, settings)
   await server.start()
   await runOnce(addressOf(server, 'postgres'))(`create database ${DATABASE}`)

@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import { findLost } from '../../support/weather/acknowledged.js'
+import { expectCalm, expectHealthy } from '../../support/weather/calm.js'
+import { useCleanups } from '../../support/weather/cleanups.js'
+import { storm } from '../../support/weather/connection-storm.js'
+import { startWeatherLoad } from '../../support/weather/load.js'
+import { startWorld } from '../../support/weather/world.js'
+
+const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
+const size = isLong
+  ? { customers: 30, stormMs: 60_000, starts: 6 }
+  : { customers: 8, stormMs: 4_000, starts: 1 }
+
+const cleanUp = useCleanups()
+
+test('R13.1 connections are ended at any moment, in starts too: every process lives, and nothing is lost', async () => {
+  const world = await startWorld(2)
+  cleanUp(world.close)
+  const { processes, query, connectionString } = world
+  const load = await startWeatherLoad({ urls: () => processes.urls, query, customers: size.customers })
+  cleanUp(load.abandon)
+  await delay(1_000)
+
+  let isOver = false
+  const struck = storm(connectionString, () => isOver)
+  const starts: Promise<unknown>[] = []
+  for (let i = 0; i < size.starts; i++) {
+    starts.push(processes.start())
+    await delay(size.stormMs / size.starts)
+  }
+  isOver = true
+  const ended = await struck
+  // A process that starts waits for the database, so it is up at the latest when the storm is over.
+  await Promise.all(starts)
+  await expectHealthy(world)
+  await delay(1_000)
+  await load.end()
+
+  expect(ended).toBeGreaterThan(size.stormMs / 50)
+  expect(load.failures).toEqual([])
+  expect(await findLost(query, load.acknowledged)).toEqual([])
+  await expectCalm(world)
+  await processes.end()
+}, 240_000)
