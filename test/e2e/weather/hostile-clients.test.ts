@@ -36,7 +36,7 @@ async function startAtRest() {
   return { world, url, isAtRest, token: await tokenFor('customer', 'hostile') }
 }
 
-test(`R11.4 requests that are pipelined, cut and reset leave nothing behind (seed ${SEED})`, async () => {
+test(`requests that are pipelined, cut and reset leave nothing behind (seed ${SEED})`, async () => {
   const { world, url, isAtRest, token } = await startAtRest()
   await pipelineAndReset(url, size.resets, PIPELINED)
   await isAtRest()
@@ -50,7 +50,7 @@ test.each([
   ['send their bodies a byte a second', trickleBodies],
   ['never read their answers', readNothing],
 ])(
-  'R11.4 clients that %s take no place from others',
+  'clients that %s take no place from others',
   async (_what, hold) => {
     const { world, url, isAtRest, token } = await startAtRest()
     const letGo = await hold(url, token, SLOW)

@@ -27,6 +27,11 @@ export interface Pair {
   cutReplication(): void
   /** The primary dies, the standby is promoted, and the address leads to it. */
   failOver(): Promise<void>
+  /**
+   * A planned change: the primary is made to write no more, the standby catches up and is promoted, new connections go to
+   * it. Those that stand still lead to the former primary, which reads on.
+   */
+  switchOver(): Promise<void>
   close(): Promise<void>
 }
 
@@ -42,23 +47,35 @@ export async function startPair({ isSynchronous }: { readonly isSynchronous: boo
   const front = await startSwitch(primary.port)
   const url = new URL(primary.connectionString)
   url.port = String(front.port)
+
+  async function caughtUp(): Promise<void> {
+    const [row] = await primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn')
+    await until(async () => {
+      const [found] = await standby.query<{ there: boolean }>(replayedSql, [row?.lsn])
+      return found?.there === true
+    }, PATIENCE_MS)
+  }
+
   return {
     primary,
     standby,
     connectionString: url.href,
-    async caughtUp() {
-      const [row] = await primary.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn')
-      await until(async () => {
-        const [found] = await standby.query<{ there: boolean }>(replayedSql, [row?.lsn])
-        return found?.there === true
-      }, PATIENCE_MS)
-    },
+    caughtUp,
     cutReplication: () => replication.lead(undefined),
     async failOver() {
       front.lead(undefined)
       await primary.end('SIGKILL')
       await standby.query('select pg_promote(true, 60)')
       front.lead(standby.port)
+    },
+    async switchOver() {
+      await primary.query('alter system set default_transaction_read_only = on')
+      await primary.query('select pg_reload_conf()')
+      // What began to write before may still commit.
+      await until(async () => (await primary.query(writingSql)).length === 0, PATIENCE_MS)
+      await caughtUp()
+      await standby.query('select pg_promote(true, 60)')
+      front.leadNewOnes(standby.port)
     },
     async close() {
       await Promise.all([front.close(), replication.close()])
@@ -68,6 +85,7 @@ export async function startPair({ isSynchronous }: { readonly isSynchronous: boo
 }
 
 const syncSql = "select from pg_stat_replication where sync_state = 'sync'"
+const writingSql = 'select from pg_stat_activity where backend_xid is not null'
 const replayedSql = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as there'
 
 async function startStandby(primary: PostgresServer, { port }: Switch): Promise<PostgresServer> {

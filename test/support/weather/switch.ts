@@ -1,6 +1,6 @@
 /*
  * A stable address in front of a server that may be replaced, as a DNS name or a virtual address is in production.
- * What it no longer leads to is fenced: connections that stand are cut.
+ * Connections that stand are cut, so that what it no longer leads to is fenced, or left alone.
  */
 import { startRoughNetwork } from '../rough-network.js'
 
@@ -8,6 +8,8 @@ export interface Switch {
   readonly port: number
   /** From now on new connections go there; those that stand are cut. `undefined`: nowhere. */
   lead(port: number | undefined): void
+  /** The same, but connections that stand are left alone, as when a name leads elsewhere. */
+  leadNewOnes(port: number): void
   close(): Promise<void>
 }
 
@@ -20,6 +22,7 @@ export async function startSwitch(target: number): Promise<Switch> {
       network.lead(port === undefined ? [] : [addressOf(port)])
       network.cut()
     },
+    leadNewOnes: port => network.lead([addressOf(port)]),
     close: network.close,
   }
 }
