@@ -20,7 +20,8 @@ const cleanUp = useCleanups()
 test('R13.2 what happens after a failover is shown on phones, also where a lost history had happened to them', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
-  const settings = { BROADCAST_TIMEOUT_SECONDS: '120' }
+  // Nothing but the accepts moves the request.
+  const settings = { BROADCAST_TIMEOUT_SECONDS: '120', REACH_STEP_SECONDS: '120' }
   const processes = await startWeatherProcesses(1, pair.connectionString, settings)
   cleanUp(processes.kill)
   const [url] = processes.urls as [string]
