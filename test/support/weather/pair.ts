@@ -27,6 +27,9 @@ export interface Pair {
   cutReplication(): void
   /** The primary dies, the standby is promoted, and the address leads to it. */
   failOver(): Promise<void>
+  /** The two halves of it: until the promotion the address leads to a server that only reads. */
+  losePrimary(): Promise<void>
+  promote(): Promise<void>
   /**
    * A planned change: the primary is made to write no more, the standby catches up and is promoted, new connections go to
    * it. Those that stand still lead to the former primary, which reads on.
@@ -56,6 +59,8 @@ export async function startPair({ isSynchronous }: { readonly isSynchronous: boo
     }, PATIENCE_MS)
   }
 
+  const promote = async () => void (await standby.query('select pg_promote(true, 60)'))
+
   return {
     primary,
     standby,
@@ -65,16 +70,21 @@ export async function startPair({ isSynchronous }: { readonly isSynchronous: boo
     async failOver() {
       front.lead(undefined)
       await primary.end('SIGKILL')
-      await standby.query('select pg_promote(true, 60)')
+      await promote()
       front.lead(standby.port)
     },
+    async losePrimary() {
+      await primary.end('SIGKILL')
+      front.lead(standby.port)
+    },
+    promote,
     async switchOver() {
       await primary.query('alter system set default_transaction_read_only = on')
       await primary.query('select pg_reload_conf()')
       // What began to write before may still commit.
       await until(async () => (await primary.query(writingSql)).length === 0, PATIENCE_MS)
       await caughtUp()
-      await standby.query('select pg_promote(true, 60)')
+      await promote()
       front.leadNewOnes(standby.port)
     },
     async close() {
