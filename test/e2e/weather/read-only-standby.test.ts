@@ -43,9 +43,9 @@ test('R13.1 R13.2 while the address leads to a standby nothing ends and a start 
   expect(load.failures).toEqual([])
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm({ processes, connectionString, query })
-  // One connection each is enough to listen for wake-ups: none leaked while LISTEN was refused.
+  // Each has one to listen for wake-ups and one to send them: none leaked while LISTEN was refused.
   const listening = `select count(*)::int as count from pg_stat_activity where application_name = 'loadcast wakeups'`
   const [row] = await query<{ count: number }>(listening)
-  expect(row?.count).toBeLessThanOrEqual(processes.urls.length)
+  expect(row?.count).toBeLessThanOrEqual(processes.urls.length * 2)
   await processes.end()
 }, 180_000)
