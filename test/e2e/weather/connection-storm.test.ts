@@ -15,7 +15,7 @@ const size = isLong
 const cleanUp = useCleanups()
 
 test('R13.1 connections are ended at any moment, in starts too: every process lives, and nothing is lost', async () => {
-  const world = await startWorld(2)
+  const world = await startWorld(1)
   cleanUp(world.close)
   const { processes, query, connectionString } = world
   const load = await startWeatherLoad({ urls: () => processes.urls, query, customers: size.customers })

@@ -12,7 +12,9 @@ import { fillDisk, mountDisk, moveLogAway, smallDiskForTests } from '../../suppo
 import { unmountDisksIn } from '../../support/weather/unmount.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
-const size = isLong ? { customers: 30, fullMs: 30_000 } : { customers: 6, fullMs: 1_500 }
+const size = isLong
+  ? { processes: 2, customers: 30, fullMs: 30_000 }
+  : { processes: 1, customers: 6, fullMs: 1_500 }
 /** A new database takes 45 MB and the trucks of the load some 15; the ballast takes the rest. */
 const DISK_MB = 160
 /** Pages that are half empty take some rows yet. */
@@ -30,7 +32,7 @@ describeWithDisk('a full disk', () => {
     const { connectionString, query, place } = postgres
     cleanUp(() => unmountDisksIn(dirname(place.folder)))
     cleanUp(() => postgres.end('SIGKILL'))
-    const processes = await startWeatherProcesses(2, connectionString)
+    const processes = await startWeatherProcesses(size.processes, connectionString)
     cleanUp(processes.kill)
     const load = await startWeatherLoad({ urls: () => processes.urls, query, customers: size.customers })
     cleanUp(load.abandon)

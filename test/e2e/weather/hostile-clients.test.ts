@@ -19,8 +19,8 @@ const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 /** More connections than requests may be under way in a process: if each held a place, none would be left. */
 const SLOW = 2_100
 const size = isLong
-  ? { honestCalls: 300, random: 2_000, resets: 100 }
-  : { honestCalls: 30, random: 200, resets: 15 }
+  ? { honestCalls: 200, random: 2_000, resets: 100 }
+  : { honestCalls: 20, random: 200, resets: 15 }
 const PIPELINED = 300
 const SEED = 20_260_902
 const AT_REST_WITHIN_MS = 20_000

@@ -9,7 +9,9 @@ import { startPair } from '../../support/weather/pair.js'
 import { startWeatherProcesses } from '../../support/weather/processes.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
-const size = isLong ? { customers: 40, phaseMs: 10_000 } : { customers: 8, phaseMs: 2_000 }
+const size = isLong
+  ? { processes: 2, customers: 40, phaseMs: 10_000 }
+  : { processes: 1, customers: 8, phaseMs: 1_500 }
 const GOES_ON_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
@@ -17,7 +19,7 @@ const cleanUp = useCleanups()
 test('R13.2 the database is switched over in a planned way: connections to the former primary are left, and nothing is lost', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
-  const processes = await startWeatherProcesses(2, pair.connectionString)
+  const processes = await startWeatherProcesses(size.processes, pair.connectionString)
   cleanUp(processes.kill)
   const load = await startWeatherLoad({
     urls: () => processes.urls,

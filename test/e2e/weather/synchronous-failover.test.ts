@@ -8,14 +8,16 @@ import { startPair } from '../../support/weather/pair.js'
 import { startWeatherProcesses } from '../../support/weather/processes.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
-const size = isLong ? { customers: 40, phaseMs: 15_000 } : { customers: 8, phaseMs: 2_500 }
+const size = isLong
+  ? { processes: 3, customers: 40, phaseMs: 15_000 }
+  : { processes: 1, customers: 8, phaseMs: 2_000 }
 
 const cleanUp = useCleanups()
 
 test('R13.2 the primary dies under load and its synchronous standby takes over: nothing acknowledged is lost', async () => {
   const pair = await startPair({ isSynchronous: true })
   cleanUp(pair.close)
-  const processes = await startWeatherProcesses(2, pair.connectionString)
+  const processes = await startWeatherProcesses(size.processes, pair.connectionString)
   cleanUp(processes.kill)
   const load = await startWeatherLoad({
     urls: () => processes.urls,

@@ -54,7 +54,7 @@ const RETRY_MS = 100
 const HANGS_AFTER_MS = 25_000
 /** Longer than any weather here lasts, and the recovery from it. */
 const ANSWERED_WITHIN_MS = 45_000
-const PAUSE_MS = 300
+const PAUSE_MS = 500
 
 interface Reply {
   readonly status: number
