@@ -70,4 +70,4 @@ test('R13.2 an asynchronous standby takes over: what it holds is the truth withi
   await expectCalm({ processes, connectionString, query })
   expect(await findStaleViews(processes.urls, query, load.acknowledged)).toEqual([])
   await processes.end()
-}, 180_000)
+}, 300_000)

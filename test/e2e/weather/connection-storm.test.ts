@@ -34,4 +34,4 @@ test('R13.1 connections are ended at any moment, in starts too: every process li
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm(world)
   await processes.end()
-}, 240_000)
+}, 600_000)

@@ -44,4 +44,4 @@ test('R13.1 the database is stopped and killed under load: callers are told to c
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm({ processes, connectionString, query })
   await processes.end()
-}, 240_000)
+}, 600_000)

@@ -62,5 +62,5 @@ describeWithDisk('a full disk', () => {
     expect(await findLost(query, load.acknowledged)).toEqual([])
     await expectCalm({ processes, connectionString, query })
     await processes.end()
-  }, 180_000)
+  }, 300_000)
 })

@@ -87,4 +87,4 @@ test('R13.3 a process that was stopped beyond its leases harms nobody when it go
   ]
   expect(await findStaleViews(processes.urls, query, requests)).toEqual([])
   await processes.end()
-}, 180_000)
+}, 300_000)

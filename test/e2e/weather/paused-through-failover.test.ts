@@ -76,4 +76,4 @@ test('R13.2 R13.3 a process that slept through a failover acts on what the datab
   }
   await expectCalm({ processes, connectionString, query })
   await processes.end()
-}, 180_000)
+}, 300_000)

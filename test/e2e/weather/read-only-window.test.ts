@@ -53,4 +53,4 @@ test('R13.1 R13.4 while the database only reads, writes get 503 and /health is d
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm({ processes, connectionString, query })
   await processes.end()
-}, 180_000)
+}, 300_000)

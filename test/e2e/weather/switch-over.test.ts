@@ -45,4 +45,4 @@ test('R13.2 the database is switched over in a planned way: connections to the f
     where application_name like 'loadcast%' and state <> 'idle'`
   expect(await pair.primary.query(left)).toEqual([])
   await processes.end()
-}, 180_000)
+}, 300_000)
