@@ -22,6 +22,7 @@ import { SERVER_VARIABLE, TEMPLATE } from './postgres.js'
 import { testBinaries } from './postgres-binaries.js'
 import { endRedisServersIn } from './redis-server.js'
 import { FOLDER_VARIABLE } from './temporary-folder.js'
+import { unmountDisksIn } from './weather/unmount.js'
 
 const PREFIX = `loadcast-test-${process.getuid?.() ?? 'user'}-`
 
@@ -49,6 +50,7 @@ export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
     async stop() {
       await server.stop()
       await endRedisServersIn(folder)
+      await unmountDisksIn(folder)
       await rm(dirname(server.dataDir), { recursive: true, force: true })
       await rm(folder, { recursive: true, force: true })
     },
@@ -80,6 +82,7 @@ async function removeLeftovers(): Promise<void> {
     if (lock === undefined) continue
     await endServersIn(folder)
     await endRedisServersIn(folder)
+    await unmountDisksIn(folder)
     await rm(folder, { recursive: true, force: true })
     await lock.release()
   }

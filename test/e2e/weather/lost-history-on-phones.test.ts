@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals'
+import { createClient as createApp } from '../../../src/client/index.js'
+import { createClient } from '../../support/clients.js'
+import { until } from '../../support/engine.js'
+import { acceptBody, asking, registerTruck } from '../../support/fleet.js'
+import { useCleanups } from '../../support/weather/cleanups.js'
+import { expectSoon } from '../../support/weather/eventually.js'
+import { startPair } from '../../support/weather/pair.js'
+import { startWeatherProcesses } from '../../support/weather/processes.js'
+
+/*
+ * A failover takes an accept with it of which the customer's app has been told. Another transporter accepts then: the
+ * database numbers that transition as it had numbered the lost one.
+ */
+
+const SHOWN_WITHIN_MS = 20_000
+
+const cleanUp = useCleanups()
+
+test('R13.2 what happens after a failover is shown on phones, also where a lost history had happened to them', async () => {
+  const pair = await startPair({ isSynchronous: false })
+  cleanUp(pair.close)
+  // Nothing but the accepts moves the request.
+  const settings = { BROADCAST_TIMEOUT_SECONDS: '120', REACH_STEP_SECONDS: '120' }
+  const processes = await startWeatherProcesses(1, pair.connectionString, settings)
+  cleanUp(processes.kill)
+  const [url] = processes.urls as [string]
+  const lost = await registerTruck(url, 'lost')
+  const kept = await registerTruck(url, 'kept')
+  const customer = await createClient(url, 'customer', 'watching')
+  const app = createApp({ url, token: customer.token })
+  cleanUp(() => app.close())
+  const confirmed: (string | undefined)[] = []
+  const updates: unknown[] = []
+  app.on('event', event => {
+    if (event.type === 'truck_confirmed') confirmed.push(event.tripId)
+    if (event.type === 'booking_updated') updates.push(event.data.trucksFilled)
+  })
+  await app.connect()
+  const { body: request } = await customer.post('/api/v1/broadcasts', asking(3))
+  const accept = async (truck: typeof lost): Promise<string> => {
+    const path = `/api/v1/broadcast/${request.id}/accept`
+    let answer = await truck.transporter.post(path, acceptBody(truck))
+    await until(async () => {
+      if (answer.status === 503) answer = await truck.transporter.post(path, acceptBody(truck))
+      return answer.status !== 503
+    }, SHOWN_WITHIN_MS)
+    expect(answer.status).toBe(200)
+    return answer.body.assignment.tripId
+  }
+  await pair.caughtUp()
+  pair.cutReplication()
+  const lostTrip = await accept(lost)
+  await expectSoon(() => confirmed, [lostTrip], SHOWN_WITHIN_MS)
+  await pair.failOver()
+
+  const keptTrip = await accept(kept)
+  const [held] = await pair.standby.query('select version from instances where id = $1', [request.id])
+  expect(held).toEqual({ version: 2 })
+  await expectSoon(() => confirmed, [lostTrip, keptTrip], SHOWN_WITHIN_MS)
+  expect(updates).toEqual([1, 1])
+}, 120_000)

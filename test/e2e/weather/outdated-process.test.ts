@@ -1,0 +1,52 @@
+import { expect, test } from '@jest/globals'
+import { createClient } from '../../support/clients.js'
+import { until } from '../../support/engine.js'
+import { asking } from '../../support/fleet.js'
+import { createTestDatabase } from '../../support/postgres.js'
+import { processEnvironment } from '../../support/server.js'
+import { startServerProcess } from '../../support/server-process.js'
+import { useCleanups } from '../../support/weather/cleanups.js'
+import { isAlive, SHORT_TIMES } from '../../support/weather/processes.js'
+import { runOnce } from '../../support/weather/run-once.js'
+
+/*
+ * A process is stopped until the others take it for dead; meanwhile a release begins to write a version of the machine
+ * that it does not know. The rows that such a release leaves are written here by hand.
+ */
+
+/** It renews its lease before anything else when it goes on, and every 5 s; ending in order takes some seconds. */
+const ENDS_WITHIN_MS = 25_000
+
+const cleanUp = useCleanups()
+
+test('R13.3 a process that was paused while a newer version came into use takes no timer and ends itself', async () => {
+  const database = await createTestDatabase()
+  cleanUp(database.drop)
+  const sql = runOnce(database.connectionString)
+  const server = await startServerProcess({
+    ...processEnvironment,
+    ...SHORT_TIMES,
+    DATABASE_URL: database.connectionString,
+  })
+  cleanUp(() => server.end('SIGKILL'))
+  const customer = await createClient(server.url, 'customer', 'outdated')
+  const { body: request } = await customer.post('/api/v1/broadcasts', asking(1))
+
+  process.kill(server.pid, 'SIGSTOP')
+  await sql('delete from processes')
+  const [row] = await sql<{ version: number }>(
+    "select version from definition_versions where machine = 'broadcast'",
+  )
+  const newer = (row?.version ?? 0) + 1
+  await sql("update definition_versions set version = $1 where machine = 'broadcast'", [newer])
+  // A timer of the newer version, due now: who takes it without knowing it keeps the others from it.
+  await sql('update instances set definition_version = $1', [newer])
+  await sql("update timers set due_at = now() - interval '1 second', leased_until = null")
+  process.kill(server.pid, 'SIGCONT')
+
+  await until(() => !isAlive(server.pid), ENDS_WITHIN_MS)
+  expect(await sql('select send_id from timers where leased_until is not null')).toEqual([])
+  expect(await sql('select id, version from instances')).toEqual([{ id: request.id, version: 1 }])
+  const lastLine = server.output().trim().split('\n').at(-1)
+  expect(lastLine).toMatch(new RegExp(`version ${newer} of .*broadcast`, 'i'))
+}, 120_000)

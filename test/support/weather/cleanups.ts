@@ -1,0 +1,20 @@
+import { afterAll } from '@jest/globals'
+
+const PATIENCE_MS = 60_000
+
+/** What a test file leaves behind, however it ends: steps are run after its last test, the latest first, all of them. */
+export function useCleanups(): (step: () => unknown) => void {
+  const steps: (() => unknown)[] = []
+  afterAll(async () => {
+    const errors: unknown[] = []
+    for (const step of steps.reverse()) {
+      try {
+        await step()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors, `The test did not clean up: ${errors}`)
+  }, PATIENCE_MS)
+  return step => void steps.push(step)
+}

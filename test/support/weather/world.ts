@@ -1,0 +1,26 @@
+/* Processes on a database of their own in the run's Postgres, for weather that leaves the server itself alone. */
+import pg from 'pg'
+import { createTestDatabase } from '../postgres.js'
+import type { World } from './calm.js'
+import { startWeatherProcesses } from './processes.js'
+
+export async function startWorld(
+  processes: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<World & { close(): Promise<void> }> {
+  const database = await createTestDatabase()
+  const { connectionString } = database
+  const pool = new pg.Pool({ connectionString, max: 2, application_name: 'weather' })
+  pool.on('error', () => {})
+  const started = await startWeatherProcesses(processes, connectionString, settings)
+  return {
+    processes: started,
+    connectionString,
+    query: async (sql, values = []) => (await pool.query(sql, values)).rows,
+    async close() {
+      await started.kill()
+      await pool.end()
+      await database.drop()
+    },
+  }
+}
