@@ -12,6 +12,7 @@ import { createAdmission } from './adapters/http/admission.js'
 import { createHttpApp } from './adapters/http/app.js'
 import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
+import { Traffic } from './adapters/http/traffic/traffic.js'
 import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
@@ -70,7 +71,7 @@ export interface App {
   readonly url: string
   /**
    * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
-   * `hasNotice`: a balancer that has looked at `/health` is given the time to look again.
+   * `hasNotice`: whatever sends requests here is given the time to learn that it must not.
    */
   close(options?: { hasNotice?: boolean }): Promise<void>
 }
@@ -151,6 +152,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const forgetting = familySweep(families, log)
   let isDraining = false
   const checks = createPostgresChecks(pool)
+  const admission = createAdmission()
+  const traffic = new Traffic({
+    rooms: [admission.room],
+    trustedProxies: settings.trustedProxies,
+    onCutOff: metrics.product.cutOff,
+  })
+  const { arriving, unread } = traffic
   const service = createService(
     pool,
     checks,
@@ -161,10 +169,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     () => isDraining,
   )
   const backlog = createBacklog(pool)
-  const admission = createAdmission()
   metrics.watch({
     sockets: () => sockets.countConnections(),
     requests: () => admission,
+    traffic: () => ({
+      connections: traffic.connections.size,
+      underWay: traffic.underWay.size,
+      arriving: arriving.count,
+      unread: unread.count,
+    }),
     pools: () => ({ query: stateOf(pool), lookup: stateOf(lookups), commit: store.poolState() }),
     backlog,
   })
@@ -177,6 +190,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       refresh,
       limits,
       admission,
+      traffic,
       version,
       verifyToken,
       log,
@@ -184,6 +198,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       tracer,
       takesRequests,
     }),
+    { traffic },
   )
   if (takesRequests) {
     sockets.onMissed(product.retell)
@@ -194,10 +209,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const close = async ({ hasNotice = false } = {}) => {
     isDraining = true
     lagReport.stop()
-    const isBalanced = takesRequests && service.isWatched()
     const withinMs = settings.drainMs
     await forgetting.stop()
-    await drain({ http, sockets, product, hasNotice: hasNotice && isBalanced, withinMs })
+    const isWatched = takesRequests && service.isWatched()
+    await drain({ http, sockets, product, notice: hasNotice ? { isWatched } : undefined, withinMs })
     await sockets.close()
     await cluster?.close()
     await pushSender.close()

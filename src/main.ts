@@ -52,7 +52,7 @@ async function main(): Promise<void> {
       }
       process.stdout.write(await banner(facts))
     }
-    // Who presses Ctrl-C has no balancer in front.
+    // A person who presses Ctrl-C has no balancer in front.
     await app.close({ hasNotice: (await signal) === 'SIGTERM' })
   } finally {
     await database.stop()

@@ -64,6 +64,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   } = options
   const io = new Server({
     serveClient: false,
+    // The HTTP server answers upgrades that are not ours.
+    destroyUpgrade: false,
     maxHttpBufferSize: limits.maxMessageBytes,
     pingInterval: limits.pingIntervalMs,
     pingTimeout: limits.pingTimeoutMs,
