@@ -10,6 +10,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createAdmission } from './adapters/http/admission.js'
 import { createHttpApp } from './adapters/http/app.js'
+import { capacityCheck } from './adapters/http/capacity.js'
 import { createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
 import { Traffic } from './adapters/http/traffic/traffic.js'
@@ -161,7 +162,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { arriving, unread } = traffic
   const service = createService(
     pool,
-    checks,
+    { ...checks, capacity: capacityCheck({ requests: admission.room, arriving, unread }) },
     sockets,
     engine,
     withCluster(presence.check, cluster),
@@ -256,7 +257,7 @@ const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
 
 function createService(
   pool: pg.Pool,
-  checks: ReturnType<typeof createPostgresChecks>,
+  checks: ReturnType<typeof createPostgresChecks> & Readonly<Record<'capacity', HealthCheck>>,
   sockets: SocketServer,
   engine: Engine,
   redis: HealthCheck,
