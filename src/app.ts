@@ -212,8 +212,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     lagReport.stop()
     const withinMs = settings.drainMs
     await forgetting.stop()
-    const isWatched = takesRequests && service.isWatched()
-    await drain({ http, sockets, product, notice: hasNotice ? { isWatched } : undefined, withinMs })
+    const notice = hasNotice && takesRequests ? { isWatched: service.isWatched() } : undefined
+    await drain({ http, sockets, product, notice, withinMs })
     await sockets.close()
     await cluster?.close()
     await pushSender.close()

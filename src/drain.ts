@@ -5,13 +5,14 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { HttpServer } from './adapters/http/server.js'
-import type { Traffic } from './adapters/http/traffic/traffic.js'
 import type { SocketServer } from './adapters/socket/server.js'
 import type { DispatchService } from './dispatch/dispatch.js'
 
 /** Balancers look every few seconds, and believe it the second time. */
 const LONGEST_NOTICE_MS = 5_000
-/** Nothing came for so long: it is unlikely that something comes in the microseconds in which the port is closed. */
+/** Of the notice; the rest is for connections that are kept. */
+const WATCHED_SHARE = 0.8
+/** Nothing came for so long: it is unlikely that something comes in the instant in which the port is closed. */
 const QUIET_MS = 1_000
 /** Requests that came before do not tell that more come. The most patient watchers ask twice a minute. */
 const ASKED_WITHIN_MS = 60_000
@@ -22,7 +23,7 @@ const REQUESTS_UNTIL_SHARE = 0.5
 const ENGINE_UNTIL_SHARE = 0.75
 
 export interface Drainable {
-  readonly http: Pick<HttpServer, 'retire' | 'drain' | 'traffic'>
+  readonly http: Pick<HttpServer, 'retire' | 'closePort' | 'drain' | 'traffic'>
   readonly sockets: Pick<SocketServer, 'sendAway'>
   readonly product: Pick<DispatchService, 'engine' | 'close'>
   /** Absent: whoever ends us knows that nothing is in front. `isWatched`: something looks at `/health`. */
@@ -34,28 +35,41 @@ export async function drain({ http, sockets, product, notice, withinMs }: Draina
   const begunAt = performance.now()
   const left = (share: number) => Math.max(0, begunAt + share * withinMs - performance.now())
   product.engine.standDown()
-  http.retire()
-  if (notice !== undefined) {
-    await giveNotice(http.traffic, notice.isWatched, Math.min(LONGEST_NOTICE_MS, left(NOTICE_SHARE)))
-  }
-  // Who is sent away comes to another process if this one is not there any more: first it stops listening.
-  const answered = http.drain(left(REQUESTS_UNTIL_SHARE))
+  const longestMs = Math.min(LONGEST_NOTICE_MS, left(NOTICE_SHARE))
+  const isAsked = notice !== undefined && (await giveNotice(http, notice.isWatched, longestMs))
+  // Sockets that are sent away come to another process only if this one does not listen any more.
+  await http.closePort()
+  const answered = http.drain(left(REQUESTS_UNTIL_SHARE), isAsked)
   await Promise.all([answered, sockets.sendAway()])
   await product.close({ withinMs: left(ENGINE_UNTIL_SHARE) })
 }
 
 /**
- * Serves as before, while every answer ends its connection and `/health` says that this process ends. A watcher of
- * `/health` gets all of the time. Without one there may still be a proxy that goes by what fails: it is served until
- * nothing comes any more. Where nothing has come lately and no client is connected there is nobody to wait for.
+ * Serves as before while `/health` says that this process ends; answers whether anybody was there to notice.
+ *
+ * A watcher of `/health` has most of the time to see it, and each answer ends its connection meanwhile. Behind a proxy that
+ * goes by what fails, requests come until the port is closed. A request on a new connection could be lost in that instant,
+ * one on a connection that is open cannot: so in the last part connections are kept, until nothing comes any more. Where
+ * nothing has come lately and no client is connected there is nobody to wait for.
  */
-async function giveNotice(traffic: Traffic, isWatched: boolean, atMostMs: number): Promise<void> {
-  if (isWatched) return delay(atMostMs)
-  const endsAt = performance.now() + atMostMs
-  let isAsked = traffic.connections.size > 0 || performance.now() - traffic.askedAtMs < ASKED_WITHIN_MS
-  for (let leftMs = atMostMs; isAsked && leftMs > 0; leftMs = endsAt - performance.now()) {
+async function giveNotice(http: Drainable['http'], isWatched: boolean, longestMs: number): Promise<boolean> {
+  const { traffic } = http
+  const endsAtMs = performance.now() + longestMs
+  if (isWatched) {
+    http.retire(true)
+    await delay(longestMs * WATCHED_SHARE)
+    http.retire(false)
+  }
+  const wasAsked = traffic.connections.size > 0 || performance.now() - traffic.askedAtMs < ASKED_WITHIN_MS
+  let isAsked = wasAsked
+  for (
+    let leftMs = endsAtMs - performance.now();
+    isAsked && leftMs > 0;
+    leftMs = endsAtMs - performance.now()
+  ) {
     const { asked } = traffic
     await delay(Math.min(QUIET_MS, leftMs))
     isAsked = traffic.asked > asked
   }
+  return wasAsked
 }
