@@ -10,8 +10,10 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createAdmission } from './adapters/http/admission.js'
 import { createHttpApp } from './adapters/http/app.js'
+import { capacityCheck } from './adapters/http/capacity.js'
 import { type CheckResult, createHealth, type HealthCheck, type Service } from './adapters/http/health.js'
 import { createHttpServer } from './adapters/http/server.js'
+import { Traffic } from './adapters/http/traffic/traffic.js'
 import { createInspection } from './adapters/inspect/inspection.js'
 import { createMemoryPresence } from './adapters/memory/presence.js'
 import { createAdminStore } from './adapters/postgres/admin-store.js'
@@ -77,7 +79,7 @@ export interface App {
   readonly unfit: Promise<Error>
   /**
    * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
-   * `hasNotice`: a balancer that has looked at `/health` is given the time to look again.
+   * `hasNotice`: whatever sends requests here is given the time to learn that it must not.
    */
   close(options?: { hasNotice?: boolean }): Promise<void>
 }
@@ -163,10 +165,17 @@ export async function createApp(options: AppOptions): Promise<App> {
   let isDraining = false
   const healthPool = createHealthPool(database)
   const checks = createPostgresChecks(healthPool)
+  const admission = createAdmission()
+  const traffic = new Traffic({
+    rooms: [admission.room],
+    trustedProxies: settings.trustedProxies,
+    onCutOff: metrics.product.cutOff,
+  })
+  const { arriving, unread } = traffic
   const service = createService(
     pool,
     database,
-    checks,
+    { ...checks, capacity: capacityCheck({ requests: admission.room, arriving, unread }) },
     sockets,
     engine,
     withLimits(withCluster(presence.check, cluster), limits),
@@ -174,10 +183,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     () => isDraining,
   )
   const backlog = createBacklog(pool)
-  const admission = createAdmission()
   metrics.watch({
     sockets: () => sockets.countConnections(),
     requests: () => admission,
+    traffic: () => ({
+      connections: traffic.connections.size,
+      underWay: traffic.underWay.size,
+      arriving: arriving.count,
+      unread: unread.count,
+    }),
     pools: () => ({ query: stateOf(pool), lookup: stateOf(lookups), commit: store.poolState() }),
     backlog,
   })
@@ -190,6 +204,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       refresh,
       limits,
       admission,
+      traffic,
       version,
       verifyToken,
       log,
@@ -197,6 +212,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       tracer,
       takesRequests,
     }),
+    { traffic },
   )
   if (takesRequests) {
     sockets.onMissed(product.retell)
@@ -207,10 +223,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const close = async ({ hasNotice = false } = {}) => {
     isDraining = true
     lagReport.stop()
-    const isBalanced = takesRequests && service.isWatched()
     const withinMs = settings.drainMs
     await forgetting.stop()
-    await drain({ http, sockets, product, hasNotice: hasNotice && isBalanced, withinMs })
+    const notice = hasNotice && takesRequests ? { isWatched: service.isWatched() } : undefined
+    await drain({ http, sockets, product, notice, withinMs })
     await sockets.close()
     await cluster?.close()
     await pushSender.close()
@@ -258,7 +274,7 @@ const postgresDown = (): CheckResult => ({ status: 'down', reason: 'failed' })
 function createService(
   pool: pg.Pool,
   database: Database,
-  checks: ReturnType<typeof createPostgresChecks>,
+  checks: ReturnType<typeof createPostgresChecks> & Readonly<Record<'capacity', HealthCheck>>,
   sockets: SocketServer,
   engine: Engine,
   redis: HealthCheck,

@@ -12,6 +12,7 @@ const GROUPS: Readonly<Record<string, number>> = {
   R8: 1,
   R9: 5,
   R10: 7,
+  R11: 6,
   R13: 5,
   P1: 5,
   P2: 5,

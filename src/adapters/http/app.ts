@@ -2,7 +2,7 @@
  * The HTTP border: mounts the registry on Express and answers everything that is not a route.
  * Whatever comes in, what goes out is the reply of a route or a problem document.
  */
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express'
 import type { Logger } from 'pino'
 import type { Dispatch } from '../../dispatch/api.js'
@@ -12,13 +12,14 @@ import { type IdempotencyStore, noMeter, type ProductMeter, type RateLimits } fr
 import { ok, type Problem, type Result } from '../../dispatch/problems.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
 import type { Tracer } from '../../runtime/telemetry.js'
-import { type Admission, admitting, createAdmission } from './admission.js'
+import { type Admission, createAdmission } from './admission.js'
 import { sendProblem, sendReply } from './answer.js'
 import { authenticate } from './authenticate.js'
 import { readJsonBody } from './body.js'
 import { allowOrigins } from './cors.js'
+import { openDoor } from './door.js'
 import type { Service } from './health.js'
-import { limitAddresses } from './limits.js'
+import { countAddress, limitAddresses } from './limits.js'
 import { messagesOf } from './messages.js'
 import { observed } from './observed.js'
 import { openApiDocument } from './openapi/document.js'
@@ -27,6 +28,7 @@ import type { Context, PublicRoute, Route } from './route.js'
 import { publicRoutes, routes } from './routes.js'
 import { securityHeaders } from './security.js'
 import type { HttpApp } from './server.js'
+import { Traffic } from './traffic/traffic.js'
 
 export interface HttpAppOptions {
   readonly dispatch: Dispatch
@@ -35,6 +37,8 @@ export interface HttpAppOptions {
   readonly refresh: Refresh
   readonly limits: RateLimits
   readonly admission?: Admission
+  /** Of the server that the app is given to. */
+  readonly traffic?: Traffic
   /** Of the program. */
   readonly version: string
   readonly verifyToken: TokenVerifier
@@ -50,7 +54,7 @@ export interface HttpAppOptions {
 
 export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { dispatch, keys, service, refresh, limits, version, log, takesRequests = true } = options
-  const { meter = noMeter, tracer, admission = createAdmission() } = options
+  const { meter = noMeter, tracer, admission = createAdmission(), traffic = new Traffic() } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -61,7 +65,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
 
   app.use(identifyRequests(), logRequests(log, meter), securityHeaders(), allowOrigins(options.corsOrigins))
   app.use(limitAddresses(limits, isUnlimited))
-  const openApi = JSON.stringify(openApiDocument(version, routes, publicRoutes))
+  // Bytes: a text would be encoded anew for each client, and kept for as long as that one reads.
+  const openApi = Buffer.from(JSON.stringify(openApiDocument(version, routes, publicRoutes)))
   const context: Context = { dispatch, service, keys, refresh, openApi }
   for (const route of publicRoutes.filter(route => takesRequests || route.method === 'get')) {
     app[route.method](route.path, observed(route, tracer, open(route, context, options)))
@@ -74,8 +79,16 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   // Where an address has no path at all (`http://[`), the router asks nobody of the above.
   const answer: RequestListener = (req, res) =>
     app(req as Request, res as Response, () => sendProblem(req, res, { code: 'NOT_FOUND' }))
-  const listener = admitting(answer, { ...options, admission, meter, isExempt: alwaysAnswers })
-  return { listener, messages: messagesOf(app) }
+  const door = {
+    ...options,
+    admission,
+    traffic,
+    meter,
+    isExempt: alwaysAnswers,
+    isFile,
+    countAddress: (req: IncomingMessage) => countAddress(limits, isUnlimited, req),
+  }
+  return { ...openDoor(answer, door), messages: messagesOf(app) }
 }
 
 function open(
@@ -108,6 +121,12 @@ function pathsWhere(fits: (route: PublicRoute) => boolean): (path: string) => bo
 const isUnlimited = pathsWhere(route => route.isUnlimited === true)
 /** Who watches us must see most of all how it is when more is asked than can be done. */
 const alwaysAnswers = pathsWhere(route => route.isUnlimited === true || route.isInternal === true)
+const isNamedFile = pathsWhere(route => route.isFile === true)
+/** Those of one folder are one route. */
+const fileFolders = publicRoutes.flatMap(({ isFile, path }) => {
+  return isFile === true && path.includes(':') ? [path.slice(0, path.indexOf(':'))] : []
+})
+const isFile = (path: string) => isNamedFile(path) || fileFolders.some(folder => path.startsWith(folder))
 
 function guarded(
   route: Route,

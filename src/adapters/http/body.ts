@@ -1,24 +1,27 @@
 /*
  * Bodies: JSON in UTF-8, within bounds, nothing else. What is not that is a problem, never an exception.
  */
-import express, { type Request, type Response } from 'express'
+import type { ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate } from 'node:zlib'
+import type { Request } from 'express'
 import { cut, invalid } from '../../dispatch/border.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
+import { MAX_BODY_BYTES } from './receive-body.js'
+import { exchangeOf } from './traffic/exchange.js'
 
-/**
- * The contract's limit. A request of 500 trucks takes 20 KB; a megabyte is parsed in some milliseconds,
- * and much more would make everyone else on the event loop wait.
- */
-const MAX_BODY = '1mb'
 /** The deepest thing clients send has 4 levels. V8 takes 180 ms for a megabyte of brackets (measured). */
 const MAX_JSON_DEPTH = 32
 
-const readRaw = express.raw({ type: () => true, limit: MAX_BODY })
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** The body as parsed JSON; no body at all counts as `{}`, for commands whose fields are all optional. */
-export async function readJsonBody(req: Request, res: Response): Promise<Result<unknown>> {
-  const bytes = await readBytes(req, res)
+export async function readJsonBody(req: Request, res: ServerResponse): Promise<Result<unknown>> {
+  const received = exchangeOf(res)?.body
+  if (received === 'too large') return tooLarge
+  if (received === undefined || received.length === 0) return ok({})
+  const encoding = (req.headers['content-encoding'] ?? 'identity').toLowerCase()
+  const bytes = encoding === 'identity' ? ok(received) : await decode(received, encoding)
   if (!bytes.ok) return bytes
   if (bytes.value.length === 0) return ok({})
   if (!req.is('application/json')) {
@@ -27,30 +30,26 @@ export async function readJsonBody(req: Request, res: Response): Promise<Result<
   return parseJson(bytes.value)
 }
 
-async function readBytes(req: Request, res: Response): Promise<Result<Buffer>> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      readRaw(req, res, error => (error === undefined ? resolve() : reject(error)))
-    })
-    return ok(Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0))
-  } catch (error) {
-    return bodyProblem(error)
-  }
-}
+const tooLarge = problem('PAYLOAD_TOO_LARGE', { detail: 'A body has at most 1 MB' })
 
-/** Errors of body-parser carry a `type`; one without it is not the client's doing. */
-function bodyProblem(error: unknown): Result<never> {
-  const { type, status } = error as { type?: string; status?: number }
-  if (type === 'entity.too.large') {
-    return problem('PAYLOAD_TOO_LARGE', { detail: `A body has at most ${MAX_BODY}` })
-  }
-  if (type === 'encoding.unsupported') {
+const decoders = new Map([
+  ['gzip', promisify(gunzip)],
+  ['deflate', promisify(inflate)],
+  ['br', promisify(brotliDecompress)],
+])
+
+/** Never makes more of it than a body may have. */
+async function decode(bytes: Buffer, encoding: string): Promise<Result<Buffer>> {
+  const decoding = decoders.get(encoding)
+  if (decoding === undefined) {
     return invalid([{ path: 'Content-Encoding', message: 'Expected identity, gzip, deflate or br' }])
   }
-  if (type !== undefined || (status !== undefined && status < 500)) {
+  try {
+    return ok(await decoding(bytes, { maxOutputLength: MAX_BODY_BYTES }))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return tooLarge
     return problem('MALFORMED_JSON', { detail: 'The body could not be read' })
   }
-  throw error
 }
 
 function parseJson(bytes: Buffer): Result<unknown> {

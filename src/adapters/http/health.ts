@@ -13,7 +13,15 @@ export interface CheckResult {
 
 export type HealthCheck = () => Promise<CheckResult>
 
-export const checkNames = ['postgres', 'redis', 'migrations', 'timers', 'outbox', 'definitions'] as const
+export const checkNames = [
+  'postgres',
+  'redis',
+  'migrations',
+  'timers',
+  'outbox',
+  'capacity',
+  'definitions',
+] as const
 export type CheckName = (typeof checkNames)[number]
 
 export interface HealthReport {
@@ -43,7 +51,7 @@ const REPORT_AGE_MS = 1_000
 const WATCHED_FOR_MS = 60_000
 
 /** Without these nothing can be answered: they decide whether we are `down`. The rest only degrades. */
-const vital: readonly CheckName[] = ['postgres', 'migrations', 'definitions']
+const vital: readonly CheckName[] = ['postgres', 'migrations', 'capacity', 'definitions']
 
 export function createHealth(
   version: string,

@@ -1,16 +1,30 @@
 import type { IncomingMessage } from 'node:http'
 import type { RequestHandler } from 'express'
-import type { RateLimits, Sender } from '../../dispatch/ports.js'
+import type { RateLimits } from '../../dispatch/ports.js'
 import type { Problem } from '../../dispatch/problems.js'
-import { sendProblem } from './answer.js'
+import { pathOf, sendProblem } from './answer.js'
+import { senderOf } from './sender.js'
+import { type AddressCount, exchangeOf } from './traffic/exchange.js'
 
-/** Turns away addresses that ask too often, before anything of theirs is read. `isExempt`: paths that always answer. */
+/**
+ * Turns away addresses that ask too often, before anything of theirs is read. `isExempt`: paths that always answer. A
+ * request with a body was counted when its headers came: `exchange.addressCount`.
+ */
 export function limitAddresses(limits: RateLimits, isExempt: (path: string) => boolean): RequestHandler {
   return (req, res, next) => {
-    const wait = isExempt(req.path) ? undefined : limits.ofAddress(senderOf(req))
-    if (wait === undefined) return next()
-    sendProblem(req, res, tooMany('address', wait))
+    const count = exchangeOf(res)?.addressCount ?? countAddress(limits, isExempt, req)
+    if (count.retryAfterSeconds === undefined) return next()
+    sendProblem(req, res, tooMany('address', count.retryAfterSeconds))
   }
+}
+
+/** Counts a request for its address. */
+export function countAddress(
+  limits: RateLimits,
+  isExempt: (path: string) => boolean,
+  req: IncomingMessage,
+): AddressCount {
+  return { retryAfterSeconds: isExempt(pathOf(req)) ? undefined : limits.ofAddress(senderOf(req)) }
 }
 
 export const tooMany = (who: 'address' | 'user', retryAfterSeconds: number): Problem => ({
@@ -18,11 +32,3 @@ export const tooMany = (who: 'address' | 'user', retryAfterSeconds: number): Pro
   detail: `Too many requests of this ${who} within a minute`,
   retryAfterSeconds,
 })
-
-export function senderOf({ socket, headers }: IncomingMessage): Sender {
-  const forwarded = headers['x-forwarded-for']
-  return {
-    remoteAddress: socket.remoteAddress,
-    forwardedFor: Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
-  }
-}

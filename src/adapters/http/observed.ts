@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express'
-import type { Tracer } from '../../runtime/telemetry.js'
+import type { Attributes, Tracer } from '../../runtime/telemetry.js'
 import { problemCodeOf } from './answer.js'
 import type { PublicRoute, Route } from './route.js'
 
@@ -27,13 +27,20 @@ export function observed(
       },
     })
     if (span.context !== undefined) res.locals.traceId = span.context.split('-')[1]
-    res.once('close', () => {
+    let isOver = false
+    const end = (attributes: Attributes) => {
+      if (!isOver) span.end(attributes)
+      isOver = true
+    }
+    res.once('answered', () => {
       const code = problemCodeOf(res)
-      span.end({
+      end({
         'http.response.status_code': res.statusCode,
         ...(code === undefined ? {} : { 'loadcast.problem': code }),
       })
     })
+    // Its client went away before it was answered.
+    res.once('over', () => end({ 'error.type': 'connection_closed' }))
     return tracer.within(span, () => handle(req, res, next))
   }
 }

@@ -19,11 +19,14 @@ export function requestIdOf(given: string | string[] | undefined): string {
   return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID()
 }
 
-/** One line for each answer, and its figures. No bodies and no query strings: they hold places, names and phone numbers. */
+/**
+ * One line for each answer, and its figures, when it is handed to its socket: how long its client reads is not our time.
+ * No bodies and no query strings: they hold places, names and phone numbers.
+ */
 export function logRequests(log: Logger, meter: ProductMeter): RequestHandler {
   return (req, res, next) => {
     const begunAt = performance.now()
-    res.once('finish', () => {
+    res.once('answered', () => {
       const code = problemCodeOf(res)
       const ms = performance.now() - begunAt
       const route = String(res.locals.route ?? 'none')

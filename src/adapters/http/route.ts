@@ -22,7 +22,7 @@ export interface Context {
   readonly keys: IdempotencyStore
   readonly refresh: Refresh
   /** The document at `/openapi.json`, as JSON. */
-  readonly openApi: string
+  readonly openApi: Buffer
 }
 
 /** What a handler answers; problems come back as the other side of `Result`. */
@@ -115,6 +115,8 @@ export interface PublicRoute extends Outline {
   readonly problems?: readonly ProblemCode[]
   /** Answers however often it is asked: whoever decides over the life of the process asks here. */
   readonly isUnlimited?: true
+  /** Sent from memory: it is no work, so it takes no place of those that work. */
+  readonly isFile?: true
   /** Not for what comes through a proxy: for those who reach the process itself. */
   readonly isInternal?: true
   /** `undefined`: there is no such thing. */

@@ -2,16 +2,13 @@
  * The HTTP server around the app: bounds on slow and oversized requests, and a way to end without losing
  * any that is under way.
  */
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
-import type { Socket } from 'node:net'
-import { Slab } from '../../runtime/slab.js'
-import type { Messages } from './messages.js'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { Server as NetServer, type Socket } from 'node:net'
+import { setImmediate as afterPoll } from 'node:timers/promises'
+import { createMessages, type Messages } from './messages.js'
+import { exchangeOf } from './traffic/exchange.js'
+import { Traffic } from './traffic/traffic.js'
+import { ignoreUpgrades } from './upgrade.js'
 
 /** A whole request, body included: a megabyte over a slow phone line takes some 20 s. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -22,8 +19,22 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000
 /** A token and what proxies add take some 3 KB. */
 const MAX_HEADER_BYTES = 16_384
 
+/** A client reads the answer to what is no request, and closes. Else its socket would stay, half open. */
+const CLOSE_GRACE_MS = 1_000
+
 /** How often what is too slow is looked for; Node's own half minute would let it hold on for as much longer. */
 const CHECK_EVERY_MS = 5_000
+
+/** A new connection is followed by its first request at once. Browsers also make some in advance, which stay silent. */
+const FIRST_REQUEST_MS = 250
+/** A turn of the event loop in which nothing is done takes some 20 µs. */
+const IDLE_TURN_MS = 0.1
+/** A process that has no such turn in half a second has more to do than it can, and ends all the same. */
+const QUIET_WITHIN_MS = 500
+/** What is in front has had its next request on each connection that it uses. The rest is idle, and closed. */
+const QUIET_MS = 1_000
+/** A connection gets old without an event. */
+const LOOK_EVERY_MS = 50
 
 const bounds = {
   requestTimeout: REQUEST_TIMEOUT_MS,
@@ -35,67 +46,123 @@ const bounds = {
 
 export interface HttpApp {
   readonly listener: RequestListener
-  /** What the listener is given is best made of these. */
+  /** Answers a request for which there is no room. */
+  readonly refuse?: RequestListener
+  /** What the requests and responses of the server are made of. */
   readonly messages?: Messages
 }
 
 export interface HttpServer {
   readonly server: Server
-  /** From now on every answer ends its connection: whoever comes again makes a new one, to a process that stays. */
-  retire(): void
+  readonly traffic: Traffic
+  /** Whether every answer from now on ends its connection: its client makes a new one, to a process that stays. */
+  retire(isRetired: boolean): void
+  /** Takes no more connections. From now on every answer ends its connection. */
+  closePort(): Promise<void>
   /**
-   * Takes no more connections; resolves when every request under way has been answered, or after `withinMs`, when those
-   * that are not are cut off.
+   * After `closePort`: resolves when every request under way has been answered, or after `withinMs`, when those that are
+   * not are cut off. `isAsked`: something may still send. Then open connections are served until nothing comes any more.
    */
-  drain(withinMs: number): Promise<void>
+  drain(withinMs: number, isAsked: boolean): Promise<void>
+}
+
+export interface HttpServerOptions extends Partial<typeof bounds> {
+  readonly traffic?: Traffic
 }
 
 /** `changed`: for tests, which have less time. */
 export function createHttpServer(
-  { listener, messages = {} }: HttpApp,
-  changed: Partial<typeof bounds> = {},
+  { listener, refuse, messages = createMessages() }: HttpApp,
+  { traffic = new Traffic(), ...changed }: HttpServerOptions = {},
 ): HttpServer {
-  const underWay = new Slab<ServerResponse>()
+  const { underWay, connections } = traffic
   let isRetired = false
-  let isDraining = false
-  let finished: (() => void) | undefined
 
-  const options = { ...bounds, ...messages, ...changed }
-  const server = createServer(options, (req: IncomingMessage, res: ServerResponse) => {
-    const place = underWay.add(res)
+  traffic.begin = listener
+  if (refuse !== undefined) traffic.sendRefusal = refuse
+  const server = createServer({ ...bounds, ...messages, ...changed }, (_req, res) => {
     if (isRetired) res.setHeader('connection', 'close')
-    res.once('close', () => {
-      underWay.remove(place)
-      if (isDraining) server.closeIdleConnections()
-      if (underWay.size === 0) finished?.()
-    })
-    listener(req, res)
+    traffic.request(exchangeOf(res) ?? traffic.adopt(res))
   })
+  server.on('connection', socket => void traffic.welcome(socket))
   server.on('clientError', answerUnreadable)
+  ignoreUpgrades(server)
+  server.on('close', traffic.watch())
 
-  function retire(): void {
-    isRetired = true
-    for (const res of underWay) if (!res.headersSent) res.setHeader('connection', 'close')
+  function retire(from: boolean): void {
+    isRetired = from
+    if (!isRetired) return
+    for (const { res } of underWay) if (!res.headersSent) res.setHeader('connection', 'close')
+  }
+
+  const countEvents = () => traffic.accepted + traffic.asked
+
+  /** Connections that were made a moment ago, and on which a request may be on its way. */
+  function areSomeNew(): boolean {
+    for (const { requests, madeAtMs } of connections) {
+      if (requests === 0 && traffic.now() - madeAtMs < FIRST_REQUEST_MS) return true
+    }
+    return false
   }
 
   return {
     server,
+    traffic,
     retire,
-    async drain(withinMs) {
-      retire()
-      isDraining = true
-      // Its callback would wait for sockets too, which are closed later.
-      server.close()
-      if (underWay.size === 0) return
+    async closePort() {
+      await quietMoment(countEvents)
+      // That of HTTP closes idle connections too, at once.
+      NetServer.prototype.close.call(server)
+      retire(true)
+    },
+    async drain(withinMs, isAsked) {
+      const endsAtMs = performance.now() + withinMs
+      let asked = countEvents()
+      let quietSinceMs = isAsked ? performance.now() : Number.NEGATIVE_INFINITY
+      const isOver = () => {
+        const nowMs = performance.now()
+        if (nowMs >= endsAtMs) return true
+        if (isAsked && countEvents() !== asked) {
+          asked = countEvents()
+          quietSinceMs = nowMs
+        }
+        const isQuiet = connections.size === 0 || nowMs - quietSinceMs >= QUIET_MS
+        return underWay.size === 0 && isQuiet && !areSomeNew()
+      }
+      if (!isAsked) server.closeIdleConnections()
       await new Promise<void>(resolve => {
-        const alarm = setTimeout(resolve, withinMs)
-        finished = () => {
-          clearTimeout(alarm)
+        const look = () => {
+          if (!isOver()) return
+          clearInterval(looking)
           resolve()
         }
+        const looking = setInterval(look, LOOK_EVERY_MS)
+        traffic.ended = look
+        look()
       })
-      for (const res of underWay) res.destroy()
+      traffic.ended = () => {}
+      await quietMoment(countEvents)
+      server.closeIdleConnections()
+      for (const { connection } of [...underWay]) connection.destroy()
     },
+  }
+}
+
+/**
+ * Resolves right after the event loop has looked at all sockets and found nothing, if that happens soon. To close the port
+ * resets connections that the kernel has made and we have not accepted, and to close a connection loses what was sent on it
+ * and not read; a proxy that has sent a POST on either may not send it again. Node accepts one connection in a turn of the
+ * loop, so there may be several; after a turn in which nothing came there are none, but for what comes within microseconds.
+ */
+async function quietMoment(countEvents: () => number): Promise<void> {
+  const giveUpAtMs = performance.now() + QUIET_WITHIN_MS
+  while (true) {
+    const events = countEvents()
+    const beganAtMs = performance.now()
+    await afterPoll()
+    const nowMs = performance.now()
+    const isQuiet = countEvents() === events && nowMs - beganAtMs < IDLE_TURN_MS
+    if (isQuiet || nowMs > giveUpAtMs) return
   }
 }
 
@@ -129,4 +196,6 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json; charset=utf-8\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
+  // At once it could be lost: what the client still sends makes the kernel reset the connection.
+  setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref()
 }

@@ -66,6 +66,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     serveClient: false,
     // Anything else is refused by `limitHandshakes`, in words.
     transports: ['websocket'],
+    // The HTTP server answers upgrades that are not ours.
+    destroyUpgrade: false,
     maxHttpBufferSize: limits.maxMessageBytes,
     pingInterval: limits.pingIntervalMs,
     pingTimeout: limits.pingTimeoutMs,

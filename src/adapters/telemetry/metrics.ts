@@ -49,6 +49,7 @@ export interface Backlog {
 export interface WatchedGauges {
   sockets(): number
   requests(): { readonly underWay: number; readonly limit: number }
+  traffic(): Readonly<Record<'connections' | 'underWay' | 'arriving' | 'unread', number>>
   pools(): Readonly<Record<string, PoolState>>
   /** Throws when the database is away: then there are no such figures. */
   backlog(): Promise<Backlog>
@@ -127,6 +128,11 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   ])
   const emits = counter('socket_emits_total', 'Emits to sockets', ['type'])
   const emitRooms = counter('socket_emit_rooms_total', 'Rooms that emits went to', ['type'])
+  const cutOffs = counter(
+    'http_cut_off_total',
+    'Clients that were cut off: slow_body, unread_answer, or no_room when a room was full',
+    ['reason'],
+  )
   const pushes = counter('push_messages_total', 'Messages for phones by what became of them', ['outcome'])
   const product: ProductMeter = {
     answered({ route, method, status, code = '', ms }) {
@@ -143,11 +149,19 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       emitRooms.inc({ type }, rooms)
     },
     pushed: (outcome, messages) => pushes.inc({ outcome }, messages),
+    cutOff: reason => cutOffs.inc({ reason }),
   }
 
   const sockets = gauge('sockets', 'Sockets connected to this process')
   const requests = gauge('http_requests_under_way', 'Requests that are being answered')
   const requestLimit = gauge('http_requests_limit', 'How many may be answered at once; more get 503')
+  const connections = gauge('http_connections', 'Connections to the HTTP server, those of sockets included')
+  const exchanges = gauge(
+    'http_exchanges',
+    'Requests that have begun and whose answers are not sent in full: also those that wait for their turn, and long polls',
+  )
+  const bodiesArriving = gauge('http_bodies_arriving', 'Requests whose bodies are still arriving')
+  const answersUnread = gauge('http_answers_unread', 'Answers that their clients have not read')
   const pool = gauge('pool_connections', 'Connections to the database, and callers that wait for one', [
     'pool',
     'state',
@@ -164,6 +178,11 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     const { underWay, limit } = gauges.requests()
     requests.set(underWay)
     requestLimit.set(limit)
+    const traffic = gauges.traffic()
+    connections.set(traffic.connections)
+    exchanges.set(traffic.underWay)
+    bodiesArriving.set(traffic.arriving)
+    answersUnread.set(traffic.unread)
     for (const [name, { idle, total, waiting }] of Object.entries(gauges.pools())) {
       pool.set({ pool: name, state: 'idle' }, idle)
       pool.set({ pool: name, state: 'busy' }, total - idle)

@@ -21,6 +21,8 @@ export interface ProductMeter {
   emitted(type: string, rooms: number): void
   /** Messages of one batch for phones, by what became of them: `sent`, `retried`, `unregistered`, `expired`, `dead`. */
   pushed(outcome: string, messages: number): void
+  /** An HTTP client was cut off for being slow, by why. */
+  cutOff(reason: string): void
 }
 
-export const noMeter: ProductMeter = { answered() {}, reached() {}, emitted() {}, pushed() {} }
+export const noMeter: ProductMeter = { answered() {}, reached() {}, emitted() {}, pushed() {}, cutOff() {} }

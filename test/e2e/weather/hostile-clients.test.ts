@@ -36,7 +36,7 @@ async function startAtRest() {
   return { world, url, isAtRest, token: await tokenFor('customer', 'hostile') }
 }
 
-test(`requests that are pipelined, cut and reset leave nothing behind (seed ${SEED})`, async () => {
+test(`R11.4 requests that are pipelined, cut and reset leave nothing behind (seed ${SEED})`, async () => {
   const { world, url, isAtRest, token } = await startAtRest()
   await pipelineAndReset(url, size.resets, PIPELINED)
   await isAtRest()

@@ -9,16 +9,16 @@ const TICK_MS = 5
 function simulate(perSecond: () => number) {
   let now = 0
   const admission = createAdmission(() => now)
-  const queue: { leave: () => void; since: number }[] = []
+  const queue: { since: number }[] = []
   const done: { at: number; ms: number }[] = []
   let refused = 0
   let could = 0
 
   function arrive(count: number): void {
     for (let i = 0; i < count; i++) {
-      const leave = admission.enter()
-      if (leave === undefined) refused++
-      else queue.push({ leave, since: now })
+      const since = admission.enter()
+      if (since === undefined) refused++
+      else queue.push({ since })
     }
   }
   return {
@@ -36,8 +36,10 @@ function simulate(perSecond: () => number) {
         could = queue.length === 0 ? 0 : could + (perSecond() * TICK_MS) / 1_000
         for (; could >= 1 && queue.length > 0; could--) {
           const first = queue.shift()
-          first?.leave()
-          if (first !== undefined) done.push({ at: now, ms: now - first.since })
+          if (first === undefined) continue
+          admission.leave()
+          admission.answered(now - first.since)
+          done.push({ at: now, ms: now - first.since })
         }
       }
     },

@@ -97,11 +97,17 @@ describe('R9.4 health', () => {
     expect(await createHealth('1', checks()).health()).toMatchObject({ status: 'ok', version: '1' })
   })
 
-  test.each(['postgres', 'migrations'] as const)('is down without %s, and does not tell why', async name => {
-    const report = await createHealth('1', checks({ [name]: failing })).health()
-    expect(report).toMatchObject({ status: 'down', checks: { [name]: { status: 'down', reason: 'failed' } } })
-    expect(JSON.stringify(report)).not.toContain('hunter2')
-  })
+  test.each(['postgres', 'migrations', 'capacity'] as const)(
+    'is down without %s, and does not tell why',
+    async name => {
+      const report = await createHealth('1', checks({ [name]: failing })).health()
+      expect(report).toMatchObject({
+        status: 'down',
+        checks: { [name]: { status: 'down', reason: 'failed' } },
+      })
+      expect(JSON.stringify(report)).not.toContain('hunter2')
+    },
+  )
 
   test.each(['redis', 'timers', 'outbox'] as const)('is only degraded without %s', async name => {
     expect(await createHealth('1', checks({ [name]: failing })).health()).toMatchObject({

@@ -73,6 +73,7 @@ export const publicRoutes: readonly PublicRoute[] = [
     method: 'get',
     path: '/openapi.json',
     summary: 'This document',
+    isFile: true,
     answers: { 200: { description: 'OpenAPI 3.1', body: z.looseObject({ openapi: z.string() }) } },
     async run({ openApi }) {
       return { status: 200, body: openApi }
@@ -83,6 +84,7 @@ export const publicRoutes: readonly PublicRoute[] = [
     method: 'get',
     path: '/docs',
     summary: 'This document, to read and to try',
+    isFile: true,
     answers: { 200: { description: 'The page', contentType: 'text/html' } },
     async run() {
       return replyFile(docsFile())
@@ -93,6 +95,7 @@ export const publicRoutes: readonly PublicRoute[] = [
     method: 'get',
     path: '/docs/:file',
     summary: 'What the page of the documentation needs',
+    isFile: true,
     params: z.strictObject({ file: z.enum(docsFileNames) }),
     answers: { 200: { description: 'A script or a style sheet', contentType: 'text/*' } },
     async run(_context, { file }) {
