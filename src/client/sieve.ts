@@ -1,6 +1,7 @@
 /*
  * Delivery is at least once, and across processes in no certain order. An event whose id is known is dropped, and a
  * `booking_updated` that says less than one that came before; never an event of another type. Memory is bounded.
+ * A lower version with a later time is not older: after a failover that lost transactions, versions are counted anew.
  */
 import type { ResumableEvent } from './events.js'
 
@@ -13,19 +14,19 @@ export type Verdict = 'new' | 'known' | 'older'
 
 export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) {
   const known = new Set<string>()
-  const versions = new Map<string, number>()
+  const versions = new Map<string, Pick<ResumableEvent, 'version' | 'at'>>()
 
   return (event: ResumableEvent): Verdict => {
     if (known.has(event.id)) return 'known'
     known.add(event.id)
     forgetOldest(known, maxIds)
     if (event.type !== 'booking_updated') return 'new'
-    const { broadcastId, version } = event
+    const { broadcastId, version, at } = event
     const latest = versions.get(broadcastId)
-    if (latest !== undefined && version < latest) return 'older'
+    if (latest !== undefined && version < latest.version && !(at > latest.at)) return 'older'
     // Put at the end again: the ones that nothing is heard of go first.
     versions.delete(broadcastId)
-    versions.set(broadcastId, version)
+    versions.set(broadcastId, { version, at })
     forgetOldest(versions, maxVersions)
     return 'new'
   }

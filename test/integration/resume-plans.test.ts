@@ -170,7 +170,7 @@ describe('R7.3 a resume', () => {
 
   it('R7.3 of those who watch, its beginning, its offers and what stands read few rows', async () => {
     const store = createResumeStore(sql)
-    const mark = { kind: 'event', instance: request, version: 1, index: 0 } as const
+    const mark = { kind: 'event', instance: request, version: 1, index: 0, at: undefined } as const
     const few = 50
     expect(await rowsRead(() => store.moment(mark, 't1'))).toBeLessThan(few)
     expect(await rowsRead(() => store.moment({ kind: 'offer', broadcastId: request }, 't1'))).toBeLessThan(

@@ -31,7 +31,9 @@ select ${micros('clock_timestamp()')} as now,
   case $1::text
     when 'event' then (
       select ${micros('e.recorded_at')} from events e join instances i on i.id = e.instance
-      where e.instance = $2::uuid and e.version = $3::integer and e.index = $4::integer and (
+      where e.instance = $2::uuid and e.version = $3::integer and e.index = $4::integer
+        and ($6::float8 is null or e.at between to_timestamp(($6 - 1) / 1000) and to_timestamp(($6 + 1) / 1000))
+        and (
         $5::text is null or i.owner = $5
         or exists (select from recipients r
                    where r.broadcast_id = i.id and r.transporter_id = $5 and r.offered_at is not null)
@@ -42,9 +44,11 @@ select ${micros('clock_timestamp()')} as now,
   end as "markedAt"`
 
 async function moment(pool: Pool, mark: Mark | undefined, readerId: string | undefined): Promise<Moment> {
-  const [id, version, index] =
-    mark?.kind === 'event' ? [mark.instance, mark.version, mark.index] : [mark?.broadcastId, null, null]
-  const values = [mark?.kind ?? null, id ?? null, version, index, readerId ?? null]
+  const [id, version, index, at = null] =
+    mark?.kind === 'event'
+      ? [mark.instance, mark.version, mark.index, mark.at]
+      : [mark?.broadcastId, null, null, null]
+  const values = [mark?.kind ?? null, id ?? null, version, index, readerId ?? null, at]
   const [row] = await query<Moment>(pool, momentSql, values)
   if (row === undefined) throw new Error('A select without from gave no row')
   return row

@@ -4,6 +4,7 @@
  * is part of the id under which clients drop repetitions.
  */
 import type { BroadcastEmitted, Progress } from '../../machines/index.js'
+import { envelopeId } from '../resume/points.js'
 import { isoTime, recordOfTrip, type TripSurroundings, tripView } from '../views/trip-view.js'
 import type { TripView } from '../views/views.js'
 
@@ -217,7 +218,7 @@ export function announce(
     if (row.when?.(event) === false) return []
     const data = row.data(about)
     const envelope = {
-      id: `${instance}:${version}:${index}:${n}`,
+      id: envelopeId({ instance, version, index, n, at }),
       broadcastId: instance,
       version,
       type: row.type,

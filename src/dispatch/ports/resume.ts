@@ -4,7 +4,14 @@ import type { BroadcastRecord } from './reads.js'
 
 /** What an envelope's id refers to. */
 export type Mark =
-  | { readonly kind: 'event'; readonly instance: string; readonly version: number; readonly index: number }
+  | {
+      readonly kind: 'event'
+      readonly instance: string
+      readonly version: number
+      readonly index: number
+      /** Its stamp, in milliseconds; `undefined` in ids that an older release made. */
+      readonly at: number | undefined
+    }
   | { readonly kind: 'offer'; readonly broadcastId: string }
 
 /** Microseconds since the epoch, by the database's clock: as exact as it orders events. */

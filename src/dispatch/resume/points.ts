@@ -16,25 +16,49 @@ export type Point =
       readonly after: EventPosition
     }
 
+/** Of an event: its key, and its stamp in milliseconds. */
+interface EventPlace {
+  readonly instance: string
+  readonly version: number
+  readonly index: number
+  readonly at: number
+}
+
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 /** Until the year 2286, and exact as a number. */
 const MICROS = '\\d{1,16}'
 const VERSION = '\\d{1,9}'
 const INDEX = '\\d{1,4}'
+/** Milliseconds in base 36, until the year 5188. */
+const STAMP = '[0-9a-z]{1,9}'
+const STAMP_RADIX = 36
 
 const patterns = {
-  event: new RegExp(`^(${UUID}):(${VERSION}):(${INDEX}):\\d{1,4}$`),
+  event: new RegExp(`^(${UUID}):(${VERSION}):(${INDEX}):\\d{1,4}(?::(${STAMP}))?$`),
   offer: new RegExp(`^(${UUID}):offer$`),
   moment: new RegExp(`^at:(${MICROS})$`),
   page: new RegExp(`^page:(${MICROS}):(${MICROS}):(${MICROS}):(${UUID}):(${VERSION}):(${INDEX})$`),
+}
+
+/**
+ * The id of the `n`th envelope that an event is announced by: the same whenever it is delivered. The stamp is part of it, since
+ * after a failover that lost transactions another event may have the same version and index.
+ */
+export function envelopeId(event: EventPlace & { readonly n: number }): string {
+  const { instance, version, index, n, at } = event
+  return `${instance}:${version}:${index}:${n}:${Math.round(at).toString(STAMP_RADIX)}`
 }
 
 /** `undefined` for what is no point. */
 export function parsePoint(text: string): Point | undefined {
   const event = patterns.event.exec(text)
   if (event !== null) {
-    const [, instance = '', version, index] = event
-    return { kind: 'mark', mark: { kind: 'event', instance, version: Number(version), index: Number(index) } }
+    const [, instance = '', version, index, stamp] = event
+    const at = stamp === undefined ? undefined : Number.parseInt(stamp, STAMP_RADIX)
+    return {
+      kind: 'mark',
+      mark: { kind: 'event', instance, version: Number(version), index: Number(index), at },
+    }
   }
   const offer = patterns.offer.exec(text)
   if (offer !== null) return { kind: 'mark', mark: { kind: 'offer', broadcastId: offer[1] ?? '' } }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { PushMessage } from '../../../src/dispatch/ports.js'
+import { userRoom } from '../../../src/dispatch/ports.js'
 import { PushWorker } from '../../../src/dispatch/push/worker.js'
 import {
   accept,
@@ -131,11 +132,15 @@ describe('an offer', () => {
     const { id, truck } = await offered('acknowledged')
     const { worker, push } = openWorker()
     product.dispatch.acknowledged(truck.caller.id, `${id}:offer`)
-    product.dispatch.acknowledged(truck.driverId, `${id}:2:0:0`)
     // Twice at once, as two phones of one user do.
     product.dispatch.acknowledged(truck.caller.id, `${id}:offer`)
     await product.settled()
     expectOk(await accept(product, id, truck))
+    const driverRoom = userRoom(truck.driverId)
+    await until(() => product.fanout.heard(driverRoom, 'trip_assigned').length > 0)
+    for (const { id } of product.fanout.heard(driverRoom, 'trip_assigned')) {
+      product.dispatch.acknowledged(truck.driverId, id ?? '')
+    }
     await settled()
     aheadMs = 3 * SECOND_MS
     await worker.turn()

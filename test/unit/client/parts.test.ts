@@ -5,8 +5,13 @@ import { createListeners } from '../../../src/client/listeners.js'
 import { noAnswer, toProblem } from '../../../src/client/problem.js'
 import { createSieve } from '../../../src/client/sieve.js'
 
-const event = (id: string, version = 1, type = 'booking_updated', broadcastId = 'b') =>
-  ({ id, version, type, broadcastId }) as ResumableEvent
+const event = (
+  id: string,
+  version = 1,
+  type = 'booking_updated',
+  broadcastId = 'b',
+  at = '2026-01-01T00:00:00.000Z',
+) => ({ id, version, type, broadcastId, at }) as ResumableEvent
 
 describe('R7.3 the client’s sieve', () => {
   it('drops an id that is known, and a booking_updated that says less, never another type', () => {
@@ -20,6 +25,14 @@ describe('R7.3 the client’s sieve', () => {
     expect(judge(event('e', 1, 'booking_updated', 'another'))).toBe('new')
     expect(judge(event('f', 9, 'trip_cancelled'))).toBe('new')
     expect(judge(event('g', 3))).toBe('new')
+  })
+
+  it('takes a lower version with a later time for news: a failover took what was seen before', () => {
+    const judge = createSieve()
+    expect(judge(event('a', 7, 'booking_updated', 'b', '2026-01-01T00:00:01.000Z'))).toBe('new')
+    expect(judge(event('b', 6, 'booking_updated', 'b', '2026-01-01T00:00:05.000Z'))).toBe('new')
+    expect(judge(event('c', 5, 'booking_updated', 'b', '2026-01-01T00:00:04.000Z'))).toBe('older')
+    expect(judge(event('d', 7, 'booking_updated', 'b', '2026-01-01T00:00:06.000Z'))).toBe('new')
   })
 
   it('forgets the oldest ids, and the requests that nothing was heard of for longest', () => {

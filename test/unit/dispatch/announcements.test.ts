@@ -46,7 +46,7 @@ describe('R1.4 R2.4 what a transition tells', () => {
     const [assigned] = said(asked, 'truck.assigned')
     expect(assigned?.wakes).toBe(true)
     expect(assigned?.envelope).toEqual({
-      id: `${BROADCAST_ID}:2:0:0`,
+      id: `${BROADCAST_ID}:2:0:0:${asked.now.toString(36)}`,
       broadcastId: BROADCAST_ID,
       tripId,
       version: 2,
