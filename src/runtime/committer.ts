@@ -262,7 +262,7 @@ export class Committer {
     const { mailbox, fold, decisions } = evaluation
     if (result.kind === 'moved') {
       if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
-      mailbox.hasMoved()
+      mailbox.hasMoved(write)
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       this.#answerAll(decisions)
       const transition = fold.current && { instance: fold.current, entries: write.journal }
@@ -275,6 +275,7 @@ export class Committer {
       this.#release(mailbox)
       return
     }
+    mailbox.forgetArmed()
     let again = decisions.map(d => d.pending)
     if (result.kind === 'unstorable') {
       mailbox.putBack(this.#withoutTheGuilty(mailbox, again, result.error))

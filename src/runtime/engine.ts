@@ -23,7 +23,15 @@ import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
 import type { Meter, Tracer } from './telemetry.js'
 import { createTimerService } from './timers.js'
-import type { CreateOutcome, Instance, Outcome, Replayed, Subscriber, Transition } from './types.js'
+import type {
+  CreateOutcome,
+  IdempotencyKey,
+  Instance,
+  Outcome,
+  Replayed,
+  Subscriber,
+  Transition,
+} from './types.js'
 
 /** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
@@ -246,6 +254,18 @@ export function createEngine(options: EngineOptions): Engine {
     return due.length
   }
 
+  /** What was done before is answered again once it is as safe as it was said to be. */
+  function confirmed<T extends CreateOutcome | Outcome | Replayed>(
+    key: IdempotencyKey | undefined,
+    work: Promise<T>,
+  ): Promise<T> {
+    if (key === undefined) return work
+    return work.then(async outcome => {
+      if (outcome.kind === 'replayed') await whenAvailable(store.confirmDurable())
+      return outcome
+    })
+  }
+
   /** The version that a command to this instance is judged by: it is migrated with the first that comes. */
   function definitionFor({ machine, definitionVersion }: Instance): Definition {
     const writing = registry.writing(machine)
@@ -276,7 +296,7 @@ export function createEngine(options: EngineOptions): Engine {
       }
       committer.submit(platform.uid(), { kind: 'create', machine, input: parsed, key, ...pending })
     })
-    return noted(created, { machine, event: 'create', span, meter })
+    return confirmed(key, noted(created, { machine, event: 'create', span, meter }))
   }
 
   async function send(
@@ -313,7 +333,7 @@ export function createEngine(options: EngineOptions): Engine {
         fail,
       })
     })
-    return noted(sent, { machine, event: parsed.type, span, meter })
+    return confirmed(key, noted(sent, { machine, event: parsed.type, span, meter }))
   }
 
   return {

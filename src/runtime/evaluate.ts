@@ -180,22 +180,29 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
 }
 
 /**
- * Timers that the events of this very burst have armed and that are due before the one that comes next: a process that is
- * late finds both overdue, and must not skip what lies between them.
+ * Timers that were armed in this very burst, or by a commit shortly before, and that are due before the one that comes
+ * next: a process that is late finds both overdue, and must not skip what lies between them.
  */
-function ringBefore(dueAt: number, { fold, registered, context }: Workbench): void {
+function ringBefore(dueAt: number, { mailbox, fold, registered, context }: Workbench): void {
   for (let rung = 0; rung < MAX_RUNG; rung++) {
-    const armed = fold.armedBefore(dueAt)
+    const stored = [...mailbox.armed.values()].filter(
+      timer => timer.dueAt < dueAt && fold.hasTimer(timer.sendId),
+    )
+    const [first] = stored.sort((a, b) => a.dueAt - b.dueAt)
+    const own = fold.armedBefore(first?.dueAt ?? dueAt)
+    const armed = own ?? first
     if (armed === undefined) return
+    const isStored = own === undefined
     const current = existing(fold)
     const event = stamped(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
     const step = registered.stepper.step(current.snapshot, event)
     if (step.kind === 'unchanged') {
-      fold.spend(armed, { isStored: false })
+      fold.spend(armed, { isStored })
       continue
     }
+    const gate = isStored ? { sendId: armed.sendId, generation: armed.generation } : undefined
     fold.ring(armed)
-    fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId })
+    fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId }, { gate })
   }
 }
 

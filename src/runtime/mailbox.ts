@@ -1,5 +1,6 @@
 /* The in-process queue of one instance: what waits to be decided, urgent events first. */
 import type { StampedEvent } from './definition.js'
+import type { InstanceWrite, StoredTimer } from './ports.js'
 import type { Span } from './telemetry.js'
 import type {
   Actor,
@@ -58,6 +59,7 @@ export interface Blocked {
 }
 
 /** Shared: most mailboxes never have any. */
+const NO_TIMERS: ReadonlyMap<string, StoredTimer> = new Map()
 const NONE_UNMET: ReadonlyMap<string, number> = new Map()
 
 export class Mailbox {
@@ -70,6 +72,11 @@ export class Mailbox {
   #unmet: ReadonlyMap<string, number> = NONE_UNMET
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
+  /**
+   * Timers that were armed by commits since this mailbox has had work. On a process that is late they may be due before a
+   * timer that waits here already.
+   */
+  armed: ReadonlyMap<string, StoredTimer> = NO_TIMERS
   /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
   burstLimit: number
   #queue: Pending[] = []
@@ -99,9 +106,22 @@ export class Mailbox {
     return this.#queue[0]?.arrivedAt
   }
 
-  hasMoved(): void {
+  hasMoved({ timersRemoved, timersSet }: Pick<InstanceWrite, 'timersRemoved' | 'timersSet'>): void {
     this.forgetObstacles()
     this.used = new Map()
+    if (this.#queue.length === 0) return // nothing waits that could go before them
+    const armed = new Map(this.armed)
+    for (const sendId of timersRemoved) armed.delete(sendId)
+    for (const timer of timersSet) {
+      if (timer.parked === undefined) armed.set(timer.sendId, timer)
+      else armed.delete(timer.sendId)
+    }
+    this.armed = armed
+  }
+
+  /** What was armed may have been changed by others. */
+  forgetArmed(): void {
+    this.armed = NO_TIMERS
   }
 
   /** What stood in the way of events as the snapshot was: they are decided anew. */

@@ -179,6 +179,11 @@ export interface Store {
    * `deliveryLeaseMs`. Throws `StoreUnavailableError` when it is not known whether the statement was applied.
    */
   commit(writes: readonly InstanceWrite[], deliveryLeaseMs: number): Promise<readonly WriteResult[]>
+  /**
+   * Resolves once all that the caller has seen committed is as safe as an acknowledged commit. A commit whose wait for a
+   * synchronous standby was cut short is visible, but a failover may still take it.
+   */
+  confirmDurable(): Promise<void>
   /** Journal rows with a version above `after`, oldest first. */
   history(id: string, after: number, limit: number): Promise<readonly JournalEntry[]>
   /** Those of the keys that have been used, with the transitions that used them. */

@@ -47,13 +47,19 @@ async function recogniseOurs(
   writes: readonly InstanceWrite[],
   results: readonly WriteResult[],
 ): Promise<WriteResult[]> {
-  return Promise.all(
-    writes.map(async (write, i) => {
+  let hasOurs = false
+  const recognised = await Promise.all(
+    writes.map(async (write, i): Promise<WriteResult> => {
       const result = results[i] ?? { kind: 'stale' }
       if (result.kind === 'moved' || result.kind === 'unstorable') return result
       const [first] = await store.history(write.row.id, write.expectedVersion, 1)
-      if (first !== undefined && first.uid === write.journal[0]?.uid) return { kind: 'moved' }
+      if (first !== undefined && first.uid === write.journal[0]?.uid) {
+        hasOurs = true
+        return { kind: 'moved' }
+      }
       return MAY_STILL_APPLY.has(result.kind) ? { kind: 'unknown' } : result
     }),
   )
+  if (hasOurs) await store.confirmDurable()
+  return recognised
 }

@@ -200,6 +200,8 @@ describe('the process', () => {
         migrations: { status: 'ok' },
         timers: { status: 'ok', lagMs: expect.any(Number) },
         outbox: { status: 'ok', lagMs: expect.any(Number) },
+        capacity: { status: 'ok', requests: 0, requestsLimit: 2_000, arriving: 0, unread: 0 },
+        definitions: { status: 'ok', membership: 'current', writing: { broadcast: 1 } },
       },
     })
     const page = await fetch(`${app.url}/`)

@@ -19,6 +19,7 @@ const SETTINGS = [
   "enable_seqscan = 'off'",
   "jit = 'off'",
   "lock_timeout = '250ms'",
+  "idle_in_transaction_session_timeout = '3s'",
   "statement_timeout = '5s'",
 ]
 const HINT = /Settings of our connections do not reach the database/

@@ -27,6 +27,9 @@ export interface PostgresStore extends Store {
   poolState(): { readonly idle: number; readonly total: number; readonly waiting: number }
 }
 
+/** A commit of its own, later in the log than all that it can see: it waits for what those should have waited for. */
+const CONFIRM_DURABLE = `select pg_logical_emit_message(true, 'loadcast', 'confirm')`
+
 /** Opens no connection until it is used. The schema must have been migrated (`migrate`). */
 export function createPostgresStore(options: PostgresStoreOptions): PostgresStore {
   const { connectionString, log, faults } = options
@@ -44,6 +47,9 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
     },
     load: ids => orUnavailable(loadInstances(pool, ids)),
     commit: createCommit(pool, faults),
+    async confirmDurable() {
+      await orUnavailable(pool.query(CONFIRM_DURABLE))
+    },
     history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
     usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
     ...timers,

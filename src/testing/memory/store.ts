@@ -13,6 +13,7 @@ export function createMemoryStore({
     position: async () => database.position(),
     load: async ids => database.load(ids),
     commit: async (writes, leaseMs) => database.commit(writes, leaseMs),
+    confirmDurable: async () => {},
     history: async (id, after, limit) => database.history(id, after, limit),
     usedKeys: async keys => database.usedKeys(keys),
     leaseTimers: async (known, options) => database.leaseTimers(known, options),

@@ -70,6 +70,7 @@ export function connect(
         },
         () => process.reach('commit.sent'),
       ),
+    confirmDurable: () => call('confirm durable', () => database.confirmDurable()),
     history: (id, after, limit) => call('history', () => database.history(id, after, limit)),
     usedKeys: keys => call(`look at ${keys.length} keys`, () => database.usedKeys(keys)),
     position: () => call('position', () => database.position()),

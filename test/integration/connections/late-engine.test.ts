@@ -31,7 +31,7 @@ const start = (waitMs: number, told: string[] = []): Promise<App> =>
 
 /** What a start asks, in this order. */
 test.each([
-  ['the login', 'transaction_read_only'],
+  ['the login', 'loadcast engine'],
   ['the clock', 'clock_timestamp()'],
   ['the other processes', 'pg_advisory_xact_lock'],
   ['its versions', 'insert into definition_versions'],

@@ -290,6 +290,22 @@ describe('a timer', () => {
     },
   )
 
+  it('fire in the order in which they are due, though a later one has waited for the commit that armed an earlier one', async () => {
+    let commits = 0
+    // The commit of the first timer takes until the last one is due.
+    const faults = (point: string) => (point === 'commit.before' && ++commits === 2 ? delay(600) : undefined)
+    const late = openEngine(database.connectionString, { faults })
+    await late.engine.start()
+    const input = { greenMs: 60, yellowMs: 40, shiftMs: 420 }
+    const created = await late.engine.create('light', input, { actor })
+    if (created.kind !== 'created') throw new Error('expected a light')
+    const { id, createdAt } = created.instance
+    await until(async () => (await late.engine.get(id))?.status === 'off')
+    const history = await late.engine.history(id)
+    expect(history.map(h => h.at - createdAt)).toEqual([0, 60, 100, 160, 200, 260, 300, 360, 400, 420])
+    await late.close()
+  })
+
   it('that was cancelled in the meantime changes nothing', async () => {
     const { engine, id } = await newDoor(open(), 'ann', 1)
     await engine.send(id, { type: 'open', who: 'x' }, { actor })

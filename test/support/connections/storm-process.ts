@@ -52,8 +52,11 @@ function loadcast(): Work {
       },
       async connection() {
         const client = await database.connect({})
-        await delay(1)
-        await client.end()
+        try {
+          await client.query('select 1')
+        } finally {
+          await client.end()
+        }
       },
       async wakeup() {
         const before = heard

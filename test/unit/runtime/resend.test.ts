@@ -11,6 +11,7 @@ const write = (id: string, uid: string) =>
 function storeThat(answers: ('away' | Error | WriteResult[])[], uid?: string) {
   const asked: { after: number; id: string }[] = []
   let commits = 0
+  let confirmations = 0
   const store = {
     commit: async () => {
       commits++
@@ -23,8 +24,11 @@ function storeThat(answers: ('away' | Error | WriteResult[])[], uid?: string) {
       asked.push({ id, after })
       return uid === undefined ? [] : [{ uid }]
     },
+    confirmDurable: async () => {
+      confirmations++
+    },
   } as unknown as Store
-  return { store, asked, commits: () => commits }
+  return { store, asked, commits: () => commits, confirmations: () => confirmations }
 }
 const claimed: WriteResult = { kind: 'claimed', holders: new Map([['k', 'other']]) }
 const unmet: WriteResult = {
@@ -61,9 +65,11 @@ describe('a commit', () => {
     ['gateLost', { kind: 'gateLost', sendIds: ['t'] }],
     ['busy', { kind: 'busy' }],
   ])('sent again that finds itself %s is known by its uid to have been applied', async (_kind, result) => {
-    const { store, asked } = storeThat(['away', [result]], 'ours')
+    const { store, asked, confirmations } = storeThat(['away', [result]], 'ours')
     expect(await send(store, write('a', 'ours'))).toEqual(['moved'])
     expect(asked).toEqual([{ id: 'a', after: 4 }])
+    // Its wait for a synchronous standby may have been cut short.
+    expect(confirmations()).toBe(1)
   })
 
   it.each<[string, WriteResult]>([

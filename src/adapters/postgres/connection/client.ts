@@ -39,12 +39,24 @@ export class ReadOnlyServerError extends Error {
   }
 }
 
+/**
+ * What Postgres reports of itself at each login, and with each change (documentation, "Asynchronous Operations"). A pooler
+ * hands on only some of what it was told: then a statement asks.
+ */
+const REPORTED = ['in_hot_standby', 'default_transaction_read_only'] as const
+
 /** A standby reports its transactions as read-only, too. */
 const IS_READ_ONLY = "select current_setting('transaction_read_only')::boolean as is_read_only"
+
+interface ParameterStatus {
+  readonly parameterName: string
+  readonly parameterValue: string
+}
 
 export class Client extends pg.Client {
   readonly #mayBeReadOnly: boolean
   readonly #connectTimeoutMs: number
+  readonly #reported = new Map<string, string>()
 
   constructor(config: ClientConfig = {}) {
     super(config)
@@ -52,6 +64,9 @@ export class Client extends pg.Client {
     this.#connectTimeoutMs = config.connectionTimeoutMillis ?? CONNECT_TIMEOUT_MS
     // The statement under way fails with it; a pool looks at the connection before it hands it out again.
     this.on('error', () => {})
+    this.connection.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) =>
+      this.#reported.set(parameterName, parameterValue),
+    )
   }
 
   override connect(): Promise<this>
@@ -92,6 +107,9 @@ export class Client extends pg.Client {
   }
 
   async #assertWritable(): Promise<void> {
+    const reported = REPORTED.map(name => this.#reported.get(name))
+    if (reported.every(value => value === 'off')) return
+    if (reported.includes('on')) throw new ReadOnlyServerError()
     const { rows } = await this.query<{ is_read_only: boolean }>(IS_READ_ONLY)
     if (rows[0]?.is_read_only !== false) throw new ReadOnlyServerError()
   }
