@@ -18,6 +18,7 @@ const RECORDS = [
   'events',
   // What processes say of themselves, and what is to be sent to phones.
   'processes',
+  'sweeps',
   'definition_versions',
   'pushes',
   'push_pace',
