@@ -89,8 +89,8 @@ async function openDatabase(settings: Settings, log: Logger, whenAvailable: Data
   const database = await findDatabase(settings, log)
   const { connectionString } = database
   try {
+    await whenAvailable(() => checkServer(connectionString, log))
     await whenAvailable(async () => {
-      await checkServer(connectionString, log)
       if (settings.isProduction) await assertMigrated(connectionString)
       else await migrate(connectionString, { log })
     })

@@ -76,7 +76,7 @@ export function openDoor(listener: RequestListener, door: Door): OpenDoor {
       if (isRead || !hasBody(req)) return admit(exchange, req, res)
       exchange.addressCount = countAddress(req)
       if (exchange.addressCount.retryAfterSeconds !== undefined) return admit(exchange, req, res)
-      if (admission.isFull() || !traffic.makeRoomToArrive(exchange)) return refuse(req, res)
+      if (admission.isFull()) return refuse(req, res)
       receiveBody(exchange, traffic, () => admit(exchange, req, res))
     },
   }

@@ -22,7 +22,14 @@ export function receiveBody(exchange: Exchange, traffic: Traffic, then: () => vo
     then()
     return
   }
+  const hasRoom = traffic.makeRoomToArrive(exchange)
   exchange.arrive()
+  // A body that came with its headers is there in the next turn. It needs no room, and a room full of others is not its fault.
+  if (!hasRoom) {
+    setImmediate(() => {
+      if (exchange.stage === 'arriving') traffic.refuse(exchange)
+    })
+  }
   const received = new Bytes()
   req.on('data', (chunk: Buffer) => {
     if (exchange.stage !== 'arriving') return // what comes after a refusal is thrown away

@@ -29,6 +29,9 @@ const quiet: Log = { info() {}, warn() {} }
 /** Waiting longer for a table's lock would queue every statement on that table behind us. */
 const LOCK_TIMEOUT = '10s'
 
+/** Between two statements of a migration lie some milliseconds. A process that is paused there must not keep its locks. */
+const IDLE_TIMEOUT_MS = 30_000
+
 /**
  * A migration takes as long as it takes. Limits that the role or the database sets are meant for the server's short
  * statements; behind a pooler they are set for the role, since no session could bring its own. `transaction_timeout` is
@@ -38,7 +41,7 @@ const BEGIN = `
 begin;
 set local statement_timeout = 0;
 set local lock_timeout = 0;
-set local idle_in_transaction_session_timeout = 0;
+set local idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
 select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout'`
 
 const CREATE_TABLE = `create table if not exists schema_migrations (
@@ -61,17 +64,17 @@ export async function migrate(
   const migrations = await readMigrations(folder)
   return withClient(target, {}, async client => {
     await assertSupportedVersion(client, log)
-    const newer = await inLockedTransaction(client, log, async () => {
+    const { pending, unknown } = await inLockedTransaction(client, log, async () => {
       await client.query(CREATE_TABLE)
-      return compare(migrations, await readApplied(client)).unknown
+      return compare(migrations, await readApplied(client))
     })
-    if (newer.length > 0) {
+    if (unknown.length > 0) {
       log.warn(
-        `The database has migrations that this release does not know (${newer.join(', ')}): it is newer.`,
+        `The database has migrations that this release does not know (${unknown.join(', ')}): it is newer.`,
       )
     }
     const applied: string[] = []
-    for (const migration of migrations) {
+    for (const migration of migrations.filter(({ name }) => pending.includes(name))) {
       if (await apply(client, migration, migrations, log)) applied.push(migration.name)
     }
     if (applied.length === 0) log.info('The database schema is up to date.')

@@ -2,10 +2,10 @@ import type { Exchange } from './exchange.js'
 import type { RoomSize } from './room.js'
 
 /**
- * Younger ones are left alone unless their address has more than the newcomer's: most clients are done within a second,
- * and evicting them for others like them would help no one.
+ * Younger ones are left alone unless their address has more than the newcomer's: most clients are done by then, and evicting
+ * them for others like them would help no one.
  */
-const YOUNG_MS = 1_000
+const YOUNG_MS = 250
 /** So large a part of what an address has is evicted at once: a search looks at the whole room. */
 const PART = 8
 
