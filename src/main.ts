@@ -73,7 +73,8 @@ async function main(): Promise<void> {
     const reason = await Promise.race([signal, app.unfit])
     if (reason instanceof Error) {
       endAfter(settings.drainMs, log)
-      await app.close({ hasNotice: true })
+      // No notice: until the port is closed each call that comes is told to come back.
+      await app.close()
       throw reason
     }
     // A person who presses Ctrl-C has no balancer in front.

@@ -17,8 +17,9 @@ export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) 
   const versions = new Map<string, Pick<ResumableEvent, 'version' | 'at'>>()
 
   return (event: ResumableEvent): Verdict => {
-    if (known.has(event.id)) return 'known'
-    known.add(event.id)
+    const name = nameOf(event)
+    if (known.has(name)) return 'known'
+    known.add(name)
     forgetOldest(known, maxIds)
     if (event.type !== 'booking_updated') return 'new'
     const { broadcastId, version, at } = event
@@ -31,6 +32,13 @@ export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) 
     return 'new'
   }
 }
+
+/**
+ * Servers of the release before leave the stamp out of an id, and both may tell of one event while a new release rolls out.
+ * The time of the event tells two apart that have the rest in common.
+ */
+const STAMP_OF_ID = /^([^:]+:\d+:\d+:\d+):[0-9a-z]+$/
+const nameOf = ({ id, at }: ResumableEvent) => `${id.replace(STAMP_OF_ID, '$1')} ${at}`
 
 /** Sets and maps keep the order in which their keys came. */
 function forgetOldest(keys: Set<string> | Map<string, unknown>, max: number): void {

@@ -1,8 +1,8 @@
 /*
  * Watches whether the database still has the history that this process has seen. After a failover to an asynchronous
  * standby, or a restore, the last transactions may be gone; what a process remembers of them must not decide anything.
- * Two signs tell: a read shows less than was known before (snapshot-cache.ts), or the database's position is on another
- * timeline, or lower. The first is exact for one instance, the second tells even a process that reads nothing.
+ * Two signs tell: a read shows less than was known before (snapshot-cache.ts), or the database's position is lower, or on
+ * another timeline, as after any failover. The first is exact for one instance, the second tells even a process that reads nothing.
  */
 import type { Logger } from 'pino'
 import { type Cancel, type Platform, processPlatform } from './platform.js'
@@ -44,26 +44,28 @@ export function createContinuity(options: {
     const before = latest
     latest = position
     if (before === undefined) return
-    if (position.history !== before.history || position.offset < before.offset) {
-      noteLoss({ before, after: position })
-    }
+    const isSame = position.history === before.history
+    if (isSame && position.offset < before.offset) noteLoss({ before, after: position })
+    if (isSame) return
+    // A failover need not have lost anything. If it has, the reads and commits that follow tell.
+    log.warn({ before, after: position }, 'the database has failed over; what was known of it is read again')
+    onLoss()
   }
 
   function lookLater(): void {
-    if (!isRunning) return
-    const lookAgain = () => {
-      look()
-        .catch(error => log.debug({ err: error }, "the database's position could not be read"))
-        .finally(lookLater)
-    }
-    cancel = platform.after(LOOK_EVERY_MS, lookAgain, { inBackground: true })
+    if (isRunning) cancel = platform.after(LOOK_EVERY_MS, lookAgain, { inBackground: true })
+  }
+
+  function lookAgain(): void {
+    look()
+      .catch(error => log.debug({ err: error }, "the database's position could not be read"))
+      .finally(lookLater)
   }
 
   return {
     start() {
       isRunning = true
-      look().catch(error => log.debug({ err: error }, "the database's position could not be read"))
-      lookLater()
+      lookAgain()
     },
     stop() {
       isRunning = false

@@ -41,6 +41,17 @@ const SETTLE_GATHER_MS = 50
 /** Removals of one statement: the planner may choose a way that takes the square of it, 60 ms for a thousand (measured). */
 const SETTLE_BATCH = 250
 
+interface Attempt {
+  readonly subscriber: Subscriber
+  readonly event: EmittedEvent
+  readonly key: DeliveryKey
+  readonly attempts: number
+  /** When the event was recorded, or marked late. */
+  readonly since: number
+  /** The era of history in which it was taken up. */
+  readonly begunIn: number
+}
+
 export interface DeliveryService {
   /** Without `sweeps`, what others left is left to others still. */
   start(options?: { sweeps?: boolean }): void
@@ -117,7 +128,7 @@ export function createDeliveryService(options: {
     const laneName = subscriber.isUnordered ? name : `${subscriber.name} ${event.instance}`
     const lane = lanes.get(laneName)
     // An idle lane is served at once, in this very tick.
-    const work = () => attempt(subscriber, event, key, attempts + 1, since)
+    const work = () => attempt({ subscriber, event, key, attempts: attempts + 1, since, begunIn })
     const tail = (lane === undefined ? work() : lane.then(work)).finally(() => {
       if (begunIn === era) {
         held.delete(name)
@@ -128,14 +139,8 @@ export function createDeliveryService(options: {
     lanes.set(laneName, tail)
   }
 
-  async function attempt(
-    subscriber: Subscriber,
-    event: EmittedEvent,
-    key: DeliveryKey,
-    attempts: number,
-    since: number,
-  ) {
-    const begunIn = era
+  async function attempt({ subscriber, event, key, attempts, since, begunIn }: Attempt): Promise<void> {
+    if (begunIn !== era) return
     const renewal = ensure?.()
     if (renewal !== undefined && !(await succeeds(renewal))) return // left in the outbox for a process that can serve
     try {

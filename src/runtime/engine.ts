@@ -119,7 +119,15 @@ export function createEngine(options: EngineOptions): Engine {
     faults,
     meter,
   })
-  const rearm = createRearm({ store, registry, log, platform, meter, onArmed: ({ dueAt }) => noteDue(dueAt) })
+  const rearm = createRearm({
+    store,
+    registry,
+    ensure,
+    log,
+    platform,
+    meter,
+    onArmed: ({ dueAt }) => noteDue(dueAt),
+  })
   let closed = false
   let firesTimers = false
   let hasJoined = false
@@ -156,6 +164,7 @@ export function createEngine(options: EngineOptions): Engine {
   function standDown(): void {
     firesTimers = false
     delivery.stopSweeps()
+    rearm.stop().catch(() => {}) // it has logged its failures
     // What was about to be fired here is due elsewhere now.
     timers.stop().then(() => wakeups?.announce(clock.now()))
   }

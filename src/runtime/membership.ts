@@ -138,6 +138,8 @@ export function createMembership(options: {
     async leave() {
       hasLeft = true
       cancel()
+      // Its announcement would come after the goodbye.
+      await renewal?.catch(() => {})
       if (unfit !== undefined) return
       await store
         .forgetProcess(id)

@@ -111,6 +111,12 @@ export interface TimerLease {
 
 export type TimerKey = Pick<StoredTimer, 'instance' | 'sendId' | 'generation'>
 
+export interface InstancesToCheck {
+  readonly ids: readonly string[]
+  /** Where the page after this one begins; `null`: with the newest again. */
+  readonly next: string | null
+}
+
 /** An instance as the check of its timers sees it. */
 export interface TimersOfInstance {
   readonly instance: string
@@ -197,17 +203,19 @@ export interface Store {
   /** Timers of one instance that are due, whoever has leased them. */
   dueTimers(instance: string): Promise<readonly StoredTimer[]>
   /**
-   * Parks a timer that rang and was ignored by its machine, if it is still this generation and the instance still has
+   * Parks a timer that rang and was ignored by its machine, or removes it where the instance is finished, if it is still this generation and the instance still has
    * the version (and its stamp) in which it was ignored.
    */
   spendTimer(timer: TimerKey, ignoredBy: Pick<StoredInstance, 'version' | 'updatedAt'>): Promise<void>
   /** Adds those of the timers that are missing, if the instance still has this version. Answers how many it added. */
   armTimers(instance: string, version: number, timers: readonly StoredTimer[]): Promise<number>
   /**
-   * The next instances whose timers should be checked: the newest that hold claims, and the next page of all. Empty
-   * when another process has taken the turn within the last `everyMs`.
+   * The next instances whose timers should be checked: the newest that hold claims, and the next page of all.
+   * `undefined` when another process has taken the turn within the last `everyMs`.
    */
-  instancesToCheck(everyMs: number): Promise<readonly string[]>
+  instancesToCheck(everyMs: number): Promise<InstancesToCheck | undefined>
+  /** A turn is over: the next one goes on at `next`. */
+  instancesChecked(next: InstancesToCheck['next']): Promise<void>
   /** Those of the instances that are active and stored in one of the `known` versions, with the timers they have. */
   timersOf(ids: readonly string[], known: readonly KnownVersion[]): Promise<readonly TimersOfInstance[]>
 

@@ -39,13 +39,15 @@ export interface Rearm {
 export function createRearm(options: {
   readonly store: Store
   readonly registry: Registry
+  /** Awaited before a turn is taken: see `Membership.ensure`. */
+  readonly ensure?: () => Promise<void> | undefined
   readonly log: Logger
   readonly platform?: Platform
   readonly meter?: Meter | undefined
   /** Told of each timer that was armed. */
   readonly onArmed: (timer: StoredTimer) => void
 }): Rearm {
-  const { store, registry, log, platform = processPlatform, meter, onArmed } = options
+  const { store, registry, ensure, log, platform = processPlatform, meter, onArmed } = options
   const delays = new LRUCache<string, readonly string[]>({ max: MAX_VALUES_KEPT })
   /** Instance → the version whose journal was replayed and found complete. */
   const checked = new LRUCache<string, number>({ max: MAX_CHECKED_KEPT })
@@ -115,19 +117,41 @@ export function createRearm(options: {
   }
 
   async function checkNext(): Promise<void> {
-    const ids = await store.instancesToCheck(CHECK_EVERY_MS)
-    if (ids.length === 0) return
-    const found = await store.timersOf(ids, registry.known)
-    const suspect = found.filter(lacksDelay)
-    const unread = found.filter(one => {
-      return (
-        one.version <= MAX_REPLAYED_VERSION && checked.get(one.instance) !== one.version && !lacksDelay(one)
-      )
-    })
-    for (const one of [...suspect, ...unread.slice(0, MAX_REPLAYED)]) {
-      if (!isRunning) return
-      await heal(one)
+    await ensure?.()
+    const turn = await store.instancesToCheck(CHECK_EVERY_MS)
+    if (turn === undefined) return
+    const suspect: TimersOfInstance[] = []
+    const unread: TimersOfInstance[] = []
+    for (const one of await store.timersOf(turn.ids, registry.known)) {
+      if (trying(one, () => lacksDelay(one))) suspect.push(one)
+      else if (one.version <= MAX_REPLAYED_VERSION && checked.get(one.instance) !== one.version)
+        unread.push(one)
     }
+    for (const one of [...suspect, ...drawn(unread, MAX_REPLAYED)]) {
+      if (!isRunning) return // the next turn has this page again
+      await heal(one).catch(error => noteFailure(one, error))
+    }
+    await store.instancesChecked(turn.next)
+  }
+
+  /** One instance that no definition here understands must not keep the check from the others. */
+  function trying(one: TimersOfInstance, work: () => boolean): boolean {
+    try {
+      return work()
+    } catch (error) {
+      noteFailure(one, error)
+      return false
+    }
+  }
+
+  function noteFailure({ instance, machine, version }: TimersOfInstance, error: unknown): void {
+    log.error({ err: error, instance, machine, version }, 'the timers of an instance could not be checked')
+  }
+
+  /** So many of them by chance, so that each has its turn in the end. */
+  function drawn<T>(all: readonly T[], most: number): T[] {
+    const from = Math.floor(platform.random() * all.length)
+    return [...all.slice(from), ...all.slice(0, from)].slice(0, most)
   }
 
   function checkLater(): void {

@@ -1,9 +1,13 @@
 /* What the event table says that a user should have been told: read whole, by rules of its own. */
 import { announcements } from '../../src/dispatch/announcements/announcements.js'
+import { envelopeId } from '../../src/dispatch/resume/points.js'
 import type { TestApp } from './server.js'
 
 interface Row {
-  readonly name: string
+  readonly instance: string
+  readonly version: number
+  readonly index: number
+  readonly at: number
   readonly type: keyof typeof announcements
   readonly payload: { readonly trip?: { driver: { id: string }; transporterId: string } }
   readonly owner: string
@@ -13,12 +17,12 @@ interface Row {
 /** The ids of all envelopes for this user's own room, but offers. */
 export async function idsFor(userId: string, { query }: Pick<TestApp, 'query'>): Promise<string[]> {
   const rows = await query<Row>(`
-    select e.instance || ':' || e.version || ':' || e.index as name, e.type, e.payload, i.owner,
+    select e.instance, e.version, e.index, (extract(epoch from e.at) * 1000)::float8 as at, e.type, e.payload, i.owner,
       array(select r.transporter_id from recipients r
             where r.broadcast_id = e.instance and r.offered_at is not null) as offered
     from events e join instances i on i.id = e.instance`)
   return rows
-    .flatMap(({ name, type, payload, owner, offered }) =>
+    .flatMap(({ type, payload, owner, offered, ...place }) =>
       (announcements[type] as readonly { to: string; when?(event: object): boolean }[]).flatMap(
         ({ to, when }, n) => {
           const { trip } = payload
@@ -31,7 +35,7 @@ export async function idsFor(userId: string, { query }: Pick<TestApp, 'query'>):
             offered: offered.filter(id => id !== owner),
           }
           const isSaid = when?.({ type, ...payload }) !== false
-          return isSaid && told[to]?.includes(userId) ? [`${name}:${n}`] : []
+          return isSaid && told[to]?.includes(userId) ? [envelopeId({ ...place, n })] : []
         },
       ),
     )

@@ -21,7 +21,7 @@ export function write(id: string, version: number, more: Partial<InstanceWrite> 
       version,
       status: 'closed',
       owner: 'ann',
-      snapshot: `{"version":${version}}`,
+      snapshot: `{"status":"active","version":${version}}`,
       createdAt: at,
       updatedAt: at,
     },

@@ -94,6 +94,10 @@ export function failureOf(error: unknown): Failure {
 
 const codeOf = (error: unknown) => (error as { code?: unknown }).code
 
+/** The server's code, also of an error that a pool has marked as unavailable. */
+export const sqlstateOf = (error: unknown): unknown =>
+  codeOf(error instanceof StoreUnavailableError ? error.cause : error)
+
 /** A lock that others hold did not come within `lock_timeout`. */
 export const isLockTimeout = (error: unknown) => codeOf(error) === '55P03'
 

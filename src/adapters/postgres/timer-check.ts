@@ -1,6 +1,6 @@
 /* What the check for missing timers reads: whose turn it is, which instances come next, and what timers they have. */
 import type pg from 'pg'
-import type { Store, TimersOfInstance } from '../../runtime/ports.js'
+import type { InstancesToCheck, Store, TimersOfInstance } from '../../runtime/ports.js'
 import { orUnavailable } from './sqlstate.js'
 import { namesOf } from './timers.js'
 
@@ -34,20 +34,25 @@ from instances i
 where i.id = any($1::uuid[]) and i.snapshot ->> 'status' = 'active'
   and i.machine || ' ' || i.definition_version = any($2::text[])`
 
-export function createTimerCheck(pool: pg.Pool): Pick<Store, 'instancesToCheck' | 'timersOf'> {
-  async function instancesToCheck(everyMs: number): Promise<readonly string[]> {
+export function createTimerCheck(
+  pool: pg.Pool,
+): Pick<Store, 'instancesToCheck' | 'instancesChecked' | 'timersOf'> {
+  async function instancesToCheck(everyMs: number): Promise<InstancesToCheck | undefined> {
     const { rows: turns } = await pool.query<{ position: string | null }>(TAKE_TURN, [everyMs])
     const [turn] = turns
-    if (turn === undefined) return []
+    if (turn === undefined) return undefined
     const { rows } = await pool.query<{ id: string; isOfPage: boolean }>(NEXT, [turn.position])
     const page = rows.filter(row => row.isOfPage)
-    // A process that dies before this has its page checked twice.
-    await pool.query(GO_ON, [page.length < PAGE ? null : page.at(-1)?.id])
-    return [...new Set(rows.map(row => row.id))]
+    const next = page.length < PAGE ? null : (page.at(-1)?.id ?? null)
+    return { ids: [...new Set(rows.map(row => row.id))], next }
   }
 
   return {
     instancesToCheck: everyMs => orUnavailable(instancesToCheck(everyMs)),
+    // A process that dies before this has its page checked twice.
+    async instancesChecked(next) {
+      await orUnavailable(pool.query(GO_ON, [next]))
+    },
     async timersOf(ids, known) {
       const found = pool.query<TimersOfInstance>(TIMERS_OF, [ids, namesOf(known)])
       return (await orUnavailable(found)).rows

@@ -44,14 +44,20 @@ from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
 
 /**
  * The instance is looked at for its version and stamp: what the caller knows may be a history that the database has lost,
- * in which another state ignored the timer.
+ * in which another state ignored the timer. A finished instance is in no state that a timer could belong to.
  */
 const SPEND = `
+with ignoring as materialized (
+  select id, snapshot ->> 'status' = 'active' as is_active from instances
+  where id = $1 and version = $4
+    and updated_at between to_timestamp(($5::float8 - 0.5) / 1000) and to_timestamp(($5::float8 + 0.5) / 1000)
+), removed as (
+  delete from timers t using ignoring i
+  where not i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3
+)
 update timers t set parked = 'spent', due_at = 'infinity', leased_until = null
-from instances i
-where t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity'
-  and i.id = $1 and i.version = $4
-  and i.updated_at between to_timestamp(($5::float8 - 0.5) / 1000) and to_timestamp(($5::float8 + 0.5) / 1000)`
+from ignoring i
+where i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity'`
 
 /** Locks the instance, so that no transition goes on between the look at its version and the insert. */
 const ARM = `

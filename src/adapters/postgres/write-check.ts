@@ -5,6 +5,7 @@
  * transaction is open (ADR 48).
  */
 import type { Pool } from 'pg'
+import { sqlstateOf } from './sqlstate.js'
 
 export interface Writes {
   /** How long the write took. */
@@ -31,12 +32,6 @@ const ROOM_EVERY_MS = 10_000
 
 const DISK_FULL = '53100'
 
-/** Pools wrap what is the server's fault. */
-function isDiskFull(error: unknown): boolean {
-  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
-  return (code ?? cause?.code) === DISK_FULL
-}
-
 /**
  * At most one write is under way, whoever asks: while it hangs, each further one would hold another connection. Rejects
  * with what the database said of the write.
@@ -54,7 +49,7 @@ export function createWriteCheck(pool: Pool): () => Promise<Writes> {
       room = true
     } catch (error) {
       // Any other failure says nothing of the disk. A full one is looked at again with the next check.
-      if (!isDiskFull(error)) return
+      if (sqlstateOf(error) !== DISK_FULL) return
       room = false
       nextLookAt = performance.now()
     }

@@ -4,7 +4,7 @@
  * would work now and then: better it never does, and the answer says what to set. Socket.IO's own refusals know neither
  * problems nor `Retry-After`; a WebSocket has no response yet, so its answer is written by hand.
  */
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { RateLimits } from '../../dispatch/ports.js'
 import type { Problem } from '../../dispatch/problems.js'
@@ -32,6 +32,9 @@ const notPolling: Problem = {
   members: { errors: [{ path: 'transport', message: 'Expected websocket' }] },
 }
 
+/** For a client to read why. Most close at once. */
+const CLOSE_WITHIN_MS = 1_000
+
 function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
   const document = socketProblem(problem)
   const body = JSON.stringify(document)
@@ -43,7 +46,8 @@ function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): vo
     connection: 'close',
   }
   const status = Number(document.status)
-  if (req.headers.upgrade === undefined) {
+  // For an upgrade Engine.IO has an object of its own. What the headers say does not tell: `Upgrade` alone asks for none.
+  if (res instanceof ServerResponse) {
     res.writeHead(status, headers).end(body)
     return
   }
@@ -51,4 +55,6 @@ function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): vo
   const wire: Socket = req.socket
   wire.on('error', () => {}) // it has gone already
   wire.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+  // After an upgrade none of the server's limits of time holds.
+  setTimeout(() => wire.destroy(), CLOSE_WITHIN_MS).unref()
 }

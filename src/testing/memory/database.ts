@@ -11,6 +11,7 @@ import type {
   DeliveryKey,
   Held,
   HistoryPosition,
+  InstancesToCheck,
   InstanceWrite,
   KnownVersion,
   LeasedDelivery,
@@ -111,7 +112,9 @@ export class MemoryDatabase {
     const timer = this.tables.timers.get(name)?.timer
     if (timer?.generation !== generation || timer.parked !== undefined) return
     if (row?.version !== ignoredBy.version || row.updatedAt !== ignoredBy.updatedAt) return
-    this.tables.timers.set(name, { timer: { ...timer, parked: 'spent' }, leasedUntil: 0 })
+    const isActive = (JSON.parse(row.snapshot) as { status?: unknown }).status === 'active'
+    if (isActive) this.tables.timers.set(name, { timer: { ...timer, parked: 'spent' }, leasedUntil: 0 })
+    else this.tables.timers.delete(name)
   }
 
   armTimers(instance: string, version: number, timers: readonly StoredTimer[]): number {
@@ -124,10 +127,10 @@ export class MemoryDatabase {
   }
 
   /** All that there are: a database in memory is small. */
-  instancesToCheck(everyMs: number): string[] {
-    if ((this.tables.sweeps.get('timers') ?? 0) > this.#now()) return []
+  instancesToCheck(everyMs: number): InstancesToCheck | undefined {
+    if ((this.tables.sweeps.get('timers') ?? 0) > this.#now()) return undefined
     this.tables.sweeps.set('timers', this.#now() + everyMs)
-    return [...this.tables.instances.keys()]
+    return { ids: [...this.tables.instances.keys()], next: null }
   }
 
   timersOf(ids: readonly string[], versions: readonly KnownVersion[]): TimersOfInstance[] {

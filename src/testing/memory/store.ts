@@ -21,6 +21,7 @@ export function createMemoryStore({
     spendTimer: async (timer, ignoredBy) => database.spendTimer(timer, ignoredBy),
     armTimers: async (instance, version, timers) => database.armTimers(instance, version, timers),
     instancesToCheck: async everyMs => database.instancesToCheck(everyMs),
+    instancesChecked: async () => {},
     timersOf: async (ids, known) => database.timersOf(ids, known),
     leaseDeliveries: async (subscribers, known, limit, leaseMs) =>
       database.leaseDeliveries(subscribers, known, limit, leaseMs),

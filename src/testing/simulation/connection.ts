@@ -81,6 +81,7 @@ export function connect(
     armTimers: (instance, version, timers) =>
       call(`arm ${timers.length} timers`, () => database.armTimers(instance, version, timers)),
     instancesToCheck: everyMs => call('instances to check', () => database.instancesToCheck(everyMs)),
+    instancesChecked: next => call('instances checked', () => database.instancesChecked(next)),
     timersOf: (ids, known) => call(`timers of ${ids.length}`, () => database.timersOf(ids, known)),
     leaseDeliveries: (subscribers, known, limit, leaseMs) =>
       call('lease deliveries', () => database.leaseDeliveries(subscribers, known, limit, leaseMs)),

@@ -77,6 +77,8 @@ export class Exchange {
     this.res = res
     this.#place = connection.shared.underWay.add(this)
     connection.add(this)
+    // Node reads on in what came before it was closed, and tells of nothing that happens to an answer there.
+    if (connection.isClosed) this.over()
   }
 
   /** Takes a place of the admission, if there is one, and gives it back by itself. */
@@ -188,6 +190,10 @@ export class Connection {
     this.socket = socket
     this.#place = shared.connections.add(this)
     this.madeAtMs = shared.now()
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   /** Whose answer is on its way, or comes next. */

@@ -6,7 +6,12 @@ import { type DriverRow, driverColumns, toDriver, toVehicleNamed } from './drive
 /** SQLSTATE foreign_key_violation: the vehicle was deleted while we named it. */
 const FOREIGN_KEY_VIOLATION = '23503'
 
-/** `$2` and `$3` are null where nothing shall change. A vehicle counts only if it is the transporter's own. */
+const vehicleType = '(select v.vehicle_type from vehicles v where v.id = d.vehicle_id) as vehicle_type'
+
+/**
+ * `$2` and `$3` are null where nothing shall change. A vehicle counts only if it is the transporter's own. A heartbeat that
+ * names what is known already locks no row: an accept of this driver would find it locked.
+ */
 const setDriverSql = `
 with named as (
   select v.id from vehicles v join drivers d on d.transporter_id = v.transporter_id
@@ -15,10 +20,16 @@ with named as (
   update drivers d
   set is_online = coalesce($2, d.is_online), vehicle_id = coalesce($3, d.vehicle_id)
   where d.id = $1 and ($3::text is null or exists (select from named))
-  returning ${driverColumns}, (select v.vehicle_type from vehicles v where v.id = d.vehicle_id) as vehicle_type
+    and (d.is_online, d.vehicle_id) is distinct from (coalesce($2, d.is_online), coalesce($3, d.vehicle_id))
+  returning ${driverColumns}, ${vehicleType}
+), now as (
+  select * from changed
+  union all
+  select ${driverColumns}, ${vehicleType} from drivers d
+  where d.id = $1 and ($3::text is null or exists (select from named)) and not exists (select from changed)
 )
-select changed.*, exists (select from drivers where id = $1) as is_known
-from (select) one left join changed on true`
+select now.*, exists (select from drivers where id = $1) as is_known
+from (select) one left join now on true`
 
 type Row = DriverRow & { vehicle_type: string | null; is_known: boolean }
 
