@@ -1,21 +1,21 @@
 /*
- * Watches whether the database still has the history that this process has seen. After a failover to an asynchronous
- * standby, or a restore, the last transactions may be gone; what a process remembers of them must not decide anything.
- * Two signs tell: a read shows less than was known before (snapshot-cache.ts), or the database's position is on another
- * timeline, or lower. The first is exact for one instance, the second tells even a process that reads nothing.
+ * Detects that the database has lost history that this process has seen. After a failover to an asynchronous standby, or a
+ * restore, the last transactions may be gone, and no decision may rest on a memory of them. There are two signs: a read
+ * shows less than was known before (snapshot-cache.ts), or the database's position is lower or on another timeline. The
+ * first is exact for one instance; the second works even in a process that reads nothing.
  */
 import type { Logger } from 'pino'
 import { type Cancel, type Platform, processPlatform } from './platform.js'
 import type { HistoryPosition, Store } from './ports.js'
 import type { Meter } from './telemetry.js'
 
-/** One short statement. Until the next one, each instance's own read or commit tells. */
+/** One short statement. Between two of them, reads and commits detect the loss for their own instances. */
 const LOOK_EVERY_MS = 5_000
 
 export interface Continuity {
   start(): void
   stop(): void
-  /** The history that was known is gone. `evidence` is logged. */
+  /** The known history is gone. `evidence` is logged. */
   noteLoss(evidence: object): void
 }
 
@@ -24,7 +24,7 @@ export function createContinuity(options: {
   readonly log: Logger
   readonly platform?: Platform
   readonly meter?: Meter | undefined
-  /** Forgets everything that was concluded from the lost history. */
+  /** Forgets everything derived from the lost history. */
   readonly onLoss: () => void
 }): Continuity {
   const { store, log, platform = processPlatform, meter, onLoss } = options
@@ -33,7 +33,10 @@ export function createContinuity(options: {
   let isRunning = false
 
   function noteLoss(evidence: object): void {
-    log.error(evidence, 'the database lost transactions that it had shown; forgetting what was known of it')
+    log.error(
+      evidence,
+      'the database lost transactions that it had shown; forgetting everything known about it',
+    )
     meter?.historyLost()
     onLoss()
   }

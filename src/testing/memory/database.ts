@@ -72,7 +72,7 @@ export class MemoryDatabase {
     return keys.flatMap(key => this.tables.keys.get(nameOfKey(key)) ?? [])
   }
 
-  /** One server, never restored: what it holds it goes on holding. */
+  /** One server that is never restored, so its history never changes. */
   position(): HistoryPosition {
     return { history: 'memory', offset: 0 }
   }
@@ -123,7 +123,7 @@ export class MemoryDatabase {
     return missing.length
   }
 
-  /** All that there are: a database in memory is small. */
+  /** All instances: a database in memory is small. */
   instancesToCheck(everyMs: number): string[] {
     if ((this.tables.sweeps.get('timers') ?? 0) > this.#now()) return []
     this.tables.sweeps.set('timers', this.#now() + everyMs)
