@@ -14,7 +14,7 @@ const NOTICED_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.1 the database is stopped and killed under load: callers are told to come back, and nothing is lost', async () => {
+test('R13.1 the database is stopped and killed under load: callers get 503 with Retry-After, and nothing is lost', async () => {
   const postgres = await startPostgres()
   cleanUp(() => postgres.end('SIGKILL'))
   const { connectionString, query } = postgres

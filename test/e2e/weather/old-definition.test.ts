@@ -1,4 +1,4 @@
-/* The program of a release that a newer one has replaced while it could not be told. */
+/* A process of an old release that was replaced by a newer one while it could not learn of it. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { createClient } from '../../support/clients.js'
@@ -22,8 +22,8 @@ afterAll(async () => {
   await database.drop()
 })
 
-describe('a process that learns of a definition which it does not know', () => {
-  it('R13.3 ends with the reason as its last line, and leaves what it had begun to others', async () => {
+describe('a process that learns of an unknown definition version', () => {
+  it('R13.3 ends with the reason as its last line, and leaves its unfinished work to others', async () => {
     const customer = await createClient(server.url, 'customer', 'c1')
     const created = await customer.post('/api/v1/broadcasts', asking(1))
     expect(created.status).toBe(201)
