@@ -40,7 +40,7 @@ interface Load {
   end(): Promise<void>
 }
 
-/** Customers who make and cancel a request, and read, one call after another. */
+/** Customers create and cancel a request, and read, one call after another. */
 async function startLoad(url: string): Promise<Load> {
   const failures: string[] = []
   const created: string[] = []

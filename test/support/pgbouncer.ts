@@ -24,7 +24,7 @@ export interface Pgbouncer {
   readonly connectionString: string
   /** As in `1.18.0`. */
   readonly version: string
-  /** What it has logged. */
+  /** Its log so far. */
   output(): string
   stop(): Promise<void>
 }

@@ -37,7 +37,7 @@ const send = fc.record({
     { type: 'return.key' },
   ),
 })
-/** What is sent at once, between two moments at which the database may go back. */
+/** Events sent at once, between two moments at which the database may go back. */
 const actions = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.array(send, { minLength: 1, maxLength: 4 }) },

@@ -16,7 +16,7 @@ export interface World {
 
 /** A statement is cut off after 5 s and resent for 8; pauses between tries are a second at most. */
 const RECOVERED_WITHIN_MS = 30_000
-/** A deadline of 4 s, what is left of a lease, and a busy machine. */
+/** A deadline of 4 s, the rest of a lease, and a busy machine. */
 const SETTLED_WITHIN_MS = 30_000
 
 export async function expectHealthy({ processes }: Pick<World, 'processes'>): Promise<void> {

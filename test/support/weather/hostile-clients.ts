@@ -78,7 +78,7 @@ export async function leaveAtRandom(
       const leave = chance.below(3)
       if (leave === 0) await reset(socket)
       else if (leave === 1) socket.destroy()
-      else socket.end() // what is left to read is never read
+      else socket.end() // it never reads the rest
     }),
   )
   for (const socket of sockets) socket.destroy()

@@ -21,7 +21,7 @@ export interface Pair {
   readonly standby: PostgresServer
   /** Leads to the primary, and after a failover to the former standby. */
   readonly connectionString: string
-  /** Resolves when the standby has all that the primary has committed. */
+  /** Resolves when the standby has every commit of the primary. */
   caughtUp(): Promise<void>
   /** Cuts the standby off: later writes that the primary acknowledges are lost in a failover. */
   cutReplication(): void

@@ -33,7 +33,7 @@ export async function mountDisk(folder: string, megabytes: number): Promise<void
   await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0711`, 'tmpfs', folder])
 }
 
-/** Puts the log elsewhere: a server whose log is full stops altogether, one whose tables are full goes on refusing. */
+/** Puts the log elsewhere: with a full log the server stops, with full tables it keeps running and refuses writes. */
 export async function moveLogAway({ data, account }: Place): Promise<void> {
   const log = join(data, 'pg_wal')
   const elsewhere = join(await temporaryFolder('weather-log'), 'pg_wal')
