@@ -4,12 +4,17 @@ export default {
   // One real Postgres for the run; each test file clones its database (test/support/postgres.ts).
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
-  // Many tests wait, for timers and for processes: a second worker uses the time, also where there are two cores.
-  maxWorkers: 2,
+  // Many tests wait, for timers and for processes: a third worker uses the time, also where there are two cores.
+  maxWorkers: 3,
   testTimeout: 30_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  // They would take the run beyond ten minutes on two cores.
+  testPathIgnorePatterns:
+    process.env.LOADCAST_LONG_TESTS === undefined
+      ? ['/node_modules/', '/test/e2e/weather/long/']
+      : ['/node_modules/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

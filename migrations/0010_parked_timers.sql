@@ -1,11 +1,10 @@
--- A timer that rang and that its machine did not handle in that state is kept, parked: the state is still active, so
--- without a trace of it nobody could tell such a timer from one that was lost. Parked timers are due at infinity, so no
--- process of any release leases them.
+-- A timer that fired and that its machine ignored is parked instead of deleted. Its state is still active, so without the
+-- row it would look like a lost timer. Parked timers are due at infinity, so no process of any release leases them.
 
 alter table timers add column parked text check (parked in ('spent', 'dead'));
 comment on column timers.parked is 'why it is due at infinity: spent, it rang and its machine ignored it; dead, it failed for the last time';
 
--- Work that one process does for all of them: whose turn it is, and how far the work has come.
+-- Work that one process does for all: when the next turn is due, and how far the work has come.
 
 create table sweeps (
   name text primary key,

@@ -64,7 +64,7 @@ export interface AppOptions {
   readonly log: Logger
   /** Tells this process from others of its release. */
   readonly instanceId?: string
-  /** How it waits for a database that is away while it starts; absent, it does not. */
+  /** How the start waits for an unavailable database; absent: it does not wait. */
   readonly whenAvailable?: DatabaseWait
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
@@ -75,11 +75,11 @@ export interface AppOptions {
 export interface App {
   /** Where it listens: with the port that was given, if any would do. */
   readonly url: string
-  /** Resolves when this process can no longer serve, with the reason: it should be closed and end. */
+  /** Resolves with the reason when this process can no longer serve and should be closed. */
   readonly unfit: Promise<Error>
   /**
    * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
-   * `hasNotice`: whatever sends requests here is given the time to learn that it must not.
+   * `hasNotice`: gives a balancer or proxy time to notice the shutdown.
    */
   close(options?: { hasNotice?: boolean }): Promise<void>
 }
@@ -298,7 +298,7 @@ function createService(
   }
 }
 
-/** What this process knows of the definitions in use. `lapsed`: the database has not confirmed it lately. */
+/** Whether this process knows the definitions in use. `lapsed`: the database has not confirmed it lately. */
 function definitionsCheck({ state, writing }: ReturnType<Engine['membership']>): CheckResult {
   const status = state === 'unfit' ? 'down' : state === 'lapsed' ? 'degraded' : 'ok'
   return { status, membership: state, writing }

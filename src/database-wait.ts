@@ -1,12 +1,11 @@
 /*
- * A start outlives a database that is slow, away, or in the middle of a failover. Only what the database or the network is
- * at fault for is waited out; the reason is told at once and every few seconds, so that a wrong password does not look
- * like patience.
+ * Lets a start wait for a database that is slow, unavailable or failing over. It retries only faults of the database or the
+ * network. The reason is logged at once and every few seconds, so that a wrong password is visible.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { StoreUnavailableError } from './runtime/errors.js'
 
-/** Runs `work`, and again while the database is away; the time for all of a start is one. */
+/** Runs `work` and retries while the database is unavailable. One time limit covers the whole start. */
 export type DatabaseWait = <T>(work: () => Promise<T>) => Promise<T>
 
 /** The message is a sentence for the operator. */
@@ -14,17 +13,17 @@ export class DatabaseAwayError extends Error {
   override readonly name = 'DatabaseAwayError'
 }
 
-/** It was asked to end while it waited. */
+/** The process was asked to end while it waited. */
 export class StartAbandonedError extends Error {
   override readonly name = 'StartAbandonedError'
 }
 
-/** A server that has just come up is found within this; one that is down is not pestered. */
+/** Short enough to find a recovered server soon, long enough not to load one that is down. */
 const PAUSE_MS = 500
 const TELL_EVERY_MS = 5_000
 
 export interface DatabaseWaitOptions {
-  /** From the first failure on; 0 does not wait. */
+  /** Time limit from the first failure on; 0: do not wait. */
   readonly waitMs: number
   readonly tell: (line: string) => void
   readonly signal?: AbortSignal
@@ -53,7 +52,7 @@ export function createDatabaseWait({ waitMs, tell, signal }: DatabaseWaitOptions
 
   return async work => {
     for (;;) {
-      // The first attempt ends by itself: it has a time limit, or is a migration that is getting on.
+      // The first attempt ends by itself: it has a time limit, or is a migration that makes progress.
       const attempt = giveUpAt === undefined ? work() : unlessAbandoned(work(), signal)
       try {
         const value = await attempt
@@ -79,14 +78,14 @@ function unlessAbandoned<T>(work: Promise<T>, signal: AbortSignal | undefined): 
   })
 }
 
-/** What the driver or the server said. */
+/** The message of the driver or the server. */
 function reasonOf({ cause, message }: StoreUnavailableError): string {
   const {
     code,
     message: said = message,
     errors,
   } = (cause ?? {}) as Partial<AggregateError> & { code?: unknown }
-  // Node's error for several addresses has a text for each of them alone.
+  // Node's error for several addresses has one message for each address.
   const text = errors?.map(one => one.message).join(', ') ?? said
   return typeof code === 'string' && !text.includes(code) ? `${text} (${code})` : text
 }

@@ -10,11 +10,11 @@ import type { DispatchService } from './dispatch/dispatch.js'
 
 /** Balancers look every few seconds, and believe it the second time. */
 const LONGEST_NOTICE_MS = 5_000
-/** Of the notice; the rest is for connections that are kept. */
+/** Share of the notice for health checks; the rest is for connections that are kept. */
 const WATCHED_SHARE = 0.8
-/** Nothing came for so long: it is unlikely that something comes in the instant in which the port is closed. */
+/** After this long without a request, one is unlikely to arrive at the instant the port closes. */
 const QUIET_MS = 1_000
-/** Requests that came before do not tell that more come. The most patient watchers ask twice a minute. */
+/** Older requests do not mean that more will come. The slowest health checks run twice a minute. */
 const ASKED_WITHIN_MS = 60_000
 const NOTICE_SHARE = 0.2
 /** What somebody uploads slowly must not keep timers and deliveries from being handed over. */
@@ -26,7 +26,7 @@ export interface Drainable {
   readonly http: Pick<HttpServer, 'retire' | 'closePort' | 'drain' | 'traffic'>
   readonly sockets: Pick<SocketServer, 'sendAway'>
   readonly product: Pick<DispatchService, 'engine' | 'close'>
-  /** Absent: whoever ends us knows that nothing is in front. `isWatched`: something looks at `/health`. */
+  /** Absent: no notice is needed, since nothing is in front. `isWatched`: something asks for `/health`. */
   readonly notice: { readonly isWatched: boolean } | undefined
   readonly withinMs: number
 }
@@ -37,7 +37,7 @@ export async function drain({ http, sockets, product, notice, withinMs }: Draina
   product.engine.standDown()
   const longestMs = Math.min(LONGEST_NOTICE_MS, left(NOTICE_SHARE))
   const isAsked = notice !== undefined && (await giveNotice(http, notice.isWatched, longestMs))
-  // Sockets that are sent away come to another process only if this one does not listen any more.
+  // Disconnected sockets reach another process only after this one has stopped listening.
   await http.closePort()
   const answered = http.drain(left(REQUESTS_UNTIL_SHARE), isAsked)
   await Promise.all([answered, sockets.sendAway()])
@@ -45,12 +45,12 @@ export async function drain({ http, sockets, product, notice, withinMs }: Draina
 }
 
 /**
- * Serves as before while `/health` says that this process ends; answers whether anybody was there to notice.
+ * Serves as before while `/health` reports the shutdown. Returns whether any client was there to notice.
  *
- * A watcher of `/health` has most of the time to see it, and each answer ends its connection meanwhile. Behind a proxy that
- * goes by what fails, requests come until the port is closed. A request on a new connection could be lost in that instant,
- * one on a connection that is open cannot: so in the last part connections are kept, until nothing comes any more. Where
- * nothing has come lately and no client is connected there is nobody to wait for.
+ * A health check has most of the time to see it, and meanwhile each answer ends its connection. A proxy that relies on
+ * failures sends requests until the port is closed. At that instant a request on a new connection could be lost, but not
+ * one on an open connection. So in the last part connections are kept until no more requests come. The notice is skipped
+ * if no request came lately and no client is connected.
  */
 async function giveNotice(http: Drainable['http'], isWatched: boolean, longestMs: number): Promise<boolean> {
   const { traffic } = http

@@ -77,7 +77,7 @@ async function main(): Promise<void> {
       await app.close()
       throw reason
     }
-    // A person who presses Ctrl-C has no balancer in front.
+    // Ctrl-C means a local run, with no balancer in front.
     await app.close({ hasNotice: reason === 'SIGTERM' })
   } finally {
     await database.stop()

@@ -26,10 +26,10 @@ async function main(): Promise<void> {
   await whenAvailable(() => migrate(DATABASE_URL, { log }))
 }
 
-// As the first process of a container it would otherwise not hear them.
+// Process 1 of a container ignores signals without a handler.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
-    log.warn(`Not migrated: ended by ${signal}. What was under way is rolled back.`)
+    log.warn(`Not migrated: ended by ${signal}. The migration in progress is rolled back.`)
     process.exit(1)
   })
 }

@@ -8,7 +8,7 @@ import type { RateLimits } from './dispatch/ports.js'
 import type { Settings } from './settings.js'
 
 export interface OpenRateLimits extends RateLimits {
-  /** Limits are on, and what other processes count is not known now. */
+  /** Limits are on, but the counts of other processes are unknown now. */
   isAlone(): boolean
   close(): void
 }
@@ -45,7 +45,7 @@ export function openRateLimits(
   }
 }
 
-/** The health of Redis with that of the counts in it: in a cluster they may lie on another node than presence. */
+/** Combines the health of Redis with that of the shared counts, which may be on another node of a cluster. */
 export function withLimits(check: HealthCheck, limits: OpenRateLimits): HealthCheck {
   return async () => {
     const redis = await check()

@@ -87,7 +87,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** It runs for minutes and once in months: a server that is slow to answer is worth the wait. */
+/** A rotation runs for minutes, once in months, so it can wait for a slow server. */
 const CONNECT_TIMEOUT_MS = 10_000
 
 const connect: Connect = databaseUrl =>

@@ -16,11 +16,11 @@ export interface Settings {
   readonly host: string
   /** Absent: a Postgres of our own is started, with its data in `dataDir`. */
   readonly databaseUrl?: string
-  /** How long a start waits for a database that is away. */
+  /** How long a start waits for an unavailable database. */
   readonly databaseWaitMs: number
   /** Absent: presence is kept in this process, and there can be only one. */
   readonly redisUrl?: string
-  /** What is at `redisUrl`, and so how it is read: see adapters/redis/address.ts. */
+  /** The kind of server at `redisUrl`, which decides how the URL is parsed: see adapters/redis/address.ts. */
   readonly redisMode: RedisMode
   /** Absent outside production only: then generated once and kept in `dataDir`. */
   readonly jwtSecret?: string
@@ -210,7 +210,7 @@ const share = z
   .transform(Number)
   .default(1)
 
-/** A failover takes half of it. Longer, and an orchestrator would rather start another. */
+/** Twice a failover. If a start took longer, an orchestrator would restart the process anyway. */
 const databaseWait = seconds(60, { min: 0 })
 
 const environment = z.object({
@@ -283,7 +283,7 @@ export function takeEnvironment(secretNames: readonly string[]): Record<string, 
   return taken
 }
 
-/** How long a program waits for the database that needs no other setting. Throws `SettingsError`. */
+/** How long a program that needs only the database waits for it. Throws `SettingsError`. */
 export function loadDatabaseWait({ DATABASE_WAIT_SECONDS }: Readonly<Record<string, string>>): number {
   const parsed = databaseWait.safeParse(DATABASE_WAIT_SECONDS)
   if (parsed.success) return parsed.data
@@ -352,7 +352,7 @@ function settingsOf(env: Environment): Settings {
     ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),
     ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
     redisMode: env.REDIS_MODE,
-    // In a cluster the classic one has every node repeat every message.
+    // In a cluster, every node would repeat every message of the classic adapter.
     socketAdapter: env.SOCKET_ADAPTER ?? (env.REDIS_MODE === 'cluster' ? 'sharded' : 'classic'),
     role: env.ROLE,
     ...(env.JWT_REFRESH_SECRET_PREVIOUS === undefined

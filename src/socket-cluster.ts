@@ -10,9 +10,9 @@ import type { Settings } from './settings.js'
  * is told again when Redis is back.
  */
 const PUBLISH_TIMEOUT_MS = 5_000
-/** Rolling releases of one installation must agree on it. */
+/** All releases of one installation must use the same prefix. */
 const CHANNEL_PREFIX = 'loadcast'
-/** Braces make it a hash tag: one node of a cluster serves all channels, and our two connections go to it. */
+/** The braces make it a hash tag: one node of a cluster serves all channels, and both connections go to it. */
 const CLUSTER_CHANNEL_PREFIX = `{${CHANNEL_PREFIX}}`
 /** Some seconds of a busy process. */
 const MAX_WAITING_PUBLISHES = 10_000

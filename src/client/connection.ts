@@ -52,7 +52,7 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
     // Its own would give up where the server ended the connection, and would not ask for another token.
     reconnection: false,
     forceNew: true,
-    // Long polling is several requests, of which each may come to another process. The server refuses it.
+    // The server refuses long polling: its requests may reach different processes.
     transports: ['websocket'],
   })
   let isClosed = true

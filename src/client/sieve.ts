@@ -1,7 +1,7 @@
 /*
  * Delivery is at least once, and across processes in no certain order. An event whose id is known is dropped, and a
  * `booking_updated` that says less than one that came before; never an event of another type. Memory is bounded.
- * A lower version with a later time is not older: after a failover that lost transactions, versions are counted anew.
+ * A lower version with a later time is newer: after a failover that lost transactions, versions are used again.
  */
 import type { ResumableEvent } from './events.js'
 

@@ -6,7 +6,7 @@ import type { BroadcastSnapshot } from '../machines/index.js'
 import { isSeeking } from '../machines/index.js'
 import type { AuditedInstance, ProductInvariants } from '../runtime/audit.js'
 
-/** A driver and a vehicle on a live trip are in the fleet of the trip's transporter. Not of one request: its store looks. */
+/** A driver and a vehicle on a live trip are in the fleet of the trip's transporter. The store checks it for all trips. */
 export const FLEET_INVARIANT = 11
 
 const STANDING = ['assigned', 'started', 'completed']

@@ -29,8 +29,8 @@ export interface SendOptions {
    */
   readonly loaded?: { readonly row: StoredInstance; readonly readStartedAt: number }
   /**
-   * Rows that the caller has read and decided on. The event is refused with `PRECONDITION_FAILED` if one of them is not so
-   * any more when it is committed; the caller reads and decides again.
+   * Rows that the caller has read and decided on. If one has changed by the time of the commit, the event is refused with
+   * `PRECONDITION_FAILED`. The caller then reads and decides again.
    */
   readonly preconditions?: readonly Precondition[]
 }
@@ -73,8 +73,8 @@ export interface Engine {
   /** Has a dead letter tried again, from the first attempt on. False when it is not there (any more). */
   redrive(id: number): Promise<boolean>
   /**
-   * Has the instance's overdue timers take effect now, whichever process has leased them, and arms those that are
-   * missing. For a caller that needs what the instance holds beyond its time.
+   * Fires the instance's overdue timers now, whichever process has leased them, and arms missing ones. For a caller that
+   * needs a claim which the instance holds beyond its deadline.
    */
   ring(id: string): Promise<void>
   /** Whether this process may work, and the definition versions it writes. */

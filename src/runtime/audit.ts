@@ -43,7 +43,7 @@ export interface Violation {
   readonly message: string
 }
 
-/** The invariant that every delay of an active state has its timer: what is missing can be armed again. */
+/** The invariant that every delay of an active state has its timer. Missing timers can be armed again. */
 export const TIMERS_MATCH = 5
 
 /** What a product adds: its own invariants over a snapshot and the journal that led to it. */
@@ -140,7 +140,7 @@ export function auditInstance(
     )
   }
   const parked = new Set(audited.timers.filter(t => t.parked !== undefined).map(t => t.sendId))
-  // A parked timer is due no more: when it was is not kept.
+  // The original due time of a parked timer is not kept.
   const timerText = (t: StoredTimer) =>
     `${t.sendId} generation ${t.generation} ${parked.has(t.sendId) ? 'parked' : `due ${new Date(t.dueAt).toISOString()}`}`
   compareSets([...fold.timersSet.values()].map(timerText), audited.timers.map(timerText), (missing, extra) =>

@@ -292,7 +292,7 @@ export class Committer {
         return
       case 'stale':
         mailbox.forgetObstacles()
-        // Read, not dropped: what is read next tells whether others went on, or the database went back.
+        // Read instead of dropping it: the read shows whether other processes went on or the database went back.
         if (this.#cache.get(mailbox.id)?.instance.version === write.expectedVersion) {
           this.#mustRead.add(mailbox.id)
         }

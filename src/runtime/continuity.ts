@@ -9,13 +9,13 @@ import { type Cancel, type Platform, processPlatform } from './platform.js'
 import type { HistoryPosition, Store } from './ports.js'
 import type { Meter } from './telemetry.js'
 
-/** One short statement. Until the next one, each instance's own read or commit tells. */
+/** One short statement. Between two of them, reads and commits detect the loss for their own instances. */
 const LOOK_EVERY_MS = 5_000
 
 export interface Continuity {
   start(): void
   stop(): void
-  /** The history that was known is gone. `evidence` is logged. */
+  /** The known history is gone. `evidence` is logged. */
   noteLoss(evidence: object): void
 }
 
@@ -24,7 +24,7 @@ export function createContinuity(options: {
   readonly log: Logger
   readonly platform?: Platform
   readonly meter?: Meter | undefined
-  /** Forgets everything that was concluded from the lost history. */
+  /** Forgets everything derived from the lost history. */
   readonly onLoss: () => void
 }): Continuity {
   const { store, log, platform = processPlatform, meter, onLoss } = options
@@ -33,7 +33,10 @@ export function createContinuity(options: {
   let isRunning = false
 
   function noteLoss(evidence: object): void {
-    log.error(evidence, 'the database lost transactions that it had shown; forgetting what was known of it')
+    log.error(
+      evidence,
+      'the database lost transactions that it had shown; forgetting everything known about it',
+    )
     meter?.historyLost()
     onLoss()
   }

@@ -64,8 +64,8 @@ export interface DeliveryService {
   /** What this process has yet to deliver. */
   held(): readonly DeliveryKey[]
   /**
-   * The database's history is another one now. What is under way is delivered, but nothing is noted of it: the same
-   * keys may name other events.
+   * The database has another history now. Deliveries in progress are finished but not recorded, since the same keys may
+   * name other events.
    */
   forget(): void
 }
@@ -108,7 +108,7 @@ export function createDeliveryService(options: {
   /** What is left is settled by `stop` itself. */
   let isStopping = false
   let sweeps = false
-  /** Grows with each history that was lost. */
+  /** Incremented with each lost history. */
   let era = 0
 
   /** `since`: when it was recorded, or marked late. */
@@ -142,7 +142,7 @@ export function createDeliveryService(options: {
   async function attempt({ subscriber, event, key, attempts, since, begunIn }: Attempt): Promise<void> {
     if (begunIn !== era) return
     const renewal = ensure?.()
-    if (renewal !== undefined && !(await succeeds(renewal))) return // left in the outbox for a process that can serve
+    if (renewal !== undefined && !(await succeeds(renewal))) return // stays in the outbox for another process
     try {
       if (clock.now() - since > LATE_AFTER_MS) await markLate(key)
       if (faults !== undefined) await faults('delivery.before')

@@ -53,8 +53,8 @@ export interface EngineOptions {
   /** Needed where some processes take commands and others fire the timers. */
   readonly wakeups?: Wakeups
   /**
-   * Called once when a definition version is in use that this process cannot serve: it does no more work, and should
-   * end.
+   * Called once when a definition version is in use that this process cannot serve. The process does no more work and
+   * should end.
    */
   readonly onUnfit?: (reason: DefinitionError) => void
   /** Is shown every transition after its commit, once at most. Must not throw, or take long. */
@@ -143,11 +143,11 @@ export function createEngine(options: EngineOptions): Engine {
     store
       .spendTimer(timer, ignoredBy)
       .catch(error =>
-        log.warn({ err: error, ...timer }, 'an ignored timer could not be parked; it rings again'),
+        log.warn({ err: error, ...timer }, 'an ignored timer could not be parked; it will fire again'),
       )
   }
 
-  /** What was concluded from a history that the database no longer has. */
+  /** Discards everything derived from a history that the database has lost. */
   function forgetHistory(): void {
     known.cache.clear()
     delivery.forget()
@@ -263,7 +263,7 @@ export function createEngine(options: EngineOptions): Engine {
     return due.length
   }
 
-  /** What was done before is answered again once it is as safe as it was said to be. */
+  /** Repeats an earlier answer only after its commit is durable. */
   function confirmed<T extends CreateOutcome | Outcome | Replayed>(
     key: IdempotencyKey | undefined,
     work: Promise<T>,
@@ -402,7 +402,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 }
 
-/** What a caller is told of a database that is away, or of a version that is known elsewhere. */
+/** The error for a caller when the database is unavailable, or when only another process knows the version. */
 async function whenAvailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work

@@ -30,9 +30,9 @@ export class OverloadedError extends Error {
   }
 }
 
-/** The database did not answer, or cannot do it now; whether what was sent has been applied is not known. */
+/** The database did not answer, or cannot run the statement now. The statement may or may not be applied. */
 export class StoreUnavailableError extends Error {
-  /** It answered, and said that it cannot: the disk is full. Sending the same again at once is of no use. */
+  /** The database refused, for example because its disk is full. An immediate retry would fail too. */
   readonly isLasting: boolean
 
   constructor(cause: unknown, { isLasting = false } = {}) {
@@ -51,8 +51,8 @@ export class DefinitionError extends Error {
 }
 
 /**
- * An instance is stored in a definition version that this process does not know: a newer release runs beside it, or
- * in its place. Another process can serve the caller.
+ * An instance is stored in a definition version that this process does not know, written by a newer release. Another
+ * process can serve the caller.
  */
 export class UnknownVersionError extends DefinitionError {
   constructor(message: string) {

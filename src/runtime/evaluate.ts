@@ -45,7 +45,7 @@ export interface EvaluationContext {
   /** A new UUIDv7. */
   readonly uid: () => string
   readonly subscribers: readonly Subscriber[]
-  /** Parks a timer that rang while its machine ignored it, as `by` shows. */
+  /** Parks a timer that its machine ignored, as `by` shows. */
   readonly spendTimer: (timer: TimerKey, by: Instance) => void
 }
 
@@ -170,7 +170,7 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
     const machine = registered.definition.name
     fold.spend({ ...key, machine, event: pending.event, dueAt: pending.dueAt }, { isStored: true })
     return () => {
-      // Where the burst wrote something, this is part of it.
+      // If the burst wrote something, its commit parks the timer.
       if (fold.journalLength === 0) context.spendTimer(key, current)
       pending.settle()
     }
@@ -180,8 +180,8 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
 }
 
 /**
- * Timers that were armed in this very burst, or by a commit shortly before, and that are due before the one that comes
- * next: a process that is late finds both overdue, and must not skip what lies between them.
+ * Timers that were armed in this burst, or by a commit shortly before, and are due before the next one. A late process
+ * finds both overdue and must not skip those in between.
  */
 function ringBefore(dueAt: number, { mailbox, fold, registered, context }: Workbench): void {
   for (let rung = 0; rung < MAX_RUNG; rung++) {

@@ -92,7 +92,7 @@ export class Fold {
     return first
   }
 
-  /** A timer has rung and its machine ignored it. `isStored`: it was armed by an earlier commit. */
+  /** A timer fired and its machine ignored it. `isStored`: it was armed by an earlier commit. */
   spend(timer: StoredTimer, { isStored }: { readonly isStored: boolean }): void {
     const { sendId, generation } = timer
     this.timersSet.set(sendId, { ...timer, parked: 'spent' })

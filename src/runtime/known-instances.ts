@@ -16,7 +16,7 @@ export class KnownInstances {
   readonly #registry: Registry
   readonly #platform: Platform
 
-  /** `onRewind` is told when the database shows an older state than it has shown before. */
+  /** `onRewind` is called when the database shows an older state than it has shown before. */
   constructor(registry: Registry, platform: Platform, onRewind: (rewind: Rewind) => void) {
     this.#registry = registry
     this.#platform = platform

@@ -58,7 +58,7 @@ export interface Blocked {
   readonly at: number
 }
 
-/** Shared: most mailboxes never have any. */
+/** Shared, because most mailboxes never have any. */
 const NO_TIMERS: ReadonlyMap<string, StoredTimer> = new Map()
 const NONE_UNMET: ReadonlyMap<string, number> = new Map()
 
@@ -73,8 +73,7 @@ export class Mailbox {
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
   /**
-   * Timers that were armed by commits since this mailbox has had work. On a process that is late they may be due before a
-   * timer that waits here already.
+   * Timers armed by commits while events were queued here. In a late process they may be due before a queued timer.
    */
   armed: ReadonlyMap<string, StoredTimer> = NO_TIMERS
   /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
@@ -109,7 +108,7 @@ export class Mailbox {
   hasMoved({ timersRemoved, timersSet }: Pick<InstanceWrite, 'timersRemoved' | 'timersSet'>): void {
     this.forgetObstacles()
     this.used = new Map()
-    if (this.#queue.length === 0) return // nothing waits that could go before them
+    if (this.#queue.length === 0) return // no queued event could come before them
     const armed = new Map(this.armed)
     for (const sendId of timersRemoved) armed.delete(sendId)
     for (const timer of timersSet) {
@@ -119,18 +118,18 @@ export class Mailbox {
     this.armed = armed
   }
 
-  /** What was armed may have been changed by others. */
+  /** Other processes may have changed the armed timers. */
   forgetArmed(): void {
     this.armed = NO_TIMERS
   }
 
-  /** What stood in the way of events as the snapshot was: they are decided anew. */
+  /** Clears what blocked events under the old snapshot: they are decided anew. */
   forgetObstacles(): void {
     this.blocked.clear()
     this.#unmet = NONE_UNMET
   }
 
-  /** `at`: as of `Blocked`. They add up as those do. */
+  /** `at`: as in `Blocked`. Unmet preconditions accumulate in the same way. */
   noteUnmet(preconditions: readonly Precondition[], at: number): void {
     this.#unmet = new Map([
       ...this.#unmet,
@@ -138,7 +137,7 @@ export class Mailbox {
     ])
   }
 
-  /** A precondition of the event that a commit begun after it arrived has found unmet. */
+  /** A precondition that was found unmet by a commit which began after the event arrived. */
   findUnmet({ preconditions, arrivedAt }: PendingCommand): Precondition | undefined {
     if (this.#unmet.size === 0) return undefined
     return preconditions.find(
@@ -181,7 +180,6 @@ export function nameOfKey({ scope, key }: IdempotencyKey): string {
   return `${scope} ${key}`
 }
 
-/** As one string. */
 function nameOfPrecondition({ table, row, isThere }: Precondition): string {
   return JSON.stringify([table, isThere, Object.entries(row)])
 }

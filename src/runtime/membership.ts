@@ -2,7 +2,8 @@
  * Tells the other processes that this one lives and which versions it knows, and learns from the store which may be
  * written: a new version only once every living process knows it. What has been written once may be written by all;
  * a process that does not know it refuses to start, and ends when it learns of it later.
- * A process that was paused beyond its lease was taken for dead meanwhile: it renews the lease before anything else.
+ * Other processes consider a process dead when its lease has run out. One that was paused beyond its lease renews it before
+ * any other work.
  */
 import type { Logger } from 'pino'
 import { DefinitionError, OverloadedError } from './errors.js'
@@ -14,10 +15,10 @@ import type { Registry } from './registry.js'
 const PROCESS_LEASE_MS = 15_000
 /** Two may fail before the lease runs out. */
 const ANNOUNCE_EVERY_MS = 5_000
-/** Another process serves the caller at once. */
+/** Short, because another process can serve the caller at once. */
 const RETRY_AFTER_SECONDS = 1
 
-/** `lapsed`: the lease has run out and could not be renewed yet. `unfit`: the process cannot serve any more. */
+/** `lapsed`: the lease has run out and is not renewed yet. `unfit`: the process can no longer serve. */
 export type MembershipState = 'outside' | 'current' | 'lapsed' | 'unfit'
 
 export interface Membership {
@@ -37,7 +38,7 @@ export function createMembership(options: {
   readonly registry: Registry
   readonly log: Logger
   readonly platform?: Platform
-  /** Called once, when a version turns out to be in use that this process cannot serve. */
+  /** Called once, when a version is in use that this process cannot serve. */
   readonly onUnfit?: (reason: DefinitionError) => void
 }): Membership {
   const { store, registry, log, platform = processPlatform, onUnfit = () => {} } = options
@@ -50,7 +51,7 @@ export function createMembership(options: {
   let unfit: DefinitionError | undefined
 
   async function announce(): Promise<void> {
-    // Counted from before the statement: the store counts from when it runs.
+    // Measured from before the statement; the store's lease starts when the statement runs, so it ends later.
     const endsAt = platform.monotonicMs() + PROCESS_LEASE_MS
     const versions = await store.announceProcess({ id, versions: registry.newest }, PROCESS_LEASE_MS)
     registry.write(versions)
@@ -70,7 +71,7 @@ export function createMembership(options: {
     leaseEndsAt = endsAt
   }
 
-  /** One announcement at a time, shared by all that wait for it. */
+  /** One announcement at a time, shared by all waiting callers. */
   function renew(): Promise<void> {
     renewal ??= announce()
       .catch(async error => {
@@ -88,7 +89,7 @@ export function createMembership(options: {
     unfit = reason
     cancel()
     if (hasJoined) onUnfit(reason)
-    // Others must not wait for the lease of a process that knows only the old version.
+    // Processes of the new version must not wait for the lease of one that knows only the old version.
     await store.forgetProcess(id).catch(() => {})
   }
 

@@ -1,10 +1,10 @@
-/* What an event's outcome tells those who watch: a figure for the meter, and the end of its span. */
+/* Records an event's outcome: in the meter and in its span. */
 import type { Attributes, Meter, Span } from './telemetry.js'
 import type { Actor, CreateOutcome, Outcome, Replayed } from './types.js'
 
 type Decided = CreateOutcome | Outcome | Replayed
 
-/** Ends `span` with what came of `work`. */
+/** Ends `span` with the outcome of `work`. */
 export function ending<T>(span: Span, work: Promise<T>, attributesOf: (value: T) => Attributes): Promise<T> {
   return work.then(
     value => {
@@ -18,7 +18,7 @@ export function ending<T>(span: Span, work: Promise<T>, attributesOf: (value: T)
   )
 }
 
-/** `work`, with what became of the event noted. */
+/** Runs `work` and records the outcome of the event. */
 export function noted<T extends Decided>(
   work: Promise<T>,
   {
@@ -34,14 +34,14 @@ export function noted<T extends Decided>(
       ? work
       : work.then(outcome => {
           const word = wordOf(outcome)
-          // What was applied is counted where it is committed, timers too.
+          // Applied events, including timers, are counted at the commit.
           if (word !== 'applied' && word !== 'created') meter.decided(machine, event, word)
           return outcome
         })
   return span === undefined ? decided : ending(span, decided, attributesOf)
 }
 
-/** The actor, with the trace that its transition is part of: the journal hands it on to whoever delivers. */
+/** The actor with the trace of its transition. The journal passes the trace on to the delivering process. */
 export function traced(actor: Actor, span: Span | undefined): Actor {
   return span?.context === undefined ? actor : { ...actor, trace: span.context }
 }

@@ -26,8 +26,8 @@ export interface KnownVersion {
 }
 
 /**
- * Why a timer does not ring although its state is active. `spent`: it rang, and the machine ignored it. `dead`: it failed
- * for the last time.
+ * Why a timer of an active state does not fire. `spent`: it fired and the machine ignored it. `dead`: it failed for the last
+ * time.
  */
 export type Parked = 'spent' | 'dead'
 
@@ -55,8 +55,8 @@ export interface InstanceWrite {
   /** The version it must have now; 0 for a new instance. */
   readonly expectedVersion: number
   /**
-   * The stamp it must have now, beside the version: after a failover that lost transitions, another history may have
-   * reached the same version.
+   * The stamp the instance must have now, in addition to the version: after a failover that lost transitions, another
+   * history may have reached the same version.
    */
   readonly expectedUpdatedAt: number
   readonly journal: readonly JournalEntry[]
@@ -70,7 +70,7 @@ export interface InstanceWrite {
   readonly claimsTaken: readonly string[]
   readonly claimsFreed: readonly string[]
   readonly projections: readonly ProjectionRows[]
-  /** What the transitions of this write were decided on. */
+  /** The rows that the transitions of this write were decided on. */
   readonly preconditions: readonly Precondition[]
   /** Keys that the transitions of this write use up; none may have been used before. */
   readonly keys: readonly UsedKey[]
@@ -83,7 +83,7 @@ export type WriteResult =
   | { readonly kind: 'stale' }
   /** Others hold needed claims: key → instance that holds it. */
   | { readonly kind: 'claimed'; readonly holders: ReadonlyMap<string, string> }
-  /** Preconditions that do not hold, or whose row is being changed at this moment. */
+  /** Preconditions that do not hold, or whose row is being changed. */
   | { readonly kind: 'unmet'; readonly preconditions: readonly Precondition[] }
   /** Keys that were used before. */
   | { readonly kind: 'keyed'; readonly used: readonly UsedKey[] }
@@ -123,15 +123,15 @@ export interface TimersOfInstance {
   readonly machine: string
   readonly definitionVersion: number
   readonly version: number
-  /** What XState calls the state value. */
+  /** XState's state value. */
   readonly value: StateValue
   /** Send ids, parked timers included. */
   readonly timers: readonly string[]
 }
 
 /**
- * Where the database is in its history. `history` names the server's data and its timeline: a failover or a restore
- * gives another one. `offset` grows with everything that is written.
+ * The database's position in its history. `history` identifies the server's data and its timeline; a failover or restore
+ * changes it. `offset` grows with every write.
  */
 export interface HistoryPosition {
   readonly history: string
@@ -177,7 +177,7 @@ export interface Held {
 export interface Store {
   /** The database's clock. */
   now(): Promise<number>
-  /** `undefined` where the database does not say. */
+  /** `undefined` if the database does not report it. */
   position(): Promise<HistoryPosition | undefined>
   load(ids: readonly string[]): Promise<readonly StoredInstance[]>
   /**
@@ -186,8 +186,8 @@ export interface Store {
    */
   commit(writes: readonly InstanceWrite[], deliveryLeaseMs: number): Promise<readonly WriteResult[]>
   /**
-   * Resolves once all that the caller has seen committed is as safe as an acknowledged commit. A commit whose wait for a
-   * synchronous standby was cut short is visible, but a failover may still take it.
+   * Resolves when every commit that the caller has seen is durable. A commit whose wait for a synchronous standby was cut
+   * short is visible, but a failover may still lose it.
    */
   confirmDurable(): Promise<void>
   /** Journal rows with a version above `after`, oldest first. */
@@ -196,18 +196,18 @@ export interface Store {
   usedKeys(keys: readonly IdempotencyKey[]): Promise<readonly UsedKey[]>
 
   /**
-   * Takes timers that are due, or will be within `aheadMs`, oldest first, for `leaseMs`: those of instances that are
+   * Leases timers that are due, or will be within `aheadMs`, oldest first, for `leaseMs`. Only those of instances that are
    * stored in one of the `known` versions.
    */
   leaseTimers(known: readonly KnownVersion[], options: TimerLeaseOptions): Promise<TimerLease>
-  /** Timers of one instance that are due, whoever has leased them. */
+  /** Due timers of one instance, whichever process has leased them. */
   dueTimers(instance: string): Promise<readonly StoredTimer[]>
   /**
    * Parks a timer that rang and was ignored by its machine, or removes it where the instance is finished, if it is still this generation and the instance still has
    * the version (and its stamp) in which it was ignored.
    */
   spendTimer(timer: TimerKey, ignoredBy: Pick<StoredInstance, 'version' | 'updatedAt'>): Promise<void>
-  /** Adds those of the timers that are missing, if the instance still has this version. Answers how many it added. */
+  /** Adds the missing ones of these timers, if the instance still has this version. Returns how many it added. */
   armTimers(instance: string, version: number, timers: readonly StoredTimer[]): Promise<number>
   /**
    * The next instances whose timers should be checked: the newest that hold claims, and the next page of all.
@@ -220,8 +220,8 @@ export interface Store {
   timersOf(ids: readonly string[], known: readonly KnownVersion[]): Promise<readonly TimersOfInstance[]>
 
   /**
-   * Takes deliveries whose lease has run out or whose next try is due, oldest first, for `leaseMs`: those of instances
-   * that are stored in one of the `known` versions.
+   * Leases deliveries whose lease has run out or whose next try is due, oldest first, for `leaseMs`. Only those of
+   * instances that are stored in one of the `known` versions.
    */
   leaseDeliveries(
     subscribers: readonly string[],

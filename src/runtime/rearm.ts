@@ -1,7 +1,7 @@
 /*
- * Arms timers that are missing. Every delay of an active state has a timer, or a parked one that says why it will not
- * ring; a state whose timer was lost would be stuck for ever. Commits keep the two together. This is for what commits
- * cannot see: rows deleted by hand, by a defect, or by a process that believed in a history that a failover took away.
+ * Arms missing timers. Every delay of an active state has a timer, or a parked one that records why it does not fire. A
+ * state whose timer was lost would be stuck for ever. Commits keep states and timers in step; this check covers rows that
+ * were deleted by hand, by a defect, or by a process that remembered a lost history.
  */
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
@@ -14,17 +14,17 @@ import type { JournalEntry } from './types.js'
 import { activeDelays, timersOf } from './upgrade.js'
 
 /**
- * How often one process of the cluster checks: a stuck request is found within this, if it holds claims. A turn is a few
+ * How often one process of the cluster checks. A stuck request that holds claims is found within this time. A turn is a few
  * statements that read some thousand small values.
  */
 const CHECK_EVERY_MS = 10_000
-/** Which delays a state value has, for values met lately. A definition has some dozens. */
+/** Cached delays of recent state values. A definition has some dozens. */
 const MAX_VALUES_KEPT = 2_000
-/** Delayed raises are found by replaying a journal alone: so many instances a turn, each once for each version. */
+/** Delayed raises are found only by replaying a journal: this many instances a turn, each once for each version. */
 const MAX_REPLAYED = 50
 /** About a megabyte. */
 const MAX_CHECKED_KEPT = 10_000
-/** Replaying is synchronous: a longer journal is replayed only if something is known to be missing. */
+/** Replaying is synchronous, so a longer journal is replayed only if a timer is known to be missing. */
 const MAX_REPLAYED_VERSION = 200
 /** Journal rows of one read. */
 const HISTORY_PAGE = 1_000
@@ -32,7 +32,7 @@ const HISTORY_PAGE = 1_000
 export interface Rearm {
   start(): void
   stop(): Promise<void>
-  /** Checks one instance now. Answers how many timers it has armed. */
+  /** Checks one instance now. Returns how many timers it has armed. */
   check(instance: string): Promise<number>
 }
 
@@ -44,7 +44,7 @@ export function createRearm(options: {
   readonly log: Logger
   readonly platform?: Platform
   readonly meter?: Meter | undefined
-  /** Told of each timer that was armed. */
+  /** Called for each timer that was armed. */
   readonly onArmed: (timer: StoredTimer) => void
 }): Rearm {
   const { store, registry, ensure, log, platform = processPlatform, meter, onArmed } = options
@@ -64,7 +64,7 @@ export function createRearm(options: {
     return expected.some(sendId => !timers.includes(sendId))
   }
 
-  /** The timers that the instance should have and has not. */
+  /** The timers that the instance lacks. */
   async function missing({ instance, machine, timers }: TimersOfInstance): Promise<StoredTimer[]> {
     const journal: JournalEntry[] = []
     for (;;) {
@@ -89,7 +89,7 @@ export function createRearm(options: {
     }
   }
 
-  /** Without a journal that can be replayed, delays are counted from the last transition. */
+  /** If the journal cannot be replayed, delays are counted from the last transition. */
   async function armedAnew(instance: string): Promise<StoredTimer[]> {
     const [row] = await store.load([instance])
     if (row === undefined) return []
@@ -156,7 +156,7 @@ export function createRearm(options: {
 
   function checkLater(): void {
     if (!isRunning) return
-    // Spread, so that processes do not all ask for the same turn.
+    // Jitter, so that processes do not all ask for the same turn.
     const delayMs = CHECK_EVERY_MS * (0.5 + platform.random() / 2)
     const run = () => {
       turn = checkNext()

@@ -28,19 +28,19 @@ export interface Registered {
 }
 
 export interface Registry {
-  /** Every machine and version that this process can restore, and so may lease timers and deliveries of. */
+  /** Every machine and version that this process can restore. It may lease only their timers and deliveries. */
   readonly known: readonly KnownVersion[]
   /** The newest version that is known. Throws `DefinitionError` for a machine this process does not know. */
   get(machine: string): Registered
   /** The version in which instances are written now: the oldest that is known, until `write` says otherwise. */
   writing(machine: string): Registered
-  /** Machine → the version in which its instances are written now. */
+  /** Machine → the version in which its instances are now written. */
   written(): Readonly<Record<string, number>>
   /** From now on writes what all processes know: machine → version. One that is not known here is not taken. */
   write(versions: ReadonlyMap<string, number>): void
   /** The newest known version of every machine. */
   readonly newest: ReadonlyMap<string, number>
-  /** Throws `UnknownVersionError` for a stored instance of a definition version that is not known here. */
+  /** Throws `UnknownVersionError` if the instance is stored in a version that this process does not know. */
   restore(row: StoredInstance): AnyMachineSnapshot
 }
 

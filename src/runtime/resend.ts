@@ -39,8 +39,8 @@ export async function writeSurely(
 const MAY_STILL_APPLY: ReadonlySet<WriteResult['kind']> = new Set(['claimed', 'unmet', 'busy'])
 
 /**
- * A resent write that finds its guard failing may have been beaten by its own first sending. Where only keys, locks or
- * preconditions stood in its way, the version is still the one that the first sending expects: it may be applied yet.
+ * If the guard of a resent write fails, its own first attempt may have been applied. If only keys, locks or preconditions
+ * blocked it, the version is still the one that the first attempt expects, so that attempt may still be applied.
  */
 async function recogniseOurs(
   store: Store,

@@ -1,8 +1,8 @@
 /*
- * Committed snapshots, bounded by bytes. `confirmedAt` (monotonic) is when the read or commit began that last showed
- * this version to be the present one; `knownAt` is when the version became known here.
- * The cache also notices when the database holds less than it has shown before, as after a failover to a standby that
- * lacked the last transactions: what was cached is then a history that no longer exists.
+ * Committed snapshots, bounded by bytes. `confirmedAt` (monotonic) is the start of the last read or commit that showed this
+ * version as the current one. `knownAt` is when the version became known here.
+ * The cache also detects that the database holds less than it has shown before, as after a failover to a standby that
+ * lacked the last transactions. The cached history then no longer exists.
  */
 import { LRUCache } from 'lru-cache'
 import type { Instance } from './types.js'
@@ -14,7 +14,7 @@ const MAX_CACHE_BYTES = 96 * 1024 * 1024
 const OVERHEAD_BYTES = 1024
 const PARSED_PER_JSON_BYTE = 3
 
-/** The database keeps microseconds, stamps are milliseconds: two stamps closer than this are the same stamp. */
+/** The database keeps microseconds and stamps are milliseconds: stamps closer than this are the same. */
 export const SAME_STAMP_WITHIN_MS = 0.5
 
 interface Entry {
@@ -23,10 +23,10 @@ interface Entry {
   confirmedAt: number
 }
 
-/** What identifies a state of an instance in one history of the database. */
+/** Identifies a state of an instance in one history of the database. */
 type Seen = Pick<Instance, 'id' | 'version' | 'updatedAt'>
 
-/** `known` was shown by the database before, `found` is what it shows now. */
+/** `known` is what the database showed before, `found` what it shows now. */
 export interface Rewind {
   readonly instance: string
   readonly known: number
@@ -38,7 +38,7 @@ export class SnapshotCache {
   readonly #now: () => number
   readonly #onRewind: (rewind: Rewind) => void
 
-  /** `now` is monotonic, in milliseconds. `onRewind` should clear the cache; the row that was read is noted after it. */
+  /** `now` is monotonic, in milliseconds. `onRewind` should clear the cache; the new row is cached after it. */
   constructor(now: () => number, onRewind: (rewind: Rewind) => void) {
     this.#now = now
     this.#onRewind = onRewind
@@ -48,7 +48,7 @@ export class SnapshotCache {
     return this.#entries.get(id)
   }
 
-  /** Notes what a read or commit that began at `begunAt` showed. */
+  /** Records the result of a read or commit that began at `begunAt`. */
   note(instance: Instance, begunAt: number, jsonBytes: number): void {
     if (this.confirm(instance, begunAt) !== undefined) return
     const size = OVERHEAD_BYTES + PARSED_PER_JSON_BYTE * jsonBytes
@@ -56,9 +56,9 @@ export class SnapshotCache {
   }
 
   /**
-   * The known instance, when what a read or commit showed agrees with it; else `undefined`. An older version confirms the
-   * known one if its read began before that one was known: it was committed after the read's view of the database.
-   * A read that began later, or the same version with another stamp, shows another history.
+   * The known instance, if the result of a read or commit agrees with it; else `undefined`. An older version agrees if its
+   * read began before the known version was learned, since that was committed after the read's snapshot. A read that began
+   * later, or the same version with another stamp, shows another history.
    */
   confirm({ id, version, updatedAt }: Seen, begunAt: number): Instance | undefined {
     const entry = this.#entries.get(id)

@@ -43,17 +43,17 @@ export interface UsedKey extends IdempotencyKey {
 }
 
 /**
- * A row of a table beside the engine's that an event was decided on; the commit looks again. `isThere`: the row must exist, and
- * it is locked against changes until the commit is done. Otherwise no such row may exist.
+ * A row of a table outside the engine that an event was decided on; the commit rechecks it. `isThere`: the row must exist
+ * and is locked against changes until the commit is done. Otherwise no such row may exist.
  */
 export interface Precondition {
   readonly table: string
-  /** Column → value. The row is found by the first, which should be a key. */
+  /** Column → value. The row is found by the first column, which should be a key. */
   readonly row: Readonly<Record<string, string | boolean>>
   readonly isThere: boolean
 }
 
-/** The reason of a refusal: a precondition of the event does not hold any more. */
+/** The reason of a refusal: a precondition of the event no longer holds. */
 export const PRECONDITION_FAILED = 'PRECONDITION_FAILED'
 
 /** The key was used before; nothing was done. Whether the fingerprints agree is for the caller to judge. */

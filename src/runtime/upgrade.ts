@@ -63,7 +63,7 @@ interface DelayedTransition {
   readonly delay: unknown
 }
 
-/** Send ids of the timers that the `after`s of a state value's active states arm. */
+/** Send ids of the timers armed by the `after`s of a state value's active states. */
 export function activeDelays(machine: AnyStateMachine, value: StateValue): readonly string[] {
   return nodesOf(machine.resolveState({ value, context: {} })).flatMap(node =>
     node.after.map(({ eventType }) => eventType),

@@ -20,7 +20,7 @@ import { type ServerProcess, startServerProcess } from '../support/server-proces
 import { temporaryFolder } from '../support/temporary-folder.js'
 import { tokenFor } from '../support/tokens.js'
 
-/* Two real processes behind a balancer that ties no client to a process: every socket connects, and hears everything. */
+/* Two real processes behind a balancer without stickiness: every socket connects and receives every event. */
 
 const CLIENTS = 10
 const { describeWithRedis } = await redisForTests()
@@ -52,7 +52,7 @@ describeWithRedis('two processes behind a balancer without stickiness', () => {
   }, 60_000)
 
   const balancers: [name: string, start: () => Promise<Balancer>, isThere: boolean][] = [
-    ['one that takes turns', () => startRoughNetwork(processes.map(({ url }) => url)), true],
+    ['round robin', () => startRoughNetwork(processes.map(({ url }) => url)), true],
     ['nginx, with the configuration that we deploy', () => startNginx(processes), nginx !== undefined],
   ]
 
@@ -66,7 +66,7 @@ describeWithRedis('two processes behind a balancer without stickiness', () => {
       const testHere = isThere ? test : test.skip
 
       testHere(
-        `R7.1 ${CLIENTS} of ${CLIENTS} clients connect, to both processes, and hear what is told`,
+        `R7.1 ${CLIENTS} of ${CLIENTS} clients connect, to both processes, and receive events`,
         async () => {
           const before = await connectionsOf(processes)
           const customer = await createClient(balancer.url, 'customer', name.replaceAll(/\W/g, '_'))
@@ -91,7 +91,7 @@ describeWithRedis('two processes behind a balancer without stickiness', () => {
         60_000,
       )
 
-      testHere('R7.1 long polling is refused at once, every time, with what to set instead', async () => {
+      testHere('R7.1 long polling is always refused at once, with the setting to change', async () => {
         for (let i = 0; i < CLIENTS; i++) {
           const answer = await call(balancer.url, 'GET', '/socket.io/?EIO=4&transport=polling')
           expect(answer).toMatchObject({
@@ -99,7 +99,7 @@ describeWithRedis('two processes behind a balancer without stickiness', () => {
             body: { code: 'VALIDATION_FAILED', detail: expect.stringContaining("transports: ['websocket']") },
           })
         }
-        // A client that is not told otherwise begins with it.
+        // It is the default of a Socket.IO client.
         const auth = { token: await tokenFor('customer', 'c1') }
         const socket = io(balancer.url, { auth, forceNew: true, reconnection: false })
         const error = await new Promise<Error>(resolve => socket.once('connect_error', resolve))
@@ -110,13 +110,13 @@ describeWithRedis('two processes behind a balancer without stickiness', () => {
   }
 })
 
-/** Of each process, sockets that are connected to it. */
+/** Connected sockets of each process. */
 async function connectionsOf(processes: readonly ServerProcess[]): Promise<number[]> {
   const pages = await Promise.all(processes.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()))
   return pages.map(page => Number(/^loadcast_sockets\S* (\d+)/m.exec(page)?.[1]))
 }
 
-/** deploy/nginx.conf as it is, but for the addresses of the processes and what only a container gives it. */
+/** deploy/nginx.conf, except for the addresses of the processes and settings that need a container. */
 async function startNginx(processes: readonly ServerProcess[]): Promise<Balancer> {
   const folder = await temporaryFolder('nginx')
   const port = await freePort(undefined)

@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { processEnvironment } from '../support/server.js'
 import { beginServerProcess, runToEnd } from '../support/server-process.js'
 
-/* A process that starts before its database is there: it waits, says so, and begins by itself. */
+/* A process that starts before its database waits, logs that it does, and continues by itself. */
 
 const PATIENCE_MS = 60_000
 
@@ -25,7 +25,7 @@ afterAll(() => database.drop())
 
 interface Gate {
   readonly port: number
-  /** Accepts connections: and says nothing, or passes them on to the database. */
+  /** Accepts connections and stays silent, or forwards them to the database. */
   open(how: 'silent' | 'through'): Promise<void>
   close(): Promise<void>
 }
@@ -71,12 +71,12 @@ function environment(port: number, more: Readonly<Record<string, string>> = {}, 
   return { ...processEnvironment, DATABASE_URL: url.href, ...more }
 }
 
-/** In production its log is on standard output. */
+/** In production the log is on standard output. */
 const listening = (output: string) => /(?:listens on |"url":")(http:[^\s"]+)/.exec(output)?.[1]
 
 const runs = [
   ['outside production, where it migrates', {}],
-  ['in production, where it looks whether that was done', { NODE_ENV: 'production', HOST: '127.0.0.1' }],
+  ['in production, where it checks that this was done', { NODE_ENV: 'production', HOST: '127.0.0.1' }],
 ] as const
 
 describe('a process that starts before its database', () => {
@@ -115,7 +115,7 @@ describe('a process that starts before its database', () => {
     ['a password that is wrong', { password: 'wrong' }, '28P01'],
     ['a database that is not there', { pathname: '/nowhere' }, '3D000'],
   ])(
-    '%s is told at once, and ends it in time',
+    '%s is logged at once, and ends the process when the time is over',
     async (_name, change, sqlstate) => {
       const url = new URL(database.connectionString)
       Object.assign(url, change)
@@ -131,12 +131,12 @@ describe('a process that starts before its database', () => {
     60_000,
   )
 
-  test('is asked to end while it waits: ends with 0 and says so', async () => {
+  test('ends with 0 and says so when it is asked to end while it waits', async () => {
     const gate = await gateTo(database.connectionString)
     await gate.open('silent')
     const starting = beginServerProcess(environment(gate.port))
     await until(() => /waiting for the database/.test(starting.output()), PATIENCE_MS)
-    // By force, after DRAIN_SECONDS, it would end with 1.
+    // A forced end after DRAIN_SECONDS would give 1.
     expect(await starting.end('SIGTERM')).toBe(0)
     expect(starting.output()).toContain('ended before it had started')
   }, 60_000)

@@ -14,7 +14,7 @@ import { findViolations, processEnvironment } from '../support/server.js'
 import { runServerToEnd, type ServerProcess, startServerProcess } from '../support/server-process.js'
 
 const TIMEOUT_SECONDS = 2
-/** What docs/OPERATIONS.md tells the operator to give the database, since PgBouncer drops what connections ask for. */
+/** The database settings from docs/OPERATIONS.md, since PgBouncer drops the settings of connections. */
 const SETTINGS = [
   "enable_seqscan = 'off'",
   "jit = 'off'",
@@ -46,7 +46,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     const name = new URL(database.connectionString).pathname.slice(1)
     for (const setting of SETTINGS) await sql.query(`alter database ${name} set ${setting}`)
     pooler = await startPgbouncer(database.connectionString)
-    // The first migrates, through the pooler as well.
+    // The first process migrates, through the pooler as well.
     home = await start()
     other = await start()
   }, 90_000)
@@ -78,7 +78,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     expect((await elsewhere.post(path, acceptBody(truck))).body.code).toBe('BROADCAST_CANCELLED')
   })
 
-  test('R13.5 many at once share its connections, and a deadline rings for each', async () => {
+  test('R13.5 many requests at once share its connections, and the deadline of each fires', async () => {
     const customers = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         createClient(n % 2 === 0 ? home.url : other.url, 'customer', `many-${n}`),
@@ -136,7 +136,7 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
     expect(code).toBe(1)
     expect(output).toContain('ignore_startup_parameters = options')
     expect(output).not.toContain('    at ')
-    // As for RDS Proxy, which refuses them always: none are asked for.
+    // As for RDS Proxy, which always refuses settings, so none are requested.
     const server = await startServerProcess({ ...env, DATABASE_URL: `${pooler.connectionString}?options=` })
     expect(await server.end('SIGTERM')).toBe(0)
     expect(server.output()).toMatch(HINT)

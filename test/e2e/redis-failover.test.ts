@@ -12,13 +12,13 @@ import { findViolations, processEnvironment } from '../support/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server-process.js'
 
 /*
- * Two real processes on a Redis of several servers, of which one is killed, hangs or is replaced. Meanwhile nothing that
- * matters waits (R7.4); within seconds presence, fan-out and limits work between the processes again.
+ * Two real processes on a Redis of several servers, of which one is killed, hangs or is replaced. Requests and timers go on
+ * meanwhile (R7.4). Within seconds presence, fan-out and limits work between the processes again.
  */
 
 const { describeWithRedis } = await redisForTests()
 
-/** Minutes of what differs little from the rest. */
+/** Tests that take minutes and differ little from the others. */
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const adapters = isLong ? [['sharded'], ['classic']] : [['sharded']]
 
@@ -61,7 +61,7 @@ async function startPair(env: Readonly<Record<string, string>>): Promise<Pair> {
     near,
     far,
     async close() {
-      // Not SIGTERM: as somebody has looked at /health, that would wait for a balancer to look again.
+      // Not SIGTERM: the test has asked for /health, so a shutdown would wait for a balancer to ask again.
       const codes = await Promise.all([a.end('SIGINT'), b.end('SIGINT')])
       const output = [a, b].map(process => process.output()).join('\n')
       const violations = await findViolations(database.connectionString)
@@ -83,7 +83,7 @@ async function beat({ near, far }: Pair): Promise<void> {
   expect((await far.transporter.post('/api/v1/transporter/heartbeat', {})).status).toBe(200)
 }
 
-/** Requests, an accept, a cancel: while Redis is as it may be. */
+/** Requests, an accept and a cancel, whatever the state of Redis. */
 async function everythingGoesOn({ a, b, near }: Pair): Promise<void> {
   const customer = await createClient(b.url, 'customer', nextId('c'))
   const created = await customer.post('/api/v1/broadcasts', asking(1))
@@ -98,13 +98,13 @@ async function everythingGoesOn({ a, b, near }: Pair): Promise<void> {
   expect(cancelled.status).toBe(200)
 }
 
-/** All that goes through Redis, from one process to the other. */
+/** Everything that goes through Redis, from one process to the other. */
 async function everythingCrosses(pair: Pair): Promise<void> {
   const { a, b } = pair
   for (const process of [a, b]) {
     await until(async () => (await health(process)).checks.redis.status === 'ok', RECOVERY_MS)
   }
-  // Presence: who is near is known on the other process, and only those.
+  // Presence: the other process knows exactly the drivers nearby.
   await until(async () => {
     await beat(pair)
     const customer = await createClient(b.url, 'customer', nextId('c'))
@@ -128,7 +128,7 @@ async function everythingCrosses(pair: Pair): Promise<void> {
   await limitsAreShared(pair)
 }
 
-/** Used up on one process, a limit refuses on the other, long before that one alone would. */
+/** A limit used up on one process refuses on the other, long before the other's own count would. */
 async function limitsAreShared({ a, b }: Pair): Promise<void> {
   await until(async () => {
     const id = nextId('limited')
@@ -145,7 +145,7 @@ async function limitsAreShared({ a, b }: Pair): Promise<void> {
   }, RECOVERY_MS)
 }
 
-/** As after the first heartbeats of an installation that has been up for long. */
+/** The state of a long-running installation after its heartbeats. */
 async function markFilled(url: string): Promise<void> {
   const redis = new Redis(url)
   await redis.hset(`${PRESENCE_KEY}:state`, { since: 0, pulse: Date.now() + 60_000 })
@@ -184,7 +184,7 @@ describeWithRedis.each(adapters)('a cluster, with the %s adapter', adapter => {
     ['of the channels', CHANNELS],
     ['of the limits', LIMITS_KEY],
   ])(
-    'R13.5 R7.4 the master %s is killed: everything goes on, and works again within seconds',
+    'R13.5 R7.4 the master %s is killed: requests go on, and Redis features work again within seconds',
     async (_, key) => {
       await (await cluster.masterOf(key)).kill()
       await everythingGoesOn(pair)
@@ -202,7 +202,7 @@ describeWithRedis('a cluster whose masters are replaced while they live', () => 
   beforeAll(async () => {
     cluster = await startRedisCluster()
     await markFilled((await cluster.masterOf(PRESENCE_KEY)).url)
-    // One node that is named is enough.
+    // Naming one node is enough.
     const [one] = cluster.url.split(',')
     pair = await startPair({ REDIS_URL: one ?? '', REDIS_MODE: 'cluster' })
   }, 120_000)
@@ -263,7 +263,7 @@ describeWithRedis('sentinels', () => {
     expect((await health(pair.a)).checks.redis).toMatchObject({ status: 'ok', mode: 'sentinel' })
   }, 90_000)
 
-  test('R13.5 R7.4 the master is killed: everything goes on, and works again within seconds', async () => {
+  test('R13.5 R7.4 the master is killed: requests go on, and Redis features work again within seconds', async () => {
     const master = await sentinels.master()
     await master.kill()
     await everythingGoesOn(pair)
@@ -272,7 +272,7 @@ describeWithRedis('sentinels', () => {
     await master.start()
   }, 120_000)
 
-  // The sentinels alone take half a minute for it.
+  // The sentinels alone take half a minute for this failover.
   if (isLong) {
     test('R13.5 R7.4 the master hangs, and comes back as a replica', async () => {
       await sentinels.settled()

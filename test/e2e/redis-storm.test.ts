@@ -13,8 +13,8 @@ import { findViolations, processEnvironment } from '../support/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server-process.js'
 
 /*
- * Redis at its worst, under two real processes: connections that are cut at any instant, restarts, and every error that it
- * has for "not now". No process ends of it, calls go on, and when it is over all is as before.
+ * Redis faults under two real processes: connections cut at any instant, restarts, and every error that means "not now". No
+ * process ends, calls succeed, and afterwards everything works as before.
  */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
@@ -26,7 +26,7 @@ const { describeWithRedis } = await redisForTests()
 interface Running {
   readonly database: TestDatabase
   readonly processes: readonly ServerProcess[]
-  /** One more, started and ended in order. */
+  /** Starts one more process and ends it in order. */
   comeAndGo(): Promise<void>
   close(): Promise<void>
 }
@@ -61,7 +61,7 @@ async function startProcesses(env: Readonly<Record<string, string>>): Promise<Ru
     },
     async close() {
       await Promise.all(processes.map(end))
-      // Pino's errors and defects, and what ioredis says of an error that nobody listens for.
+      // Pino's errors and defects, and ioredis' message for an error without a listener.
       for (const server of started) expect(server.output()).not.toMatch(/"level":[56]0|Unhandled/)
       expect(await findViolations(database.connectionString)).toEqual([])
       await database.drop()
@@ -79,12 +79,12 @@ async function callsGoOn({ processes }: Running): Promise<void> {
   }
 }
 
-/** Redis is of use again, and what one process tells the sockets of the other hear. */
+/** Redis works again, and sockets of one process receive events of the other. */
 async function allIsWell({ processes }: Running): Promise<void> {
   for (const { url } of processes) {
     await until(async () => {
       const { checks } = (await (await fetch(`${url}/health`)).json()) as HealthReport
-      // Emptied, it is filled by heartbeats first; that is no fault.
+      // After a flush, heartbeats have to fill it first, which is no fault.
       return (
         checks.redis.status !== 'down' && checks.redis.sockets === 'joined' && !('limits' in checks.redis)
       )
@@ -104,7 +104,7 @@ async function allIsWell({ processes }: Running): Promise<void> {
   }
 }
 
-/** Cuts every connection to these servers again and again, at instants that nothing is in step with. */
+/** Cuts every connection to these servers repeatedly, at random instants. */
 async function cutConnections(servers: readonly Pick<RedisServer, 'url'>[], until: () => boolean) {
   let cuts = 0
   while (!until()) {
@@ -119,7 +119,7 @@ async function cutConnections(servers: readonly Pick<RedisServer, 'url'>[], unti
   return cuts
 }
 
-/** Calls go on, and a process comes and goes, while `weather` lasts. */
+/** Makes calls, and starts and ends a process, while `weather` lasts. */
 async function storm(running: Running, servers: readonly Pick<RedisServer, 'url'>[]): Promise<void> {
   let isOver = false
   const cuts = cutConnections(servers, () => isOver)
@@ -198,7 +198,7 @@ describeWithRedis('one Redis', () => {
     async (error, begin, end) => {
       const run = ([command = '', ...args]: readonly string[]) => ask(command, ...args)
       await run(begin)
-      // Those that are new meet it too.
+      // New connections meet it too.
       await ask('CLIENT', 'KILL', 'TYPE', 'normal')
       await ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
       await callsGoOn(running)
@@ -237,7 +237,7 @@ describeWithRedis('one Redis', () => {
     await allIsWell(running)
   }, 60_000)
 
-  test('R13.1 R7.4 that wants a password all at once', async () => {
+  test('R13.1 R7.4 that suddenly requires a password', async () => {
     await set('requirepass', 'secret')
     const withPassword = { url: redis.url.replace('//', '//:secret@') }
     await askRedis(withPassword, 'CLIENT', ['KILL', 'TYPE', 'normal'])
@@ -250,9 +250,9 @@ describeWithRedis('one Redis', () => {
   }, 60_000)
 
   test.each([
-    ['what is no answer at all', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
-    ['answers that nobody asked for', '+OK\r\n:1\r\n'],
-    ['errors that nobody asked for', '-ERR something\r\n-UNBLOCKED x\r\n'],
+    ['an invalid answer', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['unsolicited answers', '+OK\r\n:1\r\n'],
+    ['unsolicited errors', '-ERR something\r\n-UNBLOCKED x\r\n'],
     ['the end of subscriptions', '*3\r\n$12\r\nsunsubscribe\r\n$3\r\na#b\r\n:0\r\n'],
   ])(
     'R13.1 R7.4 that says %s',
@@ -285,7 +285,7 @@ describeWithRedis('a cluster', () => {
     await allIsWell(running)
   }, 120_000)
 
-  test('R13.1 R13.5 R7.4 that is away as a whole, and comes back', async () => {
+  test('R13.1 R13.5 R7.4 all of whose servers are down, and come back', async () => {
     await Promise.all(cluster.nodes.map(node => node.kill()))
     await callsGoOn(running)
     await Promise.all(cluster.nodes.map(node => node.start()))
@@ -312,7 +312,7 @@ describeWithRedis('sentinels', () => {
     await allIsWell(running)
   }, 120_000)
 
-  test('R13.1 R13.5 R7.4 that are all away, while the master is there and is then cut off', async () => {
+  test('R13.1 R13.5 R7.4 that are all down while the master is up and is then cut off', async () => {
     await Promise.all(sentinels.sentinels.map(sentinel => sentinel.kill()))
     await callsGoOn(running)
     await askRedis(sentinels.servers[0] as RedisServer, 'CLIENT', ['KILL', 'TYPE', 'normal'])

@@ -18,8 +18,8 @@ import { type ServerProcess, startServerProcess } from '../support/server-proces
 import { tokenFor } from '../support/tokens.js'
 
 /*
- * A rolling restart behind a proxy that looks at no health check and learns that a process goes by what fails. Nobody
- * repeats a call: each must be answered the first time.
+ * A rolling restart behind a proxy without health checks, which detects a stopped process only by failures. No call is
+ * retried: each must be answered the first time.
  */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
@@ -40,7 +40,7 @@ interface Load {
   end(): Promise<void>
 }
 
-/** Customers who make and cancel a request, and read, one call after another. */
+/** Customers create and cancel a request, and read, one call after another. */
 async function startLoad(url: string): Promise<Load> {
   const failures: string[] = []
   const created: string[] = []
@@ -102,9 +102,9 @@ const { describeWithNginx } = await nginxForTests()
 describeWithNginx('a rolling restart behind nginx', () => {
   test.each([
     ['as we ship it', shippedConfiguration],
-    ['as many have it, with connections that are kept for long and no word of who calls', plainConfiguration],
+    ['with a common configuration: long-lived connections and no forwarded address', plainConfiguration],
   ])(
-    'R9.4 %s: no call fails, and what was acknowledged is there',
+    'R9.4 %s: no call fails, and every acknowledged request exists',
     async (_which, configurationFor) => {
       const database = await createTestDatabase()
       open.push({ close: () => database.drop() })

@@ -1,4 +1,4 @@
-/* `/health` tells the truth about writing: a database that only reads, whose commits hang or whose disk is full is not ok. */
+/* `/health` is not ok when the database is read-only, its commits hang or its disk is full. */
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,7 +27,7 @@ const startPostgres = async (settings: Readonly<Record<string, string>> = {}) =>
     binaries: await testBinaries(),
   })
 
-/** As the operator, whom nothing here holds up. */
+/** As the operator, on connections that the faults here do not affect. */
 async function administer(...statements: string[]): Promise<void> {
   const options = '-c synchronous_commit=local -c default_transaction_read_only=off'
   const client = new pg.Client({ connectionString: postgres.connectionString, options })
@@ -36,7 +36,7 @@ async function administer(...statements: string[]): Promise<void> {
   await client.end()
 }
 
-/** Faults are what this is about: none of what they cause is printed. */
+/** Log lines about the intended faults are not printed. */
 const startApp = () =>
   startTestApp({
     env: { LOG_LEVEL: 'silent' },
@@ -64,7 +64,7 @@ describe('R13.4 /health on a database', () => {
     await postgres.stop()
   })
 
-  test('R13.4 says what it is sure of: that a write was committed, and that there is room', async () => {
+  test('R13.4 reports that a write was committed and that there is room', async () => {
     const { status, body } = await health()
     expect([status, body]).toMatchObject([
       200,
@@ -72,7 +72,7 @@ describe('R13.4 /health on a database', () => {
     ])
   })
 
-  test('R13.4 that takes no writes is down while it reads well, and up again when it does', async () => {
+  test('R13.4 that is read-only is down, and ok again when it takes writes', async () => {
     await administer('alter system set default_transaction_read_only = on', 'select pg_reload_conf()')
     await becomes(503, { status: 'down', writes: false, reason: 'read-only' })
     expect((await health()).body.checks.migrations).toMatchObject({ status: 'ok' })
@@ -80,7 +80,7 @@ describe('R13.4 /health on a database', () => {
     await isWell()
   }, 60_000)
 
-  test('R13.4 whose commits wait for a standby that is gone is down, with one write waiting and no more', async () => {
+  test('R13.4 whose commits wait for a missing standby is down, with only one write waiting', async () => {
     await administer("alter system set synchronous_standby_names = 'gone'", 'select pg_reload_conf()')
     await becomes(503, { status: 'down' })
     for (let asked = 0; asked < 3; asked++) await health()
@@ -138,7 +138,7 @@ function mount(folder: string): void {
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', folder], { stdio: 'pipe' })
 }
 
-/** To the last byte: `dd` fails when it is done. */
+/** Fills it to the last byte, at which `dd` fails. */
 function fill(file: string): void {
   try {
     execFileSync('dd', ['if=/dev/zero', `of=${file}`, 'bs=4k'], { stdio: 'pipe' })
@@ -147,7 +147,7 @@ function fill(file: string): void {
   }
 }
 
-/** A container may be root and still not mount. */
+/** Root in a container may lack the right to mount. */
 function mountProblem(): string | undefined {
   const folder = execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim()
   try {

@@ -109,14 +109,14 @@ describe('R13.5 a file that was corrected for older versions of Postgres', () =>
     await migrate(client, { ...options, folder })
   }
 
-  test('R13.5 counts under the checksum of its first text, to the release that applied that and to this one', async () => {
+  test('R13.5 counts under the checksum of its first text, for the previous release and this one', async () => {
     await migrate(client, options)
     const { rows } = await client.query('select checksum from schema_migrations where name = $1', [CORRECTED])
     expect(rows).toEqual([{ checksum: FIRST_CHECKSUM }])
     expect(await migrate(client, options)).toEqual([])
   })
 
-  test('R13.5 makes what its first text made: ids that are UUIDv7 of the time of the decline', async () => {
+  test('R13.5 has the same effect as its first text: ids are UUIDv7 of the time of the decline', async () => {
     await migrateBefore(CORRECTED)
     const declined = ['2024-02-29T23:59:59.999Z', '2025-01-01T00:00:00.000Z']
     await client.query(

@@ -19,7 +19,7 @@ import { runServerToEnd } from '../support/server-process.js'
 import { type ClusteredSockets, startClusteredSockets } from '../support/sockets-alone.js'
 import { tokenFor } from '../support/tokens.js'
 
-/* What is at REDIS_URL, and what REDIS_MODE says: told apart at the start. And what a user of Redis needs, and no more. */
+/* A start checks that the server at REDIS_URL fits REDIS_MODE. The documented ACL rules are sufficient and minimal. */
 
 const { describeWithRedis } = await redisForTests()
 const { describeWithRedis: describeWithTls } = await tlsRedisForTests()
@@ -110,7 +110,7 @@ async function sockets(
   return started
 }
 
-describeWithRedis('a Redis of another mode than REDIS_MODE says', () => {
+describeWithRedis('a Redis whose mode differs from REDIS_MODE', () => {
   const alone = useRedis()
   let cluster: RedisCluster
   let sentinels: RedisSentinels
@@ -135,13 +135,13 @@ describeWithRedis('a Redis of another mode than REDIS_MODE says', () => {
     ['sentinel', 'an unknown master', () => `${aSentinel()}/other`, 'know no master named other'],
   ]
 
-  test.each(cases)('R13.5 %s at %s stops the start, by name', async (mode, _, url, message) => {
+  test.each(cases)('R13.5 %s at %s stops the start and names the setting', async (mode, _, url, message) => {
     const error = await assertRedisFits({ url: url(), mode }).catch(failure => failure)
     expect(error).toBeInstanceOf(RedisModeError)
     expect(error.message).toContain(message)
   })
 
-  test('R13.5 such a start ends with 1, and with that sentence', async () => {
+  test('R13.5 such a start ends with 1 and that message', async () => {
     const database = await createTestDatabase()
     open.push({ close: () => database.drop() })
     const environment = { ...processEnvironment, DATABASE_URL: database.connectionString, REDIS_URL: aNode() }
@@ -153,7 +153,7 @@ describeWithRedis('a Redis of another mode than REDIS_MODE says', () => {
     }
   }, 60_000)
 
-  test('R13.5 what fits is let through, and so is a Redis that is away', async () => {
+  test('R13.5 a matching server is accepted, and so is an unreachable one', async () => {
     expect(await assertRedisFits({ url: alone.url })).toBe(true)
     expect(await assertRedisFits({ url: cluster.url, mode: 'cluster' })).toBe(true)
     expect(await assertRedisFits({ url: sentinels.url, mode: 'sentinel' })).toBe(true)
@@ -163,7 +163,7 @@ describeWithRedis('a Redis of another mode than REDIS_MODE says', () => {
     expect(await assertRedisFits({ url: `redis://127.0.0.1:1/${MASTER_NAME}`, mode: 'sentinel' })).toBe(false)
   })
 
-  test('R13.5 one that turns up after the start is not used either, and the health check says why', async () => {
+  test('R13.5 one that appears after the start is not used either, and the health check says why', async () => {
     const redis = connectRedis({ url: aNode(), purpose: 'test', log, commandTimeoutMs: 300 })
     open.push({ close: () => redis.disconnect() })
     await expect(redis.ping()).rejects.toThrow()
@@ -185,14 +185,14 @@ describeWithRedis('a Redis of another mode than REDIS_MODE says', () => {
     open.push({ close: () => redis.disconnect() })
     await until(async () => (await redis.set(key, '1').catch(() => '')) === 'OK')
     await first?.kill()
-    // Whichever node it was on: the next is found without the one that was named.
+    // Wherever it was connected, the next node is found without the one in REDIS_URL.
     await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => {})
     await until(async () => (await redis.set(key, '2').catch(() => '')) === 'OK', 20_000)
   }, 40_000)
 })
 
-describeWithRedis('a master that was replaced, does not know it, and still answers', () => {
-  test('R13.5 is left for the one that the sentinels name', async () => {
+describeWithRedis('a replaced master that still answers as one', () => {
+  test('R13.5 is dropped for the one that the sentinels name', async () => {
     const [sentinels, other] = await Promise.all([startSentinels(), startRedisServer()])
     open.push({ close: () => Promise.all([sentinels.stop(), other.stop()]) })
     const redis = connectRedis({ url: sentinels.url, mode: 'sentinel', purpose: 'test', log })
@@ -209,13 +209,13 @@ describeWithRedis('a master that was replaced, does not know it, and still answe
   }, 60_000)
 })
 
-/** All that a user of ours may do is what OPERATIONS.md says: the rules are read from there. */
-describe('a user of Redis that has the documented rules alone', () => {
+/** The rules are read from OPERATIONS.md. */
+describe('a Redis user with only the documented rules', () => {
   const userInfo = 'loadcast:secret@'
 
   describeWithRedis('alone', () => {
     const redis = useRedis({ config: [`user loadcast on >secret ${redisRules('standalone')}`] })
-    test('R13.5 can do all that is needed, and nothing else', async () => {
+    test('R13.5 can do everything needed, and nothing else', async () => {
       await everythingWorks(redis.url.replace('//', `//${userInfo}`), 'standalone')
       const stranger = connectRedis({ url: redis.url.replace('//', `//${userInfo}`), purpose: 'test', log })
       open.push({ close: () => stranger.disconnect() })
@@ -233,14 +233,14 @@ describe('a user of Redis that has the documented rules alone', () => {
   })
 
   describeWithRedis('of several servers', () => {
-    test('R13.5 can do all that is needed in a cluster', async () => {
+    test('R13.5 can do everything needed in a cluster', async () => {
       const config = [`user loadcast on >secret ${redisRules('cluster')}`]
       const cluster = await startRedisCluster({ config, userInfo })
       open.push({ close: () => cluster.stop() })
       await everythingWorks(cluster.url, 'cluster')
     }, 90_000)
 
-    test('R13.5 can do all that is needed behind sentinels, which have a user of their own', async () => {
+    test('R13.5 can do everything needed behind sentinels, which have their own user', async () => {
       const sentinels = await startSentinels({
         config: [`user loadcast on >secret ${redisRules('standalone')}`],
         sentinelConfig: [`user asks on >other ${redisRules('sentinel')}`],
@@ -259,14 +259,14 @@ describeWithTls('over TLS, with certificates that are verified', () => {
     tls = await makeCertificates()
   })
 
-  test('R13.5 a cluster works whose nodes announce their names', async () => {
+  test('R13.5 a cluster works if its nodes announce their names', async () => {
     const cluster = await startRedisCluster({ tls })
     open.push({ close: () => cluster.stop() })
     expect(cluster.url).toMatch(/^rediss:/)
     await everythingWorks(cluster.url, 'cluster', tls.caFile)
   }, 90_000)
 
-  test('R13.5 sentinels work that announce names, and so does the master they lead to', async () => {
+  test('R13.5 sentinels that announce names work, and so does their master', async () => {
     const sentinels = await startSentinels({ tls })
     open.push({ close: () => sentinels.stop() })
     expect(sentinels.url).toMatch(/^rediss:/)

@@ -9,21 +9,21 @@ import { hostileClients, runHostileClient } from '../support/http/hostile-client
 import { startTestApp, type TestApp } from '../support/server.js'
 import { tokenFor } from '../support/tokens.js'
 
-/* Whatever its client does, a request gives back all that it holds. */
+/* A request releases everything it holds, whatever its client does. */
 
 const RUNS = process.env.LOADCAST_LONG_TESTS === undefined ? 8 : 60
 const CLIENTS = 40
-/** Nothing may end because the time was over. */
+/** Long, so that no time limit ends an exchange. */
 const NEVER_SECONDS = '3600'
 
 let app: TestApp
 beforeAll(async () => {
   app = await startTestApp({ env: { LOG_LEVEL: 'fatal', DRAIN_SECONDS: NEVER_SECONDS } })
 })
-// It waits for every request that is under way: one that is never released would keep it for half an hour.
+// Waits for every request in progress: one that is never released would block it for half an hour.
 afterAll(() => app.close())
 
-/** What the process holds for HTTP, without what reading it holds. */
+/** Everything the process holds for HTTP, except for this reading itself. */
 async function held(): Promise<Record<string, number>> {
   const request = get(`${app.url}/metrics`, { agent: false })
   const [response] = await once(request, 'response')
@@ -49,7 +49,7 @@ async function expectNothingHeld(): Promise<void> {
   expect(last).toEqual(nothing)
 }
 
-/** The status, over a connection of its own that does not stay. */
+/** The status, over a new connection that is closed afterwards. */
 async function ask(path: string, token: string): Promise<number> {
   const headers = { authorization: `Bearer ${token}` }
   const [response] = await once(get(`${app.url}${path}`, { agent: false, headers }), 'response')
@@ -64,7 +64,7 @@ async function open(): Promise<ReturnType<typeof connect>> {
   return socket
 }
 
-describe('R11.4 what a request holds is released', () => {
+describe('R11.4 the resources of a request are released', () => {
   test('when 300 are pipelined and their connection is reset', async () => {
     for (const afterMs of [0, 1, 5, 20]) {
       const socket = await open()
@@ -106,7 +106,7 @@ describe('R11.4 what a request holds is released', () => {
     socket.destroy()
   })
 
-  test('when a request asks for an upgrade that we do not do: it is answered as if it had not asked', async () => {
+  test('when a request asks for an unsupported upgrade, and it is answered as if it had not asked', async () => {
     const upgrade = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n'
     const body = '{}'
     const socket = await open()
@@ -129,7 +129,7 @@ describe('R11.4 what a request holds is released', () => {
     await expectNothingHeld()
   })
 
-  test(`however ${RUNS * CLIENTS} clients end, and the server goes on`, async () => {
+  test(`however ${RUNS * CLIENTS} clients end, and the server keeps serving`, async () => {
     const token = await tokenFor('customer', 'hostile')
     const clients = fc.array(hostileClients(token), {
       minLength: CLIENTS,

@@ -1,7 +1,7 @@
 /*
- * Events that are told long after they were recorded: a process died, a database was away, a dead letter was redriven, Redis
- * was lost. By then the trip they are about has ended, minutes or weeks ago. Every reader that was away meanwhile
- * gets them when it resumes, over HTTP and on its socket, and no other reader does.
+ * Events that are sent long after they were recorded, because a process died, the database was unavailable, a dead letter
+ * was redriven or Redis was lost. By then their trip may have ended minutes or weeks ago. Every reader that was away gets
+ * them when it resumes, over HTTP and on its socket, and no other reader does.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
@@ -45,7 +45,7 @@ const takeOver = async () => {
   await delivered()
 }
 
-/** Moves all that has happened to the request so many seconds into the past. */
+/** Moves the request's history this many seconds into the past. */
 async function age(id: string, seconds: number): Promise<void> {
   for (const assignment of [
     'events set recorded_at = recorded_at - $2, late_at = late_at - $2, at = at - $2 where instance = $1',
@@ -85,7 +85,7 @@ interface Ended {
   readonly stranger: Caller
 }
 
-/** A request that was accepted and then cancelled; nothing of the cancel has been told. */
+/** A request that was accepted and then cancelled; no event of the cancel has been sent. */
 async function cancelledUntold(name: string): Promise<Ended> {
   const vehicleType = `type_${name}`
   const [outrun, told, stranger] = await Promise.all([
@@ -120,7 +120,7 @@ async function cancelledUntold(name: string): Promise<Ended> {
   }
 }
 
-/** How the untold events are told after all. */
+/** The ways in which the unsent events are finally sent. */
 const ways: Readonly<Record<string, (ended: Ended) => Promise<void>>> = {
   'a sweeper took over from a dead process': takeOver,
   async 'a process died after it had marked them late'({ request }) {
@@ -160,7 +160,7 @@ const ways: Readonly<Record<string, (ended: Ended) => Promise<void>>> = {
 const MINUTES_5 = 300
 const DAYS_40 = 40 * 24 * 3_600
 
-describe('R7.3 events that were told late', () => {
+describe('R7.3 late events', () => {
   it.each(
     Object.entries(ways).flatMap(([way, tell], n) => [
       { way, tell, seconds: MINUTES_5, name: `m${n}` },
@@ -172,7 +172,7 @@ describe('R7.3 events that were told late', () => {
     await age(request, kind.seconds)
     const readers = [customer, accepting, driver, offered, stranger]
     const points = await Promise.all(readers.map(pointOf))
-    // What was marked late so far lies before those points.
+    // Events that were marked late so far are before those points.
     await age(request, 60)
     for (const [n, reader] of readers.entries()) {
       const ids = await resumed(reader, points[n] ?? '')
@@ -203,7 +203,7 @@ describe('R7.3 events that were told late', () => {
     }
   })
 
-  it('R7.3 and whose commit took longer than anything else reach everyone as well', async () => {
+  it('R7.3 of a very slow commit reach everyone as well', async () => {
     const { request, driver } = await cancelledUntold('slow')
     await age(request, 30)
     // The trip's end was stamped long before its event was recorded: the process was paused in between.

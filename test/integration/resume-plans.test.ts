@@ -145,28 +145,25 @@ describe('R7.3 a resume', () => {
     ['t1', 6 * (REQUESTS / TRANSPORTERS) * 3 + 4 * (REQUESTS / 24)],
     ['c1', 15 * (REQUESTS / 1_000)],
     ['d1', 10 * (REQUESTS / 1_000)],
-  ])(
-    'R7.3 of %s after an hour in which all was told late reads few rows: at most %d',
-    async (user, atMost) => {
-      const store = createResumeStore(sql)
-      const late =
-        "update events set late_at = now() - interval '1 minute' where late_at is null and recorded_at > now() - "
-      await sql.query(`${late} interval '1 hour'`)
-      const since = now() - HOUR / 20
-      const query = {
-        since,
-        after: undefined,
-        limit: 201,
-        offersSince: since - 25 * HOUR,
-        mayBeOffered: user.startsWith('t'),
-      }
-      for (const prepare of ['select 1', 'analyze']) {
-        await sql.query(prepare)
-        expect(await rowsRead(() => store.eventsOf(user, query))).toBeLessThanOrEqual(atMost)
-        expect(await planOf(eventsOfSql, valuesOf(user, 0.05))).toEqual([])
-      }
-    },
-  )
+  ])('R7.3 of %s after an hour of late events reads few rows: at most %d', async (user, atMost) => {
+    const store = createResumeStore(sql)
+    const late =
+      "update events set late_at = now() - interval '1 minute' where late_at is null and recorded_at > now() - "
+    await sql.query(`${late} interval '1 hour'`)
+    const since = now() - HOUR / 20
+    const query = {
+      since,
+      after: undefined,
+      limit: 201,
+      offersSince: since - 25 * HOUR,
+      mayBeOffered: user.startsWith('t'),
+    }
+    for (const prepare of ['select 1', 'analyze']) {
+      await sql.query(prepare)
+      expect(await rowsRead(() => store.eventsOf(user, query))).toBeLessThanOrEqual(atMost)
+      expect(await planOf(eventsOfSql, valuesOf(user, 0.05))).toEqual([])
+    }
+  })
 
   it('R7.3 of those who watch, its beginning, its offers and what stands read few rows', async () => {
     const store = createResumeStore(sql)

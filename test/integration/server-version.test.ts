@@ -1,6 +1,6 @@
 /*
- * Which servers are refused. The version that a real server tells is made another in one database, by a function of the
- * same name that its search path finds first.
+ * Which servers are refused. In one database, a function of the same name, first in the search path, makes a real server
+ * report another version.
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
@@ -43,7 +43,7 @@ async function pretendVersion(number: number, version: string): Promise<void> {
 describe('R13.5 a Postgres that is too old', () => {
   beforeEach(() => pretendVersion(140_012, '14.12 (Debian 14.12-1)'))
 
-  test('R13.5 is refused by migrate, by its version and with the ones that do, and nothing is made', async () => {
+  test('R13.5 is refused by migrate, which names its version and the supported ones and creates nothing', async () => {
     await expect(migrate(database.connectionString, { log: silentLog })).rejects.toThrow(
       /Postgres 14\.12 .*runs on Postgres 15 to 18/,
     )
@@ -51,7 +51,7 @@ describe('R13.5 a Postgres that is too old', () => {
   })
 
   test.each([{}, { NODE_ENV: 'production' }])(
-    'R13.5 ends a start, with a sentence: %j',
+    'R13.5 ends a start with a clear message: %j',
     async extra => {
       const env = { ...processEnvironment, DATABASE_URL: database.connectionString, ...extra }
       const { code, output } = await runServerToEnd(env)

@@ -10,12 +10,12 @@ import type { Dispatch } from '../../src/dispatch/api.js'
 import type { IdempotencyStore } from '../../src/dispatch/ports.js'
 import { until } from '../support/engine.js'
 
-/* What slow clients take: nothing from others, and not much at all. The clock is the test's own. */
+/* Slow clients take few resources and none from other clients. The test controls the clock. */
 
 const MOST_WORKED_ON_AT_ONCE = 32
 const MOST_ADMITTED = 2_000
 const ACCEPTED = '{"lat":1,"lng":2}'
-/** More than the kernel takes for a connection that nobody reads: some 6 MB on each side. */
+/** More than the kernel buffers for an unread connection: some 6 MB on each side. */
 const LARGE_BYTES = 24_000_000
 
 interface Scene {
@@ -23,7 +23,7 @@ interface Scene {
   readonly admission: Admission
   readonly cutOff: string[]
   readonly port: number
-  /** Requests that are being worked on, by the functions that let them be answered. */
+  /** For each request in progress, a function that answers it. */
   readonly working: (() => void)[]
   passMs(ms: number): void
 }
@@ -33,7 +33,7 @@ afterEach(async () => {
   for (const it of open.splice(0).reverse()) await it.close()
 })
 
-/** `GET /api/v1/broadcasts` is answered when the test says so, `…/{id}` with many bytes, a heartbeat at once. */
+/** Answers `GET /api/v1/broadcasts` on the test's command, `…/{id}` with many bytes, and a heartbeat at once. */
 async function start(limits: Partial<TrafficLimits> = {}): Promise<Scene> {
   let nowMs = 1_000_000
   const working: (() => void)[] = []
@@ -132,7 +132,7 @@ async function unread(scene: Scene, path: string, address: string): Promise<Clie
 }
 
 describe('R11.4 a body that arrives slowly', () => {
-  test('takes no place; the request is admitted when all of it is there', async () => {
+  test('takes no place; the request is admitted when it has arrived whole', async () => {
     const scene = await start()
     const { traffic, admission } = scene
     const slow = await client(scene, post() + ACCEPTED.slice(0, 5))
@@ -144,7 +144,7 @@ describe('R11.4 a body that arrives slowly', () => {
     expect([traffic.arriving.count, traffic.arriving.bytes]).toEqual([0, 0])
   })
 
-  test('does not count as time of ours: the limit of the admission stays', async () => {
+  test('does not count as server time: the admission limit stays', async () => {
     const scene = await start()
     for (let i = 0; i < 20; i++) {
       const slow = await client(scene, post())
@@ -156,7 +156,7 @@ describe('R11.4 a body that arrives slowly', () => {
     expect(scene.admission.limit).toBe(MOST_ADMITTED)
   })
 
-  test('is given up when it is slower than the slowest phone, with a 503 that says when to come back', async () => {
+  test('is refused with 503 and Retry-After when it is slower than the slowest phone', async () => {
     const scene = await start({ graceMs: 8_000, leastBytesPerSecond: 10 })
     const slow = await client(scene, post('10.0.0.1', 1_000))
     const quick = await client(scene, `${post('10.0.0.2', 1_000)}${'x'.repeat(50)}`)
@@ -187,7 +187,7 @@ describe('R11.4 a body that arrives slowly', () => {
     expect([newcomer, modest].map(one => statusOf(one.text()) < 300)).toEqual([true, true])
   })
 
-  test('of which there are too many of one address: the next is refused, until the first are old', async () => {
+  test('is refused while the same address has too many new ones, and accepted once those are old', async () => {
     const scene = await start({ arriving: { count: 16, bytes: 1_000_000 } })
     const young = await Promise.all(Array.from({ length: 16 }, () => client(scene, post())))
     await until(() => scene.traffic.arriving.count === 16)
@@ -204,7 +204,7 @@ describe('R11.4 a body that arrives slowly', () => {
     expect(statusOf(taken.text())).toBeLessThan(300)
   })
 
-  test('holds no more bytes together than the bound', async () => {
+  test('holds no more bytes than the bound, together with all others', async () => {
     const most = 200_000
     const scene = await start({ arriving: { count: 1_000, bytes: most } })
     const many = await Promise.all(Array.from({ length: 40 }, () => client(scene, post('10.0.0.1', 900_000))))
@@ -230,7 +230,7 @@ describe('R11.4 a body that arrives slowly', () => {
 })
 
 describe('R11.4 an answer that is not read', () => {
-  test('holds no place and takes no time of ours', async () => {
+  test('holds no place and does not count as server time', async () => {
     const scene = await start()
     await unread(scene, LARGE, '10.0.0.1')
     expect(scene.admission.underWay).toBe(0)
@@ -242,7 +242,7 @@ describe('R11.4 an answer that is not read', () => {
     expect(scene.traffic.unread.bytes).toBeGreaterThan(LARGE_BYTES)
   })
 
-  test('ends its connection in the end, and is let go; who reads slowly is left alone', async () => {
+  test('ends its connection after the time limit; a client that reads slowly keeps its connection', async () => {
     const scene = await start({ graceMs: 8_000, leastBytesPerSecond: LARGE_BYTES })
     const one = await unread(scene, LARGE, '10.0.0.1')
     scene.passMs(8_500)
@@ -297,7 +297,7 @@ describe('R11.4 an answer that is not read', () => {
     expect(new Set(scene.cutOff)).toEqual(new Set(['no_room']))
   })
 
-  test('a file takes no place at all, and is refused where the room is full of what others just asked for', async () => {
+  test('a file takes no place, and is refused if the room is full of new answers to others', async () => {
     const scene = await start({ unread: { count: 100, bytes: LARGE_BYTES } })
     await unread(scene, LARGE, '10.0.0.1')
     const refused = await client(scene, get(SCRIPT))
@@ -311,7 +311,7 @@ describe('R11.4 an answer that is not read', () => {
     expect(scene.admission.underWay).toBe(0)
   })
 
-  test('2,050 files that are not read keep no one from anything', async () => {
+  test('2,050 unread files block no other client', async () => {
     const scene = await start()
     const many = await Promise.all(
       Array.from({ length: 2_050 }, async () => {
@@ -334,7 +334,7 @@ describe('R11.4 an answer that is not read', () => {
 })
 
 describe('R11.4 a connection with many requests', () => {
-  test('has a few of them worked on at once, in order', async () => {
+  test('has a few of them in progress at once, in order', async () => {
     const scene = await start()
     const one = await client(scene, get(LIST).repeat(100))
     const seen: number[] = []
@@ -347,7 +347,7 @@ describe('R11.4 a connection with many requests', () => {
     expect(Math.max(...seen)).toBe(MOST_WORKED_ON_AT_ONCE)
   })
 
-  test('beyond all measure: the first are answered, one is told to come back, and that is the end', async () => {
+  test('far beyond the limit: the first are answered, one gets 503, and the connection ends', async () => {
     const scene = await start()
     const one = await client(
       scene,

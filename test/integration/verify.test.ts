@@ -32,7 +32,7 @@ function verify(...options: string[]): Promise<{ code: number | null; output: st
 }
 
 describe('npm run verify', () => {
-  it('names a timer that is missing; with --repair it is armed again, and all is well', async () => {
+  it('names a missing timer; with --repair it is armed again and every invariant holds', async () => {
     const { id } = expectOk(await product.dispatch.createBroadcast(customer('c1'), asking(1))).broadcast
     const readTimers = async () => {
       const { rows } = await product.sql.query(
@@ -56,7 +56,7 @@ describe('npm run verify', () => {
     expect(await verify()).toMatchObject({ code: 0, output: expect.stringContaining('0 violations') })
   }, 60_000)
 
-  it('refuses an option that it does not have', async () => {
+  it('refuses an unknown option', async () => {
     expect(await verify('--fix')).toMatchObject({
       code: 1,
       output: expect.stringContaining("Unknown option '--fix'"),

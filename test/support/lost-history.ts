@@ -3,8 +3,8 @@ import type pg from 'pg'
 const TABLES = ['instances', 'journal', 'events', 'outbox', 'timers', 'claims', 'idempotency_keys']
 
 /**
- * Remembers what the engine's tables hold. The function that it returns brings them back to that, as a failover does to a
- * standby that had not received what came later.
+ * Saves the engine's tables. Returns a function that restores them, like a failover to a standby that had not received
+ * later writes.
  */
 export async function rememberHistory(sql: pg.Pool): Promise<() => Promise<void>> {
   const suffix = `before_${Date.now()}`

@@ -1,6 +1,6 @@
 /*
- * A process that knows the first version of the door only: `old-release.ts <connection string>`. Each line that it reads
- * is the id of a door to open; each line that it writes is JSON, the last one why it ended.
+ * A process that knows only the first version of the door: `old-release.ts <connection string>`. Each input line is the id
+ * of a door to open. Each output line is JSON; the last one is the reason why the process ended.
  */
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'

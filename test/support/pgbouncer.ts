@@ -24,7 +24,7 @@ export interface Pgbouncer {
   readonly connectionString: string
   /** As in `1.18.0`. */
   readonly version: string
-  /** What it has logged. */
+  /** Its log so far. */
   output(): string
   stop(): Promise<void>
 }
@@ -37,7 +37,7 @@ export async function describeWithPgbouncer(): Promise<typeof describe | typeof 
   return describe.skip
 }
 
-/** Starts PgBouncer in front of the server of `target`. It logs in there as the user of `target`, whoever comes. */
+/** Starts PgBouncer in front of the server of `target`. It logs in there as the user of `target` for every client. */
 export async function startPgbouncer(target: string, options: PgbouncerOptions = {}): Promise<Pgbouncer> {
   const found = await findProgram('pgbouncer')
   if ('missing' in found) throw new Error(`No pgbouncer: ${found.missing}`)
@@ -58,7 +58,7 @@ export async function startPgbouncer(target: string, options: PgbouncerOptions =
     'default_pool_size = 100',
     'max_client_conn = 500',
     'ignore_startup_parameters = options',
-    // As root it must be told whom to become.
+    // As root it needs the user to run as.
     ...(process.getuid?.() === 0 ? ['user = nobody'] : []),
     ...(options.config ?? []),
   ]

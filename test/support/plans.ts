@@ -41,6 +41,6 @@ export async function readThrough(client: pg.ClientBase, text: string): Promise<
     await client.query('deallocate explained')
     return readsOf(rows[0]['QUERY PLAN'][0].Plan)
   } finally {
-    await client.query('rollback') // a statement that failed leaves its transaction
+    await client.query('rollback') // also ends the transaction of a failed statement
   }
 }

@@ -82,7 +82,7 @@ async function once(folder: string, make: (draft: string) => Promise<void>): Pro
   const draft = await mkdtemp(`${folder}.draft-`)
   try {
     await make(draft)
-    await chmod(draft, 0o755) // as root, Postgres runs as another user, who must enter it
+    await chmod(draft, 0o755) // for root, Postgres runs as another user, which needs access
     await rename(draft, folder)
   } catch (error) {
     if (!existsSync(folder)) throw error

@@ -19,7 +19,7 @@ export interface RedisCluster {
   /** The node that serves the slot of this key or channel now. Waits until all that are up agree. */
   masterOf(key: string): Promise<ClusterNode>
   replicaOf(master: ClusterNode): Promise<ClusterNode>
-  /** Everything that all masters hold: keys, in no order. */
+  /** The keys of all masters, in no order. */
   keys(): Promise<string[]>
   /** Moves the slot of this key to another master, with the keys in it, as resharding does. */
   moveSlot(key: string): Promise<void>
@@ -29,7 +29,7 @@ export interface RedisCluster {
 }
 
 const SLOTS = 16_384
-/** A node is given up after this, and its replica elected in about as long again. */
+/** A node counts as failed after this; electing its replica takes about as long again. */
 const NODE_TIMEOUT_MS = 1_000
 const SETTLE_TIMEOUT_MS = 30_000
 

@@ -14,7 +14,7 @@ export interface RedisProxy {
   /** No answer comes any more, until `release`: then all that were held back come at once. */
   hold(): void
   release(): void
-  /** Says this to all that are connected, as if Redis had. */
+  /** Sends this to all connected clients, as if it came from Redis. */
   inject(bytes: string): void
   close(): Promise<void>
 }

@@ -11,7 +11,7 @@ export interface RedisSentinels {
   master(): Promise<RedisServer>
   /** Resolves when the sentinels agree, and the replica follows the master. */
   settled(): Promise<void>
-  /** As an operator does it: the master that goes lives on, as a replica. */
+  /** A manual failover: the old master keeps running, as a replica. */
   failOver(): Promise<void>
   stop(): Promise<void>
 }
@@ -83,7 +83,7 @@ export async function startSentinels(
     }, SETTLE_TIMEOUT_MS)
   }
 
-  // Without having heard of one another and of the replica they elect nobody.
+  // Before they know each other and the replica, they elect none.
   await until(async () => {
     const facts = await Promise.all(sentinels.map(s => ask<string[]>(s, 'MASTER', MASTER_NAME)))
     return facts.every(
@@ -100,7 +100,7 @@ export async function startSentinels(
     async failOver() {
       const [sentinel] = sentinels
       const before = await master()
-      // It refuses while the replica is not known to be well, and for a while after another failover.
+      // It refuses until the replica is known to be healthy, and for a while after another failover.
       await until(
         async () =>
           sentinel !== undefined &&

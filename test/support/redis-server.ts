@@ -47,7 +47,7 @@ export interface RedisServerOptions {
 /** Where redis-server is, or why there is none. */
 export const findRedis = () => findProgram(PROGRAM)
 
-/** Where a program is, or why there is none. Installs the Debian package of the same name if it must and may. */
+/** The path of a program, or why there is none. Installs the Debian package of that name if necessary and allowed. */
 export async function findProgram(name: string): Promise<{ program: string } | { missing: string }> {
   const found = programInPath(name)
   if (found !== undefined) return { program: found }
@@ -195,7 +195,7 @@ async function isServerIn(pid: number, folder: string): Promise<boolean> {
 }
 
 function programInPath(name: string): string | undefined {
-  // Debian keeps servers where an ordinary user's PATH does not lead.
+  // Debian keeps servers outside an ordinary user's PATH.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
   return folders.map(folder => join(folder, name)).find(isExecutable)
 }

@@ -26,7 +26,10 @@ import { unmountDisksIn } from './weather/unmount.js'
 
 const PREFIX = `loadcast-test-${process.getuid?.() ?? 'user'}-`
 
-/** A running Postgres to use instead of one that the run starts (test/support/postgres-binaries.ts), as a user who may create databases and roles. Its template is replaced. */
+/**
+ * A running Postgres to use instead of starting one (test/support/postgres-binaries.ts). The user must be allowed to create
+ * databases and roles. Its template is replaced.
+ */
 const GIVEN_VARIABLE = 'LOADCAST_TEST_DATABASE_URL'
 
 export async function startTestServer(): Promise<{ stop(): Promise<void> }> {

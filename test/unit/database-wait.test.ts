@@ -21,13 +21,13 @@ function waitFor(waitMs: number, signal?: AbortSignal) {
 }
 
 describe('waiting for the database', () => {
-  it('says nothing when it is there', async () => {
+  it('logs nothing when it is available', async () => {
     const { told, wait } = waitFor(60_000)
     expect(await wait(failing())).toBe('done')
     expect(told).toEqual([])
   })
 
-  it('says why at once, again when the reason changes, and when it is over', async () => {
+  it('logs the reason at once, each change of the reason, and the end', async () => {
     const { told, wait } = waitFor(60_000)
     const refused = () => away('connect ECONNREFUSED 127.0.0.1:5432', 'ECONNREFUSED')
     expect(await wait(failing(refused(), refused(), away('starting up', '57P03')))).toBe('done')
@@ -38,13 +38,13 @@ describe('waiting for the database', () => {
     ])
   })
 
-  it('does not wait out what is a defect, or for the operator to put right', async () => {
+  it('does not retry a defect, or a fault that the operator must fix', async () => {
     const { told, wait } = waitFor(60_000)
     await expect(wait(failing(new Error('a file has changed')))).rejects.toThrow('a file has changed')
     expect(told).toEqual([])
   })
 
-  it('has one time for all of a start, and ends with the last reason', async () => {
+  it('has one time limit for the whole start, and ends with the last reason', async () => {
     const { wait } = waitFor(1_200)
     expect(await wait(failing(away('one')))).toBe('done')
     const always = async () => {
@@ -64,7 +64,7 @@ describe('waiting for the database', () => {
     expect(told[0]).toContain('ECONNREFUSED ::1:5432, connect ECONNREFUSED 127.0.0.1:5432')
   })
 
-  it('ends at once when it is asked to, also while an attempt hangs', async () => {
+  it('ends at once when asked to, even while an attempt hangs', async () => {
     const stopping = new AbortController()
     const { told, wait } = waitFor(60_000, stopping.signal)
     let attempts = 0

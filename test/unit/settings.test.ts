@@ -76,7 +76,7 @@ describe('settings', () => {
       'postgres://user@one/freight?target_session_attrs=standby',
       /^DATABASE_URL: Expected no target_session_attrs/,
     ],
-  ])('%s asks for what the driver would not do, and is refused', (DATABASE_URL, complaint) => {
+  ])('%s is refused, since the driver would ignore a part of it', (DATABASE_URL, complaint) => {
     expect(problemsOf({ DATABASE_URL })).toEqual([expect.stringMatching(complaint)])
   })
 
@@ -85,7 +85,7 @@ describe('settings', () => {
     expect(loadSettings({ DATABASE_URL }).databaseUrl).toBe(DATABASE_URL)
   })
 
-  test('a program that needs but the database reads how long to wait for it', () => {
+  test('a program that needs only the database reads how long to wait for it', () => {
     expect(loadDatabaseWait({})).toBe(60_000)
     expect(loadDatabaseWait({ DATABASE_WAIT_SECONDS: '0.5' })).toBe(500)
     expect(() => loadDatabaseWait({ DATABASE_WAIT_SECONDS: 'long' })).toThrow(
@@ -305,7 +305,7 @@ describe('settings', () => {
     expect(problem).not.toContain('tell-nobody')
   })
 
-  test('R13.5 a mode of Redis is one of three, and needs its URL', () => {
+  test('R13.5 REDIS_MODE is one of three modes, and needs REDIS_URL', () => {
     expect(problemsOf({ REDIS_MODE: 'clustered', REDIS_URL: 'redis://a' })).toEqual([
       'REDIS_MODE: Expected standalone, cluster, sentinel',
     ])

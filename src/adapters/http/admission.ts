@@ -20,15 +20,13 @@ const MOST = 2_000
 /** How fast it opens again: from the least to the most in two seconds. */
 const GROWTH = 1.25
 
-/** A place is taken when all of a request has arrived, and given back when its answer is handed to the socket. */
+/** A request takes a place after it has arrived whole and releases it when its answer is handed to the socket. */
 export interface Admission {
-  /** Takes a place; returns when that was. `undefined`: there is none. */
+  /** Takes a place and returns the time; `undefined` when there is none. */
   enter(): number | undefined
-  /** Whether there is no place now. */
   isFull(): boolean
-  /** Gives a place back. */
   leave(): void
-  /** An answer took so long, also where its place was given back before because its client went away. */
+  /** Records how long an answer took, even if its place was released earlier because the client went away. */
   answered(ms: number): void
   readonly room: Room
   readonly underWay: number

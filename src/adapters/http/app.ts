@@ -37,7 +37,7 @@ export interface HttpAppOptions {
   readonly refresh: Refresh
   readonly limits: RateLimits
   readonly admission?: Admission
-  /** Of the server that the app is given to. */
+  /** The traffic of the server that runs this app. */
   readonly traffic?: Traffic
   /** Of the program. */
   readonly version: string
@@ -65,7 +65,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
 
   app.use(identifyRequests(), logRequests(log, meter), securityHeaders(), allowOrigins(options.corsOrigins))
   app.use(limitAddresses(limits, isUnlimited))
-  // Bytes: a text would be encoded anew for each client, and kept for as long as that one reads.
+  // Bytes, because a string would be encoded again for each client and kept until that client has read it.
   const openApi = Buffer.from(JSON.stringify(openApiDocument(version, routes, publicRoutes)))
   const context: Context = { dispatch, service, keys, refresh, openApi }
   for (const route of publicRoutes.filter(route => takesRequests || route.method === 'get')) {
@@ -122,7 +122,7 @@ const isUnlimited = pathsWhere(route => route.isUnlimited === true)
 /** Who watches us must see most of all how it is when more is asked than can be done. */
 const alwaysAnswers = pathsWhere(route => route.isUnlimited === true || route.isInternal === true)
 const isNamedFile = pathsWhere(route => route.isFile === true)
-/** Those of one folder are one route. */
+/** One route serves all files of a folder. */
 const fileFolders = publicRoutes.flatMap(({ isFile, path }) => {
   return isFile === true && path.includes(':') ? [path.slice(0, path.indexOf(':'))] : []
 })

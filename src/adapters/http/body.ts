@@ -38,7 +38,7 @@ const decoders = new Map([
   ['br', promisify(brotliDecompress)],
 ])
 
-/** Never makes more of it than a body may have. */
+/** Inflates at most as many bytes as a body may have. */
 async function decode(bytes: Buffer, encoding: string): Promise<Result<Buffer>> {
   const decoding = decoders.get(encoding)
   if (decoding === undefined) {

@@ -1,13 +1,13 @@
 /*
- * The health check `capacity`: whether the process still gets through what it has taken. To be full is no illness, it is
- * what a bounded process is under load. To be full while nothing leaves is: no new caller gets anything then.
+ * The health check `capacity`: whether the process still makes progress. A bounded process may be full under load. It is
+ * unhealthy only if it is full and nothing leaves, because then no new caller is served.
  */
 import type { CheckResult, HealthCheck, HealthState } from './health.js'
 import type { Room } from './traffic/room.js'
 
-/** The slowest answer of a process that works takes as long: a statement of 5 s that the server then cancels. */
+/** The slowest answer of a healthy process: a statement of 5 s, which the server then cancels. */
 const DEGRADED_AFTER_MS = 5_000
-/** Longer than a caller is kept waiting at all (15 s): whatever is in there does not end by itself. */
+/** Longer than any caller waits (15 s): the requests in the room will not end by themselves. */
 const DOWN_AFTER_MS = 20_000
 
 export type Rooms = Readonly<Record<'requests' | 'arriving' | 'unread', Room>>

@@ -1,7 +1,7 @@
 /*
- * What stands before Express. A request with a body waits here until the body has arrived, in a room of its own; then it
- * takes a place of the admission. Files take no place, for they are sent from memory. A request for which there is no room
- * is answered here, before Express and all that it does for a request: refusing must cost those who are in nothing.
+ * Runs before Express. A request with a body waits here, in a bounded room, until the body has arrived; then it takes an
+ * admission place. Files take no place, since they are sent from memory. A request without room is refused here, before
+ * Express does any work for it: a refusal must cost admitted requests nothing.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
@@ -24,7 +24,7 @@ export interface Door {
   readonly corsOrigins: readonly string[]
   readonly meter: ProductMeter
   readonly log: Logger
-  /** Paths that always answer. */
+  /** Paths that are never refused. */
   isExempt(path: string): boolean
   /** Paths of files. */
   isFile(path: string): boolean
@@ -33,7 +33,7 @@ export interface Door {
 
 export interface OpenDoor {
   readonly listener: RequestListener
-  /** Answers a request for which there is no room. */
+  /** Refuses a request for which there is no room. */
   readonly refuse: RequestListener
 }
 
@@ -67,7 +67,7 @@ export function openDoor(listener: RequestListener, door: Door): OpenDoor {
     listener(req, res) {
       const exchange = exchangeOf(res) ?? traffic.adopt(res)
       const path = pathOf(req)
-      // What a page may ask for is not yet asked for.
+      // A CORS preflight asks for permission only.
       if (req.method === 'OPTIONS' || isExempt(path)) return listener(req, res)
       const isRead = req.method === 'GET' || req.method === 'HEAD'
       if (isRead && isFile(path)) {
@@ -88,7 +88,7 @@ const REFUSAL = {
   retryAfterSeconds: RETRY_AFTER_SECONDS,
 } as const satisfies Problem
 
-/** A line for each would be one more thing to do. */
+/** One line for many refusals: a line for each would add load. */
 function reporter(log: Logger): () => void {
   let refused = 0
   return () => {

@@ -7,8 +7,8 @@ import { senderOf } from './sender.js'
 import { type AddressCount, exchangeOf } from './traffic/exchange.js'
 
 /**
- * Turns away addresses that ask too often, before anything of theirs is read. `isExempt`: paths that always answer. A
- * request with a body was counted when its headers came: `exchange.addressCount`.
+ * Refuses addresses that send too many requests, before anything of a request is read. `isExempt`: paths that are never
+ * refused. A request with a body was counted when its headers came (`exchange.addressCount`).
  */
 export function limitAddresses(limits: RateLimits, isExempt: (path: string) => boolean): RequestHandler {
   return (req, res, next) => {

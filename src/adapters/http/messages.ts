@@ -14,7 +14,7 @@ export type Messages = {
   readonly [Name in 'IncomingMessage' | 'ServerResponse']: NonNullable<ServerOptions[Name]>
 }
 
-/** Each response has an exchange from its beginning, and tells it when it is answered and when it has ended. */
+/** Each response has an exchange from its creation, and notifies it when it is answered and when it has ended. */
 export function createMessages(): Messages {
   class Request extends IncomingMessage {}
   class Response<T extends IncomingMessage> extends ServerResponse<T> implements Tracked {
@@ -27,7 +27,7 @@ export function createMessages(): Messages {
       this.on('close', closed)
     }
 
-    // biome-ignore lint/suspicious/noExplicitAny: the overloads of Node's own
+    // biome-ignore lint/suspicious/noExplicitAny: Node's own overloads
     override end(...args: any[]): this {
       super.end(...args)
       this.exchange?.answered(sizeOf(args[0]))

@@ -1,11 +1,11 @@
-/* Receives the bytes of a body before anything works on its request, within bounds. */
+/* Receives a whole body, within bounds, before its request is handled. */
 import type { IncomingMessage } from 'node:http'
 import type { Exchange } from './traffic/exchange.js'
 import type { Traffic } from './traffic/traffic.js'
 
 /**
- * The contract's limit. A request of 500 trucks takes 20 KB; a megabyte is parsed in some milliseconds,
- * and much more would make everyone else on the event loop wait.
+ * The contract's limit. A request of 500 trucks takes 20 KB. A megabyte is parsed in some milliseconds; much more would
+ * block the event loop for other requests.
  */
 export const MAX_BODY_BYTES = 1_048_576
 
@@ -14,7 +14,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined
 }
 
-/** Calls `then` when the body is at `exchange.body`. Not if the request ends before, or is refused for being slow. */
+/** Calls `then` when the body is at `exchange.body`; never if the request ends first or is refused for being slow. */
 export function receiveBody(exchange: Exchange, traffic: Traffic, then: () => void): void {
   const { req } = exchange.res
   if (Number(req.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
@@ -32,7 +32,7 @@ export function receiveBody(exchange: Exchange, traffic: Traffic, then: () => vo
   }
   const received = new Bytes()
   req.on('data', (chunk: Buffer) => {
-    if (exchange.stage !== 'arriving') return // what comes after a refusal is thrown away
+    if (exchange.stage !== 'arriving') return // discard bytes after a refusal
     received.add(chunk)
     exchange.received(chunk.length)
     if (received.length > MAX_BODY_BYTES) {
@@ -54,12 +54,12 @@ export function receiveBody(exchange: Exchange, traffic: Traffic, then: () => vo
 
 const NONE = Buffer.alloc(0)
 
-/** Bytes one after another. A list of chunks would take hundreds of bytes for each chunk, and a chunk may be one byte. */
+/** Contiguous bytes. A list would need hundreds of bytes for each chunk, and a chunk may be one byte. */
 class Bytes {
   #buffer: Buffer = NONE
   length = 0
 
-  /** The first chunk is mostly all: it is kept as it is. */
+  /** The first chunk is usually the whole body, so it is kept as it is. */
   add(chunk: Buffer): void {
     const length = this.length + chunk.length
     if (this.length === 0) this.#buffer = chunk

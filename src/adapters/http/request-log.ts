@@ -20,8 +20,8 @@ export function requestIdOf(given: string | string[] | undefined): string {
 }
 
 /**
- * One line for each answer, and its figures, when it is handed to its socket: how long its client reads is not our time.
- * No bodies and no query strings: they hold places, names and phone numbers.
+ * Logs one line and records the metrics of each answer when it is handed to its socket: the client's reading time is not
+ * counted. Bodies and query strings are not logged, since they hold places, names and phone numbers.
  */
 export function logRequests(log: Logger, meter: ProductMeter): RequestHandler {
   return (req, res, next) => {

@@ -115,7 +115,7 @@ export interface PublicRoute extends Outline {
   readonly problems?: readonly ProblemCode[]
   /** Answers however often it is asked: whoever decides over the life of the process asks here. */
   readonly isUnlimited?: true
-  /** Sent from memory: it is no work, so it takes no place of those that work. */
+  /** Sent from memory, so it takes no admission place. */
   readonly isFile?: true
   /** Not for what comes through a proxy: for those who reach the process itself. */
   readonly isInternal?: true

@@ -19,21 +19,21 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000
 /** A token and what proxies add take some 3 KB. */
 const MAX_HEADER_BYTES = 16_384
 
-/** A client reads the answer to what is no request, and closes. Else its socket would stay, half open. */
+/** How long a client may read the answer to a malformed request. After that its half-open socket is closed. */
 const CLOSE_GRACE_MS = 1_000
 
 /** How often what is too slow is looked for; Node's own half minute would let it hold on for as much longer. */
 const CHECK_EVERY_MS = 5_000
 
-/** A new connection is followed by its first request at once. Browsers also make some in advance, which stay silent. */
+/** The first request usually follows a new connection at once. Browsers also open silent connections in advance. */
 const FIRST_REQUEST_MS = 250
-/** A turn of the event loop in which nothing is done takes some 20 µs. */
+/** An idle turn of the event loop takes some 20 µs. */
 const IDLE_TURN_MS = 0.1
-/** A process that has no such turn in half a second has more to do than it can, and ends all the same. */
+/** A process without an idle turn in half a second is overloaded, and closes its port anyway. */
 const QUIET_WITHIN_MS = 500
-/** What is in front has had its next request on each connection that it uses. The rest is idle, and closed. */
+/** By now a proxy has sent its next request on each connection that it uses. The others are idle and are closed. */
 const QUIET_MS = 1_000
-/** A connection gets old without an event. */
+/** No event reports that a connection is no longer new, so it is polled. */
 const LOOK_EVERY_MS = 50
 
 const bounds = {
@@ -46,22 +46,22 @@ const bounds = {
 
 export interface HttpApp {
   readonly listener: RequestListener
-  /** Answers a request for which there is no room. */
+  /** Refuses a request for which there is no room. */
   readonly refuse?: RequestListener
-  /** What the requests and responses of the server are made of. */
+  /** The classes of the server's requests and responses. */
   readonly messages?: Messages
 }
 
 export interface HttpServer {
   readonly server: Server
   readonly traffic: Traffic
-  /** Whether every answer from now on ends its connection: its client makes a new one, to a process that stays. */
+  /** Whether every answer from now on ends its connection, so that its client reconnects to a process that stays. */
   retire(isRetired: boolean): void
-  /** Takes no more connections. From now on every answer ends its connection. */
+  /** Stops accepting connections. From now on every answer ends its connection. */
   closePort(): Promise<void>
   /**
-   * After `closePort`: resolves when every request under way has been answered, or after `withinMs`, when those that are
-   * not are cut off. `isAsked`: something may still send. Then open connections are served until nothing comes any more.
+   * After `closePort`: resolves when every request in progress has been answered. After `withinMs` the rest are cut off.
+   * `isAsked`: clients may still send requests. Then open connections are served until no more requests come.
    */
   drain(withinMs: number, isAsked: boolean): Promise<void>
 }
@@ -97,7 +97,7 @@ export function createHttpServer(
 
   const countEvents = () => traffic.accepted + traffic.asked
 
-  /** Connections that were made a moment ago, and on which a request may be on its way. */
+  /** New connections, on which a first request may be on its way. */
   function areSomeNew(): boolean {
     for (const { requests, madeAtMs } of connections) {
       if (requests === 0 && traffic.now() - madeAtMs < FIRST_REQUEST_MS) return true
@@ -111,7 +111,7 @@ export function createHttpServer(
     retire,
     async closePort() {
       await quietMoment(countEvents)
-      // That of HTTP closes idle connections too, at once.
+      // The HTTP server's own `close` would also close idle connections at once.
       NetServer.prototype.close.call(server)
       retire(true)
     },
@@ -149,10 +149,10 @@ export function createHttpServer(
 }
 
 /**
- * Resolves right after the event loop has looked at all sockets and found nothing, if that happens soon. To close the port
- * resets connections that the kernel has made and we have not accepted, and to close a connection loses what was sent on it
- * and not read; a proxy that has sent a POST on either may not send it again. Node accepts one connection in a turn of the
- * loop, so there may be several; after a turn in which nothing came there are none, but for what comes within microseconds.
+ * Resolves right after the event loop has polled all sockets and found nothing, if that happens soon. Closing the port
+ * resets connections that the kernel has completed and we have not accepted. Closing a connection loses bytes that were
+ * sent and not read. A proxy that has sent a POST on either may not resend it. Node accepts one connection per turn of the
+ * loop, so several may be waiting; after an idle turn there are none, except for arrivals within microseconds.
  */
 async function quietMoment(countEvents: () => number): Promise<void> {
   const giveUpAtMs = performance.now() + QUIET_WITHIN_MS
@@ -196,6 +196,6 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json; charset=utf-8\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
-  // At once it could be lost: what the client still sends makes the kernel reset the connection.
+  // Closed at once, the answer could be lost: bytes that the client still sends make the kernel reset the connection.
   setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref()
 }

@@ -2,18 +2,17 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { connectionOf } from './traffic/traffic.js'
 
-/** Where Socket.IO takes WebSockets. Every other request that asks for an upgrade is answered as if it did not ask. */
+/** Socket.IO's path for WebSockets. Any other request for an upgrade is answered as if it had not asked for one. */
 const UPGRADES_PATH = '/socket.io/'
 
 /**
  * RFC 9110 section 7.8 lets a server ignore `Upgrade`, which some clients send with their first request (`h2c`: Java's
- * own, curl --http2). Node cannot: once the server has one listener for upgrades, all that ask for one come there, with
- * nothing that answers them or ever closes their sockets. So the request is put back into its socket, without the
- * question, and read anew.
+ * own, curl --http2). Node cannot ignore it. Once the server has an upgrade listener, every such request goes there, and
+ * nothing answers it or closes its socket. So the request is put back into its socket without the header and parsed again.
  */
 export function ignoreUpgrades(server: Server): void {
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Node has taken its own listener away. Without one an error would end the process.
+    // Node has removed its own listener. Without one, an error would end the process.
     if (socket.listenerCount('error') === 0) socket.on('error', () => socket.destroy())
     const isTaken = server.listenerCount('upgrade') > 1 && req.url?.startsWith(UPGRADES_PATH)
     if (isTaken) return

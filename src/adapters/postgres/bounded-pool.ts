@@ -1,6 +1,6 @@
 /*
- * A pool whose queue has an end, and whose connections have one too. A pool of `pg` lets any number of callers wait for a
- * connection: while the database hangs and clients retry, the waiting callers would fill the memory of the process. It also
+ * A pool with a bounded queue and a bounded connection lifetime. A pool of `pg` lets any number of callers wait for a
+ * connection. While the database hangs and clients retry, the waiting callers would fill the memory of the process. It also
  * keeps a connection for as long as it is used, even after its server was demoted or its address has moved.
  */
 import pg from 'pg'
@@ -19,23 +19,23 @@ export const STATEMENT_TIMEOUT_MS = 5_000
 export const CLIENT_TIMEOUT_MS = 7_000
 
 /**
- * Between two statements of a transaction lie some milliseconds. A process that is paused there must not keep its locks from
- * the others: the server ends its session.
+ * Statements of a transaction are some milliseconds apart. If a process is paused between two of them, the server ends its
+ * session, so that its locks do not block others.
  */
 export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 3_000
 
 /**
- * So long may a busy connection go to a server that is not the primary's address any more and has not refused a write.
- * Replacing one takes some 10 ms, and its statements are planned anew: a few thousandths of what it does meanwhile.
+ * The longest time a busy connection may stay with a former primary that has not refused a write. Replacing a connection
+ * takes some 10 ms and replans its statements: a few thousandths of its work in that time.
  */
 export const LIFETIME_MS = 300_000
-/** Connections that were opened together are not replaced together: each lives up to this share shorter. */
+/** Each connection lives up to this share shorter, so that connections opened together are not replaced together. */
 export const LIFETIME_JITTER = 0.3
 
 export interface BoundedPoolConfig extends pg.PoolConfig {
   readonly maxWaiting?: number
   readonly lifetimeMs?: number
-  /** For what only reads: a standby will do. */
+  /** For readers, which may use a standby. */
   readonly mayBeReadOnly?: boolean
   readonly shared: SharedState
 }
@@ -52,8 +52,8 @@ interface Age {
 }
 
 /**
- * Callers that find the queue full are refused at once, as `pg` itself refuses those that have waited too long. Errors that
- * are the world's fault reject as `StoreUnavailableError`.
+ * Callers are refused at once when the queue is full, as `pg` itself refuses callers that have waited too long. Faults of the
+ * environment reject as `StoreUnavailableError`.
  */
 export class BoundedPool extends pg.Pool {
   readonly #maxWaiting: number
@@ -69,7 +69,6 @@ export class BoundedPool extends pg.Pool {
       const livesMs = lifetimeMs * (1 - Math.random() * LIFETIME_JITTER)
       this.#ages.set(client, { generation: shared.generation, expiresAt: performance.now() + livesMs })
     })
-    // It is replaced at its next use.
     this.on('error', error => shared.log?.warn({ err: error }, 'an idle database connection was lost'))
     const send = this.query.bind(this) as (...parts: unknown[]) => Promise<unknown>
     this.query = ((...parts: unknown[]) => markUnavailable(send(...parts))) as typeof this.query
@@ -101,7 +100,7 @@ export class BoundedPool extends pg.Pool {
     return undefined
   }
 
-  /** Connections that nobody uses are closed; the others when they are released. */
+  /** Closes idle connections now and the others when they are released. */
   dropIdle(): void {
     for (let left = this.idleCount; left > 0; left--) {
       this.connect((_error, client) => client?.release())

@@ -104,7 +104,7 @@ function projected(writes: readonly InstanceWrite[], table: string): Record<stri
   )
 }
 
-/** The shapes of the writes' preconditions, each once, in a stable order. */
+/** The distinct shapes of the writes' preconditions, in a stable order. */
 export function preconditionsOf(writes: readonly InstanceWrite[]): PreconditionShape[] {
   const shapes = new Map<string, PreconditionShape>()
   for (const { preconditions } of writes) {
@@ -123,12 +123,12 @@ function shapeOf({ table, row, isThere }: Precondition): PreconditionShape {
   return { table, columns: Object.fromEntries(columns), isThere }
 }
 
-/** The part of a prepared statement's name that says which preconditions it looks at. */
+/** The part of a prepared statement's name that identifies its preconditions. */
 export function nameOfShape({ table, columns, isThere }: PreconditionShape): string {
   return [isThere ? 'with' : 'without', table, ...Object.keys(columns)].join('_')
 }
 
-/** `place`: which of the write's preconditions it is. */
+/** `place`: the index among the write's preconditions. */
 function preconditioned(writes: readonly InstanceWrite[], name: string): Record<string, unknown>[] {
   return writes.flatMap(w =>
     w.preconditions.flatMap((one, place) =>

@@ -8,8 +8,8 @@ const COMMIT_CONNECTIONS = 3
 const LOCK_TIMEOUT_MS = 250
 
 /**
- * What commit connections need of the server. A plan that was made while tables were empty would stay a sequential scan
- * (16.7 ms instead of 0.6 at 60,000 rows): sequential scans are off here.
+ * Server settings of commit connections. Sequential scans are off, since a plan made on empty tables would keep one
+ * (16.7 ms instead of 0.6 at 60,000 rows).
  */
 export const COMMIT_SETTINGS = {
   enable_seqscan: 'off',

@@ -18,7 +18,7 @@ export interface ProjectionShape {
 /** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
 const FIXED_PARAMETERS = 40
 
-/** The rows that preconditions of one parameter name: one table, the same columns, all there or all not. */
+/** Rows that the preconditions of one parameter name: of one table, with the same columns and the same `isThere`. */
 export interface PreconditionShape {
   readonly table: string
   readonly columns: Readonly<Record<string, 'text' | 'boolean'>>
@@ -164,9 +164,9 @@ export function commitStatement(
 }
 
 /**
- * A row that must be there is locked, and judged as it is by then (`for key share` would take an older version of it).
- * A commit never waits for that lock: a row that somebody is about to change counts as gone, and the caller looks again.
- * It is found by its first column alone: a plan that was made on empty tables might take an index of another.
+ * A row that must exist is locked and its current version is checked (`for key share` could return an outdated version).
+ * A commit never waits for that lock: a row that is being changed counts as gone, and the caller reads again. The row is
+ * found by its first column alone, since a plan made on empty tables might use the index of another column.
  */
 function unmetOf({ table, columns, isThere }: PreconditionShape, parameter: string): string {
   const [key = '', ...others] = Object.keys(columns).map(identifier)

@@ -29,7 +29,7 @@ interface ResultRow {
   readonly used: UsedKey | null
 }
 
-/** Throws `StoreUnavailableError` when it is not known whether the statement was applied, or the server cannot do it now. */
+/** Throws `StoreUnavailableError` when the statement may or may not be applied, or the server cannot run it now. */
 export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
   const statements = new Map<string, { readonly name: string; readonly text: string }>()
 
@@ -39,7 +39,7 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
     const key = [...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
     const known = statements.get(key)
     const statement = known ?? {
-      // Numbered: Postgres cuts names after 63 characters.
+      // Numbered, because Postgres truncates names to 63 characters.
       name: [
         'commit',
         ...projections.map(p => p.table),

@@ -1,4 +1,4 @@
-/* What `/health` and the status page ask of the database. Each question is a short statement or two. */
+/* Database checks for `/health` and the status page. Each is one or two short statements. */
 import type { Pool } from 'pg'
 import { pendingMigrations } from './migrate.js'
 import { MIGRATIONS_FOLDER, readMigrations } from './migration-files.js'
@@ -27,7 +27,7 @@ export function createPostgresChecks(pool: Pool) {
   ours.catch(() => {}) // told by the check
   const checkWrites = createWriteCheck(pool)
   return {
-    /** `writes` and `room` were found out by writing. */
+    /** `writes` and `room` come from an actual write. */
     async postgres(): Promise<Check> {
       const facts = await checkWrites()
       if (!facts.writes) return { status: 'down', reason: 'read-only', ...facts }
@@ -43,7 +43,7 @@ export function createPostgresChecks(pool: Pool) {
   }
 }
 
-/** Statements that fail say more than one that happens to succeed: a full disk refuses writes and answers reads. */
+/** Recent failures outweigh a check that succeeds: a full disk refuses writes but answers reads. */
 export function withRecentFailures(check: Check, failing: Readonly<Record<string, number>>): Check {
   if (Object.keys(failing).length === 0) return check
   return { ...check, status: check.status === 'ok' ? 'degraded' : check.status, failing }

@@ -36,7 +36,7 @@ export async function loadHistory(
   return rows
 }
 
-/** `lateral` with `offset 0`: each key is looked up by itself, however it is planned (see commit-statement.ts). */
+/** `lateral` with `offset 0` forces one look-up for each key in any plan (see commit-statement.ts). */
 const USED_KEYS = `
 select u.scope, u.key, u.fingerprint, u.instance, u.version, u.uid
 from unnest($1::text[], $2::text[]) as k(scope, key)

@@ -33,9 +33,8 @@ const LOCK_TIMEOUT = '10s'
 const IDLE_TIMEOUT_MS = 30_000
 
 /**
- * A migration takes as long as it takes. Limits that the role or the database sets are meant for the server's short
- * statements; behind a pooler they are set for the role, since no session could bring its own. `transaction_timeout` is
- * there from Postgres 17 on.
+ * Removes time limits for a migration. The limits of the role or the database are meant for short statements; behind a
+ * pooler they are set there, since sessions cannot bring their own. `transaction_timeout` exists from Postgres 17 on.
  */
 const BEGIN = `
 begin;
@@ -54,8 +53,8 @@ const CREATE_TABLE = `create table if not exists schema_migrations (
  * Applies what has not been applied and returns the names of these files, in order.
  * Throws a `MigrationError` if an applied file has changed, if a file would have to run before one that is applied,
  * or if a file fails; that file's changes are rolled back, those before it stay. Throws a `StoreUnavailableError` if the
- * database is not to be had or is lost: then it may be called again. Throws an `UnsupportedPostgresError` on a server that
- * is too old.
+ * database is unavailable or the connection is lost; then it may be called again. Throws an `UnsupportedPostgresError` on a
+ * server that is too old.
  */
 export async function migrate(
   target: MigrationTarget,

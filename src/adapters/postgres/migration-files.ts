@@ -12,14 +12,14 @@ export const SCHEMA_FILE = join(MIGRATIONS_FOLDER, 'schema.txt')
 export interface Migration {
   readonly name: string
   readonly sql: string
-  /** SHA-256 of the text as first released, line ends aside: git may have changed these. */
+  /** SHA-256 of the text as first released. Line ends are normalized, since git may change them. */
   readonly checksum: string
 }
 
 /**
- * Files whose text was corrected after a release, by the checksum of their present text: the checksum they count under
- * stays that of the first text. So databases that applied it go on, and one made by this release is known to the last.
- * A correction must leave a migrated database as the first text did.
+ * Files that were corrected after a release: checksum of the present text → checksum of the first text, under which the
+ * file counts. So databases that applied the first text stay valid, and the previous release accepts a database made by
+ * this one. A correction must leave a migrated database as the first text did.
  */
 const CORRECTED: ReadonlyMap<string, string> = new Map([
   // 0003 called uuidv7(), which only Postgres 18 has.

@@ -11,7 +11,8 @@ import { namesOf } from './timers.js'
 const LATE_AFTER_MS = 1_000
 
 /**
- * Takes over deliveries that nobody holds, of instances in versions that the caller knows. What was recorded a while ago is marked late before it is delivered.
+ * Takes over unleased deliveries of instances in versions that the caller knows. Events that were recorded a while ago are
+ * marked late before they are delivered.
  * Compared with `now()`, which an index can be searched by, unlike `clock_timestamp()`; `= any(…)` bounds what a join
  * reads, however it is planned (see commit-statement.ts).
  */

@@ -11,10 +11,10 @@ select (select system_identifier from pg_control_system()) || '/' ||
          substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) as history,
        (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::float8 as offset`
 
-/** The role may not call them, they are not there, or the service does not support them. */
+/** The role may not call the functions, they do not exist, or the service does not support them. */
 const NOT_OFFERED: ReadonlySet<unknown> = new Set(['42501', '42883', '0A000'])
 
-/** Where a service does not offer these functions, only what is read of each instance tells of a lost history. */
+/** Where a service lacks these functions, a lost history is detected only by reading each instance. */
 export function createPosition(pool: pg.Pool): Pick<Store, 'position'> {
   let isOffered = true
   return {

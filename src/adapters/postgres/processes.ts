@@ -9,8 +9,8 @@ import type { ProcessVersions, Store } from '../../runtime/ports.js'
 const ADVISORY_LOCK = 0x6c6f6176
 
 /**
- * A process that is paused within its turn must not keep the others from theirs: the server ends its session. Their own
- * patience is longer.
+ * If a process is paused within its turn, the server ends its session, so that the others can take theirs. They wait
+ * longer than this.
  */
 const TURN_MS = 1_500
 

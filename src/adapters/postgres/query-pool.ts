@@ -33,15 +33,15 @@ const LOOKUP_SETTINGS = [
   'enable_material=off',
 ]
 
-/** One for the write, which may hang, one for what is asked beside it, and one to spare. */
+/** One for the write, which may hang, one for the other checks, and one spare. */
 const HEALTH_CONNECTIONS = 3
 
-/** For `/health`: it must reach a server that the others refuse, to say what is wrong with it. */
+/** For `/health`, which must reach a server that other pools refuse, in order to report what is wrong with it. */
 export function createHealthPool(database: Database): pg.Pool {
   return createPool(database, HEALTH_CONNECTIONS, QUERY_SETTINGS, { mayBeReadOnly: true })
 }
 
-/** A `Database` is shared with other pools; a connection string alone is this pool's own. */
+/** A `Database` is shared with other pools; a plain connection string makes one for this pool alone. */
 export function createQueryPool(target: string | Database, log: DatabaseLog): pg.Pool {
   return createPool(databaseOf(target, log), QUERY_CONNECTIONS, QUERY_SETTINGS)
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { isWorthRepeating, orUnavailable } from './sqlstate.js'
 
-/** A deadlock is over once one of the two has given way; a lock that has not come three times is held. */
+/** A deadlock ends when one side is rolled back. A lock that was not granted three times is held for longer. */
 const MAX_ATTEMPTS = 3
 const RETRY_PAUSE_MS = 10
 
@@ -15,7 +15,7 @@ export interface LookUp {
  * The rows of one statement. A `LookUp` is planned once for each connection of a pool that `createLookupPool` made; on
  * another pool it works too, and Postgres decides. A text is planned each time it is sent: a plan that was made while a table
  * was empty would stay.
- * Throws `StoreUnavailableError` when the database does not answer, or cannot do it now.
+ * Throws `StoreUnavailableError` when the database does not answer or cannot run the statement now.
  */
 export async function query<TRow extends pg.QueryResultRow>(
   pool: pg.Pool,
@@ -26,7 +26,7 @@ export async function query<TRow extends pg.QueryResultRow>(
   return rows
 }
 
-/** Sends it again after a deadlock and the like: a statement is a transaction, so nothing of it was applied. */
+/** Retries after a deadlock and similar errors: a statement is a transaction, so nothing was applied. */
 async function send<TRow extends pg.QueryResultRow>(
   pool: pg.Pool,
   statement: string | LookUp,

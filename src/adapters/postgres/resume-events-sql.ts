@@ -1,5 +1,5 @@
 /*
- * A page of events for a reader that comes back: those recorded after `$1`, and older ones that were marked late after it.
+ * A page of events for a reader that resumes: those recorded after `$1`, and older ones that were marked late after it.
  * `$2` to `$5` is the place to go on from, `$6` the page's length. Parts are materialized so that whatever the planner
  * thinks of the tables' sizes, it begins with the few rows that concern the reader.
  */
@@ -13,7 +13,7 @@ const SINCE = timeOf('$1')
  */
 const MAX_EVENTS_EACH = 10_000
 
-/** `parts`: the CTEs that end in `found`, the events that concern the reader. */
+/** `parts`: CTEs; the last one, `found`, has the events that concern the reader. */
 const pageSql = (parts: string) => `
 with ${parts},
 page as materialized (
@@ -35,8 +35,8 @@ from page p join request r on r.id = p.instance
 order by p.recorded_at, p.instance, p.version, p.index`
 
 /**
- * A trip's events end with it; its end is stamped before it is recorded, by less than this. Where a commit takes longer, as
- * its process was paused or cut off from the database, its events are marked late.
+ * A trip has no events after its end. The end is stamped before it is recorded, by less than this. If a commit takes longer,
+ * because its process was paused or cut off from the database, its events are marked late.
  */
 const STAMP_LAG = "interval '1 minute'"
 
@@ -45,10 +45,10 @@ export const TOLD_TO_OFFERED = ['broadcast.filled', 'broadcast.cancelled', 'broa
 const toldToOffered = TOLD_TO_OFFERED.map(type => `'${type}'`).join(', ')
 
 /**
- * `mine`: the requests the reader has to do with, and whether it was offered them. `$7`: the reader; `$8`: no request with a
- * smaller id is looked at; `$9`: nor one that was only offered. Offers come in two parts, open and declined ones, as
- * each part has an index.
- * `fresh`: of these the ones whose newest event was recorded after `$1`.
+ * `mine`: the requests that concern the reader, and whether it was offered them. `$7`: the reader. `$8`: the smallest id of
+ * a request to look at. `$9`: the same for requests that were only offered. Open and declined offers are two parts, because
+ * each has an index.
+ * `fresh`: those of them whose newest event was recorded after `$1`.
  */
 const FRESH = `
 mine as materialized (
@@ -80,9 +80,10 @@ fresh as materialized (
 )`
 
 /**
- * Events that were told late are found by their own audience. What the reader has to do with their requests says nothing:
- * by then a trip has long ended, and an accept that outran its offer has left no row of `recipients`.
- * Events that are late and fresh as well are found here alone. Times are compared outside of `late_own`: with them the planner may take the index by time and read everyone's.
+ * Finds late events by their audience. The reader's relation to the request is no help: its trip may have ended long ago,
+ * and an accept that overtook its offer has left no row in `recipients`.
+ * Events that are both late and fresh are found only here. Times are compared outside of `late_own`: inside, the planner
+ * might use the index by time and read everyone's events.
  * `$10`: whether the reader may have been offered requests.
  */
 const LATE = `
@@ -124,7 +125,7 @@ found as (
   ) e
 )`)
 
-/** `$7`: the request. Its events are few enough to be read whole. */
+/** `$7`: the request. It has few events, so all of them are read. */
 export const eventsInSql = pageSql(`
 found as (
   select e.*, false as is_offered from (

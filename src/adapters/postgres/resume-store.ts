@@ -1,8 +1,8 @@
 /*
  * The event table as clients see it who come back. `events` has no index by user: one would cost every commit. A user
  * is found by what it has to do with requests instead (own ones, offers, trips, each by its index), and of each request
- * the newest event says, in one look, whether there is anything to read. Only events that were told late are indexed by
- * user: no commit writes one.
+ * the newest event says, in one look, whether there is anything to read. Only late events are indexed by user, and no
+ * commit writes a late event.
  */
 import type { Pool } from 'pg'
 import type {

@@ -1,6 +1,6 @@
 /*
- * Asked once at the start: is the server one that this release runs on, and do connections get the settings that they
- * ask for? A pooler may refuse the startup parameter that carries them, or drop it without a word.
+ * Checks once at the start that this release supports the server, and that connections get the settings they request. A
+ * pooler may refuse the startup parameter that carries them, or silently drop it.
  */
 import pg from 'pg'
 import { COMMIT_SETTINGS, startupOptions } from './commit-pool.js'
@@ -14,8 +14,8 @@ const HOW_TO = 'see "Through a connection pooler" in docs/OPERATIONS.md'
 
 /**
  * Throws an `UnsupportedPostgresError` if the server is too old or a pooler refuses our connections. Warns if the
- * settings do not reach the server: then nothing bounds how long a statement or a wait for a lock takes there. Throws a
- * `StoreUnavailableError` if the server is not to be had.
+ * settings do not reach the server: then nothing there bounds a statement or a wait for a lock. Throws a
+ * `StoreUnavailableError` if the server is unavailable.
  */
 export async function checkServer(connectionString: string, log: Log): Promise<void> {
   const client = await connect(connectionString)
@@ -25,7 +25,7 @@ export async function checkServer(connectionString: string, log: Log): Promise<v
   } catch (error) {
     throw error instanceof UnsupportedPostgresError ? error : await unavailable(error)
   } finally {
-    await client.end().catch(() => {}) // it was lost, and the call has failed with that
+    await client.end().catch(() => {}) // a lost connection has already failed the call
   }
 }
 
@@ -38,17 +38,17 @@ async function connect(connectionString: string): Promise<Client> {
   }
 }
 
-/** The error as callers tell it apart: the world's fault, or ours. */
+/** Wraps faults of the environment, so that callers can tell them from defects. */
 const unavailable = (error: unknown): Promise<unknown> =>
   orUnavailable(Promise.reject(error)).catch(marked => marked)
 
-/** PgBouncer's words for a startup parameter that it is not told to ignore, and RDS Proxy's for `options`. */
+/** PgBouncer's message for a startup parameter that it does not ignore, and RDS Proxy's for `options`. */
 const isRefusedParameter = (error: Error) =>
   /unsupported startup parameter|support command-line options/i.test(error.message)
 
 function refusedBy(cause: Error): UnsupportedPostgresError {
   return new UnsupportedPostgresError(
-    `The connection pooler at DATABASE_URL refuses our connections (${cause.message}). In PgBouncer set ignore_startup_parameters = options; for RDS Proxy end DATABASE_URL with ?options= . Give the database the settings instead: ${HOW_TO}.`,
+    `The connection pooler at DATABASE_URL refuses our connections (${cause.message}). In PgBouncer set ignore_startup_parameters = options; for RDS Proxy end DATABASE_URL with ?options= . Set the settings on the database instead: ${HOW_TO}.`,
     { cause },
   )
 }
@@ -70,7 +70,7 @@ async function warnOfMissingSettings(client: Client, log: Log): Promise<void> {
   )
 }
 
-/** A limit of the operator's may be stricter than ours; 0 is none. */
+/** An operator's limit may be stricter than ours; 0 means no limit. */
 function isAsGood(setting: string, wanted: string): boolean {
   if (!/^\d+$/.test(wanted)) return setting === wanted
   return Number(setting) > 0 && Number(setting) <= Number(wanted)

@@ -1,10 +1,10 @@
-/* Which versions of Postgres this program runs on. Every statement keeps to what the oldest one knows. */
+/* The supported versions of Postgres. Every statement uses only what the oldest one has. */
 import type pg from 'pg'
 import type { Log } from './log.js'
 
 /** Postgres 14 gets no fixes after November 2026, and no test runs on it. */
 const OLDEST_MAJOR = 15
-/** The newest that tests run on. A newer one is likely to do, since Postgres seldom breaks what it had. */
+/** The newest version that tests run on. A newer one is likely to work, since Postgres seldom breaks existing features. */
 const NEWEST_TESTED_MAJOR = 18
 
 export const SUPPORTED_VERSIONS = `${OLDEST_MAJOR} to ${NEWEST_TESTED_MAJOR}`
@@ -14,7 +14,7 @@ export class UnsupportedPostgresError extends Error {
   override readonly name = 'UnsupportedPostgresError'
 }
 
-/** Throws an `UnsupportedPostgresError` on a server that is too old. Warns of one that is newer than any tested. */
+/** Throws an `UnsupportedPostgresError` on a server that is too old. Logs a warning for one newer than any tested. */
 export async function assertSupportedVersion(client: Pick<pg.ClientBase, 'query'>, log: Log): Promise<void> {
   const { rows } = await client.query<{ number: number; version: string }>(
     `select current_setting('server_version_num')::integer as number, current_setting('server_version') as version`,
@@ -28,7 +28,7 @@ export async function assertSupportedVersion(client: Pick<pg.ClientBase, 'query'
   }
   if (major > NEWEST_TESTED_MAJOR) {
     log.warn(
-      `The database is Postgres ${version}; this release was tested on Postgres ${SUPPORTED_VERSIONS}. It goes on.`,
+      `The database is Postgres ${version}; this release was tested on Postgres ${SUPPORTED_VERSIONS}. Continuing.`,
     )
   }
 }

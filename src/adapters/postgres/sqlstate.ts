@@ -1,27 +1,27 @@
 /*
- * What is to be done about an error of the database, by its SQLSTATE (Postgres documentation, appendix A). Whole classes
- * are judged, so that a new code is judged as well: only what our own statements cause is a defect.
+ * Decides by SQLSTATE how to handle a database error (Postgres documentation, appendix A). Whole classes are judged, so
+ * that new codes are covered. Only errors that our own statements cause are defects.
  */
 import pg from 'pg'
 import { StoreUnavailableError } from '../../runtime/errors.js'
 
 /**
- * `again`: surely not applied, and likely to go through when sent again.
- * `away`: the connection or server failed; whether a statement was applied is not known. Another try may find a good one.
- * `refused`: surely not applied; the server cannot do it for now (a full disk), and not in a moment either.
- * `unstorable`: not this data. Where several rows went together, those without it can be stored.
+ * `again`: not applied, and likely to succeed when retried.
+ * `away`: the connection or server failed; the statement may or may not be applied. A retry may reach a good server.
+ * `refused`: not applied; the server cannot do it for now (a full disk), and an immediate retry would fail too.
+ * `unstorable`: this data cannot be stored. The other rows of the same batch can.
  * `broken`: a defect of ours.
  */
 export type Failure = 'again' | 'away' | 'refused' | 'unstorable' | 'broken'
 
 /** Codes that differ from their class. */
 const CODES: Readonly<Record<string, Failure>> = {
-  '23505': 'again', // unique_violation: a claim taken in the same instant; the next look at the claims sees whose it is
-  '26000': 'again', // invalid_sql_statement_name: a pooler gave us a session that has not prepared it
+  '23505': 'again', // unique_violation: a claim taken in the same instant; the retry sees its owner
+  '26000': 'again', // invalid_sql_statement_name: a pooler gave us a session without the prepared statement
   '42P05': 'again', // duplicate_prepared_statement: likewise
   '40003': 'away', // statement_completion_unknown
-  '42501': 'refused', // insufficient_privilege: what we send has not changed, what the role may do has
-  '53300': 'away', // too_many_connections: others may let theirs go
+  '42501': 'refused', // insufficient_privilege: the role's privileges have changed, not our statements
+  '53300': 'away', // too_many_connections: others may close theirs
   '55006': 'again', // object_in_use
   '55P03': 'again', // lock_not_available: lock_timeout
   '72000': 'again', // snapshot_too_old
@@ -68,7 +68,7 @@ const CLASSES: Readonly<Record<string, Failure>> = {
   XX: 'refused', // internal: damaged data or index
 }
 
-/** What the language throws is ours; the driver's and the network's errors are plain ones. */
+/** Errors thrown by the language are our defects; the driver and the network use plain `Error`s. */
 const PROGRAMMING_ERRORS: ReadonlySet<unknown> = new Set([
   'TypeError',
   'RangeError',
@@ -82,13 +82,13 @@ const isProgrammingError = (error: unknown) =>
 const isStalePlan = ({ code, routine }: pg.DatabaseError) =>
   code === '0A000' && routine === 'RevalidateCachedQuery'
 
-/** Codes of the network's errors may look like a SQLSTATE (EPIPE): only the server's are looked at. */
+/** Network error codes may look like a SQLSTATE (EPIPE), so only the server's errors are judged by code. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof StoreUnavailableError) return error.isLasting ? 'refused' : 'away'
   if (!(error instanceof pg.DatabaseError)) return isProgrammingError(error) ? 'broken' : 'away'
   if (isStalePlan(error)) return 'again'
   const code = error.code ?? ''
-  // A class that is not in the documentation is a pooler's or a proxy's.
+  // An undocumented class comes from a pooler or a proxy.
   return CODES[code] ?? CLASSES[code.slice(0, 2)] ?? 'away'
 }
 
@@ -104,14 +104,14 @@ export const isLockTimeout = (error: unknown) => codeOf(error) === '55P03'
 /** The server takes no writes: it was demoted, or was a standby all along. */
 export const isReadOnly = (error: unknown) => codeOf(error) === '25006'
 
-/** A value that is too big for the server's limits, though not for ours: nothing that a client sends is our defect. */
+/** A value exceeds the server's limits but not ours. A client's input must never count as our defect. */
 export const isBeyondLimits = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code?.startsWith('54') === true
 
-/** What failed may be sent again as it is; the caller decides how often. */
+/** The statement may be retried unchanged; the caller decides how often. */
 export const isWorthRepeating = (error: unknown) => failureOf(error) === 'again' && codeOf(error) !== '23505'
 
-/** Marks what is the server's or the network's fault, so that callers can tell it from a defect. */
+/** Marks faults of the server or the network, so that callers can tell them from defects. */
 export async function markUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
@@ -122,7 +122,7 @@ export async function markUnavailable<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** The same for callers that repeat and divide nothing: for them a lock that did not come is an absence, too. */
+/** The same for callers that neither retry nor split: they also treat a lock that was not granted as unavailability. */
 export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await markUnavailable(work)

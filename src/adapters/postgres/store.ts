@@ -15,7 +15,7 @@ import { createTimers } from './timers.js'
 
 export interface PostgresStoreOptions {
   readonly connectionString: string
-  /** That of `connectionString`, where other parts of the process use it too. */
+  /** The database of `connectionString`, if other parts of the process share it. */
   readonly database?: Database
   readonly log?: Logger
   /** For tests: see runtime/faults.ts. */
@@ -27,7 +27,7 @@ export interface PostgresStore extends Store {
   poolState(): { readonly idle: number; readonly total: number; readonly waiting: number }
 }
 
-/** A commit of its own, later in the log than all that it can see: it waits for what those should have waited for. */
+/** Commits a message after everything that it can see in the log, so it waits for the same synchronous standby. */
 const CONFIRM_DURABLE = `select pg_logical_emit_message(true, 'loadcast', 'confirm')`
 
 /** Opens no connection until it is used. The schema must have been migrated (`migrate`). */

@@ -1,12 +1,12 @@
-/* What the check for missing timers reads: whose turn it is, which instances come next, and what timers they have. */
+/* Reads for the check for missing timers: whether it is this process's turn, the next instances, and their timers. */
 import type pg from 'pg'
 import type { InstancesToCheck, Store, TimersOfInstance } from '../../runtime/ports.js'
 import { orUnavailable } from './sqlstate.js'
 import { namesOf } from './timers.js'
 
-/** The newest that hold claims: what seeks now is among them. Sorting the claims of a busy city takes some 10 ms. */
+/** The newest instances that hold claims include all current searches. Sorting a busy city's claims takes some 10 ms. */
 const CLAIMANTS_A_TURN = 2_000
-/** Of all instances, so many more each turn: a database of a few hundred is checked whole each time. */
+/** Further instances each turn. A database of a few hundred is checked whole each time. */
 const PAGE = 500
 
 const SWEEP = 'timers'

@@ -5,9 +5,8 @@ import { orUnavailable } from './sqlstate.js'
 /**
  * Leases timers that are due or will be in a moment, oldest first, and says when the next one is due: one round trip,
  * committed at once. Only timers of instances that are stored in a version which the caller knows: another process can
- * fire the others. Compared with `now()`: an index is of no use to the volatile `clock_timestamp()`, every timer would
- * be looked at. The look at the instance is by its key for each timer, so it is a subquery that no plan can turn into
- * a join over the table.
+ * fire the others. It compares with `now()`, because the volatile `clock_timestamp()` cannot use an index and would scan
+ * every timer. The instance is looked up by key in a subquery, which no plan can turn into a join over the table.
  */
 const LEASE = `
 with due as materialized (
@@ -35,8 +34,8 @@ from timers where due_at > now() + $5::float8 * interval '1 millisecond' and due
 order by "dueAt"`
 
 /**
- * A timer is parked while it is due at infinity. Its column `parked` says why, and may be out of date where a process of an
- * older release has armed the timer again.
+ * A timer is parked while it is due at infinity. Its column `parked` says why. The column may be out of date if a process of
+ * an older release has armed the timer again.
  */
 const DUE = `
 select instance, machine, send_id as "sendId", generation, event, (extract(epoch from due_at) * 1000)::float8 as "dueAt"
@@ -59,7 +58,7 @@ update timers t set parked = 'spent', due_at = 'infinity', leased_until = null
 from ignoring i
 where i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity'`
 
-/** Locks the instance, so that no transition goes on between the look at its version and the insert. */
+/** Locks the instance, so that no transition happens between the version check and the insert. */
 const ARM = `
 with instance as materialized (select id from instances where id = $1 and version = $2 for no key update)
 insert into timers (instance, send_id, machine, generation, event, due_at)
@@ -75,7 +74,7 @@ where t.instance = any($1::uuid[])
 
 type LeaseRow = StoredTimer | { readonly instance: null; readonly dueAt: number | null }
 
-/** Machine and version in one text, as the statements compare them. */
+/** Machine and version as one string, which the statements compare. */
 export const namesOf = (known: readonly KnownVersion[]): string[] =>
   known.map(({ machine, version }) => `${machine} ${version}`)
 

@@ -1,8 +1,8 @@
 /*
  * Wake-ups by LISTEN and NOTIFY, on a connection of their own: NOTIFY takes a global lock when its transaction commits, so
- * it is kept out of the transactions that matter, and gathered. They are sent over another connection than the one that
- * listens: a pooler in transaction mode swallows LISTEN without an error, and only a message from elsewhere tells. Without
- * LISTEN, timers are found by looking once a second.
+ * it is kept out of the transactions that matter, and batched. One connection listens and another sends. A pooler in
+ * transaction mode swallows LISTEN without an error, which only a message from another connection reveals. Without LISTEN,
+ * timers are found by polling once a second.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -18,7 +18,7 @@ const GATHER_MS = 20
 const SELF_TEST_MS = 2_000
 /** After a connection that was good. */
 const FIRST_PAUSE_MS = 1_000
-/** While it fails again and again, as behind a pooler. A minute without wake-ups costs a timer a second at most. */
+/** After repeated failures, as behind a pooler. Without wake-ups a timer is at most a second late. */
 const MAX_PAUSE_MS = 60_000
 
 type OnWake = (dueAt: number) => void
@@ -26,7 +26,7 @@ type OnWake = (dueAt: number) => void
 export interface WakeupsOptions {
   readonly connectionString: string
   readonly log?: Logger
-  /** That of `connectionString`, where other parts of the process use it too. */
+  /** The database of `connectionString`, if other parts of the process share it. */
   readonly database?: Database
 }
 
@@ -69,7 +69,7 @@ export function createWakeups({ connectionString, log, database }: WakeupsOption
 }
 
 interface Listening {
-  /** Resolves when it listens, or has found out that it cannot for now. */
+  /** Resolves when it listens, or when it finds that it cannot for now. */
   readonly hasTried: Promise<void>
   stop(): Promise<void>
 }
@@ -81,7 +81,7 @@ interface ListeningParts {
   readonly log: Logger | undefined
 }
 
-/** Listens on one connection after the other; each is closed before the next is opened. */
+/** Listens on one connection at a time; each is closed before the next is opened. */
 function startListening({ server, send, onWake, log }: ListeningParts): Listening {
   const stopping = new AbortController()
   let hasWarned = false
@@ -91,7 +91,7 @@ function startListening({ server, send, onWake, log }: ListeningParts): Listenin
     onTried = resolve
   })
 
-  /** Resolves when the connection has been good and is over. Throws when it is not to be had, or not heard. */
+  /** Resolves when a working connection has ended. Throws when none can be made, or when LISTEN does not work on it. */
   async function listenOnce(): Promise<'lost' | 'replaced'> {
     const client = await server.connect({
       query_timeout: CLIENT_TIMEOUT_MS,
@@ -143,7 +143,7 @@ function startListening({ server, send, onWake, log }: ListeningParts): Listenin
   }
 }
 
-/** Whether this connection hears what another one sends: a time in the far future, which wakes no process. */
+/** Whether this connection hears another one's message: a time in the far future, which wakes no process. */
 async function isHeard(client: Client, send: ListeningParts['send'], onWake: OnWake): Promise<boolean> {
   const probe = Number.MAX_SAFE_INTEGER - Math.floor(Math.random() * 1e9)
   let alarm: NodeJS.Timeout | undefined
@@ -163,7 +163,7 @@ async function isHeard(client: Client, send: ListeningParts['send'], onWake: OnW
   }
 }
 
-/** Resolves when the connection is lost, has lived its time or is to be replaced, or when listening stops. */
+/** Resolves when the connection is lost, has reached its lifetime or must be replaced, or when listening stops. */
 function endOf(client: Client, server: Database, signal: AbortSignal): Promise<'lost' | 'replaced'> {
   return new Promise(resolve => {
     const replace = () => end('replaced')

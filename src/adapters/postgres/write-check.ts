@@ -1,27 +1,26 @@
 /*
- * Whether the database takes writes, found out by writing. What is written is a message in the write-ahead log, which no
- * table holds: it commits as any other transaction does, so a read-only server refuses it, and it waits for a synchronous
- * standby that is gone. A row that every process updates each second would bloat its table for as long as some old
- * transaction is open (ADR 48).
+ * Checks that the database takes writes by committing a message to the write-ahead log, which no table stores. It commits
+ * like any other transaction: a read-only server refuses it, and it waits for a missing synchronous standby. A row that
+ * every process updates each second would bloat its table while some old transaction is open (ADR 48).
  */
 import type { Pool } from 'pg'
 import { sqlstateOf } from './sqlstate.js'
 
 export interface Writes {
-  /** How long the write took. */
+  /** Duration of the write. */
   readonly ms: number
   readonly writes: boolean
-  /** Whether files can grow, once known. On a full disk most commits succeed until a table or the log needs a page. */
+  /** Whether files can grow, if known. On a full disk most commits succeed until a table or the log needs a page. */
   readonly room?: boolean
 }
 
-/** A read-only session on a primary would let the message pass, as no table is concerned: hence the question. */
+/** A read-only session on a primary allows the message, since it touches no table. So the setting is checked too. */
 const WRITE = `select case when current_setting('transaction_read_only')::boolean then false
   else pg_logical_emit_message(true, 'loadcast', 'health') is not null end as writes`
 
 /**
- * Sorts 256 KB with less memory than that: they go through a temporary file on the disk of the data, unless
- * `temp_tablespaces` says otherwise. The file is gone with the statement.
+ * Sorts 256 KB with less memory than that, so the rows go through a temporary file. It is on the disk of the data, unless
+ * `temp_tablespaces` says otherwise, and is removed with the statement.
  */
 const FILL_A_FILE = `set local work_mem = '64kB';
   select count(length(line)) from
@@ -33,8 +32,8 @@ const ROOM_EVERY_MS = 10_000
 const DISK_FULL = '53100'
 
 /**
- * At most one write is under way, whoever asks: while it hangs, each further one would hold another connection. Rejects
- * with what the database said of the write.
+ * At most one write is in flight, however many callers ask: while it hangs, each further one would hold another connection.
+ * Rejects with the database's error.
  */
 export function createWriteCheck(pool: Pool): () => Promise<Writes> {
   let underWay: Promise<Writes> | undefined
@@ -60,7 +59,7 @@ export function createWriteCheck(pool: Pool): () => Promise<Writes> {
     const { rows } = await pool.query<{ writes: boolean }>(WRITE)
     const ms = Math.round(performance.now() - begunAt)
     const looked = lookForRoom()
-    // Later looks delay no answer: on a busy database each statement waits for its turn.
+    // Later disk checks do not delay the answer: on a busy database each statement has to wait.
     if (room === undefined) await looked
     return { ms, writes: rows[0]?.writes === true, ...(room === undefined ? {} : { room }) }
   }

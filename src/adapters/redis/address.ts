@@ -1,13 +1,13 @@
 /*
- * REDIS_URL, read by REDIS_MODE. All three forms begin alike; they differ in how many servers may be named, and in what
- * follows the last of them:
+ * Parses REDIS_URL according to REDIS_MODE. The three forms differ in how many servers they may name and in what follows
+ * the last one:
  *
  *   standalone   redis://user:password@host:port/database
  *   cluster      redis://user:password@host:port,host:port
  *   sentinel     redis://user:password@sentinel:port,sentinel:port/master-name/database
  *
- * `rediss://` is TLS, for every server and sentinel. No parameters but the sentinels' own credentials: others could,
- * for one, turn the verification of certificates off.
+ * `rediss://` uses TLS for every server and sentinel. The only parameters are the sentinels' own credentials: others could,
+ * for example, turn certificate verification off.
  */
 
 export const redisModes = ['standalone', 'cluster', 'sentinel'] as const
@@ -30,9 +30,9 @@ export interface RedisAddress {
   readonly isTls: boolean
   readonly database: number
   readonly credentials: RedisCredentials
-  /** Of the sentinels themselves; none unless given. */
+  /** Credentials of the sentinels themselves, if given. */
   readonly sentinelCredentials: RedisCredentials
-  /** What the sentinels call the master; empty in the other modes. */
+  /** The sentinels' name for the master; empty in the other modes. */
   readonly masterName: string
 }
 
@@ -55,8 +55,8 @@ const pathPattern: Record<RedisMode, RegExp> = {
 }
 
 /**
- * What is wrong with the two settings, a line for each, for the operator: without a word of what is in the URL, as it may
- * hold a password. Nothing is said of the URL beside a mode that there is none of: the mode says how it is read.
+ * The problems of the two settings, one line each, for the operator. They never repeat the URL, which may hold a password.
+ * If the mode is unknown, the URL is not judged, since the mode decides how to read it.
  */
 export function redisProblems(url: string | undefined, givenMode: string | undefined): string[] {
   const mode = redisModes.find(name => name === (givenMode ?? 'standalone'))
@@ -74,7 +74,7 @@ export function parseRedisUrl(mode: RedisMode, url: string): RedisAddress {
   return address
 }
 
-/** Where it leads, without what opens it. For logs. */
+/** The address without credentials, for logs. */
 export function describeAddress({ isTls, hosts, masterName }: RedisAddress): string {
   const path = masterName === '' ? '' : `/${masterName}`
   return `${isTls ? 'rediss' : 'redis'}://${hosts.map(describeHost).join(',')}${path}`

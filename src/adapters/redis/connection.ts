@@ -16,16 +16,16 @@ export interface RedisLog {
   warn(fields: object, message: string): void
 }
 
-/** Where Redis is, as the settings have it. */
+/** The address of Redis from the settings. */
 export interface RedisPlace {
   /** `redis://` or `rediss://` (TLS, certificates verified), as REDIS_URL has it. */
   readonly url: string
-  /** Standalone unless given. */
+  /** Defaults to standalone. */
   readonly mode?: RedisMode
 }
 
 export interface RedisConnection extends Redis {
-  /** What is at the URL does not fit REDIS_MODE: says so without an address, and what to set. */
+  /** The server does not fit REDIS_MODE. The message names the setting to change, without an address. */
   readonly misfit: string | undefined
 }
 
@@ -34,8 +34,8 @@ export interface RedisConnectionOptions extends RedisPlace {
   readonly purpose: string
   readonly log: RedisLog
   /**
-   * A key, or a channel, of those that the connection works on. All have one hash tag, so one node of a cluster serves
-   * them, and the connection goes to that one.
+   * One of the connection's keys or channels. All have one hash tag, so one node of a cluster serves them, and the
+   * connection goes to that node.
    */
   readonly slotOf?: string
   /**
@@ -56,7 +56,7 @@ export interface RedisConnectionOptions extends RedisPlace {
 export const COMMAND_TIMEOUT_MS = 500
 /** A connection that cannot be made in this time is tried again: a lost packet of the handshake costs one second. */
 const CONNECT_TIMEOUT_MS = 2_000
-/** A connection over which no answer has come for so long is dead, though TCP has not noticed: it is made anew. */
+/** A connection without an answer for this long is dead, even if TCP has not noticed, and is replaced. */
 const HUNG_MS = 5_000
 /** NATs and balancers forget quiet connections after minutes. */
 const KEEP_ALIVE_MS = 30_000
@@ -71,14 +71,14 @@ const MAX_RETRY_MS = 2_000
 const INTRODUCTIONS: ReadonlySet<string> = new Set(['auth', 'client', 'hello', 'info', 'readonly', 'select'])
 
 /**
- * These say "not here" or "not now", for longer than a moment: the connection looks for the server anew. A replica, a
- * node that lost the slot, a cluster without a majority, a master that lost its replicas or that was cut off.
+ * Errors that mean "not here" or "not now" for more than a moment, so the connection looks up its server again. They come
+ * from a replica, a node that lost the slot, a cluster without a majority, or a master without replicas or cut off.
  */
 const MOVED_AWAY = /^(READONLY|MOVED|CLUSTERDOWN|MASTERDOWN|NOREPLICAS) /
 
 /**
  * A connection that is made at its first command, or by `connect()`; it goes on trying for ever, until
- * `disconnect()`. Answers that say "not here" make it look for another server.
+ * `disconnect()`. Replies that mean "not here" make it look up the server again.
  */
 export function connectRedis(options: RedisConnectionOptions): RedisConnection {
   const { url, mode = 'standalone', purpose, slotOf = '', commandTimeoutMs = COMMAND_TIMEOUT_MS } = options
@@ -91,7 +91,7 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
     ...(tls === undefined ? {} : { tls }),
     Connector: connectorOf({ address, tls, locate, retryDelayMs: retryStrategy }),
     lazyConnect: true,
-    // One right less that a user of Redis needs.
+    // One permission less for the Redis user.
     disableClientInfo: true,
     connectionName: `loadcast-${purpose}`,
     commandTimeout: commandTimeoutMs,
@@ -110,8 +110,8 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
 }
 
 /**
- * For the start of a process: throws `RedisModeError` when REDIS_MODE and what answers at REDIS_URL do not fit. Resolves
- * with false when nobody answers; a process starts without Redis as it goes on without it.
+ * For the start of a process: throws `RedisModeError` when REDIS_MODE does not fit the server at REDIS_URL. Resolves with
+ * false when no server answers; a process starts without Redis, as it runs without it.
  */
 export async function assertRedisFits(
   options: RedisPlace & Pick<RedisConnectionOptions, 'caFile'>,
@@ -143,11 +143,11 @@ class BoundedRedis extends Redis implements RedisConnection {
   constructor(maxQueued: number, options: RedisOptions) {
     super(options)
     this.#maxQueued = maxQueued
-    // A node answers SSUBSCRIBE so when another has the slot by now; ioredis tells nobody else.
+    // A node's reply to SSUBSCRIBE when another has the slot. ioredis reports it nowhere else.
     this.on('moved', () => this.disconnect(true))
     this.on('error', (error: Error) => {
       if (error instanceof RedisModeError) this.misfit = error.message
-      // Nobody asked for what came: a node that gives its slot away ends the subscriptions to it.
+      // An unsolicited reply: a node that gives a slot away ends the subscriptions to it.
       if (error.message.startsWith(UNASKED)) this.disconnect(true)
     })
     this.on('ready', () => {
@@ -162,7 +162,7 @@ class BoundedRedis extends Redis implements RedisConnection {
     })
   }
 
-  /** A connection that is being made goes to where the server is now: begun again, it would come later, or never. */
+  /** A pending connection already uses the latest address. Restarting it would delay it, perhaps for ever. */
   override disconnect(reconnect = false): void {
     if (!reconnect || this.status !== 'connecting') super.disconnect(reconnect)
   }
@@ -190,7 +190,7 @@ class BoundedRedis extends Redis implements RedisConnection {
   }
 
   #noteFailure(error: Error): void {
-    // An answer all the same: "out of memory", "read only".
+    // An error is an answer too: "out of memory", "read only".
     if (error.name === 'ReplyError') this.#noteAnswer()
     else if (this.status === 'ready' && performance.now() - this.#lastAnswerAt > HUNG_MS) {
       this.#noteAnswer()
@@ -211,7 +211,7 @@ class BoundedRedis extends Redis implements RedisConnection {
   }
 }
 
-/** How ioredis begins to say that an answer belongs to no command. */
+/** The start of ioredis' message for an answer that belongs to no command. */
 const UNASKED = 'Command queue state error'
 
 interface Queue {

@@ -1,6 +1,6 @@
 /*
- * How ioredis opens a connection: it looks for the server first, and goes on looking until it is told to stop. What it
- * finds must be what the settings say: a cluster where REDIS_MODE says so, and a master where sentinels named one.
+ * How ioredis opens a connection: it looks up the server first, and retries until it is told to stop. The server must fit
+ * the settings: a cluster if REDIS_MODE says so, and a master if sentinels named one.
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -9,14 +9,14 @@ import { AbstractConnector } from 'ioredis'
 import type { RedisAddress } from './address.js'
 import { type FoundServer, modeProblem, RedisModeError, type RedisTls } from './locate.js'
 
-/** A connection that does not end by itself in this time is destroyed: its server hangs. */
+/** A connection that does not close within this time is destroyed: its server hangs. */
 const END_TIMEOUT_MS = 500
 /**
- * A master that was replaced, and is cut off from those who decide but not from us, would serve us for ever: this bounds
- * how long.
+ * How often to look again. Without it, a replaced master that is cut off from the others but not from us would serve us for
+ * ever.
  */
 const LOOK_AGAIN_MS = 10_000
-/** What ioredis takes for "we wanted it so", and does not report. */
+/** ioredis takes this message for an intended close and does not report it. */
 const CLOSED = 'Connection is closed.'
 
 export interface ConnectorOptions {
@@ -28,7 +28,7 @@ export interface ConnectorOptions {
 
 type Report = (type: string, error: Error) => void
 
-/** To be given to ioredis as its `Connector`; ioredis makes one of each connection. */
+/** Pass it to ioredis as `Connector`; ioredis creates one for each connection. */
 export function connectorOf(options: ConnectorOptions): new (given: unknown) => AbstractConnector {
   return class extends Connector {
     constructor() {
@@ -69,7 +69,7 @@ class Connector extends AbstractConnector {
     super.disconnect()
   }
 
-  /** `info` is what INFO says, empty for a user who may not ask. False: this is not the server, look again. */
+  /** `info` is the reply to INFO, empty for a user without that permission. False: wrong server, look again. */
   override check(info: { readonly redis_mode?: string; readonly role?: string }): boolean {
     const { address } = this.#options
     const problem = address.mode === 'sentinel' ? undefined : modeProblem(address, info.redis_mode)
@@ -83,11 +83,11 @@ class Connector extends AbstractConnector {
   #open(found: FoundServer): Socket {
     const { address, tls } = this.#options
     const { host, port } = found
-    // Named in the handshake too: a balancer may choose the server by it. An address has no name.
+    // SNI: a balancer may choose the server by it. An IP address has no name.
     const name = isIP(host) === 0 ? { servername: host } : {}
     const stream =
       tls === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ...name, ...tls })
-    // From birth, and for good: ioredis listens once, and later.
+    // Added at creation and never removed: ioredis adds its own later, and only once.
     stream.on('error', error => {
       this.firstError ??= error
     })
@@ -98,7 +98,7 @@ class Connector extends AbstractConnector {
 
   #leaveWhenReplaced(stream: Socket, id: string): void {
     const look = async () => {
-      // Nobody says so now: no reason to leave.
+      // No server names a master now, which is no reason to leave this one.
       const now = await this.#options.locate().catch(() => undefined)
       if (now !== undefined && now.id !== id) stream.destroy()
     }

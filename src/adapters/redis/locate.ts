@@ -1,13 +1,13 @@
 /*
- * Which server a connection goes to: the one that is named, the master of a slot of a cluster, or the master that
- * sentinels name. Asked anew for each connection, of all servers that are known at once: one that hangs delays nothing,
- * and one that is cut off from the others, and so names an old master, is outvoted by a higher epoch.
+ * Finds the server of a connection: the configured one, the master of a cluster's slot, or the master that sentinels name.
+ * Each connection asks all known servers at once. A server that hangs delays nothing, and one that is cut off and names an
+ * old master loses to a higher epoch.
  */
 import type { ConnectionOptions } from 'node:tls'
 import { Redis } from 'ioredis'
 import { describeHost, type RedisAddress, type RedisCredentials, type RedisHost } from './address.js'
 
-/** REDIS_URL and REDIS_MODE do not fit what is there. The message names the setting to change. */
+/** REDIS_URL or REDIS_MODE does not fit the server. The message names the setting to change. */
 export class RedisModeError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -15,27 +15,27 @@ export class RedisModeError extends Error {
   }
 }
 
-/** A server that is reached answers within milliseconds; one that is slower than this is passed over. */
+/** A reachable server answers within milliseconds; a slower one is skipped. */
 const ANSWER_TIMEOUT_MS = 2_000
-/** So long the first answer waits for the others: enough for all that are well, little for a connection that is lost. */
+/** How long the first answer waits for the others: enough for all healthy servers, short for a lost connection. */
 const OTHERS_WAIT_MS = 200
 
-/** TLS options of a connection; the certificate is verified against the name that was asked for. */
+/** TLS options of a connection; the certificate is verified against the requested name. */
 export type RedisTls = Pick<ConnectionOptions, 'ca'>
 
 export interface LocateOptions {
   readonly address: RedisAddress
   readonly tls: RedisTls | undefined
-  /** A key, or a channel, whose slot decides which node of a cluster it is. */
+  /** A key or channel, whose slot selects the node of a cluster. */
   readonly slotOf: string
 }
 
 export interface FoundServer extends RedisHost {
-  /** The same for one server, by whatever name others know it. */
+  /** The same for one server, whatever name is used for it. */
   readonly id: string
 }
 
-/** Answers the place to connect to; rejects where nobody names one now. */
+/** Resolves with the address to connect to; rejects when no server names one now. */
 export function locator(options: LocateOptions): () => Promise<FoundServer> {
   const { address } = options
   const [first] = address.hosts
@@ -45,15 +45,15 @@ export function locator(options: LocateOptions): () => Promise<FoundServer> {
   let known = address.hosts
   return async () => {
     const view = await locateSlot(options, known)
-    // Nodes come and go: those that were named at the start may be gone one day.
+    // Nodes come and go: those named in REDIS_URL may all be replaced one day.
     known = uniqueHosts([...address.hosts, ...view.nodes])
     return view.master
   }
 }
 
 /**
- * Resolves with false when no server answers in time, as then there is nothing to object to. Throws `RedisModeError`
- * when one answers and is of another mode than REDIS_MODE says, or when the sentinels know no such master.
+ * Resolves with false when no server answers in time. Throws `RedisModeError` when a server has another mode than
+ * REDIS_MODE, or when the sentinels know no such master.
  */
 export async function assertRedisMode(options: Omit<LocateOptions, 'slotOf'>): Promise<boolean> {
   const { address } = options
@@ -65,7 +65,7 @@ export async function assertRedisMode(options: Omit<LocateOptions, 'slotOf'>): P
   return answers.length > 0
 }
 
-/** What is wrong with a server whose `redis_mode` this is, or undefined. One that does not say is believed. */
+/** The problem of a server with this `redis_mode`, or undefined. A server that does not report one is accepted. */
 export function modeProblem({ mode }: RedisAddress, redisMode: string | undefined): string | undefined {
   if (redisMode === undefined || redisMode === (mode === 'sentinel' ? 'sentinel' : mode)) return undefined
   if (redisMode === 'cluster') {
@@ -127,7 +127,7 @@ function viewOf(
   }
 }
 
-/** A node that does not know its own address is where it was asked; one with a certificate goes by its name. */
+/** A node that does not know its own address has the one we used. A node with a certificate is addressed by its name. */
 function placeOf([endpoint, port, , facts = []]: SlotNode, asked: RedisHost, isTls: boolean): RedisHost {
   const fact = (name: string) => {
     const at = facts.indexOf(name)
@@ -163,7 +163,7 @@ async function askForMaster(sentinel: Redis, masterName: string): Promise<Master
 }
 
 async function assertMode(client: Redis, address: RedisAddress): Promise<void> {
-  // A user who may not ask is not kept out for it.
+  // A user without permission for INFO is accepted.
   const info = await client.info('server').catch(error => {
     if (String(error).includes('NOPERM')) return ''
     throw error
@@ -174,13 +174,13 @@ async function assertMode(client: Redis, address: RedisAddress): Promise<void> {
 
 interface Answers<T> {
   readonly answers: T[]
-  /** Of the last that failed. */
+  /** Reason of the last failure. */
   readonly reason: string
 }
 
 /**
- * What all of these say that answer in time. Throws `RedisModeError` only if nobody says anything better: one stray
- * server among good ones is passed over.
+ * The answers of all servers that reply in time. Throws `RedisModeError` only if there is no valid answer: one stray server
+ * among good ones is skipped.
  */
 async function askAll<T>(
   options: Omit<LocateOptions, 'slotOf'>,
@@ -237,7 +237,7 @@ async function askOne<T>(
     enableReadyCheck: false,
     retryStrategy: () => null,
   })
-  // The command that is under way fails with the connection, which says it all.
+  // The pending command fails with the connection and reports the error.
   client.on('error', () => {})
   try {
     return await ask(client, host)

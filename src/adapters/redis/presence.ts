@@ -37,8 +37,8 @@ export interface RedisPresence {
 const FILL_MS = 13_000
 /**
  * One slot bears the heartbeats of some hundred thousand drivers, and every further one is asked by every search.
- * All processes must agree; another number counts as an emptied Redis, which heartbeats fill. In a cluster it stays one:
- * the connection goes to the master of that slot alone.
+ * All processes must agree; another number counts as an emptied Redis, which heartbeats fill. In a cluster it stays one,
+ * since the connection goes to the master of one slot only.
  */
 const SHARDS = 1
 const PURPOSE = 'presence'

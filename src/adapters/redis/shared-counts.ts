@@ -21,7 +21,7 @@ export interface SharedCountsOptions extends RedisPlace {
 }
 
 export interface RedisCounts extends SharedCounts {
-  /** The last call failed: until one gets through, each process counts for itself. */
+  /** The last call failed: until one succeeds, each process counts for itself. */
   isFailing(): boolean
 }
 
@@ -50,7 +50,7 @@ export function createSharedCounts(options: SharedCountsOptions): RedisCounts {
   }
 }
 
-/** In one slot, so that one script may touch all of them on a cluster too: not that of presence. */
+/** All in one slot, so that one script may touch all of them in a cluster too. Presence has another slot. */
 const KEY_PREFIX = 'loadcast:{limits}'
 
 const keyOf = (key: string, window: number) => `${KEY_PREFIX}:${key}:${window}`

@@ -1,8 +1,8 @@
 /*
- * Connection attempts before Socket.IO sees them: counted by address, as requests are, and by WebSocket alone. Long polling
- * is several requests of one connection; behind a balancer each may come to another process, which does not know it. It
- * would work now and then: better it never does, and the answer says what to set. Socket.IO's own refusals know neither
- * problems nor `Retry-After`; a WebSocket has no response yet, so its answer is written by hand.
+ * Checks connection attempts before Socket.IO sees them: they are counted by address, as requests are, and must use
+ * WebSocket. Long polling is several requests, and a balancer may send each to another process. It would work only now and
+ * then, so it is always refused with the setting to change. Socket.IO's own refusals have neither problems nor
+ * `Retry-After`. A WebSocket has no response yet, so its answer is written by hand.
  */
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -53,7 +53,7 @@ function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): vo
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   const wire: Socket = req.socket
-  wire.on('error', () => {}) // it has gone already
+  wire.on('error', () => {}) // the client has gone already
   wire.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
   // After an upgrade none of the server's limits of time holds.
   setTimeout(() => wire.destroy(), CLOSE_WITHIN_MS).unref()

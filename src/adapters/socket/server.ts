@@ -64,9 +64,9 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   } = options
   const io = new Server({
     serveClient: false,
-    // Anything else is refused by `limitHandshakes`, in words.
+    // `limitHandshakes` refuses anything else, with an explanation.
     transports: ['websocket'],
-    // The HTTP server answers upgrades that are not ours.
+    // The HTTP server answers all other upgrades.
     destroyUpgrade: false,
     maxHttpBufferSize: limits.maxMessageBytes,
     pingInterval: limits.pingIntervalMs,

@@ -155,10 +155,10 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   const sockets = gauge('sockets', 'Sockets connected to this process')
   const requests = gauge('http_requests_under_way', 'Requests that are being answered')
   const requestLimit = gauge('http_requests_limit', 'How many may be answered at once; more get 503')
-  const connections = gauge('http_connections', 'Connections to the HTTP server, those of sockets included')
+  const connections = gauge('http_connections', 'Connections to the HTTP server, including those of sockets')
   const exchanges = gauge(
     'http_exchanges',
-    'Requests that have begun and whose answers are not sent in full: also those that wait for their turn, and long polls',
+    'Requests that have begun and whose answers are not fully sent, including queued requests and long polls',
   )
   const bodiesArriving = gauge('http_bodies_arriving', 'Requests whose bodies are still arriving')
   const answersUnread = gauge('http_answers_unread', 'Answers that their clients have not read')

@@ -1,7 +1,7 @@
 /*
  * A transporter takes a truck: at most two round trips to Postgres, the facts and the commit. Refused in the
  * contract's order: the request's state, the fleet, then what only the machine and the claims can tell.
- * The commit looks again at the facts of the fleet. Where one has changed meanwhile, the accept is decided anew.
+ * The commit rechecks the facts of the fleet. If one has changed, the accept is decided anew.
  */
 import { refuseByState, trucksFilled } from '../../machines/index.js'
 import { PRECONDITION_FAILED } from '../../runtime/types.js'
@@ -14,7 +14,7 @@ import { broadcastView, type Standing } from '../views/broadcast-view.js'
 import type { AssignmentView } from '../views/views.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
-/** A change of the fleet takes a statement, and its row counts as changed while it runs: this is time enough for several. */
+/** A row counts as changed while a statement changes it. These retries outlast several such statements. */
 const MAX_DECISIONS = 5
 const FIRST_PAUSE_MS = 2
 
@@ -38,7 +38,7 @@ export async function accept(
   }
 }
 
-/** `changed`: driver, vehicle or user are not any more what they were when the accept was decided. */
+/** `changed`: the driver, vehicle or user has changed since the accept was decided. */
 async function decide(
   { engine, fleet }: PartsWithEngine,
   caller: Caller,

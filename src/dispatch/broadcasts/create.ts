@@ -23,7 +23,7 @@ const FIRST_STEP_WAIT_MS = 1_000
 const FOUND_WAIT_MS = 100
 /** The holder may end between the refusal and our look at it; more often than this it is not by chance. */
 const MAX_TRIES = 10
-/** Another process may be firing the same timer: its commit takes some ten milliseconds, on a busy one a few hundred. */
+/** Another process may be firing the same timer. Its commit takes some ten milliseconds, or a few hundred under load. */
 const OVERDUE_PAUSE_MS = 150
 
 /** What is asked for, in whichever form it came. */
@@ -84,7 +84,7 @@ export async function create(
       }
     }
     if (tries === MAX_TRIES) return problem('UNAVAILABLE', { retryAfterSeconds: 1 })
-    // Its time is up and its timer is late, or lost: it ends now, whoever holds the timer.
+    // The request is past its deadline and its timer is late or lost. It ends now, whichever process holds the timer.
     if (holder !== undefined && isSeeking(asBroadcast(holder).snapshot)) {
       await engine.ring(holder.id)
       if (tries > 1) await delay(OVERDUE_PAUSE_MS)

@@ -37,7 +37,7 @@ export interface AcceptFacts {
   readonly isUserActive: boolean
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string } | undefined
-  /** What must still be so when the accept is committed. None unless driver and vehicle are there. */
+  /** What must still hold when the accept is committed. Empty unless driver and vehicle exist. */
   readonly preconditions: readonly Precondition[]
 }
 

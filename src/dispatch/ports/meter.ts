@@ -21,7 +21,7 @@ export interface ProductMeter {
   emitted(type: string, rooms: number): void
   /** Messages of one batch for phones, by what became of them: `sent`, `retried`, `unregistered`, `expired`, `dead`. */
   pushed(outcome: string, messages: number): void
-  /** An HTTP client was cut off for being slow, by why. */
+  /** An HTTP client was cut off for being slow, with the reason. */
   cutOff(reason: string): void
 }
 

@@ -9,7 +9,7 @@ export type Mark =
       readonly instance: string
       readonly version: number
       readonly index: number
-      /** Its stamp, in milliseconds; `undefined` in ids that an older release made. */
+      /** Its stamp, in milliseconds; `undefined` in ids of an older release. */
       readonly at: number | undefined
     }
   | { readonly kind: 'offer'; readonly broadcastId: string }
@@ -53,9 +53,9 @@ export interface ResumeStore {
   /** `readerId` absent: whoever may read all. */
   moment(mark: Mark | undefined, readerId: string | undefined): Promise<Moment>
   /**
-   * Events that concern the user: as customer, driver or transporter of a trip, or as one who was offered a request
-   * that ended (`mayBeOffered`: as transporters alone are). In the order in which they were recorded. `offersSince`:
-   * requests older than this have no offers left that anyone waits for; what was told late of them is found all the same.
+   * Events that concern the user as customer, driver or transporter of a trip, or as a transporter who was offered a
+   * request that ended (`mayBeOffered`), in the order in which they were recorded. `offersSince`: older requests have no
+   * offers left that matter; their late events are found anyway.
    */
   eventsOf(
     userId: string,

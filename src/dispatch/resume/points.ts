@@ -41,8 +41,8 @@ const patterns = {
 }
 
 /**
- * The id of the `n`th envelope that an event is announced by: the same whenever it is delivered. The stamp is part of it, since
- * after a failover that lost transactions another event may have the same version and index.
+ * The id of an event's `n`th envelope, the same in every delivery. It contains the stamp, since after a failover that lost
+ * transactions another event may have the same version and index.
  */
 export function envelopeId(event: EventPlace & { readonly n: number }): string {
   const { instance, version, index, n, at } = event

@@ -55,7 +55,7 @@ function guard(tables: Tables, write: InstanceWrite): WriteResult {
   return { kind: isExpected ? 'moved' : 'stale' }
 }
 
-/** Tables beside the engine's: here those are the projections. */
+/** Tables outside the engine: here those are the projections. */
 function isMet({ projections }: Tables, { table, row, isThere }: Precondition): boolean {
   const isSame = (other: Readonly<Record<string, unknown>>) =>
     Object.entries(row).every(([column, value]) => other[column] === value)

@@ -73,7 +73,7 @@ export class MemoryDatabase {
     return keys.flatMap(key => this.tables.keys.get(nameOfKey(key)) ?? [])
   }
 
-  /** One server, never restored: what it holds it goes on holding. */
+  /** One server that is never restored, so its history never changes. */
   position(): HistoryPosition {
     return { history: 'memory', offset: 0 }
   }

@@ -36,7 +36,7 @@ export interface Tables {
   readonly definitionVersions: Map<string, number>
   /** When an event's delivery was noted to be late, by `instance:version:index`. */
   readonly late: Map<string, number>
-  /** Work that one process does for all: when the next turn may be taken. */
+  /** Work that one process does for all: when its next turn is due. */
   readonly sweeps: Map<string, number>
   readonly deadLetters: Map<number, DeadLetter & { readonly event: EmittedEvent }>
 }

@@ -11,21 +11,21 @@ import { startWeatherProcesses } from '../../support/weather/processes.js'
 import { findStaleViews } from '../../support/weather/views.js'
 
 /*
- * Writes that the standby never received are acknowledged, then the primary dies. The processes live on and believe what
- * they had cached: requests that are cancelled and filled for them seek again, and others never existed.
+ * Writes that the standby never received are acknowledged, then the primary dies. The processes keep running with outdated
+ * caches: requests that they know as cancelled or filled are searching again, and others never existed.
  */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const size = isLong ? { customers: 40, phaseMs: 10_000 } : { customers: 10, phaseMs: 2_000 }
-/** What the issue calls seconds: a customer notices no more of it than of a slow network. */
+/** "Within seconds": a customer notices no more than with a slow network. */
 const UNSTUCK_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.2 an asynchronous standby takes over: what it holds is the truth within seconds, and nobody is stuck', async () => {
+test('R13.2 an asynchronous standby takes over: processes follow its data within seconds, and no request is stuck', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
-  // A deadline that is still to come at the failover: requests that were cancelled seek again then.
+  // The deadline is after the failover, since requests that were cancelled search again then.
   const settings = { BROADCAST_TIMEOUT_SECONDS: String(size.phaseMs / 1_000 + 3) }
   const processes = await startWeatherProcesses(2, pair.connectionString, settings)
   cleanUp(processes.kill)
@@ -47,11 +47,11 @@ test('R13.2 an asynchronous standby takes over: what it holds is the truth withi
   await load.end()
 
   expect(load.failures).toEqual([])
-  // The failover took something with it, and the new history has something.
+  // The failover lost some writes, and the new history has some.
   expect(await findLost(query, load.acknowledged)).not.toEqual([])
   const after = load.acknowledged.filter(({ sentAt }) => sentAt > failedOverAt)
   expect(after.length).toBeGreaterThan(size.customers)
-  // Later writes may build on one that was answered during the failover: judged is what the new history began.
+  // Later writes may build on one that was answered during the failover, so only requests of the new history are checked.
   const began = new Set(after.filter(({ what }) => what === 'create').map(({ broadcastId }) => broadcastId))
   expect(
     await findLost(

@@ -14,7 +14,7 @@ const size = isLong
 
 const cleanUp = useCleanups()
 
-test('R13.1 connections are ended at any moment, in starts too: every process lives, and nothing is lost', async () => {
+test('R13.1 connections are ended at any moment, also during starts: every process lives, and nothing is lost', async () => {
   const world = await startWorld(1)
   cleanUp(world.close)
   const { processes, query, connectionString } = world
@@ -25,7 +25,7 @@ test('R13.1 connections are ended at any moment, in starts too: every process li
   for (let round = 0; round < size.rounds; round++) {
     const starts = Array.from({ length: size.starts }, () => processes.start().then(() => 'up', String))
     await storm(connectionString, size.connections)
-    // A process that starts waits for the database, so it is up at the latest when the storm is over.
+    // A start waits for the database, so the process is up at the latest when the storm is over.
     expect(await Promise.all(starts)).toEqual(starts.map(() => 'up'))
     await expectHealthy(world)
   }

@@ -9,14 +9,14 @@ import { startPair } from '../../support/weather/pair.js'
 import { startWeatherProcesses } from '../../support/weather/processes.js'
 
 /*
- * The synchronous standby is cut off: commits wait for it. Their connections are ended, so Postgres makes them visible
- * although the standby does not have them. A process that sends such a commit again finds it applied, and must not
- * acknowledge it for that.
+ * The synchronous standby is cut off, so commits wait for it. Their connections are ended, and Postgres makes them visible
+ * although the standby does not have them. A process that resends such a commit finds it applied, but must not acknowledge
+ * it yet.
  */
 
 const CUSTOMERS = 6
 const HUNG_WITHIN_MS = 20_000
-/** Commits are sent again for 8 s. */
+/** Commits are resent for 8 s. */
 const DOUBT_MS = 4_000
 
 const cleanUp = useCleanups()

@@ -15,16 +15,16 @@ const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const size = isLong
   ? { processes: 2, customers: 30, fullMs: 30_000 }
   : { processes: 1, customers: 6, fullMs: 1_500 }
-/** A new database takes 45 MB and the trucks of the load some 15; the ballast takes the rest. */
+/** A new database takes 45 MB and the trucks of the load some 15 MB; the ballast takes the rest. */
 const DISK_MB = 160
-/** Pages that are half empty take some rows yet. */
+/** Half-empty pages still take some rows. */
 const NOTICED_WITHIN_MS = 15_000
 
 const describeWithDisk = await smallDiskForTests()
 const cleanUp = useCleanups()
 
 describeWithDisk('a full disk', () => {
-  test('R13.1 R13.4 writes get 503, never 500, and /health tells; once there is room all goes on by itself', async () => {
+  test('R13.1 R13.4 writes get 503, never 500, and /health reports it; with room again, everything recovers', async () => {
     const postgres = await startPostgres({
       beforeData: ({ folder }) => mountDisk(folder, DISK_MB),
       beforeStart: moveLogAway,
@@ -45,7 +45,7 @@ describeWithDisk('a full disk', () => {
     const makeRoom = await fillDisk(place.folder)
     const before = load.toldToRetry
     await until(() => load.toldToRetry > before + size.customers, NOTICED_WITHIN_MS).finally(() => {
-      // A write that the full disk does not refuse would be no full disk; one that is refused badly is a failure.
+      // A full disk must refuse the write, and the refusal must be a proper one.
       expect(load.failures).toEqual([])
     })
     await until(

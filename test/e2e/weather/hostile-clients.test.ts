@@ -16,7 +16,7 @@ import {
 import { startWorld } from '../../support/weather/world.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
-/** More connections than requests may be under way in a process: if each held a place, none would be left. */
+/** More connections than a process admits requests: if each held a place, none would be left. */
 const SLOW = 2_100
 const size = isLong
   ? { honestCalls: 200, random: 2_000, resets: 100 }
@@ -64,7 +64,7 @@ test.each([
   120_000,
 )
 
-/** Asks and cancels in turn; answers how often it was sent away. A deadline that passed between the two is no refusal. */
+/** Creates and cancels in turn and returns the number of refusals. A deadline between the two is not a refusal. */
 async function refusalsOf(customer: Client): Promise<Record<string, number>> {
   const refused: Record<string, number> = {}
   const count = ({ status, body }: Answer) => {

@@ -9,18 +9,18 @@ import { startPair } from '../../support/weather/pair.js'
 import { startWeatherProcesses } from '../../support/weather/processes.js'
 
 /*
- * A failover takes an accept with it of which the customer's app has been told. Another transporter accepts then: the
- * database numbers that transition as it had numbered the lost one.
+ * A failover loses an accept that the customer's app has already shown. Then another transporter accepts, and that
+ * transition gets the same version as the lost one.
  */
 
 const SHOWN_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.2 what happens after a failover is shown on phones, also where a lost history had happened to them', async () => {
+test('R13.2 phones show what happens after a failover, even if they had shown a lost history', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
-  // Nothing but the accepts moves the request.
+  // Only the accepts change the request.
   const settings = { BROADCAST_TIMEOUT_SECONDS: '120', REACH_STEP_SECONDS: '120' }
   const processes = await startWeatherProcesses(1, pair.connectionString, settings)
   cleanUp(processes.kill)

@@ -10,11 +10,11 @@ import { isAlive, SHORT_TIMES } from '../../support/weather/processes.js'
 import { runOnce } from '../../support/weather/run-once.js'
 
 /*
- * A process is stopped until the others take it for dead; meanwhile a release begins to write a version of the machine
- * that it does not know. The rows that such a release leaves are written here by hand.
+ * A process is stopped until the others consider it dead. Meanwhile a release starts to write a version of the machine that
+ * the process does not know. The rows of such a release are written here by hand.
  */
 
-/** It renews its lease before anything else when it goes on, and every 5 s; ending in order takes some seconds. */
+/** When it resumes, it first renews its lease, then every 5 s. An orderly end takes some seconds. */
 const ENDS_WITHIN_MS = 25_000
 
 const cleanUp = useCleanups()
@@ -39,7 +39,7 @@ test('R13.3 a process that was paused while a newer version came into use takes 
   )
   const newer = (row?.version ?? 0) + 1
   await sql("update definition_versions set version = $1 where machine = 'broadcast'", [newer])
-  // A timer of the newer version, due now: who takes it without knowing it keeps the others from it.
+  // A timer of the newer version, due now. A process that leased it without knowing the version would block the others.
   await sql('update instances set definition_version = $1', [newer])
   await sql("update timers set due_at = now() - interval '1 second', leased_until = null")
   process.kill(server.pid, 'SIGCONT')

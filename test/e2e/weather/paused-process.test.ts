@@ -14,20 +14,20 @@ import { startWorld } from '../../support/weather/world.js'
 
 /*
  * One of three processes is stopped (SIGSTOP) for longer than its leases. Meanwhile others take over its work, and calls
- * queue up in its sockets. When it goes on, it must not act on what it knew before.
+ * queue up in its sockets. When it resumes, it must not act on outdated state.
  */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
-/** Short: longer than the leases of timers (3 s) and deliveries (5 s). Long: than that of the process too (15 s). */
+/** Short: longer than the leases of timers (3 s) and deliveries (5 s). Long: longer than the process lease too (15 s). */
 const size = isLong ? { customers: 30, pauseMs: 25_000 } : { customers: 9, pauseMs: 10_000 }
-/** Shorter than the pause, and longer than what comes before it takes on a busy machine. */
+/** Shorter than the pause, and longer than the preparation takes on a busy machine. */
 const TIMEOUT_SECONDS = 7
 const PROCESSES = 3
 const REQUESTS_COMPARED = 50
 
 const cleanUp = useCleanups()
 
-test('R13.3 a process that was stopped beyond its leases harms nobody when it goes on', async () => {
+test('R13.3 a process that was stopped beyond its leases does no harm when it resumes', async () => {
   const world = await startWorld(PROCESSES, { BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS) })
   cleanUp(world.close)
   const { processes, query } = world
@@ -39,7 +39,7 @@ test('R13.3 a process that was stopped beyond its leases harms nobody when it go
     giveUpAfterMs: 1_500,
   })
   cleanUp(load.abandon)
-  // What the process knows, and what happens to it elsewhere meanwhile.
+  // Requests that the process knows and that other processes change meanwhile.
   const truck = await registerTruck(paused, 'paused')
   const cancelling = await createClient(paused, 'customer', 'cancelling')
   const expiring = await createClient(paused, 'customer', 'expiring')
@@ -68,7 +68,7 @@ test('R13.3 a process that was stopped beyond its leases harms nobody when it go
   const [late, tooLate] = await queued
   expect(late.body.code).toBe('BROADCAST_CANCELLED')
   expect(tooLate.body.code).toBe('BROADCAST_EXPIRED')
-  // The customer's newer request may have ended by its deadline: then the queued one is rightly made.
+  // The customer's newer request may have ended by its deadline; then the queued create is valid.
   const { status: answered, body } = await second
   expect(answered === 201 || body.code === 'ACTIVE_BROADCAST_EXISTS').toBe(true)
   await expectHealthy(world)
@@ -76,7 +76,7 @@ test('R13.3 a process that was stopped beyond its leases harms nobody when it go
 
   expect(load.failures).toEqual([])
   expect(during).toBeGreaterThan(size.customers)
-  // The other two did its timers: none had to wait until it went on.
+  // The other two fired its timers: none waited until it resumed.
   expect(await latestTimerMs(query, pausedAt)).toBeLessThan(size.pauseMs)
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm(world)

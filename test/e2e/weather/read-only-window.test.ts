@@ -9,7 +9,7 @@ import { startWeatherLoad } from '../../support/weather/load.js'
 import { startPostgres } from '../../support/weather/postgres-server.js'
 import { startWeatherProcesses } from '../../support/weather/processes.js'
 
-/* What a managed database does before an upgrade or when its volume is full: it reads on, and writes nothing. */
+/* A managed database before an upgrade, or with a full volume: it serves reads and refuses writes. */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const size = isLong
@@ -20,7 +20,7 @@ const NOTICED_WITHIN_MS = 10_000
 
 const cleanUp = useCleanups()
 
-test('R13.1 R13.4 while the database only reads, writes get 503 and /health is down; then all goes on by itself', async () => {
+test('R13.1 R13.4 while the database is read-only, writes get 503 and /health is down; then everything recovers', async () => {
   const postgres = await startPostgres()
   cleanUp(() => postgres.end('SIGKILL'))
   const { connectionString, query } = postgres

@@ -18,11 +18,11 @@ import { temporaryFolder } from '../../support/temporary-folder.js'
 import { tokenFor } from '../../support/tokens.js'
 
 /*
- * A real Postgres is made to fail as the world makes it fail. Callers are told UNAVAILABLE and when to come back, never of
- * a fault of ours; /health says that something is wrong, and of what; and when it is over all is well without a restart.
+ * A real Postgres fails as it does in production. Callers get UNAVAILABLE with Retry-After, never a 500. /health reports the
+ * failure and its cause, and afterwards everything works without a restart.
  */
 
-/** A commit is resent for 8 s, and callers are sent away after 15. */
+/** A commit is resent for 8 s, and callers are refused after 15 s. */
 const PATIENCE_MS = 60_000
 
 let server: FailingServer
@@ -53,7 +53,7 @@ async function recovers(): Promise<void> {
 
 interface Weather {
   readonly name: string
-  /** The SQLSTATE of which `/health` tells. */
+  /** The SQLSTATE that `/health` shows. */
   readonly code: string
   begin(): Promise<unknown>
   end(): Promise<unknown>
@@ -88,7 +88,7 @@ const WEATHER: readonly Weather[] = [
     end: () => server.admin(`alter role ${ROLE} connection limit -1`),
   },
   {
-    name: 'lets the role log in no more',
+    name: 'no longer lets the role log in',
     code: '28000',
     async begin() {
       await server.admin(`alter role ${ROLE} nologin`)
@@ -146,9 +146,9 @@ describe('R13.1 when Postgres', () => {
         expect(refused(answers)).toEqual(
           expect.arrayContaining(['create', 'driver added', 'device', 'refresh']),
         )
-        // What it found a moment ago it tells for a second.
+        // The last result is cached for a second.
         await until(async () => (await health()).body.status !== 'ok')
-        // Once more, since now every connection is a new one.
+        // Again, since now every connection is new.
         const again = await callEverything(server.app.url)
         expectNoFault(again)
         expect(refused(again)).toContain('list')
@@ -180,7 +180,7 @@ describe('R13.1 when Postgres', () => {
   }, 180_000)
 })
 
-test('sockets are told the same: at the handshake, and of what they ask', async () => {
+test('sockets get the same answers, at the handshake and for their calls', async () => {
   const { url } = server.app
   const token = await tokenFor('customer', 'on-a-socket')
   const listener = await listen(url, token)
@@ -198,7 +198,7 @@ test('sockets are told the same: at the handshake, and of what they ask', async 
   await recovers()
 }, 60_000)
 
-/** Codes that no test can bring about with a server that lives, raised where they would be. */
+/** Codes that cannot be caused on a live server; a trigger raises them where they would occur. */
 describe('R13.1 when a write is answered with SQLSTATE', () => {
   beforeAll(async () => {
     await server.inDatabase(`
@@ -233,7 +233,7 @@ describe('R13.1 when a write is answered with SQLSTATE', () => {
   )
 
   test.each(['08006', '25006', '25P03', '28000', '40001', '40P01', '55P03', '57014', '57P03'])(
-    '%s for a while: callers that are not served are told 503',
+    '%s for a while: callers that are not served get 503',
     async code => {
       await server.inDatabase(`delete from weather; insert into weather values ('${code}')`)
       const calls = callEverything(server.app.url)
@@ -242,7 +242,7 @@ describe('R13.1 when a write is answered with SQLSTATE', () => {
       const answers = await calls
       expectNoFault(answers)
       expect(refused(answers)).toContain('device')
-      // The engine has sent it again until it went through.
+      // The engine has retried it until it succeeded.
       expect(answers.find(([name]) => name === 'create')?.[1].status).toBe(201)
     },
     60_000,
@@ -254,7 +254,7 @@ test('when it is over, health forgets', async () => {
 }, 90_000)
 
 describe('R13.1 when the disk is full', () => {
-  test('nothing is a fault of ours, health tells, and it goes on once there is room', async () => {
+  test('no call gets 500, health reports it, and work continues once there is room', async () => {
     const folder = join(await temporaryFolder('small-disk'), 'disk')
     await mkdir(folder)
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder])
@@ -275,13 +275,13 @@ describe('R13.1 when the disk is full', () => {
           error => error.code === '53100',
         )
       })
-      // Rows of the journal still fit into pages that are there, for some time.
+      // For some time, rows of the journal still fit into existing pages.
       await until(async () => {
         const answers = await Promise.all(Array.from({ length: 20 }, createOne))
         expectNoFault(answers.map(answer => ['create', answer] as const))
         return answers.every(({ status }) => status === 503)
       }, PATIENCE_MS)
-      // What it said before is said again for a second.
+      // The last result is cached for a second.
       await until(async () => (await health()).body.status === 'degraded', PATIENCE_MS)
       expect((await health()).body.checks.postgres).toMatchObject({
         failing: { '53100': expect.any(Number) },

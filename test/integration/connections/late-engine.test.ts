@@ -29,13 +29,13 @@ const start = (waitMs: number, told: string[] = []): Promise<App> =>
     whenAvailable: createDatabaseWait({ waitMs, tell: line => told.push(line) }),
   })
 
-/** What a start asks, in this order. */
+/** The statements of a start, in this order. */
 test.each([
   ['the login', 'loadcast engine'],
   ['the clock', 'clock_timestamp()'],
   ['the other processes', 'pg_advisory_xact_lock'],
   ['its versions', 'insert into definition_versions'],
-])('a start that loses the database over %s goes on when it is back', async (_name, text) => {
+])('a start that loses the database during %s continues when it is back', async (_name, text) => {
   const cut = proxy.cutBefore(text)
   const told: string[] = []
   const app = await start(60_000, told)

@@ -10,7 +10,7 @@ import { createTestDatabase, SERVER_VARIABLE, type TestDatabase } from '../../su
 
 let home: TestDatabase
 let name: string
-/** On another database of the server: it is not told to be read-only. */
+/** On another database of the server, which is not made read-only. */
 let admin: pg.Pool
 const opened: { end(): Promise<void> }[] = []
 
@@ -34,7 +34,7 @@ function open(database: Database, options: Parameters<Database['openPool']>[0] =
   return pool
 }
 
-/** New sessions take no writes, as those of a standby. */
+/** New sessions are read-only, like those of a standby. */
 const makeReadOnly = () => admin.query(`alter database ${name} set default_transaction_read_only = on`)
 
 const pidOf = async (pool: pg.Pool): Promise<number> =>
@@ -49,7 +49,7 @@ const sessionsOf = async (application: string): Promise<number> =>
   ).rows[0].n
 
 describe('a connection', () => {
-  test('to a server that takes no writes is closed, and told as unavailable', async () => {
+  test('to a read-only server is closed and reported as unavailable', async () => {
     await makeReadOnly()
     const database = createDatabase(home.connectionString)
     const pool = open(database, { max: 2, application_name: 'refused' })
@@ -61,13 +61,13 @@ describe('a connection', () => {
     expect(database.recentFailures()).toEqual({ '25006': 2 })
   })
 
-  test('that only reads may go to such a server', async () => {
+  test('for reading may use a read-only server', async () => {
     await makeReadOnly()
     const pool = open(createDatabase(home.connectionString), { max: 1, mayBeReadOnly: true })
     expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
 
-  test('that is refused a write as read-only is replaced, and so are all others to that server', async () => {
+  test('is replaced when a write is refused as read-only, and so are all others to that server', async () => {
     const database = createDatabase(home.connectionString)
     const [writes, reads] = [open(database, { max: 1 }), open(database, { max: 1 })]
     const before = [await pidOf(writes), await pidOf(reads)]
@@ -82,7 +82,7 @@ describe('a connection', () => {
     expect(await pidOf(reads)).not.toBe(before[1])
   })
 
-  test('that is in use meanwhile is replaced when it is given back', async () => {
+  test('that is in use at that time is replaced when it is released', async () => {
     const database = createDatabase(home.connectionString)
     const [writes, reads] = [open(database, { max: 1 }), open(database, { max: 1 })]
     const busy = await reads.connect()
@@ -96,13 +96,13 @@ describe('a connection', () => {
     expect(await pidOf(reads)).not.toBe(rows[0].pid)
   })
 
-  test('lives for a bounded time, however busy it is, and nothing fails at its end', async () => {
+  test('has a bounded lifetime, however busy it is, and nothing fails at its end', async () => {
     const pool = open(createDatabase(home.connectionString), { max: 1, lifetimeMs: 200 })
     const pids = new Set<number>()
     await until(async () => pids.add(await pidOf(pool)).size >= 3)
   })
 
-  test('asks once, when it is made, and never again', async () => {
+  test('is checked once, when it is made, and never again', async () => {
     const pool = open(createDatabase(home.connectionString), { max: 1 })
     const client = await pool.connect()
     const sent: unknown[] = []
@@ -117,7 +117,7 @@ describe('a connection', () => {
     expect(sent).toEqual(['select 1', 'select 2'])
   })
 
-  test('to a server that accepts and says nothing is given up in time, and closed', async () => {
+  test('to a silent server times out and is closed', async () => {
     const ends: Promise<unknown>[] = []
     const silent = createServer(socket => {
       socket.on('error', () => {})
@@ -139,7 +139,7 @@ describe('a connection', () => {
 })
 
 describe('a listener for wake-ups', () => {
-  test('leaves no connection behind while it is refused, and is heard once it is not', async () => {
+  test('leaves no connection behind while LISTEN is refused, and works once it is allowed', async () => {
     await makeReadOnly()
     const warnings: string[] = []
     const wakeups = createWakeups({
@@ -181,7 +181,7 @@ describe('a listener for wake-ups', () => {
     await until(() => attempts >= 3)
     await wakeups.close()
     await until(async () => (await sessionsOf(application_name)) === 0)
-    // One that was ended may still be seen for an instant.
+    // A closed connection may be visible for an instant.
     expect(Math.max(...mostAtOnce)).toBeLessThanOrEqual(1)
   })
 })

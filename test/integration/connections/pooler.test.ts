@@ -11,7 +11,7 @@ import { recordingLog, silentLog } from '../../support/log.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 import { temporaryFolder } from '../../support/temporary-folder.js'
 
-/* Behind PgBouncer: what sessions lose there, and limits that are set for the role because sessions cannot bring theirs. */
+/* Behind PgBouncer: features that sessions lose, and time limits set for the role because sessions cannot set theirs. */
 
 const behindPooler = hasPgBouncer ? describe : describe.skip
 
@@ -21,7 +21,7 @@ let role: string
 const opened: { close(): Promise<void> }[] = []
 const poolers: PgBouncer[] = []
 
-/** Far less than the migration takes, and than it waits for others. */
+/** Far less than the migration takes, and less than it waits for others. */
 const ROLE_TIMEOUT_MS = 150
 const SLOW_MIGRATION = `select pg_sleep(${(ROLE_TIMEOUT_MS * 4) / 1000}); create table slow_SUFFIX ()`
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
     ['statement_timeout', `${ROLE_TIMEOUT_MS}ms`],
     ['lock_timeout', `${ROLE_TIMEOUT_MS}ms`],
     ['idle_in_transaction_session_timeout', `${ROLE_TIMEOUT_MS}ms`],
-    // It ends the session, not the statement: the control is to meet the others first.
+    // It ends the session, not the statement; the control should reach the other limits first.
     ['transaction_timeout', `${ROLE_TIMEOUT_MS * 3}ms`],
   ]) {
     const { rowCount } = await sql.query('select from pg_settings where name = $1', [name])
@@ -71,8 +71,8 @@ async function migrateSlowly(connectionString: string, suffix: string): Promise<
   return migrate(connectionString, { folder, log: silentLog })
 }
 
-describe('a role whose limits are those of short statements', () => {
-  test('is held to them, as a control', async () => {
+describe('a role with limits for short statements', () => {
+  test('is bound by them (control)', async () => {
     const client = new pg.Client({ connectionString: asLimitedRole() })
     await client.connect()
     await expect(client.query('select pg_sleep(5)')).rejects.toMatchObject({ code: '57014' })
@@ -114,17 +114,17 @@ behindPooler('through PgBouncer', () => {
     return { warnings, wakeups, heard }
   }
 
-  test('in session mode wake-ups are heard, and nothing is warned of', async () => {
+  test('in session mode wake-ups work, without a warning', async () => {
     const { warnings, wakeups, heard } = await warningsOf('session')
     wakeups.announce(5_000)
     await until(() => heard.includes(5_000))
     expect(warnings).toEqual([])
   })
 
-  test('in transaction mode LISTEN is swallowed, and the operator is told, once', async () => {
+  test('in transaction mode LISTEN is swallowed, and one warning is logged', async () => {
     const { warnings } = await warningsOf('transaction')
     expect(warnings).toEqual([expect.stringContaining('LISTEN is not heard')])
-    // It is tried again, on a new connection, after the last one was closed.
+    // LISTEN is retried on a new connection after the last one was closed.
     await until(() => (poolers[0]?.ended() ?? 0) >= 2)
     expect(warnings).toHaveLength(1)
   })

@@ -10,7 +10,7 @@ import { createTestDatabase, SERVER_VARIABLE, type TestDatabase } from '../../su
 import { findViolations, processEnvironment } from '../../support/server.js'
 import { startServerProcess } from '../../support/server-process.js'
 
-/* Connections that are ended at any instant end no process, and all work goes on afterwards. */
+/* Ending connections at any instant ends no process, and all work continues afterwards. */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const ENDED = isLong ? 20_000 : 2_000
@@ -21,7 +21,7 @@ let killer: pg.Pool
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  // Another database of the same server: it does not end itself.
+  // On another database of the same server, so that it does not end its own connection.
   killer = new pg.Pool({ connectionString: process.env[SERVER_VARIABLE], max: 1 })
 })
 afterAll(async () => {
@@ -62,14 +62,14 @@ function expectAllWork(counts: Counts): void {
   const kinds = Object.keys(counts)
   expect(kinds).toContain('transaction')
   for (const kind of kinds) {
-    // Each was hit, and each goes on.
+    // Each kind of work was hit, and each continues.
     expect({ kind, wasHit: (counts[kind]?.failed ?? 0) > 0 }).toEqual({ kind, wasHit: true })
     expect({ kind, goesOn: (counts[kind]?.resumed ?? 0) > 0 }).toEqual({ kind, goesOn: true })
   }
 }
 
 describe('R13.1 a process whose connections are ended', () => {
-  test('just as it gets them, thousands of times, lives and goes on', async () => {
+  test('at the moment it gets them, thousands of times, survives', async () => {
     const proxy = await startTerminatingProxy(database.connectionString)
     proxy.endShare = 0.5
     const storm = startStorm('loadcast', proxy.connectionString)
@@ -79,7 +79,7 @@ describe('R13.1 a process whose connections are ended', () => {
     await proxy.close()
   }, 180_000)
 
-  test('would die of it with connections as the driver hands them out', async () => {
+  test('would die with plain connections of the driver (control)', async () => {
     const proxy = await startTerminatingProxy(database.connectionString)
     const storm = startStorm('plain', proxy.connectionString)
     await until(() => !storm.isRunning(), PATIENCE_MS)
@@ -89,7 +89,7 @@ describe('R13.1 a process whose connections are ended', () => {
     await proxy.close()
   }, 180_000)
 
-  test('by pg_terminate_backend, thousands of times, lives and goes on', async () => {
+  test('by pg_terminate_backend, thousands of times, survives', async () => {
     const name = new URL(database.connectionString).pathname.slice(1)
     const storm = startStorm('loadcast', database.connectionString)
     for (let ended = 0; ended < ENDED && storm.isRunning(); ) {
@@ -102,9 +102,9 @@ describe('R13.1 a process whose connections are ended', () => {
     expectAllWork(await storm.finish())
   }, 180_000)
 
-  test('at any of its statements, from its start on, serves or says when to come back, and ends when it is asked to', async () => {
+  test('at any statement, from its start on, serves or answers 503, and ends when asked to', async () => {
     const proxy = await startTerminatingProxy(database.connectionString)
-    // A start sends some hundred statements on few connections: now and then it gets through.
+    // A start sends some hundred statements on few connections, so now and then one succeeds.
     proxy.endShare = 0.01
     const server = await startServerProcess({ ...processEnvironment, DATABASE_URL: proxy.connectionString })
     proxy.endShare = 0.1

@@ -78,7 +78,12 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       await commit(first)
       await commit(write(id, 2))
       const [row] = await store.load([uuidv7(), id])
-      expect(row).toEqual({ ...first.row, version: 2, snapshot: { version: 2 }, updatedAt: row?.updatedAt })
+      expect(row).toEqual({
+        ...first.row,
+        version: 2,
+        snapshot: { status: 'active', version: 2 },
+        updatedAt: row?.updatedAt,
+      })
       expect(await store.history(id, 0, 1)).toEqual(first.journal)
       expect((await store.history(id, 1, 10)).map(entry => entry.version)).toEqual([2])
       expect(await store.history(uuidv7(), 0, 10)).toEqual([])
@@ -216,7 +221,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         isThere,
       })
 
-      it('leaves out a write whose row is not there or is there, says which, and writes all others', async () => {
+      it('leaves out a write with an unmet precondition, names it, and writes all others', async () => {
         await commit(write(uuidv7(), 1, projecting('there', 'started')))
         const [met, unmet, other] = [uuidv7(), uuidv7(), uuidv7()]
         const missing = onTrip('there', 'assigned')
@@ -238,7 +243,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(write(uuidv7(), 1, taking('key:unmet')))).toEqual(['moved'])
       })
 
-      it('are named before claims, and looked at again by the next commit', async () => {
+      it('are reported before claims, and checked again by the next commit', async () => {
         const [holder, wanting] = [uuidv7(), uuidv7()]
         await commit(write(holder, 1, taking('key:held')))
         const needing = write(wanting, 1, {
@@ -355,7 +360,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(leased.nextDueAt).toBeGreaterThan(now + LONG_MS)
       })
 
-      it('of an instance that is stored in another version are left to processes that know it', async () => {
+      it('of an instance in an unknown version are left to processes that know it', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const machine = `machine ${id}`
         await commit(write(id, 1, { timersSet: [{ ...timerOf(id, 't', 1, now - 1_000), machine }] }))
@@ -363,7 +368,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect((await store.leaseTimers([{ machine, version: 1 }], lease(10))).timers).toHaveLength(1)
       })
 
-      it('that were ignored are parked: they stay, ring no more and gate nothing, until they are armed again', async () => {
+      it('that were ignored are parked: they stay but neither fire nor gate anything until they are armed again', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const machine = `machine ${id}`
         const timer = { ...timerOf(id, 't', 1, now - 1_000), machine }
@@ -390,18 +395,18 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         ])
       })
 
-      it('are parked only in the generation, and for the state of the instance, that is meant', async () => {
+      it('are parked only in the given generation and for the given state of the instance', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const timer = timerOf(id, 't', 1, now - 1_000)
         await commit(write(id, 1, { timersSet: [timer] }))
         await store.spendTimer({ ...timer, generation: 2 }, stampedVersion(1))
         await store.spendTimer(timer, stampedVersion(2))
-        // The same version with another stamp: a history that is gone.
+        // The same version with another stamp: a lost history.
         await store.spendTimer(timer, { ...stampedVersion(1), updatedAt: stampedVersion(1).updatedAt + 1 })
         expect(await store.dueTimers(id)).toHaveLength(1)
       })
 
-      it('that are missing are armed, and only if the instance has not moved on', async () => {
+      it('that are missing are armed, unless the instance has moved on', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const timers = ['lost', 'kept'].map(sendId => timerOf(id, sendId, 1, now + LONG_MS))
         await commit(write(id, 1, { timersSet: timers.slice(1) }))

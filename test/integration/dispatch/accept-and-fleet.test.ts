@@ -1,7 +1,7 @@
 /*
- * An accept against a change of the fleet that it relies on, on two processes, in every order: the change comes before the
- * facts are read, between facts and commit, while the commit is under way, or while the change itself is. Either the accept
- * is refused, or the change is; a process that dies in between leaves nothing behind.
+ * An accept against a change of the fleet that it relies on, on two processes, in every order. The change comes before the
+ * facts are read, between facts and commit, during the commit, or is itself still running. Either the accept or the change
+ * is refused, and a process that dies in between leaves nothing behind.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { tripsOutsideFleets } from '../../../src/adapters/postgres/fleet/outside-fleets.js'
@@ -33,7 +33,7 @@ beforeAll(async () => {
   database = await createTestDatabase()
   quick = openDispatch(database.connectionString)
   slow = openDispatch(database.connectionString)
-  // A statement that changes a row whose id is held stays under way, with its locks.
+  // A statement that changes a row with a held id keeps running and holds its locks.
   await quick.sql.query(`
     create table held (id text primary key);
     create function hold() returns trigger language plpgsql as $$
@@ -63,7 +63,7 @@ beforeEach(async () => {
 
 const other = () => transporter(`t-${round}-other`)
 
-/** Accepts on `slow`, with `meanwhile` between what it reads and what it commits. */
+/** Accepts on `slow` and runs `meanwhile` between its reads and its commit. */
 async function acceptSlowly(meanwhile: () => Promise<unknown>) {
   const fleet = slow.fleet as { -readonly [K in 'acceptFacts']: FleetStore[K] }
   const { acceptFacts } = fleet
@@ -143,7 +143,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
   )
 
   it.each(Object.entries(changes).filter(([, { busy }]) => busy !== undefined))(
-    'R2.2 while its commit is under way: %s',
+    'R2.2 during its commit: %s',
     async (_, { change, busy }) => {
       await hold(truck.vehicleId)
       await hold(truck.driverId)
@@ -168,13 +168,13 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
       () => truck.vehicleId,
       'VEHICLE_TYPE_MISMATCH',
     ],
-  ] as const)('R2.2 while the change is under way: %s', async (_, change, id, code) => {
+  ] as const)('R2.2 while the change is running: %s', async (_, change, id, code) => {
     const bystander = await registerTruck(quick, `${round}-bystander`)
     const elsewhere = await quick.dispatch.createBroadcast(customer(`c${round}-bystander`), asking(1))
     await hold(id())
     const changed = change()
     await until(async () => (await sessions(isHeld)).length > 0)
-    // Nobody waits for the row: who wants it is told to come again, who wants another is served.
+    // No commit waits for the row: an accept of this row gets 503, an accept of another one is served.
     const [late, served] = await Promise.all([
       accept(slow, request, truck),
       accept(slow, expectOk(elsewhere).broadcast.id, bystander),
@@ -187,7 +187,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
     await noTrip()
   })
 
-  it('R2.2 whose process dies while it is under way leaves the truck free', async () => {
+  it('R2.2 whose process dies in the middle leaves the truck free', async () => {
     await hold(truck.driverId)
     const changed = deleteDriver()
     await until(async () => (await sessions(isHeld)).length > 0)
@@ -199,7 +199,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
     expect(await tripsOutsideFleets(quick.sql)).toEqual([])
   })
 
-  it('R2.2 that leaves the facts as they were costs the accept nothing', async () => {
+  it('R2.2 succeeds when the change leaves the facts as they were', async () => {
     const accepted = await acceptSlowly(async () => {
       expectOk(await quick.dispatch.putDriver(truck.caller, truck.driverId, { name: 'Asha R.' }))
       expectOk(await putVehicle('tata_ace'))
@@ -214,7 +214,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
     expect(await tripsOutsideFleets(quick.sql)).toEqual([])
   })
 
-  it('R2.2 of a vehicle that becomes one of another asked type is decided by what it is then', async () => {
+  it('R2.2 of a vehicle that changes to another requested type is decided by the new type', async () => {
     const mixed = await quick.dispatch.createBroadcast(customer(`c${round}-mixed`), {
       ...asking(1),
       trucks: [

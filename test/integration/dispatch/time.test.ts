@@ -115,8 +115,8 @@ describe('step by step', () => {
 })
 
 describe('R13.2 a request whose deadline has passed', () => {
-  it('and whose timers were lost holds up nobody: its customer may ask for trucks again at once', async () => {
-    // Nobody fires timers here, so that the lost ones are not found by the check either.
+  it('and whose timers were lost blocks no one: its customer may ask for trucks again at once', async () => {
+    // No process fires timers here, so the timer check does not find the lost ones either.
     product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
     const me = customer('c-stuck')
     const first = expectOk(await product.dispatch.createBroadcast(me, asking(1))).broadcast
@@ -130,7 +130,7 @@ describe('R13.2 a request whose deadline has passed', () => {
     })
   })
 
-  it('holds up nobody while a process that stands still has leased its timers', async () => {
+  it('blocks no one while a paused process has leased its timers', async () => {
     product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
     const me = customer('c-leased')
     const first = expectOk(await product.dispatch.createBroadcast(me, asking(1))).broadcast

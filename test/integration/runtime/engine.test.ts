@@ -290,7 +290,7 @@ describe('a timer', () => {
     },
   )
 
-  it('fire in the order in which they are due, though a later one has waited for the commit that armed an earlier one', async () => {
+  it('fire in due order, even if a later one was queued before the commit that armed an earlier one', async () => {
     let commits = 0
     // The commit of the first timer takes until the last one is due.
     const faults = (point: string) => (point === 'commit.before' && ++commits === 2 ? delay(600) : undefined)

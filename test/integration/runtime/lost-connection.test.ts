@@ -271,7 +271,7 @@ describe('Postgres', () => {
     await Promise.all(callers)
 
     const own = new pg.Pool({ connectionString, max: 2 })
-    // The pool says that it has ended before its sessions have: the server that stops next may tell one that it ends.
+    // The pool reports its end before its sessions have ended, so the stopping server may still send one an error.
     own.on('error', () => {})
     const left = async (table: string) => (await own.query(`select from ${table}`)).rowCount
     await until(async () => (await left('timers')) === 0 && (await left('outbox')) === 0, 20_000)

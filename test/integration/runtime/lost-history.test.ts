@@ -1,4 +1,4 @@
-/* The database goes back in time under processes that live on, as after a failover to an asynchronous standby. */
+/* The database goes back in time under running processes, as after a failover to an asynchronous standby. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { briefly, callerOf, newDoor } from '../../support/doors.js'
@@ -43,18 +43,18 @@ afterAll(async () => {
 })
 
 describe('a database that went back', () => {
-  it('R13.2 decides by what it holds, not by what a process remembers', async () => {
+  it('R13.2 decides by its data, not by the memory of a process', async () => {
     const id = await newDoor(a.engine)
     await a.open(id)
     const goBack = await rememberHistory(sql)
     expect(briefly(await a.shut(id))).toBe('applied 3')
     await goBack()
-    // It was closed in the history that is gone. In this one it is open, and closing it does something.
+    // The door was closed in the lost history. In this one it is open, and closing it has an effect.
     expect(briefly(await a.shut(id))).toBe('applied 3')
     expect(await typesOf(id)).toEqual(['xstate.init', 'open', 'close'])
   })
 
-  it('R13.2 answers reads by what it holds', async () => {
+  it('R13.2 answers reads from its data', async () => {
     const id = await newDoor(a.engine)
     const goBack = await rememberHistory(sql)
     await a.open(id)
@@ -74,7 +74,7 @@ describe('a database that went back', () => {
     expect(await timersOf(id)).toEqual([])
   })
 
-  it('R13.2 is not overwritten by a process that remembers the same version of the history that is gone', async () => {
+  it('R13.2 is not overwritten by a process that remembers the same version of the lost history', async () => {
     const id = await newDoor(a.engine)
     await a.open(id)
     const goBack = await rememberHistory(sql)
@@ -82,13 +82,13 @@ describe('a database that went back', () => {
     await new Promise(resolve => setTimeout(resolve, 2)) // stamps are milliseconds
     await goBack()
     expect(briefly(await b.shut(id))).toBe('applied 3')
-    // What `a` remembers is version 3 too, with the key taken and the door open.
+    // `a` remembers version 3 too, with the key taken and the door open.
     expect(briefly(await a.giveBack(id))).toBe('KEY_NOT_THERE 3')
     expect(briefly(await a.open(id))).toBe('applied 4')
     expect(await typesOf(id)).toEqual(['xstate.init', 'open', 'close', 'open'])
   })
 
-  it('R13.2 has everything else that was remembered forgotten with the first sign', async () => {
+  it('R13.2 makes the process forget everything at the first sign', async () => {
     const [first, second] = [await newDoor(a.engine), await newDoor(a.engine)]
     const goBack = await rememberHistory(sql)
     await a.open(first)
@@ -100,7 +100,7 @@ describe('a database that went back', () => {
     expect(a.engine.recall(second, 1)).toBeUndefined()
   })
 
-  it('R13.2 has its own events told, though the process is still telling of one under the same key', async () => {
+  it('R13.2 has its own events delivered, though the process still delivers one with the same key', async () => {
     let release = () => {}
     const held = new Promise<void>(resolve => {
       release = resolve

@@ -1,4 +1,4 @@
-/* Every delay of an active state has a timer, or one that is parked: what is missing is armed again, and nothing else. */
+/* Every delay of an active state has a timer, active or parked. Missing timers are armed again, and no others. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { assign, enqueueActions, raise, setup } from 'xstate'
@@ -10,7 +10,7 @@ import { doorDefinition } from '../../support/machines/door.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 import { violationsOf } from '../../support/violations.js'
 
-/** A delay that rings in vain until it may not, and one that is raised by an action no one can look into. */
+/** A delay that its guard ignores, and a delayed raise inside an action that only a replay can find. */
 const watchMachine = setup({
   types: {
     context: {} as { isReady: boolean; remindMs: number; reminders: number },
@@ -93,7 +93,7 @@ afterAll(async () => {
 })
 
 describe('a timer that is missing', () => {
-  it('R13.2 is armed again as it was, of an `after` and of a delayed raise', async () => {
+  it('R13.2 is armed again as it was, both for an `after` and for a delayed raise', async () => {
     const door = await newDoor(a.engine)
     await a.open(door)
     const watch = await newWatch()
@@ -105,7 +105,7 @@ describe('a timer that is missing', () => {
     expect((await timersOf(watch)).map(timer => timer.sendId)).toEqual(['reminder', AFTER])
   }, 60_000)
 
-  it('R13.2 rings at once when its time has passed', async () => {
+  it('R13.2 fires at once when its time has passed', async () => {
     const door = await newDoor(a.engine, 10)
     await a.open(door)
     await sql.query('delete from timers')
@@ -113,7 +113,7 @@ describe('a timer that is missing', () => {
     await until(async () => (await a.engine.get(door))?.status === 'closed', 30_000)
   }, 60_000)
 
-  it('R13.2 rings for a caller that cannot wait for the next check', async () => {
+  it('R13.2 fires for a caller that cannot wait for the next check', async () => {
     const door = await newDoor(a.engine, 10)
     const opened = await a.open(door)
     await sql.query('delete from timers')
@@ -122,7 +122,7 @@ describe('a timer that is missing', () => {
     expect(await a.engine.get(door)).toMatchObject({ status: 'closed', version: 3 })
   })
 
-  it('rings for such a caller though another process holds its lease', async () => {
+  it('fires for such a caller although another process holds its lease', async () => {
     const door = await newDoor(a.engine, 10)
     await a.open(door)
     await sql.query(
@@ -132,7 +132,7 @@ describe('a timer that is missing', () => {
     expect(await a.engine.get(door)).toMatchObject({ status: 'closed' })
   })
 
-  it('is not armed for a state that was left, nor rung before its time', async () => {
+  it('is not armed for a state that was left, and does not fire before its time', async () => {
     const [left, early] = [await newDoor(a.engine, 10), await newDoor(a.engine)]
     await a.open(left)
     await a.shut(left)
@@ -146,19 +146,19 @@ describe('a timer that is missing', () => {
   })
 })
 
-describe('a timer that rang in vain', () => {
-  it('is parked, and is not taken for a missing one: it never rings again', async () => {
+describe('a timer that was ignored', () => {
+  it('is parked and does not count as missing: it never fires again', async () => {
     const watch = await newWatch()
     await a.engine.start()
     await until(async () => (await timersOf(watch)).some(timer => timer.parked === 'spent'))
     expect(await a.engine.send(watch, { type: 'prepare' }, { actor })).toMatchObject({ version: 2 })
     await a.engine.ring(watch)
-    // A plain actor's delay has passed too: what became true afterwards does not bring it back.
+    // As with a plain actor, a guard that becomes true later does not bring the delay back.
     expect(await a.engine.get(watch)).toMatchObject({ status: 'waiting', version: 2 })
     expect(await timersOf(watch)).toMatchObject([{ sendId: 'reminder' }, { sendId: AFTER, parked: 'spent' }])
   })
 
-  it('rings again once a process of the release before, which knows nothing of parking, has armed it again', async () => {
+  it('fires again after a process of the previous release, which does not know parking, has armed it again', async () => {
     const door = await newDoor(a.engine)
     await a.open(door)
     await sql.query(
@@ -169,7 +169,7 @@ describe('a timer that rang in vain', () => {
     await until(async () => (await a.engine.get(door))?.status === 'closed')
   })
 
-  it('is parked by the commit of a burst that it was part of', async () => {
+  it('is parked by the commit of its burst', async () => {
     const watch = await newWatch(60)
     await new Promise(resolve => setTimeout(resolve, 100))
     // Both are overdue: one is ignored, the other moves the machine.

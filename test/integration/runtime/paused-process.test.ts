@@ -1,4 +1,4 @@
-/* A process stands still beyond its lease, and the world moves on to a definition that it does not know. */
+/* A process is paused beyond its lease, while others move to a definition version that it does not know. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
@@ -14,7 +14,7 @@ import { startTcpProxy } from '../../support/tcp-proxy.js'
 import { violationsOf } from '../../support/violations.js'
 
 const v2 = [doorV2Definition] as unknown as Definition[]
-/** Longer than the lease of a process, and the announcement after it. */
+/** Longer than the process lease and the announcement after it. */
 const BEYOND_THE_LEASE_MS = 40_000
 
 let database: TestDatabase
@@ -70,7 +70,7 @@ const versionOf = async (id: string) =>
   (await sql.query('select definition_version as v from instances where id = $1', [id])).rows[0]?.v
 
 describe('a process that was paused beyond its lease', () => {
-  it('R13.3 with an old definition does nothing more, says that another process can, and says why it ends', async () => {
+  it('R13.3 with an old definition does no more work, refers callers to other processes, and says why it ends', async () => {
     const now = openEngine(database.connectionString, { definitions: v2 })
     await now.engine.start()
     const early = await newDoor(now.engine)
@@ -79,7 +79,7 @@ describe('a process that was paused beyond its lease', () => {
     await until(async () => (await versionOf(await newDoor(now.engine))) === 2, BEYOND_THE_LEASE_MS)
     const doors = await newDoors(now.engine, 5, 1_000)
     await Promise.all(doors.map(door => callerOf(now.engine).open(door)))
-    // The first that it finds when it goes on: a command to an instance that it knows, and one that it cannot know.
+    // Its first work after the pause: a command to an instance that it knows, and one to an instance that it cannot know.
     old.open(early)
     old.open(doors[0] ?? '')
     old.goOn()
@@ -101,7 +101,7 @@ describe('a process that was paused beyond its lease', () => {
     expect(old.reports().filter(one => 'delivered' in one)).toEqual([])
   }, 120_000)
 
-  it('R13.3 renews its lease and goes on, when nothing has changed that it does not know', async () => {
+  it('R13.3 renews its lease and continues if no unknown version is in use', async () => {
     const id = (await createOne()).id
     old.pause()
     await sql.query(`update processes set alive_until = now() - interval '1 second'`)
@@ -113,12 +113,12 @@ describe('a process that was paused beyond its lease', () => {
     expect(rows).toEqual([{ isAlive: true }])
   }, 60_000)
 
-  it('R13.3 in the middle of its announcement does not keep others from theirs', async () => {
+  it('R13.3 in the middle of its announcement does not block the announcements of others', async () => {
     const proxy = await startTcpProxy(database.connectionString)
     const [slow, quick] = [proxy.connectionString, database.connectionString].map(connectionString =>
       createPostgresStore({ connectionString }),
     )
-    // It has taken its turn, and what follows never leaves it.
+    // It has taken its turn, and its next statement is never sent.
     const held = proxy.holdBack('definition_versions')
     const versions = new Map([['door', 1]])
     const announced = Promise.allSettled([slow?.announceProcess({ id: uuidv7(), versions }, LONG_MS)])

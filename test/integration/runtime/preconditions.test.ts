@@ -1,4 +1,4 @@
-/* What an event was decided on is looked at again by its commit: the event alone is refused, whatever it shares the commit with. */
+/* The commit rechecks the facts that an event was decided on and refuses only that event, not others in the same commit. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import type { Precondition } from '../../../src/runtime/types.js'
@@ -17,7 +17,7 @@ beforeAll(async () => {
   sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
   opened = openEngine(database.connectionString, { faults })
   await sql.query("insert into users (id) values ('ann'), ('bob')")
-  // Looked at first, as its name comes first; a commit that looks at it stays under way while it is held.
+  // Checked first, since its name sorts first. A commit that checks it keeps running while it is held.
   await sql.query(`
     create table held (is_held boolean);
     create function pause() returns boolean language plpgsql as $$
@@ -44,7 +44,7 @@ const turn = (id: string, active: boolean) =>
   sql.query('update users set active = $2 where id = $1', [id, active])
 
 describe('an event with preconditions', () => {
-  it('is refused alone: those before and after it in the same burst, and in the same commit, are applied', async () => {
+  it('is refused alone: other events in the same burst and the same commit are applied', async () => {
     const [id = '', ...others] = await newDoors(opened.engine, 20)
     const words = await Promise.all([
       send(id, 'open', user('ann')),
@@ -66,7 +66,7 @@ describe('an event with preconditions', () => {
     expect((await opened.engine.get(id))?.version).toBe(3)
   })
 
-  it('is judged by what is so when it is committed, and not by what was when it was sent', async () => {
+  it('is judged by the facts at the commit, not by those when it was sent', async () => {
     const id = await newDoor(opened.engine)
     for (const isActive of [false, true]) {
       await turn('bob', !isActive)
@@ -83,7 +83,7 @@ describe('an event with preconditions', () => {
     ['changed', "update users set active = false where id = 'bob'"],
     ['deleted', "delete from users where id = 'bob'"],
   ])(
-    'is refused if the row was %s after the commit had begun and before it was looked at',
+    'is refused if the row was %s after the commit had begun and before it was checked',
     async (_, change) => {
       const id = await newDoor(opened.engine)
       await sql.query('insert into held values (true)')
@@ -100,7 +100,7 @@ describe('an event with preconditions', () => {
     },
   )
 
-  it('does not wait for a row that is being changed, and is applied once it is there again', async () => {
+  it('does not wait for a row that is being changed, and is applied once the row is available again', async () => {
     const id = await newDoor(opened.engine)
     const client = await sql.connect()
     await client.query('begin')

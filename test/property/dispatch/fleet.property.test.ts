@@ -1,7 +1,7 @@
 /*
- * Accepts, deletions, moves and registrations of the same few drivers and vehicles, at once on two processes, in any order:
- * after each burst every driver and vehicle on a live trip is in the fleet of that trip's transporter, with the type it was
- * taken for, and nothing was answered that the contract does not know.
+ * Accepts, deletions, moves and registrations of the same few drivers and vehicles, at once on two processes, in any order.
+ * After each burst, every driver and vehicle on a live trip is in the fleet of that trip's transporter, with the type it was
+ * taken for, and every answer was one of the contract's.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -165,7 +165,7 @@ class World {
   }
 }
 
-test('R2.2 whatever is done to fleets meanwhile, a live trip has a driver and a vehicle of its transporter’s', async () => {
+test('R2.2 whatever changes in fleets, a live trip has a driver and a vehicle of its transporter', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(burst, { minLength: 5, maxLength: 20 }), async bursts => {
       const world = await new World().begin()
@@ -175,6 +175,6 @@ test('R2.2 whatever is done to fleets meanwhile, a live trip has a driver and a 
   )
   expect(await findViolations(database.connectionString)).toEqual([])
   const { rows } = await processes[0].sql.query<{ n: number }>('select count(*)::int as n from trips')
-  // Else nothing was tried.
+  // Otherwise the test has tried nothing.
   expect(rows[0]?.n).toBeGreaterThan(numRuns)
 }, 300_000)

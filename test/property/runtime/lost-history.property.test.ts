@@ -1,6 +1,6 @@
 /*
- * Two engines on one database that goes back in time now and then. Whatever they remember, each answer is true of the
- * database as it is when it is given, and in the end every instance is what its journal says.
+ * Two engines on one database that sometimes goes back in time. Each answer matches the database at that moment, whatever
+ * the engines remember, and in the end every instance matches its journal.
  */
 import { expect, it } from '@jest/globals'
 import fc from 'fast-check'
@@ -37,7 +37,7 @@ const send = fc.record({
     { type: 'return.key' },
   ),
 })
-/** What is sent at once, between two moments at which the database may go back. */
+/** Events sent at once, between two moments at which the database may go back. */
 const actions = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.array(send, { minLength: 1, maxLength: 4 }) },
@@ -47,7 +47,7 @@ const actions = fc.array(
   { minLength: 4, maxLength: 16 },
 )
 
-it('R13.2 answers are true of the database that there is, however often it goes back', async () => {
+it('R13.2 answers match the present database, however often it goes back', async () => {
   await fc.assert(
     fc.asyncProperty(actions, async rounds => {
       let now = Date.now()

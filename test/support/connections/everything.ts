@@ -1,4 +1,4 @@
-/* Calls of every kind that touches the database, and what may be answered while it fails. */
+/* Calls of every kind that uses the database, and the allowed answers while it fails. */
 import { expect } from '@jest/globals'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import { type Answer, call, createClient } from '../clients.js'
@@ -10,7 +10,7 @@ export type Named = readonly (readonly [name: string, answer: Answer])[]
 const NO_ID = '01890a5d-ac96-774b-bcce-b302099a8057'
 let people = 0
 
-/** A call of every kind that touches the database, by new people, all at once. */
+/** Calls of every kind that uses the database, by new users, all at once. */
 export async function callEverything(url: string): Promise<Named> {
   const n = ++people
   const customer = await createClient(url, 'customer', `c-${n}`)
@@ -50,7 +50,7 @@ export async function callEverything(url: string): Promise<Named> {
   return Promise.all(Object.entries(calls).map(async ([name, run]) => [name, await run()] as const))
 }
 
-/** Served, refused for its own sake, or told to come back: anything but a fault of ours. */
+/** Served, refused by a rule, or 503 with Retry-After: anything but a 500. */
 export function expectNoFault(answers: Named): void {
   for (const [name, { status, body, headers }] of answers) {
     if (status < 500) continue
@@ -59,6 +59,6 @@ export function expectNoFault(answers: Named): void {
   }
 }
 
-/** Those that were told to come back. */
+/** The calls that got 503. */
 export const refused = (answers: Named) =>
   answers.filter(([, { status }]) => status === 503).map(([name]) => name)

@@ -1,4 +1,4 @@
-/* A Postgres of a test's own, which it may break as an operator, a failover or a full disk would, with the app on it. */
+/* A Postgres for one test, with the app on it. The test may break it as an operator, a failover or a full disk would. */
 import pg from 'pg'
 import {
   type EmbeddedPostgres,
@@ -17,7 +17,7 @@ export const PASSWORD = 'the-first-password'
 export interface FailingServer {
   readonly postgres: EmbeddedPostgres
   readonly app: TestApp
-  /** As the superuser, on a connection that stays good: to another database, and never read-only. */
+  /** As the superuser, on a connection that stays usable: to another database, and never read-only. */
   admin(sql: string): Promise<pg.QueryResult>
   /** The same, on the app's database. */
   inDatabase(sql: string): Promise<pg.QueryResult>
@@ -32,7 +32,7 @@ export async function startFailingServer(): Promise<FailingServer> {
   const options = '-c default_transaction_read_only=off'
   const superuser = new pg.Pool({ connectionString: postgres.connectionString, max: 1, options })
   const admin = (sql: string) => superuser.query(sql)
-  // No superuser: only others are held to limits.
+  // Not a superuser, who would be exempt from limits.
   await admin(`create role ${ROLE} login password '${PASSWORD}'`)
   await admin(`create database ${DATABASE} owner ${ROLE}`)
   const url = new URL(postgres.connectionString)

@@ -1,4 +1,4 @@
-/* A real PgBouncer before a test's database, where the program is installed; else its tests are skipped and say so. */
+/* A real PgBouncer in front of a test's database. Without the program, its tests are skipped and counted. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, writeFile } from 'node:fs/promises'
@@ -11,12 +11,12 @@ import { temporaryFolder } from '../temporary-folder.js'
 
 export interface PgBouncer {
   readonly connectionString: string
-  /** Connections of clients that it has seen the end of. */
+  /** Number of client connections that have ended. */
   ended(): number
   stop(): Promise<void>
 }
 
-/** Debian's place for it is not in everybody's PATH. */
+/** Debian's folder for it is not in every user's PATH. */
 const PATH = `${process.env.PATH ?? ''}:/usr/sbin`
 
 export const hasPgBouncer = spawnSync('pgbouncer', ['--version'], { env: { PATH } }).status === 0

@@ -1,7 +1,7 @@
 /*
- * A process that uses the database in every way that Loadcast does, again and again, until its standard input ends. Then it
- * waits for each kind of work to succeed once more and prints what succeeded and failed. `plain` uses connections as `pg`
- * hands them out, to show that the storm would end a process.
+ * A process that repeatedly uses the database in every way that Loadcast does, until its standard input ends. Then it waits
+ * for each kind of work to succeed once more and prints the successes and failures. `plain` uses the connections of `pg`,
+ * to show that the storm would end a process.
  *
  * storm-process.ts loadcast|plain <connection string>
  */
@@ -96,7 +96,7 @@ once(process.stdin, 'end').then(() => {
 await Promise.all(
   Object.entries(work.run).map(async ([name, run]) => {
     const count = counts[name]
-    // Each kind in two lanes: they meet at the pools.
+    // Two lanes of each kind, which share the pools.
     const lane = async () => {
       while (count !== undefined && !(isOver && count.resumed > 0)) {
         const begunAfter = isOver

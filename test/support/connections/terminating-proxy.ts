@@ -1,16 +1,16 @@
 /*
- * A proxy before Postgres that ends connections as an administrator does, at the instants that hurt most: the FATAL 57P01
- * arrives in the same packet as the server's "ready for query", so that the client hears of both within one turn of its
- * event loop, with a connection in its hands that it has had for no time at all.
+ * A proxy in front of Postgres that ends connections as an administrator does, at the worst instant. The FATAL 57P01 arrives
+ * in the same packet as the server's "ready for query". The client then handles both within one turn of its event loop,
+ * just after it got the connection.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface TerminatingProxy {
   readonly connectionString: string
-  /** Connections that were ended by it. */
+  /** Number of connections that it has ended. */
   readonly ended: number
-  /** The share of "ready for query" messages that are followed by an end. 0: all is well again. */
+  /** The share of "ready for query" messages after which it ends the connection; 0: none. */
   endShare: number
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/* HTTP clients at their bytes, as no library would behave: pipelining, cutting off anywhere, never reading. */
+/* Raw HTTP clients that misbehave: they pipeline, disconnect anywhere and never read. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import fc from 'fast-check'
 export const endings = ['reset', 'destroy', 'half-close', 'read', 'stall'] as const
 
 export interface HostileClient {
-  /** Requests one after another, in one write. */
+  /** Pipelined requests, in one write. */
   readonly requests: readonly string[]
   /** The share of their bytes that is sent. */
   readonly sent: number
@@ -84,7 +84,7 @@ export function hostileClients(token: string): fc.Arbitrary<HostileClient> {
   })
 }
 
-/** Resolves when the client has gone; none stays. */
+/** Resolves when the client has disconnected, which it always does. */
 export async function runHostileClient(url: string, client: HostileClient): Promise<void> {
   const { hostname, port } = new URL(url)
   const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true })

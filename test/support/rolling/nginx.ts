@@ -11,7 +11,7 @@ import { repositoryRoot } from '../import-rules.js'
 import { noteSkip } from '../redis-server.js'
 import { temporaryFolder } from '../temporary-folder.js'
 
-/** Debian has it where PATH of a plain user does not look. */
+/** Debian keeps it outside an ordinary user's PATH. */
 const PROGRAMS = ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx']
 
 export async function nginxForTests(): Promise<{
@@ -35,12 +35,12 @@ async function findNginx(): Promise<string | undefined> {
 
 export interface Nginx {
   readonly url: string
-  /** What it logged of errors. */
+  /** Its error log. */
   errors(): Promise<string>
   stop(): Promise<void>
 }
 
-/** `deploy/nginx.conf` as it is shipped, but for addresses, and for where nginx keeps its files. */
+/** `deploy/nginx.conf` as shipped, except for addresses and the paths of nginx's files. */
 export async function shippedConfiguration(ports: readonly number[]): Promise<string> {
   let text = await readFile(join(repositoryRoot, 'deploy/nginx.conf'), 'utf8')
   for (const [i, port] of ports.entries()) {
@@ -51,7 +51,7 @@ export async function shippedConfiguration(ports: readonly number[]): Promise<st
   return text
 }
 
-/** What many have: connections are kept, in turn, and nothing is said of who calls. */
+/** A common configuration: kept connections, round robin, no forwarded address. */
 export const plainConfiguration = (ports: readonly number[]): string => `
 events {}
 http {

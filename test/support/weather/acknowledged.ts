@@ -1,7 +1,7 @@
 import type { Acknowledged } from './load.js'
 import type { Query } from './run-once.js'
 
-/** The event of the journal that each kind of write leaves. */
+/** The journal event of each kind of write. */
 const EVENTS: Readonly<Record<Acknowledged['what'], string>> = {
   create: 'xstate.init',
   accept: 'accept',
@@ -10,7 +10,7 @@ const EVENTS: Readonly<Record<Acknowledged['what'], string>> = {
   complete: 'trip.complete',
 }
 
-/** Each acknowledged write that the database does not hold, in words. */
+/** Describes each acknowledged write that the database does not hold. */
 export async function findLost(query: Query, acknowledged: readonly Acknowledged[]): Promise<string[]> {
   const journal = await query<{ instance: string; type: string }>(
     `select instance, event->>'type' as type from journal where instance = any($1::uuid[])`,
@@ -32,7 +32,7 @@ export async function findLost(query: Query, acknowledged: readonly Acknowledged
   })
 }
 
-/** A trip may have gone on since, never back. */
+/** A trip may have advanced since, but never gone back. */
 function isReached(what: Acknowledged['what'], status: string | undefined): boolean {
   if (status === undefined) return false
   if (what === 'start') return ['started', 'completed'].includes(status)

@@ -1,10 +1,10 @@
-/* What customers must be able to do soon after a failover, whatever history it took with it. */
+/* What customers must be able to do soon after a failover, whatever it lost. */
 import { asking } from '../fleet.js'
 import type { User } from '../storm/processes.js'
 import { tokenFor } from '../tokens.js'
 import type { Query } from './run-once.js'
 
-/** Each customer who can neither create a request through this process nor has one that seeks, in words. */
+/** Describes each customer who can neither create a request through this process nor has one that is searching. */
 export async function findStuckCustomers(
   urls: readonly string[],
   query: Query,

@@ -2,7 +2,7 @@ import { afterAll } from '@jest/globals'
 
 const PATIENCE_MS = 60_000
 
-/** What a test file leaves behind, however it ends: steps are run after its last test, the latest first, all of them. */
+/** Cleanup steps of a test file. All of them run after its last test, the latest first, however it ends. */
 export function useCleanups(): (step: () => unknown) => void {
   const steps: (() => unknown)[] = []
   afterAll(async () => {

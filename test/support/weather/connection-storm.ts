@@ -4,14 +4,14 @@ import pg from 'pg'
 /** Sooner than a pool of connections is whole again. */
 const STRIKE_EVERY_MS = 40
 
-/** Each connection of the program is ended with even chance, whatever it is at: idle, in a query, in LISTEN. */
+/** Ends each connection of the program with even chance, whatever its state: idle, in a query, in LISTEN. */
 const STRIKE = `
 select pg_terminate_backend(pid) from pg_stat_activity
 where datname = current_database() and application_name <> 'weather' and random() < 0.5`
 
 /**
- * Connections that are just being made, and those that migrate or announce a process: looked for without a pause, since a
- * connection is young for milliseconds only.
+ * New connections, and those that migrate or announce a process. They are searched without a pause, since a connection is
+ * new for milliseconds only.
  */
 const STRIKE_YOUNG = `
 select pg_terminate_backend(pid) from pg_stat_activity

@@ -4,7 +4,7 @@ import { expect } from '@jest/globals'
 
 const LOOK_EVERY_MS = 50
 
-/** Looks until `read` answers `expected`; after `patienceMs` the test fails with the difference. */
+/** Polls until `read` returns `expected`; after `patienceMs` the test fails with the difference. */
 export async function expectSoon<T>(
   read: () => T | Promise<T>,
   expected: T,

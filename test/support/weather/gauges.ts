@@ -1,16 +1,16 @@
-/* Gauges of /metrics that are not at rest although nothing is under way any more. */
+/* Gauges of /metrics that are not at rest although all work is done. */
 
 /** Facts and limits; connections that wait idle in a pool. All other gauges of ours rest at 0, or nearly. */
 const NEVER_ZERO =
   /^loadcast_(info|http_requests_limit|backlog_known)\b|^loadcast_pool_connections\{.*state="idle"/
 
-/** What the test itself makes of a gauge: its question is one exchange, and its own connections are kept alive. */
+/** The test's own share of a gauge: its request is one exchange, and its connections are kept alive. */
 const OWN_SHARE: Readonly<Record<string, number>> = {
   loadcast_http_exchanges: 1,
   loadcast_http_connections: 200,
 }
 
-/** The lines of /metrics with such gauges, of each process. A process that does not answer is told of too. */
+/** The /metrics lines of such gauges, for each process. A process that does not answer is reported too. */
 export async function findRestless(urls: readonly string[]): Promise<string[]> {
   const found = await Promise.all(
     urls.map(async url => {
@@ -31,7 +31,7 @@ function restlessIn(page: string): string[] {
     const name = /^(loadcast_[a-z0-9_]+)/.exec(line)?.[1] ?? ''
     if (!gauges.has(name) || NEVER_ZERO.test(line)) return false
     const figure = Number(line.split(' ').at(-1))
-    // A gauge below 0, or one that is not known, is not at rest either.
+    // A gauge below 0, or an unknown one, is not at rest either.
     return !(figure >= 0 && figure <= (OWN_SHARE[name] ?? 0))
   })
 }

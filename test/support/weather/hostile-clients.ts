@@ -1,6 +1,6 @@
 /*
- * Clients that hold what they can, down at the bytes: requests pipelined and reset, bodies that trickle, answers that are
- * never read. Each kind answers how to let go again.
+ * Raw clients that hold as many resources as they can: pipelined and reset requests, trickling bodies, unread answers. Each
+ * kind returns a function that releases them.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -18,7 +18,7 @@ export async function pipelineAndReset(url: string, connections: number, pipelin
   )
 }
 
-/** Each has announced a body and sends it a byte a second. */
+/** Each announces a body and sends it at a byte a second. */
 export async function trickleBodies(
   url: string,
   token: string,
@@ -52,7 +52,7 @@ export async function readNothing(
   return async () => void (await Promise.all(sockets.map(reset)))
 }
 
-/** Each begins one of many things and is gone at a random byte, half-closed, reset or closed. */
+/** Each starts one of many requests and disconnects at a random byte, half-closed, reset or closed. */
 export async function leaveAtRandom(
   url: string,
   token: string,
@@ -78,7 +78,7 @@ export async function leaveAtRandom(
       const leave = chance.below(3)
       if (leave === 0) await reset(socket)
       else if (leave === 1) socket.destroy()
-      else socket.end() // what is left to read is never read
+      else socket.end() // it never reads the rest
     }),
   )
   for (const socket of sockets) socket.destroy()
@@ -86,7 +86,7 @@ export async function leaveAtRandom(
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`
 
-/** So many at a time that the queue of the listening socket holds them. */
+/** Few enough at a time for the accept queue of the listening socket. */
 const AT_ONCE = 200
 
 async function open(url: string, count: number): Promise<Socket[]> {

@@ -1,6 +1,6 @@
 import type { Query } from './run-once.js'
 
-/** How late the latest timer was written, of those that were due since `since`; 0 if none was. */
+/** The largest delay of a timer that was due since `since`; 0 if there was none. */
 export async function latestTimerMs(query: Query, since: Date): Promise<number> {
   const [row] = await query<{ ms: number | null }>(
     `select max(extract(epoch from e.recorded_at - e.at) * 1000)::float8 as ms

@@ -1,7 +1,7 @@
 /*
- * People at work in any weather: customers ask and cancel, transporters accept, drivers start and complete. Every write
- * that was acknowledged is kept, for comparison with the database afterwards. A call is repeated, with its key, where
- * the caller was told to come back, was cut off, or lost patience.
+ * The load of every fault scenario: customers create and cancel, transporters accept, drivers start and complete. Every
+ * acknowledged write is recorded and later compared with the database. A call is retried with its key after a 503, a lost
+ * connection or a timeout.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { asking } from '../fleet.js'
@@ -17,32 +17,32 @@ export interface Acknowledged {
   readonly customerId: string
   readonly tripId?: string
   readonly version: number
-  /** When the try that was answered began, by the clock of this process. */
+  /** When the answered attempt began, by the clock of this process. */
   readonly sentAt: number
 }
 
 export interface WeatherLoad {
   readonly customers: readonly User[]
   readonly acknowledged: readonly Acknowledged[]
-  /** Answers that no weather excuses, in words, each with how often it came. */
+  /** Answers that no fault excuses, described, with their counts. */
   readonly failures: readonly string[]
-  /** Refusals of the product, by code: how many. */
+  /** Number of the product's refusals, by code. */
   readonly refusals: ReadonlyMap<string, number>
   readonly toldToRetry: number
   readonly cutOff: number
-  /** Begins no more, and resolves when all that has begun is done. */
+  /** Starts no more calls, and resolves when all started calls are done. */
   end(): Promise<void>
-  /** Begins no more and repeats nothing, for a test that has failed. */
+  /** Starts and retries no more calls, for a test that has failed. */
   abandon(): void
 }
 
 export interface WeatherLoadOptions {
-  /** Processes that may be called, asked before each try. */
+  /** Returns the processes that may be called; used before each attempt. */
   readonly urls: () => readonly string[]
   readonly query: Query
   readonly customers: number
   readonly seed?: number
-  /** A caller gives up a try after this, and takes another process. Without it, a call that hangs is a failure. */
+  /** A caller gives up an attempt after this and tries another process. Absent: a call that hangs is a failure. */
   readonly giveUpAfterMs?: number
 }
 
@@ -50,15 +50,15 @@ const TRUCKS_EACH = 2
 /** Each accepts once: more than the longest run needs. */
 const TRUCKS = 20_000
 const RETRY_MS = 100
-/** Longer than any call may take, however the database fares. */
+/** Longer than any call may take, whatever the state of the database. */
 const HANGS_AFTER_MS = 25_000
-/** Longer than any weather here lasts, and the recovery from it. */
+/** Longer than any fault here and the recovery from it. */
 const ANSWERED_WITHIN_MS = 45_000
 const PAUSE_MS = 500
 
 interface Reply {
   readonly status: number
-  // biome-ignore lint/suspicious/noExplicitAny: the answer of whichever route
+  // biome-ignore lint/suspicious/noExplicitAny: the answer of any route
   readonly body: any
   readonly sentAt: number
 }
@@ -147,7 +147,7 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
     while (!isOver) {
       const made = await write('create', customer, '/api/v1/broadcasts', asking(TRUCKS_EACH))
       await delay(chance.below(PAUSE_MS))
-      if (made === undefined) continue // it has one still, which ends by its deadline
+      if (made === undefined) continue // the customer still has a request, which ends by its deadline
       const known = { broadcastId: made.id, customerId: customer.id }
       // Up to one more than there is room for.
       await Promise.all(Array.from({ length: chance.below(TRUCKS_EACH + 2) }, () => accept(known, chance)))
@@ -212,7 +212,7 @@ async function register(
   )
 }
 
-/** A call for each would take longer than the weather. */
+/** A call for each would take longer than the fault. */
 async function hireTrucks(query: Query, owners: readonly User[]): Promise<void> {
   const ids = owners.map(({ id }) => id)
   // Truck n belongs to owner n modulo their number, as `accept` has it.
@@ -225,7 +225,7 @@ async function hireTrucks(query: Query, owners: readonly User[]): Promise<void> 
   await query(`insert into drivers (id, transporter_id, name) ${hired}, 'Hired ' || n ${from}`, [ids])
 }
 
-/** A 503 says when; a twin that is under way is the same call, sent before. */
+/** A 503 has Retry-After; a conflict with a call in progress means the same call, sent before. */
 function isToldToRetry({ status, headers }: Response, { code }: { code?: string }): boolean {
   if (status === 503) return Number(headers.get('retry-after')) > 0
   return code === 'IDEMPOTENCY_IN_FLIGHT'

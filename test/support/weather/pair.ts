@@ -19,11 +19,11 @@ const PATIENCE_MS = 60_000
 export interface Pair {
   readonly primary: PostgresServer
   readonly standby: PostgresServer
-  /** Leads to the primary, and from a failover on to the former standby. */
+  /** Leads to the primary, and after a failover to the former standby. */
   readonly connectionString: string
-  /** Resolves when the standby has all that the primary has committed. */
+  /** Resolves when the standby has every commit of the primary. */
   caughtUp(): Promise<void>
-  /** From now on nothing reaches the standby: what the primary still acknowledges is lost in a failover. */
+  /** Cuts the standby off: later writes that the primary acknowledges are lost in a failover. */
   cutReplication(): void
   /** The primary dies, the standby is promoted, and the address leads to it. */
   failOver(): Promise<void>
@@ -31,8 +31,8 @@ export interface Pair {
   losePrimary(): Promise<void>
   promote(): Promise<void>
   /**
-   * A planned change: the primary is made to write no more, the standby catches up and is promoted, new connections go to
-   * it. Those that stand still lead to the former primary, which reads on.
+   * A planned switch-over: the primary becomes read-only, the standby catches up and is promoted, and new connections go to
+   * it. Open connections still lead to the former primary, which serves reads.
    */
   switchOver(): Promise<void>
   close(): Promise<void>
@@ -81,7 +81,7 @@ export async function startPair({ isSynchronous }: { readonly isSynchronous: boo
     async switchOver() {
       await primary.query('alter system set default_transaction_read_only = on')
       await primary.query('select pg_reload_conf()')
-      // What began to write before may still commit.
+      // Transactions that wrote before may still commit.
       await until(async () => (await primary.query(writingSql)).length === 0, PATIENCE_MS)
       await caughtUp()
       await promote()
@@ -116,7 +116,7 @@ async function startStandby(primary: PostgresServer, { port }: Switch): Promise<
   return standby
 }
 
-/** Copies the folder of a server that runs; answers the label that makes the copy usable. */
+/** Copies the data folder of a running server; returns the label that makes the copy usable. */
 async function copyData({ place: { data }, connectionString }: PostgresServer, to: Place): Promise<string> {
   const client = new pg.Client({ connectionString })
   await client.connect()

@@ -1,7 +1,7 @@
 /*
- * A Postgres of a test's own, whose weather the test makes: it can be stopped, killed and started again on the same
- * port and data. Made of the binaries that the program embeds; as root it runs as another user, as the program's does.
- * A run that is killed leaves it; the next run finds it by its connection file and ends it (test-server.ts).
+ * A Postgres for one test, which can stop, kill and restart it on the same port and data. It uses the embedded binaries and,
+ * for root, runs as another user, like the program's own server. If the run is killed, the server stays; the next run finds
+ * it by its connection file and ends it (test-server.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { open, readFile, rm } from 'node:fs/promises'
@@ -38,7 +38,7 @@ export interface PostgresServer {
   readonly password: string
   /** The program's database, without anything in between. */
   readonly connectionString: string
-  /** Each on a connection of its own, so it works again right after a restart. */
+  /** Each query uses a new connection, so it works right after a restart. */
   readonly query: Query
   start(): Promise<void>
   /** SIGINT: fast shutdown. SIGKILL: every process of the server at once, as when its machine dies. */
@@ -50,7 +50,7 @@ const START_TIMEOUT_MS = 60_000
 
 export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>
-  /** Called before there are any data, and before the server starts on them: for disks that are not ordinary. */
+  /** For unusual disks. Called before the data are created, and before the server starts on them. */
   readonly beforeData?: (place: Place) => Promise<void>
   readonly beforeStart?: (place: Place) => Promise<void>
 }
@@ -79,7 +79,7 @@ export async function findPlace(): Promise<{ readonly place: Place; readonly bin
   return { place, binaries }
 }
 
-/** For data that are there already. */
+/** For existing data. */
 export async function createServer(
   place: Place,
   binaries: Binaries,

@@ -1,4 +1,4 @@
-/* Processes of the program that must live through the weather: one that ends unasked is told with its last words. */
+/* Processes of the program that must survive the fault. One that ends unasked is reported with its last lines. */
 import { processEnvironment } from '../server.js'
 import { type ServerProcess, startServerProcess } from '../server-process.js'
 
@@ -7,17 +7,17 @@ export interface WeatherProcesses {
   readonly urls: readonly string[]
   /** Starts one more; resolves when it listens. */
   start(): Promise<ServerProcess>
-  /** Those that ended though nothing told them to, each with its last lines. */
+  /** Processes that ended unasked, each with its last lines. */
   dead(): readonly string[]
-  /** What was logged as a defect, or printed without the logger as a crash is. */
+  /** Lines that were logged as defects or printed without the logger, as a crash is. */
   defects(): readonly string[]
-  /** Ends all in order; rejects when one does not. */
+  /** Ends all processes in order; rejects if one fails to. */
   end(): Promise<void>
-  /** Ends those that still live, at once. */
+  /** Kills those that still run. */
   kill(): Promise<void>
 }
 
-/** What a short scenario can wait for: deadlines and cancel windows of seconds. */
+/** Deadlines and cancel windows of seconds, which a short scenario can outlast. */
 export const SHORT_TIMES = {
   BROADCAST_TIMEOUT_SECONDS: '4',
   CANCEL_WINDOW_SECONDS: '1',

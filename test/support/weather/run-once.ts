@@ -2,7 +2,7 @@ import pg from 'pg'
 
 export type Query = <T extends pg.QueryResultRow>(sql: string, values?: unknown[]) => Promise<T[]>
 
-/** Each statement on a connection of its own, which no weather has touched before. */
+/** Runs each statement on a new connection, which no earlier fault has affected. */
 export function runOnce(connectionString: string): Query {
   return async (sql, values = []) => {
     const client = new pg.Client({ connectionString, application_name: 'weather' })

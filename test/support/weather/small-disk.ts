@@ -15,7 +15,7 @@ const run = promisify(execFile)
 const MEGABYTE = 1024 * 1024
 const PAGE = 4096
 
-/** `describe` where a disk can be mounted, else one that skips, counted, with the reason in the last line. */
+/** `describe` if a disk can be mounted; otherwise it skips, is counted, and gives the reason in the last line. */
 export async function smallDiskForTests(): Promise<typeof describe | typeof describe.skip> {
   const folder = await temporaryFolder('mount')
   try {
@@ -28,12 +28,12 @@ export async function smallDiskForTests(): Promise<typeof describe | typeof desc
   }
 }
 
-/** Others may enter, as they may a server's place. */
+/** Other users may enter, as with a server's folder. */
 export async function mountDisk(folder: string, megabytes: number): Promise<void> {
   await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0711`, 'tmpfs', folder])
 }
 
-/** Puts the log elsewhere: a server whose log is full stops altogether, one whose tables are full goes on refusing. */
+/** Puts the log elsewhere: with a full log the server stops, with full tables it keeps running and refuses writes. */
 export async function moveLogAway({ data, account }: Place): Promise<void> {
   const log = join(data, 'pg_wal')
   const elsewhere = join(await temporaryFolder('weather-log'), 'pg_wal')
@@ -43,7 +43,7 @@ export async function moveLogAway({ data, account }: Place): Promise<void> {
   if (account !== undefined) await chown(elsewhere, account.uid, account.gid)
 }
 
-/** Writes a file until nothing more fits; answers how to give the room back. */
+/** Writes a file until the disk is full; returns a function that frees the space. */
 export async function fillDisk(folder: string): Promise<() => Promise<void>> {
   const file = join(folder, 'ballast')
   const ballast = await open(file, 'w')

@@ -1,14 +1,14 @@
 /*
- * A stable address in front of a server that may be replaced, as a DNS name or a virtual address is in production.
- * Connections that stand are cut, so that what it no longer leads to is fenced, or left alone.
+ * A stable address in front of a server that may be replaced, like a DNS name or a virtual address in production. Open
+ * connections are either cut, which fences the old server, or left alone.
  */
 import { startRoughNetwork } from '../rough-network.js'
 
 export interface Switch {
   readonly port: number
-  /** From now on new connections go there; those that stand are cut. `undefined`: nowhere. */
+  /** Sends new connections there and cuts open ones. `undefined`: nowhere. */
   lead(port: number | undefined): void
-  /** The same, but connections that stand are left alone, as when a name leads elsewhere. */
+  /** The same, but leaves open connections alone, like a DNS change. */
   leadNewOnes(port: number): void
   close(): Promise<void>
 }

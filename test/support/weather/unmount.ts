@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Takes down what is mounted in `folder`. */
+/** Unmounts everything in `folder`. */
 export async function unmountDisksIn(folder: string): Promise<void> {
   const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '')
   for (const line of mounts.split('\n')) {

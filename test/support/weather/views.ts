@@ -1,4 +1,4 @@
-/* What each process shows of requests, compared with what the database holds. */
+/* Compares the requests that each process shows with the database. */
 import { call } from '../clients.js'
 import { tokenFor } from '../tokens.js'
 import type { Query } from './run-once.js'
@@ -8,7 +8,7 @@ export interface Request {
   readonly customerId: string
 }
 
-/** Each request that a process shows otherwise than the database holds it, in words. None may be changing meanwhile. */
+/** Describes each request that a process shows differently from the database. No request may change meanwhile. */
 export async function findStaleViews(
   urls: readonly string[],
   query: Query,

@@ -1,4 +1,4 @@
-/* Processes on a database of their own in the run's Postgres, for weather that leaves the server itself alone. */
+/* Processes on their own database in the run's Postgres, for faults that do not affect the server itself. */
 import pg from 'pg'
 import { createTestDatabase } from '../postgres.js'
 import type { World } from './calm.js'

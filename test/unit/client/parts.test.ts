@@ -27,7 +27,7 @@ describe('R7.3 the client’s sieve', () => {
     expect(judge(event('g', 3))).toBe('new')
   })
 
-  it('takes a lower version with a later time for news: a failover took what was seen before', () => {
+  it('accepts a lower version with a later time: a failover lost the version seen before', () => {
     const judge = createSieve()
     expect(judge(event('a', 7, 'booking_updated', 'b', '2026-01-01T00:00:01.000Z'))).toBe('new')
     expect(judge(event('b', 6, 'booking_updated', 'b', '2026-01-01T00:00:05.000Z'))).toBe('new')

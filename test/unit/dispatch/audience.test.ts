@@ -40,7 +40,7 @@ describe('R7.3 those who are told', () => {
       .filter(([, said]) => (said as readonly { to: Audience }[]).some(({ to }) => to === 'offered'))
       .map(([type]) => type)
     expect([...TOLD_TO_OFFERED].sort()).toEqual(told.sort())
-    // And the index of those that were told late names the same.
+    // The index of late events names the same types.
     const [, types = ''] =
       /events_late_ends .*ARRAY\[(.*)\]/.exec(readFileSync('migrations/schema.txt', 'utf8')) ?? []
     expect([...types.matchAll(/'(.+?)'/g)].map(([, type]) => type).sort()).toEqual(told.sort())

@@ -34,8 +34,8 @@ function fill(enter: () => number | undefined): void {
   }
 }
 
-describe('R13.4 the check of the capacity', () => {
-  test('is ok while there is room, and tells how much is taken', async () => {
+describe('R13.4 the capacity check', () => {
+  test('is ok while there is room, and shows how much is taken', async () => {
     const { check, admission, unread, passSeconds } = scene()
     admission.enter()
     unread.enter(10)
@@ -43,7 +43,7 @@ describe('R13.4 the check of the capacity', () => {
     expect(await check()).toEqual({ status: 'ok', requests: 1, requestsLimit: 2_000, arriving: 0, unread: 1 })
   })
 
-  test('is degraded, then down, when it is full and nothing is answered; ok when one answer was given', async () => {
+  test('is degraded, then down, when full and nothing is answered; ok after one answer', async () => {
     const { admission, status, check, passSeconds } = scene()
     fill(admission.enter)
     passSeconds(4)
@@ -57,7 +57,7 @@ describe('R13.4 the check of the capacity', () => {
     expect(await status()).toBe('ok')
   })
 
-  test('is ok when it is full and goes on', async () => {
+  test('is ok when full but making progress', async () => {
     const { admission, status, passSeconds } = scene()
     fill(admission.enter)
     passSeconds(60, () => {
@@ -69,18 +69,15 @@ describe('R13.4 the check of the capacity', () => {
     expect(await status()).toBe('ok')
   })
 
-  test.each(['arriving', 'unread'] as const)(
-    'is down when the room of what is %s is full for long',
-    async name => {
-      const all = scene()
-      all[name].enter(100)
-      all.passSeconds(8)
-      expect(await all.status()).toBe('degraded')
-      all.passSeconds(20)
-      expect(await all.status()).toBe('down')
-      all[name].leave(100)
-      all.passSeconds(1)
-      expect(await all.status()).toBe('ok')
-    },
-  )
+  test.each(['arriving', 'unread'] as const)('is down when the %s room is full for long', async name => {
+    const all = scene()
+    all[name].enter(100)
+    all.passSeconds(8)
+    expect(await all.status()).toBe('degraded')
+    all.passSeconds(20)
+    expect(await all.status()).toBe('down')
+    all[name].leave(100)
+    all.passSeconds(1)
+    expect(await all.status()).toBe('ok')
+  })
 })

@@ -98,7 +98,7 @@ describe('R9.4 health', () => {
   })
 
   test.each(['postgres', 'migrations', 'capacity'] as const)(
-    'is down without %s, and does not tell why',
+    'is down without %s, and does not reveal why',
     async name => {
       const report = await createHealth('1', checks({ [name]: failing })).health()
       expect(report).toMatchObject({

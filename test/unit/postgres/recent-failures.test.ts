@@ -19,7 +19,7 @@ describe('recent failures of the database', () => {
     expect(failures.counts()).toEqual({})
   })
 
-  it('without a SQLSTATE are of the connection: a code of the system’s, or none', () => {
+  it('without a SQLSTATE count as `connection`: those with a system code, or with none', () => {
     const failures = createRecentFailures()
     failures.note(failed('ECONNREFUSED'))
     failures.note(failed())
@@ -27,7 +27,7 @@ describe('recent failures of the database', () => {
     expect(failures.counts()).toEqual({ connection: 3 })
   })
 
-  it('keep a check from being ok, and make none better', () => {
+  it('keep a check from being ok, and never improve it', () => {
     expect(withRecentFailures({ status: 'ok', ms: 1 }, {})).toEqual({ status: 'ok', ms: 1 })
     const failing = { '53100': 98 }
     expect(withRecentFailures({ status: 'ok' }, failing)).toEqual({ status: 'degraded', failing })

@@ -38,7 +38,7 @@ describe('R13.1 an error of the database', () => {
     },
   )
 
-  it('that is a stale plan after a migration is sent again, on a connection that has no plans', () => {
+  it('that is a stale plan after a migration is retried on a connection without plans', () => {
     expect(failureOf(fromServer('0A000', { routine: 'RevalidateCachedQuery' }))).toBe('again')
   })
 
@@ -67,12 +67,12 @@ describe('R13.1 an error of the database', () => {
   )
 })
 
-describe('what a caller is told', () => {
+describe('the error that a caller gets', () => {
   const told = (mark: typeof orUnavailable, error: unknown) =>
     mark(Promise.reject(error)).catch((e: unknown) => e)
 
   it.each(codesThat('away', 'refused', 'again').filter(code => code !== '23505'))(
-    'of %s is that the database is unavailable, with the error as its cause',
+    'for %s says that the database is unavailable, with the error as its cause',
     async code => {
       const error = fromServer(code)
       const answer = await told(orUnavailable, error)
@@ -81,21 +81,21 @@ describe('what a caller is told', () => {
     },
   )
 
-  it.each(codesThat('broken'))('of %s is the error itself: a defect', async code => {
+  it.each(codesThat('broken'))('for %s is the error itself: a defect', async code => {
     const error = fromServer(code)
     expect(await told(orUnavailable, error)).toBe(error)
   })
 
-  it('of a value beyond the server’s limits is that it cannot be done: no input is our defect', async () => {
+  it('for a value beyond the server’s limits is unavailability: no input counts as our defect', async () => {
     expect(await told(orUnavailable, fromServer('54000'))).toBeInstanceOf(StoreUnavailableError)
   })
 
-  it('says whether another try at once may help', async () => {
+  it('says whether an immediate retry may help', async () => {
     expect(await told(orUnavailable, fromServer('57P01'))).toMatchObject({ isLasting: false })
     expect(await told(orUnavailable, fromServer('53100'))).toMatchObject({ isLasting: true })
   })
 
-  it('leaves to callers that repeat and divide by themselves what can be repeated and divided', async () => {
+  it('leaves retryable and divisible errors to callers that retry and split', async () => {
     for (const code of codesThat('again', 'unstorable')) {
       const error = fromServer(code)
       expect(await told(markUnavailable, error)).toBe(error)

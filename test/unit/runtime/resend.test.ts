@@ -68,7 +68,7 @@ describe('a commit', () => {
     const { store, asked, confirmations } = storeThat(['away', [result]], 'ours')
     expect(await send(store, write('a', 'ours'))).toEqual(['moved'])
     expect(asked).toEqual([{ id: 'a', after: 4 }])
-    // Its wait for a synchronous standby may have been cut short.
+    // The commit's wait for a synchronous standby may have been cut short.
     expect(confirmations()).toBe(1)
   })
 

@@ -4,7 +4,7 @@ import type { Instance } from '../../../src/runtime/types.js'
 
 const at = (version: number, id = 'a', updatedAt = version) => ({ id, version, updatedAt }) as Instance
 
-/** A cache whose clock says what `clock.ms` says, and the rewinds that it has noticed. */
+/** A cache with the clock `clock.ms`, and the rewinds that it has noticed. */
 function open() {
   const clock = { ms: 0 }
   const rewinds: Rewind[] = []
@@ -32,7 +32,7 @@ describe('the snapshot cache', () => {
     expect(rewinds).toEqual([])
   })
 
-  it('takes an older read that began when the newer version was known for a database that went back', () => {
+  it('detects that the database went back: an older version in a read that began after the newer one was known', () => {
     const { cache, clock, rewinds } = open()
     clock.ms = 40
     cache.note(at(3), 20, 100)
@@ -41,7 +41,7 @@ describe('the snapshot cache', () => {
     expect(cache.get('a')).toMatchObject({ instance: { version: 2 }, confirmedAt: 50 })
   })
 
-  it('takes the same version with another stamp for another history, however early it was read', () => {
+  it('detects another history: the same version with another stamp, however early the read began', () => {
     const { cache, rewinds } = open()
     cache.note(at(3, 'a', 1_000), 20, 100)
     expect(cache.confirm(at(3, 'a', 1_000.0001), 10)?.version).toBe(3)

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { repositoryRoot } from '../../support/import-rules.js'
 
-/** These two set the listener for lost connections from birth; everything else asks database.ts for a connection. */
+/** These two add the listener for lost connections at creation; everything else gets its connections from database.ts. */
 const MAKERS = ['src/adapters/postgres/connection/client.ts', 'src/adapters/postgres/bounded-pool.ts']
 
-/** What runs anywhere but in a test or a benchmark, which end their connections themselves. */
+/** All code except tests and benchmarks, which end their connections themselves. */
 const FOLDERS = ['src', 'scripts', 'deploy', 'demo', 'examples']
 
 function programsIn(folder: string): string[] {
@@ -15,7 +15,7 @@ function programsIn(folder: string): string[] {
     .map(name => `${folder}/${name.replaceAll('\\', '/')}`)
 }
 
-/** Makes a connection or a pool, or a class of them, or takes the constructors under another name. */
+/** Code that makes a connection or a pool, derives a class from one, or imports a constructor under another name. */
 const PATTERNS = [
   /\bnew\s+(pg\.)?(Client|Pool|BoundedPool)\b/,
   /\bextends\s+(pg\.)?(Client|Pool)\b/,

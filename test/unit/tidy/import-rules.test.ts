@@ -13,7 +13,7 @@ describe('the house', () => {
     expect(readers.map(f => f.path)).toEqual([])
   })
 
-  it('makes connections to Redis in one room, where every one has its listeners from birth', () => {
+  it('makes connections to Redis in one folder, where each gets its listeners at creation', () => {
     const makers = files.filter(f => /\bnew (Redis|Cluster)\b|extends Redis\b|\.duplicate\(/.test(f.text))
     expect(makers.map(f => f.path).sort()).toEqual([
       'src/adapters/redis/connection.ts',

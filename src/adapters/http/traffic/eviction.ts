@@ -2,24 +2,24 @@ import type { Exchange } from './exchange.js'
 import type { RoomSize } from './room.js'
 
 /**
- * Younger ones are left alone unless their address has more than the newcomer's: most clients are done by then, and evicting
- * them for others like them would help no one.
+ * Younger exchanges are spared unless their address holds more than the newcomer's. Most clients finish within this, so
+ * evicting one for another like it would not help.
  */
 const YOUNG_MS = 250
-/** So large a part of what an address has is evicted at once: a search looks at the whole room. */
+/** This share of an address is evicted at once, because each search scans the whole room. */
 const PART = 8
 
 interface Choice {
   readonly among: Iterable<Exchange>
   readonly stage: Exchange['stage']
-  /** It is about to enter, or has just entered. */
+  /** The exchange that is about to enter, or has just entered. */
   readonly newcomer: Exchange
   readonly most: RoomSize
   readonly trustedProxies: number
   readonly nowMs: number
 }
 
-/** The oldest exchanges of the address that fills the most of a room, if they are to make room for the newcomer. */
+/** The oldest exchanges of the address that fills most of the room, if they should make room for the newcomer. */
 export function chooseToEvict({ among, stage, newcomer, most, trustedProxies, nowMs }: Choice): Exchange[] {
   const groups = new Map<string, { share: number; exchanges: Exchange[] }>()
   for (const exchange of among) {

@@ -1,8 +1,8 @@
 /*
- * One request with its answer, and its connection. An exchange holds a place under way, a place of the admission, room for
- * a body that is arriving, room for an answer that the client has not read. Each is released exactly once, on whichever
- * comes first: the response finished, the response closed, the socket closed. The third is needed because Node emits no
- * event on a pipelined response that still waits for its turn when its socket closes.
+ * One request with its answer, and its connection. An exchange may hold a turn on its connection, an admission place, room
+ * for an arriving body and room for an unread answer. Each is released exactly once, on the first of three events: response
+ * finished, response closed, socket closed. The third is needed because Node emits no event on a pipelined response that
+ * is still queued when its socket closes.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -12,41 +12,41 @@ import type { Admission } from '../admission.js'
 import { senderOf } from '../sender.js'
 import type { Room } from './room.js'
 
-/** Requests of one connection that are worked on at once. Clients that pipeline send some ten ahead. */
+/** Requests of one connection in progress at once. Clients that pipeline send some ten ahead. */
 const MOST_AT_ONCE = 32
 /**
- * Requests of one connection that may wait behind them. Reading stops as soon as one waits, but a single read of 64 KB
- * holds up to 2,400 of the smallest.
+ * Requests of one connection that may wait behind them. Reading stops as soon as one waits, but a single read of 64 KB can
+ * contain up to 2,400 minimal requests.
  */
 const MOST_WAITING = 1_000
-/** A connection with more unread bytes begins no further request. The largest list has about 100 KB. */
+/** A connection with more unread bytes starts no further request. The largest list has about 100 KB. */
 const MOST_UNREAD_BYTES = 262_144
 
-/** What exchanges and connections share: implemented by `Traffic`. */
+/** Shared by exchanges and connections; implemented by `Traffic`. */
 export interface Shared {
   readonly underWay: Slab<Exchange>
   readonly connections: Slab<Connection>
   readonly arriving: Room
   readonly unread: Room
-  /** A clock that costs nothing: seconds behind at most. */
+  /** A cheap clock, at most seconds behind. */
   readonly lookedAtMs: number
   now(): number
   holdUnread(exchange: Exchange): void
-  /** Works on a request. */
+  /** Handles a request. */
   begin(req: IncomingMessage, res: ServerResponse): void
-  /** Answers a request for which there is no room, and ends its connection with that. */
+  /** Refuses a request for which there is no room, and ends its connection. */
   refuse(exchange: Exchange): void
   /** An exchange or a connection has ended. */
   ended(): void
 }
 
-/** `open`: it waits for its turn, or is worked on. */
+/** `open`: the request waits for its turn or is in progress. */
 export type Stage = 'open' | 'arriving' | 'unread' | 'over'
 
 /** A body as it was sent, or why it was not kept. */
 export type ReceivedBody = Buffer | 'too large'
 
-/** What counting a request for its address told: when to come back, if it is one too many. */
+/** The result of counting a request for its address: when to retry, if it exceeds the limit. */
 export interface AddressCount {
   readonly retryAfterSeconds: number | undefined
 }
@@ -55,16 +55,16 @@ export class Exchange {
   readonly connection: Connection
   readonly res: ServerResponse
   stage: Stage = 'open'
-  /** When it entered its stage; of `arriving` and `unread` only. */
+  /** When it entered its stage; set in `arriving` and `unread` only. */
   sinceMs = 0
-  /** Of the body that has arrived so far, or of the answer that is unread. */
+  /** Bytes of the body that have arrived so far, or of the unread answer. */
   bytes = 0
-  /** `undefined`: the request has none, or none that anything here reads. */
+  /** `undefined`: the request has no body, or none that we read. */
   body: ReceivedBody | undefined
-  /** Absent: it is counted when it is worked on. */
+  /** Absent: the request is counted when it is handled. */
   addressCount: AddressCount | undefined
   isAnswered = false
-  /** One of those that its connection works on at once. */
+  /** Whether it is one of the requests in progress on its connection. */
   isWorkedOn = false
   #admission: Admission | undefined
   #admittedAtMs = 0
@@ -77,11 +77,11 @@ export class Exchange {
     this.res = res
     this.#place = connection.shared.underWay.add(this)
     connection.add(this)
-    // Node reads on in what came before it was closed, and tells of nothing that happens to an answer there.
+    // Node goes on parsing what it had read before the socket closed, and emits nothing on those responses.
     if (connection.isClosed) this.over()
   }
 
-  /** Takes a place of the admission, if there is one, and gives it back by itself. */
+  /** Takes an admission place, if there is one. The exchange releases it. */
   admit(admission: Admission): boolean {
     if (this.stage === 'over') return false
     const atMs = admission.enter()
@@ -92,7 +92,7 @@ export class Exchange {
     return true
   }
 
-  /** Its body is awaited from now on. */
+  /** Starts waiting for the body. */
   arrive(): void {
     const { shared } = this.connection
     this.stage = 'arriving'
@@ -106,7 +106,7 @@ export class Exchange {
     this.connection.shared.arriving.grow(bytes)
   }
 
-  /** Its body is there, or not awaited any more. */
+  /** The body has arrived, or is no longer awaited. */
   arrived(): void {
     if (this.stage !== 'arriving') return
     this.connection.shared.arriving.leave(this.bytes)
@@ -114,7 +114,7 @@ export class Exchange {
     this.bytes = 0
   }
 
-  /** The answer was handed to the socket: the server's work has ended, the client's reading begins. */
+  /** The answer was handed to the socket: the server's work is done and the client starts to read. */
   answered(bytes: number): void {
     if (this.isAnswered) return
     this.isAnswered = true
@@ -147,7 +147,7 @@ export class Exchange {
     shared.ended()
   }
 
-  /** The client's, by which rooms are shared fairly. */
+  /** The client's address, by which rooms are shared fairly. */
   address(trustedProxies: number): string {
     this.#address ??= addressOf(senderOf(this.res.req), trustedProxies)
     return this.#address
@@ -161,19 +161,19 @@ export class Exchange {
 }
 
 /**
- * Pipelined requests are worked on a few at a time: the next begins when an earlier one is answered, so that one
- * connection can neither take all places nor fill the memory with answers that it does not read.
+ * Handles a few pipelined requests at a time and starts the next when an earlier one is answered. So one connection can
+ * neither take all places nor fill the memory with unread answers.
  */
 export class Connection {
   readonly shared: Shared
   readonly socket: Socket
-  /** When the exchange that is now the first became the first: since then it waits for nothing but its client. */
+  /** When the present first exchange became the first. From then on it waits only for its client. */
   movedAtMs = 0
-  /** Requests that came over it. */
+  /** Number of requests received. */
   requests = 0
   readonly madeAtMs: number
   readonly #place: number
-  /** In the order of the requests, which is that of the answers. */
+  /** In the order of the requests, in which answers are sent. */
   readonly #exchanges: Exchange[] = []
   readonly #waiting: Exchange[] = []
   #workedOn = 0
@@ -196,7 +196,7 @@ export class Connection {
     return this.#isClosed
   }
 
-  /** Whose answer is on its way, or comes next. */
+  /** The exchange whose answer is being sent, or comes next. */
   get first(): Exchange | undefined {
     return this.#exchanges[0]
   }
@@ -206,7 +206,7 @@ export class Connection {
     this.#exchanges.push(exchange)
   }
 
-  /** Begins the work on a request now, or when its turn comes. */
+  /** Handles a request now, or when its turn comes. */
   request(exchange: Exchange): void {
     if (this.#isClosed || this.#isRefusing) exchange.over()
     else if (this.#waiting.length === 0 && this.#hasRoom) this.#begin(exchange)
@@ -249,9 +249,9 @@ export class Connection {
     if (this.#exchanges.length === 0) this.#onIdle()
   }
 
-  /** When the client was last seen to read of an answer that began then. To be called at regular times. */
+  /** When the client was last seen to read from an answer that began then. Call it at regular intervals. */
   lastReadAtMs(beganAtMs: number, nowMs: number): number {
-    // Node's own, by which its socket timeouts see progress: bytes that the kernel has not taken. A socket's public figures
+    // Node's internal count of bytes that the kernel has not taken, which its socket timeouts use. The public counters
     // count a write as a whole.
     const { _handle: handle } = this.socket as { _handle?: { readonly writeQueueSize?: number } | null }
     const queuedBytes = handle?.writeQueueSize ?? 0
@@ -260,7 +260,7 @@ export class Connection {
     return Math.max(this.#readAtMs, beganAtMs)
   }
 
-  /** Ends it now, with all that it holds. */
+  /** Ends the connection now and releases everything it holds. */
   destroy(): void {
     this.socket.destroy()
     this.close()
@@ -296,7 +296,7 @@ export class Connection {
   }
 
   #beginWaiting(): void {
-    // A request that is answered at once would call this again, as deep as there are requests.
+    // Not recursive: requests that are answered at once would nest one call for each request.
     if (this.#isBeginning) return
     this.#isBeginning = true
     while (this.#hasRoom) {
@@ -309,7 +309,7 @@ export class Connection {
   }
 }
 
-/** What our responses have. */
+/** The additions of our responses. */
 export interface Tracked {
   exchange: Exchange | undefined
 }

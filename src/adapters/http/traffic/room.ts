@@ -1,12 +1,11 @@
-/** How much may be in a room. */
 export interface RoomSize {
   readonly count: number
   readonly bytes: number
 }
 
 /**
- * Counts what is in a bounded room. It refuses nothing itself: its users ask `isFull`. A room that stays full while
- * nothing leaves it is stuck, which `/health` reports.
+ * Counts the contents of a bounded room. It refuses nothing itself; callers check `isFull`. A room that stays full while
+ * nothing leaves is stuck, which `/health` reports.
  */
 export class Room {
   readonly most: RoomSize
@@ -29,7 +28,7 @@ export class Room {
     this.bytes += bytes
   }
 
-  /** Something that is in the room has grown. */
+  /** An item in the room has grown. */
   grow(bytes: number): void {
     this.bytes += bytes
   }
@@ -40,14 +39,14 @@ export class Room {
     this.#left++
   }
 
-  /** To be called at regular times. */
+  /** Call it at regular intervals. */
   look(nowMs: number): void {
     const isStuck = this.isFull && this.#left === this.#leftAtLook
     this.#stuckSinceMs = isStuck ? (this.#stuckSinceMs ?? nowMs) : undefined
     this.#leftAtLook = this.#left
   }
 
-  /** For how long it has been full without anything leaving; 0 if it is not stuck. */
+  /** How long the room has been full without anything leaving; 0 if it is not stuck. */
   stuckMs(nowMs: number): number {
     return this.#stuckSinceMs === undefined ? 0 : nowMs - this.#stuckSinceMs
   }

@@ -1,6 +1,6 @@
 /*
- * All connections and requests of one server. Slow clients are let go here: a body that trickles, an answer that is not
- * read. Both have a bounded room; a full room is cleared at the cost of the address that has the most of it.
+ * All connections and requests of one server. It cuts off slow clients, whose bodies trickle or whose answers stay unread.
+ * Both kinds have a bounded room. A full room evicts exchanges of the address that holds the most of it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -18,24 +18,24 @@ export interface TrafficLimits {
 }
 
 const standard: TrafficLimits = {
-  /** Bodies that are arriving. Most bodies come with their headers: these are the slow ones. 64 of the largest. */
+  /** Arriving bodies. Most bodies come with their headers, so these are the slow ones. Holds 64 of the largest. */
   arriving: { count: 2_000, bytes: 67_108_864 },
-  /** Answers that their clients have not read: twice what a crowd is given at once, or 1,300 of the largest lists. */
+  /** Unread answers: twice the limit of requests in progress, or 1,300 of the largest lists. */
   unread: { count: 4_000, bytes: 134_217_728 },
-  /** So long after its beginning nothing is slow: a phone that changes its network is silent for some seconds. */
+  /** Nothing counts as slow before this: a phone that changes its network is silent for some seconds. */
   graceMs: 8_000,
-  /** A client that reads nothing at all for so long has gone. TCP finds a lost network again within it. */
+  /** A client that reads nothing for this long is gone. TCP recovers a lost network in less. */
   silentMs: 20_000,
   /**
-   * After the grace: a phone on a bad 2G line gets through. The largest list takes it 6 s. A body has 30 s in all besides
-   * (`server.ts`), so the largest must come faster.
+   * After the grace period. A phone on a bad 2G line is faster and reads the largest list in 6 s. A body also has 30 s in
+   * all (`server.ts`), so the largest must arrive faster.
    */
   leastBytesPerSecond: 16_384,
 }
 
 /** How often slow clients are looked for. */
 const LOOK_EVERY_MS = 1_000
-/** A room in which there was nothing to evict is not searched again for so long: a search looks at all of it. */
+/** A room with nothing to evict is not searched again for this long, because a search scans all of it. */
 const EVICT_AGAIN_MS = 50
 
 export type CutReason = 'slow_body' | 'unread_answer' | 'no_room'
@@ -43,7 +43,7 @@ export type CutReason = 'slow_body' | 'unread_answer' | 'no_room'
 export interface TrafficOptions {
   readonly limits?: Partial<TrafficLimits>
   readonly trustedProxies?: number
-  /** Rooms besides, in which `look` looks for those that are stuck. */
+  /** Additional rooms, which `look` checks for being stuck. */
   readonly rooms?: readonly Room[]
   /** A client was cut off. */
   readonly onCutOff?: (reason: CutReason) => void
@@ -54,7 +54,7 @@ export interface TrafficOptions {
 const connectionKey = Symbol('connection')
 type Known = Socket & { [connectionKey]?: Connection }
 
-/** `undefined`: its server has no traffic. */
+/** `undefined` when the server has no `Traffic`. */
 export const connectionOf = (socket: Known): Connection | undefined => socket[connectionKey]
 
 type Handle = (req: IncomingMessage, res: ServerResponse) => void
@@ -66,9 +66,9 @@ export class Traffic implements Shared {
   readonly unread: Room
   readonly now: () => number
   lookedAtMs: number
-  /** Connections so far. */
+  /** Number of connections so far. */
   accepted = 0
-  /** Requests so far, and about when the last one came. */
+  /** Number of requests so far, and about when the last one came. */
   asked = 0
   askedAtMs = Number.NEGATIVE_INFINITY
   begin: Handle = () => {}
@@ -93,13 +93,13 @@ export class Traffic implements Shared {
     this.#rooms = [...rooms, this.arriving, this.unread]
   }
 
-  /** Looks for slow clients at regular times, until the function that it returns is called. */
+  /** Starts to look for slow clients at regular intervals. Returns a function that stops it. */
   watch(): () => void {
     const timer = setInterval(() => this.look(), LOOK_EVERY_MS).unref()
     return () => clearInterval(timer)
   }
 
-  /** A socket is followed to its end. One that the server is given a second time is known. */
+  /** Tracks a socket until it closes. A socket that is added twice is tracked once. */
   welcome(socket: Known): Connection {
     const known = socket[connectionKey]
     if (known !== undefined) return known
@@ -116,7 +116,7 @@ export class Traffic implements Shared {
     exchange.connection.request(exchange)
   }
 
-  /** For a response of a server that is not ours: as ours, but with listeners of its own. */
+  /** For a response of another server: as for ours, but with additional listeners. */
   adopt(res: ServerResponse): Exchange {
     const exchange = new Exchange(this.welcome(res.req.socket), res)
     if (!('exchange' in res)) {
@@ -132,26 +132,26 @@ export class Traffic implements Shared {
     return exchange
   }
 
-  /** Counts an answer that was handed to its socket. It is there already, so it is never refused. */
+  /** Counts an answer that was handed to its socket. It exists already, so it is never refused. */
   holdUnread(exchange: Exchange): void {
     this.unread.enter(exchange.bytes)
     if (this.unread.isFull) this.#evict('unread', exchange)
   }
 
-  /** Whether this request may send its body, if need be after others were cut off. */
+  /** Whether this request may send its body. May cut off others to make room. */
   makeRoomToArrive(exchange: Exchange): boolean {
     if (this.arriving.isFull) this.#evict('arriving', exchange)
     return !this.arriving.isFull
   }
 
-  /** The same for what its body has grown by. */
+  /** The same for the growth of its body. */
   makeRoomToGrow(exchange: Exchange): boolean {
     const { arriving } = this
     if (arriving.bytes > arriving.most.bytes) this.#evict('arriving', exchange)
     return arriving.bytes <= arriving.most.bytes
   }
 
-  /** Whether there is room for one more answer that may stay unread, if need be after others were cut off. */
+  /** Whether there is room for one more answer that may stay unread. May cut off others to make room. */
   makeRoomToSend(exchange: Exchange): boolean {
     if (this.unread.isFull) this.#evict('unread', exchange)
     return !this.unread.isFull
@@ -162,7 +162,7 @@ export class Traffic implements Shared {
     this.sendRefusal(res.req, res)
   }
 
-  /** Cuts off the clients that are too slow. */
+  /** Cuts off clients that are too slow. */
   look(): void {
     const nowMs = this.now()
     this.lookedAtMs = nowMs
@@ -180,7 +180,7 @@ export class Traffic implements Shared {
 
   #isUnread(exchange: Exchange, nowMs: number): boolean {
     const { stage, sinceMs, bytes, connection } = exchange
-    // An answer behind another one is not on its way yet: its client may be waiting for us.
+    // A queued answer is not being sent yet: its client may be waiting for us.
     if (stage !== 'unread' || connection.first !== exchange) return false
     const { graceMs, silentMs, leastBytesPerSecond } = this.#limits
     const mayTakeMs = graceMs + (bytes / leastBytesPerSecond) * 1_000
@@ -204,15 +204,15 @@ export class Traffic implements Shared {
   }
 
   #cutOff(exchange: Exchange, reason: CutReason): void {
-    if (exchange.stage === 'over') return // with another of its connection
+    if (exchange.stage === 'over') return // it ended with another of its connection
     this.#onCutOff(reason)
-    // A client that still sends may read why it is not listened to any more.
+    // A client that is still sending gets the reason before its connection ends.
     if (exchange.stage === 'arriving') this.refuse(exchange)
     else exchange.connection.destroy()
   }
 }
 
-/** Of what `end` is given. Characters stand for bytes: counting those of a text would read all of it once more. */
+/** Size of a chunk given to `end`. Characters count as bytes: counting a string's bytes would read it once more. */
 export function sizeOf(chunk: unknown): number {
   return typeof chunk === 'string' || chunk instanceof Uint8Array ? chunk.length : 0
 }

@@ -1,4 +1,4 @@
-/* What a connection string must not ask for, because the driver would quietly do something else. */
+/* Rejects connection strings that the driver would silently read differently. */
 
 /** A sentence for the operator, or `undefined` if the string can be used. */
 export function complaintAbout(connectionString: string): string | undefined {

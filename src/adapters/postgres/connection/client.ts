@@ -1,23 +1,22 @@
 /*
- * A connection to Postgres. The only place that makes one, alone or for a pool (database.ts); a test forbids any other.
- * It has a listener for `error` from its constructor on, so that no instant is left in which a lost connection could end
- * the process. `connect` resolves only for a server that takes writes, as libpq's `target_session_attrs=read-write`.
+ * A connection to Postgres. All connections are made here, alone or for a pool (database.ts); a test forbids others.
+ * The constructor adds an `error` listener, so a lost connection can never end the process. `connect` resolves only for a
+ * server that takes writes, like libpq's `target_session_attrs=read-write`.
  */
 import pg from 'pg'
 
-/** Handshake, login and the check below together. Callers wait at most this long for a server that says nothing. */
+/** For handshake, login and the check below together. Callers wait at most this long for a silent server. */
 export const CONNECT_TIMEOUT_MS = 3_000
 
 /**
- * Before the first probe of an idle connection. Node then probes each second and gives up after ten: a peer that vanished
- * without a word is noticed after 20 s, LISTEN's too.
+ * Before the first probe of an idle connection. Node then probes each second and gives up after ten. A vanished peer is
+ * therefore detected after 20 s, on the LISTEN connection too.
  */
 const KEEP_ALIVE_DELAY_MS = 10_000
 
-/** For the goodbye: a server that is gone without a word would be waited for until the network gives up. */
+/** For closing: without it, a vanished server would be waited for until the network times out. */
 const END_TIMEOUT_MS = 1_000
 
-/** Of every connection. */
 export const NETWORK_SETTINGS = {
   keepAlive: true,
   keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
@@ -25,11 +24,11 @@ export const NETWORK_SETTINGS = {
 } as const
 
 export interface ClientConfig extends pg.ClientConfig {
-  /** For what only reads: a standby will do. */
+  /** For readers, which may use a standby. */
   readonly mayBeReadOnly?: boolean
 }
 
-/** The server is a standby, or told to take no writes. It has the SQLSTATE of a write that such a server refuses. */
+/** The server is a standby or read-only. Has the SQLSTATE with which such a server refuses a write. */
 export class ReadOnlyServerError extends Error {
   override readonly name = 'ReadOnlyServerError'
   readonly code = '25006'
@@ -40,13 +39,16 @@ export class ReadOnlyServerError extends Error {
 }
 
 /**
- * What Postgres reports of itself at each login, and with each change (documentation, "Asynchronous Operations"). A pooler
- * hands on only some of what it was told: then a statement asks.
+ * Parameters that Postgres reports at each login and after each change (documentation, "Asynchronous Operations"). A pooler
+ * passes on only some of them; then a query reads the state.
  */
 const REPORTED = ['in_hot_standby', 'default_transaction_read_only'] as const
 
-/** A standby reports its transactions as read-only, too. */
+/** True on a standby too. */
 const IS_READ_ONLY = "select current_setting('transaction_read_only')::boolean as is_read_only"
+
+/** Of Linux. */
+const MAX_PROCESS_ID = 2 ** 22
 
 interface ParameterStatus {
   readonly parameterName: string
@@ -62,7 +64,7 @@ export class Client extends pg.Client {
     super(config)
     this.#mayBeReadOnly = config.mayBeReadOnly ?? false
     this.#connectTimeoutMs = config.connectionTimeoutMillis ?? CONNECT_TIMEOUT_MS
-    // The statement under way fails with it; a pool looks at the connection before it hands it out again.
+    // The running statement fails with the error, and a pool checks the connection before it hands it out again.
     this.on('error', () => {})
     this.connection.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) =>
       this.#reported.set(parameterName, parameterValue),
@@ -98,7 +100,7 @@ export class Client extends pg.Client {
       if (!this.#mayBeReadOnly) await this.#assertWritable()
       return this
     } catch (error) {
-      // The driver leaves a connection open whose login failed on our side.
+      // The driver leaves the connection open when the login fails on our side.
       this.connection.stream.destroy()
       throw error
     } finally {
@@ -106,10 +108,15 @@ export class Client extends pg.Client {
     }
   }
 
+  /** The login named a process of Postgres. A pooler makes up a number of 32 bits, and repeats reports of an earlier login. */
+  get #isDirect(): boolean {
+    const { processID: id } = this as unknown as { processID: number | null }
+    return id !== null && id > 0 && id <= MAX_PROCESS_ID
+  }
+
   async #assertWritable(): Promise<void> {
     const reported = REPORTED.map(name => this.#reported.get(name))
-    if (reported.every(value => value === 'off')) return
-    if (reported.includes('on')) throw new ReadOnlyServerError()
+    if (this.#isDirect && reported.every(value => value === 'off')) return
     const { rows } = await this.query<{ is_read_only: boolean }>(IS_READ_ONLY)
     if (rows[0]?.is_read_only !== false) throw new ReadOnlyServerError()
   }

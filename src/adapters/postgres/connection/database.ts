@@ -1,6 +1,6 @@
 /*
- * One database, as all pools and single connections of a process see it. What one of them learns, all heed: when a server
- * refuses a write because it is read-only, every connection to it is replaced, those of pools that only read as well.
+ * One database, shared by all pools and single connections of a process. When the server refuses a write as read-only,
+ * every connection to it is replaced, including those of read-only pools.
  */
 import { BoundedPool, type BoundedPoolConfig } from '../bounded-pool.js'
 import { failureOf, isReadOnly } from '../sqlstate.js'
@@ -18,24 +18,24 @@ export type ConnectOptions = Omit<ClientConfig, 'connectionString'>
 
 export interface Database {
   openPool(options: PoolOptions): BoundedPool
-  /** Resolves when it is logged in, and the server takes writes. Rejects with the driver's error. */
+  /** Resolves after login, if the server takes writes. Rejects with the driver's error. */
   connect(options: ConnectOptions): Promise<Client>
-  /** Calls `listener` whenever all connections are to be replaced. Returns what ends that. */
+  /** Calls `listener` whenever all connections must be replaced. Returns a function that unsubscribes. */
   onRetired(listener: () => void): () => void
-  /** SQLSTATE → how many statements failed of it in the last ten seconds, by the world's fault. */
+  /** SQLSTATE → how many statements failed with it in the last ten seconds; faults of the environment only. */
   recentFailures(): Readonly<Record<string, number>>
 }
 
-/** What pools ask and tell. */
+/** The interface between a database and its pools. */
 export interface SharedState {
-  /** Connections of an earlier generation are not used again. */
+  /** Connections of an earlier generation must not be reused. */
   readonly generation: number
-  /** `generation`: of the connection that failed; absent when there was none. */
+  /** `generation`: that of the failed connection; absent when there was none. */
   noteFailure(error: unknown, generation?: number): void
   readonly log: DatabaseLog | undefined
 }
 
-/** Opens nothing yet. Throws when the string asks for what cannot be done. */
+/** Opens no connection yet. Throws when the connection string asks for something unsupported. */
 export function createDatabase(connectionString: string, log?: DatabaseLog): Database {
   const complaint = complaintAbout(connectionString)
   if (complaint !== undefined) throw new TypeError(`DATABASE_URL: ${complaint}`)
@@ -56,7 +56,7 @@ export function createDatabase(connectionString: string, log?: DatabaseLog): Dat
     noteFailure(error, failedGeneration) {
       const failure = failureOf(error)
       if (failure === 'away' || failure === 'refused') failures.note(error)
-      // Of an earlier generation: its replacement is under way already.
+      // Of an earlier generation, which is being replaced already.
       if (isReadOnly(error) && failedGeneration === generation) retireAll()
     },
     log,
@@ -87,7 +87,7 @@ export function createDatabase(connectionString: string, log?: DatabaseLog): Dat
   }
 }
 
-/** Where only a connection string is given, the database is the caller's alone. */
+/** For a plain connection string, creates a database that is the caller's alone. */
 export function databaseOf(target: string | Database, log?: DatabaseLog): Database {
   return typeof target === 'string' ? createDatabase(target, log) : target
 }

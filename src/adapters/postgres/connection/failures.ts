@@ -1,18 +1,18 @@
 /*
- * What the database has failed at lately, by SQLSTATE: statements that fail say more than a check that happens to
- * succeed. Only what is the world's fault is counted.
+ * Counts recent database failures by SQLSTATE. Failing statements say more than a check that happens to succeed. Only
+ * faults of the environment are counted.
  */
 
-/** Longer than a balancer's pause between two looks at `/health`, so that none misses a failure. */
+/** Longer than a balancer's interval between health checks, so that none misses a failure. */
 const REMEMBERED_MS = 10_000
-/** Of counts: one for each second and one for the second that has begun. */
+/** Counters: one for each full second and one for the current second. */
 const SLOT_MS = 1_000
-/** Of failures without a SQLSTATE: the connection was lost or not to be had. */
+/** Key of failures without a SQLSTATE: the connection was lost or could not be made. */
 const NO_CODE = 'connection'
 
 export interface RecentFailures {
   note(error: unknown): void
-  /** SQLSTATE → how many in the last ten seconds; empty when all is well. */
+  /** SQLSTATE → failures in the last ten seconds; empty when there were none. */
   counts(): Readonly<Record<string, number>>
 }
 

@@ -15,16 +15,15 @@ const SETTINGS: Readonly<Record<string, string>> = {
 }
 
 /**
- * The whole environment of the server: ours holds secrets. By its defaults glibc gives freed memory at the end of a
- * backend's heap back to the system after a statement, and faults it in again with the next: 25 to 180 page faults an
- * accept, or one, depending on where the heap happens to end. With these it is 1 to 4, always. Other C libraries ignore
- * these names.
+ * The whole environment of the server; ours holds secrets. By default glibc returns freed memory at the end of a backend's
+ * heap to the system after each statement and faults it in again with the next. An accept then takes 25 to 180 page faults,
+ * or one, depending on where the heap ends. With these settings it always takes 1 to 4. Other C libraries ignore them.
  */
 export const SERVER_ENVIRONMENT: Readonly<Record<string, string>> = {
-  // What a backend keeps: our largest statement, a commit of some hundred transitions, takes about as much. 200
-  // connections that all had one keep 1.6 GB.
+  // The memory a backend keeps: about that of our largest statement, a commit of some hundred transitions. 200 connections
+  // that have all run one keep 1.6 GB.
   MALLOC_TRIM_THRESHOLD_: String(8 * 1024 * 1024),
-  // What the heap grows by: one system call for most statements. It costs address space until it is used.
+  // The heap's growth step: one system call for most statements. It costs only address space until it is used.
   MALLOC_TOP_PAD_: String(1024 * 1024),
   // Smaller blocks come from the heap; larger ones are mapped, and unmapped when they are freed.
   MALLOC_MMAP_THRESHOLD_: String(4 * 1024 * 1024),

@@ -95,7 +95,7 @@ function announce(place: Place, dataDir: string, log: Log): void {
   )
 }
 
-/** It has just said that it is ready; on a machine that is busy a login takes its time. */
+/** The server has just reported ready, but on a busy machine a login is slow. */
 const CONNECT_TIMEOUT_MS = 30_000
 
 /** Makes the program's database if it is not there; that we can log in shows that the server is really ours. */

@@ -30,8 +30,8 @@ interface Row {
 }
 
 /**
- * All that accepts are judged by, in one round trip for a crowd of them. Nothing is locked yet: the commit that follows is
- * guarded by the version, by the claims on driver and vehicle, and by the preconditions given here.
+ * Reads the facts for many accepts in one round trip. Nothing is locked yet: the commit that follows is guarded by the
+ * version, by the claims on driver and vehicle, and by the preconditions given here.
  */
 const acceptFactsBy: LookUp = {
   name: 'accept_facts',
@@ -51,10 +51,10 @@ order by q.n`,
 }
 
 /**
- * What an accept's commit looks at again. Whoever takes a driver or vehicle out of a fleet, or changes the type of a vehicle,
- * locks its row `for update` and then looks whether it is claimed (drivers.ts, vehicles.ts). So either the commit finds
- * the row gone, changed or locked, or the change waits for the commit and finds the claim. Turning a user off needs no lock: it
- * looks at no claim, so of the two either may come first.
+ * The facts that an accept's commit rechecks. Code that removes a driver or vehicle from a fleet, or changes the type of a
+ * vehicle, locks its row `for update` and then checks the claims (drivers.ts, vehicles.ts). So either the commit finds the
+ * row gone, changed or locked, or the change waits for the commit and finds the claim. Turning a user off needs no lock: it
+ * checks no claim, so the two may happen in either order.
  */
 function preconditionsOf(
   { transporterId, driverId, vehicleId }: AcceptQuestion,

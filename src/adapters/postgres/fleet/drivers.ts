@@ -58,8 +58,8 @@ export async function putDriver(
 }
 
 /**
- * Excludes accepts that have read the driver: see accept-facts.ts. The row is locked first, which waits for a commit that
- * relies on it; then the claims are looked at, as that commit has left them.
+ * Excludes concurrent accepts of the driver: see accept-facts.ts. The row is locked first, which waits for a commit that
+ * relies on it. Then the claims are checked as that commit has left them.
  */
 const deleteDriverSql = `
 with held as materialized (

@@ -1,12 +1,12 @@
 import type { Pool } from 'pg'
 import { query } from '../query.js'
 
-/** A defect that breaks everything is as plain from the first ones. */
+/** The first findings are enough to show a defect. */
 const MAX_FOUND = 100
 
 /**
- * Live trips are found by the claims on their drivers, which are few. A trip has the type of vehicle that its truck asked for
- * (invariant 2: the machine sees to that), so the vehicle is held against the trip.
+ * Finds live trips by the claims on their drivers, which are few. A trip has the vehicle type that its truck asked for
+ * (invariant 2, kept by the machine), so the vehicle is compared with the trip.
  */
 const outsideFleetsSql = `
 select t.instance, format('the trip %s of %s has driver %s and vehicle %s (%s): %s', t.id, t.transporter_id, t.driver_id,
@@ -31,7 +31,7 @@ export interface OutsideFleet {
   readonly message: string
 }
 
-/** Live trips whose driver or vehicle is not in the fleet of the trip's transporter, in words: none, if all is well. */
+/** Describes live trips whose driver or vehicle is not in the fleet of the trip's transporter; empty if there are none. */
 export function tripsOutsideFleets(pool: Pool): Promise<readonly OutsideFleet[]> {
   return query<{ instance: string; message: string }>(pool, outsideFleetsSql, [])
 }

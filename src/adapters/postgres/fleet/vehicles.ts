@@ -28,8 +28,8 @@ function toVehicle(row: VehicleRow): VehicleRecord {
 }
 
 /**
- * A type is changed only where the row was locked and then found free, so that no accept takes a vehicle of another type: see
- * accept-facts.ts. Nothing is put where the vehicle is another transporter's or busy, or where a row has appeared after the
+ * Changes the type only if the row was locked and then found free, so that no accept takes a vehicle of another type: see
+ * accept-facts.ts. Writes nothing if the vehicle is another transporter's or busy, or if its row appeared after the
  * statement began.
  */
 const putVehicleSql = `
@@ -51,14 +51,14 @@ select put.*, (select is_busy from judged) as is_held_busy,
 from (select) one left join put on true`
 
 type PutRow = VehicleRow & {
-  /** `null`: it was not there, or not the transporter's. */
+  /** `null`: there was no such vehicle, or it is another transporter's. */
   is_held_busy: boolean | null
   is_new: boolean
   holder: string | null
   drivers: readonly string[]
 }
 
-/** Each time another call has put or deleted the same vehicle in the very moment of ours. */
+/** Each retry means that another call put or deleted the same vehicle at the same moment. */
 const MAX_PUTS = 5
 
 export async function putVehicle(
@@ -78,7 +78,7 @@ export async function putVehicle(
   return { kind: 'busy' }
 }
 
-/** As a driver is deleted. */
+/** Locks the row as the deletion of a driver does. */
 const deleteVehicleSql = `
 with held as materialized (
   select id from vehicles where id = $1 and transporter_id = $2 for update

@@ -8,8 +8,9 @@ const from = 'to_timestamp($1::float8 / 1000)'
 const micros = '(extract(epoch from e.recorded_at) * 1000000)::bigint'
 
 /**
- * In the order in which they were recorded. Those that were recorded before but told late since come first, and are
- * looked for as long as the page has not left them behind; `-infinity` is the condition of their index. `$2` to `$5`: where the last page ended.
+ * In the order in which they were recorded. Events that were recorded before but marked late since come first, and are
+ * searched until the pages have passed them; `-infinity` is the condition of their index. `$2` to `$5`: the end of the last
+ * page.
  */
 const eventsSinceSql = `
 select e.instance, i.machine, e.version, e.index, e.type, e.payload, e.audience,

@@ -20,9 +20,9 @@ export interface SocketClusterOptions {
   /** Both for this alone: a connection that has subscribed can do nothing else. */
   readonly connections: { readonly publisher: Redis; readonly subscriber: Redis }
   readonly log: Logger
-  /** All channels begin with it, so that another program may share the server. */
+  /** Prefix of all channels, so that another program may share the server. */
   readonly channelPrefix: string
-  /** For a Redis that was just found to be away: then it is not waited for. */
+  /** Set when Redis was just found to be unavailable, so that the start does not wait for it. */
   readonly patienceMs?: number
   /** For tests: how often it is looked whether messages come through. */
   readonly echoEveryMs?: number

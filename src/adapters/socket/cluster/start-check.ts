@@ -22,7 +22,7 @@ export async function assertSubscribes(options: {
   readonly patienceMs?: number
 }): Promise<void> {
   const { subscriber, kind, log, channelPrefix, patienceMs = PATIENCE_MS } = options
-  // What the adapters subscribe to: the rules of a user of Redis allow a pattern only as it stands.
+  // The adapters' own patterns: the ACL of a Redis user allows a pattern only if it is literally the same.
   const channel = `${channelPrefix}#/#`
   const asked = kind === 'sharded' ? subscriber.ssubscribe(channel) : subscriber.psubscribe(`${channel}*`)
   const refused = asked.then(

@@ -17,7 +17,7 @@ export class Subscriber extends EventEmitter {
   readonly #redis: Redis
   readonly #log: Logger
   readonly #wanted = new Map<string, Subscription>()
-  /** Of those, what Redis refused on this connection: for want of a right, say, that may be given back. */
+  /** Those that Redis refused on this connection, for example for a missing permission that may be granted later. */
   readonly #refused = new Set<string>()
   readonly #detach: (() => void)[] = []
 
@@ -58,8 +58,8 @@ export class Subscriber extends EventEmitter {
   }
 
   /**
-   * Resolves when all subscriptions hold that have been asked for on this connection: answers come in order. Asks once more
-   * for those that were refused, and rejects if one still is.
+   * Resolves when all subscriptions requested on this connection are active; replies come in order. Retries refused ones
+   * once, and rejects if one is refused again.
    */
   async settled(): Promise<void> {
     await this.#redis.ping()

@@ -1,26 +1,26 @@
 import { expect, test } from '@jest/globals'
-import { createClient } from '../../support/clients.js'
-import { until } from '../../support/engine.js'
-import { acceptBody, asking, registerTruck } from '../../support/fleet.js'
-import { expectCalm, expectHealthy } from '../../support/weather/calm.js'
-import { useCleanups } from '../../support/weather/cleanups.js'
-import { startPair } from '../../support/weather/pair.js'
-import { startWeatherProcesses } from '../../support/weather/processes.js'
-import { findStaleViews } from '../../support/weather/views.js'
+import { createClient } from '../../../support/clients.js'
+import { until } from '../../../support/engine.js'
+import { acceptBody, asking, registerTruck } from '../../../support/fleet.js'
+import { expectCalm, expectHealthy } from '../../../support/weather/calm.js'
+import { useCleanups } from '../../../support/weather/cleanups.js'
+import { startPair } from '../../../support/weather/pair.js'
+import { startWeatherProcesses } from '../../../support/weather/processes.js'
+import { findStaleViews } from '../../../support/weather/views.js'
 
 /*
- * A process acknowledges what the standby never gets, and is stopped. It sleeps through the failover, and through what the
- * new history does to the same requests, to the same versions even.
+ * A process acknowledges writes that the standby never receives, and is stopped. It sleeps through the failover, while the
+ * new history changes the same requests and even reaches the same versions.
  */
 
 const PATIENCE_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.2 R13.3 a process that slept through a failover acts on what the database holds, not on what it knew', async () => {
+test('R13.2 R13.3 a process that slept through a failover acts on the database, not on its memory', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
-  // Nothing but what is sent here moves the requests.
+  // Only the calls of this test change the requests.
   const settings = { BROADCAST_TIMEOUT_SECONDS: '120', REACH_STEP_SECONDS: '120' }
   const processes = await startWeatherProcesses(2, pair.connectionString, settings)
   cleanUp(processes.kill)
@@ -50,7 +50,7 @@ test('R13.2 R13.3 a process that slept through a failover acts on what the datab
   const pid = processes.all[1]?.pid ?? 0
   process.kill(pid, 'SIGSTOP')
   await pair.failOver()
-  // The new history takes one of them to the version at which the process has it cancelled.
+  // The new history brings one of them to the version at which the process knows it as cancelled.
   const other = await createClient(awake, 'transporter', truck.transporter.id)
   const accept = () => other.post(`/api/v1/broadcast/${first.id}/accept`, acceptBody(truck))
   await until(async () => (await accept()).status !== 503, PATIENCE_MS)
@@ -68,7 +68,7 @@ test('R13.2 R13.3 a process that slept through a failover acts on what the datab
     outcome: 'applied',
     version: 2,
   })
-  // Each may ask anew, wherever: also the one whose request never came to be.
+  // Each customer can create a request on any process, including the one whose request was lost.
   for (const customer of [accepted, cancelled, never, ...there]) {
     const { status, body } = await customer.post('/api/v1/broadcasts', asking(3))
     expect([200, 201]).toContain(status)

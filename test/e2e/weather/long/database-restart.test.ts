@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals'
-import { until } from '../../support/engine.js'
-import { findLost } from '../../support/weather/acknowledged.js'
-import { expectCalm, expectHealthy, healthOf } from '../../support/weather/calm.js'
-import { useCleanups } from '../../support/weather/cleanups.js'
-import { expectSoon } from '../../support/weather/eventually.js'
-import { startWeatherLoad } from '../../support/weather/load.js'
-import { startPostgres } from '../../support/weather/postgres-server.js'
-import { startWeatherProcesses } from '../../support/weather/processes.js'
+import { until } from '../../../support/engine.js'
+import { findLost } from '../../../support/weather/acknowledged.js'
+import { expectCalm, expectHealthy, healthOf } from '../../../support/weather/calm.js'
+import { useCleanups } from '../../../support/weather/cleanups.js'
+import { expectSoon } from '../../../support/weather/eventually.js'
+import { startWeatherLoad } from '../../../support/weather/load.js'
+import { startPostgres } from '../../../support/weather/postgres-server.js'
+import { startWeatherProcesses } from '../../../support/weather/processes.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const size = isLong ? { processes: 2, customers: 30, rounds: 5 } : { processes: 1, customers: 8, rounds: 1 }
@@ -14,7 +14,7 @@ const NOTICED_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.1 the database is stopped and killed under load: callers are told to come back, and nothing is lost', async () => {
+test('R13.1 the database is stopped and killed under load: callers get 503 with Retry-After, and nothing is lost', async () => {
   const postgres = await startPostgres()
   cleanUp(() => postgres.end('SIGKILL'))
   const { connectionString, query } = postgres

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
-import { until } from '../../support/engine.js'
-import { findLost } from '../../support/weather/acknowledged.js'
-import { expectCalm, expectHealthy } from '../../support/weather/calm.js'
-import { useCleanups } from '../../support/weather/cleanups.js'
-import { startWeatherLoad } from '../../support/weather/load.js'
-import { startPair } from '../../support/weather/pair.js'
-import { startWeatherProcesses } from '../../support/weather/processes.js'
+import { until } from '../../../support/engine.js'
+import { findLost } from '../../../support/weather/acknowledged.js'
+import { expectCalm, expectHealthy } from '../../../support/weather/calm.js'
+import { useCleanups } from '../../../support/weather/cleanups.js'
+import { startWeatherLoad } from '../../../support/weather/load.js'
+import { startPair } from '../../../support/weather/pair.js'
+import { startWeatherProcesses } from '../../../support/weather/processes.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const size = isLong
@@ -16,7 +16,7 @@ const GOES_ON_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.2 the database is switched over in a planned way: connections to the former primary are left, and nothing is lost', async () => {
+test('R13.2 in a planned switch-over, processes leave the former primary, and nothing is lost', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
   const processes = await startWeatherProcesses(size.processes, pair.connectionString)
@@ -28,7 +28,7 @@ test('R13.2 the database is switched over in a planned way: connections to the f
   })
   cleanUp(load.abandon)
   await delay(size.phaseMs)
-  // Nothing cuts the connections that stand, so only a process itself can find out that they lead to the wrong server.
+  // Open connections are not cut, so a process must find out by itself that they lead to the wrong server.
   await pair.switchOver()
   const before = load.acknowledged.length
   await until(() => load.acknowledged.length > before + size.customers * 3, GOES_ON_WITHIN_MS)
