@@ -34,11 +34,14 @@ export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) 
 }
 
 /**
- * Servers of the release before leave the stamp out of an id, and both may tell of one event while a new release rolls out.
- * The time of the event tells two apart that have the rest in common.
+ * An event's id without its stamp, which servers of the previous release leave out: both may tell of one event while a new
+ * release rolls out. Its time tells two events apart that have the rest in common. An offer is told anew with another time.
  */
-const STAMP_OF_ID = /^([^:]+:\d+:\d+:\d+):[0-9a-z]+$/
-const nameOf = ({ id, at }: ResumableEvent) => `${id.replace(STAMP_OF_ID, '$1')} ${at}`
+const EVENT_ID = /^([^:]+:\d+:\d+:\d+)(?::[0-9a-z]+)?$/
+function nameOf({ id, at }: ResumableEvent): string {
+  const [, place] = EVENT_ID.exec(id) ?? []
+  return place === undefined ? id : `${place} ${at}`
+}
 
 /** Sets and maps keep the order in which their keys came. */
 function forgetOldest(keys: Set<string> | Map<string, unknown>, max: number): void {

@@ -26,10 +26,9 @@ export interface KnownVersion {
 }
 
 /**
- * Why a timer of an active state does not fire. `spent`: it fired and the machine ignored it. `dead`: it failed for the last
- * time.
+ * Why a timer of an active state does not fire. `spent`: it fired and the machine ignored it.
  */
-export type Parked = 'spent' | 'dead'
+export type Parked = 'spent'
 
 export interface StoredTimer {
   readonly instance: string

@@ -33,10 +33,7 @@ export const instanceDetail = instanceSummary
           event: z.unknown(),
           generation: z.int().describe('The version that armed it'),
           dueAt: time.optional().describe('Absent when it is parked'),
-          parked: z
-            .enum(['spent', 'dead'])
-            .optional()
-            .describe('Why it does not ring: its machine ignored it, or it failed for the last time'),
+          parked: z.enum(['spent']).optional().describe('Why it does not fire: its machine ignored it'),
           leasedUntil: time.optional().describe('A process is firing it'),
         }),
       )

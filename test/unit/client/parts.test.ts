@@ -35,6 +35,17 @@ describe('R7.3 the client’s sieve', () => {
     expect(judge(event('d', 7, 'booking_updated', 'b', '2026-01-01T00:00:06.000Z'))).toBe('new')
   })
 
+  it('knows an event by its id with and without the stamp, and an offer by its id alone', () => {
+    const judge = createSieve()
+    const id = '01890a5d-ac96-774b-bcce-b302099a8057'
+    const at = (seconds: number) => `2026-01-01T00:00:0${seconds}.000Z`
+    expect(judge(event(`${id}:2:0:1`, 2, 'truck_confirmed', 'b', at(1)))).toBe('new')
+    expect(judge(event(`${id}:2:0:1:mx3hgv0f`, 2, 'truck_confirmed', 'b', at(1)))).toBe('known')
+    expect(judge(event(`${id}:2:0:1:mx3hgvl3`, 2, 'truck_confirmed', 'b', at(2)))).toBe('new')
+    expect(judge(event(`${id}:offer`, 1, 'new_broadcast', 'b', at(1)))).toBe('new')
+    expect(judge(event(`${id}:offer`, 1, 'new_broadcast', 'b', at(2)))).toBe('known')
+  })
+
   it('forgets the oldest ids, and the requests that nothing was heard of for longest', () => {
     const judge = createSieve(3, 2)
     for (const id of ['a', 'b', 'c', 'd']) judge(event(id, 5))
