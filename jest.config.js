@@ -13,7 +13,7 @@ export default {
   // They would take the run beyond ten minutes on two cores.
   testPathIgnorePatterns:
     process.env.LOADCAST_LONG_TESTS === undefined
-      ? ['/node_modules/', '/test/e2e/weather/long/']
+      ? ['/node_modules/', '/test/e2e/(weather/)?long/']
       : ['/node_modules/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
