@@ -44,7 +44,7 @@ test(`R11.4 requests that are pipelined, cut and reset leave nothing behind (see
   await isAtRest()
   await expectCalm(world)
   await world.processes.end()
-}, 120_000)
+}, 300_000)
 
 test.each([
   ['send their bodies a byte a second', trickleBodies],

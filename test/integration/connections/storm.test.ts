@@ -14,7 +14,7 @@ import { startServerProcess } from '../../support/server-process.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const ENDED = isLong ? 20_000 : 2_000
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = isLong ? 600_000 : 120_000
 
 let database: TestDatabase
 let killer: pg.Pool
