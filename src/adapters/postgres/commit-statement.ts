@@ -9,6 +9,7 @@
  * instead: before Postgres 17 an index is not searched by two `= any(…)`.
  */
 import type { ColumnType } from '../../runtime/definition.js'
+import { sameStamp } from './same-stamp.js'
 
 export interface ProjectionShape {
   readonly table: string
@@ -69,7 +70,7 @@ updated as (
       definition_version = f.definition_version, updated_at = to_timestamp(f.updated_at / 1000)
   from fit f
   where f.expected > 0 and t.id = any($1::uuid[]) and t.id = f.id and t.version = f.expected
-    and t.updated_at between to_timestamp((f.expected_at - 0.5) / 1000) and to_timestamp((f.expected_at + 0.5) / 1000)
+    and ${sameStamp('t.updated_at', 'f.expected_at')}
   returning t.id
 ),
 created as (

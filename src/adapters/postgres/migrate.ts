@@ -11,7 +11,7 @@ import { type ConnectOptions, createDatabase } from './connection/database.js'
 import type { Log } from './log.js'
 import { MIGRATIONS_FOLDER, type Migration, readMigrations } from './migration-files.js'
 import { assertSupportedVersion, UnsupportedPostgresError } from './server-version.js'
-import { failureOf, orUnavailable } from './sqlstate.js'
+import { asUnavailable, failureOf, orUnavailable } from './sqlstate.js'
 
 /** A connection string is connected and closed again; a client or pool stays the caller's. */
 export type MigrationTarget = string | pg.Client | pg.Pool
@@ -178,7 +178,7 @@ async function withClient<T>(
     return await work(client)
   } catch (error) {
     if (error instanceof MigrationError || error instanceof UnsupportedPostgresError) throw error
-    return await orUnavailable(Promise.reject(error))
+    throw asUnavailable(error)
   } finally {
     await release()
   }

@@ -8,7 +8,7 @@ import type { Client } from './connection/client.js'
 import { createDatabase } from './connection/database.js'
 import type { Log } from './log.js'
 import { assertSupportedVersion, UnsupportedPostgresError } from './server-version.js'
-import { orUnavailable } from './sqlstate.js'
+import { asUnavailable } from './sqlstate.js'
 
 const HOW_TO = 'see "Through a connection pooler" in docs/OPERATIONS.md'
 
@@ -23,7 +23,7 @@ export async function checkServer(connectionString: string, log: Log): Promise<v
     await assertSupportedVersion(client, log)
     await warnOfMissingSettings(client, log)
   } catch (error) {
-    throw error instanceof UnsupportedPostgresError ? error : await unavailable(error)
+    throw error instanceof UnsupportedPostgresError ? error : asUnavailable(error)
   } finally {
     await client.end().catch(() => {}) // a lost connection has already failed the call
   }
@@ -34,13 +34,9 @@ async function connect(connectionString: string): Promise<Client> {
   try {
     return await createDatabase(connectionString).connect(options)
   } catch (error) {
-    throw isRefusedParameter(error as Error) ? refusedBy(error as Error) : await unavailable(error)
+    throw isRefusedParameter(error as Error) ? refusedBy(error as Error) : asUnavailable(error)
   }
 }
-
-/** Wraps faults of the environment, so that callers can tell them from defects. */
-const unavailable = (error: unknown): Promise<unknown> =>
-  orUnavailable(Promise.reject(error)).catch(marked => marked)
 
 /** PgBouncer's message for a startup parameter that it does not ignore, and RDS Proxy's for `options`. */
 const isRefusedParameter = (error: Error) =>

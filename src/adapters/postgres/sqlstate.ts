@@ -116,18 +116,27 @@ export async function markUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    const failure = failureOf(error)
-    if (error instanceof StoreUnavailableError || (failure !== 'away' && failure !== 'refused')) throw error
-    throw new StoreUnavailableError(error, { isLasting: failure === 'refused' })
+    throw marked(error)
   }
+}
+
+function marked(error: unknown): unknown {
+  const failure = failureOf(error)
+  if (error instanceof StoreUnavailableError || (failure !== 'away' && failure !== 'refused')) return error
+  return new StoreUnavailableError(error, { isLasting: failure === 'refused' })
 }
 
 /** The same for callers that neither retry nor split: they also treat a lock that was not granted as unavailability. */
 export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
-    return await markUnavailable(work)
+    return await work
   } catch (error) {
-    if (isBeyondLimits(error)) throw new StoreUnavailableError(error, { isLasting: true })
-    throw isWorthRepeating(error) ? new StoreUnavailableError(error) : error
+    throw asUnavailable(error)
   }
+}
+
+/** The error as `orUnavailable` rejects with it. */
+export function asUnavailable(error: unknown): unknown {
+  if (isBeyondLimits(error)) return new StoreUnavailableError(error, { isLasting: true })
+  return isWorthRepeating(error) ? new StoreUnavailableError(error) : marked(error)
 }

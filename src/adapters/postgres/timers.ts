@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Held, KnownVersion, Store, StoredTimer } from '../../runtime/ports.js'
+import { sameStamp } from './same-stamp.js'
 import { orUnavailable } from './sqlstate.js'
 
 /**
@@ -49,7 +50,7 @@ const SPEND = `
 with ignoring as materialized (
   select id, snapshot ->> 'status' = 'active' as is_active from instances
   where id = $1 and version = $4
-    and updated_at between to_timestamp(($5::float8 - 0.5) / 1000) and to_timestamp(($5::float8 + 0.5) / 1000)
+    and ${sameStamp('updated_at', '$5::float8')}
 ), removed as (
   delete from timers t using ignoring i
   where not i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3
