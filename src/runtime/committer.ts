@@ -17,7 +17,7 @@ import {
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
 import type { StoredInstance, WriteResult } from './ports.js'
 import { answersUnlessUsed } from './repetition.js'
-import { writeSurely } from './resend.js'
+import { createCommitSender, type SendCommit } from './resend.js'
 import { SlabMap } from './slab.js'
 import type { SnapshotCache } from './snapshot-cache.js'
 import type { CommitterParts, Decided, Sent, Turn } from './turn.js'
@@ -26,6 +26,7 @@ import type { Instance } from './types.js'
 export class Committer {
   readonly #parts: CommitterParts
   readonly #cache: SnapshotCache
+  readonly #send: SendCommit
   readonly #mailboxes = new SlabMap<Mailbox>()
   /** Mailboxes that wait for a turn, in order of arrival. While reading or committing, arrivals only queue up. */
   readonly #ready = new SlabMap<Mailbox>()
@@ -40,6 +41,7 @@ export class Committer {
   constructor(parts: CommitterParts) {
     this.#parts = parts
     this.#cache = parts.known.cache
+    this.#send = createCommitSender(parts.store, parts.log, parts.platform)
   }
 
   /** Queues an event. Its `settle` or `fail` is called once; throws `OverloadedError` when queues are full. */
@@ -232,12 +234,7 @@ export class Committer {
     let results: readonly WriteResult[]
     try {
       if (this.#parts.faults !== undefined) await this.#parts.faults('commit.before')
-      results = await writeSurely(
-        this.#parts.store,
-        turns.map(turn => turn.write),
-        this.#parts.log,
-        this.#parts.platform,
-      )
+      results = await this.#send(turns.map(turn => turn.write))
       if (this.#parts.faults !== undefined) await this.#parts.faults('commit.after')
     } catch (error) {
       this.#commitsInFlight--
@@ -247,6 +244,7 @@ export class Committer {
         for (const { pending } of evaluation.decisions) this.#settle(() => pending.fail(unavailable(error)))
         this.#failAll(evaluation.mailbox, unavailable(error))
       }
+      this.#schedule()
       return
     }
     this.#commitsInFlight--

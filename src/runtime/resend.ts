@@ -8,30 +8,49 @@ import { StoreUnavailableError } from './errors.js'
 import { type Platform, pause, processPlatform } from './platform.js'
 import type { InstanceWrite, Store, WriteResult } from './ports.js'
 
-/** Longer than a failover's first reconnect, shorter than a caller's patience of 30 s. */
+/**
+ * From the first failure of any commit: longer than a failover's first reconnect, shorter than a caller's patience of 30 s.
+ * Later commits of the same outage do not get as long again, because their callers have waited behind the earlier ones.
+ */
 const RESEND_FOR_MS = 8_000
+/** When an outage ends, the pool still holds lost connections: the second attempt finds a good one. */
+const RESEND_AT_LEAST_MS = 1_000
 const FIRST_PAUSE_MS = 25
 const MAX_PAUSE_MS = 1_000
 
-/** Commits, through lost connections. Throws the last error when the database stays away. */
-export async function writeSurely(
+export type SendCommit = (writes: readonly InstanceWrite[]) => Promise<readonly WriteResult[]>
+
+/**
+ * Returns a function that commits through lost connections. It throws the last error when the database stays away. All
+ * commits of a store must go through one of these, which knows how long the store has been away.
+ */
+export function createCommitSender(
   store: Store,
-  writes: readonly InstanceWrite[],
   log: Logger,
   platform: Platform = processPlatform,
-): Promise<readonly WriteResult[]> {
-  const giveUpAt = platform.monotonicMs() + RESEND_FOR_MS
-  let pauseMs = FIRST_PAUSE_MS
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const results = await store.commit(writes, DELIVERY_LEASE_MS)
-      return attempt === 1 ? results : await recogniseOurs(store, writes, results)
-    } catch (error) {
-      const isWorthIt = error instanceof StoreUnavailableError && !error.isLasting
-      if (!isWorthIt || platform.monotonicMs() + pauseMs > giveUpAt) throw error
-      log.warn({ err: error, attempt, instances: writes.length }, 'a commit got no answer and is sent again')
-      await pause(platform, pauseMs * (0.5 + platform.random()))
-      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+): SendCommit {
+  let awaySince: number | undefined
+
+  return async writes => {
+    const startedAt = platform.monotonicMs()
+    let pauseMs = FIRST_PAUSE_MS
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const results = await store.commit(writes, DELIVERY_LEASE_MS)
+        awaySince = undefined
+        return attempt === 1 ? results : await recogniseOurs(store, writes, results)
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError) || error.isLasting) throw error
+        awaySince ??= startedAt
+        const giveUpAt = Math.max(awaySince + RESEND_FOR_MS, startedAt + RESEND_AT_LEAST_MS)
+        if (platform.monotonicMs() + pauseMs > giveUpAt) throw error
+        log.warn(
+          { err: error, attempt, instances: writes.length },
+          'a commit got no answer and is sent again',
+        )
+        await pause(platform, pauseMs * (0.5 + platform.random()))
+        pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+      }
     }
   }
 }

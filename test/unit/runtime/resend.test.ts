@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { StoreUnavailableError } from '../../../src/runtime/errors.js'
 import type { InstanceWrite, Store, WriteResult } from '../../../src/runtime/ports.js'
-import { writeSurely } from '../../../src/runtime/resend.js'
+import { createCommitSender, type SendCommit } from '../../../src/runtime/resend.js'
 import { silentLog } from '../../../src/runtime/silent-log.js'
 
 const write = (id: string, uid: string) =>
@@ -35,8 +35,10 @@ const unmet: WriteResult = {
   kind: 'unmet',
   preconditions: [{ table: 'keys', row: { id: 'k' }, isThere: true }],
 }
-const send = async (store: Store, ...writes: InstanceWrite[]) => {
-  const outcome = writeSurely(store, writes, silentLog).then(
+const send = (store: Store, ...writes: InstanceWrite[]) =>
+  sendBy(createCommitSender(store, silentLog), writes)
+const sendBy = async (sender: SendCommit, writes: readonly InstanceWrite[]) => {
+  const outcome = sender(writes).then(
     results => results.map(r => r.kind),
     error => error,
   )
@@ -94,6 +96,27 @@ describe('a commit', () => {
     expect(await send(store, write('a', 'ours'))).toBeInstanceOf(StoreUnavailableError)
     expect(commits()).toBeGreaterThan(8)
     expect(commits()).toBeLessThan(30)
+  })
+
+  it('is given up soon when another one has found the database away for seconds, until one succeeds', async () => {
+    const { store, commits } = storeThat([])
+    const sender = createCommitSender(store, silentLog)
+    await sendBy(sender, [write('a', 'ours')])
+    const first = commits()
+    expect(await sendBy(sender, [write('b', 'ours')])).toBeInstanceOf(StoreUnavailableError)
+    const second = commits() - first
+    expect(second).toBeGreaterThan(1)
+    expect(second).toBeLessThan(first / 2 + 1)
+  })
+
+  it('has all the time again after one that succeeded', async () => {
+    const away = Array.from({ length: 40 }, () => 'away' as const)
+    const { store, commits } = storeThat([...away.slice(0, 20), [{ kind: 'stale' }]])
+    const sender = createCommitSender(store, silentLog)
+    while (!Array.isArray(await sendBy(sender, [write('a', 'ours')])));
+    const before = commits()
+    await sendBy(sender, [write('b', 'ours')])
+    expect(commits() - before).toBeGreaterThan(8)
   })
 
   it('that fails for another reason is not sent again', async () => {
