@@ -77,7 +77,7 @@ describe('R13.1 a process whose connections are ended', () => {
     proxy.endShare = 0
     expectAllWork(await storm.finish())
     await proxy.close()
-  }, 180_000)
+  }, PATIENCE_MS + 60_000)
 
   test('would die with plain connections of the driver (control)', async () => {
     const proxy = await startTerminatingProxy(database.connectionString)
@@ -87,7 +87,7 @@ describe('R13.1 a process whose connections are ended', () => {
     expect(code).not.toBe(0)
     expect(errors).toContain('57P01')
     await proxy.close()
-  }, 180_000)
+  }, PATIENCE_MS + 60_000)
 
   test('by pg_terminate_backend, thousands of times, survives', async () => {
     const name = new URL(database.connectionString).pathname.slice(1)
@@ -100,7 +100,7 @@ describe('R13.1 a process whose connections are ended', () => {
       ended += rows[0].count
     }
     expectAllWork(await storm.finish())
-  }, 180_000)
+  }, PATIENCE_MS + 60_000)
 
   test('at any statement, from its start on, serves or answers 503, and ends when asked to', async () => {
     const proxy = await startTerminatingProxy(database.connectionString)
@@ -120,5 +120,5 @@ describe('R13.1 a process whose connections are ended', () => {
     expect(await server.end('SIGTERM')).toBe(0)
     expect(await findViolations(database.connectionString)).toEqual([])
     await proxy.close()
-  }, 180_000)
+  }, PATIENCE_MS + 60_000)
 })
