@@ -34,7 +34,6 @@ function appOptions(write: (line: string) => void = () => {}): HttpAppOptions {
     service: {
       health: async () => ({ status: 'ok', version: '1', checks: {} }) as never,
       isWatched: () => false,
-      counts: async () => ({}),
       metrics: async () => ({ contentType: 'text/plain', page: '' }),
     },
     refresh: failing,
