@@ -87,7 +87,7 @@ function bringTo(writing: Registered, fold: Fold, { clock, uid }: EvaluationCont
   for (const to of upgradePath(fold.registered, writing)) {
     const at = Math.max(clock.now(), base.updatedAt)
     const [from, version] = [fold.registered.definition.version, to.definition.version]
-    const event = { type: MIGRATE, at, uid: uid(), from, to: version }
+    const event = { type: MIGRATE, at, uid: uid(), from, to: version, keepsHistory: true }
     fold.upgrade(to, event, { id: 'migration', role: 'system' })
   }
 }

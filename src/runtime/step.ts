@@ -6,6 +6,7 @@
 import { type AnyActorScope, type AnyMachineSnapshot, type AnyStateMachine, createActor } from 'xstate'
 import type { StampedEvent } from './definition.js'
 import { DefinitionError } from './errors.js'
+import { withHistoryNodes } from './history-value.js'
 
 /** What the pure step asks for, in order: a later effect on the same timer replaces an earlier one. */
 export type Effect =
@@ -87,7 +88,7 @@ export function createStepper(machine: AnyStateMachine): Stepper {
     },
     restore(persisted) {
       try {
-        return machine.restoreSnapshot(persisted as AnyMachineSnapshot, scope)
+        return machine.restoreSnapshot(withHistoryNodes(machine, persisted as AnyMachineSnapshot), scope)
       } catch (cause) {
         throw new DefinitionError(`Machine "${machine.id}" cannot restore a stored snapshot`, cause)
       }

@@ -4,7 +4,10 @@
  * were not before are armed here, counted from the migration, and those that are gone are removed.
  */
 import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
+import { complaintAboutDelay } from './checks/delays.js'
+import { refuseValue } from './checks/moved.js'
 import { DefinitionError } from './errors.js'
+import { carriedHistory, complaintAboutHistory, type StoredHistory } from './history-value.js'
 import type { Registered } from './registry.js'
 import type { Effect } from './step.js'
 
@@ -19,33 +22,54 @@ export interface Upgraded {
 
 /** The versions to go through, oldest first. Throws `DefinitionError` where no migration leads to `to`. */
 export function upgradePath(from: Registered, to: Registered): readonly Registered[] {
+  const path = findPath(from, to)
+  if (path !== undefined) return path
+  const { name, version } = to.definition
+  throw new DefinitionError(
+    `Version ${version} of "${name}" has no migration that leads to it from version ${from.definition.version}`,
+  )
+}
+
+/** By the oldest version from which a path leads on. */
+function findPath(from: Registered, to: Registered): readonly Registered[] | undefined {
   if (from.definition.version === to.definition.version) return []
-  const steps = (to.definition.migrations ?? [])
+  const versions = (to.definition.migrations ?? [])
     .map(migration => migration.from.version)
     .filter(version => version >= from.definition.version)
     .sort((a, b) => a - b)
-  const [before] = steps
-  if (before === undefined) {
-    const { name, version } = to.definition
-    throw new DefinitionError(
-      `Version ${version} of "${name}" has no migration that leads to it from version ${from.definition.version}`,
-    )
+  for (const version of versions) {
+    const path = findPath(from, to.at(version))
+    if (path !== undefined) return [...path, to]
   }
-  return [...upgradePath(from, to.at(before)), to]
+  return undefined
 }
 
-/** One step of the path. Pure. Throws `DefinitionError` when the new machine has no such state. */
-export function upgrade(from: Registered, to: Registered, snapshot: AnyMachineSnapshot): Upgraded {
+/**
+ * One step of the path. Pure. Throws `DefinitionError` when the new machine has no such state. `keepsHistory` is absent from
+ * a migration that was journaled by a release which dropped history: its replay must do the same.
+ */
+export function upgrade(
+  from: Registered,
+  to: Registered,
+  snapshot: AnyMachineSnapshot,
+  { keepsHistory }: Readonly<Record<string, unknown>>,
+): Upgraded {
   const { version } = from.definition
   const migration = to.definition.migrations?.find(one => one.from.version === version)
   if (migration === undefined) throw new DefinitionError(`There is no migration from version ${version}`)
   const stored = JSON.parse(from.stepper.persist(snapshot))
-  const { value, context } = migration.apply({ value: stored.value, context: stored.context })
-  const migrated = to.stepper.restore({ ...stored, value, context, historyValue: {} })
-  const before = timersOf(from.definition.machine, snapshot)
-  const after = timersOf(to.definition.machine, migrated)
-  const disarmed = [...before.keys()].filter(sendId => !after.has(sendId))
-  const armed = [...after].filter(([sendId]) => !before.has(sendId))
+  const before = {
+    value: stored.value,
+    context: stored.context,
+    historyValue: keepsHistory === true ? stored.historyValue : {},
+  }
+  const { value, context, historyValue: given } = migration.apply(before)
+  const historyValue = keepsHistory === true ? historyAfter(from, to, before.historyValue, given) : {}
+  const migrated = to.stepper.restore({ ...stored, value, context, historyValue })
+  const timersBefore = timersOf(from.definition.machine, snapshot)
+  const timersAfter = timersOf(to.definition.machine, migrated)
+  const disarmed = [...timersBefore.keys()].filter(sendId => !timersAfter.has(sendId))
+  const armed = [...timersAfter].filter(([sendId]) => !timersBefore.has(sendId))
   return {
     kind: 'moved',
     snapshot: migrated,
@@ -56,6 +80,21 @@ export function upgrade(from: Registered, to: Registered, snapshot: AnyMachineSn
       ),
     ],
   }
+}
+
+/** What the migration gave, or the old history where it gave none or the one that it was shown. */
+function historyAfter(
+  from: Registered,
+  to: Registered,
+  old: StoredHistory,
+  given: StoredHistory | undefined,
+): StoredHistory {
+  const { machine } = to.definition
+  if (given === undefined || given === old) return carriedHistory(from.definition.machine, machine, old)
+  const found = complaintAboutHistory(machine, given)
+  if (found === undefined) return given
+  const { name, version } = from.definition
+  return refuseValue(to.definition, `the migration from ${name} v${version}: ${found.path}`, found.message)
 }
 
 interface DelayedTransition {
@@ -90,6 +129,7 @@ function delayOf(machine: AnyStateMachine, delay: unknown, snapshot: AnyMachineS
     typeof named === 'function'
       ? named({ context: snapshot.context, event: { type: MIGRATE } }, undefined)
       : named
-  if (typeof ms === 'number' && Number.isFinite(ms) && ms >= 0) return ms
-  throw new DefinitionError(`Machine "${machine.id}": the delay "${String(delay)}" is ${String(ms)}`)
+  const complaint = complaintAboutDelay(ms)
+  if (complaint === undefined) return Number(ms)
+  throw new DefinitionError(`Machine "${machine.id}": the delay "${String(delay)}": ${complaint}`)
 }
