@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino'
 import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
+import { checkActor, isUuid } from './checks/caller.js'
 import { createClock, type SyncedClock } from './clock.js'
 import { parseCommand, parseInput } from './commands.js'
 import { Committer } from './committer.js'
@@ -247,6 +248,7 @@ export function createEngine(options: EngineOptions): Engine {
   )
 
   async function get(id: string): Promise<Instance | undefined> {
+    if (!isUuid(id)) return undefined
     const readStartedAt = platform.monotonicMs()
     const row = await loadOne(id)
     return row === undefined ? undefined : known.noteRead(row, readStartedAt)
@@ -289,6 +291,7 @@ export function createEngine(options: EngineOptions): Engine {
     { actor, key }: CreateOptions & Keyed,
   ): Promise<CreateOutcome | Replayed> {
     assertOpen()
+    checkActor(actor)
     const renewal = ensure()
     if (renewal !== undefined) await whenAvailable(renewal)
     const parsed = parseInput(registry.writing(machine).definition, input)
@@ -315,6 +318,7 @@ export function createEngine(options: EngineOptions): Engine {
     { actor, ifVersion, loaded, key, preconditions = [] }: SendOptions & Keyed,
   ): Promise<Outcome | Replayed> {
     assertOpen()
+    checkActor(actor)
     const renewal = ensure()
     if (renewal !== undefined) await whenAvailable(renewal)
     const given = loaded === undefined ? undefined : known.noteRead(loaded.row, loaded.readStartedAt)
@@ -351,6 +355,7 @@ export function createEngine(options: EngineOptions): Engine {
     send: send as Engine['send'],
     get,
     async at(id, version) {
+      if (!isUuid(id)) return undefined
       const journal = await store.history(id, 0, version)
       const first = journal[0]
       const machine = first === undefined ? undefined : (await get(id))?.machine
@@ -360,8 +365,8 @@ export function createEngine(options: EngineOptions): Engine {
 
     restore: row => known.restore(row),
     recall: (id, version) => known.recall(id, version),
-    history: (id, { after = 0, limit = MAX_HISTORY_PAGE } = {}) =>
-      store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)),
+    history: async (id, { after = 0, limit = MAX_HISTORY_PAGE } = {}) =>
+      isUuid(id) ? store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)) : [],
     deadLetters: ({ before, limit = MAX_DEAD_LETTERS_PAGE } = {}) =>
       store.deadLetters(before, Math.min(limit, MAX_DEAD_LETTERS_PAGE)),
     redrive: id => store.redrive(id),

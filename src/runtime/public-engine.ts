@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Command, Engine as CoreEngine } from './api.js'
+import { checkActor, checkContent, checkIdempotencyKey } from './checks/caller.js'
 import { createEngine as createCoreEngine, type EngineOptions } from './engine.js'
 import type {
   Actor,
@@ -121,15 +122,20 @@ function createdResult(outcome: CreateOutcome): CreateResult {
 
 /** A key is its user's, for one instance: another's, or for another, has nothing to do with it. */
 function keyOf(key: string, actor: Actor, about: string, content: unknown): IdempotencyKey {
+  checkActor(actor)
+  checkIdempotencyKey(key)
+  checkContent(content)
   const fingerprint = createHash('sha256').update(canonicalJson(content)).digest('hex')
   return { scope: `${actor.id} ${about}`, key, fingerprint }
 }
 
 /** The same for the same content, in whatever order its members come. */
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+  const text = JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner === 'bigint') return `${inner}n` // the schema may make something else of it
+    return typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
+      : inner
+  }) as string | undefined
+  return text ?? String(value)
 }

@@ -1,5 +1,6 @@
 /* Projections: a table and its columns, as the names become SQL; and the rows, as the database takes them. */
 import type { ColumnType, Projection } from '../definition.js'
+import { isUuid } from './caller.js'
 import { at, isObject, type Report, shown } from './fault.js'
 import { refuseValue } from './moved.js'
 import { findUnstorable, isStorable, UNSTORABLE_TEXT } from './text.js'
@@ -115,12 +116,10 @@ export function checkedRows(
   return rows
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const MAX_INTEGER = 2 ** 31
 
 const COMPLAINTS: Readonly<Record<ColumnType, (value: unknown) => string | undefined>> = {
-  uuid: value =>
-    typeof value === 'string' && UUID.test(value) ? undefined : `expected a UUID, got ${shown(value)}`,
+  uuid: value => (isUuid(value) ? undefined : `expected a UUID, got ${shown(value)}`),
   text: value => {
     if (typeof value !== 'string') return `expected a string, got ${shown(value)}`
     return isStorable(value) ? undefined : UNSTORABLE_TEXT
@@ -130,11 +129,19 @@ const COMPLAINTS: Readonly<Record<ColumnType, (value: unknown) => string | undef
       ? undefined
       : `expected an integer of 32 bits, got ${shown(value)}`,
   timestamptz: value =>
-    typeof value === 'string' && !Number.isNaN(Date.parse(value))
+    typeof value === 'string' && isIsoTime(value)
       ? undefined
       : `expected a time in ISO 8601, got ${shown(value)}`,
   jsonb: value => {
     const found = findUnstorable(value)
     return found && `${found.message} at ${found.path === '' ? 'its root' : found.path}`
   },
+}
+
+/** JavaScript takes the 30th of February for a day in March; Postgres refuses it. */
+function isIsoTime(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2})?)?$/.test(text) || Number.isNaN(Date.parse(text)))
+    return false
+  const day = text.slice(0, 'YYYY-MM-DD'.length)
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
 }

@@ -114,6 +114,8 @@ const refused: [event: { type: string } & Record<string, unknown>, message: RegE
   [rows({ size: 1.5 }), /rows\[0\]\.size: expected an integer of 32 bits, got 1.5/],
   [rows({ size: 2 ** 31 }), /expected an integer of 32 bits/],
   [rows({ made_at: 'soon' }), /rows\[0\]\.made_at: expected a time in ISO 8601, got "soon"/],
+  [rows({ made_at: '2026-02-30T00:00:00Z' }), /expected a time in ISO 8601/],
+  [rows({ made_at: 'Tue Mar 01 2022' }), /expected a time in ISO 8601/],
   [rows({ colour: 'red' }), /rows\[0\]\.colour: the table probe_rows has no such column/],
 ]
 
