@@ -4,7 +4,7 @@
  * The base is the last committed snapshot; nothing here is true before the commit says so.
  */
 import { addedKeys } from './added-keys.js'
-import { checkEffects } from './checks/moved.js'
+import { checkEffects, checkTakenKeys } from './checks/moved.js'
 import { checkedRows } from './checks/projections.js'
 import type { StampedEvent } from './definition.js'
 import { DefinitionError } from './errors.js'
@@ -77,7 +77,10 @@ export class Fold {
 
   /** Keys that `step` would take on top of what is folded so far. */
   claimsTakenBy(step: Moved): string[] {
-    return addedKeys(this.#claims, this.#registered.claims(step.snapshot))
+    const claims = this.#registered.claims(step.snapshot)
+    const taken = addedKeys(this.#claims, claims)
+    checkTakenKeys(this.#registered.definition, taken, claims)
+    return taken
   }
 
   /** Whether a timer that fired is still the one that was armed, as far as this fold knows. */

@@ -5,11 +5,13 @@
  */
 import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
 import { complaintAboutDelay } from './checks/delays.js'
+import { isObject, shown } from './checks/fault.js'
 import { refuseValue } from './checks/moved.js'
 import { DefinitionError } from './errors.js'
 import { carriedHistory, complaintAboutHistory, type StoredHistory } from './history-value.js'
 import type { Registered } from './registry.js'
-import type { Effect } from './step.js'
+import { activeNodes } from './state-nodes.js'
+import type { Effect, Stepper } from './step.js'
 
 /** The type of the journal's entry. From outside nothing with this prefix gets in. */
 export const MIGRATE = 'xstate.migrate'
@@ -63,9 +65,17 @@ export function upgrade(
     context: stored.context,
     historyValue: keepsHistory === true ? stored.historyValue : {},
   }
-  const { value, context, historyValue: given } = migration.apply(before)
-  const historyValue = keepsHistory === true ? historyAfter(from, to, before.historyValue, given) : {}
-  const migrated = to.stepper.restore({ ...stored, value, context, historyValue })
+  const after: unknown = migration.apply(before)
+  const refuse = (path: string, message: string) =>
+    refuseValue(to.definition, `the migration from ${from.definition.name} v${version}: ${path}`, message)
+  if (!isObject(after)) return refuse('result', `expected { value, context }, got ${shown(after)}`)
+  const { value, context } = after
+  if (typeof value !== 'string' && !isObject(value)) {
+    return refuse('value', `expected a state value, got ${shown(value)}`)
+  }
+  if (!isObject(context)) return refuse('context', `expected an object, got ${shown(context)}`)
+  const historyValue = keepsHistory === true ? historyAfter(from, to, before.historyValue, after, refuse) : {}
+  const migrated = restored(to, { ...stored, value, context, historyValue }, refuse)
   const timersBefore = timersOf(from.definition.machine, snapshot)
   const timersAfter = timersOf(to.definition.machine, migrated)
   const disarmed = [...timersBefore.keys()].filter(sendId => !timersAfter.has(sendId))
@@ -82,19 +92,44 @@ export function upgrade(
   }
 }
 
+type Refuse = (path: string, message: string) => never
+
 /** What the migration gave, or the old history where it gave none or the one that it was shown. */
 function historyAfter(
   from: Registered,
   to: Registered,
   old: StoredHistory,
-  given: StoredHistory | undefined,
+  { historyValue: given }: Readonly<Record<string, unknown>>,
+  refuse: Refuse,
 ): StoredHistory {
   const { machine } = to.definition
   if (given === undefined || given === old) return carriedHistory(from.definition.machine, machine, old)
   const found = complaintAboutHistory(machine, given)
-  if (found === undefined) return given
-  const { name, version } = from.definition
-  return refuseValue(to.definition, `the migration from ${name} v${version}: ${found.path}`, found.message)
+  return found === undefined ? (given as StoredHistory) : refuse(found.path, found.message)
+}
+
+function restored({ stepper }: Registered, stored: object, refuse: Refuse): AnyMachineSnapshot {
+  const snapshot = restoredBy(stepper, stored, refuse)
+  const nodes = activeNodes(snapshot)
+  for (const node of nodes) {
+    if (node.type === 'history')
+      refuse('value', `${shown(node.id)} is a history state, which is never active`)
+    const active = Object.values(node.states).filter(child => nodes.includes(child))
+    if (node.type === 'compound' && active.length !== 1) {
+      const ids = active.map(({ id }) => shown(id)).join(' and ')
+      refuse('value', `expected one state of ${shown(node.id)}, got ${ids}`)
+    }
+  }
+  return snapshot
+}
+
+function restoredBy(stepper: Stepper, stored: object, refuse: Refuse): AnyMachineSnapshot {
+  try {
+    return stepper.restore(stored)
+  } catch (error) {
+    const { cause } = error as Error
+    return refuse('value', cause instanceof Error ? cause.message : String(error))
+  }
 }
 
 interface DelayedTransition {
@@ -119,7 +154,7 @@ export function timersOf(machine: AnyStateMachine, snapshot: AnyMachineSnapshot)
 }
 
 function nodesOf(snapshot: AnyMachineSnapshot): readonly { readonly after: readonly DelayedTransition[] }[] {
-  return (snapshot as unknown as { _nodes: readonly { after: readonly DelayedTransition[] }[] })._nodes
+  return activeNodes(snapshot) as readonly { readonly after: readonly DelayedTransition[] }[]
 }
 
 function delayOf(machine: AnyStateMachine, delay: unknown, snapshot: AnyMachineSnapshot): number {

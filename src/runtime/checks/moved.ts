@@ -30,11 +30,23 @@ export function checkedWord(definition: Named, path: 'status' | 'owner', word: u
   return refuseValue(definition, path, `${complaintAboutKey(word)}${gotOther(word, 'string')}`)
 }
 
-/** What `claims` gave. */
+/** What `claims` gave. Its keys are checked when they are taken: an instance may hold a thousand, and take one. */
 export function checkedClaims(definition: Named, claims: unknown): readonly string[] {
-  const found = complaintAboutKeys(claims)
-  if (found !== undefined) refuseValue(definition, `claims${found.path}`, found.message)
-  return claims as readonly string[]
+  if (Array.isArray(claims)) return claims
+  return refuseValue(definition, 'claims', `expected an array of strings, got ${shown(claims)}`)
+}
+
+/** Keys among `claims` that a transition takes. */
+export function checkTakenKeys(
+  definition: Named,
+  taken: readonly unknown[],
+  claims: readonly unknown[],
+): void {
+  for (const key of taken) {
+    const message = complaintAboutKey(key)
+    if (message === undefined) continue
+    refuseValue(definition, at('claims', claims.indexOf(key)), `${message}${gotOther(key, 'string')}`)
+  }
 }
 
 /** Whom an emitted event concerns: absent, or an array of ids. */

@@ -1,8 +1,6 @@
 /* Text that the database can store: well-formed Unicode without NUL. Half a surrogate pair would come back as another character. */
 import { at } from './fault.js'
 
-const UNSTORABLE = /[\0\p{Surrogate}]/u
-
 /**
  * Characters of a name that is a key of rows. An index entry of Postgres holds 2,704 bytes, and UTF-8 takes at most three
  * bytes for each of JavaScript's characters.
@@ -12,7 +10,7 @@ export const MAX_KEY_LENGTH = 500
 /** Levels of a value from outside. Real ones have some ten; one that contains itself ends here. */
 const MAX_DEPTH = 200
 
-export const isStorable = (text: string): boolean => !UNSTORABLE.test(text)
+export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0')
 
 /** What is wrong with a word that is stored as a key, or a part of one; `undefined`: nothing. */
 export function complaintAboutKey(value: unknown): string | undefined {
@@ -39,19 +37,23 @@ export function findUnstorable(value: unknown): Unstorable | undefined {
 function search(
   value: unknown,
   depth: number,
-): { readonly keys: (string | number)[]; message: string } | undefined {
+): { readonly keys: readonly (string | number)[]; message: string } | undefined {
   if (typeof value === 'string') return isStorable(value) ? undefined : { keys: [], message: UNSTORABLE_TEXT }
   if (typeof value !== 'object' || value === null) return undefined
   if (depth >= MAX_DEPTH) {
     return { keys: [], message: `expected ${MAX_DEPTH} levels at most; it may contain itself` }
   }
-  const isArray = Array.isArray(value)
-  for (const [key, inner] of Object.entries(value)) {
-    const found =
-      isArray || isStorable(key) ? search(inner, depth + 1) : { keys: [], message: UNSTORABLE_TEXT }
-    if (found === undefined) continue
-    found.keys.push(isArray ? Number(key) : key)
-    return found
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const found = search(value[i], depth + 1)
+      if (found !== undefined) return { ...found, keys: [...found.keys, i] }
+    }
+    return undefined
+  }
+  for (const key in value) {
+    const inner = (value as Readonly<Record<string, unknown>>)[key]
+    const found = isStorable(key) ? search(inner, depth + 1) : { keys: [], message: UNSTORABLE_TEXT }
+    if (found !== undefined) return { ...found, keys: [...found.keys, key] }
   }
   return undefined
 }

@@ -234,6 +234,44 @@ describe('a migration function', () => {
   })
 })
 
+describe('a migration that gives no state of the new machine', () => {
+  it.each([
+    [undefined, /result: expected { value, context }, got undefined$/],
+    ['on', /result: expected { value, context }, got "on"$/],
+    [{ value: 'paused' }, /context: expected an object, got undefined$/],
+    [{ value: 'paused', context: [] }, /context: expected an object, got an array$/],
+    [{ value: 'nowhere', context: {} }, /value: State 'nowhere' does not exist on 'player'$/],
+    [{ value: { on: 'nowhere' }, context: {} }, /value: State 'nowhere' does not exist on 'player\.on'$/],
+    [{ value: undefined, context: {} }, /value: /],
+    [{ value: null, context: {} }, /value: /],
+    [{ value: 7, context: {} }, /value: expected a state value, got 7$/],
+    [
+      { value: { on: 'deep' }, context: {} },
+      /value: "player\.on\.deep" is a history state, which is never active$/,
+    ],
+    [
+      { value: { on: 'stopped', paused: {} }, context: {} },
+      /value: expected one state of "player", got "player\.on" and "player\.paused"$/,
+    ],
+  ])('R10.8 is told so: %j', (given, message) => {
+    const v2 = playerV2(playerConfig(), (() => given) as unknown as Migration['apply'])
+    expect(() => across(v2, PLAYED, [])).toThrow(message)
+    expect(() => across(v2, PLAYED, [])).toThrow(/^player v2: the migration from player v1: /)
+  })
+})
+
+describe('a migration that gives a part of a state value', () => {
+  it('R10.8 has the rest filled in with what is entered first', () => {
+    const v2 = playerV2(
+      playerConfig(),
+      () => ({ value: { on: { playing: { track: 'third' } } }, context: {} }) as never,
+    )
+    expect(across(v2, PLAYED, []).snapshot.value).toEqual({
+      on: { playing: { track: 'third', lamp: 'dark' } },
+    })
+  })
+})
+
 describe('a migration that was journaled by a release which dropped history', () => {
   it('R10.8 is replayed as it was', () => {
     const v2 = playerV2(playerConfig(), stored => stored)
