@@ -3,11 +3,13 @@
  * no field of the stamp's.
  */
 import type { z } from 'zod'
+import { checkActor } from './checks/caller.js'
 import { cut, isObject, shown } from './checks/fault.js'
 import { STAMP_FIELDS } from './checks/schemas.js'
-import { findUnstorable } from './checks/text.js'
 import type { Definition } from './definition.js'
 import { DefinitionError, InvalidEventError } from './errors.js'
+import { storedValue, UnstorableValueError } from './stored-value.js'
+import type { Actor } from './types.js'
 
 /** Enough to correct a form. A payload of a million mistakes is not worth more. */
 const MAX_ISSUES_TOLD = 10
@@ -37,7 +39,8 @@ export function parseCommand<T extends { readonly type: string }>(definition: De
   if (type.startsWith('xstate.')) {
     throw invalid(`"${name}" takes no event ${shown(type)}`, [{ path: 'type', message: reserved(type) }])
   }
-  const schema = Object.hasOwn(commands, type) ? commands[type] : undefined
+  // XState takes no event of the type `*`, which stands for all of them in transitions.
+  const schema = Object.hasOwn(commands, type) && type !== '*' ? commands[type] : undefined
   if (schema === undefined) {
     const message = `expected one of: ${list(Object.keys(commands))}`
     throw invalid(`"${name}" has no command ${shown(type)}`, [{ path: 'type', message }])
@@ -56,12 +59,18 @@ export function parseCommand<T extends { readonly type: string }>(definition: De
 }
 
 export function parseInput(definition: Definition, input: unknown): object {
-  return parse(
-    definition.input,
-    input,
-    `The input of "${definition.name}" is not valid`,
-    definition,
-  ) as object
+  const complaint = `The input of "${definition.name}" is not valid`
+  const parsed = parse(definition.input, input, complaint, definition) ?? {}
+  if (isObject(parsed)) return parsed
+  // A machine's input is given a stamp, which other values cannot carry.
+  const message = `expected an object, got ${shown(parsed)}: wrap it, as in { value: … }`
+  throw invalid(complaint, [{ path: '', message }])
+}
+
+/** Who sends it, as it is journaled. Throws `InvalidEventError`. */
+export function parseActor(actor: Actor): Actor {
+  checkActor(actor)
+  return storable(actor, 'The actor is not valid')
 }
 
 function parse(schema: z.ZodType, value: unknown, complaint: string, definition: Definition): unknown {
@@ -82,9 +91,18 @@ function parse(schema: z.ZodType, value: unknown, complaint: string, definition:
       stamped.map(path => ({ path, message })),
     )
   }
-  const found = findUnstorable(parsed)
-  if (found !== undefined) throw invalid(complaint, [found])
-  return parsed
+  return storable(parsed, complaint)
+}
+
+/** The value as it will be stored. Throws `InvalidEventError` if JSON does not hold it. */
+function storable<T>(value: T, complaint: string): T {
+  try {
+    return storedValue(value, '')
+  } catch (error) {
+    if (!(error instanceof UnstorableValueError)) throw error
+    const path = error.path.replace(/^\./, '')
+    throw invalid(complaint, [{ path, message: path === '' ? `it ${error.complaint}` : error.complaint }])
+  }
 }
 
 function reserved(type: string): string {

@@ -4,9 +4,9 @@
  */
 import type { Logger } from 'pino'
 import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
-import { checkActor, isUuid } from './checks/caller.js'
+import { isUuid } from './checks/caller.js'
 import { createClock, type SyncedClock } from './clock.js'
-import { parseCommand, parseInput } from './commands.js'
+import { parseActor, parseCommand, parseInput } from './commands.js'
 import { Committer } from './committer.js'
 import { createContinuity } from './continuity.js'
 import type { Definition } from './definition.js'
@@ -291,16 +291,16 @@ export function createEngine(options: EngineOptions): Engine {
     { actor, key }: CreateOptions & Keyed,
   ): Promise<CreateOutcome | Replayed> {
     assertOpen()
-    checkActor(actor)
     const renewal = ensure()
     if (renewal !== undefined) await whenAvailable(renewal)
     const parsed = parseInput(registry.writing(machine).definition, input)
+    const caller = parseActor(actor)
     const span = tracer?.begin('create', { attributes: { machine } })
     const created = new Promise<CreateOutcome | Replayed>((settle, fail) => {
       const arrivedAt = platform.monotonicMs()
       const pending = {
         uid: platform.uid(),
-        actor: traced(actor, span),
+        actor: traced(caller, span),
         span,
         arrivedAt,
         attempts: 0,
@@ -318,7 +318,6 @@ export function createEngine(options: EngineOptions): Engine {
     { actor, ifVersion, loaded, key, preconditions = [] }: SendOptions & Keyed,
   ): Promise<Outcome | Replayed> {
     assertOpen()
-    checkActor(actor)
     const renewal = ensure()
     if (renewal !== undefined) await whenAvailable(renewal)
     const given = loaded === undefined ? undefined : known.noteRead(loaded.row, loaded.readStartedAt)
@@ -327,6 +326,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (instance === undefined) throw new UnknownInstanceError(id)
     const definition = definitionFor(instance)
     const parsed = parseCommand(definition, event)
+    const caller = parseActor(actor)
     const { machine } = instance
     const attributes = { machine, event: parsed.type, instance: id }
     const span = tracer?.begin('transition', { attributes })
@@ -334,7 +334,7 @@ export function createEngine(options: EngineOptions): Engine {
       committer.submit(id, {
         kind: 'command',
         uid: platform.uid(),
-        actor: traced(actor, span),
+        actor: traced(caller, span),
         span,
         arrivedAt: loaded?.readStartedAt ?? platform.monotonicMs(),
         attempts: 0,

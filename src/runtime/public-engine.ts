@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto'
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Command, Engine as CoreEngine } from './api.js'
-import { checkActor, checkContent, checkIdempotencyKey } from './checks/caller.js'
+import { checkActor, checkIdempotencyKey } from './checks/caller.js'
 import { createEngine as createCoreEngine, type EngineOptions } from './engine.js'
+import { InvalidEventError } from './errors.js'
 import type {
   Actor,
   CreateOutcome,
@@ -124,9 +125,19 @@ function createdResult(outcome: CreateOutcome): CreateResult {
 function keyOf(key: string, actor: Actor, about: string, content: unknown): IdempotencyKey {
   checkActor(actor)
   checkIdempotencyKey(key)
-  checkContent(content)
-  const fingerprint = createHash('sha256').update(canonicalJson(content)).digest('hex')
+  const fingerprint = createHash('sha256').update(comparable(content)).digest('hex')
   return { scope: `${actor.id} ${about}`, key, fingerprint }
+}
+
+/** What is no JSON, or contains itself, cannot be compared with what came with the key before. */
+function comparable(content: unknown): string {
+  try {
+    return canonicalJson(content)
+  } catch (error) {
+    const cause = error instanceof RangeError ? 'it is nested too deeply, or contains itself' : String(error)
+    const message = `expected JSON: ${cause}`
+    throw new InvalidEventError(`What is sent with a key is not valid: ${message}`, [{ path: '', message }])
+  }
 }
 
 /** The same for the same content, in whatever order its members come. */

@@ -12,6 +12,7 @@ import { carriedHistory, complaintAboutHistory, type StoredHistory } from './his
 import type { Registered } from './registry.js'
 import { activeNodes } from './state-nodes.js'
 import type { Effect, Stepper } from './step.js'
+import { storedValue, UnstorableValueError } from './stored-value.js'
 
 /** The type of the journal's entry. From outside nothing with this prefix gets in. */
 export const MIGRATE = 'xstate.migrate'
@@ -75,7 +76,11 @@ export function upgrade(
   }
   if (!isObject(context)) return refuse('context', `expected an object, got ${shown(context)}`)
   const historyValue = keepsHistory === true ? historyAfter(from, to, before.historyValue, after, refuse) : {}
-  const migrated = restored(to, { ...stored, value, context, historyValue }, refuse)
+  const migrated = restored(
+    to,
+    { ...stored, value, context: asStored(context, refuse), historyValue },
+    refuse,
+  )
   const timersBefore = timersOf(from.definition.machine, snapshot)
   const timersAfter = timersOf(to.definition.machine, migrated)
   const disarmed = [...timersBefore.keys()].filter(sendId => !timersAfter.has(sendId))
@@ -106,6 +111,15 @@ function historyAfter(
   if (given === undefined || given === old) return carriedHistory(from.definition.machine, machine, old)
   const found = complaintAboutHistory(machine, given)
   return found === undefined ? (given as StoredHistory) : refuse(found.path, found.message)
+}
+
+function asStored(context: object, refuse: Refuse): object {
+  try {
+    return storedValue(context, 'context')
+  } catch (error) {
+    if (error instanceof UnstorableValueError) return refuse(error.path, error.complaint)
+    throw error
+  }
 }
 
 function restored({ stepper }: Registered, stored: object, refuse: Refuse): AnyMachineSnapshot {

@@ -1,7 +1,8 @@
 /* What comes beside an event: who sends it, to which instance, and with which idempotency key. */
 import { InvalidEventError } from '../errors.js'
+import { isText } from '../stored-value.js'
 import { at, isObject, shown } from './fault.js'
-import { complaintAboutKey, findUnstorable, isStorable, UNSTORABLE_TEXT } from './text.js'
+import { complaintAboutKey, UNSTORABLE_TEXT } from './text.js'
 
 /** As the contract has it. Together with its scope it is the key of a row. */
 const MAX_IDEMPOTENCY_KEY_LENGTH = 255
@@ -22,7 +23,7 @@ export function checkActor(actor: unknown): void {
     const value = actor[name]
     if (value === undefined) continue
     if (typeof value !== 'string') refuse(at('actor', name), `expected a string, got ${shown(value)}`)
-    else if (!isStorable(value)) refuse(at('actor', name), UNSTORABLE_TEXT)
+    else if (!isText(value)) refuse(at('actor', name), UNSTORABLE_TEXT)
   }
 }
 
@@ -31,15 +32,9 @@ export function checkIdempotencyKey(key: unknown): void {
   if (typeof key !== 'string' || key === '') refuse('key', `expected a string, got ${shown(key)}`)
   else if (key.length > MAX_IDEMPOTENCY_KEY_LENGTH) {
     refuse('key', `expected ${MAX_IDEMPOTENCY_KEY_LENGTH} characters at most, got ${key.length}`)
-  } else if (!isStorable(key)) refuse('key', UNSTORABLE_TEXT)
-}
-
-/** Throws `InvalidEventError` for an event or input of which no fingerprint could be made. */
-export function checkContent(content: unknown): void {
-  const found = findUnstorable(content)
-  if (found !== undefined) refuse(found.path, found.message)
+  } else if (!isText(key)) refuse('key', UNSTORABLE_TEXT)
 }
 
 function refuse(path: string, message: string): never {
-  throw new InvalidEventError(path === '' ? message : `${path}: ${message}`, [{ path, message }])
+  throw new InvalidEventError(`${path}: ${message}`, [{ path, message }])
 }

@@ -174,7 +174,6 @@ function checkCommands(commands: unknown, report: Report): void {
 /** What is wrong with the name of a command; `undefined`: nothing. */
 function complaintAboutType(type: string): string | undefined {
   if (type.trim() === '') return 'expected a name'
-  if (type === '*') return 'XState takes no event of this name, which stands for all events'
   if (type === 'xstate.route') {
     return 'names that begin with "xstate." are reserved: instead of `route`, let a command of your own target the state'
   }

@@ -1,9 +1,10 @@
 /* Projections: a table and its columns, as the names become SQL; and the rows, as the database takes them. */
 import type { ColumnType, Projection } from '../definition.js'
+import { isText, storedValue, UnstorableValueError } from '../stored-value.js'
 import { isUuid } from './caller.js'
 import { at, isObject, type Report, shown } from './fault.js'
 import { refuseValue } from './moved.js'
-import { findUnstorable, isStorable, UNSTORABLE_TEXT } from './text.js'
+import { UNSTORABLE_TEXT } from './text.js'
 
 /** Postgres cuts longer names. */
 const MAX_IDENTIFIER_BYTES = 63
@@ -122,7 +123,7 @@ const COMPLAINTS: Readonly<Record<ColumnType, (value: unknown) => string | undef
   uuid: value => (isUuid(value) ? undefined : `expected a UUID, got ${shown(value)}`),
   text: value => {
     if (typeof value !== 'string') return `expected a string, got ${shown(value)}`
-    return isStorable(value) ? undefined : UNSTORABLE_TEXT
+    return isText(value) ? undefined : UNSTORABLE_TEXT
   },
   integer: value =>
     Number.isInteger(value) && Number(value) >= -MAX_INTEGER && Number(value) < MAX_INTEGER
@@ -133,8 +134,13 @@ const COMPLAINTS: Readonly<Record<ColumnType, (value: unknown) => string | undef
       ? undefined
       : `expected a time in ISO 8601, got ${shown(value)}`,
   jsonb: value => {
-    const found = findUnstorable(value)
-    return found && `${found.message} at ${found.path === '' ? 'its root' : found.path}`
+    try {
+      storedValue(value, 'the value')
+      return undefined
+    } catch (error) {
+      if (error instanceof UnstorableValueError) return error.message
+      throw error
+    }
   },
 }
 

@@ -128,7 +128,7 @@ describe('text that cannot be stored', () => {
   it.each([
     ['NUL', { note: 'a\0b' }, 'note'],
     ['NUL in an array', { notes: ['a', { text: '\0' }] }, 'notes[1].text'],
-    ['NUL in the name of a member', { notes: { 'a\0': 1 } }, 'notes["a\\u0000"]'],
+    ['NUL in the name of a member', { notes: { 'a\0': 1 } }, 'notes'],
     ['half a surrogate pair', { note: 'x\uD83D' }, 'note'],
     ['the other half', { notes: ['\uDE00x'] }, 'notes[0]'],
     ['what contains itself', { me: itself }, /^me\.me\.me/],

@@ -240,6 +240,11 @@ describe('a migration that gives no state of the new machine', () => {
     ['on', /result: expected { value, context }, got "on"$/],
     [{ value: 'paused' }, /context: expected an object, got undefined$/],
     [{ value: 'paused', context: [] }, /context: expected an object, got an array$/],
+    [
+      { value: 'paused', context: { at: new Date(0) } },
+      /context\.at: is a Date: store a number or an ISO string$/,
+    ],
+    [{ value: 'paused', context: { ids: [new Set()] } }, /context\.ids\[0\]: is a Set: store an array$/],
     [{ value: 'nowhere', context: {} }, /value: State 'nowhere' does not exist on 'player'$/],
     [{ value: { on: 'nowhere' }, context: {} }, /value: State 'nowhere' does not exist on 'player\.on'$/],
     [{ value: undefined, context: {} }, /value: /],
