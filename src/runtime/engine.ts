@@ -71,7 +71,7 @@ export interface EngineOptions {
 
 /**
  * Makes an engine. It takes commands at once; `start` begins firing timers and sweeping the outbox.
- * Throws `DefinitionError` when a definition asks for what cannot be made durable.
+ * Throws `DefinitionError` with all faults of the definitions.
  */
 export function createEngine(options: EngineOptions): Engine {
   const { store, subscribers = [], clock = createClock(), log = silentLog } = options

@@ -65,7 +65,7 @@ export interface Engine {
 /** The reason of a refusal when a key comes again with something else. */
 const KEY_REUSED = 'IDEMPOTENCY_KEY_REUSED'
 
-/** Throws `DefinitionError` when a definition asks for what cannot be made durable. */
+/** Throws `DefinitionError` with all faults of the definitions. */
 export function createEngine(options: EngineOptions): Engine {
   const engine = createCoreEngine(options)
 

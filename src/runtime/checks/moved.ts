@@ -2,6 +2,7 @@
  * What a transition leads to, checked before anything of it is taken over: the database would refuse it later, together
  * with the transitions of others. What is wrong fails its event alone.
  */
+import type { Refusal } from '../definition.js'
 import { DefinitionError } from '../errors.js'
 import type { Effect } from '../step.js'
 import { complaintAboutDelay } from './delays.js'
@@ -49,6 +50,16 @@ export function checkTakenKeys(
   }
 }
 
+/** What one of the functions that refuse gave. */
+export function checkedRefusal(
+  definition: Named,
+  path: 'refuse' | 'refusePermanently' | 'refuseClaim',
+  refusal: unknown,
+): Refusal {
+  if (isObject(refusal) && typeof refusal.reason === 'string') return refusal as unknown as Refusal
+  return refuseValue(definition, path, `expected an object with a string "reason", got ${shown(refusal)}`)
+}
+
 /** Whom an emitted event concerns: absent, or an array of ids. */
 export function complaintAboutAudience(audience: unknown): Complaint | undefined {
   return audience === undefined ? undefined : complaintAboutKeys(audience)
@@ -57,8 +68,16 @@ export function complaintAboutAudience(audience: unknown): Complaint | undefined
 /** Throws `DefinitionError` for an effect that cannot be stored. */
 export function checkEffects(definition: Named, effects: readonly Effect[]): void {
   for (const effect of effects) {
-    if (effect.kind === 'emit') checkEmitted(definition, effect.event)
-    else if (effect.kind === 'arm') checkTimer(definition, effect)
+    switch (effect.kind) {
+      case 'emit':
+        checkEmitted(definition, effect.event)
+        break
+      case 'arm':
+        checkTimer(definition, effect)
+        break
+      case 'disarm':
+        checkCancelled(definition, effect.sendId)
+    }
   }
 }
 
@@ -83,6 +102,12 @@ function checkTimer(definition: Named, { sendId, delayMs, event }: Extract<Effec
   if (delay !== undefined) refuseValue(definition, `${path}: delay`, delay)
   if (isObject(event) && typeof event.type === 'string') return
   refuseValue(definition, `${path}: event`, `expected an object with a string "type", got ${shown(event)}`)
+}
+
+/** XState finds a timer `'5'` by `cancel(5)`, and nothing by `cancel(undefined)`. */
+function checkCancelled(definition: Named, sendId: unknown): void {
+  if (typeof sendId === 'string' || sendId === undefined) return
+  refuseValue(definition, 'cancel', `expected a string, got ${shown(sendId)}`)
 }
 
 function complaintAboutKeys(keys: unknown): Complaint | undefined {

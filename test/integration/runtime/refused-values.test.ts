@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { assign, emit, raise, setup } from 'xstate'
+import { assign, cancel, emit, raise, setup } from 'xstate'
 import { z } from 'zod'
 import type { Engine } from '../../../src/runtime/api.js'
 import { MAX_DELAY_MS } from '../../../src/runtime/checks/delays.js'
@@ -28,6 +28,7 @@ type ProbeEvent =
   | { type: 'set'; to: Partial<Context> }
   | { type: 'tell'; event: never }
   | { type: 'later'; delay: number; id: string }
+  | { type: 'never'; id: string }
 
 /** Whatever its events say is its status, its owner, and so on. */
 const machine = setup({
@@ -38,6 +39,7 @@ const machine = setup({
   on: {
     set: { actions: assign(({ context, event }) => ({ ...event.to, count: context.count + 1 })) },
     tell: { actions: emit(({ event }) => event.event) },
+    never: { actions: cancel(({ event }) => event.id) },
     later: {
       actions: raise({ type: 'set', to: {} } as ProbeEvent, {
         delay: ({ event }) => (event.type === 'later' ? event.delay : 0),
@@ -55,6 +57,7 @@ const definition = {
     set: z.object({ type: z.literal('set'), to: z.any() }),
     tell: z.object({ type: z.literal('tell'), event: z.any() }),
     later: z.object({ type: z.literal('later'), delay: z.any() }),
+    never: z.object({ type: z.literal('never'), id: z.any().optional() }),
   },
   status: ({ context }: { context: Context }) => context.status,
   owner: ({ context }: { context: Context }) => context.owner,
@@ -106,6 +109,8 @@ const refused: [event: { type: string } & Record<string, unknown>, message: RegE
   [later(1e17), /delay.* from 0 to \d+ \(a thousand years\), got 100000000000000000$/],
   [later(MAX_DELAY_MS + 1), /a thousand years/],
   [later(Number.MAX_VALUE), /a thousand years/],
+  [{ type: 'never', id: 5 }, /^probe v1: cancel: expected a string, got 5$/],
+  [{ type: 'never', id: ['x'] }, /cancel: expected a string, got an array/],
   [set({ rows: 'x' }), /^probe v1: projections\.probe_rows\.rows: expected an array, got "x"$/],
   [set({ rows: [7] }), /rows\[0\]: expected an object, got 7/],
   [set({ rows: [{}] }), /rows\[0\]\.id: expected the row's key, got undefined/],
@@ -126,6 +131,8 @@ const taken: ({ type: string } & Record<string, unknown>)[] = [
   tell({ type: 'x' }),
   tell({ type: 'x', audience: ['ann', 'bob'] }),
   later(MAX_DELAY_MS),
+  { type: 'never', id: 'x' },
+  { type: 'never' },
   rows({ note: null, size: -5, made_at: '2026-01-01T00:00:00Z', more: { a: [1] } }),
 ]
 
@@ -204,6 +211,29 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
       await expect(engine.create('probe', { to }, { actor })).rejects.toThrow(/cannot be stored/)
     }
     expect(await engine.get(id)).toMatchObject({ version: 1 })
+  })
+})
+
+describe('a refusal that is none', () => {
+  it.each([
+    ['refuse', 'NO', /^probe v1: refuse: expected an object with a string "reason", got "NO"$/],
+    ['refuse', {}, /^probe v1: refuse: expected an object with a string "reason", got an object$/],
+    ['refusePermanently', true, /^probe v1: refusePermanently: .*got true$/],
+    ['refusePermanently', { reason: 7 }, /^probe v1: refusePermanently: /],
+    ['refuseClaim', undefined, /^probe v1: refuseClaim: .*got undefined$/],
+  ])('R10.8 is a fault of the definition: %s gives %j', async (field, given, message) => {
+    const commands = { ...definition.commands, nothing: z.object({ type: z.literal('nothing') }) }
+    const faulty = { ...definition, commands, [field]: () => given } as unknown as Definition
+    const { engine, close } = openEngine('', { definitions: [faulty], store: createMemoryStore() })
+    const id = await newProbe(engine)
+    const claim = set({ claims: ['wanted'] })
+    if (field === 'refuseClaim') {
+      const other = await newProbe(engine)
+      expect(await engine.send(other, claim, { actor })).toMatchObject({ kind: 'applied' })
+    }
+    const event = field === 'refuseClaim' ? claim : { type: 'nothing' }
+    await expect(engine.send(id, event, { actor })).rejects.toThrow(message)
+    await close()
   })
 })
 
