@@ -107,7 +107,7 @@ function storable<T>(value: T, complaint: string): T {
 
 function reserved(type: string): string {
   const reason = 'names that begin with "xstate." are reserved and never come from outside'
-  return type === 'xstate.route'
+  return type.startsWith('xstate.route')
     ? `${reason}: instead of \`route\`, let a command of the definition target the state`
     : reason
 }

@@ -174,7 +174,7 @@ function checkCommands(commands: unknown, report: Report): void {
 /** What is wrong with the name of a command; `undefined`: nothing. */
 function complaintAboutType(type: string): string | undefined {
   if (type.trim() === '') return 'expected a name'
-  if (type === 'xstate.route') {
+  if (type.startsWith('xstate.route')) {
     return 'names that begin with "xstate." are reserved: instead of `route`, let a command of your own target the state'
   }
   if (type.startsWith('xstate.')) return 'names that begin with "xstate." are reserved'

@@ -118,6 +118,7 @@ describe('the commands of a definition', () => {
     ['xstate.foo', 'commands["xstate.foo"]', /begin with "xstate\." are reserved/],
     ['xstate.init', 'commands["xstate.init"]', /reserved/],
     ['xstate.route', 'commands["xstate.route"]', /instead of `route`, let a command of your own target/],
+    ['xstate.route.b', 'commands["xstate.route.b"]', /instead of `route`/],
     ['', 'commands[""]', /expected a name/],
     [' ', 'commands[" "]', /expected a name/],
     ['a\0', 'commands["a\\u0000"]', /without NUL/],
