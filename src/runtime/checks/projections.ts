@@ -21,12 +21,17 @@ export const ENGINE_TABLES: ReadonlySet<string> = new Set([
   'idempotency_keys',
   'instances',
   'journal',
+  'journal_months',
   'outbox',
   'processes',
   'schema_migrations',
+  'storage_format',
   'sweeps',
   'timers',
 ])
+
+/** The parts of the journal are tables too. */
+const JOURNAL_PARTS = 'journal_'
 
 /** Columns that the engine fills. */
 const ENGINE_COLUMNS = ['instance', 'version']
@@ -64,7 +69,7 @@ export function checkProjections(projections: unknown, report: Report): void {
 
 function checkTable(table: unknown, path: string, report: Report): void {
   if (!isIdentifier(table)) report(path, `${IDENTIFIER_EXPECTED}; got ${shown(table)}`)
-  else if (ENGINE_TABLES.has(table))
+  else if (ENGINE_TABLES.has(table) || table.startsWith(JOURNAL_PARTS))
     report(path, `${shown(table)} is a table of the engine: choose another name`)
 }
 

@@ -1,4 +1,6 @@
 /* Every fault of a definition is found at registration, with its path, together with all the others. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import {
   and,
@@ -17,11 +19,13 @@ import {
   stateIn,
 } from 'xstate'
 import { z } from 'zod'
+import { ENGINE_TABLES } from '../../../src/runtime/checks/projections.js'
 import type { Definition, Migration } from '../../../src/runtime/definition.js'
 import { DefinitionError } from '../../../src/runtime/errors.js'
 import { createEngine } from '../../../src/runtime/public-engine.js'
 import { createRegistry } from '../../../src/runtime/registry.js'
 import { check, createMemoryStore } from '../../../src/testing/index.js'
+import { repositoryRoot } from '../../support/import-rules.js'
 import { doorDefinition } from '../../support/machines/door.js'
 
 type Config = Parameters<typeof createMachine>[0]
@@ -217,12 +221,40 @@ describe('the projections of a definition', () => {
     expectFault(projected({ table }), 'projections[0].table', /lower-case letters, digits and _/)
   })
 
-  it.each(['instances', 'journal', 'events', 'outbox', 'timers', 'claims', 'idempotency_keys', 'processes'])(
-    'R10.8 may not write into the engine’s table %s',
-    table => {
-      expectFault(projected({ table }), 'projections[0].table', `"${table}" is a table of the engine`)
-    },
-  )
+  it.each([
+    'instances',
+    'journal',
+    'events',
+    'outbox',
+    'timers',
+    'claims',
+    'idempotency_keys',
+    'processes',
+    'journal_2026_11',
+  ])('R10.8 may not write into the engine’s table %s', table => {
+    expectFault(projected({ table }), 'projections[0].table', `"${table}" is a table of the engine`)
+  })
+
+  it('R10.8 may not write into any table of the engine’s: each of the schema is the engine’s or freight’s', () => {
+    const freight = [
+      'admin_actions',
+      'answers',
+      'devices',
+      'drivers',
+      'push_pace',
+      'pushes',
+      'recipients',
+      'refresh_families',
+      'transporters',
+      'trips',
+      'users',
+      'vehicles',
+    ]
+    const schema = readFileSync(join(repositoryRoot, 'migrations/schema.txt'), 'utf8')
+    const tables = [...schema.matchAll(/^table (?:\w+\.)?(\w+)/gm)].map(([, name = '']) => name)
+    expect(tables.length).toBeGreaterThan(freight.length)
+    expect(tables.filter(name => !ENGINE_TABLES.has(name))).toEqual(freight)
+  })
 
   it.each([
     [{ id: 'uuid', Who: 'text' }, 'projections[0].columns.Who', /lower-case/],
