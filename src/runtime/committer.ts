@@ -273,13 +273,13 @@ export class Committer {
       this.#release(mailbox)
       return
     }
-    mailbox.forgetArmed()
     let again = decisions.map(d => d.pending)
     if (result.kind === 'unstorable') {
       mailbox.putBack(this.#withoutTheGuilty(mailbox, again, result.error))
       this.#release(mailbox)
       return
     }
+    mailbox.forgetArmed()
     switch (result.kind) {
       case 'unknown':
         this.#cache.drop(mailbox.id)
@@ -321,9 +321,14 @@ export class Committer {
     this.#release(mailbox)
   }
 
-  /** One of these events cannot be written: half as many are taken next, until it is alone, and fails. */
+  /**
+   * One of these events cannot be written: half as many are taken next, until it is alone, and fails. It is alone only if
+   * no timer that the mailbox knows of may have fired before it in the same write.
+   */
   #withoutTheGuilty(mailbox: Mailbox, taken: readonly Pending[], error: unknown): readonly Pending[] {
-    if (taken.length > 1) {
+    const isAlone = taken.length === 1 && mailbox.armed.size === 0
+    mailbox.forgetArmed()
+    if (!isAlone) {
       mailbox.burstLimit = Math.ceil(taken.length / 2)
       return taken
     }

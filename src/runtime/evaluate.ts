@@ -9,15 +9,17 @@ import { Fold } from './fold.js'
 import {
   type Mailbox,
   nameOfKey,
+  orderOf,
   type Pending,
   type PendingCommand,
   type PendingCreate,
   type PendingTimer,
 } from './mailbox.js'
-import type { TimerKey } from './ports.js'
+import type { StoredTimer, TimerKey } from './ports.js'
 import type { Registered } from './registry.js'
 import { FIRST_VERSION } from './replay.js'
 import { stamped } from './stamped.js'
+import { firesBefore, type Ordered } from './timer-order.js'
 import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
@@ -156,7 +158,7 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
 
 function timer(pending: PendingTimer, workbench: Workbench): () => void {
   const { fold, registered, context, mailbox } = workbench
-  ringBefore(pending.dueAt, workbench)
+  ringBefore(orderOf(pending), workbench)
   const current = existing(fold)
   const settle = () => pending.settle()
   // Cancelled or armed again by an event that goes first in this very burst.
@@ -180,30 +182,42 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
 }
 
 /**
- * Timers that were armed in this burst, or by a commit shortly before, and are due before the next one. A late process
+ * Timers that were armed in this burst, or by a commit shortly before, and fire before the next one. A late process
  * finds both overdue and must not skip those in between.
  */
-function ringBefore(dueAt: number, { mailbox, fold, registered, context }: Workbench): void {
+function ringBefore(next: Ordered, { mailbox, fold, registered, context }: Workbench): void {
+  const failed = new Set<string>()
   for (let rung = 0; rung < MAX_RUNG; rung++) {
-    const stored = [...mailbox.armed.values()].filter(
-      timer => timer.dueAt < dueAt && fold.hasTimer(timer.sendId),
-    )
-    const [first] = stored.sort((a, b) => a.dueAt - b.dueAt)
-    const own = fold.armedBefore(first?.dueAt ?? dueAt)
+    const first = storedBefore(next, mailbox, fold, failed)
+    const own = fold.armedBefore(first ?? next, failed)
     const armed = own ?? first
     if (armed === undefined) return
     const isStored = own === undefined
     const current = existing(fold)
     const event = stamped(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
-    const step = registered.stepper.step(current.snapshot, event)
-    if (step.kind === 'unchanged') {
-      fold.spend(armed, { isStored })
-      continue
+    try {
+      const step = registered.stepper.step(current.snapshot, event)
+      if (step.kind === 'unchanged') {
+        fold.spend(armed, { isStored })
+        continue
+      }
+      const gate = isStored ? { sendId: armed.sendId, generation: armed.generation } : undefined
+      const actor = { id: 'timer', role: 'system', sendId: armed.sendId }
+      fold.push(step, event, actor, { gate, rung: armed })
+    } catch {
+      // Its own failure, not that of `next`: it fires by itself too, and that attempt is counted.
+      failed.add(armed.sendId)
     }
-    const gate = isStored ? { sendId: armed.sendId, generation: armed.generation } : undefined
-    fold.ring(armed)
-    fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId }, { gate })
   }
+}
+
+function storedBefore(next: Ordered, mailbox: Mailbox, fold: Fold, except: ReadonlySet<string>) {
+  let first: StoredTimer | undefined
+  for (const timer of mailbox.armed.values()) {
+    if (except.has(timer.sendId) || !fold.hasTimer(timer.sendId)) continue
+    if (firesBefore(timer, first ?? next)) first = timer
+  }
+  return first
 }
 
 function usedKey(pending: Pending, mailbox: Mailbox, fold: Fold): { settle(): void } | undefined {

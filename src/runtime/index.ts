@@ -28,7 +28,7 @@ export {
   StoreUnavailableError,
   UnknownInstanceError,
 } from './errors.js'
-export type { Store, StoredInstance, Wakeups } from './ports.js'
+export type { DeadDelivery, DeadLetter, DeadTimer, Store, StoredInstance, Wakeups } from './ports.js'
 export {
   type AskOptions,
   type CreateResult,

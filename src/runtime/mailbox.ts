@@ -2,6 +2,7 @@
 import type { StampedEvent } from './definition.js'
 import type { InstanceWrite, StoredTimer } from './ports.js'
 import type { Span } from './telemetry.js'
+import { compareTimers } from './timer-order.js'
 import type {
   Actor,
   CreateOutcome,
@@ -46,6 +47,8 @@ export interface PendingTimer extends PendingBase {
   readonly kind: 'timer'
   readonly event: { readonly type: string } & Record<string, unknown>
   readonly dueAt: number
+  /** As in `StoredTimer`. */
+  readonly ordinal?: number | undefined
   readonly gate: { readonly sendId: string; readonly generation: number }
   settle(): void
 }
@@ -149,11 +152,25 @@ export class Mailbox {
     this.#queue.push(pending)
   }
 
-  /** Takes up to `burstLimit` events, the urgent ones first, the others in order of arrival. */
+  /**
+   * Takes up to `burstLimit` events, the urgent ones first, the others in order of arrival. Timers come in their own order
+   * in the places of those that have arrived: they may have been leased in several looks.
+   */
   take(): Pending[] {
     const urgent = this.#queue.filter(isUrgent)
     if (urgent.length > 0) this.#queue = [...urgent, ...this.#queue.filter(p => !isUrgent(p))]
+    this.#sortTimers()
     return this.#queue.splice(0, this.burstLimit)
+  }
+
+  #sortTimers(): void {
+    const timers = this.#queue.filter(isTimer)
+    if (timers.length < 2) return
+    const inOrder = timers.map(timer => ({ timer, ...orderOf(timer) })).sort(compareTimers)
+    let next = 0
+    this.#queue = this.#queue.map(pending =>
+      isTimer(pending) ? (inOrder[next++]?.timer ?? pending) : pending,
+    )
   }
 
   /** Takes the callers that have waited since before `time` (`performance.now()`): they have given up. */
@@ -183,6 +200,13 @@ export function nameOfKey({ scope, key }: IdempotencyKey): string {
 function nameOfPrecondition({ table, row, isThere }: Precondition): string {
   return JSON.stringify([table, isThere, Object.entries(row)])
 }
+
+/** What its place among the timers of its instance is decided by. */
+export function orderOf({ dueAt, ordinal, gate }: PendingTimer) {
+  return { dueAt, ordinal, generation: gate.generation }
+}
+
+const isTimer = (pending: Pending): pending is PendingTimer => pending.kind === 'timer'
 
 function isUrgent(pending: Pending): boolean {
   return pending.kind === 'command' && pending.isUrgent
