@@ -27,6 +27,16 @@ describe('a mailbox', () => {
     expect(mailbox.length).toBe(0)
   })
 
+  it('gives timers in the order in which they are due and were armed, each in the place of one', () => {
+    const bell = (uid: string, dueAt: number, generation: number, ordinal: number) =>
+      ({ kind: 'timer', uid, dueAt, ordinal, gate: { sendId: uid, generation } }) as unknown as Pending
+    const bells = [bell('c', 100, 2, 0), bell('d', 100, 2, 1), bell('a', 50, 7, 0), bell('b', 100, 1, 3)]
+    const [first, second, ...others] = bells as [Pending, Pending, ...Pending[]]
+    const mailbox = mailboxOf(4, first, command('x'), second, command('y'), ...others)
+    expect(uids(mailbox.take())).toEqual(['a', 'x', 'b', 'y'])
+    expect(uids(mailbox.take())).toEqual(['c', 'd'])
+  })
+
   it('gives no more than the burst limit at once', () => {
     const mailbox = mailboxOf(2, command('a'), command('b'), command('c'))
     expect(uids(mailbox.take())).toEqual(['a', 'b'])
