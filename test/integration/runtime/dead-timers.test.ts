@@ -210,6 +210,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     async fault => {
       const points = controlledFaults()
       let hasLeased = false
+      const counted: string[] = []
       const engine = open({
         faults: points.faults,
         alter: store => ({
@@ -220,6 +221,10 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
             const others = timers.filter(({ sendId }) => sendId !== 'poison')
             hasLeased ||= others.length > 0
             return { timers: others, nextDueAt }
+          },
+          async postponeTimer(timer, failure, delayMs) {
+            counted.push(timer.sendId)
+            return store.postponeTimer(timer, failure, delayMs)
           },
         }),
       })
@@ -241,6 +246,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
       await Promise.all([arming, waiting])
       await until(async () => (await burntOf(engine, id))?.includes('good') === true)
       expect(await burntOf(engine, id)).toEqual(['good'])
+      expect(counted).toEqual([])
       expect((await timersOf(id)).map(({ sendId }) => sendId).sort()).toEqual(
         ['far', 'farther', 'next', 'poison', WATCH].sort(),
       )
