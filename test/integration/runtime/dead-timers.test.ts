@@ -223,7 +223,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
             return { timers: others, nextDueAt }
           },
           async postponeTimer(timer, failure, delayMs) {
-            counted.push(timer.sendId)
+            counted.push(timer.instance)
             return store.postponeTimer(timer, failure, delayMs)
           },
         }),
@@ -246,7 +246,8 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
       await Promise.all([arming, waiting])
       await until(async () => (await burntOf(engine, id))?.includes('good') === true)
       expect(await burntOf(engine, id)).toEqual(['good'])
-      expect(counted).toEqual([])
+      // Of others that earlier tests left, some may be.
+      expect(counted).not.toContain(id)
       expect((await timersOf(id)).map(({ sendId }) => sendId).sort()).toEqual(
         ['far', 'farther', 'next', 'poison', WATCH].sort(),
       )
