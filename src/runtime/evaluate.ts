@@ -162,6 +162,14 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
   ringBefore(orderOf(pending), workbench)
   const current = existing(fold)
   const settle = () => pending.settle()
+  const key = { instance: mailbox.id, ...pending.gate }
+  if (current.snapshot.status !== 'active' && fold.journalLength === 0) {
+    // Left behind by a release that kept the timers of finished instances.
+    return () => {
+      context.spendTimer(key, current)
+      pending.settle()
+    }
+  }
   // Cancelled or armed again by an event that goes first in this very burst.
   if (!fold.hasTimer(pending.gate.sendId)) return settle
   // Due times do not drift, but the stamps of one instance never go back.
@@ -169,7 +177,6 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
   const event = stamped(pending.event, at, pending.uid)
   const step = registered.stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
-    const key = { instance: mailbox.id, ...pending.gate }
     const machine = registered.definition.name
     fold.spend({ ...key, machine, event: pending.event, dueAt: pending.dueAt }, { isStored: true })
     return () => {

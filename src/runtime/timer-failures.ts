@@ -63,7 +63,8 @@ function pauseAfter(attempts: number, chance: number): number {
 
 /** As a database can store it. */
 function describeError(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined
-  const text = cause === undefined ? String(error) : `${error}, because of ${cause}`
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined
+  const isSaid = cause === undefined || String(error).includes(cause.message)
+  const text = isSaid ? String(error) : `${error}, because of ${cause}`
   return text.replaceAll('\u0000', '').slice(0, MAX_ERROR_LENGTH).toWellFormed()
 }
