@@ -23,7 +23,7 @@ import { firesBefore, type Ordered } from './timer-order.js'
 import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
-/** Of one machine that arms a timer each time one rings. What is left rings by itself, in a burst of its own. */
+/** Of one machine that arms a timer each time one rings, in one burst. The others come in the next bursts. */
 const MAX_RUNG = 100
 
 export interface Decision {
@@ -62,7 +62,7 @@ export function evaluate(
   const fold = new Fold(mailbox.id, base, registered, context.subscribers)
   if (base !== undefined) bringTo(writing, fold, context)
   const decide = { create, command, timer }
-  const decisions = mailbox.take().map((pending): Decision => {
+  const decideOne = (pending: Pending): Decision | undefined => {
     try {
       const used = usedKey(pending, mailbox, fold)
       if (used !== undefined) {
@@ -72,13 +72,24 @@ export function evaluate(
       const before = fold.journalLength
       const work = { mailbox, fold, registered: fold.registered, context }
       const answer = decide[pending.kind](pending as never, work)
+      if (answer === undefined) return undefined
       const isWritten = fold.journalLength > before
       return { pending, answer, keyToCheck: pending.kind === 'timer' || isWritten ? undefined : pending.key }
     } catch (error) {
       // The machine threw: a bug in it. That event alone fails; the fold has not been touched.
       return { pending, answer: () => pending.fail(error) }
     }
-  })
+  }
+  const taken = mailbox.take()
+  const decisions: Decision[] = []
+  const waiting: Pending[] = []
+  for (const pending of taken) {
+    const mustWait = pending.kind === 'timer' && waiting.length > 0
+    const decision = mustWait ? undefined : decideOne(pending)
+    if (decision === undefined) waiting.push(pending)
+    else decisions.push(decision)
+  }
+  mailbox.putBack(waiting)
   return { mailbox, fold, decisions }
 }
 
@@ -157,9 +168,10 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
 }
 
-function timer(pending: PendingTimer, workbench: Workbench): () => void {
+/** `undefined`: it waits for the next burst, since others fire before it. So do the timers after it. */
+function timer(pending: PendingTimer, workbench: Workbench): (() => void) | undefined {
   const { fold, registered, context, mailbox } = workbench
-  ringBefore(orderOf(pending), workbench)
+  if (!ringBefore(orderOf(pending), workbench)) return undefined
   const current = existing(fold)
   const settle = () => pending.settle()
   const key = { instance: mailbox.id, ...pending.gate }
@@ -171,7 +183,7 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
     }
   }
   // Cancelled or armed again by an event that goes first in this very burst.
-  if (!fold.hasTimer(pending.gate.sendId)) return settle
+  if (!fold.hasTimer(pending.gate.sendId) || mailbox.isReplaced(pending.gate)) return settle
   // Due times do not drift, but the stamps of one instance never go back.
   const at = Math.max(pending.dueAt, current.updatedAt)
   const event = stamped(pending.event, at, pending.uid)
@@ -191,16 +203,24 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
 
 /**
  * Timers that were armed in this burst, or by a commit shortly before, and fire before the next one. A late process
- * finds both overdue and must not skip those in between.
+ * finds both overdue and must not skip those in between. False: there are more of them than one burst can hold.
  */
-function ringBefore(next: Ordered, { mailbox, fold, registered, context }: Workbench): void {
+function ringBefore(next: Ordered, { mailbox, fold, registered, context }: Workbench): boolean {
   const failed = new Set<string>()
-  for (let rung = 0; rung < MAX_RUNG; rung++) {
+  const journalLength = fold.journalLength
+  let firstDueAt: number | undefined
+  for (let rung = 0; ; rung++) {
     const first = storedBefore(next, mailbox, fold, failed)
     const own = fold.armedBefore(first ?? next, failed)
     const armed = own ?? first
-    if (armed === undefined) return
+    if (armed === undefined) return true
     const isStored = own === undefined
+    firstDueAt ??= armed.dueAt
+    if (rung === MAX_RUNG) {
+      // A machine that arms a timer for the same instant each time one rings would keep `next` waiting for ever.
+      const comesToAnEnd = isStored || armed.dueAt > firstDueAt
+      return !(comesToAnEnd && fold.journalLength > journalLength)
+    }
     const current = existing(fold)
     const event = stamped(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
     try {

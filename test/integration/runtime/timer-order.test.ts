@@ -1,6 +1,7 @@
 /* Timers fire in the order in which a running XState actor would fire them, whichever process does. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import type { Definition } from '../../../src/runtime/definition.js'
 import { createEngine, type EngineOptions } from '../../../src/runtime/engine.js'
 import type { Store } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
@@ -14,12 +15,16 @@ import {
   rungOf,
   standingClock,
 } from '../../support/chimes.js'
+import { actor } from '../../support/doors.js'
 import { until } from '../../support/engine.js'
 import { controlledFaults } from '../../support/faults.js'
 import { type Bell, chimeDefinition } from '../../support/machines/chime.js'
+import { trafficLightDefinition } from '../../support/machines/traffic-light.js'
 import { createTestDatabase } from '../../support/postgres.js'
 
+const definitions = [chimeDefinition, trafficLightDefinition as unknown as Definition]
 const DUE_MS = 300
+const LONG_MS = 3_600_000
 const bells = (names: string, delayMs = DUE_MS): Bell[] => [...names].map(name => ({ name, delayMs }))
 
 const scripts: readonly (readonly [string, readonly Arming[]])[] = [
@@ -76,7 +81,7 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
   /** An engine as another process would have it. */
   function open(options: Partial<EngineOptions> = {}) {
     const store = place.connect()
-    const engine = createEngine({ store, definitions: [chimeDefinition], ...options })
+    const engine = createEngine({ store, definitions, ...options })
     closing.push(async () => {
       await engine.close({ withinMs: 100 })
       await store.close()
@@ -119,6 +124,20 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     })
   })
 
+  it('R10.8 of which one is armed again each time it rings all ring before a later one, however many are overdue', async () => {
+    const shiftMs = 450
+    const clock = standingClock(Date.now() - 60_000)
+    const input = { greenMs: 1, yellowMs: 1, shiftMs }
+    const created = await open({ clock }).create('light', input, { actor })
+    if (created.kind !== 'created') throw new Error('expected a light')
+    const { id, createdAt } = created.instance
+    const heir = open()
+    await heir.start()
+    await until(async () => (await heir.get(id))?.status === 'off', 20_000)
+    const history = await heir.history(id)
+    expect(history.map(({ at }) => at - createdAt)).toEqual(Array.from({ length: shiftMs + 1 }, (_, i) => i))
+  })
+
   it('R10.8 ring in the order of arming, though a process that is gone has leased the first of them', async () => {
     const first = { atMs: 0, bells: bells('ABC', 200) }
     const second = { atMs: 100, bells: [...bells('DE', 100), ...bells('F', 150)] }
@@ -138,6 +157,30 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     await heir.start()
     expect(await rungAfter(heir, id, 6)).toEqual(plainOrder([first, second]))
     hold.release()
+  })
+
+  it('R10.8 ring in the order of arming for a process that knows only the last of them and loses a race', async () => {
+    const points = controlledFaults()
+    const store = place.connect()
+    const engine = open({
+      faults: points.faults,
+      store: {
+        ...store,
+        // A process that is gone had all but the last one before this one looked.
+        async leaseTimers(known, options) {
+          const { timers, nextDueAt } = await store.leaseTimers(known, options)
+          return { timers: timers.filter(({ sendId }) => sendId === 'C'), nextDueAt }
+        },
+      },
+    })
+    const { id } = await armed([{ atMs: 0, bells: bells('ABC') }], 60_000)
+    const hold = points.hold('commit.before')
+    await engine.start()
+    await hold.reached
+    await open().send(id, { type: 'arm', bells: [{ name: 'far', delayMs: LONG_MS }] }, { actor })
+    hold.release()
+    expect(await rungAfter(engine, id, 3)).toEqual(['A', 'B', 'C'])
+    await store.close()
   })
 
   it('R10.8 ring in the order of arming for two processes that look for them again and again', async () => {
