@@ -13,7 +13,14 @@ import { createMemoryStore } from '../../../src/testing/memory/store.js'
 import { actor } from '../../support/doors.js'
 import { until } from '../../support/engine.js'
 import { controlledFaults } from '../../support/faults.js'
-import { FAULTS, FUSES_TABLE, type Fuse, fuseDefinition, WATCH } from '../../support/machines/fuse.js'
+import {
+  FAULTS,
+  FUSES_TABLE,
+  type Fuse,
+  fuseDefinition,
+  fuseV2Definition,
+  WATCH,
+} from '../../support/machines/fuse.js'
 import { createTestDatabase } from '../../support/postgres.js'
 
 const definitions = [fuseDefinition]
@@ -347,5 +354,19 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     await send(engine, id, { type: 'lay', fuses: [{ name: 'poison', delayMs: LONG_MS }] })
     expect(await parkedOf(id)).toEqual({ poison: 'armed', [WATCH]: 'armed' })
     expect(await violationsOf(id)).toEqual([])
+  })
+  // The last one: from then on only processes that know version 2 may start here.
+  it('is no dead letter any more once a migration has left its state', async () => {
+    const engine = open()
+    const id = await laid(engine, { name: 'good', delayMs: LONG_MS })
+    await place.makeDue(id, WATCH)
+    const letter = await failForGood(engine, id)
+    const next = open({ definitions: [fuseV2Definition] })
+    await next.start()
+    await send(next, id, { type: 'mend' })
+    expect(await next.get(id)).toMatchObject({ definitionVersion: 2 })
+    expect(await lettersOf(next, id)).toEqual([])
+    expect(await next.redrive(letter.id)).toBe(false)
+    expect(await parkedOf(id)).toEqual({ good: 'armed' })
   })
 })

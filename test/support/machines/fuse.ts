@@ -1,7 +1,7 @@
 /* A machine whose timers can fail, in every way in which a transition can, until it is mended. */
 import { assign, enqueueActions, raise, setup } from 'xstate'
 import { z } from 'zod'
-import type { Definition } from '../../../src/runtime/definition.js'
+import { type Definition, migrateFrom } from '../../../src/runtime/definition.js'
 
 export const FAULTS = ['guard', 'assign', 'delay', 'unstorable', 'claims', 'status', 'row'] as const
 export type Fault = (typeof FAULTS)[number]
@@ -36,7 +36,7 @@ function failIf(isFailing: boolean, what: string): void {
   if (isFailing) throw new TypeError(`The ${what} has burnt through`)
 }
 
-export const fuseMachine = setup({
+const fuseSetup = setup({
   types: { context: {} as FuseContext, events: {} as FuseEvent, input: {} as { uid: string } },
   delays: { next: ({ context }) => (context.fault === 'delay' ? Number.NaN : WATCH_MS) },
   actions: {
@@ -46,7 +46,9 @@ export const fuseMachine = setup({
       }
     }),
   },
-}).createMachine({
+})
+
+export const fuseMachine = fuseSetup.createMachine({
   id: 'fuse',
   context: ({ input }) => ({ uid: input.uid, burnt: [], isMended: false, fault: null }),
   initial: 'lit',
@@ -132,3 +134,17 @@ export const fuseDefinition = {
 /** The table of its projection; the test's own, not of the schema. */
 export const FUSES_TABLE = `
 create table fuses (id text, instance uuid not null, version int not null, note text not null, primary key (id))`
+
+const { config } = fuseMachine
+const { after: _, ...litWithoutWatch } = config.states?.lit ?? {}
+
+/** The next version watches nothing any more. */
+export const fuseV2Definition = {
+  ...fuseDefinition,
+  version: 2,
+  machine: fuseSetup.createMachine({
+    ...config,
+    states: { ...config.states, lit: litWithoutWatch },
+  } as unknown as Parameters<typeof fuseSetup.createMachine>[0]),
+  migrations: [migrateFrom(fuseDefinition, ({ value, context }) => ({ value, context }))],
+} as unknown as Definition
