@@ -46,6 +46,7 @@ describe('If-Match', () => {
     expect(parseIfMatch(undefined)).toEqual({ ok: true, value: {} })
     expect(parseIfMatch('"17"')).toEqual({ ok: true, value: { ifVersion: 17 } })
     expect(parseIfMatch('17').ok).toBe(false)
+    expect(parseIfMatch('W/"17"')).toEqual({ ok: true, value: { ifVersion: 0 } })
   })
 })
 
