@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js'
 import type { Committer } from './committer.js'
+import { OverloadedError } from './errors.js'
 import { ending, traced } from './observed.js'
 import type { Platform } from './platform.js'
 import type { StoredTimer } from './ports.js'
@@ -23,7 +24,7 @@ export function createTimerFiring(options: {
 
   return async timer => {
     const renewal = ensure()
-    if (renewal !== undefined) await renewal
+    if (renewal !== undefined) await renewal.catch(refuseWork)
     const { instance, machine, sendId, generation, ordinal, event, dueAt } = timer
     const attributes = { instance, machine, event: event.type }
     const span = tracer?.begin('timer', { isRoot: true, attributes })
@@ -45,4 +46,9 @@ export function createTimerFiring(options: {
     })
     return span === undefined ? fired : ending(span, fired, () => ({ lateMs: clock.now() - dueAt }))
   }
+}
+
+/** Whatever keeps this process from its work is no fault of the timer's. */
+function refuseWork(reason: unknown): never {
+  throw new OverloadedError('This process may not work now', 1, reason)
 }
