@@ -37,9 +37,10 @@ async function fill(): Promise<void> {
         || '70008' || lpad(to_hex(n), 15, '0'))::uuid as id
     from generate_series(1, ${REQUESTS}) n`)
   for (const statement of [
-    `insert into instances select id, 'broadcast', 1, ${EVENTS_EACH}, 'expired', 'c' || n % 1000,
+    `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
+       select id, 'broadcast', 1, ${EVENTS_EACH}, 'expired', 'c' || n % 1000,
        '{"context":{"pickup":{},"drop":{}}}', at, at from filler`,
-    `insert into events (instance, version, index, type, payload, audience, at, recorded_at)
+    `insert into events (instance, version, index, type, payload_json, audience, at, recorded_at)
        select id, v, 0, case v when ${EVENTS_EACH} then 'broadcast.expired' else 'broadcast.created' end, '{}',
          array['c' || n % 1000], at, at + interval '20 seconds' * v
        from filler, generate_series(1, ${EVENTS_EACH}) v`,

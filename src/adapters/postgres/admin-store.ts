@@ -12,6 +12,7 @@ import { INSTANCE_COLUMNS } from './instances.js'
 import { query } from './query.js'
 import { findInWindow } from './reads/window.js'
 import { millis } from './stored-instance.js'
+import { actorOf, eventOf } from './stored-json.js'
 import { findStory } from './story.js'
 
 /** Transitions shown of an instance. A request of 500 trucks has over a thousand; its history has pages. */
@@ -23,7 +24,7 @@ const summaryColumns = `i.id, i.machine, i.definition_version as "definitionVers
 /** One statement, so that all of it is of one moment. */
 const findInstanceSql = `
 select ${INSTANCE_COLUMNS},
-  (select coalesce(jsonb_agg(jsonb_build_object('sendId', t.send_id, 'event', t.event, 'generation', t.generation,
+  (select coalesce(json_agg(json_build_object('sendId', t.send_id, 'event', ${eventOf('t')}, 'generation', t.generation,
      'dueAt', ${millis("nullif(t.due_at, 'infinity')")}, 'leasedUntil', ${millis('t.leased_until')},
      'parked', case when t.due_at = 'infinity' then t.parked end) order by t.due_at), '[]')
    from timers t where t.instance = i.id) as timers,
@@ -31,8 +32,8 @@ select ${INSTANCE_COLUMNS},
   (select coalesce(jsonb_agg(jsonb_build_object('version', o.version, 'index', o.index, 'subscriber', o.subscriber,
      'attempts', o.attempts, 'dueAt', ${millis('o.due_at')}) order by o.version, o.index), '[]')
    from outbox o where o.instance = i.id) as undelivered,
-  (select coalesce(jsonb_agg(jsonb_build_object('version', j.version, 'uid', j.uid, 'event', j.event,
-     'status', j.status, 'actor', j.actor, 'at', ${millis('j.at')}) order by j.version desc), '[]')
+  (select coalesce(json_agg(json_build_object('version', j.version, 'uid', j.uid, 'event', ${eventOf('j')},
+     'status', j.status, 'actor', ${actorOf('j')}, 'at', ${millis('j.at')}) order by j.version desc), '[]')
    from (select * from journal where instance = i.id order by version desc limit ${JOURNAL_SHOWN}) as j) as journal
 from instances i where i.id = $1`
 

@@ -1,28 +1,29 @@
 import type pg from 'pg'
 import type { AuditedInstance, AuditStore } from '../../runtime/audit.js'
 import type { Definition } from '../../runtime/definition.js'
-import type { StoredInstance, StoredTimer } from '../../runtime/ports.js'
+import type { Parked, StoredInstance, StoredTimer } from '../../runtime/ports.js'
 import type { JournalEntry } from '../../runtime/types.js'
 import { INSTANCE_COLUMNS } from './instances.js'
 import { millis } from './stored-instance.js'
+import { actorOf, eventOf, payloadOf } from './stored-json.js'
 
 /** A delivery whose turn came this long ago has been forgotten: many times the lease and the sweep. */
 const FORGOTTEN_AFTER = '2 minutes'
 
 /** What belongs to an instance, gathered in the statement that reads it: one view of the database. */
 const JOURNAL = `
-  (select coalesce(jsonb_agg(jsonb_build_object('version', j.version, 'uid', j.uid, 'event', j.event,
-     'status', j.status, 'actor', j.actor, 'at', ${millis('j.at')}) order by j.version), '[]')
+  (select coalesce(json_agg(json_build_object('version', j.version, 'uid', j.uid, 'event', ${eventOf('j')},
+     'status', j.status, 'actor', ${actorOf('j')}, 'at', ${millis('j.at')}) order by j.version), '[]')
    from journal j where j.instance = i.id)`
 const TIMERS = `
-  (select coalesce(jsonb_agg(jsonb_build_object('instance', t.instance, 'machine', t.machine, 'sendId', t.send_id,
-     'generation', t.generation, 'event', t.event,
-     'dueAt', ${millis("nullif(t.due_at, 'infinity')")}) ||
-     case when t.due_at < 'infinity' then '{}' else jsonb_build_object('parked', t.parked) end), '[]')
+  (select coalesce(json_agg(json_build_object('instance', t.instance, 'machine', t.machine, 'sendId', t.send_id,
+     'generation', t.generation, 'event', ${eventOf('t')},
+     'dueAt', ${millis("nullif(t.due_at, 'infinity')")},
+     'parked', case when t.due_at = 'infinity' then t.parked end)), '[]')
    from timers t where t.instance = i.id)`
 const EVENTS = `
-  (select coalesce(jsonb_agg(jsonb_build_object('version', e.version, 'index', e.index, 'type', e.type,
-     'payload', e.payload, 'audience', e.audience)), '[]')
+  (select coalesce(json_agg(json_build_object('version', e.version, 'index', e.index, 'type', e.type,
+     'payload', ${payloadOf('e')}, 'audience', e.audience)), '[]')
    from events e where e.instance = i.id)`
 /** In the same view as the events: a sweep may go on while the audit does. */
 const SWEPT = `(select ${millis('swept_before')} from event_retention)`
@@ -81,7 +82,7 @@ function pageStatement(definitions: readonly Definition[]): string {
 
 type Row = StoredInstance & {
   readonly journal: readonly JournalEntry[]
-  readonly timers: readonly StoredTimer[]
+  readonly timers: readonly (Omit<StoredTimer, 'parked'> & { readonly parked: Parked | null })[]
   readonly claims: readonly string[]
   readonly events: AuditedInstance['events']
   readonly eventsSweptBefore: number | null
@@ -93,7 +94,7 @@ function toAudited(row: Row): AuditedInstance {
   return {
     instance,
     journal,
-    timers,
+    timers: timers.map(({ parked, ...timer }) => (parked === null ? timer : { ...timer, parked })),
     claims,
     events,
     eventsSweptBefore: eventsSweptBefore ?? undefined,

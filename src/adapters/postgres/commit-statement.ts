@@ -3,13 +3,15 @@
  * and everything else joined to the rows that moved. All its parts see the database as it was before it.
  * Tried on Postgres 18: two of these that lock in opposite orders deadlock, hence the sorted input; a claim that
  * another holds would abort the whole statement (23505), hence the look at claims before.
- * JSON comes as one document for a column: in an array of the protocol each quote of it would be escaped.
+ * JSON comes as one document for a column: in an array of the protocol each quote of it would be escaped. What a machine
+ * reads back is never cast to jsonb in storage format 2 (stored-json.ts).
  * Every large table is bounded by `= any(…)` beside its join: a plan made while tables were small may join by hash or
  * merge, and would read an index from end to end for it. A key of two columns is looked up by `lateral` with `offset 0`
  * instead: before Postgres 17 an index is not searched by two `= any(…)`.
  */
 import type { ColumnType } from '../../runtime/definition.js'
 import { sameStamp } from './same-stamp.js'
+import { asJson, asJsonb } from './stored-json.js'
 
 export interface ProjectionShape {
   readonly table: string
@@ -17,7 +19,10 @@ export interface ProjectionShape {
 }
 
 /** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
-const FIXED_PARAMETERS = 40
+const FIXED_PARAMETERS = 41
+
+/** The storage format to write. */
+const FORMAT = '$41::int'
 
 /** Rows that the preconditions of one parameter name: of one table, with the same columns and the same `isThere`. */
 export interface PreconditionShape {
@@ -30,7 +35,7 @@ const fixedParts = (preconditions: readonly string[]) => `
 input as materialized (
   select * from rows from (
     unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $9::float8[], $10::float8[], $11::float8[]),
-    jsonb_array_elements($8::jsonb)
+    json_array_elements($8::json)
   ) as i(id, machine, definition_version, expected, version, status, owner, created_at, updated_at, expected_at, snapshot)
 ),
 wanted as materialized (
@@ -66,7 +71,8 @@ fit as materialized (
 ),
 updated as (
   update instances t
-  set version = f.version, status = f.status, snapshot = f.snapshot,
+  set version = f.version, status = f.status,
+      snapshot = ${asJsonb('f.snapshot', FORMAT)}, snapshot_json = ${asJson('f.snapshot', FORMAT)},
       definition_version = f.definition_version, updated_at = to_timestamp(f.updated_at / 1000)
   from fit f
   where f.expected > 0 and t.id = any($1::uuid[]) and t.id = f.id and t.version = f.expected
@@ -75,30 +81,30 @@ updated as (
 ),
 created as (
   insert into instances
-    (id, machine, definition_version, version, status, owner, snapshot, created_at, updated_at)
-  select id, machine, definition_version, version, status, owner, snapshot,
-         to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
+    (id, machine, definition_version, version, status, owner, snapshot, snapshot_json, created_at, updated_at)
+  select id, machine, definition_version, version, status, owner, ${asJsonb('snapshot', FORMAT)}, ${asJson('snapshot', FORMAT)}, to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
   from fit where expected = 0
   on conflict (id) do nothing
   returning id
 ),
 moved as materialized (select id from updated union all select id from created),
 journaled as (
-  insert into journal (instance, version, uid, event, status, actor, at)
-  select j.instance, j.version, j.uid, j.event, j.status, j.actor, to_timestamp(j.at / 1000)
+  insert into journal (instance, version, uid, event, event_json, status, actor, actor_json, at)
+  select j.instance, j.version, j.uid, ${asJsonb('j.event', FORMAT)}, ${asJson('j.event', FORMAT)}, j.status,
+         ${asJsonb('j.actor', FORMAT)}, ${asJson('j.actor', FORMAT)}, to_timestamp(j.at / 1000)
   from rows from (
     unnest($18::uuid[], $19::int[], $20::uuid[], $22::text[], $24::float8[]),
-    jsonb_array_elements($21::jsonb), jsonb_array_elements($23::jsonb)
+    json_array_elements($21::json), json_array_elements($23::json)
   ) as j(instance, version, uid, status, at, event, actor)
   join moved m on m.id = j.instance
 ),
 emitted as (
-  insert into events (instance, version, index, type, payload, audience, at)
-  select e.instance, e.version, e.index, e.type, e.payload,
+  insert into events (instance, version, index, type, payload, payload_json, audience, at)
+  select e.instance, e.version, e.index, e.type, ${asJsonb('e.payload', FORMAT)}, ${asJson('e.payload', FORMAT)},
          array(select jsonb_array_elements_text(e.audience)), to_timestamp(e.at / 1000)
   from rows from (
     unnest($25::uuid[], $26::int[], $27::int[], $28::text[], $31::float8[]),
-    jsonb_array_elements($29::jsonb), jsonb_array_elements($30::jsonb)
+    json_array_elements($29::json), jsonb_array_elements($30::jsonb)
   ) as e(instance, version, index, type, at, payload, audience)
   join moved m on m.id = e.instance
 ),
@@ -132,14 +138,14 @@ timers_removed as (
   where t.instance = any($1::uuid[]) and m.id = r.instance and t.instance = r.instance and t.send_id = r.send_id
 ),
 timers_set as (
-  insert into timers (instance, send_id, machine, generation, event, due_at, parked)
-  select s.instance, s.send_id, s.machine, s.generation, s.event,
+  insert into timers (instance, send_id, machine, generation, event, event_json, due_at, parked)
+  select s.instance, s.send_id, s.machine, s.generation, ${asJsonb('s.event', FORMAT)}, ${asJson('s.event', FORMAT)},
          case when s.parked is null then to_timestamp(s.due_at / 1000) else 'infinity' end, s.parked
-  from jsonb_to_recordset($39::jsonb)
-    as s(instance uuid, send_id text, machine text, generation int, event jsonb, due_at float8, parked text)
+  from json_to_recordset($39::json)
+    as s(instance uuid, send_id text, machine text, generation int, event json, due_at float8, parked text)
   join moved m on m.id = s.instance
   on conflict (instance, send_id) do update
-  set generation = excluded.generation, event = excluded.event, due_at = excluded.due_at, leased_until = null,
+  set generation = excluded.generation, event = excluded.event, event_json = excluded.event_json, due_at = excluded.due_at, leased_until = null,
       parked = excluded.parked
 )`
 

@@ -7,6 +7,7 @@ import type { UsedKey } from '../../runtime/types.js'
 import { commitParameters, nameOfShape, preconditionsOf, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
 import { failureOf, isBeyondLimits, isLockTimeout } from './sqlstate.js'
+import type { StorageFormat } from './storage-format.js'
 
 /** Attempts after a deadlock, a lock that did not come or a claim taken in the same instant. */
 const MAX_ATTEMPTS = 12
@@ -30,10 +31,10 @@ interface ResultRow {
 }
 
 /** Throws `StoreUnavailableError` when the statement may or may not be applied, or the server cannot run it now. */
-export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
+export function createCommit(pool: pg.Pool, formats: StorageFormat, faults?: Faults): Store['commit'] {
   const statements = new Map<string, { readonly name: string; readonly text: string }>()
 
-  function statementFor(writes: readonly InstanceWrite[], leaseMs: number): pg.QueryConfig {
+  function statementFor(writes: readonly InstanceWrite[], leaseMs: number, format: number): pg.QueryConfig {
     const projections = projectionsOf(writes)
     const preconditions = preconditionsOf(writes)
     const key = [...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
@@ -48,7 +49,7 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
       text: commitStatement(projections, preconditions),
     }
     if (known === undefined) statements.set(key, statement)
-    return { ...statement, values: commitParameters(writes, projections, preconditions, leaseMs) }
+    return { ...statement, values: commitParameters(writes, projections, preconditions, leaseMs, format) }
   }
 
   async function send(writes: readonly InstanceWrite[], statement: pg.QueryConfig) {
@@ -59,11 +60,13 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
   }
 
   async function commit(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
+    const settled = formats.settled()
+    const format = typeof settled === 'number' ? settled : await settled
     let statement: pg.QueryConfig
     try {
-      statement = statementFor(writes, leaseMs)
+      statement = statementFor(writes, leaseMs, format)
     } catch (error) {
-      return bisect(writes, leaseMs, error) // something in it cannot be made JSON
+      return bisect(writes, leaseMs, error) // something in it cannot be made JSON, or its JSON cannot be stored
     }
     for (let attempt = 1; ; attempt++) {
       try {

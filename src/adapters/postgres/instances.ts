@@ -1,10 +1,11 @@
 import type pg from 'pg'
 import type { StoredInstance } from '../../runtime/ports.js'
 import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
+import { actorOf, eventOf, snapshotOf } from './stored-json.js'
 
 /** The columns of a stored instance, for every statement that reads one; `i` is the alias of `instances`. */
 export const INSTANCE_COLUMNS = `
-  i.id, i.machine, i.definition_version as "definitionVersion", i.version, i.status, i.owner, i.snapshot,
+  i.id, i.machine, i.definition_version as "definitionVersion", i.version, i.status, i.owner, ${snapshotOf('i')} as snapshot,
   (extract(epoch from i.created_at) * 1000)::float8 as "createdAt",
   (extract(epoch from i.updated_at) * 1000)::float8 as "updatedAt"`
 
@@ -29,8 +30,9 @@ export async function loadHistory(
   const { rows } = await pool.query<JournalEntry>({
     name: 'load_history',
     text: `
-      select version, uid, event, status, actor, (extract(epoch from at) * 1000)::float8 as at
-      from journal where instance = $1 and version > $2 order by version limit $3`,
+      select j.version, j.uid, ${eventOf('j')} as event, j.status, ${actorOf('j')} as actor,
+        (extract(epoch from j.at) * 1000)::float8 as at
+      from journal j where j.instance = $1 and j.version > $2 order by j.version limit $3`,
     values: [id, after, limit],
   })
   return rows

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { DeadLetter, DeliveryKey, Store } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import { orUnavailable } from './sqlstate.js'
+import { actorOf, payloadOf } from './stored-json.js'
 import { namesOf } from './timers.js'
 
 /**
@@ -38,8 +39,8 @@ late as (
     and e.instance = any(array(select instance from due))
     and e.recorded_at < clock_timestamp() - $4::float8 * interval '1 millisecond'
 )
-select l.subscriber, l.attempts, e.instance, i.machine, e.version, e.index, e.type, e.payload, e.audience,
-       (extract(epoch from e.at) * 1000)::float8 as at, j.actor->>'trace' as trace
+select l.subscriber, l.attempts, e.instance, i.machine, e.version, e.index, e.type, ${payloadOf('e')} as payload, e.audience,
+       (extract(epoch from e.at) * 1000)::float8 as at, ${actorOf('j')} ->> 'trace' as trace
 from leased l
 join events e on e.instance = l.instance and e.version = l.version and e.index = l.index
 join instances i on i.id = l.instance

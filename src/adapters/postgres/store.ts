@@ -10,6 +10,7 @@ import { createOutbox } from './outbox.js'
 import { createPosition } from './position.js'
 import { createProcesses } from './processes.js'
 import { orUnavailable } from './sqlstate.js'
+import { createStorageFormat } from './storage-format.js'
 import { createTimerCheck } from './timer-check.js'
 import { createTimers } from './timers.js'
 
@@ -34,9 +35,10 @@ const CONFIRM_DURABLE = `select pg_logical_emit_message(true, 'loadcast', 'confi
 export function createPostgresStore(options: PostgresStoreOptions): PostgresStore {
   const { connectionString, log, faults } = options
   const pool = createCommitPool(options.database ?? createDatabase(connectionString, log))
-  const { releaseTimers, ...timers } = createTimers(pool)
+  const formats = createStorageFormat(pool)
+  const { releaseTimers, ...timers } = createTimers(pool, formats)
   const { releaseDeliveries, ...outbox } = createOutbox(pool)
-  const { announceProcess, forgetProcess } = createProcesses(pool)
+  const { announceProcess, forgetProcess } = createProcesses(pool, formats)
 
   return {
     async now() {
@@ -46,7 +48,7 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
       return rows[0]?.now ?? Number.NaN
     },
     load: ids => orUnavailable(loadInstances(pool, ids)),
-    commit: createCommit(pool, faults),
+    commit: createCommit(pool, formats, faults),
     async confirmDurable() {
       await orUnavailable(pool.query(CONFIRM_DURABLE))
     },

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import type { StoryRecord } from '../../dispatch/ports.js'
 import { query } from './query.js'
 import { millis, timeOfUuid } from './stored-instance.js'
+import { actorOf, eventOf } from './stored-json.js'
 
 /** Of each kind the newest: a request of 500 trucks has a thousand transitions, and its journal has pages. */
 const SHOWN_OF_EACH_KIND = 200
@@ -12,9 +13,9 @@ const newest = (sql: string, order: string) => `(${sql} order by ${order} limit 
 const storySql = `
 select ${millis('s.at')} as at, s.what, s.who, s.version, s.detail from (
   ${newest(
-    `select j.at, 'transition' as what, j.actor->>'id' as who, j.version,
-       jsonb_strip_nulls(jsonb_build_object('event', j.event->>'type', 'status', j.status, 'role', j.actor->>'role',
-         'reason', j.actor->>'reason', 'trace', j.actor->>'trace')) as detail
+    `select j.at, 'transition' as what, ${actorOf('j')} ->> 'id' as who, j.version,
+       jsonb_strip_nulls(jsonb_build_object('event', ${eventOf('j')} ->> 'type', 'status', j.status, 'role', ${actorOf('j')} ->> 'role',
+         'reason', ${actorOf('j')} ->> 'reason', 'trace', ${actorOf('j')} ->> 'trace')) as detail
      from journal j where j.instance = $1`,
     'j.version desc',
   )}

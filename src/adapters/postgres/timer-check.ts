@@ -2,6 +2,7 @@
 import type pg from 'pg'
 import type { InstancesToCheck, Store, TimersOfInstance } from '../../runtime/ports.js'
 import { orUnavailable } from './sqlstate.js'
+import { snapshotOf } from './stored-json.js'
 import { namesOf } from './timers.js'
 
 /** The newest instances that hold claims include all current searches. Sorting a busy city's claims takes some 10 ms. */
@@ -28,10 +29,10 @@ select instance, false from (
 const GO_ON = `update sweeps set position = $1 where name = '${SWEEP}'`
 
 const TIMERS_OF = `
-select i.id as instance, i.machine, i.definition_version as "definitionVersion", i.version, i.snapshot -> 'value' as value,
+select i.id as instance, i.machine, i.definition_version as "definitionVersion", i.version, ${snapshotOf('i')} -> 'value' as value,
        array(select t.send_id from timers t where t.instance = i.id) as timers
 from instances i
-where i.id = any($1::uuid[]) and i.snapshot ->> 'status' = 'active'
+where i.id = any($1::uuid[]) and ${snapshotOf('i')} ->> 'status' = 'active'
   and i.machine || ' ' || i.definition_version = any($2::text[])`
 
 export function createTimerCheck(

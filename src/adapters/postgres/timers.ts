@@ -1,7 +1,10 @@
 import type pg from 'pg'
 import type { Held, KnownVersion, Store, StoredTimer } from '../../runtime/ports.js'
+import { storable } from '../../runtime/storable.js'
 import { sameStamp } from './same-stamp.js'
 import { orUnavailable } from './sqlstate.js'
+import type { StorageFormat } from './storage-format.js'
+import { asJson, asJsonb, eventOf, snapshotOf } from './stored-json.js'
 
 /**
  * Leases timers that are due or will be in a moment, oldest first, and says when the next one is due: one round trip,
@@ -26,7 +29,7 @@ leased as (
     and t.instance = any(array(select instance from due))
   returning t.*
 )
-select instance, machine, send_id as "sendId", generation, event,
+select instance, machine, send_id as "sendId", generation, ${eventOf('leased')} as event,
        (extract(epoch from due_at) * 1000)::float8 as "dueAt"
 from leased
 union all
@@ -39,7 +42,8 @@ order by "dueAt"`
  * an older release has armed the timer again.
  */
 const DUE = `
-select instance, machine, send_id as "sendId", generation, event, (extract(epoch from due_at) * 1000)::float8 as "dueAt"
+select instance, machine, send_id as "sendId", generation, ${eventOf('timers')} as event,
+       (extract(epoch from due_at) * 1000)::float8 as "dueAt"
 from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
 
 /**
@@ -48,7 +52,7 @@ from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
  */
 const SPEND = `
 with ignoring as materialized (
-  select id, snapshot ->> 'status' = 'active' as is_active from instances
+  select id, ${snapshotOf('instances')} ->> 'status' = 'active' as is_active from instances
   where id = $1 and version = $4
     and ${sameStamp('updated_at', '$5::float8')}
 ), removed as (
@@ -62,9 +66,10 @@ where i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3 a
 /** Locks the instance, so that no transition happens between the version check and the insert. */
 const ARM = `
 with instance as materialized (select id from instances where id = $1 and version = $2 for no key update)
-insert into timers (instance, send_id, machine, generation, event, due_at)
-select $1, s.send_id, s.machine, s.generation, s.event, to_timestamp(s.due_at / 1000)
-from instance, jsonb_to_recordset($3::jsonb) as s(send_id text, machine text, generation int, event jsonb, due_at float8)
+insert into timers (instance, send_id, machine, generation, event, event_json, due_at)
+select $1, s.send_id, s.machine, s.generation, ${asJsonb('s.event', '$4::int')}, ${asJson('s.event', '$4::int')},
+       to_timestamp(s.due_at / 1000)
+from instance, json_to_recordset($3::json) as s(send_id text, machine text, generation int, event json, due_at float8)
 on conflict (instance, send_id) do nothing`
 
 const RELEASE = `
@@ -79,10 +84,10 @@ type LeaseRow = StoredTimer | { readonly instance: null; readonly dueAt: number 
 export const namesOf = (known: readonly KnownVersion[]): string[] =>
   known.map(({ machine, version }) => `${machine} ${version}`)
 
-export function createTimers(pool: pg.Pool): Pick<
-  Store,
-  'leaseTimers' | 'dueTimers' | 'spendTimer' | 'armTimers'
-> & {
+export function createTimers(
+  pool: pg.Pool,
+  formats: StorageFormat,
+): Pick<Store, 'leaseTimers' | 'dueTimers' | 'spendTimer' | 'armTimers'> & {
   releaseTimers(held: Held['timers']): Promise<void>
 } {
   return {
@@ -111,7 +116,8 @@ export function createTimers(pool: pg.Pool): Pick<
       const rows = timers.map(({ sendId, machine, generation, event, dueAt }) => {
         return { send_id: sendId, machine, generation, event, due_at: dueAt }
       })
-      const { rowCount } = await orUnavailable(pool.query(ARM, [instance, version, JSON.stringify(rows)]))
+      const values = [instance, version, storable(JSON.stringify(rows)), await formats.settled()]
+      const { rowCount } = await orUnavailable(pool.query(ARM, values))
       return rowCount ?? 0
     },
     async releaseTimers(held) {

@@ -25,7 +25,7 @@ import type {
   WriteResult,
 } from '../../runtime/ports.js'
 import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
-import { commitTo } from './commit.js'
+import { commitTo, copy } from './commit.js'
 import { createTables, deliveryName, type InstanceRow, type Tables, timerName } from './tables.js'
 
 /** A delivery or timer whose turn came this long ago has been forgotten: many times the leases and the sweeps. */
@@ -121,7 +121,7 @@ export class MemoryDatabase {
     if (this.tables.instances.get(instance)?.version !== version) return 0
     const missing = timers.filter(({ sendId }) => !this.tables.timers.has(timerName(instance, sendId)))
     for (const timer of missing) {
-      this.tables.timers.set(timerName(instance, timer.sendId), { timer, leasedUntil: 0 })
+      this.tables.timers.set(timerName(instance, timer.sendId), { timer: copy(timer), leasedUntil: 0 })
     }
     return missing.length
   }

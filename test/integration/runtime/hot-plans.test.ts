@@ -42,17 +42,17 @@ async function fill(doors: number): Promise<void> {
 
 async function fillChunk(chunk: string): Promise<void> {
   for (const statement of [
-    `insert into instances
-       select f.id, 'door', 1, 2, 'open', 'o' || f.n % 1000, i.snapshot, now(), now()
-       from filler f, (select snapshot from instances limit 1) i where ${chunk}`,
-    `insert into journal
+    `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
+       select f.id, 'door', 1, 2, 'open', 'o' || f.n % 1000, i.snapshot_json, now(), now()
+       from filler f, (select snapshot_json from instances limit 1) i where ${chunk}`,
+    `insert into journal (instance, version, uid, event_json, status, actor_json, at)
        select f.id, v, gen_random_uuid(), '{"type":"open"}', 'open', '{"id":"x","role":"y"}', now()
        from filler f, generate_series(1, 2) v where ${chunk}`,
-    `insert into events (instance, version, index, type, payload, audience, at)
+    `insert into events (instance, version, index, type, payload_json, audience, at)
        select id, 2, 0, 'door.opened', '{}', '{ann}', now() from filler f where ${chunk}`,
     `insert into outbox (instance, version, index, subscriber, due_at)
        select id, 2, 0, 'recorder', now() + interval '1 hour' from filler f where ${chunk}`,
-    `insert into timers (instance, send_id, machine, generation, event, due_at)
+    `insert into timers (instance, send_id, machine, generation, event_json, due_at)
        select id, 'xstate.after.closing.door.open', 'door', 2, '{"type":"x"}', now() + interval '1 hour' * (1 + n % 7)
        from filler f where ${chunk}`,
     `insert into claims select 'filler ' || n, id from filler f where ${chunk}`,

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import type { Position } from '../../../dispatch/ports.js'
 import type { EmittedEvent } from '../../../runtime/types.js'
 import { query } from '../query.js'
+import { payloadOf } from '../stored-json.js'
 
 const from = 'to_timestamp($1::float8 / 1000)'
 const micros = '(extract(epoch from e.recorded_at) * 1000000)::bigint'
@@ -13,7 +14,7 @@ const micros = '(extract(epoch from e.recorded_at) * 1000000)::bigint'
  * page.
  */
 const eventsSinceSql = `
-select e.instance, i.machine, e.version, e.index, e.type, e.payload, e.audience,
+select e.instance, i.machine, e.version, e.index, e.type, ${payloadOf('e')} as payload, e.audience,
   (extract(epoch from e.at) * 1000)::float8 as at, ${micros} as recorded_micros
 from (
   select * from events where recorded_at >= ${from}
