@@ -11,7 +11,8 @@ comment on column storage_format.format is 'the format in which rows are written
 alter table processes add column storage_format integer not null default 1;
 comment on column processes.storage_format is 'the newest storage format that the process reads';
 
--- A process that does not read what is written is refused when it announces itself, before it reads or writes anything.
+-- A process that does not read what is written is refused when it announces itself, before it reads or writes anything. Its
+-- error code means that the server cannot serve it for now: a process that was paused until now answers 503.
 create function refuse_old_storage_format() returns trigger language plpgsql as $$
 declare
   written integer;

@@ -154,6 +154,22 @@ test('a file that fails is rolled back whole, those before it stay, and it can b
   expect(await migrate(client, { ...options, folder })).toEqual(['0002_two.sql'])
 })
 
+test('a file that waits for a lock lets others pass, and is applied once the lock is free', async () => {
+  await client.query('create table busy ()')
+  const other = new pg.Client(database.connectionString)
+  await other.connect()
+  await other.query('begin; lock table busy in access share mode')
+  await write('0001_one.sql', 'alter table busy add column a text')
+  const log = recordingLog()
+  const migrating = migrate(database.connectionString, { log, folder })
+  await log.said('0001_one.sql waits for a lock')
+  // Behind a file that kept waiting this would not return before the lock is free.
+  await client.query('select from busy')
+  await other.query('commit')
+  await other.end()
+  expect(await migrating).toEqual(['0001_one.sql'])
+})
+
 test('a process killed with a migration half done leaves none of it, and the next one applies it', async () => {
   await write('0001_one.sql', 'create table one ()')
   // Half done: the table is made, and the rest waits for a lock that we hold.

@@ -11,7 +11,7 @@ import { type ConnectOptions, createDatabase } from './connection/database.js'
 import type { Log } from './log.js'
 import { MIGRATIONS_FOLDER, type Migration, readMigrations } from './migration-files.js'
 import { assertSupportedVersion, UnsupportedPostgresError } from './server-version.js'
-import { asUnavailable, failureOf, orUnavailable } from './sqlstate.js'
+import { asUnavailable, failureOf, isLockTimeout, orUnavailable } from './sqlstate.js'
 
 /** A connection string is connected and closed again; a client or pool stays the caller's. */
 export type MigrationTarget = string | pg.Client | pg.Pool
@@ -26,8 +26,14 @@ const ADVISORY_LOCK = 0x6c6f6164
 /** For those who want no word of it. */
 const quiet: Log = { info() {}, warn() {} }
 
-/** Waiting longer for a table's lock would queue every statement on that table behind us. */
-const LOCK_TIMEOUT = '10s'
+/**
+ * While a file waits for a table's lock, every statement on that table waits behind it. So it gives up soon, is rolled back and
+ * tries again after a pause in which those that have gathered are done.
+ */
+const LOCK_TIMEOUT_MS = 100
+const LOCK_PAUSE_MS = 400
+/** In all a minute: then somebody holds the lock who will not give it up, such as a backup. */
+const LOCK_ATTEMPTS = 120
 
 /** Between two statements of a migration lie some milliseconds. A process that is paused there must not keep its locks. */
 const IDLE_TIMEOUT_MS = 30_000
@@ -96,12 +102,30 @@ export async function pendingMigrations(
 
 /** False if another process applied it meanwhile. */
 async function apply(client: Queryable, migration: Migration, all: Migration[], log: Log): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await applyOnce(client, migration, all, log)
+    } catch (error) {
+      const isLocked = error instanceof MigrationError && isLockTimeout(error.cause)
+      if (!isLocked || attempt === LOCK_ATTEMPTS) throw error
+      if (attempt === 1) log.info(`Migration ${migration.name} waits for a lock.`)
+      await new Promise(resolve => setTimeout(resolve, LOCK_PAUSE_MS))
+    }
+  }
+}
+
+async function applyOnce(
+  client: Queryable,
+  migration: Migration,
+  all: Migration[],
+  log: Log,
+): Promise<boolean> {
   return inLockedTransaction(client, log, async () => {
     if (!compare(all, await readApplied(client)).pending.includes(migration.name)) return false
     log.info(`Migration ${migration.name} …`)
     const start = Date.now()
     try {
-      await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`)
+      await client.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`)
       await client.query(migration.sql)
     } catch (cause) {
       if (failureOf(cause) === 'away') throw cause
