@@ -6,6 +6,7 @@ import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import type { UsedKey } from '../../runtime/types.js'
 import { commitParameters, nameOfShape, preconditionsOf, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
+import { isMissingPart, type JournalMonths } from './journal-months.js'
 import { failureOf, isBeyondLimits, isLockTimeout } from './sqlstate.js'
 import type { StorageFormat } from './storage-format.js'
 
@@ -31,7 +32,12 @@ interface ResultRow {
 }
 
 /** Throws `StoreUnavailableError` when the statement may or may not be applied, or the server cannot run it now. */
-export function createCommit(pool: pg.Pool, formats: StorageFormat, faults?: Faults): Store['commit'] {
+export function createCommit(
+  pool: pg.Pool,
+  formats: StorageFormat,
+  months: Pick<JournalMonths, 'make'>,
+  faults?: Faults,
+): Store['commit'] {
   const statements = new Map<string, { readonly name: string; readonly text: string }>()
 
   function statementFor(writes: readonly InstanceWrite[], leaseMs: number, format: number): pg.QueryConfig {
@@ -72,6 +78,10 @@ export function createCommit(pool: pg.Pool, formats: StorageFormat, faults?: Fau
       try {
         return await send(writes, statement)
       } catch (error) {
+        if (isMissingPart(error) && attempt < MAX_ATTEMPTS) {
+          await months.make()
+          continue
+        }
         const failure = failureOf(error)
         if (failure === 'unstorable') return bisect(writes, leaseMs, error)
         if (failure !== 'again') throw error

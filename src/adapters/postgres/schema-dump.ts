@@ -10,12 +10,14 @@ const RELATIONS = `
 select c.oid, c.relname as name,
   case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' else 'table' end
     || ' ' || c.relname
+    || coalesce(' partitioned by ' || pg_get_partkeydef(c.oid), '')
     || case when c.relpersistence = 'u' then ' unlogged' else '' end
     || coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', '')
     || coalesce(' -- ' || obj_description(c.oid, 'pg_class'), '') as line,
   case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as definition
 from pg_class c
 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S')
+  and not c.relispartition -- there is one for each month since the database was made, and all are alike
   and not exists ( -- the sequence of an identity column is told by the column
     select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype = 'i')
 order by c.relname collate "C"`

@@ -6,6 +6,7 @@ import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
 import { createDatabase, type Database } from './connection/database.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
+import { createJournalMonths } from './journal-months.js'
 import { createOutbox } from './outbox.js'
 import { createPosition } from './position.js'
 import { createProcesses } from './processes.js'
@@ -36,6 +37,9 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
   const { connectionString, log, faults } = options
   const pool = createCommitPool(options.database ?? createDatabase(connectionString, log))
   const formats = createStorageFormat(pool)
+  const months = createJournalMonths(pool, error =>
+    log?.warn({ err: error }, 'the next months of the journal could not be made; retrying in a minute'),
+  )
   const { releaseTimers, ...timers } = createTimers(pool, formats)
   const { releaseDeliveries, ...outbox } = createOutbox(pool)
   const { announceProcess, forgetProcess } = createProcesses(pool, formats)
@@ -48,7 +52,7 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
       return rows[0]?.now ?? Number.NaN
     },
     load: ids => orUnavailable(loadInstances(pool, ids)),
-    commit: createCommit(pool, formats, faults),
+    commit: createCommit(pool, formats, months, faults),
     async confirmDurable() {
       await orUnavailable(pool.query(CONFIRM_DURABLE))
     },
@@ -58,7 +62,11 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
     ...createTimerCheck(pool),
     ...createPosition(pool),
     ...outbox,
-    announceProcess: (process, leaseMs) => orUnavailable(announceProcess(process, leaseMs)),
+    async announceProcess(process, leaseMs) {
+      const versions = await orUnavailable(announceProcess(process, leaseMs))
+      months.keep()
+      return versions
+    },
     forgetProcess,
     async release({ timers, deliveries }) {
       // One after the other is late for the second when the first is; both at once when the database is slow.

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import pg from 'pg'
+import { uuidAt } from '../../../bench/uuid.js'
 import { briefly, callerOf, newDoor } from '../../support/doors.js'
 import { openEngine, until } from '../../support/engine.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
@@ -38,7 +39,7 @@ const count = async (text: string) => Number((await sql.query(`select count(*) a
 async function copyDoor(id: string, copies: number): Promise<void> {
   for (const statement of [
     `create table copies as
-       select gen_random_uuid() as id, interval '1 minute' + n * interval '1 ms' as age
+       select ${uuidAt('clock_timestamp()')} as id, interval '1 minute' + n * interval '1 ms' as age
        from generate_series(1, ${copies}) n`,
     `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
        select c.id, machine, definition_version, version, status, owner, snapshot_json, created_at - age, updated_at - age
