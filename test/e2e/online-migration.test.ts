@@ -15,6 +15,7 @@ import {
 } from '../support/previous-release.js'
 import { type Balancer, startBalancer } from '../support/rolling/balancer.js'
 import { startLoad } from '../support/rolling/load.js'
+import { usePublicOnly } from '../support/search-path.js'
 import { findViolations } from '../support/server.js'
 import { castOf, registerFleet } from '../support/storm/people.js'
 import { type Processes, startProcesses } from '../support/storm/processes.js'
@@ -119,6 +120,7 @@ describeWithPreviousRelease('the storage of a database in use', () => {
       const previous = await buildPreviousRelease()
       const made = await createTestDatabase({ empty: true })
       database = made
+      await usePublicOnly(made.connectionString)
       await previous.migrate(made.connectionString, { log: silentLog })
       const sql = new pg.Pool({ connectionString: made.connectionString, max: 1 })
       await fill(sql, await makeSample(previous, made.connectionString), size.requests)
@@ -154,7 +156,7 @@ describeWithPreviousRelease('the storage of a database in use', () => {
       await delay(size.calmMs)
       const codes: unknown[] = []
       for (let which = 0; which < PROCESSES; which++) codes.push(await running.replace(which))
-      const formats = () => running.query<{ format: number }>('select format from storage_format')
+      const formats = () => running.query<{ format: number }>('select format from loadcast.storage_format')
       await until(async () => (await formats())[0]?.format === 2, PATIENCE_MS)
       await delay(size.calmMs)
       await load.end()
@@ -165,7 +167,8 @@ describeWithPreviousRelease('the storage of a database in use', () => {
       const stored = await running.query<{ id: string }>('select id from trips')
       expect(stored.map(({ id }) => id).sort()).toEqual([...load.trips].sort())
       await until(async () => (await running.query('select from outbox')).length === 0, PATIENCE_MS)
-      await until(async () => (await running.query('select from timers')).length === 0, PATIENCE_MS)
+      const seeking = "select from instances where status in ('searching', 'partially_filled')"
+      await until(async () => (await running.query(seeking)).length === 0, PATIENCE_MS)
       const written = await running.query<{ both: boolean }>(
         `select bool_or(event is not null) and bool_or(event_json is not null) as both from journal
          where at > now() - interval '1 hour'`,

@@ -27,15 +27,15 @@ select ${INSTANCE_COLUMNS},
   (select coalesce(json_agg(json_build_object('sendId', t.send_id, 'event', ${eventOf('t')}, 'generation', t.generation,
      'dueAt', ${millis("nullif(t.due_at, 'infinity')")}, 'leasedUntil', ${millis('t.leased_until')},
      'parked', case when t.due_at = 'infinity' then t.parked end) order by t.due_at), '[]')
-   from timers t where t.instance = i.id) as timers,
-  (select coalesce(jsonb_agg(c.key order by c.key), '[]') from claims c where c.instance = i.id) as claims,
+   from {timers} t where t.instance = i.id) as timers,
+  (select coalesce(jsonb_agg(c.key order by c.key), '[]') from {claims} c where c.instance = i.id) as claims,
   (select coalesce(jsonb_agg(jsonb_build_object('version', o.version, 'index', o.index, 'subscriber', o.subscriber,
      'attempts', o.attempts, 'dueAt', ${millis('o.due_at')}) order by o.version, o.index), '[]')
-   from outbox o where o.instance = i.id) as undelivered,
+   from {outbox} o where o.instance = i.id) as undelivered,
   (select coalesce(json_agg(json_build_object('version', j.version, 'uid', j.uid, 'event', ${eventOf('j')},
      'status', j.status, 'actor', ${actorOf('j')}, 'at', ${millis('j.at')}) order by j.version desc), '[]')
-   from (select * from journal where instance = i.id order by version desc limit ${JOURNAL_SHOWN}) as j) as journal
-from instances i where i.id = $1`
+   from (select * from {journal} where instance = i.id order by version desc limit ${JOURNAL_SHOWN}) as j) as journal
+from {instances} i where i.id = $1`
 
 const listRecipientsSql = `
 select r.transporter_id as "transporterId", r.step, r.distance_km as "distanceKm",
@@ -78,7 +78,7 @@ export function createAdminStore(pool: Pool): AdminStore {
     },
     findStory: id => findStory(pool, id),
     async isBroadcast(id) {
-      const sql = "select 1 from instances where id = $1 and machine = 'broadcast'"
+      const sql = "select 1 from {instances} where id = $1 and machine = 'broadcast'"
       return (await query(pool, sql, [id])).length === 1
     },
     listRecipients(broadcastId, { after, limit, transporterId, isOffered }) {

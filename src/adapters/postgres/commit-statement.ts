@@ -43,14 +43,14 @@ wanted as materialized (
 ),
 claimed as materialized (
   select w.instance, w.key, c.instance as holder
-  from wanted w join claims c on c.key = w.key and c.instance <> w.instance
+  from wanted w join {claims} c on c.key = w.key and c.instance <> w.instance
   where c.key = any($13::text[])
 ),
 lost as materialized (
   select g.instance, g.send_id
   from unnest($15::uuid[], $16::text[], $17::int[]) as g(instance, send_id, generation)
   where not exists (
-    select from timers t
+    select from {timers} t
     where t.instance = any($15::uuid[]) and t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
       and t.due_at < 'infinity'
   )
@@ -59,7 +59,7 @@ keyed as materialized (
   select k.instance, u.scope, u.key, u.fingerprint, u.instance as user_instance, u.version, u.uid
   from jsonb_to_recordset($40::jsonb)
     as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
-  cross join lateral (select * from idempotency_keys where scope = k.scope and key = k.key offset 0) u
+  cross join lateral (select * from {idempotency_keys} where scope = k.scope and key = k.key offset 0) u
 ),
 ${preconditions.length === 0 ? '' : `unmet as materialized (${preconditions.join('\nunion all')}),`}
 fit as materialized (
@@ -70,7 +70,7 @@ fit as materialized (
     ${preconditions.length === 0 ? '' : 'and not exists (select from unmet u where u.of_instance = i.id)'}
 ),
 updated as (
-  update instances t
+  update {instances} t
   set version = f.version, status = f.status,
       snapshot = ${asJsonb('f.snapshot', FORMAT)}, snapshot_json = ${asJson('f.snapshot', FORMAT)},
       definition_version = f.definition_version, updated_at = to_timestamp(f.updated_at / 1000)
@@ -80,7 +80,7 @@ updated as (
   returning t.id
 ),
 created as (
-  insert into instances
+  insert into {instances}
     (id, machine, definition_version, version, status, owner, snapshot, snapshot_json, created_at, updated_at)
   select id, machine, definition_version, version, status, owner, ${asJsonb('snapshot', FORMAT)}, ${asJson('snapshot', FORMAT)}, to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
   from fit where expected = 0
@@ -89,7 +89,7 @@ created as (
 ),
 moved as materialized (select id from updated union all select id from created),
 journaled as (
-  insert into journal (instance, version, uid, event, event_json, status, actor, actor_json, at)
+  insert into {journal} (instance, version, uid, event, event_json, status, actor, actor_json, at)
   select j.instance, j.version, j.uid, ${asJsonb('j.event', FORMAT)}, ${asJson('j.event', FORMAT)}, j.status,
          ${asJsonb('j.actor', FORMAT)}, ${asJson('j.actor', FORMAT)}, to_timestamp(j.at / 1000)
   from rows from (
@@ -99,7 +99,7 @@ journaled as (
   join moved m on m.id = j.instance
 ),
 emitted as (
-  insert into events (instance, version, index, type, payload, payload_json, audience, at)
+  insert into {events} (instance, version, index, type, payload, payload_json, audience, at)
   select e.instance, e.version, e.index, e.type, ${asJsonb('e.payload', FORMAT)}, ${asJson('e.payload', FORMAT)},
          array(select jsonb_array_elements_text(e.audience)), to_timestamp(e.at / 1000)
   from rows from (
@@ -109,23 +109,23 @@ emitted as (
   join moved m on m.id = e.instance
 ),
 queued as (
-  insert into outbox (instance, version, index, subscriber, due_at)
+  insert into {outbox} (instance, version, index, subscriber, due_at)
   select o.instance, o.version, o.index, o.subscriber, now() + $32::float8 * interval '1 millisecond'
   from unnest($33::uuid[], $34::int[], $35::int[], $36::text[]) as o(instance, version, index, subscriber)
   join moved m on m.id = o.instance
 ),
 claims_freed as (
-  delete from claims c
+  delete from {claims} c
   using jsonb_to_recordset($37::jsonb) as f(instance uuid, key text), moved m
   where m.id = f.instance and c.key = f.key and c.instance = f.instance
     and c.key = any(array(select f.key from jsonb_to_recordset($37::jsonb) as f(key text)))
 ),
 claims_taken as (
-  insert into claims (key, instance)
+  insert into {claims} (key, instance)
   select w.key, w.instance from wanted w join moved m on m.id = w.instance where w.is_taken order by w.key
 ),
 keys_used as (
-  insert into idempotency_keys (scope, key, fingerprint, instance, version, uid)
+  insert into {idempotency_keys} (scope, key, fingerprint, instance, version, uid)
   select k.scope, k.key, k.fingerprint, k.instance, k.version, k.uid
   from jsonb_to_recordset($40::jsonb)
     as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
@@ -133,12 +133,12 @@ keys_used as (
   order by k.scope, k.key
 ),
 timers_removed as (
-  delete from timers t
+  delete from {timers} t
   using jsonb_to_recordset($38::jsonb) as r(instance uuid, send_id text), moved m
   where t.instance = any($1::uuid[]) and m.id = r.instance and t.instance = r.instance and t.send_id = r.send_id
 ),
 timers_set as (
-  insert into timers (instance, send_id, machine, generation, event, event_json, due_at, parked)
+  insert into {timers} (instance, send_id, machine, generation, event, event_json, due_at, parked)
   select s.instance, s.send_id, s.machine, s.generation, ${asJsonb('s.event', FORMAT)}, ${asJson('s.event', FORMAT)},
          case when s.parked is null then to_timestamp(s.due_at / 1000) else 'infinity' end, s.parked
   from json_to_recordset($39::json)

@@ -6,6 +6,7 @@ import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import type { UsedKey } from '../../runtime/types.js'
 import { commitParameters, nameOfShape, preconditionsOf, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
+import type { EnginePool } from './engine-schema.js'
 import { isMissingPart, type JournalMonths } from './journal-months.js'
 import { failureOf, isBeyondLimits, isLockTimeout } from './sqlstate.js'
 import type { StorageFormat } from './storage-format.js'
@@ -17,9 +18,9 @@ const RETRY_PAUSE_MS = 5
 /** Those of the given instances whose rows somebody has locked. */
 const LOCKED = `
 with free as materialized (
-  select id from instances where id = any($1::uuid[]) for no key update skip locked
+  select id from {instances} where id = any($1::uuid[]) for no key update skip locked
 )
-select i.id from instances i where i.id = any($1::uuid[]) and not exists (select from free f where f.id = i.id)`
+select i.id from {instances} i where i.id = any($1::uuid[]) and not exists (select from free f where f.id = i.id)`
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -33,7 +34,7 @@ interface ResultRow {
 
 /** Throws `StoreUnavailableError` when the statement may or may not be applied, or the server cannot run it now. */
 export function createCommit(
-  pool: pg.Pool,
+  pool: EnginePool,
   formats: StorageFormat,
   months: Pick<JournalMonths, 'make'>,
   faults?: Faults,

@@ -1,7 +1,8 @@
 /* Database checks for `/health` and the status page. Each is one or two short statements. */
 import type { Pool } from 'pg'
+import { qualified } from './engine-schema.js'
 import { pendingMigrations } from './migrate.js'
-import { MIGRATIONS_FOLDER, readMigrations } from './migration-files.js'
+import { readProductMigrations } from './migration-files.js'
 import { createWriteCheck } from './write-check.js'
 
 /** As `/health` shows it. */
@@ -15,15 +16,15 @@ const TOLERATED_LAG_MS = 10_000
 
 /** How long what is due longest has been due, leased ones aside. Both are the first row of an index. */
 const timerLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
-  from timers where due_at < now() and (leased_until is null or leased_until < now())`
+  from {timers} where due_at < now() and (leased_until is null or leased_until < now())`
 const outboxLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
-  from outbox where due_at < now()`
+  from {outbox} where due_at < now()`
 /** Claims are held by what is live only, so this stays short however long the history. */
-const countsSql = `select split_part(key, ':', 1) as kind, count(*)::integer as count from claims group by 1`
+const countsSql = `select split_part(key, ':', 1) as kind, count(*)::integer as count from {claims} group by 1`
 
 export function createPostgresChecks(pool: Pool) {
   // Of this release, as it started: a newer one may be laid out beside a process that is still good.
-  const ours = readMigrations(MIGRATIONS_FOLDER)
+  const ours = readProductMigrations()
   ours.catch(() => {}) // told by the check
   const checkWrites = createWriteCheck(pool)
   return {
@@ -51,7 +52,7 @@ export function withRecentFailures(check: Check, failing: Readonly<Record<string
 
 /** How many customers are waiting for trucks, and how many drivers and vehicles are on trips, now. */
 export async function countClaims(pool: Pool): Promise<Readonly<Record<string, number>>> {
-  const { rows } = await pool.query<{ kind: string; count: number }>(countsSql)
+  const { rows } = await pool.query<{ kind: string; count: number }>(qualified(countsSql))
   const counts = new Map(rows.map(({ kind, count }) => [kind, count]))
   return {
     'requests seeking trucks': counts.get('customer') ?? 0,
@@ -61,7 +62,7 @@ export async function countClaims(pool: Pool): Promise<Readonly<Record<string, n
 }
 
 async function checkLag(pool: Pool, sql: string): Promise<Check> {
-  const { rows } = await pool.query<{ lag_ms: number | null }>(sql)
+  const { rows } = await pool.query<{ lag_ms: number | null }>(qualified(sql))
   const lagMs = Math.max(0, Math.round(rows[0]?.lag_ms ?? 0))
   return { status: lagMs > TOLERATED_LAG_MS ? 'degraded' : 'ok', lagMs }
 }

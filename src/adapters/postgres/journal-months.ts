@@ -3,13 +3,14 @@
  * once a day by a running process. A commit that finds none makes it (commit.ts).
  */
 import pg from 'pg'
+import type { EnginePool } from './engine-schema.js'
 
 /** Parts are made two months ahead at least. */
 const LOOK_EVERY_MS = 24 * 3_600_000
 /** Far less than a month, far more than an outage of the database logs. */
 const RETRY_AFTER_MS = 60_000
 
-const MAKE_MONTHS = 'select make_journal_months()'
+const MAKE_MONTHS = 'select {make_journal_months}()'
 
 export interface JournalMonths {
   /** Makes the parts that are due. */
@@ -20,7 +21,7 @@ export interface JournalMonths {
 
 /** `now`: a monotonic clock in milliseconds. */
 export function createJournalMonths(
-  pool: pg.Pool,
+  pool: EnginePool,
   onError: (error: unknown) => void,
   now: () => number = () => performance.now(),
 ): JournalMonths {

@@ -2,8 +2,8 @@
  * Living processes, the versions they know and the storage format they read. Announcements take turns, by an advisory lock: of two that begin at the
  * same moment, one with a new version and one that knows only the old, the second sees the first.
  */
-import type pg from 'pg'
 import type { ProcessVersions, Store } from '../../runtime/ports.js'
+import type { EnginePool } from './engine-schema.js'
 import { NEWEST_FORMAT, type StorageFormat } from './storage-format.js'
 
 /** Any number that no other use of advisory locks in this database has. */
@@ -34,14 +34,14 @@ const ANNOUNCE = `
 with mine as (
   select * from unnest($2::text[], $3::int[]) as v (machine, version)
 ), dead as (
-  delete from processes where alive_until < clock_timestamp() and id <> $1
+  delete from {processes} where alive_until < clock_timestamp() and id <> $1
 ), announced as (
-  insert into processes (id, machine, version, storage_format, alive_until)
+  insert into {processes} (id, machine, version, storage_format, alive_until)
   select $1, machine, version, $5::int, clock_timestamp() + $4::float8 * interval '1 millisecond' from mine
   on conflict (id, machine) do update
   set version = excluded.version, storage_format = excluded.storage_format, alive_until = excluded.alive_until
 ), others as (
-  select machine, version, storage_format from processes where id <> $1 and alive_until >= clock_timestamp()
+  select machine, version, storage_format from {processes} where id <> $1 and alive_until >= clock_timestamp()
 ), known as (
   select machine, version from mine
   union all
@@ -49,14 +49,14 @@ with mine as (
 ), read_by_all as (
   select least($5::int, min(storage_format)) as format from others
 ), settled as (
-  update storage_format s set format = r.format from read_by_all r where s.format < r.format returning s.format
+  update {storage_format} s set format = r.format from read_by_all r where s.format < r.format returning s.format
 ), versions as (
-  insert into definition_versions as d (machine, version)
+  insert into {definition_versions} as d (machine, version)
   select machine, min(version) from known group by machine
   on conflict (machine) do update set version = greatest(d.version, excluded.version)
   returning machine, version
 )
-select machine, version, coalesce((select format from settled), (select format from storage_format)) as format
+select machine, version, coalesce((select format from settled), (select format from {storage_format})) as format
 from versions`
 
 interface Answer {
@@ -65,10 +65,10 @@ interface Answer {
   readonly format: number
 }
 
-const FORGET = 'delete from processes where id = $1'
+const FORGET = 'delete from {processes} where id = $1'
 
 export function createProcesses(
-  pool: pg.Pool,
+  pool: EnginePool,
   formats: StorageFormat,
 ): Pick<Store, 'announceProcess' | 'forgetProcess'> {
   return {
@@ -78,7 +78,7 @@ export function createProcesses(
       try {
         await client.query(TAKE_TURN)
         const values = [id, machines, [...versions.values()], leaseMs, NEWEST_FORMAT]
-        const { rows } = await client.query<Answer>(ANNOUNCE, values)
+        const { rows } = await client.query<Answer>(pool.qualify(ANNOUNCE), values)
         await client.query('end')
         client.release()
         if (rows[0] !== undefined) formats.note(rows[0].format)

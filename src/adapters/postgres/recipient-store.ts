@@ -26,7 +26,7 @@ with entry as materialized (
   select seeking.* from (select distinct broadcast_id as id from entry order by 1) asked
   cross join lateral (
     select i.id, i.version, c."expiresAt" as expires_at, json_array_length(c.trucks) as trucks
-    from instances i cross join lateral ${contextOf('i', '"expiresAt" float8, trucks json')}
+    from {instances} i cross join lateral ${contextOf('i', '"expiresAt" float8, trucks json')}
     where i.id = asked.id and i.status in ('searching', 'partially_filled')
     for share of i
   ) seeking

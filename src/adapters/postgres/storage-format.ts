@@ -1,5 +1,5 @@
 /* Which storage format this process writes: 1 is jsonb, 2 is json (migrations/0020_storage_format.sql). */
-import type pg from 'pg'
+import type { EnginePool } from './engine-schema.js'
 
 /** The newest format that this release reads and writes. */
 export const NEWEST_FORMAT = 2
@@ -11,12 +11,12 @@ export interface StorageFormat {
   note(format: number): void
 }
 
-export function createStorageFormat(pool: pg.Pool): StorageFormat {
+export function createStorageFormat(pool: EnginePool): StorageFormat {
   let known: number | undefined
 
   /** For a store that has not announced itself. */
   async function read(): Promise<number> {
-    const { rows } = await pool.query<{ format: number }>('select format from storage_format')
+    const { rows } = await pool.query<{ format: number }>('select format from {storage_format}')
     const format = rows[0]?.format ?? 1
     if (format >= NEWEST_FORMAT) known = format
     return format

@@ -5,6 +5,7 @@ import type { Store } from '../../runtime/ports.js'
 import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
 import { createDatabase, type Database } from './connection/database.js'
+import { DEFAULT_SCHEMA, inSchema } from './engine-schema.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createJournalMonths } from './journal-months.js'
 import { createOutbox } from './outbox.js'
@@ -20,6 +21,8 @@ export interface PostgresStoreOptions {
   /** The database of `connectionString`, if other parts of the process share it. */
   readonly database?: Database
   readonly log?: Logger
+  /** Where `migrate` has made the engine's tables: `loadcast` unless given. */
+  readonly schema?: string
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
 }
@@ -36,13 +39,14 @@ const CONFIRM_DURABLE = `select pg_logical_emit_message(true, 'loadcast', 'confi
 export function createPostgresStore(options: PostgresStoreOptions): PostgresStore {
   const { connectionString, log, faults } = options
   const pool = createCommitPool(options.database ?? createDatabase(connectionString, log))
-  const formats = createStorageFormat(pool)
-  const months = createJournalMonths(pool, error =>
+  const tables = inSchema(pool, options.schema ?? DEFAULT_SCHEMA)
+  const formats = createStorageFormat(tables)
+  const months = createJournalMonths(tables, error =>
     log?.warn({ err: error }, 'the next months of the journal could not be made; retrying in a minute'),
   )
-  const { releaseTimers, ...timers } = createTimers(pool, formats)
-  const { releaseDeliveries, ...outbox } = createOutbox(pool)
-  const { announceProcess, forgetProcess } = createProcesses(pool, formats)
+  const { releaseTimers, ...timers } = createTimers(tables, formats)
+  const { releaseDeliveries, ...outbox } = createOutbox(tables)
+  const { announceProcess, forgetProcess } = createProcesses(tables, formats)
 
   return {
     async now() {
@@ -51,15 +55,15 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
       )
       return rows[0]?.now ?? Number.NaN
     },
-    load: ids => orUnavailable(loadInstances(pool, ids)),
-    commit: createCommit(pool, formats, months, faults),
+    load: ids => orUnavailable(loadInstances(tables, ids)),
+    commit: createCommit(tables, formats, months, faults),
     async confirmDurable() {
       await orUnavailable(pool.query(CONFIRM_DURABLE))
     },
-    history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
-    usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
+    history: (id, after, limit) => orUnavailable(loadHistory(tables, id, after, limit)),
+    usedKeys: keys => orUnavailable(loadUsedKeys(tables, keys)),
     ...timers,
-    ...createTimerCheck(pool),
+    ...createTimerCheck(tables),
     ...createPosition(pool),
     ...outbox,
     async announceProcess(process, leaseMs) {

@@ -16,7 +16,7 @@ select ${millis('s.at')} as at, s.what, s.who, s.version, s.detail from (
     `select j.at, 'transition' as what, ${actorOf('j')} ->> 'id' as who, j.version,
        jsonb_strip_nulls(jsonb_build_object('event', ${eventOf('j')} ->> 'type', 'status', j.status, 'role', ${actorOf('j')} ->> 'role',
          'reason', ${actorOf('j')} ->> 'reason', 'trace', ${actorOf('j')} ->> 'trace')) as detail
-     from journal j where j.instance = $1`,
+     from {journal} j where j.instance = $1`,
     'j.version desc',
   )}
   union all
@@ -41,14 +41,14 @@ select ${millis('s.at')} as at, s.what, s.who, s.version, s.detail from (
   ${newest(
     `select d.died_at, 'dead_letter', null, d.version,
        jsonb_build_object('id', d.id::text, 'subscriber', d.subscriber, 'attempts', d.attempts, 'error', d.error)
-     from dead_letters d where d.instance = $1`,
+     from {dead_letters} d where d.instance = $1`,
     'd.id desc',
   )}
   union all
   ${newest(
     `select o.due_at, 'undelivered', null, o.version,
        jsonb_build_object('subscriber', o.subscriber, 'attempts', o.attempts)
-     from outbox o where o.instance = $1`,
+     from {outbox} o where o.instance = $1`,
     'o.version desc',
   )}
   union all

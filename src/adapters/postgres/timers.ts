@@ -1,6 +1,6 @@
-import type pg from 'pg'
 import type { Held, KnownVersion, Store, StoredTimer } from '../../runtime/ports.js'
 import { storable } from '../../runtime/storable.js'
+import type { EnginePool } from './engine-schema.js'
 import { sameStamp } from './same-stamp.js'
 import { orUnavailable } from './sqlstate.js'
 import type { StorageFormat } from './storage-format.js'
@@ -14,16 +14,16 @@ import { asJson, asJsonb, eventOf, snapshotOf } from './stored-json.js'
  */
 const LEASE = `
 with due as materialized (
-  select t.instance, t.send_id from timers t
+  select t.instance, t.send_id from {timers} t
   where t.due_at <= now() + $5::float8 * interval '1 millisecond' and (t.leased_until is null or t.leased_until <= now())
     and t.machine = any($1::text[])
-    and (select t.machine || ' ' || i.definition_version from instances i where i.id = t.instance) = any($2::text[])
+    and (select t.machine || ' ' || i.definition_version from {instances} i where i.id = t.instance) = any($2::text[])
   order by t.due_at
   limit $3
   for update skip locked
 ),
 leased as (
-  update timers t set leased_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
+  update {timers} t set leased_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
   from due
   where t.instance = due.instance and t.send_id = due.send_id
     and t.instance = any(array(select instance from due))
@@ -34,7 +34,7 @@ select instance, machine, send_id as "sendId", generation, ${eventOf('leased')} 
 from leased
 union all
 select null, null, null, null, null, (extract(epoch from min(due_at)) * 1000)::float8
-from timers where due_at > now() + $5::float8 * interval '1 millisecond' and due_at < 'infinity'
+from {timers} where due_at > now() + $5::float8 * interval '1 millisecond' and due_at < 'infinity'
 order by "dueAt"`
 
 /**
@@ -44,7 +44,7 @@ order by "dueAt"`
 const DUE = `
 select instance, machine, send_id as "sendId", generation, ${eventOf('timers')} as event,
        (extract(epoch from due_at) * 1000)::float8 as "dueAt"
-from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
+from {timers} where instance = $1 and due_at <= clock_timestamp() order by due_at`
 
 /**
  * The instance is looked at for its version and stamp: what the caller knows may be a history that the database has lost,
@@ -52,28 +52,28 @@ from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
  */
 const SPEND = `
 with ignoring as materialized (
-  select id, ${snapshotOf('instances')} ->> 'status' = 'active' as is_active from instances
+  select id, ${snapshotOf('instances')} ->> 'status' = 'active' as is_active from {instances}
   where id = $1 and version = $4
     and ${sameStamp('updated_at', '$5::float8')}
 ), removed as (
-  delete from timers t using ignoring i
+  delete from {timers} t using ignoring i
   where not i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3
 )
-update timers t set parked = 'spent', due_at = 'infinity', leased_until = null
+update {timers} t set parked = 'spent', due_at = 'infinity', leased_until = null
 from ignoring i
 where i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity'`
 
 /** Locks the instance, so that no transition happens between the version check and the insert. */
 const ARM = `
-with instance as materialized (select id from instances where id = $1 and version = $2 for no key update)
-insert into timers (instance, send_id, machine, generation, event, event_json, due_at)
+with instance as materialized (select id from {instances} where id = $1 and version = $2 for no key update)
+insert into {timers} (instance, send_id, machine, generation, event, event_json, due_at)
 select $1, s.send_id, s.machine, s.generation, ${asJsonb('s.event', '$4::int')}, ${asJson('s.event', '$4::int')},
        to_timestamp(s.due_at / 1000)
 from instance, json_to_recordset($3::json) as s(send_id text, machine text, generation int, event json, due_at float8)
 on conflict (instance, send_id) do nothing`
 
 const RELEASE = `
-update timers t set leased_until = null
+update {timers} t set leased_until = null
 from unnest($1::uuid[], $2::text[], $3::int[]) as held(instance, send_id, generation)
 where t.instance = any($1::uuid[])
   and t.instance = held.instance and t.send_id = held.send_id and t.generation = held.generation`
@@ -85,7 +85,7 @@ export const namesOf = (known: readonly KnownVersion[]): string[] =>
   known.map(({ machine, version }) => `${machine} ${version}`)
 
 export function createTimers(
-  pool: pg.Pool,
+  pool: EnginePool,
   formats: StorageFormat,
 ): Pick<Store, 'leaseTimers' | 'dueTimers' | 'spendTimer' | 'armTimers'> & {
   releaseTimers(held: Held['timers']): Promise<void>

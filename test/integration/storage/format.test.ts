@@ -15,6 +15,7 @@ import {
   type PreviousRelease,
   previousReleaseForTests,
 } from '../../support/previous-release.js'
+import { usePublicOnly } from '../../support/search-path.js'
 
 const actor = { id: 'ann', role: 'customer' }
 const definitions = [refundDefinition as unknown as Definition]
@@ -162,6 +163,7 @@ describeWithPreviousRelease('processes of the previous release', () => {
   })
 
   test('go on while the database is migrated and processes of this release start; then they are replaced', async () => {
+    await usePublicOnly(database.connectionString)
     await previous.migrate(database.connectionString, { log: silentLog })
     const old = await start(previous)
     const id = await create(old.engine, { zoe: 5 })

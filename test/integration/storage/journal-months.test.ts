@@ -5,7 +5,7 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { migrate } from '../../../src/adapters/postgres/migrate.js'
 import { MIGRATIONS_FOLDER, readMigrations } from '../../../src/adapters/postgres/migration-files.js'
-import { dumpSchema } from '../../../src/adapters/postgres/schema-dump.js'
+import { dumpProduct } from '../../../src/adapters/postgres/schema-dump.js'
 import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
 import { until } from '../../support/engine.js'
 import { write } from '../../support/instance-write.js'
@@ -33,8 +33,12 @@ const idAt = (msecs: number) => uuidv7({ msecs })
 const madeUntil = async (): Promise<number> =>
   (await sql.query('select made_until from journal_months')).rows[0].made_until.getTime()
 const partOf = async (id: string): Promise<string> =>
-  (await sql.query('select tableoid::regclass::text as part from journal where instance = $1', [id])).rows[0]
-    ?.part
+  (
+    await sql.query(
+      'select relname as part from loadcast.journal j join pg_class c on c.oid = j.tableoid where j.instance = $1',
+      [id],
+    )
+  ).rows[0]?.part
 
 /** As if nobody had made a part since the database was migrated. */
 async function dropMonths(): Promise<number> {
@@ -108,10 +112,15 @@ test('the history of an instance is looked up in one part, by a plan that was ma
 })
 
 test('a database of the release before that is brought over has the schema of a fresh one, and its rows', async () => {
-  const fresh = await dumpSchema(sql)
-  await sql.end()
-  await database.drop()
-  await use(createTestDatabase({ empty: true }))
+  const useEmpty = async () => {
+    await sql.end()
+    await database.drop()
+    await use(createTestDatabase({ empty: true }))
+  }
+  await useEmpty()
+  await migrate(database.connectionString, { log: silentLog })
+  const fresh = await dumpProduct(sql)
+  await useEmpty()
   const folder = await temporaryFolder('before-formats')
   for (const { name, sql: text } of await readMigrations(MIGRATIONS_FOLDER)) {
     if (name < '0016') await writeFile(join(folder, name), text)
@@ -127,7 +136,7 @@ test('a database of the release before that is brought over has the schema of a 
     [id],
   )
   await migrate(database.connectionString, { log: silentLog })
-  expect(await dumpSchema(sql)).toBe(fresh)
+  expect(await dumpProduct(sql)).toBe(fresh)
   expect(await partOf(id)).toBe('journal_first')
   const store = createPostgresStore({ connectionString: database.connectionString })
   expect(await store.load([id])).toMatchObject([{ id, snapshot: { a: 2, b: 1 } }])

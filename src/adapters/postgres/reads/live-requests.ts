@@ -7,7 +7,7 @@ import { snapshotOf } from '../stored-json.js'
  * Requests that seek are those that hold their customer's claim: few rows, whatever the number of requests
  * that have ended. Nothing of `instances` is indexed by status, for its updates to stay heap-only.
  */
-export const seeking = `claims s join instances i on i.id = s.instance and i.machine = 'broadcast'
+export const seeking = `{claims} s join {instances} i on i.id = s.instance and i.machine = 'broadcast'
   and s.key = 'customer:' || i.owner and i.status in ('searching', 'partially_filled')`
 
 /** Snapshots are read once each (see `contextOf`), of those requests alone that were not offered yet. */

@@ -12,7 +12,7 @@ const tripColumns = `t.id as trip_id, t.instance, t.truck_id, t.customer_id, t.t
   ${millis('t.assigned_at')} as assigned_at, ${millis('t.started_at')} as started_at,
   ${millis('t.ended_at')} as ended_at, c.pickup, c."drop", c.goods`
 
-const tripsAndRequests = `trips t join instances i on i.id = t.instance
+const tripsAndRequests = `trips t join {instances} i on i.id = t.instance
   cross join lateral ${contextOf('i', 'pickup json, "drop" json, goods text')}`
 
 interface TripRow {
