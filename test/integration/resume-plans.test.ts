@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
+import { qualified } from '../../src/adapters/postgres/engine-schema.js'
 import { eventsInSql, eventsOfSql } from '../../src/adapters/postgres/resume-events-sql.js'
 import { createResumeStore, firstIdAt } from '../../src/adapters/postgres/resume-store.js'
 import { sweepEventsSql } from '../../src/adapters/postgres/sweep-events.js'
@@ -85,7 +86,7 @@ const scannedWhole = (plan: Plan): string[] => [
   ...(plan.Plans ?? []).flatMap(scannedWhole),
 ]
 async function planOf(text: string, values: readonly unknown[]): Promise<readonly string[]> {
-  const { rows } = await sql.query(`explain (format json) ${text}`, [...values])
+  const { rows } = await sql.query(`explain (format json) ${qualified(text)}`, [...values])
   return scannedWhole(rows[0]['QUERY PLAN'][0].Plan)
 }
 

@@ -6,7 +6,7 @@ import type { PreconditionShape, ProjectionShape } from './commit-statement.js'
 
 /**
  * @param leaseMs how long this process has for delivering what the commit emits.
- * @param format the storage format to write.
+ * @param format the storage format to write; `undefined`: the statement looks it up.
  * Throws if a value cannot be made JSON, or the JSON cannot be stored.
  */
 export function commitParameters(
@@ -14,7 +14,7 @@ export function commitParameters(
   projections: readonly ProjectionShape[],
   preconditions: readonly PreconditionShape[],
   leaseMs: number,
-  format: number,
+  format: number | undefined,
 ): unknown[] {
   const sorted = [...writes].sort((a, b) => compare(a.row.id, b.row.id))
   const rows = sorted.map(w => w.row)
@@ -86,7 +86,7 @@ export function commitParameters(
       })),
     ),
     JSON.stringify(sorted.flatMap(w => w.keys)),
-    format,
+    format ?? null,
     ...projections.map(({ table }) => JSON.stringify(projected(sorted, table))),
     ...preconditions.map(shape => JSON.stringify(preconditioned(sorted, nameOfShape(shape)))),
   ]

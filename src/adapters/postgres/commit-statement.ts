@@ -11,6 +11,7 @@
  */
 import type { ColumnType } from '../../runtime/definition.js'
 import { sameStamp } from './same-stamp.js'
+import { formatOrLookUp } from './storage-format.js'
 import { asJson, asJsonb } from './stored-json.js'
 
 export interface ProjectionShape {
@@ -21,8 +22,10 @@ export interface ProjectionShape {
 /** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
 const FIXED_PARAMETERS = 41
 
-/** The storage format to write. */
-const FORMAT = '$41::int'
+/** The storage format to write, and how it is looked up where the parameter is null. */
+const FORMAT = '$41'
+const SETTLED = `${FORMAT}::int`
+const LOOKED_UP = formatOrLookUp(FORMAT)
 
 /** Rows that the preconditions of one parameter name: of one table, with the same columns and the same `isThere`. */
 export interface PreconditionShape {
@@ -31,7 +34,7 @@ export interface PreconditionShape {
   readonly isThere: boolean
 }
 
-const fixedParts = (preconditions: readonly string[]) => `
+const fixedParts = (preconditions: readonly string[], format: string) => `
 input as materialized (
   select * from rows from (
     unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $9::float8[], $10::float8[], $11::float8[]),
@@ -72,7 +75,7 @@ fit as materialized (
 updated as (
   update {instances} t
   set version = f.version, status = f.status,
-      snapshot = ${asJsonb('f.snapshot', FORMAT)}, snapshot_json = ${asJson('f.snapshot', FORMAT)},
+      snapshot = ${asJsonb('f.snapshot', format)}, snapshot_json = ${asJson('f.snapshot', format)},
       definition_version = f.definition_version, updated_at = to_timestamp(f.updated_at / 1000)
   from fit f
   where f.expected > 0 and t.id = any($1::uuid[]) and t.id = f.id and t.version = f.expected
@@ -82,7 +85,8 @@ updated as (
 created as (
   insert into {instances}
     (id, machine, definition_version, version, status, owner, snapshot, snapshot_json, created_at, updated_at)
-  select id, machine, definition_version, version, status, owner, ${asJsonb('snapshot', FORMAT)}, ${asJson('snapshot', FORMAT)}, to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
+  select id, machine, definition_version, version, status, owner, ${asJsonb('snapshot', format)},
+         ${asJson('snapshot', format)}, to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
   from fit where expected = 0
   on conflict (id) do nothing
   returning id
@@ -90,8 +94,8 @@ created as (
 moved as materialized (select id from updated union all select id from created),
 journaled as (
   insert into {journal} (instance, version, uid, event, event_json, status, actor, actor_json, at)
-  select j.instance, j.version, j.uid, ${asJsonb('j.event', FORMAT)}, ${asJson('j.event', FORMAT)}, j.status,
-         ${asJsonb('j.actor', FORMAT)}, ${asJson('j.actor', FORMAT)}, to_timestamp(j.at / 1000)
+  select j.instance, j.version, j.uid, ${asJsonb('j.event', format)}, ${asJson('j.event', format)}, j.status,
+         ${asJsonb('j.actor', format)}, ${asJson('j.actor', format)}, to_timestamp(j.at / 1000)
   from rows from (
     unnest($18::uuid[], $19::int[], $20::uuid[], $22::text[], $24::float8[]),
     json_array_elements($21::json), json_array_elements($23::json)
@@ -100,7 +104,7 @@ journaled as (
 ),
 emitted as (
   insert into {events} (instance, version, index, type, payload, payload_json, audience, at)
-  select e.instance, e.version, e.index, e.type, ${asJsonb('e.payload', FORMAT)}, ${asJson('e.payload', FORMAT)},
+  select e.instance, e.version, e.index, e.type, ${asJsonb('e.payload', format)}, ${asJson('e.payload', format)},
          array(select jsonb_array_elements_text(e.audience)), to_timestamp(e.at / 1000)
   from rows from (
     unnest($25::uuid[], $26::int[], $27::int[], $28::text[], $31::float8[]),
@@ -139,7 +143,7 @@ timers_removed as (
 ),
 timers_set as (
   insert into {timers} (instance, send_id, machine, generation, event, event_json, due_at, parked)
-  select s.instance, s.send_id, s.machine, s.generation, ${asJsonb('s.event', FORMAT)}, ${asJson('s.event', FORMAT)},
+  select s.instance, s.send_id, s.machine, s.generation, ${asJsonb('s.event', format)}, ${asJson('s.event', format)},
          case when s.parked is null then to_timestamp(s.due_at / 1000) else 'infinity' end, s.parked
   from json_to_recordset($39::json)
     as s(instance uuid, send_id text, machine text, generation int, event json, due_at float8, parked text)
@@ -163,10 +167,13 @@ union all select 'unmet', of_instance, place::text, null, null from unmet`
 export function commitStatement(
   projections: readonly ProjectionShape[],
   preconditions: readonly PreconditionShape[] = [],
+  /** Whether the parameter for the storage format is given. */
+  isSettled = true,
 ): string {
   const parts = projections.map((projection, i) => upsert(projection, `$${FIXED_PARAMETERS + 1 + i}`))
   const first = FIXED_PARAMETERS + 1 + projections.length
-  const fixed = fixedParts(preconditions.map((shape, i) => unmetOf(shape, `$${first + i}`)))
+  const unmet = preconditions.map((shape, i) => unmetOf(shape, `$${first + i}`))
+  const fixed = fixedParts(unmet, isSettled ? SETTLED : LOOKED_UP)
   return `with ${[fixed, ...parts].join(',')}\n${RESULT}${preconditions.length === 0 ? '' : UNMET}`
 }
 

@@ -41,19 +41,24 @@ export function createCommit(
 ): Store['commit'] {
   const statements = new Map<string, { readonly name: string; readonly text: string }>()
 
-  function statementFor(writes: readonly InstanceWrite[], leaseMs: number, format: number): pg.QueryConfig {
+  function statementFor(
+    writes: readonly InstanceWrite[],
+    leaseMs: number,
+    format: number | undefined,
+  ): pg.QueryConfig {
     const projections = projectionsOf(writes)
     const preconditions = preconditionsOf(writes)
-    const key = [...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
+    const isSettled = format !== undefined
+    const key = [isSettled, ...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
     const known = statements.get(key)
     const statement = known ?? {
       // Numbered, because Postgres truncates names to 63 characters.
       name: [
-        'commit',
+        isSettled ? 'commit' : 'commit_unsettled',
         ...projections.map(p => p.table),
         ...(preconditions.length === 0 ? [] : [statements.size]),
       ].join('_'),
-      text: commitStatement(projections, preconditions),
+      text: commitStatement(projections, preconditions, isSettled),
     }
     if (known === undefined) statements.set(key, statement)
     return { ...statement, values: commitParameters(writes, projections, preconditions, leaseMs, format) }
@@ -67,8 +72,7 @@ export function createCommit(
   }
 
   async function commit(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
-    const settled = formats.settled()
-    const format = typeof settled === 'number' ? settled : await settled
+    const format = formats.known()
     let statement: pg.QueryConfig
     try {
       statement = statementFor(writes, leaseMs, format)

@@ -40,7 +40,7 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
   const { connectionString, log, faults } = options
   const pool = createCommitPool(options.database ?? createDatabase(connectionString, log))
   const tables = inSchema(pool, options.schema ?? DEFAULT_SCHEMA)
-  const formats = createStorageFormat(tables)
+  const formats = createStorageFormat()
   const months = createJournalMonths(tables, error =>
     log?.warn({ err: error }, 'the next months of the journal could not be made; retrying in a minute'),
   )

@@ -3,7 +3,7 @@ import { storable } from '../../runtime/storable.js'
 import type { EnginePool } from './engine-schema.js'
 import { sameStamp } from './same-stamp.js'
 import { orUnavailable } from './sqlstate.js'
-import type { StorageFormat } from './storage-format.js'
+import { formatOrLookUp, type StorageFormat } from './storage-format.js'
 import { asJson, asJsonb, eventOf, snapshotOf } from './stored-json.js'
 
 /**
@@ -63,11 +63,13 @@ update {timers} t set parked = 'spent', due_at = 'infinity', leased_until = null
 from ignoring i
 where i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity'`
 
+const FORMAT = formatOrLookUp('$4')
+
 /** Locks the instance, so that no transition happens between the version check and the insert. */
 const ARM = `
 with instance as materialized (select id from {instances} where id = $1 and version = $2 for no key update)
 insert into {timers} (instance, send_id, machine, generation, event, event_json, due_at)
-select $1, s.send_id, s.machine, s.generation, ${asJsonb('s.event', '$4::int')}, ${asJson('s.event', '$4::int')},
+select $1, s.send_id, s.machine, s.generation, ${asJsonb('s.event', FORMAT)}, ${asJson('s.event', FORMAT)},
        to_timestamp(s.due_at / 1000)
 from instance, json_to_recordset($3::json) as s(send_id text, machine text, generation int, event json, due_at float8)
 on conflict (instance, send_id) do nothing`
@@ -116,7 +118,7 @@ export function createTimers(
       const rows = timers.map(({ sendId, machine, generation, event, dueAt }) => {
         return { send_id: sendId, machine, generation, event, due_at: dueAt }
       })
-      const values = [instance, version, storable(JSON.stringify(rows)), await formats.settled()]
+      const values = [instance, version, storable(JSON.stringify(rows)), formats.known() ?? null]
       const { rowCount } = await orUnavailable(pool.query(ARM, values))
       return rowCount ?? 0
     },
