@@ -61,8 +61,8 @@ export async function copyInstances(
   })
 }
 
-/** Text, jsonb and uuid are written anew, all else is as it was. */
-type Column = string | readonly [name: string, type: 'text' | 'jsonb' | 'uuid' | 'text[]']
+/** Text, json, jsonb and uuid are written anew, all else is as it was. */
+type Column = string | readonly [name: string, type: 'text' | 'json' | 'jsonb' | 'uuid' | 'text[]']
 
 interface Table {
   readonly table: string
@@ -79,7 +79,7 @@ const TABLES: readonly Table[] = [
       ['id', 'uuid'],
       ...['machine', 'definition_version', 'version', 'status'],
       ['owner', 'text'],
-      ['snapshot', 'jsonb'],
+      ['snapshot_json', 'json'],
       ...['created_at', 'updated_at'],
     ],
   },
@@ -90,9 +90,9 @@ const TABLES: readonly Table[] = [
       ['instance', 'uuid'],
       'version',
       ['uid', 'uuid'],
-      ['event', 'jsonb'],
+      ['event_json', 'json'],
       'status',
-      ['actor', 'jsonb'],
+      ['actor_json', 'json'],
       'at',
     ],
   },
@@ -102,7 +102,7 @@ const TABLES: readonly Table[] = [
     columns: [
       ['instance', 'uuid'],
       ...['version', 'index', 'type'],
-      ['payload', 'jsonb'],
+      ['payload_json', 'json'],
       ['audience', 'text[]'],
       ...['at', 'recorded_at'],
     ],
@@ -110,7 +110,7 @@ const TABLES: readonly Table[] = [
   {
     table: 'timers',
     key: 'instance',
-    columns: [['instance', 'uuid'], ...['send_id', 'machine', 'generation', 'event', 'due_at']],
+    columns: [['instance', 'uuid'], ...['send_id', 'machine', 'generation', 'event_json', 'due_at']],
   },
   {
     table: 'claims',

@@ -6,7 +6,7 @@ import { createDatabase } from '../src/adapters/postgres/connection/database.js'
 import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
 import { migrate } from '../src/adapters/postgres/migrate.js'
 import { SCHEMA_FILE } from '../src/adapters/postgres/migration-files.js'
-import { dumpSchema } from '../src/adapters/postgres/schema-dump.js'
+import { dumpProduct } from '../src/adapters/postgres/schema-dump.js'
 import { consoleLog } from './with-database.js'
 
 const dataDir = await mkdtemp(join(tmpdir(), 'loadcast-schema-'))
@@ -15,7 +15,7 @@ const server = await startEmbeddedPostgres({ dataDir, log: consoleLog, settings:
 try {
   await migrate(server.connectionString, { log: consoleLog })
   const client = await createDatabase(server.connectionString).connect({})
-  await writeFile(SCHEMA_FILE, await dumpSchema(client))
+  await writeFile(SCHEMA_FILE, await dumpProduct(client))
   await client.end()
   console.log(`Wrote ${SCHEMA_FILE}.`)
 } finally {

@@ -17,8 +17,9 @@ export async function makeSample({
   await sendAccept(engine, id, 'sample')
   await close()
   const { rows } = await pool.query<Sample>(
-    `select i.status, i.snapshot::text, j.event::text, j.actor::text, e.type, e.payload::text, e.audience::text,
-       t.send_id as sendid, t.event::text as timer
+    `select i.status, i.snapshot_json::text as snapshot, j.event_json::text as event, j.actor_json::text as actor, e.type,
+       e.payload_json::text as payload, e.audience::text,
+       t.send_id as sendid, t.event_json::text as timer
      from instances i
      join journal j on j.instance = i.id and j.version = i.version
      join events e on e.instance = i.id and e.version = i.version
@@ -35,8 +36,8 @@ export async function makeSample({
 /** Instances 1 to `count`, at version 1, each with a claim, as a request has them that nobody has accepted yet. */
 export async function fillInstances(pool: pg.Pool, sampleId: string, count: number): Promise<void> {
   await pool.query(
-    `insert into instances (id, machine, definition_version, version, status, owner, snapshot, created_at, updated_at)
-     select ${idOf('n')}, machine, definition_version, 1, 'searching', owner, snapshot, now(), now()
+    `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
+     select ${idOf('n')}, machine, definition_version, 1, 'searching', owner, snapshot_json, now(), now()
      from instances, generate_series(1, $2::int) n where id = $1::uuid`,
     [sampleId, count],
   )

@@ -15,27 +15,27 @@ export const BEYOND_ALL = '00000000-0000-7000-9000-000000000000'
 const NAMED = `
 with moved as (
   update instances
-  set version = version + 1, status = :status::text, snapshot = :snapshot::jsonb, updated_at = now()
+  set version = version + 1, status = :status::text, snapshot_json = :snapshot::json, updated_at = now()
   where id = ${idOf(':n::int')} and version = :expected::int
   returning id, version
 ),
 journaled as (
-  insert into journal (instance, version, uid, event, status, actor, at)
-  select id, version, gen_random_uuid(), :event::jsonb, :status::text, :actor::jsonb, now() from moved
+  insert into journal (instance, version, uid, event_json, status, actor_json, at)
+  select id, version, gen_random_uuid(), :event::json, :status::text, :actor::json, now() from moved
 ),
 emitted as (
-  insert into events (instance, version, index, type, payload, audience, at)
-  select id, version, 0, :type::text, :payload::jsonb, :audience::text[], now() from moved
+  insert into events (instance, version, index, type, payload_json, audience, at)
+  select id, version, 0, :type::text, :payload::json, :audience::text[], now() from moved
 ),
 queued as (
   insert into outbox (instance, version, index, subscriber, due_at)
   select id, version, 0, 'socket', now() + interval '5 seconds' from moved
 ),
 armed as (
-  insert into timers (instance, send_id, machine, generation, event, due_at)
-  select id, :sendid::text, 'broadcast', version, :timer::jsonb, now() + interval '1 hour' from moved
+  insert into timers (instance, send_id, machine, generation, event_json, due_at)
+  select id, :sendid::text, 'broadcast', version, :timer::json, now() + interval '1 hour' from moved
   on conflict (instance, send_id) do update
-  set generation = excluded.generation, event = excluded.event, due_at = excluded.due_at, leased_until = null
+  set generation = excluded.generation, event_json = excluded.event_json, due_at = excluded.due_at, leased_until = null
 )
 insert into claims (key, instance) select 'driver:' || :n::int || ':' || version, id from moved`
 

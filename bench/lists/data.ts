@@ -25,10 +25,10 @@ const steps: readonly (readonly [title: string, sql: string])[] = [
   [
     'ended requests',
     // Every hundredth is the heavy customer's. Cancelled ones are in the oldest hundredth alone: the rarest status.
-    `insert into instances (id, machine, definition_version, version, status, owner, snapshot, created_at, updated_at)
+    `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
      select ${uuidAt('clock_timestamp() + make_interval(secs => n - $1 - 86400)')}, s.machine, s.definition_version, 3,
        case when n < $1 / 100 then 'cancelled' when n % 10 < 7 then 'fully_filled' else 'expired' end,
-       o.owner, jsonb_set(s.snapshot, '{context,customerId}', to_jsonb(o.owner)),
+       o.owner, jsonb_set(s.snapshot_json::jsonb, '{context,customerId}', to_jsonb(o.owner))::json,
        now() + make_interval(secs => n - $1 - 86400), now() + make_interval(secs => n - $1 - 86300)
      from generate_series(1, $1) n
      cross join lateral (select case when n % 100 = 0 then '${HEAVY.customer}' else 'c' || n / ${REQUESTS_EACH} end as owner) o
@@ -37,10 +37,10 @@ const steps: readonly (readonly [title: string, sql: string])[] = [
   [
     'live requests',
     `with made as (
-       insert into instances (id, machine, definition_version, version, status, owner, snapshot, created_at, updated_at)
+       insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
        select ${uuidAt('clock_timestamp() + make_interval(secs => (n - $2) / 100.0)')}, s.machine, s.definition_version, 2,
          case when n % 10 < 7 then 'searching' else 'partially_filled' end,
-         'live' || n, jsonb_set(s.snapshot, '{context,customerId}', to_jsonb('live' || n)), now(), now()
+         'live' || n, jsonb_set(s.snapshot_json::jsonb, '{context,customerId}', to_jsonb('live' || n))::json, now(), now()
        from generate_series(1, $2) n
        join instances s on s.id = $4::uuid where $1::int is not null and $3::uuid is not null
        returning id, owner

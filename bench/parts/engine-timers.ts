@@ -15,7 +15,7 @@ const SAMPLE = 'sampled-for-copies'
 /** Rows of `timers` alone: of what is not due nothing else is looked at. They go before the audit. */
 export async function fillNotDue({ pool }: Database, count: number): Promise<void> {
   await pool.query(
-    `insert into timers (instance, send_id, machine, generation, event, due_at)
+    `insert into timers (instance, send_id, machine, generation, event_json, due_at)
      select ${uuidAt('clock_timestamp()')}, 'xstate.after.broadcastTimeout.broadcast.lifecycle.seeking', 'broadcast', 1,
        '{"type": "xstate.after.broadcastTimeout.broadcast.lifecycle.seeking"}', now() + interval '1 day' + n * interval '1 ms'
      from generate_series(1, $1::int) n`,

@@ -15,8 +15,9 @@ export type Sizes = ReadonlyMap<string, Size>
 
 export async function tableSizes({ pool }: Database): Promise<Sizes> {
   const { rows } = await pool.query<Size & { name: string }>(
-    `select relname as name, pg_table_size(oid)::float8 as table, pg_total_relation_size(oid)::float8 as total
-     from pg_class where relname = any($1)`,
+    `select name, sum(pg_table_size(part.relid))::float8 as table, sum(pg_total_relation_size(part.relid))::float8 as total
+     from unnest($1::text[]) as name, pg_partition_tree(name::regclass) as part
+     group by name`,
     [[...KEEP_THE_PAST, ...ARE_EMPTIED]],
   )
   return new Map(rows.map(({ name, ...size }) => [name, size]))

@@ -54,13 +54,13 @@ interface Expiry {
 }
 
 const expiriesSql = `
-select i.id, i.status, i.snapshot->'context'->>'kind' as kind,
+select i.id, i.status, i.snapshot_json->'context'->>'kind' as kind,
   (extract(epoch from i.created_at) * 1000)::float8 as created,
   (extract(epoch from e.at - i.created_at) * 1000)::integer as after,
   (extract(epoch from e.recorded_at - e.at) * 1000)::integer as late,
   array(
     select (extract(epoch from j.at - i.created_at) * 1000)::integer from journal j
-    where j.instance = i.id and j.event->>'type' like '%reachStep%' order by j.version
+    where j.instance = i.id and j.event_json->>'type' like '%reachStep%' order by j.version
   ) as steps
 from instances i left join events e on e.instance = i.id and e.type = 'broadcast.expired'
 where i.id = any($1::uuid[])`

@@ -117,7 +117,7 @@ describe('a server killed with -9 in a burst', () => {
     expect(trips.rows.map(row => row.id).sort()).toEqual([...ids].sort())
     for (const { broadcastId, version } of acknowledged) {
       const { rows } = await pool.query(
-        "select event->>'type' as type from journal where instance = $1 and version = $2",
+        "select event_json->>'type' as type from journal where instance = $1 and version = $2",
         [broadcastId, version],
       )
       expect(rows).toEqual([{ type: 'accept' }])

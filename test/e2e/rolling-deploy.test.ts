@@ -53,7 +53,7 @@ const latenessSql = `
 select distinct (extract(epoch from e.recorded_at - e.at) * 1000)::float8 as ms,
   (extract(epoch from e.at) * 1000)::float8 as begun, e.instance, e.version
 from journal j join events e on e.instance = j.instance and e.version = j.version
-where j.event->>'type' like 'xstate.after%'`
+where j.event_json->>'type' like 'xstate.after%'`
 
 describeWithRedis('a rolling deployment under load', () => {
   test('R9.4 P2.2 fails no call, delays no timer and keeps no event from anybody', async () => {

@@ -7,10 +7,12 @@ import pg from 'pg'
 import { migrate, pendingMigrations } from '../../src/adapters/postgres/migrate.js'
 import {
   MIGRATIONS_FOLDER,
+  productMigrations,
   readMigrations,
+  readProductMigrations,
   SCHEMA_FILE,
 } from '../../src/adapters/postgres/migration-files.js'
-import { dumpSchema } from '../../src/adapters/postgres/schema-dump.js'
+import { dumpProduct, dumpSchema } from '../../src/adapters/postgres/schema-dump.js'
 import { until } from '../support/engine.js'
 import { repositoryRoot } from '../support/import-rules.js'
 import { recordingLog, silentLog } from '../support/log.js'
@@ -43,20 +45,25 @@ async function tables(): Promise<string[]> {
   return rows.map(({ relname }) => relname)
 }
 
+const namesOfAll = async () =>
+  (await readProductMigrations()).flatMap(({ schema, migrations }) =>
+    migrations.map(({ name }) => (schema === 'public' ? name : `${schema}/${name}`)),
+  )
+
 test('the migrations of the repository apply to an empty database once', async () => {
-  const names = (await readMigrations(MIGRATIONS_FOLDER)).map(({ name }) => name)
+  const names = await namesOfAll()
   expect(await pendingMigrations(database.connectionString)).toEqual(names)
   expect(await migrate(database.connectionString, options)).toEqual(names)
   expect(await pendingMigrations(client)).toEqual([])
   expect(await migrate(client, options)).toEqual([])
-  expect(await tables()).toContain('instances')
+  expect(await tables()).toContain('trips')
 })
 
 test('a pool is used and given back', async () => {
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
   await write('0001_one.sql', 'create table one ()')
   expect(await migrate(pool, { ...options, folder })).toEqual(['0001_one.sql'])
-  expect(await pendingMigrations(pool, await readMigrations(folder))).toEqual([])
+  expect(await pendingMigrations(pool, [productMigrations(await readMigrations(folder))])).toEqual([])
   await pool.end()
 })
 
@@ -76,7 +83,7 @@ test('of two processes that migrate at once one applies each file and the other 
 })
 
 test('many processes that migrate an empty database at once apply each file once', async () => {
-  const names = (await readMigrations(MIGRATIONS_FOLDER)).map(({ name }) => name)
+  const names = await namesOfAll()
   const applied = await Promise.all(
     Array.from({ length: 8 }, () => migrate(database.connectionString, options)),
   )
@@ -91,7 +98,7 @@ test('an applied file that has changed is refused, before anything else is appli
   await expect(migrate(client, { ...options, folder })).rejects.toThrow(
     '0001_one.sql has changed since it was applied',
   )
-  await expect(pendingMigrations(client, await readMigrations(folder))).rejects.toThrow(
+  await expect(pendingMigrations(client, [productMigrations(await readMigrations(folder))])).rejects.toThrow(
     '0001_one.sql has changed',
   )
   expect(await tables()).not.toContain('two')
@@ -154,6 +161,22 @@ test('a file that fails is rolled back whole, those before it stay, and it can b
   expect(await migrate(client, { ...options, folder })).toEqual(['0002_two.sql'])
 })
 
+test('a file that waits for a lock lets others pass, and is applied once the lock is free', async () => {
+  await client.query('create table busy ()')
+  const other = new pg.Client(database.connectionString)
+  await other.connect()
+  await other.query('begin; lock table busy in access share mode')
+  await write('0001_one.sql', 'alter table busy add column a text')
+  const log = recordingLog()
+  const migrating = migrate(database.connectionString, { log, folder })
+  await log.said('0001_one.sql waits for a lock')
+  // Behind a file that kept waiting this would not return before the lock is free.
+  await client.query('select from busy')
+  await other.query('commit')
+  await other.end()
+  expect(await migrating).toEqual(['0001_one.sql'])
+})
+
 test('a process killed with a migration half done leaves none of it, and the next one applies it', async () => {
   await write('0001_one.sql', 'create table one ()')
   // Half done: the table is made, and the rest waits for a lock that we hold.
@@ -204,7 +227,7 @@ test.each([
 
 test('migrations/schema.txt is what the migrations make', async () => {
   await migrate(client, options)
-  const isCurrent = (await dumpSchema(client)) === (await readFile(SCHEMA_FILE, 'utf8'))
+  const isCurrent = (await dumpProduct(client)) === (await readFile(SCHEMA_FILE, 'utf8'))
   if (!isCurrent)
     throw new Error(
       'migrations/schema.txt has drifted from migrations/*.sql: run npm run schema and commit it.',

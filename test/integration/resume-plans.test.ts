@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
+import { qualified } from '../../src/adapters/postgres/engine-schema.js'
 import { eventsInSql, eventsOfSql } from '../../src/adapters/postgres/resume-events-sql.js'
 import { createResumeStore, firstIdAt } from '../../src/adapters/postgres/resume-store.js'
 import { sweepEventsSql } from '../../src/adapters/postgres/sweep-events.js'
@@ -37,9 +38,10 @@ async function fill(): Promise<void> {
         || '70008' || lpad(to_hex(n), 15, '0'))::uuid as id
     from generate_series(1, ${REQUESTS}) n`)
   for (const statement of [
-    `insert into instances select id, 'broadcast', 1, ${EVENTS_EACH}, 'expired', 'c' || n % 1000,
+    `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
+       select id, 'broadcast', 1, ${EVENTS_EACH}, 'expired', 'c' || n % 1000,
        '{"context":{"pickup":{},"drop":{}}}', at, at from filler`,
-    `insert into events (instance, version, index, type, payload, audience, at, recorded_at)
+    `insert into events (instance, version, index, type, payload_json, audience, at, recorded_at)
        select id, v, 0, case v when ${EVENTS_EACH} then 'broadcast.expired' else 'broadcast.created' end, '{}',
          array['c' || n % 1000], at, at + interval '20 seconds' * v
        from filler, generate_series(1, ${EVENTS_EACH}) v`,
@@ -84,7 +86,7 @@ const scannedWhole = (plan: Plan): string[] => [
   ...(plan.Plans ?? []).flatMap(scannedWhole),
 ]
 async function planOf(text: string, values: readonly unknown[]): Promise<readonly string[]> {
-  const { rows } = await sql.query(`explain (format json) ${text}`, [...values])
+  const { rows } = await sql.query(`explain (format json) ${qualified(text)}`, [...values])
   return scannedWhole(rows[0]['QUERY PLAN'][0].Plan)
 }
 

@@ -240,8 +240,8 @@ describe('R7.3 GET /api/v1/sync', () => {
     const { caller, request, seen } = await gone('pages')
     await passTime(60)
     await home.query(
-      `insert into events (instance, version, index, type, payload, audience, at, recorded_at)
-       select instance, 1000 + n, index, type, payload, audience, at, clock_timestamp() - interval '30 seconds'
+      `insert into events (instance, version, index, type, payload_json, audience, at, recorded_at)
+       select instance, 1000 + n, index, type, payload_json, audience, at, clock_timestamp() - interval '30 seconds'
        from events, generate_series(1, 450) n where instance = $1 and type = 'broadcast.created'`,
       [request],
     )

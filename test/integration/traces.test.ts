@@ -140,9 +140,10 @@ describe('R9.5 a trace', () => {
     const traceparent = '00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
     const { body } = await customer.post('/api/v1/broadcasts', asking(1), { traceparent })
     await quiet.query('select 1')
-    const rows = await quiet.query<{ actor: object }>('select actor from journal where instance = $1', [
-      body.id,
-    ])
+    const rows = await quiet.query<{ actor: object }>(
+      'select actor_json as actor from journal where instance = $1',
+      [body.id],
+    )
     expect(rows.map(({ actor }) => actor)).toEqual([{ id: 'c-quiet', role: 'customer' }])
     await quiet.close()
     expect(receiver.spans.filter(span => span.attributes['loadcast.instance'] === body.id)).toEqual([])

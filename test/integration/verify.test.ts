@@ -36,7 +36,7 @@ describe('npm run verify', () => {
     const { id } = expectOk(await product.dispatch.createBroadcast(customer('c1'), asking(1))).broadcast
     const readTimers = async () => {
       const { rows } = await product.sql.query(
-        'select send_id, generation, due_at, event from timers where instance = $1 order by send_id',
+        'select send_id, generation, due_at, event_json as event from timers where instance = $1 order by send_id',
         [id],
       )
       return rows

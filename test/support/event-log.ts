@@ -17,7 +17,7 @@ interface Row {
 /** The ids of all envelopes for this user's own room, but offers. */
 export async function idsFor(userId: string, { query }: Pick<TestApp, 'query'>): Promise<string[]> {
   const rows = await query<Row>(`
-    select e.instance, e.version, e.index, (extract(epoch from e.at) * 1000)::float8 as at, e.type, e.payload, i.owner,
+    select e.instance, e.version, e.index, (extract(epoch from e.at) * 1000)::float8 as at, e.type, e.payload_json as payload, i.owner,
       array(select r.transporter_id from recipients r
             where r.broadcast_id = e.instance and r.offered_at is not null) as offered
     from events e join instances i on i.id = e.instance`)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { DEFAULT_SCHEMA } from '../../src/adapters/postgres/engine-schema.js'
 
 /** Set by the global setup for the workers. */
 export const SERVER_VARIABLE = 'LOADCAST_TEST_SERVER'
@@ -27,6 +28,8 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   if (server === undefined) throw new Error('No test Postgres runs: start tests with npm test.')
   const name = `test_${randomBytes(8).toString('hex')}`
   await execute(server, `create database ${name} template ${empty ? 'template0' : TEMPLATE}`)
+  // For the statements of tests, which name the engine's tables alone. The program names their schema.
+  if (!empty) await execute(server, `alter database ${name} set search_path = ${DEFAULT_SCHEMA}, public`)
   const url = new URL(server)
   url.pathname = `/${name}`
   return {

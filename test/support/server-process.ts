@@ -38,8 +38,11 @@ export function beginServerProcess(env: Readonly<Record<string, string>>, progra
 }
 
 /** Starts the program as `npm start` does; the run has built it. Rejects, with its output, if it ends instead. */
-export async function startServerProcess(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
-  const child = spawnServer(env)
+export async function startServerProcess(
+  env: Readonly<Record<string, string>>,
+  program = SERVER,
+): Promise<ServerProcess> {
+  const child = spawnServer(env, program)
   const { process: running, output, ended } = child
   const url = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -12,6 +12,7 @@ import { INSTANCE_COLUMNS } from './instances.js'
 import { query } from './query.js'
 import { findInWindow } from './reads/window.js'
 import { millis } from './stored-instance.js'
+import { actorOf, eventOf } from './stored-json.js'
 import { findStory } from './story.js'
 
 /** Transitions shown of an instance. A request of 500 trucks has over a thousand; its history has pages. */
@@ -23,19 +24,19 @@ const summaryColumns = `i.id, i.machine, i.definition_version as "definitionVers
 /** One statement, so that all of it is of one moment. */
 const findInstanceSql = `
 select ${INSTANCE_COLUMNS},
-  (select coalesce(jsonb_agg(jsonb_build_object('sendId', t.send_id, 'event', t.event, 'generation', t.generation,
+  (select coalesce(json_agg(json_build_object('sendId', t.send_id, 'event', ${eventOf('t')}, 'generation', t.generation,
      'dueAt', ${millis("nullif(t.due_at, 'infinity')")}, 'leasedUntil', ${millis('t.leased_until')},
      'parked', case when t.due_at = 'infinity' then t.parked end, 'attempts', coalesce(t.attempts, 0),
      'error', t.last_error) order by t.due_at, t.generation, coalesce(t.ordinal, 0)), '[]')
-   from timers t where t.instance = i.id) as timers,
-  (select coalesce(jsonb_agg(c.key order by c.key), '[]') from claims c where c.instance = i.id) as claims,
+   from {timers} t where t.instance = i.id) as timers,
+  (select coalesce(jsonb_agg(c.key order by c.key), '[]') from {claims} c where c.instance = i.id) as claims,
   (select coalesce(jsonb_agg(jsonb_build_object('version', o.version, 'index', o.index, 'subscriber', o.subscriber,
      'attempts', o.attempts, 'dueAt', ${millis('o.due_at')}) order by o.version, o.index), '[]')
-   from outbox o where o.instance = i.id) as undelivered,
-  (select coalesce(jsonb_agg(jsonb_build_object('version', j.version, 'uid', j.uid, 'event', j.event,
-     'status', j.status, 'actor', j.actor, 'at', ${millis('j.at')}) order by j.version desc), '[]')
-   from (select * from journal where instance = i.id order by version desc limit ${JOURNAL_SHOWN}) as j) as journal
-from instances i where i.id = $1`
+   from {outbox} o where o.instance = i.id) as undelivered,
+  (select coalesce(json_agg(json_build_object('version', j.version, 'uid', j.uid, 'event', ${eventOf('j')},
+     'status', j.status, 'actor', ${actorOf('j')}, 'at', ${millis('j.at')}) order by j.version desc), '[]')
+   from (select * from {journal} where instance = i.id order by version desc limit ${JOURNAL_SHOWN}) as j) as journal
+from {instances} i where i.id = $1`
 
 const listRecipientsSql = `
 select r.transporter_id as "transporterId", r.step, r.distance_km as "distanceKm",
@@ -78,7 +79,7 @@ export function createAdminStore(pool: Pool): AdminStore {
     },
     findStory: id => findStory(pool, id),
     async isBroadcast(id) {
-      const sql = "select 1 from instances where id = $1 and machine = 'broadcast'"
+      const sql = "select 1 from {instances} where id = $1 and machine = 'broadcast'"
       return (await query(pool, sql, [id])).length === 1
     },
     listRecipients(broadcastId, { after, limit, transporterId, isOffered }) {

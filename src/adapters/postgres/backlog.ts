@@ -10,13 +10,13 @@ const AGE_MS = 2_000
 
 const backlogSql = `
 select
-  (select count(*)::integer from (select from outbox limit ${COUNTED_AT_MOST}) o) as "outboxDepth",
+  (select count(*)::integer from (select from {outbox} limit ${COUNTED_AT_MOST}) o) as "outboxDepth",
   (select coalesce(extract(epoch from clock_timestamp() - min(due_at)) * 1000, 0)::float8
-     from outbox where due_at < now()) as "outboxAgeMs",
+     from {outbox} where due_at < now()) as "outboxAgeMs",
   (select coalesce(extract(epoch from clock_timestamp() - min(due_at)) * 1000, 0)::float8
-     from timers where due_at < now() and (leased_until is null or leased_until < now())) as "timersOverdueMs",
-  (select count(*)::integer from (select from dead_letters limit ${COUNTED_AT_MOST}) d) as "deadLetters",
-  (select count(*)::integer from (select from timers t where ${IS_DEAD} limit ${COUNTED_AT_MOST}) t) as "deadTimers"`
+     from {timers} where due_at < now() and (leased_until is null or leased_until < now())) as "timersOverdueMs",
+  (select count(*)::integer from (select from {dead_letters} limit ${COUNTED_AT_MOST}) d) as "deadLetters",
+  (select count(*)::integer from (select from {timers} t where ${IS_DEAD} limit ${COUNTED_AT_MOST}) t) as "deadTimers"`
 
 export interface Backlog {
   readonly outboxDepth: number

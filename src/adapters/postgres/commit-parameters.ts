@@ -1,14 +1,20 @@
 /* The parameters of the commit statement, in its order: arrays and documents by column, sorted so that processes lock alike. */
 import type { InstanceWrite } from '../../runtime/ports.js'
+import { storable } from '../../runtime/storable.js'
 import type { Precondition } from '../../runtime/types.js'
 import type { PreconditionShape, ProjectionShape } from './commit-statement.js'
 
-/** @param leaseMs how long this process has for delivering what the commit emits. */
+/**
+ * @param leaseMs how long this process has for delivering what the commit emits.
+ * @param format the storage format to write; `undefined`: the statement looks it up.
+ * Throws if a value cannot be made JSON, or the JSON cannot be stored.
+ */
 export function commitParameters(
   writes: readonly InstanceWrite[],
   projections: readonly ProjectionShape[],
   preconditions: readonly PreconditionShape[],
   leaseMs: number,
+  format: number | undefined,
 ): unknown[] {
   const sorted = [...writes].sort((a, b) => compare(a.row.id, b.row.id))
   const rows = sorted.map(w => w.row)
@@ -39,7 +45,7 @@ export function commitParameters(
     rows.map(r => r.version),
     rows.map(r => r.status),
     rows.map(r => r.owner),
-    `[${rows.map(r => r.snapshot).join(',')}]`,
+    storable(`[${rows.map(r => r.snapshot).join(',')}]`),
     rows.map(r => r.createdAt),
     rows.map(r => r.updatedAt),
     sorted.map(w => w.expectedUpdatedAt),
@@ -52,15 +58,15 @@ export function commitParameters(
     journal.map(j => j.instance),
     journal.map(j => j.version),
     journal.map(j => j.uid),
-    JSON.stringify(journal.map(j => j.event)),
+    document(journal.map(j => j.event)),
     journal.map(j => j.status),
-    JSON.stringify(journal.map(j => j.actor)),
+    document(journal.map(j => j.actor)),
     journal.map(j => j.at),
     events.map(e => e.instance),
     events.map(e => e.version),
     events.map(e => e.index),
     events.map(e => e.type),
-    JSON.stringify(events.map(e => e.payload)),
+    document(events.map(e => e.payload)),
     JSON.stringify(events.map(e => e.audience)),
     events.map(e => e.at),
     leaseMs,
@@ -70,7 +76,7 @@ export function commitParameters(
     deliveries.map(d => d.subscriber),
     JSON.stringify(freed),
     JSON.stringify(removed),
-    JSON.stringify(
+    document(
       armed.map(t => ({
         instance: t.instance,
         send_id: t.sendId,
@@ -84,10 +90,14 @@ export function commitParameters(
       })),
     ),
     JSON.stringify(sorted.flatMap(w => w.keys)),
+    format ?? null,
     ...projections.map(({ table }) => JSON.stringify(projected(sorted, table))),
     ...preconditions.map(shape => JSON.stringify(preconditioned(sorted, nameOfShape(shape)))),
   ]
 }
+
+/** A column of values that a machine reads back. */
+const document = (values: readonly unknown[]) => storable(JSON.stringify(values))
 
 /** The projections that the writes touch, each once, in a stable order. */
 export function projectionsOf(writes: readonly InstanceWrite[]): ProjectionShape[] {

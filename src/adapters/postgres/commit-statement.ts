@@ -3,13 +3,16 @@
  * and everything else joined to the rows that moved. All its parts see the database as it was before it.
  * Tried on Postgres 18: two of these that lock in opposite orders deadlock, hence the sorted input; a claim that
  * another holds would abort the whole statement (23505), hence the look at claims before.
- * JSON comes as one document for a column: in an array of the protocol each quote of it would be escaped.
+ * JSON comes as one document for a column: in an array of the protocol each quote of it would be escaped. What a machine
+ * reads back is never cast to jsonb in storage format 2 (stored-json.ts).
  * Every large table is bounded by `= any(…)` beside its join: a plan made while tables were small may join by hash or
  * merge, and would read an index from end to end for it. A key of two columns is looked up by `lateral` with `offset 0`
  * instead: before Postgres 17 an index is not searched by two `= any(…)`.
  */
 import type { ColumnType } from '../../runtime/definition.js'
 import { sameStamp } from './same-stamp.js'
+import { formatOrLookUp } from './storage-format.js'
+import { asJson, asJsonb } from './stored-json.js'
 
 export interface ProjectionShape {
   readonly table: string
@@ -17,7 +20,12 @@ export interface ProjectionShape {
 }
 
 /** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
-const FIXED_PARAMETERS = 40
+const FIXED_PARAMETERS = 41
+
+/** The storage format to write, and how it is looked up where the parameter is null. */
+const FORMAT = '$41'
+const SETTLED = `${FORMAT}::int`
+const LOOKED_UP = formatOrLookUp(FORMAT)
 
 /** Rows that the preconditions of one parameter name: of one table, with the same columns and the same `isThere`. */
 export interface PreconditionShape {
@@ -26,11 +34,11 @@ export interface PreconditionShape {
   readonly isThere: boolean
 }
 
-const fixedParts = (preconditions: readonly string[]) => `
+const fixedParts = (preconditions: readonly string[], format: string) => `
 input as materialized (
   select * from rows from (
     unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $9::float8[], $10::float8[], $11::float8[]),
-    jsonb_array_elements($8::jsonb)
+    json_array_elements($8::json)
   ) as i(id, machine, definition_version, expected, version, status, owner, created_at, updated_at, expected_at, snapshot)
 ),
 wanted as materialized (
@@ -38,14 +46,14 @@ wanted as materialized (
 ),
 claimed as materialized (
   select w.instance, w.key, c.instance as holder
-  from wanted w join claims c on c.key = w.key and c.instance <> w.instance
+  from wanted w join {claims} c on c.key = w.key and c.instance <> w.instance
   where c.key = any($13::text[])
 ),
 lost as materialized (
   select g.instance, g.send_id
   from unnest($15::uuid[], $16::text[], $17::int[]) as g(instance, send_id, generation)
   where not exists (
-    select from timers t
+    select from {timers} t
     where t.instance = any($15::uuid[]) and t.instance = g.instance and t.send_id = g.send_id and t.generation = g.generation
       and t.due_at < 'infinity'
   )
@@ -54,7 +62,7 @@ keyed as materialized (
   select k.instance, u.scope, u.key, u.fingerprint, u.instance as user_instance, u.version, u.uid
   from jsonb_to_recordset($40::jsonb)
     as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
-  cross join lateral (select * from idempotency_keys where scope = k.scope and key = k.key offset 0) u
+  cross join lateral (select * from {idempotency_keys} where scope = k.scope and key = k.key offset 0) u
 ),
 ${preconditions.length === 0 ? '' : `unmet as materialized (${preconditions.join('\nunion all')}),`}
 fit as materialized (
@@ -65,8 +73,9 @@ fit as materialized (
     ${preconditions.length === 0 ? '' : 'and not exists (select from unmet u where u.of_instance = i.id)'}
 ),
 updated as (
-  update instances t
-  set version = f.version, status = f.status, snapshot = f.snapshot,
+  update {instances} t
+  set version = f.version, status = f.status,
+      snapshot = ${asJsonb('f.snapshot', format)}, snapshot_json = ${asJson('f.snapshot', format)},
       definition_version = f.definition_version, updated_at = to_timestamp(f.updated_at / 1000)
   from fit f
   where f.expected > 0 and t.id = any($1::uuid[]) and t.id = f.id and t.version = f.expected
@@ -74,52 +83,53 @@ updated as (
   returning t.id
 ),
 created as (
-  insert into instances
-    (id, machine, definition_version, version, status, owner, snapshot, created_at, updated_at)
-  select id, machine, definition_version, version, status, owner, snapshot,
-         to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
+  insert into {instances}
+    (id, machine, definition_version, version, status, owner, snapshot, snapshot_json, created_at, updated_at)
+  select id, machine, definition_version, version, status, owner, ${asJsonb('snapshot', format)},
+         ${asJson('snapshot', format)}, to_timestamp(created_at / 1000), to_timestamp(updated_at / 1000)
   from fit where expected = 0
   on conflict (id) do nothing
   returning id
 ),
 moved as materialized (select id from updated union all select id from created),
 journaled as (
-  insert into journal (instance, version, uid, event, status, actor, at)
-  select j.instance, j.version, j.uid, j.event, j.status, j.actor, to_timestamp(j.at / 1000)
+  insert into {journal} (instance, version, uid, event, event_json, status, actor, actor_json, at)
+  select j.instance, j.version, j.uid, ${asJsonb('j.event', format)}, ${asJson('j.event', format)}, j.status,
+         ${asJsonb('j.actor', format)}, ${asJson('j.actor', format)}, to_timestamp(j.at / 1000)
   from rows from (
     unnest($18::uuid[], $19::int[], $20::uuid[], $22::text[], $24::float8[]),
-    jsonb_array_elements($21::jsonb), jsonb_array_elements($23::jsonb)
+    json_array_elements($21::json), json_array_elements($23::json)
   ) as j(instance, version, uid, status, at, event, actor)
   join moved m on m.id = j.instance
 ),
 emitted as (
-  insert into events (instance, version, index, type, payload, audience, at)
-  select e.instance, e.version, e.index, e.type, e.payload,
+  insert into {events} (instance, version, index, type, payload, payload_json, audience, at)
+  select e.instance, e.version, e.index, e.type, ${asJsonb('e.payload', format)}, ${asJson('e.payload', format)},
          array(select jsonb_array_elements_text(e.audience)), to_timestamp(e.at / 1000)
   from rows from (
     unnest($25::uuid[], $26::int[], $27::int[], $28::text[], $31::float8[]),
-    jsonb_array_elements($29::jsonb), jsonb_array_elements($30::jsonb)
+    json_array_elements($29::json), jsonb_array_elements($30::jsonb)
   ) as e(instance, version, index, type, at, payload, audience)
   join moved m on m.id = e.instance
 ),
 queued as (
-  insert into outbox (instance, version, index, subscriber, due_at)
+  insert into {outbox} (instance, version, index, subscriber, due_at)
   select o.instance, o.version, o.index, o.subscriber, now() + $32::float8 * interval '1 millisecond'
   from unnest($33::uuid[], $34::int[], $35::int[], $36::text[]) as o(instance, version, index, subscriber)
   join moved m on m.id = o.instance
 ),
 claims_freed as (
-  delete from claims c
+  delete from {claims} c
   using jsonb_to_recordset($37::jsonb) as f(instance uuid, key text), moved m
   where m.id = f.instance and c.key = f.key and c.instance = f.instance
     and c.key = any(array(select f.key from jsonb_to_recordset($37::jsonb) as f(key text)))
 ),
 claims_taken as (
-  insert into claims (key, instance)
+  insert into {claims} (key, instance)
   select w.key, w.instance from wanted w join moved m on m.id = w.instance where w.is_taken order by w.key
 ),
 keys_used as (
-  insert into idempotency_keys (scope, key, fingerprint, instance, version, uid)
+  insert into {idempotency_keys} (scope, key, fingerprint, instance, version, uid)
   select k.scope, k.key, k.fingerprint, k.instance, k.version, k.uid
   from jsonb_to_recordset($40::jsonb)
     as k(scope text, key text, fingerprint text, instance uuid, version int, uid uuid)
@@ -127,23 +137,23 @@ keys_used as (
   order by k.scope, k.key
 ),
 timers_removed as (
-  delete from timers t
+  delete from {timers} t
   using jsonb_to_recordset($38::jsonb) as r(instance uuid, send_id text), moved m
   where t.instance = any($1::uuid[]) and m.id = r.instance and t.instance = r.instance
     and (r.send_id is null or t.send_id = r.send_id)
 ),
 timers_set as (
-  insert into timers (instance, send_id, machine, generation, event, due_at, parked, ordinal)
-  select s.instance, s.send_id, s.machine, s.generation, s.event,
+  insert into {timers} (instance, send_id, machine, generation, event, event_json, due_at, parked, ordinal)
+  select s.instance, s.send_id, s.machine, s.generation, ${asJsonb('s.event', format)}, ${asJson('s.event', format)},
          case when s.parked is null then to_timestamp(s.due_at / 1000) else 'infinity' end, s.parked,
          s.ordinal
-  from jsonb_to_recordset($39::jsonb)
-    as s(instance uuid, send_id text, machine text, generation int, event jsonb, due_at float8, parked text,
+  from json_to_recordset($39::json)
+    as s(instance uuid, send_id text, machine text, generation int, event json, due_at float8, parked text,
       ordinal int)
   join moved m on m.id = s.instance
   on conflict (instance, send_id) do update
-  set generation = excluded.generation, event = excluded.event, due_at = excluded.due_at, leased_until = null,
-      parked = excluded.parked, ordinal = excluded.ordinal, attempts = null, last_error = null,
+  set generation = excluded.generation, event = excluded.event, event_json = excluded.event_json, due_at = excluded.due_at,
+      leased_until = null, parked = excluded.parked, ordinal = excluded.ordinal, attempts = null, last_error = null,
       original_due_at = null, dead_letter = null, died_at = null
 )`
 
@@ -161,10 +171,13 @@ union all select 'unmet', of_instance, place::text, null, null from unmet`
 export function commitStatement(
   projections: readonly ProjectionShape[],
   preconditions: readonly PreconditionShape[] = [],
+  /** Whether the parameter for the storage format is given. */
+  isSettled = true,
 ): string {
   const parts = projections.map((projection, i) => upsert(projection, `$${FIXED_PARAMETERS + 1 + i}`))
   const first = FIXED_PARAMETERS + 1 + projections.length
-  const fixed = fixedParts(preconditions.map((shape, i) => unmetOf(shape, `$${first + i}`)))
+  const unmet = preconditions.map((shape, i) => unmetOf(shape, `$${first + i}`))
+  const fixed = fixedParts(unmet, isSettled ? SETTLED : LOOKED_UP)
   return `with ${[fixed, ...parts].join(',')}\n${RESULT}${preconditions.length === 0 ? '' : UNMET}`
 }
 

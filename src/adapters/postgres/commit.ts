@@ -6,7 +6,10 @@ import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import type { UsedKey } from '../../runtime/types.js'
 import { commitParameters, nameOfShape, preconditionsOf, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
+import type { EnginePool } from './engine-schema.js'
+import { isMissingPart, type JournalMonths } from './journal-months.js'
 import { type Failure, failureOf, isBeyondLimits, isLockTimeout } from './sqlstate.js'
+import type { StorageFormat } from './storage-format.js'
 
 /** Attempts after a deadlock, a lock that did not come or a claim taken in the same instant. */
 const MAX_ATTEMPTS = 12
@@ -15,9 +18,9 @@ const RETRY_PAUSE_MS = 5
 /** Those of the given instances whose rows somebody has locked. */
 const LOCKED = `
 with free as materialized (
-  select id from instances where id = any($1::uuid[]) for no key update skip locked
+  select id from {instances} where id = any($1::uuid[]) for no key update skip locked
 )
-select i.id from instances i where i.id = any($1::uuid[]) and not exists (select from free f where f.id = i.id)`
+select i.id from {instances} i where i.id = any($1::uuid[]) and not exists (select from free f where f.id = i.id)`
 
 const NONE: ReadonlySet<string> = new Set()
 
@@ -30,25 +33,35 @@ interface ResultRow {
 }
 
 /** Throws `StoreUnavailableError` when the statement may or may not be applied, or the server cannot run it now. */
-export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
+export function createCommit(
+  pool: EnginePool,
+  formats: StorageFormat,
+  months: Pick<JournalMonths, 'make'>,
+  faults?: Faults,
+): Store['commit'] {
   const statements = new Map<string, { readonly name: string; readonly text: string }>()
 
-  function statementFor(writes: readonly InstanceWrite[], leaseMs: number): pg.QueryConfig {
+  function statementFor(
+    writes: readonly InstanceWrite[],
+    leaseMs: number,
+    format: number | undefined,
+  ): pg.QueryConfig {
     const projections = projectionsOf(writes)
     const preconditions = preconditionsOf(writes)
-    const key = [...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
+    const isSettled = format !== undefined
+    const key = [isSettled, ...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
     const known = statements.get(key)
     const statement = known ?? {
       // Numbered, because Postgres truncates names to 63 characters.
       name: [
-        'commit',
+        isSettled ? 'commit' : 'commit_unsettled',
         ...projections.map(p => p.table),
         ...(preconditions.length === 0 ? [] : [statements.size]),
       ].join('_'),
-      text: commitStatement(projections, preconditions),
+      text: commitStatement(projections, preconditions, isSettled),
     }
     if (known === undefined) statements.set(key, statement)
-    return { ...statement, values: commitParameters(writes, projections, preconditions, leaseMs) }
+    return { ...statement, values: commitParameters(writes, projections, preconditions, leaseMs, format) }
   }
 
   async function send(writes: readonly InstanceWrite[], statement: pg.QueryConfig) {
@@ -59,16 +72,21 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
   }
 
   async function commit(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
+    const format = formats.known()
     let statement: pg.QueryConfig
     try {
-      statement = statementFor(writes, leaseMs)
+      statement = statementFor(writes, leaseMs, format)
     } catch (error) {
-      return bisect(writes, leaseMs, error) // something in it cannot be made JSON
+      return bisect(writes, leaseMs, error) // something in it cannot be made JSON, or its JSON cannot be stored
     }
     for (let attempt = 1; ; attempt++) {
       try {
         return await send(writes, statement)
       } catch (error) {
+        if (isMissingPart(error) && attempt < MAX_ATTEMPTS) {
+          await months.make()
+          continue
+        }
         const failure = failureOf(error)
         if (failure === 'unstorable' || isRefusedAsBroken(failure, error))
           return bisect(writes, leaseMs, error)

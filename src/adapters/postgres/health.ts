@@ -1,8 +1,9 @@
 /* Database checks for `/health`. Each is one or two short statements. */
 import type { Pool } from 'pg'
 import { IS_DEAD } from './dead-timers.js'
+import { qualified } from './engine-schema.js'
 import { pendingMigrations } from './migrate.js'
-import { MIGRATIONS_FOLDER, readMigrations } from './migration-files.js'
+import { readProductMigrations } from './migration-files.js'
 import { createWriteCheck } from './write-check.js'
 
 /** As `/health` shows it. */
@@ -19,14 +20,14 @@ const COUNTED_AT_MOST = 10_000
 
 /** How long what is due longest has been due, leased ones aside. Both are the first row of an index. */
 const timerLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
-  from timers where due_at < now() and (leased_until is null or leased_until < now())`
-const deadTimersSql = `select count(*)::integer as count from (select from timers t where ${IS_DEAD} limit ${COUNTED_AT_MOST}) t`
+  from {timers} where due_at < now() and (leased_until is null or leased_until < now())`
+const deadTimersSql = `select count(*)::integer as count from (select from {timers} t where ${IS_DEAD} limit ${COUNTED_AT_MOST}) t`
 const outboxLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
-  from outbox where due_at < now()`
+  from {outbox} where due_at < now()`
 
 export function createPostgresChecks(pool: Pool) {
   // Of this release, as it started: a newer one may be laid out beside a process that is still good.
-  const ours = readMigrations(MIGRATIONS_FOLDER)
+  const ours = readProductMigrations()
   ours.catch(() => {}) // told by the check
   const checkWrites = createWriteCheck(pool)
   return {
@@ -45,7 +46,7 @@ export function createPostgresChecks(pool: Pool) {
     async timers(): Promise<Check> {
       const [check, { rows }] = await Promise.all([
         checkLag(pool, timerLagSql),
-        pool.query<{ count: number }>(deadTimersSql),
+        pool.query<{ count: number }>(qualified(deadTimersSql)),
       ])
       return { ...check, dead: rows[0]?.count ?? 0 }
     },
@@ -60,7 +61,7 @@ export function withRecentFailures(check: Check, failing: Readonly<Record<string
 }
 
 async function checkLag(pool: Pool, sql: string): Promise<Check> {
-  const { rows } = await pool.query<{ lag_ms: number | null }>(sql)
+  const { rows } = await pool.query<{ lag_ms: number | null }>(qualified(sql))
   const lagMs = Math.max(0, Math.round(rows[0]?.lag_ms ?? 0))
   return { status: lagMs > TOLERATED_LAG_MS ? 'degraded' : 'ok', lagMs }
 }

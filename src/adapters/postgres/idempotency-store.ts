@@ -8,7 +8,7 @@ const findSql = `
 select fingerprint, answer,
   case when instance is null then null else jsonb_build_object('scope', scope, 'key', key,
     'fingerprint', fingerprint, 'instance', instance, 'version', version, 'uid', uid) end as used
-from idempotency_keys where scope = $1 and key = $2`
+from {idempotency_keys} where scope = $1 and key = $2`
 
 interface Answered {
   readonly key: IdempotencyKey
@@ -20,7 +20,7 @@ interface Answered {
  * everywhere, so that two cannot deadlock.
  */
 const saveSql = `
-insert into idempotency_keys as k (scope, key, fingerprint, answer)
+insert into {idempotency_keys} as k (scope, key, fingerprint, answer)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[]) as a (scope, key, fingerprint, answer)
 order by scope, key
 on conflict (scope, key) do update
@@ -29,8 +29,8 @@ returning scope, key, fingerprint`
 
 /** In batches, so that no sweep holds locks for long; other processes sweep other rows. */
 const sweepSql = `
-delete from idempotency_keys where (scope, key) in (
-  select scope, key from idempotency_keys
+delete from {idempotency_keys} where (scope, key) in (
+  select scope, key from {idempotency_keys}
   where recorded_at < now() - $1::float8 * interval '1 millisecond'
   order by recorded_at limit $2
   for update skip locked

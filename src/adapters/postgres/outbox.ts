@@ -1,7 +1,8 @@
-import type pg from 'pg'
 import type { DeadDelivery, DeliveryKey, Store } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
+import type { EnginePool } from './engine-schema.js'
 import { orUnavailable } from './sqlstate.js'
+import { actorOf, payloadOf } from './stored-json.js'
 import { namesOf } from './timers.js'
 
 /**
@@ -18,32 +19,32 @@ const LATE_AFTER_MS = 1_000
  */
 const LEASE = `
 with due as materialized (
-  select o.instance, o.version, o.index, o.subscriber from outbox o
+  select o.instance, o.version, o.index, o.subscriber from {outbox} o
   where o.due_at <= now() and o.subscriber = any($1::text[])
-    and (select i.machine || ' ' || i.definition_version from instances i where i.id = o.instance) = any($5::text[])
+    and (select i.machine || ' ' || i.definition_version from {instances} i where i.id = o.instance) = any($5::text[])
   order by o.due_at
   limit $2
   for update skip locked
 ),
 leased as (
-  update outbox o set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+  update {outbox} o set due_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
   from due d
   where o.instance = d.instance and o.version = d.version and o.index = d.index and o.subscriber = d.subscriber
     and o.instance = any(array(select instance from due))
   returning o.*
 ),
 late as (
-  update events e set late_at = clock_timestamp()
+  update {events} e set late_at = clock_timestamp()
   where (e.instance, e.version, e.index) in (select instance, version, index from due)
     and e.instance = any(array(select instance from due))
     and e.recorded_at < clock_timestamp() - $4::float8 * interval '1 millisecond'
 )
-select l.subscriber, l.attempts, e.instance, i.machine, e.version, e.index, e.type, e.payload, e.audience,
-       (extract(epoch from e.at) * 1000)::float8 as at, j.actor->>'trace' as trace
+select l.subscriber, l.attempts, e.instance, i.machine, e.version, e.index, e.type, ${payloadOf('e')} as payload, e.audience,
+       (extract(epoch from e.at) * 1000)::float8 as at, ${actorOf('j')} ->> 'trace' as trace
 from leased l
-join events e on e.instance = l.instance and e.version = l.version and e.index = l.index
-join instances i on i.id = l.instance
-left join journal j on j.instance = l.instance and j.version = l.version
+join {events} e on e.instance = l.instance and e.version = l.version and e.index = l.index
+join {instances} i on i.id = l.instance
+left join {journal} j on j.instance = l.instance and j.version = l.version
   and j.instance = any(array(select instance from due))
 where e.instance = any(array(select instance from due)) and i.id = any(array(select instance from due))
 order by e.instance, e.version, e.index`
@@ -51,71 +52,60 @@ order by e.instance, e.version, e.index`
 /** In the order of their keys, so that two processes that mark the same do not deadlock. */
 const MARK_LATE = `
 with marked as materialized (
-  select instance, version, index from events
+  select instance, version, index from {events}
   where instance = any($1::uuid[])
     and (instance, version, index) in (select * from unnest($1::uuid[], $2::int[], $3::int[]))
   order by instance, version, index
   for no key update
 )
-update events e set late_at = clock_timestamp()
+update {events} e set late_at = clock_timestamp()
 from marked m
 where e.instance = m.instance and e.version = m.version and e.index = m.index and e.instance = any($1::uuid[])`
 
 const SETTLE = `
-delete from outbox o
+delete from {outbox} o
 using unnest($1::uuid[], $2::int[], $3::int[], $4::text[]) as d(instance, version, index, subscriber)
 where o.instance = any($1::uuid[])
   and o.instance = d.instance and o.version = d.version and o.index = d.index and o.subscriber = d.subscriber`
 
 const RELEASE = `
-update outbox o set due_at = clock_timestamp()
+update {outbox} o set due_at = clock_timestamp()
 from unnest($1::uuid[], $2::int[], $3::int[], $4::text[]) as d(instance, version, index, subscriber)
 where o.instance = any($1::uuid[])
   and o.instance = d.instance and o.version = d.version and o.index = d.index and o.subscriber = d.subscriber`
 
 const RETRY = `
-update outbox set attempts = $5, due_at = clock_timestamp() + $6::float8 * interval '1 millisecond'
+update {outbox} set attempts = $5, due_at = clock_timestamp() + $6::float8 * interval '1 millisecond'
 where instance = $1 and version = $2 and index = $3 and subscriber = $4`
 
 const BURY = `
 with dead as (
-  delete from outbox where instance = $1 and version = $2 and index = $3 and subscriber = $4 returning *
+  delete from {outbox} where instance = $1 and version = $2 and index = $3 and subscriber = $4 returning *
 )
-insert into dead_letters (instance, version, index, subscriber, attempts, error)
+insert into {dead_letters} (instance, version, index, subscriber, attempts, error)
 select instance, version, index, subscriber, $5, $6 from dead`
 
 const DEAD = `
 select 'delivery' as kind, d.id::float8 as id, d.instance, d.version, d.index, coalesce(d.push ->> 'type', e.type) as type, d.subscriber,
        d.attempts, d.error, (extract(epoch from d.died_at) * 1000)::float8 as "diedAt"
-from dead_letters d
-left join events e on e.instance = d.instance and e.version = d.version and e.index = d.index
+from {dead_letters} d
+left join {events} e on e.instance = d.instance and e.version = d.version and e.index = d.index
 where ($1::bigint is null or d.id < $1) and (d.push is not null or e.type is not null)
 order by d.id desc limit $2`
 
-/** News that are late are news for a while yet; an offer that has ended stays ended. */
+/** A dead letter with a push is the product's (push-queue.ts). */
 const REDRIVE = `
 with risen as (
-  delete from dead_letters where id = $1 returning instance, version, index, subscriber, push
-),
-queued as (
-  insert into pushes (envelope_id, device_id, user_id, broadcast_id, message, is_offer, ends_at, due_at)
-  select push ->> 'envelopeId', d.id, d.user_id, r.instance, push -> 'message', (push ->> 'isOffer')::boolean,
-    case when (push ->> 'isOffer')::boolean then (push ->> 'endsAt')::timestamptz
-      else greatest((push ->> 'endsAt')::timestamptz, clock_timestamp() + interval '1 hour') end,
-    clock_timestamp()
-  from risen r join devices d on d.id = (push ->> 'deviceId')::bigint and d.user_id = push ->> 'userId'
-  on conflict (envelope_id, device_id) do update set
-    outcome = null, attempts = 0, ends_at = excluded.ends_at, due_at = excluded.due_at
-  where pushes.outcome = 'dead'
+  delete from {dead_letters} where id = $1 and push is null returning instance, version, index, subscriber
 ),
 outboxed as (
-  insert into outbox (instance, version, index, subscriber, due_at)
-  select instance, version, index, subscriber, clock_timestamp() from risen where push is null
+  insert into {outbox} (instance, version, index, subscriber, due_at)
+  select instance, version, index, subscriber, clock_timestamp() from risen
   on conflict (instance, version, index, subscriber) do nothing
 )
 select 1 from risen`
 
-const DROP = 'delete from dead_letters where id = $1'
+const DROP = 'delete from {dead_letters} where id = $1'
 
 type LeaseRow = Omit<EmittedEvent, 'trace'> & {
   readonly trace: string | null
@@ -133,7 +123,7 @@ type Outbox = Pick<
   dropDelivery(id: number): Promise<boolean>
 }
 
-export function createOutbox(pool: pg.Pool): Outbox {
+export function createOutbox(pool: EnginePool): Outbox {
   return {
     async leaseDeliveries(subscribers, known, limit, leaseMs) {
       const { rows } = await pool.query<LeaseRow>({

@@ -60,7 +60,7 @@ judged as materialized (
   join pushes p on p.envelope_id = due.envelope_id and p.device_id = due.device_id
   join devices d on d.id = p.device_id
   join users u on u.id = p.user_id
-  left join instances i on p.is_offer and i.id = p.broadcast_id
+  left join {instances} i on p.is_offer and i.id = p.broadcast_id
   left join recipients r on p.is_offer and r.broadcast_id = p.broadcast_id and r.transporter_id = p.user_id
   where p.envelope_id = any(array(select envelope_id from due)) and d.id = any(array(select device_id from due))
 ),
@@ -105,7 +105,7 @@ settled as (
   returning p.*, g.kind, g.error
 ),
 buried as (
-  insert into dead_letters (instance, version, index, subscriber, attempts, error, push)
+  insert into {dead_letters} (instance, version, index, subscriber, attempts, error, push)
   select broadcast_id, (message ->> 'version')::int, 0, 'push', attempts, error, jsonb_build_object(
     'envelopeId', envelope_id, 'deviceId', device_id, 'userId', user_id, 'type', message ->> 'type',
     'message', message, 'isOffer', is_offer, 'endsAt', ends_at)
@@ -113,6 +113,24 @@ buried as (
 )
 delete from devices d using given g
 where g.kind = 'unregistered' and d.id = g."deviceId" and d.registered_at <= ${time('$3')}`
+
+/** News that are late are news for a while yet; an offer that has ended stays ended. */
+const redriveSql = `
+with risen as (
+  delete from {dead_letters} where id = $1 and push is not null returning instance, push
+),
+queued as (
+  insert into pushes (envelope_id, device_id, user_id, broadcast_id, message, is_offer, ends_at, due_at)
+  select push ->> 'envelopeId', d.id, d.user_id, r.instance, push -> 'message', (push ->> 'isOffer')::boolean,
+    case when (push ->> 'isOffer')::boolean then (push ->> 'endsAt')::timestamptz
+      else greatest((push ->> 'endsAt')::timestamptz, clock_timestamp() + interval '1 hour') end,
+    clock_timestamp()
+  from risen r join devices d on d.id = (push ->> 'deviceId')::bigint and d.user_id = push ->> 'userId'
+  on conflict (envelope_id, device_id) do update set
+    outcome = null, attempts = 0, ends_at = excluded.ends_at, due_at = excluded.due_at
+  where pushes.outcome = 'dead'
+)
+select 1 from risen`
 
 const sweepSql = `
 delete from pushes where ctid = any(array(
@@ -154,6 +172,7 @@ export function createPushQueue(pool: Pool): PushQueue {
     async pause(until) {
       await query(pool, pauseSql, [until])
     },
+    redrive: async id => (await query(pool, redriveSql, [id])).length === 1,
     sweep: async (before, limit) => (await query(pool, sweepSql, [before, limit])).length,
   }
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { qualified } from './engine-schema.js'
 import { isWorthRepeating, orUnavailable } from './sqlstate.js'
 
 /** A deadlock ends when one side is rolled back. A lock that was not granted three times is held for longer. */
@@ -12,7 +13,7 @@ export interface LookUp {
 }
 
 /**
- * The rows of one statement. A `LookUp` is planned once for each connection of a pool that `createLookupPool` made; on
+ * The rows of one statement, in which the engine's tables are named in braces (engine-schema.ts). A `LookUp` is planned once for each connection of a pool that `createLookupPool` made; on
  * another pool it works too, and Postgres decides. A text is planned each time it is sent: a plan that was made while a table
  * was empty would stay.
  * Throws `StoreUnavailableError` when the database does not answer or cannot run the statement now.
@@ -22,7 +23,11 @@ export async function query<TRow extends pg.QueryResultRow>(
   statement: string | LookUp,
   values: readonly unknown[],
 ): Promise<readonly TRow[]> {
-  const { rows } = await orUnavailable(send<TRow>(pool, statement, [...values]))
+  const text =
+    typeof statement === 'string'
+      ? qualified(statement)
+      : { name: statement.name, text: qualified(statement.text) }
+  const { rows } = await orUnavailable(send<TRow>(pool, text, [...values]))
   return rows
 }
 

@@ -5,6 +5,7 @@ import { gathered } from '../../runtime/gathered.js'
 import { devicesOf } from './push-queue.js'
 import { type LookUp, query } from './query.js'
 import { seeking } from './reads/live-requests.js'
+import { contextOf } from './stored-json.js'
 
 /**
  * `live` locks the requests that still seek until the offers are written. An ending that is under way is
@@ -24,11 +25,10 @@ with entry as materialized (
 ), live as materialized (
   select seeking.* from (select distinct broadcast_id as id from entry order by 1) asked
   cross join lateral (
-    select i.id, i.version, (i.snapshot #>> '{context,expiresAt}')::float8 as expires_at,
-      jsonb_array_length(i.snapshot #> '{context,trucks}') as trucks
-    from instances i
+    select i.id, i.version, c."expiresAt" as expires_at, json_array_length(c.trucks) as trucks
+    from {instances} i cross join lateral ${contextOf('i', '"expiresAt" float8, trucks json')}
     where i.id = asked.id and i.status in ('searching', 'partially_filled')
-    for share
+    for share of i
   ) seeking
 ), judged as materialized (
   select e.broadcast_id, e.transporter_id, e.step, e.distance_km, case

@@ -3,6 +3,8 @@
  * `$2` to `$5` is the place to go on from, `$6` the page's length. Parts are materialized so that whatever the planner
  * thinks of the tables' sizes, it begins with the few rows that concern the reader.
  */
+import { contextOf, payloadOf } from './stored-json.js'
+
 const micros = (time: string) => `(extract(epoch from ${time}) * 1000000)::float8`
 const timeOf = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000000)`
 const SINCE = timeOf('$1')
@@ -24,11 +26,11 @@ page as materialized (
   limit $6
 ),
 request as materialized (
-  select i.id, i.owner, i.snapshot #> '{context,pickup}' as pickup, i.snapshot #> '{context,drop}' as drop,
-    i.snapshot #>> '{context,goods}' as goods
-  from instances i where i.id = any(array(select p.instance from page p))
+  select i.id, i.owner, c.*
+  from {instances} i cross join lateral ${contextOf('i', 'pickup json, "drop" json, goods text')}
+  where i.id = any(array(select p.instance from page p))
 )
-select p.instance, p.version, p.index, p.type, p.payload, p.audience,
+select p.instance, p.version, p.index, p.type, ${payloadOf('p')} as payload, p.audience,
   (extract(epoch from p.at) * 1000)::float8 as at, ${micros('p.recorded_at')} as "recordedAt",
   p.is_offered as "isOffered", r.owner as "customerId", r.pickup, r.drop, r.goods
 from page p join request r on r.id = p.instance
@@ -53,7 +55,7 @@ const toldToOffered = TOLD_TO_OFFERED.map(type => `'${type}'`).join(', ')
 const FRESH = `
 mine as materialized (
   select m.instance, bool_or(m.is_offered) as is_offered from (
-    select i.id as instance, false as is_offered from instances i where i.owner = $7 and i.id >= $8::uuid
+    select i.id as instance, false as is_offered from {instances} i where i.owner = $7 and i.id >= $8::uuid
     union all
     select t.instance, false from trips t
     where t.transporter_id = $7 and t.id >= $8::uuid
@@ -75,7 +77,7 @@ mine as materialized (
 fresh as materialized (
   select m.instance, m.is_offered from mine m
   where (
-    select e.recorded_at from events e where e.instance = m.instance order by e.version desc, e.index desc limit 1
+    select e.recorded_at from {events} e where e.instance = m.instance order by e.version desc, e.index desc limit 1
   ) > ${SINCE}
 )`
 
@@ -88,11 +90,11 @@ fresh as materialized (
  */
 const LATE = `
 late_own as materialized (
-  select e.instance, e.version, e.index, e.late_at from events e
+  select e.instance, e.version, e.index, e.late_at from {events} e
   where e.late_at is not null and e.audience @> array[$7::text]
 ),
 late_ends as materialized (
-  select e.instance, e.version, e.index, e.late_at from events e
+  select e.instance, e.version, e.index, e.late_at from {events} e
   where $10::boolean and e.late_at is not null and e.late_at > ${SINCE} and e.type in (${toldToOffered})
 ),
 late as materialized (
@@ -113,7 +115,7 @@ export const eventsOfSql = pageSql(`${FRESH},${LATE},
 found as (
   select e.*, f.is_offered from fresh f
   cross join lateral (
-    select * from events e where e.instance = f.instance order by e.version desc, e.index desc
+    select * from {events} e where e.instance = f.instance order by e.version desc, e.index desc
     limit ${MAX_EVENTS_EACH}
   ) e
   where e.recorded_at > ${SINCE} and (e.late_at is null or e.late_at <= ${SINCE})
@@ -121,7 +123,7 @@ found as (
   union all
   select e.*, l.is_offered from late l
   cross join lateral (
-    select * from events e where e.instance = l.instance and e.version = l.version and e.index = l.index limit 1
+    select * from {events} e where e.instance = l.instance and e.version = l.version and e.index = l.index limit 1
   ) e
 )`)
 
@@ -129,7 +131,7 @@ found as (
 export const eventsInSql = pageSql(`
 found as (
   select e.*, false as is_offered from (
-    select * from events e where e.instance = $7::uuid order by e.version desc, e.index desc limit ${MAX_EVENTS_EACH}
+    select * from {events} e where e.instance = $7::uuid order by e.version desc, e.index desc limit ${MAX_EVENTS_EACH}
   ) e
   where e.recorded_at > ${SINCE} or e.late_at > ${SINCE}
 )`)

@@ -27,10 +27,10 @@ const micros = (time: string) => `(extract(epoch from ${time}) * 1000000)::float
 /** What the reader may not know of is answered like what is not there. */
 const momentSql = `
 select ${micros('clock_timestamp()')} as now,
-  (select ${micros('swept_before')} from event_retention) as "sweptBefore",
+  (select ${micros('swept_before')} from {event_retention}) as "sweptBefore",
   case $1::text
     when 'event' then (
-      select ${micros('e.recorded_at')} from events e join instances i on i.id = e.instance
+      select ${micros('e.recorded_at')} from {events} e join {instances} i on i.id = e.instance
       where e.instance = $2::uuid and e.version = $3::integer and e.index = $4::integer
         and ($6::float8 is null or e.at between to_timestamp(($6 - 1) / 1000) and to_timestamp(($6 + 1) / 1000))
         and (
@@ -109,14 +109,14 @@ const MAX_OWN = 200
 
 const liveOfSql = `
 with mine as (
-  select c.instance from claims c where c.key = 'customer:' || $1
+  select c.instance from {claims} c where c.key = 'customer:' || $1
   union
   select t.instance from trips t where t.driver_id = $1 and t.ended_at is null
   union
   select t.instance from trips t where t.transporter_id = $1 and t.ended_at is null
   union
   select under_way.instance
-  from (select id from instances where owner = $1 order by id desc limit ${MAX_OWN}) own
+  from (select id from {instances} where owner = $1 order by id desc limit ${MAX_OWN}) own
   cross join lateral (
     select t.instance from trips t where t.instance = own.id and t.ended_at is null limit 1
   ) under_way
@@ -125,7 +125,7 @@ with mine as (
   where s.key like 'customer:%' and n.offered_at is not null and n.declined_at is null
 )
 select ${BROADCAST_COLUMNS}
-from instances i
+from {instances} i
 left join recipients r on r.broadcast_id = i.id and r.transporter_id = $1
 where i.id = any(array(select instance from mine)) and i.machine = 'broadcast'
 order by i.id desc limit $2`

@@ -4,18 +4,21 @@
  * same migrations. Made to be compared and reviewed, not to be run.
  */
 import type pg from 'pg'
+import { DEFAULT_SCHEMA, schemaIdentifier } from './engine-schema.js'
 
 /** Each query gives `item` (a table's name, or a kind) and `line`, in the order in which they are to be read. */
-const RELATIONS = `
+const relationsIn = (schema: string) => `
 select c.oid, c.relname as name,
   case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' else 'table' end
     || ' ' || c.relname
+    || coalesce(' partitioned by ' || pg_get_partkeydef(c.oid), '')
     || case when c.relpersistence = 'u' then ' unlogged' else '' end
     || coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', '')
     || coalesce(' -- ' || obj_description(c.oid, 'pg_class'), '') as line,
   case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as definition
 from pg_class c
-where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S')
+where c.relnamespace = '${schema}'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S')
+  and not c.relispartition -- there is one for each month since the database was made, and all are alike
   and not exists ( -- the sequence of an identity column is told by the column
     select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype = 'i')
 order by c.relname collate "C"`
@@ -57,20 +60,20 @@ select tgrelid as oid, 'trigger ' || pg_get_triggerdef(oid) as line
 from pg_trigger where not tgisinternal
 order by tgname collate "C"`
 
-const FUNCTIONS = `
+const functionsIn = (schema: string) => `
 select pg_get_functiondef(p.oid) as line
 from pg_proc p
-where p.pronamespace = 'public'::regnamespace and p.prokind in ('f', 'p')
+where p.pronamespace = '${schema}'::regnamespace and p.prokind in ('f', 'p')
   and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 order by p.proname collate "C", pg_get_function_identity_arguments(p.oid) collate "C"`
 
-const TYPES = `
+const typesIn = (schema: string) => `
 select case t.typtype
     when 'e' then 'enum ' || t.typname || ' ('
       || (select string_agg(e.enumlabel, ', ' order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid) || ')'
     else 'domain ' || t.typname || ' ' || format_type(t.typbasetype, t.typtypmod) end as line
 from pg_type t
-where t.typnamespace = 'public'::regnamespace and t.typtype in ('e', 'd')
+where t.typnamespace = '${schema}'::regnamespace and t.typtype in ('e', 'd')
 order by t.typname collate "C"`
 
 const EXTENSIONS = `
@@ -81,12 +84,17 @@ interface Line {
   readonly line: string
 }
 
-/** The schema `public` of the client's database, one thing a line, ending in a line end. */
-export async function dumpSchema(client: pg.Client | pg.Pool): Promise<string> {
-  const lines = async (sql: string) => (await client.query<Line>(sql)).rows
+/** A schema of the client's database, one thing a line, ending in a line end. */
+export async function dumpSchema(client: pg.Client | pg.Pool, schema = 'public'): Promise<string> {
+  const lines = async <T extends Line>(sql: string): Promise<readonly T[]> => {
+    // Names of other schemas are then told with them, whatever the database's own search_path.
+    const text = `begin; set local search_path = ${schemaIdentifier(schema)}; ${sql}; commit`
+    const results = (await client.query(text)) as unknown as readonly pg.QueryResult<T>[]
+    return results[2]?.rows ?? []
+  }
   const details: Line[] = []
   for (const sql of [COLUMNS, CONSTRAINTS, INDEXES, TRIGGERS]) details.push(...(await lines(sql)))
-  const { rows: relations } = await client.query<Line & { definition: string | null }>(RELATIONS)
+  const relations = await lines<Line & { definition: string | null }>(relationsIn(schema))
   const blocks = relations.map(({ oid, line, definition }) =>
     [
       line,
@@ -94,7 +102,12 @@ export async function dumpSchema(client: pg.Client | pg.Pool): Promise<string> {
       ...(definition === null ? [] : [definition]),
     ].join('\n'),
   )
-  for (const sql of [EXTENSIONS, TYPES, FUNCTIONS])
+  for (const sql of [EXTENSIONS, typesIn(schema), functionsIn(schema)])
     blocks.unshift(...(await lines(sql)).map(({ line }) => line))
   return `${blocks.join('\n\n')}\n`
+}
+
+/** The product's tables, and those of the engine. */
+export async function dumpProduct(client: pg.Client | pg.Pool): Promise<string> {
+  return `${await dumpSchema(client)}\nschema ${DEFAULT_SCHEMA}\n\n${await dumpSchema(client, DEFAULT_SCHEMA)}`
 }

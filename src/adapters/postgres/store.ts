@@ -6,11 +6,14 @@ import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
 import { createDatabase, type Database } from './connection/database.js'
 import { createDeadTimers } from './dead-timers.js'
+import { DEFAULT_SCHEMA, inSchema } from './engine-schema.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
+import { createJournalMonths } from './journal-months.js'
 import { createOutbox } from './outbox.js'
 import { createPosition } from './position.js'
 import { createProcesses } from './processes.js'
 import { orUnavailable } from './sqlstate.js'
+import { createStorageFormat } from './storage-format.js'
 import { createTimerCheck } from './timer-check.js'
 import { createTimers } from './timers.js'
 
@@ -19,6 +22,8 @@ export interface PostgresStoreOptions {
   /** The database of `connectionString`, if other parts of the process share it. */
   readonly database?: Database
   readonly log?: Logger
+  /** Where `migrate` has made the engine's tables: `loadcast` unless given. */
+  readonly schema?: string
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
 }
@@ -35,10 +40,15 @@ const CONFIRM_DURABLE = `select pg_logical_emit_message(true, 'loadcast', 'confi
 export function createPostgresStore(options: PostgresStoreOptions): PostgresStore {
   const { connectionString, log, faults } = options
   const pool = createCommitPool(options.database ?? createDatabase(connectionString, log))
-  const { releaseTimers, ...timers } = createTimers(pool)
-  const { releaseDeliveries, deadDeliveries, redriveDelivery, dropDelivery, ...outbox } = createOutbox(pool)
-  const { postponeTimer, buryTimer, ...deadTimers } = createDeadTimers(pool)
-  const { announceProcess, forgetProcess } = createProcesses(pool)
+  const tables = inSchema(pool, options.schema ?? DEFAULT_SCHEMA)
+  const formats = createStorageFormat()
+  const months = createJournalMonths(tables, error =>
+    log?.warn({ err: error }, 'the next months of the journal could not be made; retrying in a minute'),
+  )
+  const { releaseTimers, ...timers } = createTimers(tables, formats)
+  const { releaseDeliveries, deadDeliveries, redriveDelivery, dropDelivery, ...outbox } = createOutbox(tables)
+  const { postponeTimer, buryTimer, ...deadTimers } = createDeadTimers(tables)
+  const { announceProcess, forgetProcess } = createProcesses(tables, formats)
 
   return {
     async now() {
@@ -47,15 +57,15 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
       )
       return rows[0]?.now ?? Number.NaN
     },
-    load: ids => orUnavailable(loadInstances(pool, ids)),
-    commit: createCommit(pool, faults),
+    load: ids => orUnavailable(loadInstances(tables, ids)),
+    commit: createCommit(tables, formats, months, faults),
     async confirmDurable() {
       await orUnavailable(pool.query(CONFIRM_DURABLE))
     },
-    history: (id, after, limit) => orUnavailable(loadHistory(pool, id, after, limit)),
-    usedKeys: keys => orUnavailable(loadUsedKeys(pool, keys)),
+    history: (id, after, limit) => orUnavailable(loadHistory(tables, id, after, limit)),
+    usedKeys: keys => orUnavailable(loadUsedKeys(tables, keys)),
     ...timers,
-    ...createTimerCheck(pool),
+    ...createTimerCheck(tables),
     ...createPosition(pool),
     ...outbox,
     postponeTimer,
@@ -70,7 +80,11 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
     // No two dead letters have the same id.
     redrive: async id => (await deadTimers.redrive(id)) || redriveDelivery(id),
     drop: async id => (await deadTimers.drop(id)) || dropDelivery(id),
-    announceProcess: (process, leaseMs) => orUnavailable(announceProcess(process, leaseMs)),
+    async announceProcess(process, leaseMs) {
+      const versions = await orUnavailable(announceProcess(process, leaseMs))
+      months.keep()
+      return versions
+    },
     forgetProcess,
     async release({ timers, deliveries }) {
       // One after the other is late for the second when the first is; both at once when the database is slow.

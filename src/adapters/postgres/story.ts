@@ -4,6 +4,7 @@ import type { StoryRecord } from '../../dispatch/ports.js'
 import { IS_DEAD } from './dead-timers.js'
 import { query } from './query.js'
 import { millis, timeOfUuid } from './stored-instance.js'
+import { actorOf, eventOf } from './stored-json.js'
 
 /** Of each kind the newest: a request of 500 trucks has a thousand transitions, and its journal has pages. */
 const SHOWN_OF_EACH_KIND = 200
@@ -13,10 +14,10 @@ const newest = (sql: string, order: string) => `(${sql} order by ${order} limit 
 const storySql = `
 select ${millis('s.at')} as at, s.what, s.who, s.version, s.detail from (
   ${newest(
-    `select j.at, 'transition' as what, j.actor->>'id' as who, j.version,
-       jsonb_strip_nulls(jsonb_build_object('event', j.event->>'type', 'status', j.status, 'role', j.actor->>'role',
-         'reason', j.actor->>'reason', 'trace', j.actor->>'trace')) as detail
-     from journal j where j.instance = $1`,
+    `select j.at, 'transition' as what, ${actorOf('j')} ->> 'id' as who, j.version,
+       jsonb_strip_nulls(jsonb_build_object('event', ${eventOf('j')} ->> 'type', 'status', j.status, 'role', ${actorOf('j')} ->> 'role',
+         'reason', ${actorOf('j')} ->> 'reason', 'trace', ${actorOf('j')} ->> 'trace')) as detail
+     from {journal} j where j.instance = $1`,
     'j.version desc',
   )}
   union all
@@ -41,21 +42,21 @@ select ${millis('s.at')} as at, s.what, s.who, s.version, s.detail from (
   ${newest(
     `select d.died_at, 'dead_letter', null, d.version,
        jsonb_build_object('id', d.id::text, 'subscriber', d.subscriber, 'attempts', d.attempts, 'error', d.error)
-     from dead_letters d where d.instance = $1`,
+     from {dead_letters} d where d.instance = $1`,
     'd.id desc',
   )}
   union all
   ${newest(
     `select t.died_at, 'dead_letter', null, t.generation,
        jsonb_build_object('id', t.dead_letter::text, 'timer', t.send_id, 'attempts', t.attempts, 'error', t.last_error)
-     from timers t where t.instance = $1 and ${IS_DEAD}`,
+     from {timers} t where t.instance = $1 and ${IS_DEAD}`,
     't.dead_letter desc',
   )}
   union all
   ${newest(
     `select o.due_at, 'undelivered', null, o.version,
        jsonb_build_object('subscriber', o.subscriber, 'attempts', o.attempts)
-     from outbox o where o.instance = $1`,
+     from {outbox} o where o.instance = $1`,
     'o.version desc',
   )}
   union all

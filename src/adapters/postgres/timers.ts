@@ -1,11 +1,14 @@
-import type pg from 'pg'
 import type { Held, KnownVersion, Store, StoredTimer } from '../../runtime/ports.js'
+import { storable } from '../../runtime/storable.js'
 import { earlierOf } from '../../runtime/timer-order.js'
+import type { EnginePool } from './engine-schema.js'
 import { sameStamp } from './same-stamp.js'
 import { orUnavailable } from './sqlstate.js'
+import { formatOrLookUp, type StorageFormat } from './storage-format.js'
+import { asJson, asJsonb, eventOf, snapshotOf } from './stored-json.js'
 
 /** The columns of a timer that fires, of the row `t`. */
-const COLUMNS = `t.instance, t.machine, t.send_id as "sendId", t.generation, t.event, coalesce(t.ordinal, 0) as ordinal,
+const COLUMNS = `t.instance, t.machine, t.send_id as "sendId", t.generation, ${eventOf('t')} as event, coalesce(t.ordinal, 0) as ordinal,
        coalesce(t.attempts, 0) as attempts, (extract(epoch from t.due_at) * 1000)::float8 as "dueAt"`
 
 /**
@@ -19,16 +22,16 @@ const COLUMNS = `t.instance, t.machine, t.send_id as "sendId", t.generation, t.e
  */
 const LEASE = `
 with due as materialized (
-  select t.instance, t.send_id from timers t
+  select t.instance, t.send_id from {timers} t
   where t.due_at <= now() + $5::float8 * interval '1 millisecond' and (t.leased_until is null or t.leased_until <= now())
     and t.machine = any($1::text[])
-    and (select t.machine || ' ' || i.definition_version from instances i where i.id = t.instance) = any($2::text[])
+    and (select t.machine || ' ' || i.definition_version from {instances} i where i.id = t.instance) = any($2::text[])
   order by t.due_at
   limit $3
   for update skip locked
 ),
 leased as (
-  update timers t set leased_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
+  update {timers} t set leased_until = clock_timestamp() + $4::float8 * interval '1 millisecond'
   from due
   where t.instance = due.instance and t.send_id = due.send_id
     and t.instance = any(array(select instance from due))
@@ -36,12 +39,12 @@ leased as (
 )
 select ${COLUMNS}, true as "isLeased" from leased t
 union all
-select ${COLUMNS}, false from timers t
+select ${COLUMNS}, false from {timers} t
 where t.instance = any(array(select instance from leased)) and t.due_at <= now() + $5::float8 * interval '1 millisecond'
   and coalesce(t.attempts, 0) = 0 and (t.instance, t.send_id) not in (select instance, send_id from due)
 union all
 select null, null, null, null, null, null, null, (extract(epoch from min(due_at)) * 1000)::float8, null
-from timers where due_at > now() + $5::float8 * interval '1 millisecond' and due_at < 'infinity'
+from {timers} where due_at > now() + $5::float8 * interval '1 millisecond' and due_at < 'infinity'
 order by "dueAt", generation, ordinal`
 
 /**
@@ -49,7 +52,7 @@ order by "dueAt", generation, ordinal`
  * an older release has armed the timer again.
  */
 const DUE = `
-select ${COLUMNS} from timers t
+select ${COLUMNS} from {timers} t
 where t.instance = $1 and t.due_at <= clock_timestamp()
   and not (coalesce(t.attempts, 0) > 0 and coalesce(t.leased_until > clock_timestamp(), false))
 order by t.due_at, t.generation, ordinal`
@@ -60,28 +63,31 @@ order by t.due_at, t.generation, ordinal`
  */
 const SPEND = `
 with ignoring as materialized (
-  select id, snapshot ->> 'status' = 'active' as is_active from instances
+  select id, ${snapshotOf('instances')} ->> 'status' = 'active' as is_active from {instances}
   where id = $1 and version = $4
     and ${sameStamp('updated_at', '$5::float8')}
 ), removed as (
-  delete from timers t using ignoring i
+  delete from {timers} t using ignoring i
   where not i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3
 )
-update timers t set parked = 'spent', due_at = 'infinity', leased_until = null
+update {timers} t set parked = 'spent', due_at = 'infinity', leased_until = null
 from ignoring i
 where i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity'`
 
+const FORMAT = formatOrLookUp('$4')
+
 /** Locks the instance, so that no transition happens between the version check and the insert. */
 const ARM = `
-with instance as materialized (select id from instances where id = $1 and version = $2 for no key update)
-insert into timers (instance, send_id, machine, generation, event, due_at, ordinal)
-select $1, s.send_id, s.machine, s.generation, s.event, to_timestamp(s.due_at / 1000), s.ordinal
+with instance as materialized (select id from {instances} where id = $1 and version = $2 for no key update)
+insert into {timers} (instance, send_id, machine, generation, event, event_json, due_at, ordinal)
+select $1, s.send_id, s.machine, s.generation, ${asJsonb('s.event', FORMAT)}, ${asJson('s.event', FORMAT)},
+       to_timestamp(s.due_at / 1000), s.ordinal
 from instance,
-  jsonb_to_recordset($3::jsonb) as s(send_id text, machine text, generation int, event jsonb, due_at float8, ordinal int)
+  json_to_recordset($3::json) as s(send_id text, machine text, generation int, event json, due_at float8, ordinal int)
 on conflict (instance, send_id) do nothing`
 
 const RELEASE = `
-update timers t set leased_until = null
+update {timers} t set leased_until = null
 from unnest($1::uuid[], $2::text[], $3::int[]) as held(instance, send_id, generation)
 where t.instance = any($1::uuid[])
   and t.instance = held.instance and t.send_id = held.send_id and t.generation = held.generation`
@@ -94,10 +100,10 @@ type LeaseRow =
 export const namesOf = (known: readonly KnownVersion[]): string[] =>
   known.map(({ machine, version }) => `${machine} ${version}`)
 
-export function createTimers(pool: pg.Pool): Pick<
-  Store,
-  'leaseTimers' | 'dueTimers' | 'spendTimer' | 'armTimers'
-> & {
+export function createTimers(
+  pool: EnginePool,
+  formats: StorageFormat,
+): Pick<Store, 'leaseTimers' | 'dueTimers' | 'spendTimer' | 'armTimers'> & {
   releaseTimers(held: Held['timers']): Promise<void>
 } {
   return {
@@ -123,7 +129,8 @@ export function createTimers(pool: pg.Pool): Pick<
       const rows = timers.map(({ sendId, machine, generation, event, dueAt, ordinal }) => {
         return { send_id: sendId, machine, generation, event, due_at: dueAt, ordinal }
       })
-      const { rowCount } = await orUnavailable(pool.query(ARM, [instance, version, JSON.stringify(rows)]))
+      const values = [instance, version, storable(JSON.stringify(rows)), formats.known() ?? null]
+      const { rowCount } = await orUnavailable(pool.query(ARM, values))
       return rowCount ?? 0
     },
     async releaseTimers(held) {

@@ -2,6 +2,7 @@ import type { Engine } from '../../runtime/api.js'
 import type { DeadLetter } from '../../runtime/ports.js'
 import type { Caller, Page } from '../api.js'
 import { decodeCursor, numberCursor, pageOf } from '../cursors.js'
+import type { PushQueue } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { PageQuery } from '../requests.js'
 import type { DeadLetterView } from '../views/admin-views.js'
@@ -38,7 +39,7 @@ export function dropDeadLetter(
 
 /** Tried again from the first attempt on; of two who redrive the same one the second finds nothing. */
 export function redriveDeadLetter(
-  parts: RecordParts & { readonly engine: Engine },
+  parts: RecordParts & { readonly engine: Engine; readonly pushes: Pick<PushQueue, 'redrive'> },
   caller: Caller,
   id: number,
   { reason }: { reason?: string | undefined },
@@ -46,7 +47,9 @@ export function redriveDeadLetter(
   const why = reason === undefined ? {} : { reason }
   const action = { action: 'dead_letter.redrive', target: String(id), detail: {}, ...why }
   return onRecord(parts, caller, action, async () =>
-    (await parts.engine.redrive(id)) ? ok({ id: String(id), redriven: true as const }) : problem('NOT_FOUND'),
+    (await parts.engine.redrive(id)) || (await parts.pushes.redrive(id))
+      ? ok({ id: String(id), redriven: true as const })
+      : problem('NOT_FOUND'),
   )
 }
 

@@ -91,6 +91,8 @@ export interface PushQueue {
   pause(until: number): Promise<void>
   /** Forgets at most `limit` that were settled before then, and answers how many. */
   sweep(before: number, limit: number): Promise<number>
+  /** Queues a push again that is a dead letter, its attempts counted anew. False when it is not there (any more). */
+  redrive(id: number): Promise<boolean>
 }
 
 export interface PushMessage {

@@ -5,11 +5,9 @@
 import { nameOfKey } from '../../runtime/mailbox.js'
 import type { InstanceWrite, WriteResult } from '../../runtime/ports.js'
 import { SAME_STAMP_WITHIN_MS } from '../../runtime/snapshot-cache.js'
+import { storable } from '../../runtime/storable.js'
 import type { Precondition } from '../../runtime/types.js'
 import { deliveryName, type Tables, timerName } from './tables.js'
-
-/** Postgres refuses NUL in text and jsonb, and lone surrogates in jsonb. In JSON text both are escapes. */
-const UNSTORABLE = /\\u0000|\\ud[89a-f][0-9a-f]{2}/i
 
 /** Commits all at once, or nothing of those that a guard holds back. `now`: milliseconds since the epoch. */
 export function commitTo(
@@ -29,9 +27,11 @@ export function commitTo(
 /** What the write's guards say: `moved` when it may be applied. */
 function guard(tables: Tables, write: InstanceWrite): WriteResult {
   const { id } = write.row
-  const texts = [write.row.snapshot, JSON.stringify([write.journal, write.events, write.timersSet])]
-  if (texts.some(text => UNSTORABLE.test(text))) {
-    return { kind: 'unstorable', error: new Error('unsupported Unicode escape sequence') }
+  try {
+    storable(write.row.snapshot)
+    storable(JSON.stringify([write.journal, write.events, write.timersSet]))
+  } catch (error) {
+    return { kind: 'unstorable', error: error as Error }
   }
   const used = write.keys.flatMap(key => tables.keys.get(nameOfKey(key)) ?? [])
   if (used.length > 0) return { kind: 'keyed', used }
@@ -126,5 +126,5 @@ function eventOf({ subscribers: _, ...event }: InstanceWrite['events'][number]) 
   return copy(event)
 }
 
-/** As it comes back out of a jsonb column: nobody can change it through a reference, and `undefined` is gone. */
-const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value))
+/** As it comes back out of a json column: nobody can change it through a reference, and `undefined` is gone. */
+export const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value))

@@ -28,7 +28,7 @@ import type {
 } from '../../runtime/ports.js'
 import { compareTimers, earlierOf } from '../../runtime/timer-order.js'
 import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
-import { commitTo } from './commit.js'
+import { commitTo, copy } from './commit.js'
 import {
   createTables,
   deliveryName,
@@ -162,7 +162,7 @@ export class MemoryDatabase {
     if (this.tables.instances.get(instance)?.version !== version) return 0
     const missing = timers.filter(({ sendId }) => !this.tables.timers.has(timerName(instance, sendId)))
     for (const timer of missing) {
-      this.tables.timers.set(timerName(instance, timer.sendId), { timer, leasedUntil: 0 })
+      this.tables.timers.set(timerName(instance, timer.sendId), { timer: copy(timer), leasedUntil: 0 })
     }
     return missing.length
   }

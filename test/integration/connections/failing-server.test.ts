@@ -210,7 +210,7 @@ describe('R13.1 when a write is answered with SQLSTATE', () => {
         return new;
       end $$;
       grant select on weather to ${ROLE};
-      create trigger weather before insert or update on instances for each row execute function bad_weather();
+      create trigger weather before insert or update on loadcast.instances for each row execute function bad_weather();
       create trigger weather before insert or update on drivers for each row execute function bad_weather();
       create trigger weather before insert or update on devices for each row execute function bad_weather()`)
   })
@@ -264,7 +264,7 @@ describe('R13.1 when the disk is full', () => {
       await mkdir(join(folder, 'data'))
       await chown(join(folder, 'data'), uid, gid)
       await server.admin(`create tablespace small location '${join(folder, 'data')}'`)
-      await server.inDatabase('alter table journal set tablespace small')
+      await server.inDatabase('alter table loadcast.journal_first set tablespace small')
       await server.inDatabase('create table filling (filler text) tablespace small')
       await until(async () => {
         const filled = server.inDatabase(
@@ -288,7 +288,7 @@ describe('R13.1 when the disk is full', () => {
       })
       await server.inDatabase('drop table filling')
       await recovers()
-      await server.inDatabase('alter table journal set tablespace pg_default')
+      await server.inDatabase('alter table loadcast.journal_first set tablespace pg_default')
       await server.admin('drop tablespace small')
     } finally {
       spawnSync('umount', ['-l', folder])

@@ -50,7 +50,10 @@ describe('the history that a customer reads', () => {
       ;[snapshot] = transition(broadcastMachine, snapshot, event as unknown as BroadcastEvent)
     }
 
-    const { rows } = await sql.query('select version, snapshot from instances where id = $1', [id])
+    const { rows } = await sql.query(
+      'select version, snapshot_json as snapshot from instances where id = $1',
+      [id],
+    )
     expect(items.map(item => item.version)).toEqual(Array.from({ length: rows[0].version }, (_, i) => i + 1))
     expect(items.at(-1)?.status).toBe('cancelled')
     const stored = rows[0].snapshot

@@ -73,7 +73,8 @@ async function countWrites(): Promise<void> {
   await app.query(`create function note_write() returns trigger language plpgsql as
     $$ begin if new is distinct from old then perform nextval('writes'); end if; return null; end $$`)
   const tables = await app.query<{ name: string }>(
-    "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'",
+    `select table_name as name from information_schema.tables
+     where table_schema in ('public', 'loadcast') and table_type = 'BASE TABLE' and table_name not like 'journal\\_%'`,
   )
   for (const { name } of tables.filter(table => !RECORDS.includes(table.name))) {
     await app.query(

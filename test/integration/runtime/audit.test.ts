@@ -61,12 +61,12 @@ describe('the audit of a database', () => {
     ['a version that moved without a journal row', 'update instances set version = 4', /^1 version 4/],
     [
       'a snapshot that somebody changed',
-      `update instances set snapshot = jsonb_set(snapshot, '{context,keyHolder}', '"eve"')`,
+      `update instances set snapshot_json = jsonb_set(snapshot_json::jsonb, '{context,keyHolder}', '"eve"')::json`,
       /^2 the stored snapshot is not what the journal gives: they differ in context/,
     ],
     [
       'a journaled event that the machine would not take',
-      `update journal set event = event || '{"type":"close"}' where version = 3`,
+      `update journal set event_json = (event_json::jsonb || '{"type":"close"}')::json where version = 3`,
       /^2 /,
     ],
     ['a claim that is gone', 'delete from claims', /^4 claims: missing key:bob/],
@@ -84,7 +84,7 @@ describe('the audit of a database', () => {
     ['an event that is lost', 'delete from events where version = 2', /^7 events: missing .*door\.opened/],
     [
       'an event that says something else',
-      `update events set payload = '{"who":"eve"}' where version = 2`,
+      `update events set payload_json = '{"who":"eve"}' where version = 2`,
       /^7 events: missing .*bob.*, not emitted by the machine .*eve/,
     ],
     [

@@ -45,7 +45,8 @@ function both() {
 const count = async (text: string, ...values: unknown[]) =>
   Number((await sql.query(`select count(*) as n from ${text}`, values)).rows[0].n)
 const journalOf = async (id: string) =>
-  (await sql.query('select event, uid from journal where instance = $1 order by version', [id])).rows
+  (await sql.query('select event_json as event, uid from journal where instance = $1 order by version', [id]))
+    .rows
 const typesOf = async (id: string) => (await journalOf(id)).map(row => row.event.type)
 /** As time would: what a process holds by lease is open to others. */
 const expireLeases = async () => {

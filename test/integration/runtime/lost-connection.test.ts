@@ -33,9 +33,9 @@ function open(connectionString: string) {
   return { ...one, ...callerOf(one.engine), recorder }
 }
 const typesOf = async (id: string) =>
-  (await sql.query('select event from journal where instance = $1 order by version', [id])).rows.map(
-    row => row.event.type,
-  )
+  (
+    await sql.query('select event_json as event from journal where instance = $1 order by version', [id])
+  ).rows.map(row => row.event.type)
 const count = async (table: string) =>
   Number((await sql.query(`select count(*) as n from ${table}`)).rows[0].n)
 

@@ -18,9 +18,9 @@ function open() {
   return { ...one, ...callerOf(one.engine), recorder }
 }
 const typesOf = async (id: string) =>
-  (await sql.query('select event from journal where instance = $1 order by version', [id])).rows.map(
-    row => row.event.type,
-  )
+  (
+    await sql.query('select event_json as event from journal where instance = $1 order by version', [id])
+  ).rows.map(row => row.event.type)
 const timersOf = async (id: string) =>
   (await sql.query('select send_id, parked from timers where instance = $1', [id])).rows
 

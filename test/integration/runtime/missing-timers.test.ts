@@ -73,7 +73,11 @@ const newWatch = async (remindMs = LONG_MS) => {
   return created.instance.id
 }
 const allTimers = async () =>
-  (await sql.query('select instance, send_id, machine, generation, event from timers order by 1, 2')).rows
+  (
+    await sql.query(
+      'select instance, send_id, machine, generation, event_json as event from timers order by 1, 2',
+    )
+  ).rows
 
 beforeAll(async () => {
   database = await createTestDatabase()

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import pg from 'pg'
+import { uuidAt } from '../../../bench/uuid.js'
 import { briefly, callerOf, newDoor } from '../../support/doors.js'
 import { openEngine, until } from '../../support/engine.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
@@ -38,22 +39,22 @@ const count = async (text: string) => Number((await sql.query(`select count(*) a
 async function copyDoor(id: string, copies: number): Promise<void> {
   for (const statement of [
     `create table copies as
-       select gen_random_uuid() as id, interval '1 minute' + n * interval '1 ms' as age
+       select ${uuidAt('clock_timestamp()')} as id, interval '1 minute' + n * interval '1 ms' as age
        from generate_series(1, ${copies}) n`,
-    `insert into instances
-       select c.id, machine, definition_version, version, status, owner, snapshot, created_at - age, updated_at - age
+    `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
+       select c.id, machine, definition_version, version, status, owner, snapshot_json, created_at - age, updated_at - age
        from copies c, instances i where i.id = '${id}'`,
-    `insert into journal
-       select c.id, version, gen_random_uuid(), event, status, actor, at - age
+    `insert into journal (instance, version, uid, event_json, status, actor_json, at)
+       select c.id, version, gen_random_uuid(), event_json, status, actor_json, at - age
        from copies c, journal j where j.instance = '${id}'`,
-    `update journal set event = event || jsonb_build_object('at', (extract(epoch from at) * 1000)::bigint)`,
+    `update journal set event_json = (event_json::jsonb || jsonb_build_object('at', (extract(epoch from at) * 1000)::bigint))::json`,
     // The open passage bears the uid of the event that made it.
     `update journal j set uid = o.uid from journal o where o.instance = '${id}' and o.version = j.version`,
-    `insert into events (instance, version, index, type, payload, audience, at)
-       select c.id, version, index, type, payload, audience, at - age
+    `insert into events (instance, version, index, type, payload_json, audience, at)
+       select c.id, version, index, type, payload_json, audience, at - age
        from copies c, events e where e.instance = '${id}'`,
-    `insert into timers
-       select c.id, send_id, machine, generation, event, due_at - age from copies c, timers t where t.instance = '${id}'`,
+    `insert into timers (instance, send_id, machine, generation, event_json, due_at)
+       select c.id, send_id, machine, generation, event_json, due_at - age from copies c, timers t where t.instance = '${id}'`,
     'analyze',
   ]) {
     await sql.query(statement)

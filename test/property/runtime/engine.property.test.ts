@@ -160,7 +160,7 @@ type Row = JournalEntry & { readonly instance: string }
 
 async function journal(): Promise<Row[]> {
   const { rows } = await sql.query<Row>(`
-    select instance, version, uid, event, status, actor, (extract(epoch from at) * 1000)::float8 as at
+    select instance, version, uid, event_json as event, status, actor_json as actor, (extract(epoch from at) * 1000)::float8 as at
     from journal order by instance, version`)
   return rows
 }

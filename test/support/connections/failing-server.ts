@@ -50,7 +50,10 @@ export async function startFailingServer(): Promise<FailingServer> {
     app,
     admin,
     async inDatabase(sql) {
-      const client = new pg.Client({ connectionString: insideUrl, options })
+      const client = new pg.Client({
+        connectionString: insideUrl,
+        options: `${options} -c search_path=public`, // what the app's role searches
+      })
       await client.connect()
       return await client.query(sql).finally(() => client.end())
     },

@@ -31,8 +31,8 @@ export async function readExpected(processes: Processes, users: readonly User[])
   const offered = new Map<string, Set<string>>()
   for (const { broadcast_id, transporter_id } of offers) add(offered, broadcast_id, transporter_id)
   const rows = await processes.query<EventRow>(
-    `select e.instance, e.version, e.index, e.type, e.payload, e.audience,
-       (extract(epoch from e.at) * 1000)::float8 as at, i.snapshot -> 'context' as context
+    `select e.instance, e.version, e.index, e.type, e.payload_json as payload, e.audience,
+       (extract(epoch from e.at) * 1000)::float8 as at, i.snapshot_json -> 'context' as context
      from events e join instances i on i.id = e.instance`,
   )
   const must = new Map<string, Set<string>>(users.map(({ id }) => [id, new Set()]))

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Role } from '../../../src/dispatch/api.js'
 import { type Answer, call } from '../clients.js'
-import { createTestDatabase } from '../postgres.js'
+import { createTestDatabase, type TestDatabase } from '../postgres.js'
 import { type RedisServer, startRedisServer } from '../redis-server.js'
 import { processEnvironment } from '../server.js'
 import { type ServerProcess, startServerProcess } from '../server-process.js'
@@ -19,7 +19,7 @@ export interface Processes {
   kill(which: number): Promise<void>
   /** Starts another in its place. */
   revive(which: number): Promise<void>
-  /** As a deployment does: starts another in its place, and tells the old one to end. Answers with what code it did. */
+  /** As a deployment does: starts another of this release in its place, and tells the old one to end. Answers with what code it did. */
   replace(which: number): Promise<number | NodeJS.Signals | undefined>
   /** A call as this user, to whichever answers: a change is repeated with its key until there is an answer. */
   call(user: User, method: string, path: string, body?: unknown): Promise<Answer>
@@ -37,11 +37,13 @@ export interface User {
 const CALL_TRIES = 40
 const TRY_EVERY_MS = 250
 
+/** `program`: of another release. */
 export async function startProcesses(
   count: number,
   settings: Readonly<Record<string, string>>,
+  given: { readonly program?: string; readonly database?: TestDatabase } = {},
 ): Promise<Processes> {
-  const database = await createTestDatabase()
+  const database = given.database ?? (await createTestDatabase())
   const redis = await startRedisServer()
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 4 })
   const environment = {
@@ -51,12 +53,14 @@ export async function startProcesses(
     ...settings,
   }
   const all: ServerProcess[] = []
-  const start = async () => {
-    const started = await startServerProcess(environment)
+  const start = async (program?: string) => {
+    const started = await startServerProcess(environment, program)
     all.push(started)
     return started
   }
-  const running: (ServerProcess | undefined)[] = await Promise.all(Array.from({ length: count }, start))
+  const running: (ServerProcess | undefined)[] = await Promise.all(
+    Array.from({ length: count }, () => start(given.program)),
+  )
   const tokens = new Map<string, Promise<string>>()
   let calls = 0
 

@@ -13,7 +13,7 @@ const EVENTS: Readonly<Record<Acknowledged['what'], string>> = {
 /** Describes each acknowledged write that the database does not hold. */
 export async function findLost(query: Query, acknowledged: readonly Acknowledged[]): Promise<string[]> {
   const journal = await query<{ instance: string; type: string }>(
-    `select instance, event->>'type' as type from journal where instance = any($1::uuid[])`,
+    `select instance, event_json->>'type' as type from journal where instance = any($1::uuid[])`,
     [[...new Set(acknowledged.map(({ broadcastId }) => broadcastId))]],
   )
   const written = new Set(journal.map(({ instance, type }) => `${type} ${instance}`))

@@ -42,7 +42,7 @@ select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS},
   v.id as vehicle_id, v.number as vehicle_number, v.vehicle_type
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[]) with ordinality
   as q (broadcast_id, transporter_id, driver_id, vehicle_id, is_first, n)
-left join instances i on q.is_first and i.id = q.broadcast_id and i.machine = 'broadcast'
+left join {instances} i on q.is_first and i.id = q.broadcast_id and i.machine = 'broadcast'
 left join recipients r on r.broadcast_id = q.broadcast_id and r.transporter_id = q.transporter_id
 left join users u on u.id = q.transporter_id
 left join drivers d on d.id = q.driver_id and d.transporter_id = q.transporter_id

@@ -19,7 +19,7 @@ export interface DriverRow {
  * key for each row, where the planner would rather read all claims into a hash.
  */
 export const driverColumns = `d.id, ${positionColumn('d')}, d.transporter_id, d.name, d.phone, d.is_online,
-  d.vehicle_id, exists (select from claims c where c.key = 'driver:' || d.id offset 0) as is_busy`
+  d.vehicle_id, exists (select from {claims} c where c.key = 'driver:' || d.id offset 0) as is_busy`
 
 export function toDriver(row: DriverRow): DriverRecord {
   return {
@@ -136,7 +136,7 @@ export function toVehicleNamed(row: { vehicle_id: string | null; vehicle_type: s
 }
 
 const busyAmongSql = `
-select d.id from unnest($1::text[]) as d(id) where exists (select from claims c where c.key = 'driver:' || d.id)`
+select d.id from unnest($1::text[]) as d(id) where exists (select from {claims} c where c.key = 'driver:' || d.id)`
 
 export async function busyAmong(pool: Pool, driverIds: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await query<{ id: string }>(pool, busyAmongSql, [driverIds])

@@ -16,7 +16,7 @@ select t.instance, format('the trip %s of %s has driver %s and vehicle %s (%s): 
       case when v.transporter_id is distinct from t.transporter_id
         then 'the vehicle is in the fleet of ' || coalesce(v.transporter_id, 'nobody') end,
       case when v.vehicle_type <> t.vehicle ->> 'vehicleType' then 'the vehicle is a ' || v.vehicle_type end)) as message
-from claims c
+from {claims} c
 join trips t on t.instance = c.instance and t.driver_id = substr(c.key, length('driver:') + 1) and t.ended_at is null
 left join drivers d on d.id = t.driver_id
 left join vehicles v on v.id = t.vehicle_id

@@ -14,7 +14,7 @@ interface VehicleRow {
 
 /** Columns of a vehicle `v`. Busy as in drivers.ts, `offset 0` too. */
 const vehicleColumns = `v.id, ${positionColumn('v')}, v.transporter_id, v.vehicle_type, v.number,
-  exists (select from claims c where c.key = 'vehicle:' || v.id offset 0) as is_busy`
+  exists (select from {claims} c where c.key = 'vehicle:' || v.id offset 0) as is_busy`
 
 function toVehicle(row: VehicleRow): VehicleRecord {
   return {

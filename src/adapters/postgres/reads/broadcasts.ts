@@ -33,13 +33,13 @@ const findBroadcastsBy: LookUp = {
   text: `
 select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS}, coalesce(
   q.reader is null
-  or (q.role = 'customer' and q.reader = (select o.owner from instances o where o.id = q.id))
+  or (q.role = 'customer' and q.reader = (select o.owner from {instances} o where o.id = q.id))
   or (q.role = 'transporter' and (r.offered_at is not null
     or (select true from trips t where t.instance = q.id and t.transporter_id = q.reader limit 1)))
   or (q.role = 'driver' and (select true from trips t where t.instance = q.id and t.driver_id = q.reader limit 1)),
   false) as "isReadable"
 from unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[]) with ordinality as q (id, reader, role, is_first, n)
-left join instances i on q.is_first and i.id = q.id and i.machine = 'broadcast'
+left join {instances} i on q.is_first and i.id = q.id and i.machine = 'broadcast'
 left join recipients r on r.broadcast_id = q.id and r.transporter_id = q.reader
 order by q.n`,
 }
@@ -112,9 +112,9 @@ order by s.instance desc limit $3`
 const listLiveOffersSql = `
 select ${BROADCAST_COLUMNS}
 from recipients r
-join instances i on i.id = r.broadcast_id and i.status in ('searching', 'partially_filled')
+join {instances} i on i.id = r.broadcast_id and i.status in ('searching', 'partially_filled')
 where r.transporter_id = $4 and r.offered_at is not null and r.declined_at is null
-  and r.broadcast_id >= (select instance from claims where key like 'customer:%' order by instance limit 1)
+  and r.broadcast_id >= (select instance from {claims} where key like 'customer:%' order by instance limit 1)
   and ($1::text is null or i.status = $1) and ($2::uuid is null or r.broadcast_id < $2)
 order by r.broadcast_id desc limit $3`
 
@@ -127,7 +127,7 @@ export async function listLiveOffers(
   return (await query<BroadcastRow>(pool, listLiveOffersSql, values)).map(toBroadcastRecord)
 }
 
-const loadSql = `select ${INSTANCE_COLUMNS} from instances i where i.id = any($1::uuid[])`
+const loadSql = `select ${INSTANCE_COLUMNS} from {instances} i where i.id = any($1::uuid[])`
 
 export async function load(pool: Pool, ids: readonly string[]): Promise<readonly StoredInstance[]> {
   const rows = await query<StoredInstance>(pool, loadSql, [ids])

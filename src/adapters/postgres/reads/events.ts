@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import type { Position } from '../../../dispatch/ports.js'
 import type { EmittedEvent } from '../../../runtime/types.js'
 import { query } from '../query.js'
+import { payloadOf } from '../stored-json.js'
 
 const from = 'to_timestamp($1::float8 / 1000)'
 const micros = '(extract(epoch from e.recorded_at) * 1000000)::bigint'
@@ -13,16 +14,16 @@ const micros = '(extract(epoch from e.recorded_at) * 1000000)::bigint'
  * page.
  */
 const eventsSinceSql = `
-select e.instance, i.machine, e.version, e.index, e.type, e.payload, e.audience,
+select e.instance, i.machine, e.version, e.index, e.type, ${payloadOf('e')} as payload, e.audience,
   (extract(epoch from e.at) * 1000)::float8 as at, ${micros} as recorded_micros
 from (
-  select * from events where recorded_at >= ${from}
+  select * from {events} where recorded_at >= ${from}
     and ($2::bigint is null or recorded_at >= to_timestamp($2::float8 / 1000000 - 0.001))
   union all
-  select * from events where late_at > '-infinity' and late_at >= ${from} and recorded_at < ${from}
+  select * from {events} where late_at > '-infinity' and late_at >= ${from} and recorded_at < ${from}
     and ($2::bigint is null or to_timestamp($2::float8 / 1000000) < ${from})
 ) e
-join instances i on i.id = e.instance
+join {instances} i on i.id = e.instance
 where $2::bigint is null or (${micros}, e.instance, e.version, e.index) > ($2, $3::uuid, $4::int, $5::int)
 order by recorded_micros, e.instance, e.version, e.index
 limit $6`
@@ -46,13 +47,13 @@ export async function eventsSince(
 /** Processes that do it at once mark different rows; whoever finds none left is done. */
 const markLateSql = `
 with missed as materialized (
-  select instance, version, index from events
+  select instance, version, index from {events}
   where recorded_at >= ${from} and (late_at is null or late_at < ${from})
   order by recorded_at
   limit $2
   for update skip locked
 )
-update events e set late_at = clock_timestamp()
+update {events} e set late_at = clock_timestamp()
 from missed m
 where e.instance = m.instance and e.version = m.version and e.index = m.index
   and e.instance = any(array(select instance from missed))

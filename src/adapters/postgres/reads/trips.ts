@@ -4,13 +4,16 @@ import type { StoredInstance } from '../../../runtime/ports.js'
 import { INSTANCE_COLUMNS } from '../instances.js'
 import { query } from '../query.js'
 import { millis, toStoredInstance } from '../stored-instance.js'
+import { contextOf } from '../stored-json.js'
 
 /** Columns of a trip `t` with what it shares with its request `i`. */
 const tripColumns = `t.id as trip_id, t.instance, t.truck_id, t.customer_id, t.transporter_id, t.driver_id,
   t.vehicle_id, t.status as trip_status, t.driver, t.vehicle,
   ${millis('t.assigned_at')} as assigned_at, ${millis('t.started_at')} as started_at,
-  ${millis('t.ended_at')} as ended_at, i.snapshot #> '{context,pickup}' as pickup,
-  i.snapshot #> '{context,drop}' as "drop", i.snapshot #>> '{context,goods}' as goods`
+  ${millis('t.ended_at')} as ended_at, c.pickup, c."drop", c.goods`
+
+const tripsAndRequests = `trips t join {instances} i on i.id = t.instance
+  cross join lateral ${contextOf('i', 'pickup json, "drop" json, goods text')}`
 
 interface TripRow {
   readonly trip_id: string
@@ -52,7 +55,7 @@ function toTrip(row: TripRow): TripRecord {
   }
 }
 
-const findTripSql = `select ${tripColumns} from trips t join instances i on i.id = t.instance where t.id = $1`
+const findTripSql = `select ${tripColumns} from ${tripsAndRequests} where t.id = $1`
 
 export async function findTrip(pool: Pool, tripId: string): Promise<TripRecord | undefined> {
   const rows = await query<TripRow>(pool, findTripSql, [tripId])
@@ -61,7 +64,7 @@ export async function findTrip(pool: Pool, tripId: string): Promise<TripRecord |
 
 const findTripAndBroadcastSql = `
 select ${tripColumns}, ${INSTANCE_COLUMNS}
-from trips t join instances i on i.id = t.instance where t.id = $1`
+from ${tripsAndRequests} where t.id = $1`
 
 export async function findTripAndBroadcast(
   pool: Pool,
@@ -72,7 +75,7 @@ export async function findTripAndBroadcast(
 }
 
 const listDriverTripsSql = `
-select ${tripColumns} from trips t join instances i on i.id = t.instance
+select ${tripColumns} from ${tripsAndRequests}
 where t.driver_id = $1 and ($2::uuid is null or t.id < $2)
 order by t.id desc limit $3`
 

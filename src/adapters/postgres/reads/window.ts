@@ -28,7 +28,7 @@ export async function findInWindow<TRow extends { readonly id: string }>(
   { status, machine, limit }: { status: string | undefined; machine?: string | undefined; limit: number },
 ): Promise<Found<TRow>> {
   const window = (selected: string, bounds: string) =>
-    `select ${selected} from instances w where ${of} and ($1::uuid is null or w.id < $1) order by w.id desc ${bounds}`
+    `select ${selected} from {instances} w where ${of} and ($1::uuid is null or w.id < $1) order by w.id desc ${bounds}`
   const parameters = [before ?? null, ...values]
   const n = parameters.length
   const items = await query<TRow>(

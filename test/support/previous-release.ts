@@ -1,0 +1,55 @@
+/*
+ * The release before storage formats, built from the repository's history: tests run it beside this one. Where the history is
+ * not there (an export of the sources, a shallow clone), tests that need it are skipped and counted.
+ */
+import { execFile } from 'node:child_process'
+import { mkdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe } from '@jest/globals'
+import { repositoryRoot } from './import-rules.js'
+import { noteSkip } from './redis-server.js'
+import { temporaryFolder } from './temporary-folder.js'
+
+/** The last commit whose release knows storage format 1 only. */
+const COMMIT = 'ac4d909c9e2a7f304965051903634711674e8af3'
+
+const run = promisify(execFile)
+
+export interface PreviousRelease {
+  /** What `npm start` runs. */
+  readonly program: string
+  readonly migrate: typeof import('../../src/adapters/postgres/migrate.js').migrate
+  readonly createPostgresStore: typeof import('../../src/adapters/postgres/store.js').createPostgresStore
+  readonly createEngine: typeof import('../../src/runtime/engine.js').createEngine
+}
+
+export async function previousReleaseForTests(): Promise<{
+  readonly describeWithPreviousRelease: typeof describe | typeof describe.skip
+}> {
+  const isThere = await run('git', ['cat-file', '-e', `${COMMIT}^{commit}`], { cwd: repositoryRoot }).then(
+    () => true,
+    () => false,
+  )
+  if (isThere) return { describeWithPreviousRelease: describe }
+  await noteSkip(`no previous release: the repository's history does not hold ${COMMIT}`)
+  return { describeWithPreviousRelease: describe.skip }
+}
+
+/** Takes some seconds: it is compiled. */
+export async function buildPreviousRelease(): Promise<PreviousRelease> {
+  const folder = join(await temporaryFolder('previous-release'), 'release')
+  await mkdir(folder)
+  const archive = join(folder, '..', 'release.tar')
+  const parts = ['src', 'migrations', 'package.json', 'tsconfig.json', 'tsconfig.build.json']
+  await run('git', ['archive', '--output', archive, COMMIT, ...parts], { cwd: repositoryRoot })
+  await run('tar', ['-xf', archive, '-C', folder])
+  await symlink(join(repositoryRoot, 'node_modules'), join(folder, 'node_modules'))
+  const compiler = 'node_modules/typescript/bin/tsc'
+  await run(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: folder })
+  const load = (path: string) => import(join(folder, 'dist', path))
+  const { migrate } = await load('adapters/postgres/migrate.js')
+  const { createPostgresStore } = await load('adapters/postgres/store.js')
+  const { createEngine } = await load('runtime/engine.js')
+  return { program: join(folder, 'dist/main.js'), migrate, createPostgresStore, createEngine }
+}
