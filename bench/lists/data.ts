@@ -20,6 +20,10 @@ export const HEAVY = {
 /** Requests of one customer, as far as customers are not the heavy one. */
 const REQUESTS_EACH = 20
 
+/** The snapshot of the sample `s` for another customer, its text otherwise as the engine wrote it. */
+const ownedBy = (owner: string) =>
+  `replace(s.snapshot_json::text, '"customerId":"' || s.owner || '"', '"customerId":"' || ${owner} || '"')::json`
+
 /** Each is one statement; `$1` is the number of ended requests, `$2` of live ones, `$3` and `$4` the two samples. */
 const steps: readonly (readonly [title: string, sql: string])[] = [
   [
@@ -28,7 +32,7 @@ const steps: readonly (readonly [title: string, sql: string])[] = [
     `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
      select ${uuidAt('clock_timestamp() + make_interval(secs => n - $1 - 86400)')}, s.machine, s.definition_version, 3,
        case when n < $1 / 100 then 'cancelled' when n % 10 < 7 then 'fully_filled' else 'expired' end,
-       o.owner, jsonb_set(s.snapshot_json::jsonb, '{context,customerId}', to_jsonb(o.owner))::json,
+       o.owner, ${ownedBy('o.owner')},
        now() + make_interval(secs => n - $1 - 86400), now() + make_interval(secs => n - $1 - 86300)
      from generate_series(1, $1) n
      cross join lateral (select case when n % 100 = 0 then '${HEAVY.customer}' else 'c' || n / ${REQUESTS_EACH} end as owner) o
@@ -40,7 +44,7 @@ const steps: readonly (readonly [title: string, sql: string])[] = [
        insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
        select ${uuidAt('clock_timestamp() + make_interval(secs => (n - $2) / 100.0)')}, s.machine, s.definition_version, 2,
          case when n % 10 < 7 then 'searching' else 'partially_filled' end,
-         'live' || n, jsonb_set(s.snapshot_json::jsonb, '{context,customerId}', to_jsonb('live' || n))::json, now(), now()
+         'live' || n, ${ownedBy("'live' || n")}, now(), now()
        from generate_series(1, $2) n
        join instances s on s.id = $4::uuid where $1::int is not null and $3::uuid is not null
        returning id, owner
