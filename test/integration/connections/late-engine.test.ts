@@ -34,7 +34,7 @@ test.each([
   ['the login', 'loadcast engine'],
   ['the clock', 'clock_timestamp()'],
   ['the other processes', 'pg_advisory_xact_lock'],
-  ['its versions', 'insert into definition_versions'],
+  ['its versions', 'insert into "loadcast".definition_versions'],
 ])('a start that loses the database during %s continues when it is back', async (_name, text) => {
   const cut = proxy.cutBefore(text)
   const told: string[] = []

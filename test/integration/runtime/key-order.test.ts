@@ -13,7 +13,7 @@ import { recordingSubscriber } from '../../support/engine.js'
 import { refundDefinition, refundMachine } from '../../support/machines/refund.js'
 import { createTestDatabase } from '../../support/postgres.js'
 
-const actor = { zone: 'z', id: 'ann', role: 'customer', a: 1 }
+const actor = { zone: 'z', id: 'ann', role: 'customer', a: 'b' }
 const definitions = [refundDefinition as unknown as Definition]
 
 interface Opened {

@@ -18,7 +18,9 @@ import { violationsOf } from '../../support/violations.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 /** The name of the prepared statement, as it goes over the wire. */
-const COMMIT = 'commit\0'
+const COMMIT = 'commit_unsettled\0'
+/** That of an engine which has announced itself, and so knows the storage format. */
+const STARTED_COMMIT = 'commit\0'
 const READ = 'load_instances\0'
 
 let database: TestDatabase
@@ -174,7 +176,7 @@ describe('a connection', () => {
   it('cut before the answer to a timer’s commit fires it once', async () => {
     const ids = await newDoors(near.engine, 3, 1)
     await Promise.all(ids.map(id => near.open(id)))
-    const cut = proxy.cutAfter(COMMIT)
+    const cut = proxy.cutAfter(STARTED_COMMIT)
     await far.engine.start()
     await cut.made
     await until(async () => (await count('timers')) === 0)
@@ -192,8 +194,8 @@ describe('a connection', () => {
   it('cut again and again tells of every event at least once', async () => {
     await far.engine.start()
     const ids = await newDoors(far.engine, 5)
-    for (const text of [COMMIT, 'settle_deliveries\0', COMMIT, 'lease_timers\0', COMMIT]) {
-      const cut = text === COMMIT ? proxy.cutAfter(text) : proxy.cutBefore(text)
+    for (const text of [STARTED_COMMIT, 'settle_deliveries\0', STARTED_COMMIT, 'lease_timers\0', STARTED_COMMIT]) {
+      const cut = text === STARTED_COMMIT ? proxy.cutAfter(text) : proxy.cutBefore(text)
       await Promise.all(ids.map(id => far.open(id)))
       await Promise.all(ids.map(id => far.shut(id)))
       await cut.made
