@@ -18,7 +18,7 @@ import { ending, noted, traced } from './observed.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { Store, StoredInstance, StoredTimer, TimerKey, Wakeups } from './ports.js'
 import { createRearm } from './rearm.js'
-import { createRegistry, parseCommand, parseInput } from './registry.js'
+import { createRegistry, parseActor, parseCommand, parseInput } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
 import type { Meter, Tracer } from './telemetry.js'
@@ -291,12 +291,13 @@ export function createEngine(options: EngineOptions): Engine {
     const renewal = ensure()
     if (renewal !== undefined) await whenAvailable(renewal)
     const parsed = parseInput(registry.writing(machine).definition, input)
+    const caller = parseActor(actor)
     const span = tracer?.begin('create', { attributes: { machine } })
     const created = new Promise<CreateOutcome | Replayed>((settle, fail) => {
       const arrivedAt = platform.monotonicMs()
       const pending = {
         uid: platform.uid(),
-        actor: traced(actor, span),
+        actor: traced(caller, span),
         span,
         arrivedAt,
         attempts: 0,
@@ -322,6 +323,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (instance === undefined) throw new UnknownInstanceError(id)
     const definition = definitionFor(instance)
     const parsed = parseCommand(definition, event)
+    const caller = parseActor(actor)
     const { machine } = instance
     const attributes = { machine, event: parsed.type, instance: id }
     const span = tracer?.begin('transition', { attributes })
@@ -329,7 +331,7 @@ export function createEngine(options: EngineOptions): Engine {
       committer.submit(id, {
         kind: 'command',
         uid: platform.uid(),
-        actor: traced(actor, span),
+        actor: traced(caller, span),
         span,
         arrivedAt: loaded?.readStartedAt ?? platform.monotonicMs(),
         attempts: 0,

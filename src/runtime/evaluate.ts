@@ -83,7 +83,8 @@ export function evaluate(
 /** An instance of an older version is migrated with the first event that comes to it. */
 function bringTo(writing: Registered, fold: Fold, { clock, uid }: EvaluationContext): void {
   const base = existing(fold)
-  if (base.definitionVersion >= writing.definition.version) return
+  const isFinished = base.snapshot.status !== 'active'
+  if (isFinished || base.definitionVersion >= writing.definition.version) return
   for (const to of upgradePath(fold.registered, writing)) {
     const at = Math.max(clock.now(), base.updatedAt)
     const [from, version] = [fold.registered.definition.version, to.definition.version]

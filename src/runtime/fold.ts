@@ -80,7 +80,7 @@ export class Fold {
 
   /** Whether a timer that fired is still the one that was armed, as far as this fold knows. */
   hasTimer(sendId: string): boolean {
-    return !this.#timersRemoved.has(sendId) && !this.timersSet.has(sendId)
+    return !this.#isFinished && !this.#timersRemoved.has(sendId) && !this.timersSet.has(sendId)
   }
 
   /** The first to be due of the timers that were armed here, if it is due before that. */
@@ -154,6 +154,7 @@ export class Fold {
     this.#preconditions.push(...preconditions)
     this.#claims = this.#registered.claims(step.snapshot)
     this.#apply(step, version, event.at, actor.trace)
+    if (this.#isFinished) this.timersSet.clear()
     return this.current
   }
 
@@ -172,6 +173,11 @@ export class Fold {
     this.#isUpgraded = true
     this.push(step, event, actor, { taken })
     this.versionBeforeUpgrade = current.version
+  }
+
+  /** As of the last transition, its machine takes no more events. */
+  get #isFinished(): boolean {
+    return this.current !== undefined && this.current.snapshot.status !== 'active'
   }
 
   get registered(): Registered {
@@ -245,6 +251,7 @@ export class Fold {
       events: this.events,
       timersSet: [...this.timersSet.values()],
       timersRemoved: [...this.#timersRemoved],
+      isFinished: this.#isFinished,
       gates: this.#gates,
       preconditions: this.#preconditions,
       keys: [...this.keys.values()],

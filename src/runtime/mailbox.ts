@@ -105,11 +105,15 @@ export class Mailbox {
     return this.#queue[0]?.arrivedAt
   }
 
-  hasMoved({ timersRemoved, timersSet }: Pick<InstanceWrite, 'timersRemoved' | 'timersSet'>): void {
+  hasMoved({
+    timersRemoved,
+    timersSet,
+    isFinished,
+  }: Pick<InstanceWrite, 'timersRemoved' | 'timersSet' | 'isFinished'>): void {
     this.forgetObstacles()
     this.used = new Map()
     if (this.#queue.length === 0) return // no queued event could come before them
-    const armed = new Map(this.armed)
+    const armed = new Map(isFinished ? NO_TIMERS : this.armed)
     for (const sendId of timersRemoved) armed.delete(sendId)
     for (const timer of timersSet) {
       if (timer.parked === undefined) armed.set(timer.sendId, timer)

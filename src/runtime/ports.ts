@@ -62,6 +62,8 @@ export interface InstanceWrite {
   readonly events: readonly (EmittedEvent & { readonly subscribers: readonly string[] })[]
   readonly timersSet: readonly StoredTimer[]
   readonly timersRemoved: readonly string[]
+  /** Its machine has reached its end: all its timers are removed. */
+  readonly isFinished: boolean
   /** Timers whose firing is part of this write: each must still exist with its generation. */
   readonly gates: readonly { readonly sendId: string; readonly generation: number }[]
   /** Keys that must not be held by another instance. Contains `claimsTaken`. */

@@ -8,6 +8,8 @@ import type { Definition } from './definition.js'
 import { DefinitionError, InvalidEventError, UnknownVersionError } from './errors.js'
 import type { KnownVersion, StoredInstance } from './ports.js'
 import { createStepper, type Stepper } from './step.js'
+import { storedValue, UnstorableValueError } from './stored-value.js'
+import type { Actor } from './types.js'
 
 /** XState's own actions that leave something durable behind, or nothing. */
 const DURABLE_ACTIONS = new Set([
@@ -152,14 +154,37 @@ export function parseCommand<T extends { readonly type: string }>(definition: De
 }
 
 export function parseInput(definition: Definition, input: unknown): object {
-  return parse(definition.input, input, `The input of "${definition.name}" is not valid`) as object
+  const message = `The input of "${definition.name}" is not valid`
+  const parsed = parse(definition.input, input, message) ?? {}
+  // A machine's input is given a stamp, which other values cannot carry.
+  if (typeof parsed !== 'object' || Array.isArray(parsed)) {
+    const what = Array.isArray(parsed) ? 'an array' : `a ${typeof parsed}`
+    throw new InvalidEventError(message, [
+      { path: '', message: `Expected an object, got ${what}: wrap it, as in { value: … }` },
+    ])
+  }
+  return parsed
 }
 
 function parse(schema: z.ZodType, value: unknown, message: string): unknown {
   const result = schema.safeParse(value)
-  if (result.success) return result.data
+  if (result.success) return storable(result.data, message)
   const issues = result.error.issues.map(issue => ({ path: issue.path.join('.'), message: issue.message }))
   throw new InvalidEventError(message, issues)
+}
+
+export const parseActor = (actor: Actor): Actor => storable(actor, 'The actor is not valid')
+
+/** The value as it will be stored. Throws `InvalidEventError` if JSON does not hold it. */
+function storable<T>(value: T, message: string): T {
+  try {
+    return storedValue(value, '')
+  } catch (error) {
+    if (!(error instanceof UnstorableValueError)) throw error
+    throw new InvalidEventError(message, [
+      { path: error.path.replace(/^\./, ''), message: `It ${error.complaint}` },
+    ])
+  }
 }
 
 function assertDurable(name: string, machine: AnyStateMachine): void {

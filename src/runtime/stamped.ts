@@ -10,5 +10,5 @@ export function stamped<T extends object>(
   const copy = { at, uid, ...event }
   copy.at = at
   copy.uid = uid
-  return copy
+  return Object.freeze(copy)
 }

@@ -31,6 +31,7 @@ export function write(id: string, version: number, more: Partial<InstanceWrite> 
     events: [],
     timersSet: [],
     timersRemoved: [],
+    isFinished: false,
     gates: [],
     claimsNeeded: [],
     claimsTaken: [],

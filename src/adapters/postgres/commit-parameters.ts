@@ -24,9 +24,11 @@ export function commitParameters(
   const journal = sorted.flatMap(w => w.journal.map(entry => ({ instance: w.row.id, ...entry })))
   const events = sorted.flatMap(w => w.events)
   const deliveries = events.flatMap(e => e.subscribers.map(subscriber => ({ event: e, subscriber })))
-  const removed = sorted.flatMap(w =>
-    w.timersRemoved.map(sendId => ({ instance: w.row.id, send_id: sendId })),
-  )
+  const removed = sorted.flatMap(w => {
+    // Without a send id: all of them.
+    const sendIds = w.isFinished ? [null] : w.timersRemoved
+    return sendIds.map(sendId => ({ instance: w.row.id, send_id: sendId }))
+  })
   const armed = sorted.flatMap(w => w.timersSet)
 
   return [

@@ -129,7 +129,8 @@ keys_used as (
 timers_removed as (
   delete from timers t
   using jsonb_to_recordset($38::jsonb) as r(instance uuid, send_id text), moved m
-  where t.instance = any($1::uuid[]) and m.id = r.instance and t.instance = r.instance and t.send_id = r.send_id
+  where t.instance = any($1::uuid[]) and m.id = r.instance and t.instance = r.instance
+    and (r.send_id is null or t.send_id = r.send_id)
 ),
 timers_set as (
   insert into timers (instance, send_id, machine, generation, event, due_at, parked)

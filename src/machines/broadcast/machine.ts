@@ -45,8 +45,11 @@ export const isLive = (trip: Trip) => trip.status === 'assigned' || trip.status 
 const isStanding = (trip: Trip) => isLive(trip) || trip.status === 'completed'
 
 /** Trucks that a trip has taken. */
-export const trucksFilled = (context: BroadcastContext) =>
-  context.trucks.filter(truck => truck.tripId !== null).length
+export function trucksFilled({ trucks }: BroadcastContext): number {
+  let filled = 0
+  for (const truck of trucks) if (truck.tripId !== null) filled++
+  return filled
+}
 
 export const findOpenTruck = (context: BroadcastContext, vehicleType: string) =>
   context.trucks.find(truck => truck.tripId === null && truck.vehicleType === vehicleType)
@@ -131,7 +134,8 @@ function assignTruck(context: BroadcastContext, event: AcceptEvent): Partial<Bro
     vehicle: event.vehicle,
     assignedAt: event.at,
   }
-  const trucks = context.trucks.map(other => (other === truck ? { ...truck, tripId: trip.id } : other))
+  const trucks = context.trucks.slice()
+  trucks[trucks.indexOf(truck)] = { ...truck, tripId: trip.id }
   return { trucks, trips: [...context.trips, trip] }
 }
 

@@ -101,6 +101,9 @@ function apply(tables: Tables, write: InstanceWrite, outboxDueAt: number): void 
   for (const key of write.claimsTaken) tables.claims.set(key, row.id)
   for (const key of write.keys) tables.keys.set(nameOfKey(key), key)
   for (const sendId of write.timersRemoved) tables.timers.delete(timerName(row.id, sendId))
+  if (write.isFinished) {
+    for (const [name, { timer }] of tables.timers) if (timer.instance === row.id) tables.timers.delete(name)
+  }
   for (const timer of write.timersSet) {
     tables.timers.set(timerName(row.id, timer.sendId), { timer: copy(timer), leasedUntil: 0 })
   }

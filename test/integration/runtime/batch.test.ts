@@ -31,8 +31,11 @@ function open(definition: Definition = doorDefinition as unknown as Definition) 
   opened.push(one)
   return { ...one, ...callerOf(one.engine) }
 }
+/** A visitor of whom a credulous door makes a row that cannot be stored. */
+const UNSTORABLE = 'unstorable'
+
 /** A door that says of a visitor what it is told, however strange, with `strange` to say what it cannot bear. */
-function credulousDoor(strange: (status: string, passages: number) => void): Definition {
+function credulousDoor(strange: (status: string, passages: number) => void = () => {}): Definition {
   return {
     ...doorDefinition,
     commands: { ...doorDefinition.commands, open: z.looseObject({ type: z.literal('open'), who: z.any() }) },
@@ -40,9 +43,10 @@ function credulousDoor(strange: (status: string, passages: number) => void): Def
       {
         table: 'trips',
         columns: { id: 'uuid' },
-        rows: ({ value, context }: { value: string; context: { passages: unknown[] } }) => {
+        rows: ({ value, context }: { value: string; context: { passages: { who: string }[] } }) => {
           strange(value, context.passages.length)
-          return []
+          // Postgres refuses such an id (22P02).
+          return context.passages.some(({ who }) => who === UNSTORABLE) ? [{ id: 'no uuid' }] : []
         },
       },
     ],
@@ -69,7 +73,7 @@ afterAll(async () => {
 
 describe('R10.4 a batch of 200', () => {
   it('with a refused, a stale, a claimed, a poisoned and an unstorable one commits the other 195', async () => {
-    const [a, b] = [open(), open()]
+    const [a, b] = [open(credulousDoor()), open()]
     const ids = await newDoors(a.engine, 200)
     const [refused = '', stale = '', claimed = '', poisoned = '', bad = '', ...fine] = ids
     await a.open(refused)
@@ -86,7 +90,7 @@ describe('R10.4 a batch of 200', () => {
       answerOf(a.open(stale)),
       answerOf(a.take(claimed, 'wanted')),
       answerOf(a.open(poisoned)),
-      answerOf(a.engine.send(bad, { type: 'open', who: 'nul \u0000' }, { actor })),
+      answerOf(a.engine.send(bad, { type: 'open', who: UNSTORABLE }, { actor })),
     ])
     // Two shares; whoever is not fit is in the second, among 95 others. The refused one needs no commit.
     expect(batches.slice(0, 2)).toEqual([100, 99])
@@ -113,10 +117,11 @@ describe('R10.4 a batch of 200', () => {
   })
 
   it.each([
-    ['a NUL', 'nul \u0000'],
-    ['a lone surrogate', 'half \ud800'],
-  ])('of one door with %s among them applies the others in their order', async (_what, who) => {
-    const a = open()
+    ['a row that Postgres refuses', UNSTORABLE, /^error 22/],
+    ['a NUL', 'nul \u0000', /^InvalidEventError/],
+    ['a lone surrogate', 'half \ud800', /^InvalidEventError/],
+  ])('of one door with %s among them applies the others in their order', async (_what, who, answer) => {
+    const a = open(credulousDoor())
     const id = await newDoor(a.engine)
     const answers = await Promise.all(
       Array.from({ length: 200 }, (_, i) =>
@@ -125,7 +130,7 @@ describe('R10.4 a batch of 200', () => {
         ),
       ),
     )
-    expect(answers[170]).toMatch(/^error 22/)
+    expect(answers[170]).toMatch(answer)
     expect(answers.slice(0, 170)).toEqual(answers.slice(0, 170).map((_, i) => `applied ${i + 2}`))
     expect(answers[171]).toBe('unchanged 171')
     expect(answers.slice(172)).toEqual(answers.slice(172).map((_, i) => `applied ${i + 172}`))
@@ -136,14 +141,14 @@ describe('R10.4 a batch of 200', () => {
 
 describe('an instance that a definition’s own mistake makes impossible to write', () => {
   it('fails alone when its event cannot be made JSON', async () => {
-    const a = open(credulousDoor(() => {}))
+    const a = open(credulousDoor())
     const ids = await newDoors(a.engine, 20)
     const answers = await Promise.all(
       ids.map((id, i) =>
         answerOf(a.engine.send(id, { type: 'open', who: i === 7 ? 10n : 'bob' }, { actor })),
       ),
     )
-    expect(answers).toEqual(ids.map((_, i) => (i === 7 ? 'TypeError' : 'applied 2')))
+    expect(answers).toEqual(ids.map((_, i) => (i === 7 ? 'InvalidEventError' : 'applied 2')))
   })
 
   it('fails alone when the definition throws while its rows are derived', async () => {
