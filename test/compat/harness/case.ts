@@ -3,7 +3,7 @@
  * the same after each step.
  */
 import { inspect } from 'node:util'
-import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
+import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
 
 /** An event that is sent, or a number: so many milliseconds pass. */
 export type Step = ({ readonly type: string } & Record<string, unknown>) | number
@@ -19,6 +19,8 @@ export interface Texts {
   readonly exact: string
   /** The same, had the values gone through JSON. */
   readonly asJson: string
+  /** Where it is a snapshot's: its state. */
+  readonly value?: StateValue
 }
 
 /** What can be seen after a step. The first one is the start. */
@@ -48,6 +50,7 @@ export function textsOf(snapshot: AnyMachineSnapshot): Texts {
   )
   const rest = { status, value, error, tags: [...tags].sort(), history, meta: snapshot.getMeta() }
   return {
+    value,
     exact: textOf({ ...rest, context, output }),
     asJson: textOf({ ...rest, context: throughJson(context), output: throughJson(output) }),
   }

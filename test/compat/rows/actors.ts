@@ -57,7 +57,7 @@ export const actors: Chapter = {
           },
         }),
       steps: [ok, go, ok],
-      verdict: { refused: 'event', says: 'xstate.spawnChild' },
+      verdict: { refused: 'event', says: 'spawned actors cannot be made durable' },
     },
     {
       feature: '`spawn` inside `assign`, inline',
@@ -158,7 +158,20 @@ export const actors: Chapter = {
           },
         }),
       steps: [ok, go, ok],
-      verdict: { refused: 'event', says: 'sendTo' },
+      verdict: { refused: 'event', says: "Unable to send event to actor 'c'" },
+    },
+    {
+      feature: '`sendTo` itself, inside `enqueueActions`',
+      machine: () =>
+        createMachine({
+          context: { log: '' },
+          on: {
+            go: { actions: enqueueActions(({ enqueue, self }) => enqueue.sendTo(self, { type: 'ok' })) },
+            ok: { actions: note('k') },
+          },
+        }),
+      steps: [ok, go, ok],
+      verdict: { refused: 'event', says: 'xstate.sendTo' },
     },
   ],
 }
