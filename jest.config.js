@@ -1,3 +1,5 @@
+const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
+
 /** Tests run as native ES modules; swc only strips the types. */
 export default {
   testEnvironment: 'node',
@@ -6,15 +8,12 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   // Many tests wait, for timers and for processes: a third worker uses the time, also where there are two cores.
   maxWorkers: 3,
-  testTimeout: 30_000,
+  testTimeout: isLong ? 120_000 : 30_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   // They would take the run beyond ten minutes on two cores.
-  testPathIgnorePatterns:
-    process.env.LOADCAST_LONG_TESTS === undefined
-      ? ['/node_modules/', '/test/e2e/(weather/)?long/']
-      : ['/node_modules/'],
+  testPathIgnorePatterns: isLong ? ['/node_modules/'] : ['/node_modules/', '/test/e2e/(weather/)?long/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

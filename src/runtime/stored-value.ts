@@ -11,8 +11,9 @@ const MAX_FROZEN_LENGTH = 64
 /** XState marks references to actors with this key when it stores a context, and looks for it when it restores one. */
 const ACTOR_MARK = 'xstate$$type'
 const ACTOR_MARK_VALUE = 1
-/** NUL, which Postgres does not store, and half a surrogate pair, which UTF-8 does not have. */
-const NOT_TEXT = /[\0\p{Surrogate}]/u
+/** Keys that were found storable: the names of properties come again and again. Far more than a process has machines for. */
+const storableKeys = new Set<string>()
+const MAX_STORABLE_KEYS = 10_000
 
 /** The value cannot be stored as it is. */
 export class UnstorableValueError extends DefinitionError {
@@ -49,6 +50,11 @@ function frozen(value: object): object {
   return Array.isArray(value) && value.length > MAX_FROZEN_LENGTH ? value : Object.freeze(value)
 }
 
+/** Postgres stores no NUL, and UTF-8 has no half of a surrogate pair. */
+const isText = (text: string) => !text.includes('\0') && text.isWellFormed()
+
+const NOTHING = Object.freeze({})
+
 class Copier {
   readonly #root: string
   /** Where the copier is. */
@@ -61,7 +67,7 @@ class Copier {
   copy(value: unknown, before: unknown): unknown {
     switch (typeof value) {
       case 'string':
-        if (NOT_TEXT.test(value)) this.#refuse('has a character that cannot be stored (NUL or half a pair)')
+        if (!isText(value)) this.#refuse('has a character that cannot be stored (NUL or half a pair)')
         return value
       case 'boolean':
       case 'undefined':
@@ -94,7 +100,10 @@ class Copier {
     const copy = value.slice()
     for (let i = 0; i < copy.length; i++) {
       const inner = copy[i]
-      if (inner === known[i] && inner !== undefined) continue
+      if (inner === known[i] && inner !== undefined) {
+        copy[i] = known[i] // 0 where -0 was assigned
+        continue
+      }
       if (inner === undefined && !(i in value)) this.#refuse(`has no element at ${i}: store null there`)
       this.#keys.push(i)
       copy[i] = inner === undefined ? null : this.copy(inner, known[i])
@@ -120,20 +129,30 @@ class Copier {
     if (given[ACTOR_MARK] === ACTOR_MARK_VALUE) {
       this.#refuse(`has ${ACTOR_MARK}: ${ACTOR_MARK_VALUE}, by which XState knows references to actors`)
     }
-    const known = (typeof before === 'object' && before !== null ? before : {}) as typeof given
+    const known = (typeof before === 'object' && before !== null ? before : NOTHING) as typeof given
     const copy: Record<string, unknown> = {}
     for (const key of keys) {
       const inner = given[key]
       const innerBefore = known[key]
-      if (key === '__proto__' || (innerBefore === undefined && NOT_TEXT.test(key))) {
-        this.#refuse(`has the key ${JSON.stringify(key)}, which cannot be stored`)
-      }
+      if (!storableKeys.has(key)) this.#assertKey(key)
       if (inner === undefined) continue
+      if (inner === innerBefore) {
+        copy[key] = innerBefore // 0 where -0 was assigned
+        continue
+      }
       this.#keys.push(key)
       copy[key] = this.copy(inner, innerBefore)
       this.#keys.pop()
     }
     return copy
+  }
+
+  #assertKey(key: string): void {
+    if (key === '__proto__' || !isText(key)) {
+      this.#refuse(`has the key ${JSON.stringify(key)}, which cannot be stored`)
+    }
+    if (storableKeys.size >= MAX_STORABLE_KEYS) storableKeys.clear()
+    storableKeys.add(key)
   }
 
   #assertPlain(value: object): void {
