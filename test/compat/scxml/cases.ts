@@ -97,7 +97,9 @@ export async function runScxmlCase(theCase: ScxmlCase, backend?: Backend): Promi
     const durable = await runDurable(name, converted, { backend })
     const finding = compare(name, converted, durable)
     if (finding.kind === 'differs') return { kind: 'failed', how: finding.how }
-    if (finding.kind === 'refused') return { kind: 'refused', reason: finding.message }
+    // Where a plain actor stops with an error, the event fails.
+    if (finding.kind === 'refused' && unlike === undefined)
+      return { kind: 'refused', reason: finding.message }
     return known
   } catch (error) {
     if (error instanceof NotConverted) return { kind: 'refused', reason: error.message }
