@@ -58,8 +58,9 @@ function wordsFor({ feature, finding }: FoundRow): string {
   }
 }
 
-/** What follows the heading of a definition's faults. */
-const shortened = (message: string) => message.replace(/^Definition "m" cannot be made durable:\n- /, '')
+/** Without what a message begins with in every row. */
+const shortened = (message: string) =>
+  message.replace(/^Definition "m" cannot be made durable:\n- |^Machine "\S+" on "\S+": /, '')
 
 /** Text inside a cell of a table. */
 const cell = (text: string) =>
@@ -91,7 +92,7 @@ function scxmlSection(counts: readonly CaseCount[]): string[] {
     '|---|---|',
     ...[...reasons]
       .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
-      .map(([reason, n]) => `| ${n} | ${cell(reason)} |`),
+      .map(([reason, n]) => `| ${n} | ${cell(shortened(reason))} |`),
     '',
   ]
 }

@@ -77,10 +77,13 @@ const draft = (depth: number): fc.Arbitrary<Draft> =>
     onDone: few(edge, 1),
   })
 
-/** A root that is compound or parallel, so that there is something to move. */
+/**
+ * A root that is compound or parallel, so that there is something to move, and without history: XState leaves a machine
+ * that goes to the history of its own root in no state at all.
+ */
 export const machineConfigs: fc.Arbitrary<Json> = fc
   .tuple(draft(0), fc.constantFrom('compound' as const, 'parallel' as const))
-  .map(([root, kind]) => toConfig({ ...root, kind, always: [] }))
+  .map(([root, kind]) => toConfig({ ...root, kind, always: [], history: 'none' }))
 
 /** @internal for `toConfig`: what a state is called, and its draft. */
 interface Named {
