@@ -121,7 +121,9 @@ function stateOf(named: Named, targets: readonly string[]): Json {
   const { id, draft } = named
   const children = childrenOf(named)
   const edgeOf = ({ target, guard, actions, reenter }: Edge): Json => ({
-    ...(targets[target] === undefined ? {} : { target: targets[target], ...(reenter ? { reenter } : {}) }),
+    ...(targets[target] === undefined
+      ? {}
+      : { target: fromInside(targets[target], id), ...(reenter ? { reenter } : {}) }),
     ...(guard === undefined ? {} : { guard }),
     ...(actions.length === 0 ? {} : { actions }),
   })
@@ -154,6 +156,15 @@ function stateOf(named: Named, targets: readonly string[]): Json {
       onDone: hasChildren(draft) && id !== 'root' ? draft.onDone.map(edgeOf) : [],
     }),
   }
+}
+
+/**
+ * A state itself instead of its history where it is active: XState would leave such a machine in a state without children,
+ * in which no machine can be.
+ */
+function fromInside(target: string, source: string): string {
+  const owner = target.replace(/_history$/, '')
+  return target !== owner && `#${source}_`.startsWith(`${owner}_`) ? owner : target
 }
 
 /** Without the members that are empty. */

@@ -405,14 +405,23 @@ export const delays: Chapter = {
       verdict: { refused: 'event', says: 'delay' },
     },
     {
-      feature: 'a negative delay is 0',
+      feature: 'a negative delay',
+      machine: () => createMachine({ on: { go: { actions: raising({ type: 'r' }, { delay: -1 }) } } }),
+      steps: [go],
+      verdict: { refused: 'registration', says: '-1' },
+    },
+    {
+      feature: 'a delay that comes out negative',
       machine: () =>
         createMachine({
           context: { log: '' },
-          on: { go: { actions: raising({ type: 'r' }, { delay: -1 }) }, r: { actions: note('r') } },
+          on: {
+            go: { actions: raising({ type: 'r' }, { delay: () => -1 }) },
+            ok: { actions: note('k') },
+          },
         }),
-      steps: [go, 0],
-      verdict: 'same',
+      steps: [{ type: 'ok' }, go, { type: 'ok' }],
+      verdict: { refused: 'event', says: 'is -1' },
     },
     {
       feature: 'a delay that is not a number',

@@ -53,10 +53,10 @@ export const inputs: Chapter = {
     },
     {
       feature: 'input with a `Date`',
-      machine: () => from((input: { at: Date }) => input.at.getTime()),
-      input: { at: new Date(5) },
+      machine: () => from((input: { when: Date }) => input.when.getTime()),
+      input: { when: new Date(5) },
       steps: [go],
-      verdict: { refused: 'start', says: 'input.at is a Date' },
+      verdict: { refused: 'start', says: 'when: is a Date' },
     },
     {
       feature: 'input with an `at` of its own',

@@ -286,12 +286,12 @@ export const values: Chapter = {
         createMachine({
           context: { log: '' },
           on: {
-            go: { actions: note(({ event }) => (event.at instanceof Date ? 'date' : 'text')) },
+            go: { actions: note(({ event }) => (event.when instanceof Date ? 'date' : 'text')) },
             ok: { actions: note('k') },
           },
         }),
-      steps: [ok, { type: 'go', at: new Date(0) }, ok],
-      verdict: { refused: 'event', says: 'at is a Date' },
+      steps: [ok, { type: 'go', when: new Date(0) }, ok],
+      verdict: { refused: 'event', says: 'when: is a Date' },
     },
     {
       feature: 'context changed in place by an action',
