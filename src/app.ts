@@ -22,7 +22,7 @@ import { createBacklog } from './adapters/postgres/backlog.js'
 import { createDatabase, type Database } from './adapters/postgres/connection/database.js'
 import { createDeviceStore } from './adapters/postgres/device-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
-import { countClaims, createPostgresChecks, withRecentFailures } from './adapters/postgres/health.js'
+import { createPostgresChecks, withRecentFailures } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
 import { createPushQueue } from './adapters/postgres/push-queue.js'
 import { createHealthPool, createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
@@ -33,7 +33,7 @@ import { createResumeStore } from './adapters/postgres/resume-store.js'
 import { createPostgresStore } from './adapters/postgres/store.js'
 import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createRedisPresence } from './adapters/redis/presence.js'
-import { createSocketServer, type SocketServer } from './adapters/socket/server.js'
+import { createSocketServer } from './adapters/socket/server.js'
 import type { Metrics } from './adapters/telemetry/metrics.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { createRefreshTokens } from './adapters/tokens/refresh.js'
@@ -173,10 +173,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const { arriving, unread } = traffic
   const service = createService(
-    pool,
     database,
     { ...checks, capacity: capacityCheck({ requests: admission.room, arriving, unread }) },
-    sockets,
     engine,
     withLimits(withCluster(presence.check, cluster), limits),
     metrics,
@@ -272,10 +270,8 @@ const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
 const postgresDown = (): CheckResult => ({ status: 'down', reason: 'failed' })
 
 function createService(
-  pool: pg.Pool,
   database: Database,
   checks: ReturnType<typeof createPostgresChecks> & Readonly<Record<'capacity', HealthCheck>>,
-  sockets: SocketServer,
   engine: Engine,
   redis: HealthCheck,
   metrics: Metrics,
@@ -290,10 +286,6 @@ function createService(
     ...createHealth(version, { ...checks, postgres, redis, definitions }, isDraining),
     async metrics() {
       return { contentType: metrics.contentType, page: await metrics.page() }
-    },
-    async counts() {
-      const claims = await countClaims(pool).catch(() => ({}))
-      return { ...claims, 'sockets connected': sockets.countConnections() }
     },
   }
 }

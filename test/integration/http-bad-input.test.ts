@@ -214,7 +214,7 @@ describe('events', () => {
     )
   })
 
-  test.each(['3', 'W/"3"', '"0"', '"-1"', '"1","2"', '*', '"99999999999"', '"x"'])(
+  test.each(['3', 'W/3', 'w/"3"', '"0"', '"-1"', '"1","2"', '*', '"99999999999"', '"x"'])(
     'If-Match: %s is no version: VALIDATION_FAILED',
     async version => {
       const answer = await customer.post(

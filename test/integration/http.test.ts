@@ -34,7 +34,6 @@ function appOptions(write: (line: string) => void = () => {}): HttpAppOptions {
     service: {
       health: async () => ({ status: 'ok', version: '1', checks: {} }) as never,
       isWatched: () => false,
-      counts: async () => ({}),
       metrics: async () => ({ contentType: 'text/plain', page: '' }),
     },
     refresh: failing,
@@ -112,6 +111,9 @@ describe('versions', () => {
 
     const stale = await customer.post(`${path}/events`, { type: 'cancel' }, { 'if-match': '"999"' })
     expect(stale).toMatchObject({ status: 412, body: { code: 'STALE_VERSION' } })
+    // A proxy that compresses an answer makes its tag weak, and a weak tag matches nothing.
+    const weak = await customer.post(`${path}/events`, { type: 'cancel' }, { 'if-match': `W/${etag}` })
+    expect(weak).toMatchObject({ status: 412, body: { code: 'STALE_VERSION', version: first.body.version } })
     const current = await customer.post(`${path}/events`, { type: 'cancel' }, { 'if-match': etag })
     expect(current).toMatchObject({ status: 200, body: { outcome: 'applied' } })
   })
@@ -182,6 +184,17 @@ test('requests and responses have Express’s prototypes from the start, so that
   const { status } = await call(url, 'GET', '/health/live')
   server.close()
   expect({ status, prototypes }).toEqual({ status: 200, prototypes: [true, true] })
+})
+
+test('a path of any length makes a short line in the log', async () => {
+  const logged: string[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) })
+  const { listener } = createHttpApp({ ...appOptions(() => {}), log })
+  const server = createServer(listener)
+  const url = await listening(server)
+  expect((await call(url, 'GET', `/${'x'.repeat(15_000)}`)).status).toBe(404)
+  server.close()
+  expect(logged.map(line => line.length < 1_000)).toEqual([true])
 })
 
 describe('when something is wrong with us', () => {

@@ -1,14 +1,20 @@
 import { invalid } from '../../dispatch/border.js'
 import { ok, type Result } from '../../dispatch/problems.js'
 
-/** One strong entity tag with a version in it, as we give them out: versions are positive integers. */
-const etagPattern = /^"([1-9]\d{0,9})"$/
+/** One entity tag with a version in it, as we give them out: versions are positive integers. */
+const etagPattern = /^(W\/)?"([1-9]\d{0,9})"$/
 
-/** `If-Match` → `{ifVersion}`; without the header no condition. Lists, `*` and weak tags are refused. */
+/** No instance ever has it. */
+const NEVER = 0
+
+/**
+ * `If-Match` → `{ifVersion}`; without the header no condition. A weak tag, which proxies make of ours when they compress an
+ * answer, matches no version (RFC 9110, section 13.1.1). Lists and `*` are refused.
+ */
 export function parseIfMatch(header: string | undefined): Result<{ ifVersion?: number }> {
   if (header === undefined) return ok({})
-  const version = etagPattern.exec(header.trim())?.[1]
-  if (version !== undefined) return ok({ ifVersion: Number(version) })
+  const [, weak, version] = etagPattern.exec(header.trim()) ?? []
+  if (version !== undefined) return ok({ ifVersion: weak === undefined ? Number(version) : NEVER })
   return invalid([{ path: 'If-Match', message: 'Expected one version in quotes, such as "3"' }])
 }
 

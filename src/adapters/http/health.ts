@@ -39,8 +39,6 @@ export interface Service {
   isWatched(): boolean
   /** Figures for Prometheus, in its text format. */
   metrics(): Promise<{ readonly contentType: string; readonly page: string }>
-  /** What is going on now, in words and numbers, for the status page. */
-  counts(): Promise<Readonly<Record<string, number>>>
 }
 
 /** A check that takes longer tells a balancer nothing: its own patience is some seconds. */

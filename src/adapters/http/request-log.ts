@@ -7,6 +7,9 @@ import { problemCodeOf } from './answer.js'
 /** What a caller may name its request: nothing that could forge a log line. */
 const requestIdPattern = /^[A-Za-z0-9_.:-]{1,64}$/
 
+/** Longer than any of ours: the line must not grow with what a stranger sends. */
+const MAX_LOGGED_PATH = 256
+
 /** Gives every request an id, the caller's where it has a proper one, and says it in the answer. */
 export function identifyRequests(): RequestHandler {
   return (req, res, next) => {
@@ -36,7 +39,7 @@ export function logRequests(log: Logger, meter: ProductMeter): RequestHandler {
         {
           requestId: res.getHeader('x-request-id'),
           method: req.method,
-          path: req.path,
+          path: req.path.slice(0, MAX_LOGGED_PATH),
           status: res.statusCode,
           route,
           ...(code === undefined ? {} : { code }),

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express'
 import helmet from 'helmet'
-import { styleSource } from './status-page.js'
+import { styleSource } from './front-page.js'
 
 /** Nothing we serve loads anything or belongs in a frame; the status page has one style of its own. */
 export function securityHeaders(): RequestHandler {

@@ -1,4 +1,4 @@
-/* Database checks for `/health` and the status page. Each is one or two short statements. */
+/* Database checks for `/health`. Each is one or two short statements. */
 import type { Pool } from 'pg'
 import { pendingMigrations } from './migrate.js'
 import { MIGRATIONS_FOLDER, readMigrations } from './migration-files.js'
@@ -18,8 +18,6 @@ const timerLagSql = `select extract(epoch from clock_timestamp() - min(due_at)):
   from timers where due_at < now() and (leased_until is null or leased_until < now())`
 const outboxLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
   from outbox where due_at < now()`
-/** Claims are held by what is live only, so this stays short however long the history. */
-const countsSql = `select split_part(key, ':', 1) as kind, count(*)::integer as count from claims group by 1`
 
 export function createPostgresChecks(pool: Pool) {
   // Of this release, as it started: a newer one may be laid out beside a process that is still good.
@@ -47,17 +45,6 @@ export function createPostgresChecks(pool: Pool) {
 export function withRecentFailures(check: Check, failing: Readonly<Record<string, number>>): Check {
   if (Object.keys(failing).length === 0) return check
   return { ...check, status: check.status === 'ok' ? 'degraded' : check.status, failing }
-}
-
-/** How many customers are waiting for trucks, and how many drivers and vehicles are on trips, now. */
-export async function countClaims(pool: Pool): Promise<Readonly<Record<string, number>>> {
-  const { rows } = await pool.query<{ kind: string; count: number }>(countsSql)
-  const counts = new Map(rows.map(({ kind, count }) => [kind, count]))
-  return {
-    'requests seeking trucks': counts.get('customer') ?? 0,
-    'drivers on trips': counts.get('driver') ?? 0,
-    'vehicles on trips': counts.get('vehicle') ?? 0,
-  }
 }
 
 async function checkLag(pool: Pool, sql: string): Promise<Check> {

@@ -6,8 +6,8 @@ import {
   createHealth,
   type HealthCheck,
 } from '../../../src/adapters/http/health.js'
+import type { Context } from '../../../src/adapters/http/route.js'
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
-import { statusPage } from '../../../src/adapters/http/status-page.js'
 import { cut, expectedProblem, invalid } from '../../../src/dispatch/border.js'
 import {
   InvalidEventError,
@@ -46,6 +46,7 @@ describe('If-Match', () => {
     expect(parseIfMatch(undefined)).toEqual({ ok: true, value: {} })
     expect(parseIfMatch('"17"')).toEqual({ ok: true, value: { ifVersion: 17 } })
     expect(parseIfMatch('17').ok).toBe(false)
+    expect(parseIfMatch('W/"17"')).toEqual({ ok: true, value: { ifVersion: 0 } })
   })
 })
 
@@ -145,13 +146,15 @@ describe('R9.4 health', () => {
     const report = await createHealth('1', checks({ outbox: () => new Promise(() => {}) })).health()
     expect(report).toMatchObject({ status: 'degraded', checks: { outbox: { reason: 'no answer in time' } } })
   })
+})
 
-  test('is shown on a page in which nothing of a fact is markup', async () => {
-    const postgres: HealthCheck = async () => ({ status: 'ok', fact: '<script>alert(1)</script>' })
-    const html = statusPage(await createHealth('1', checks({ postgres })).health(), {
-      'sockets connected': 3,
-    })
-    expect(html).not.toContain('<script')
-    expect(html).toContain('sockets connected')
+test('the front page shows strangers no figures, and asks nobody for any', async () => {
+  const untouchable = new Proxy({}, { get: (_, name) => expect(name).toBe('never read') })
+  const page = publicRoutes.find(route => route.path === '/')
+  const answer = await page?.run(untouchable as Context, {})
+  expect(answer).toMatchObject({
+    status: 200,
+    headers: { 'content-type': expect.stringMatching('text/html') },
+    body: expect.stringMatching(/href="\/docs"/),
   })
 })

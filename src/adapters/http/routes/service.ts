@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { docsFile, docsFileNames } from '../docs-page.js'
+import { frontPage } from '../front-page.js'
 import { checkNames } from '../health.js'
 import type { PublicRoute } from '../route.js'
-import { statusPage } from '../status-page.js'
 
 const state = z.enum(['ok', 'degraded', 'down'])
 const check = z.looseObject({ status: state })
@@ -58,14 +58,13 @@ export const publicRoutes: readonly PublicRoute[] = [
     },
   },
   {
-    id: 'getStatusPage',
+    id: 'getFrontPage',
     method: 'get',
     path: '/',
     summary: 'A page for people',
     answers: { 200: { description: 'The page', contentType: 'text/html' } },
-    async run({ service }) {
-      const [health, counts] = await Promise.all([service.health(), service.counts()])
-      return { status: 200, headers: { 'content-type': HTML }, body: statusPage(health, counts) }
+    async run() {
+      return { status: 200, headers: { 'content-type': HTML }, body: frontPage }
     },
   },
   {

@@ -1,0 +1,41 @@
+/*
+ * The page at `/`, until the console takes its place: plain HTML that loads nothing. It is open to strangers, so it shows no
+ * figures and asks nothing of the database.
+ */
+import { createHash } from 'node:crypto'
+
+const style = `
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { max-width: 42rem; margin: 3rem auto; padding: 0 1rem }
+h1 { margin-bottom: 0 }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0 2rem }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884; vertical-align: top }
+th { width: 12rem; font-weight: 600 }
+code { font-size: .9em }
+`
+
+/** What the content security policy must name for the page to be styled. */
+export const styleSource = `'sha256-${createHash('sha256').update(style).digest('base64')}'`
+
+const row = (name: string, value: string) => `<tr><th>${name}</th><td>${value}</td></tr>`
+
+export const frontPage = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Loadcast</title>
+<style>${style}</style>
+</head>
+<body>
+<h1>Loadcast</h1>
+<p>Freight requests as durable statecharts: a customer asks for trucks, transporters nearby are offered the
+load, the first to accept gets it.</p>
+<table>
+${row('<code>/health</code>', '<a href="/health">whether it is well</a>')}
+${row('<code>/api/v1</code>', '<a href="/docs">the HTTP interface</a>, with a bearer token')}
+${row('<code>/socket.io</code>', 'events as they happen, with the same token')}
+</table>
+</body>
+</html>
+`
