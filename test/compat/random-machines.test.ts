@@ -8,6 +8,7 @@ import { definitionOf } from './harness/definition.js'
 import { refusalOf, runDurable } from './harness/durable.js'
 import { compare } from './harness/judge.js'
 import { runPlain } from './harness/plain.js'
+import { randomMachinesDiffer } from './pending.js'
 import { machineConfigs } from './random/machines.js'
 import { EVENTS, machineOf } from './random/words.js'
 
@@ -27,6 +28,10 @@ const runs = fc.record({
   /** Before which steps another engine takes over, by turns. */
   restarts: fc.array(fc.boolean(), { minLength: 11, maxLength: 11 }),
 })
+
+/** While they are known to differ, the first that does is enough. */
+const known = { endOnFailure: randomMachinesDiffer !== undefined }
+const holdsOrIsPending = randomMachinesDiffer === undefined ? it : it.failing
 
 let number = 0
 
@@ -89,18 +94,18 @@ describe('R10.8 a random machine, with engines that take over from each other at
     await database.drop()
   })
 
-  it(
+  holdsOrIsPending(
     'does what a plain actor does, on the store in memory',
     async () => {
-      await fc.assert(holds(memoryBackend()), { numRuns: RUNS })
+      await fc.assert(holds(memoryBackend()), { numRuns: RUNS, ...known })
     },
     isLong ? 1_800_000 : 60_000,
   )
 
-  it(
+  holdsOrIsPending(
     'does what a plain actor does, on Postgres',
     async () => {
-      await fc.assert(holds(postgres), { numRuns: RUNS_ON_POSTGRES })
+      await fc.assert(holds(postgres), { numRuns: RUNS_ON_POSTGRES, ...known })
     },
     isLong ? 1_800_000 : 60_000,
   )
