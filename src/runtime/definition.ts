@@ -5,6 +5,7 @@
  */
 import type { AnyStateMachine, ContextFrom, SnapshotFrom } from 'xstate'
 import type { ZodType } from 'zod'
+import type { StoredHistory } from './history-value.js'
 
 /** What the runtime adds to every event and to the input of a new instance. */
 export interface Stamp {
@@ -42,6 +43,11 @@ export interface Projection<TSnapshot> {
 export interface StoredState<TMachine extends AnyStateMachine> {
   readonly value: SnapshotFrom<TMachine>['value']
   readonly context: ContextFrom<TMachine>
+  /**
+   * What the history states remember: id of the history state → the states, each `{ id }`. Absent from a migration's
+   * result, the old history is kept where its states still exist, found by their own ids or their paths.
+   */
+  readonly historyValue?: StoredHistory
 }
 
 /** From an older version, which goes on being known: until all processes know the new one, it is the old that runs. */

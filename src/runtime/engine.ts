@@ -4,7 +4,9 @@
  */
 import type { Logger } from 'pino'
 import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
+import { isUuid } from './checks/caller.js'
 import { createClock, type SyncedClock } from './clock.js'
+import { parseActor, parseCommand, parseInput } from './commands.js'
 import { Committer } from './committer.js'
 import { createContinuity } from './continuity.js'
 import type { Definition } from './definition.js'
@@ -18,7 +20,7 @@ import { ending, noted, traced } from './observed.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { Store, StoredInstance, StoredTimer, TimerKey, Wakeups } from './ports.js'
 import { createRearm } from './rearm.js'
-import { createRegistry, parseActor, parseCommand, parseInput } from './registry.js'
+import { createRegistry } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
 import type { Meter, Tracer } from './telemetry.js'
@@ -69,7 +71,7 @@ export interface EngineOptions {
 
 /**
  * Makes an engine. It takes commands at once; `start` begins firing timers and sweeping the outbox.
- * Throws `DefinitionError` when a definition asks for what cannot be made durable.
+ * Throws `DefinitionError` with all faults of the definitions.
  */
 export function createEngine(options: EngineOptions): Engine {
   const { store, subscribers = [], clock = createClock(), log = silentLog } = options
@@ -246,6 +248,7 @@ export function createEngine(options: EngineOptions): Engine {
   )
 
   async function get(id: string): Promise<Instance | undefined> {
+    if (!isUuid(id)) return undefined
     const readStartedAt = platform.monotonicMs()
     const row = await loadOne(id)
     return row === undefined ? undefined : known.noteRead(row, readStartedAt)
@@ -352,6 +355,7 @@ export function createEngine(options: EngineOptions): Engine {
     send: send as Engine['send'],
     get,
     async at(id, version) {
+      if (!isUuid(id)) return undefined
       const journal = await store.history(id, 0, version)
       const first = journal[0]
       const machine = first === undefined ? undefined : (await get(id))?.machine
@@ -361,8 +365,8 @@ export function createEngine(options: EngineOptions): Engine {
 
     restore: row => known.restore(row),
     recall: (id, version) => known.recall(id, version),
-    history: (id, { after = 0, limit = MAX_HISTORY_PAGE } = {}) =>
-      store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)),
+    history: async (id, { after = 0, limit = MAX_HISTORY_PAGE } = {}) =>
+      isUuid(id) ? store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)) : [],
     deadLetters: ({ before, limit = MAX_DEAD_LETTERS_PAGE } = {}) =>
       store.deadLetters(before, Math.min(limit, MAX_DEAD_LETTERS_PAGE)),
     redrive: id => store.redrive(id),

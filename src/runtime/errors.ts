@@ -1,4 +1,6 @@
-/** The event or input does not fit the definition's schema. `issues` are zod's. */
+import type { Fault } from './checks/fault.js'
+
+/** The event or input does not fit the definition's schema, or cannot be stored. The message tells the first `issues`. */
 export class InvalidEventError extends Error {
   readonly issues: readonly { readonly path: string; readonly message: string }[]
 
@@ -42,11 +44,18 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** A definition that cannot be made durable, or a stored instance that no definition here understands. */
+/**
+ * A definition that cannot be made durable, what one of its functions gave that cannot be stored, or a stored instance that
+ * no definition here understands.
+ */
 export class DefinitionError extends Error {
-  constructor(message: string, cause?: unknown) {
+  /** All that was found when definitions were registered; empty for an error of a single event. */
+  readonly faults: readonly Fault[]
+
+  constructor(message: string, cause?: unknown, faults: readonly Fault[] = []) {
     super(message, { cause })
     this.name = 'DefinitionError'
+    this.faults = faults
   }
 }
 

@@ -3,6 +3,7 @@
  * Nothing decided here may be answered before it is confirmed: by the commit of the write, or, where nothing
  * is written, by a read or commit of the same version that began after the event arrived.
  */
+import { checkedRefusal } from './checks/moved.js'
 import type { Clock } from './clock.js'
 import type { Refusal } from './definition.js'
 import { Fold } from './fold.js'
@@ -88,7 +89,7 @@ function bringTo(writing: Registered, fold: Fold, { clock, uid }: EvaluationCont
   for (const to of upgradePath(fold.registered, writing)) {
     const at = Math.max(clock.now(), base.updatedAt)
     const [from, version] = [fold.registered.definition.version, to.definition.version]
-    const event = { type: MIGRATE, at, uid: uid(), from, to: version }
+    const event = { type: MIGRATE, at, uid: uid(), from, to: version, keepsHistory: true }
     fold.upgrade(to, event, { id: 'migration', role: 'system' })
   }
 }
@@ -107,7 +108,9 @@ function create(pending: PendingCreate, { mailbox, fold, registered, context }: 
   const taken = fold.claimsTakenBy(step)
   const held = findHeld(taken, mailbox, pending)
   if (held !== undefined) {
-    const refusal = registered.definition.refuseClaim(held.key, held.holder)
+    const { definition } = registered
+    const given = definition.refuseClaim(held.key, held.holder)
+    const refusal = checkedRefusal(definition, 'refuseClaim', given)
     return () => pending.settle({ kind: 'refused', reason: refusal.reason, refusal, holder: held.holder })
   }
   const { version } = registered.definition
@@ -136,20 +139,23 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
   }
   // Most of a crowd comes too late, and need not trouble the machine.
   const final = definition.refusePermanently(current.snapshot, pending.event.type)
-  if (final !== undefined) return refuse(final)
+  if (final !== undefined) return refuse(checkedRefusal(definition, 'refusePermanently', final))
   const at = Math.max(context.clock.now(), current.updatedAt)
   const event = stamped(pending.event, at, pending.uid)
   const step = stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
     const refusal = definition.refuse(current.snapshot, event)
-    if (refusal !== undefined) return refuse(refusal)
+    if (refusal !== undefined) return refuse(checkedRefusal(definition, 'refuse', refusal))
     return () => pending.settle({ kind: 'unchanged', version: current.version, instance: current })
   }
   const unmet = mailbox.findUnmet(pending)
   if (unmet !== undefined) return refuse({ reason: PRECONDITION_FAILED, precondition: unmet })
   const taken = fold.claimsTakenBy(step)
   const held = findHeld(taken, mailbox, pending)
-  if (held !== undefined) return refuse(definition.refuseClaim(held.key, held.holder))
+  if (held !== undefined) {
+    const refusal = definition.refuseClaim(held.key, held.holder)
+    return refuse(checkedRefusal(definition, 'refuseClaim', refusal))
+  }
   const { key, preconditions } = pending
   const instance = fold.push(step, event, pending.actor, { key, taken, preconditions })
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })

@@ -4,6 +4,8 @@
  * The base is the last committed snapshot; nothing here is true before the commit says so.
  */
 import { addedKeys } from './added-keys.js'
+import { checkEffects, checkTakenKeys } from './checks/moved.js'
+import { checkedRows } from './checks/projections.js'
 import type { StampedEvent } from './definition.js'
 import { DefinitionError } from './errors.js'
 import { nameOfKey } from './mailbox.js'
@@ -75,7 +77,10 @@ export class Fold {
 
   /** Keys that `step` would take on top of what is folded so far. */
   claimsTakenBy(step: Moved): string[] {
-    return addedKeys(this.#claims, this.#registered.claims(step.snapshot))
+    const claims = this.#registered.claims(step.snapshot)
+    const taken = addedKeys(this.#claims, claims)
+    checkTakenKeys(this.#registered.definition, taken, claims)
+    return taken
   }
 
   /** Whether a timer that fired is still the one that was armed, as far as this fold knows. */
@@ -128,16 +133,20 @@ export class Fold {
     } = {},
   ): Instance {
     const { definition } = this.#registered
+    // What throws comes first: the fold is not touched then.
+    const status = this.#registered.status(step.snapshot)
+    const owner = this.#registered.owner(step.snapshot)
+    const claims = this.#registered.claims(step.snapshot)
+    checkEffects(definition, step.effects)
     const version = (this.current?.version ?? 0) + 1
     this.versionBeforeUpgrade = undefined
-    const status = definition.status(step.snapshot)
     this.current = {
       id: this.#id,
       machine: definition.name,
       definitionVersion: definition.version,
       version,
       status,
-      owner: definition.owner(step.snapshot),
+      owner,
       snapshot: step.snapshot,
       createdAt: this.current?.createdAt ?? event.at,
       updatedAt: event.at,
@@ -152,7 +161,7 @@ export class Fold {
     }
     for (const key of taken) this.#claimsNeeded.add(key)
     this.#preconditions.push(...preconditions)
-    this.#claims = this.#registered.claims(step.snapshot)
+    this.#claims = claims
     this.#apply(step, version, event.at, actor.trace)
     if (this.#isFinished) this.timersSet.clear()
     return this.current
@@ -162,7 +171,7 @@ export class Fold {
   upgrade(to: Registered, event: StampedEvent, actor: Actor): void {
     const { current } = this
     if (current === undefined) throw new Error('There is nothing yet that could be migrated')
-    const step = upgrade(this.#registered, to, current.snapshot)
+    const step = upgrade(this.#registered, to, current.snapshot, event)
     this.#registered = to
     const taken = this.claimsTakenBy(step)
     if (taken.length > 0) {
@@ -262,9 +271,13 @@ export class Fold {
         table: p.table,
         columns: p.columns,
         // A snapshot of another version is not for this one's projections to read.
-        rows: changedRows(
-          this.#isUpgraded || this.#base === undefined ? undefined : p.rows(this.#base.snapshot),
-          p.rows(snapshot),
+        rows: checkedRows(
+          definition,
+          p,
+          changedRows(
+            this.#isUpgraded || this.#base === undefined ? undefined : p.rows(this.#base.snapshot),
+            p.rows(snapshot),
+          ),
         ),
       })),
     }
@@ -276,7 +289,7 @@ function changedRows(
   before: ProjectionRows['rows'] | undefined,
   after: ProjectionRows['rows'],
 ): ProjectionRows['rows'] {
-  if (before === undefined || before.length === 0) return after
+  if (before === undefined || before.length === 0 || !Array.isArray(after)) return after
   const known = new Map(before.map(row => [row.id, JSON.stringify(row)]))
-  return after.filter(row => known.get(row.id) !== JSON.stringify(row))
+  return after.filter(row => known.get(row?.id) !== JSON.stringify(row))
 }

@@ -7,6 +7,7 @@ export {
   type ProductInvariants,
   type Violation,
 } from './audit.js'
+export type { Fault } from './checks/fault.js'
 export type { Clock, SyncedClock } from './clock.js'
 export { ClockSkewError, createClock } from './clock.js'
 export {
@@ -28,6 +29,7 @@ export {
   StoreUnavailableError,
   UnknownInstanceError,
 } from './errors.js'
+export type { StoredHistory } from './history-value.js'
 export type { Store, StoredInstance, Wakeups } from './ports.js'
 export {
   type AskOptions,

@@ -5,7 +5,9 @@
 import { createHash } from 'node:crypto'
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Command, Engine as CoreEngine } from './api.js'
+import { checkActor, checkIdempotencyKey } from './checks/caller.js'
 import { createEngine as createCoreEngine, type EngineOptions } from './engine.js'
+import { InvalidEventError } from './errors.js'
 import type {
   Actor,
   CreateOutcome,
@@ -63,7 +65,7 @@ export interface Engine {
 /** The reason of a refusal when a key comes again with something else. */
 const KEY_REUSED = 'IDEMPOTENCY_KEY_REUSED'
 
-/** Throws `DefinitionError` when a definition asks for what cannot be made durable. */
+/** Throws `DefinitionError` with all faults of the definitions. */
 export function createEngine(options: EngineOptions): Engine {
   const engine = createCoreEngine(options)
 
@@ -121,15 +123,30 @@ function createdResult(outcome: CreateOutcome): CreateResult {
 
 /** A key is its user's, for one instance: another's, or for another, has nothing to do with it. */
 function keyOf(key: string, actor: Actor, about: string, content: unknown): IdempotencyKey {
-  const fingerprint = createHash('sha256').update(canonicalJson(content)).digest('hex')
+  checkActor(actor)
+  checkIdempotencyKey(key)
+  const fingerprint = createHash('sha256').update(comparable(content)).digest('hex')
   return { scope: `${actor.id} ${about}`, key, fingerprint }
+}
+
+/** What is no JSON, or contains itself, cannot be compared with what came with the key before. */
+function comparable(content: unknown): string {
+  try {
+    return canonicalJson(content)
+  } catch (error) {
+    const cause = error instanceof RangeError ? 'it is nested too deeply, or contains itself' : String(error)
+    const message = `expected JSON: ${cause}`
+    throw new InvalidEventError(`What is sent with a key is not valid: ${message}`, [{ path: '', message }])
+  }
 }
 
 /** The same for the same content, in whatever order its members come. */
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+  const text = JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner === 'bigint') return `${inner}n` // the schema may make something else of it
+    return typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
+      : inner
+  }) as string | undefined
+  return text ?? String(value)
 }

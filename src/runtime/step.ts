@@ -7,6 +7,7 @@ import { type AnyActorScope, type AnyMachineSnapshot, type AnyStateMachine, crea
 import type { StampedEvent } from './definition.js'
 import { durableMachine } from './durable-machine.js'
 import { DefinitionError } from './errors.js'
+import { withHistoryNodes } from './history-value.js'
 import { freezeParsed, storedValue } from './stored-value.js'
 
 /** What the pure step asks for, in order: a later effect on the same timer replaces an earlier one. */
@@ -118,7 +119,8 @@ export function createStepper(definition: AnyStateMachine): Stepper {
       // XState would search the context for references to actors, which no stored one has.
       const { context, ...rest } = persisted as AnyMachineSnapshot
       try {
-        const snapshot = machine.restoreSnapshot({ ...rest, context: {} } as AnyMachineSnapshot, scope)
+        const stored = withHistoryNodes(machine, { ...rest, context: {} } as AnyMachineSnapshot)
+        const snapshot = machine.restoreSnapshot(stored, scope)
         snapshot.context = freezeParsed(context)
         return snapshot
       } catch (cause) {

@@ -51,7 +51,7 @@ function frozen(value: object): object {
 }
 
 /** Postgres stores no NUL, and UTF-8 has no half of a surrogate pair. */
-const isText = (text: string) => !text.includes('\0') && text.isWellFormed()
+export const isText = (text: string) => !text.includes('\0') && text.isWellFormed()
 
 const NOTHING = Object.freeze({})
 

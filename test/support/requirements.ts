@@ -11,7 +11,7 @@ const GROUPS: Readonly<Record<string, number>> = {
   R7: 4,
   R8: 1,
   R9: 5,
-  R10: 7,
+  R10: 8,
   R11: 6,
   R13: 5,
   P1: 5,

@@ -32,10 +32,12 @@ export interface Verdict {
 }
 
 /**
- * Checks a history of a definition's instances. Throws `HistoryError` when it is none that could be judged: a green
- * verdict always means that every answer in it was explained.
+ * Checks a history of a definition's instances. Throws `DefinitionError` with all faults of the definition, as the engine
+ * does. Throws `HistoryError` for a history that cannot be judged: a green verdict always means that every answer in it
+ * was explained.
  */
 export function check(history: History, definition: Definition, options: CheckOptions = {}): Verdict {
+  const registered = createRegistry([definition]).get(definition.name)
   if (history.machine !== definition.name || history.definitionVersion !== definition.version) {
     throw new HistoryError(
       `This history is of version ${history.definitionVersion} of "${history.machine}", not version ${definition.version} of "${definition.name}"`,
@@ -45,7 +47,6 @@ export function check(history: History, definition: Definition, options: CheckOp
   if (history.journals === undefined && !history.operations.some(isAnswered)) {
     throw new HistoryError('Nothing in this history was answered: there is nothing to judge')
   }
-  const registered = createRegistry([definition]).get(definition.name)
   const violations: Violation[] = []
   const byInstance = groupByInstance(history, violations)
   const judged = [...byInstance].flatMap(([instance, operations]) => {

@@ -121,6 +121,6 @@ function stepOf(current: Registered, before: AnyMachineSnapshot | undefined, ent
   const { event, at, uid } = entry
   const { stepper } = current
   if (before === undefined) return stepper.begin(event.input, uid)
-  if (event.type === MIGRATE) return upgrade(current, current.at(Number(event.to)), before)
+  if (event.type === MIGRATE) return upgrade(current, current.at(Number(event.to)), before, event)
   return stepper.step(before, { ...event, at, uid })
 }

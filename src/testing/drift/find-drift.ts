@@ -95,7 +95,7 @@ function driftOfStored(recorded: Registered, newest: Registered, { version, afte
     let current = recorded
     let migrated = snapshot
     for (const to of upgradePath(recorded, newest)) {
-      migrated = upgrade(current, to, migrated).snapshot
+      migrated = upgrade(current, to, migrated, { keepsHistory: true }).snapshot
       current = to
     }
     return []

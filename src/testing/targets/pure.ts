@@ -3,6 +3,8 @@
  * is the specification; a schedule that fails here shows a fault of the machine or of the subject.
  */
 
+import { parseCommand, parseInput } from '../../runtime/commands.js'
+import { InvalidEventError } from '../../runtime/errors.js'
 import { Fold } from '../../runtime/fold.js'
 import type { Registered } from '../../runtime/registry.js'
 import { createRegistry } from '../../runtime/registry.js'
@@ -25,6 +27,17 @@ export function pureTarget(): Target {
     name: 'the machine by itself',
     clockErrorMs: 1,
     open: async (subject, schedule) => new PureSession(subject, schedule.seed),
+  }
+}
+
+type Attempt<T> = { readonly value: T; readonly error?: never } | { readonly error: string }
+
+function attempt<T>(parse: () => T): Attempt<T> {
+  try {
+    return { value: parse() }
+  } catch (error) {
+    if (error instanceof InvalidEventError) return { error: error.message }
+    throw error
   }
 }
 
@@ -59,10 +72,10 @@ class PureSession implements Session {
 
   async create({ actor, input }: Create): Promise<Answer> {
     const { definition, stepper } = this.#registered
-    const parsed = definition.input.safeParse(input)
-    if (!parsed.success) return { outcome: { kind: 'failed', error: parsed.error.message } }
+    const parsed = attempt(() => parseInput(definition, input))
+    if (parsed.error !== undefined) return { outcome: { kind: 'failed', error: parsed.error } }
     const [id, uid, at] = [this.#uid(), this.#uid(), this.epochMs()]
-    const stamped = { ...(parsed.data as object), at, uid }
+    const stamped = { ...parsed.value, at, uid }
     const step = stepper.begin(stamped, uid)
     const refusal = this.#refusedFor(id, definition.claims(step.snapshot))
     if (refusal !== undefined) {
@@ -82,8 +95,8 @@ class PureSession implements Session {
       return { outcome: { kind: 'failed', error: 'no such instance' } }
     }
     const { version, snapshot } = current
-    const parsed = definition.commands[event.type]?.safeParse(event)
-    if (parsed?.success !== true) return { outcome: { kind: 'failed', error: 'not a valid command' } }
+    const parsed = attempt(() => parseCommand(definition, event))
+    if (parsed.error !== undefined) return { outcome: { kind: 'failed', error: parsed.error } }
     const keyName = key === undefined ? undefined : `${caller} ${instance} ${key}`
     const used = keyName === undefined ? undefined : this.#keys.get(keyName)
     if (used !== undefined) return { outcome: { kind: 'replayed', ...used }, seen: snapshot }
@@ -93,7 +106,7 @@ class PureSession implements Session {
     })
     if (ifVersion !== undefined && ifVersion !== version) return refused('STALE_VERSION')
     const [uid, at] = [this.#uid(), Math.max(this.epochMs(), current.updatedAt)]
-    const stamped = { ...(parsed.data as { type: string }), at, uid }
+    const stamped = { ...parsed.value, at, uid }
     const step: Step = stepper.step(snapshot, stamped)
     if (step.kind === 'unchanged') {
       const refusal = definition.refuse(snapshot, stamped)

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { DefinitionError } from '../../../src/runtime/errors.js'
-import type { Store } from '../../../src/runtime/ports.js'
+import type { InstanceWrite, Store } from '../../../src/runtime/ports.js'
 import { actor, briefly, callerOf, newDoor, newDoors } from '../../support/doors.js'
 import { openEngine } from '../../support/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
@@ -18,22 +18,27 @@ let sql: pg.Pool
 let batches: number[]
 const opened: { close(): Promise<void> }[] = []
 
+/** A visitor whose transition Postgres refuses (22021), as if a check before the commit were missing. */
+const UNSTORABLE = 'unstorable'
+
+function spoiled(write: InstanceWrite): InstanceWrite {
+  if (!write.row.snapshot.includes(UNSTORABLE)) return write
+  return { ...write, row: { ...write.row, status: 'open\0' } }
+}
+
 function open(definition: Definition = doorDefinition as unknown as Definition) {
   const store = createPostgresStore({ connectionString: database.connectionString })
   const counting: Store = {
     ...store,
     commit(writes, leaseMs) {
       batches.push(writes.length)
-      return store.commit(writes, leaseMs)
+      return store.commit(writes.map(spoiled), leaseMs)
     },
   }
   const one = openEngine(database.connectionString, { store: counting, definitions: [definition] })
   opened.push(one)
   return { ...one, ...callerOf(one.engine) }
 }
-/** A visitor of whom a credulous door makes a row that cannot be stored. */
-const UNSTORABLE = 'unstorable'
-
 /** A door that says of a visitor what it is told, however strange, with `strange` to say what it cannot bear. */
 function credulousDoor(strange: (status: string, passages: number) => void = () => {}): Definition {
   return {
@@ -43,10 +48,9 @@ function credulousDoor(strange: (status: string, passages: number) => void = () 
       {
         table: 'trips',
         columns: { id: 'uuid' },
-        rows: ({ value, context }: { value: string; context: { passages: { who: string }[] } }) => {
+        rows: ({ value, context }: { value: string; context: { passages: unknown[] } }) => {
           strange(value, context.passages.length)
-          // Postgres refuses such an id (22P02).
-          return context.passages.some(({ who }) => who === UNSTORABLE) ? [{ id: 'no uuid' }] : []
+          return []
         },
       },
     ],
@@ -73,7 +77,7 @@ afterAll(async () => {
 
 describe('R10.4 a batch of 200', () => {
   it('with a refused, a stale, a claimed, a poisoned and an unstorable one commits the other 195', async () => {
-    const [a, b] = [open(credulousDoor()), open()]
+    const [a, b] = [open(), open()]
     const ids = await newDoors(a.engine, 200)
     const [refused = '', stale = '', claimed = '', poisoned = '', bad = '', ...fine] = ids
     await a.open(refused)
@@ -117,7 +121,7 @@ describe('R10.4 a batch of 200', () => {
   })
 
   it.each([
-    ['a row that Postgres refuses', UNSTORABLE, /^error 22/],
+    ['what Postgres refuses', UNSTORABLE, /^error 22/],
     ['a NUL', 'nul \u0000', /^InvalidEventError/],
     ['a lone surrogate', 'half \ud800', /^InvalidEventError/],
   ])('of one door with %s among them applies the others in their order', async (_what, who, answer) => {

@@ -67,7 +67,7 @@ describe('docs/REQUIREMENTS.md', () => {
   })
 
   it('has the rows of the requirements', () => {
-    expect(allRows).toHaveLength(74)
-    expect(readRows(document)).toHaveLength(74)
+    expect(allRows).toHaveLength(75)
+    expect(readRows(document)).toHaveLength(75)
   })
 })
