@@ -59,8 +59,7 @@ function wordsFor({ feature, finding }: FoundRow): string {
 }
 
 /** Without what a message begins with in every row. */
-const shortened = (message: string) =>
-  message.replace(/^Definition "m" cannot be made durable:\n- |^Machine "\S+" on "\S+": /, '')
+const shortened = (message: string) => message.replace(/^m v1: |^Machine "\S+" on "\S+": /, '')
 
 /** Text inside a cell of a table. */
 const cell = (text: string) =>

@@ -37,23 +37,6 @@ const ONE_MILLISECOND = [
   'a timer that stops another of the same millisecond',
 ]
 
-const NOT_CHECKED = [
-  'a guard that is not implemented, inside `and`',
-  'a guard that is not implemented, inside `or` inside `not`',
-  '`route`: `xstate.route.*` events',
-  '`raise` with an id that is no string',
-  'a `raise` delay that is not implemented',
-  'a negative delay',
-  'a delay of three million years',
-  'emitted: an `audience` that is no list of names',
-  'an event that carries a `Date`',
-  'input with a `Date`',
-  'input with an `at` of its own',
-  'an event with an `at` of its own',
-  'an event with a `uid` of its own',
-  'an event whose type begins with `xstate.`',
-]
-
 const ID_ARMED_AGAIN = ['a delayed raise whose id is armed again before it is due']
 
 const because = (reason: string, names: readonly string[]) => names.map(name => [name, reason] as const)
@@ -61,7 +44,6 @@ const because = (reason: string, names: readonly string[]) => names.map(name => 
 export const pendingRows: Readonly<Record<string, string>> = Object.fromEntries([
   ...because('Postgres sorts the keys of what it stores', KEYS_ARE_SORTED),
   ...because('timers that are due at the same millisecond ring in reverse', ONE_MILLISECOND),
-  ...because('it is not looked for', NOT_CHECKED),
   ...because('the second timer replaces the first, where a plain actor lets both ring', ID_ARMED_AGAIN),
 ])
 

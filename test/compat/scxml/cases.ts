@@ -74,11 +74,15 @@ function stepsOf({ initialConfiguration, events }: Script): Pick<ScxmlCase, 'ste
   expect(initialConfiguration)
   for (const { after, event, nextConfiguration } of events) {
     if (after !== undefined) steps.push(after)
-    steps.push({ type: event.name, ...(event.data === undefined ? {} : { data: event.data }) }, 0)
+    // Without a name it only marks a time.
+    if (event.name !== '') steps.push({ type: event.name, ...dataOf(event) })
+    steps.push(0)
     expect(nextConfiguration)
   }
   return { steps, expected }
 }
+
+const dataOf = ({ data }: { readonly data?: unknown }) => (data === undefined ? {} : { data })
 
 /** Without a backend: only what a plain actor, and registration, make of it. */
 export async function runScxmlCase(theCase: ScxmlCase, backend?: Backend): Promise<CaseResult> {
