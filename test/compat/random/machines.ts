@@ -3,7 +3,7 @@
  * names, and what they do is in words.ts. States are named so that their order in the document is not the alphabet's.
  */
 import fc from 'fast-check'
-import { actionNames, EVENTS, guardNames } from './words.js'
+import { actionNames, delayNames, EVENTS, guardNames } from './words.js'
 
 export type Json = { readonly [key: string]: unknown }
 
@@ -15,7 +15,8 @@ interface Draft {
   readonly exit: readonly string[]
   readonly on: readonly (Edge & { readonly event: string })[]
   readonly always: readonly Edge[]
-  readonly after: readonly (Edge & { readonly delayMs: number })[]
+  /** Milliseconds, or the name of a delay. */
+  readonly after: readonly (Edge & { readonly delay: number | string })[]
   readonly onDone: readonly Edge[]
 }
 
@@ -71,7 +72,7 @@ const draft = (depth: number): fc.Arbitrary<Draft> =>
     // Most are left out: a machine that is always moving seldom comes to rest.
     always: fc.oneof({ arbitrary: fc.constant([]), weight: 5 }, { arbitrary: few(edge, 1), weight: 1 }),
     after: few(
-      edge.chain(one => fc.constantFrom(10, 20, 30, 50).map(delayMs => ({ ...one, delayMs }))),
+      edge.chain(one => fc.constantFrom(10, 20, 30, 50, ...delayNames).map(delay => ({ ...one, delay }))),
       1,
     ),
     onDone: few(edge, 1),
@@ -85,7 +86,7 @@ export const machineConfigs: fc.Arbitrary<Json> = fc
   .tuple(draft(0), fc.constantFrom('compound' as const, 'parallel' as const))
   .map(([root, kind]) => toConfig({ ...root, kind, always: [], history: 'none' }))
 
-/** @internal for `toConfig`: what a state is called, and its draft. */
+/** A state with its name. */
 interface Named {
   readonly id: string
   readonly draft: Draft
@@ -152,7 +153,7 @@ function stateOf(named: Named, targets: readonly string[]): Json {
       always: draft.always.map(one =>
         edgeOf({ ...one, guard: one.guard ?? 'isSmall', actions: ['count', ...one.actions] }),
       ),
-      after: grouped(draft.after.map(one => [String(one.delayMs), edgeOf(one)])),
+      after: grouped(draft.after.map(one => [String(one.delay), edgeOf(one)])),
       onDone: hasChildren(draft) && id !== 'root' ? draft.onDone.map(edgeOf) : [],
     }),
   }

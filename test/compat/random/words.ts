@@ -4,7 +4,7 @@ import { assigning, emitting, type Given, note, raising } from '../rows/words.js
 import type { Json } from './machines.js'
 
 export const EVENTS = ['go', 'stop', 'turn']
-const DELAYS_MS = [10, 20, 50]
+const DELAYS_MS = [0, 10, 20, 50]
 
 /** A log that does not grow beyond what can be read. */
 const LONGEST_LOG = 60
@@ -57,5 +57,12 @@ export const actionNames = [
 ]
 export const guardNames = Object.keys(guards)
 
+/** Of `after`: computed when the state is entered. */
+const delays: Readonly<Record<string, (given: Given) => number>> = {
+  wait: ({ context }) => 10 + 5 * context.n,
+}
+
+export const delayNames = Object.keys(delays)
+
 export const machineOf = (config: Json): AnyStateMachine =>
-  createMachine(config as never, { actions, guards } as never) as AnyStateMachine
+  createMachine(config as never, { actions, guards, delays } as never) as AnyStateMachine
