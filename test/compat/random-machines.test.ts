@@ -52,12 +52,17 @@ async function difference(
   const failed = plain?.findIndex(({ failure }) => failure !== undefined) ?? 0
   // Timers that fail are tried again later, and a start that fails is no instance.
   if (plain === undefined || failed === 0 || typeof steps[failed - 1] === 'number') return undefined
-  const durable = await runDurable(name, theCase, { backend, restarts: i => restarts[i] ?? true })
+  // Once it has failed, a plain actor has stopped.
+  const taken = failed === -1 ? steps : steps.slice(0, failed)
+  const durable = await runDurable(
+    name,
+    { ...theCase, steps: taken },
+    { backend, restarts: i => restarts[i] ?? true },
+  )
   const firstFailed = durable.findIndex(({ failure }) => failure !== undefined)
   if (firstFailed !== failed) {
     return `step ${firstFailed} failed (${durable[firstFailed]?.failure}); with a plain actor step ${failed} (${plain[failed]?.failure})`
   }
-  // Once it has failed, a plain actor has stopped.
   const until = failed === -1 ? durable.length : failed
   const finding = compare(name, { ...theCase, steps: steps.slice(0, until - 1) }, durable.slice(0, until))
   return finding.kind === 'same' ? undefined : JSON.stringify(finding, null, 1).replaceAll('\\n', '\n')
