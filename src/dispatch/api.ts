@@ -144,6 +144,11 @@ export interface Dispatch {
     id: number,
     body: { reason?: string | undefined },
   ): Promise<Result<{ id: string; redriven: true }>>
+  dropDeadLetter(
+    caller: Caller,
+    id: number,
+    body: { reason?: string | undefined },
+  ): Promise<Result<{ id: string; dropped: true }>>
   /** Who was offered a request, or why not; about a transporter that no step found, what stands against it now. */
   listRecipients(
     caller: Caller,

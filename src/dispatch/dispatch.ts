@@ -6,7 +6,7 @@ import type { Engine } from '../runtime/api.js'
 import type { Subscriber } from '../runtime/types.js'
 import { type CommandName, refuseRole } from './access.js'
 import { listActions } from './admin/actions.js'
-import { listDeadLetters, redriveDeadLetter } from './admin/dead-letters.js'
+import { dropDeadLetter, listDeadLetters, redriveDeadLetter } from './admin/dead-letters.js'
 import * as instances from './admin/instances.js'
 import { listRecipients } from './admin/recipients.js'
 import { tellStory } from './admin/story.js'
@@ -154,6 +154,7 @@ export function createDispatch(
     sendToInstance: allowed('administer', (...args) => instances.sendToInstance(all, ...args)),
     listDeadLetters: allowed('administer', (...args) => listDeadLetters(all, ...args)),
     redriveDeadLetter: allowed('administer', (...args) => redriveDeadLetter(all, ...args)),
+    dropDeadLetter: allowed('administer', (...args) => dropDeadLetter(all, ...args)),
     listRecipients: allowed('administer', (...args) => listRecipients(all, ...args)),
     tellStory: allowed('administer', (...args) => tellStory(all, ...args)),
     listAdminActions: allowed('administer', (...args) => listActions(all, ...args)),

@@ -68,10 +68,12 @@ export interface Engine {
   history(id: string, options?: { after?: number; limit?: number }): Promise<readonly JournalEntry[]>
   /** A refusal that can be given without asking the database, if there is one. */
   refuseFromMemory(id: string, eventType: string): Refusal | undefined
-  /** What could not be delivered and is no longer tried, newest first; with `before`, those with a lower id. */
+  /** Deliveries and timers that failed too often and are no longer tried, newest first; with `before`, those with a lower id. */
   deadLetters(options?: { before?: number; limit?: number }): Promise<readonly DeadLetter[]>
   /** Has a dead letter tried again, from the first attempt on. False when it is not there (any more). */
   redrive(id: number): Promise<boolean>
+  /** Removes a dead letter for good: it is never tried again. False when it is not there (any more). */
+  drop(id: number): Promise<boolean>
   /**
    * Fires the instance's overdue timers now, whichever process has leased them, and arms missing ones. For a caller that
    * needs a claim which the instance holds beyond its deadline.

@@ -139,8 +139,9 @@ export function auditInstance(
         report(4, `${table}: missing ${summary(missing)}, not the snapshot's ${summary(extra)}`),
     )
   }
-  const parked = new Set(audited.timers.filter(t => t.parked !== undefined).map(t => t.sendId))
-  // The original due time of a parked timer is not kept.
+  // The original due time of a parked timer is kept only while it is a dead letter.
+  const isParked = ({ parked }: StoredTimer) => parked !== undefined && parked !== 'dead'
+  const parked = new Set(audited.timers.filter(isParked).map(t => t.sendId))
   const timerText = (t: StoredTimer) =>
     `${t.sendId} generation ${t.generation} ${parked.has(t.sendId) ? 'parked' : `due ${new Date(t.dueAt).toISOString()}`}`
   compareSets([...fold.timersSet.values()].map(timerText), audited.timers.map(timerText), (missing, extra) =>

@@ -99,8 +99,8 @@ export class Committer {
   #readWhatIsMissing(): void {
     const missing: Mailbox[] = []
     for (const mailbox of this.#ready.values()) {
-      if (mailbox.isNew || (this.#cache.get(mailbox.id) !== undefined && !this.#mustRead.has(mailbox.id)))
-        continue
+      const isKnown = this.#cache.get(mailbox.id) !== undefined && !this.#mustRead.has(mailbox.id)
+      if (mailbox.isNew || (isKnown && !mailbox.mustReadTimers)) continue
       this.#mustRead.delete(mailbox.id)
       missing.push(mailbox)
     }
@@ -118,6 +118,8 @@ export class Committer {
     try {
       if (this.#parts.faults !== undefined) await this.#parts.faults('read.before')
       for (const row of await this.#parts.store.load(mailboxes.map(m => m.id))) found.set(row.id, row)
+      const inDoubt = mailboxes.filter(mailbox => mailbox.mustReadTimers)
+      await Promise.all(inDoubt.map(async m => m.noteDue(await this.#parts.store.dueTimers(m.id))))
       if (this.#parts.faults !== undefined) await this.#parts.faults('read.after')
     } catch (error) {
       for (const mailbox of mailboxes) this.#failAll(mailbox, unavailable(error))
@@ -260,7 +262,7 @@ export class Committer {
     const { mailbox, fold, decisions } = evaluation
     if (result.kind === 'moved') {
       if (fold.current !== undefined) this.#cache.note(fold.current, startedAt, fold.snapshotBytes)
-      mailbox.hasMoved(write)
+      for (const voided of mailbox.hasMoved(write)) this.#settle(() => voided.settle())
       mailbox.burstLimit = MAX_JOURNAL_ROWS
       this.#answerAll(decisions)
       const transition = fold.current && { instance: fold.current, entries: write.journal }
@@ -273,13 +275,13 @@ export class Committer {
       this.#release(mailbox)
       return
     }
-    mailbox.forgetArmed()
     let again = decisions.map(d => d.pending)
     if (result.kind === 'unstorable') {
       mailbox.putBack(this.#withoutTheGuilty(mailbox, again, result.error))
       this.#release(mailbox)
       return
     }
+    mailbox.doubtArmed()
     switch (result.kind) {
       case 'unknown':
         this.#cache.drop(mailbox.id)
@@ -321,10 +323,15 @@ export class Committer {
     this.#release(mailbox)
   }
 
-  /** One of these events cannot be written: half as many are taken next, until it is alone, and fails. */
+  /**
+   * One of these events cannot be written: half as many are taken next, until it is alone, and fails. It is alone only if
+   * no timer that the mailbox knows of may have fired before it in the same write.
+   */
   #withoutTheGuilty(mailbox: Mailbox, taken: readonly Pending[], error: unknown): readonly Pending[] {
-    if (taken.length > 1) {
-      mailbox.burstLimit = Math.ceil(taken.length / 2)
+    const isAlone = taken.length === 1 && mailbox.armed.size === 0
+    mailbox.forgetArmed()
+    if (!isAlone) {
+      mailbox.burstLimit = Math.max(1, Math.ceil(taken.length / 2))
       return taken
     }
     mailbox.burstLimit = MAX_JOURNAL_ROWS

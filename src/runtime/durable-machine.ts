@@ -98,7 +98,8 @@ function checkedDelays(delays: Readonly<Record<string, Piece>>): Record<string, 
 function checkedDelay(delay: Piece, what: string): Expression {
   return (...args) => {
     const ms = typeof delay === 'function' ? (delay as Expression)(...args) : delay
-    if (typeof ms === 'number' && Number.isFinite(ms) && ms >= 0) return ms
+    // A time that has passed is due at once, as for XState's own clock.
+    if (typeof ms === 'number' && Number.isFinite(ms)) return Math.max(0, ms)
     throw new DefinitionError(`${what} is ${String(ms)}: expected milliseconds, from 0 up`)
   }
 }

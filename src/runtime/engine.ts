@@ -13,10 +13,11 @@ import type { Definition } from './definition.js'
 import { createDeliveryService } from './delivery.js'
 import { type DefinitionError, OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
 import type { Faults } from './faults.js'
+import { createTimerFiring } from './fire-timer.js'
 import { gathered } from './gathered.js'
 import { KnownInstances } from './known-instances.js'
 import { createMembership } from './membership.js'
-import { ending, noted, traced } from './observed.js'
+import { noted, traced } from './observed.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { Store, StoredInstance, StoredTimer, TimerKey, Wakeups } from './ports.js'
 import { createRearm } from './rearm.js'
@@ -24,6 +25,7 @@ import { createRegistry } from './registry.js'
 import { replay } from './replay.js'
 import { silentLog } from './silent-log.js'
 import type { Meter, Tracer } from './telemetry.js'
+import { createTimerFailures } from './timer-failures.js'
 import { createTimerService } from './timers.js'
 import type {
   CreateOutcome,
@@ -109,11 +111,15 @@ export function createEngine(options: EngineOptions): Engine {
     meter,
     tracer,
   })
+  const fire = createTimerFiring({ committer, ensure, clock, platform, tracer })
+  const noteTimerFailure = createTimerFailures({ store, log, platform, meter })
+  /** Rejects only if the timer is not at fault; its lease runs out then. */
+  const fireAndCount = (timer: StoredTimer) => fire(timer).catch(error => noteTimerFailure(timer, error))
   const timers = createTimerService({
     store,
     known: registry.known,
     clock,
-    fire,
+    fire: fireAndCount,
     ensure,
     prepare,
     log,
@@ -174,30 +180,6 @@ export function createEngine(options: EngineOptions): Engine {
   function noteDue(dueAt: number): void {
     if (firesTimers) timers.noteDue(dueAt)
     else wakeups?.announce(dueAt)
-  }
-
-  async function fire(timer: StoredTimer): Promise<void> {
-    const renewal = ensure()
-    if (renewal !== undefined) await renewal
-    const { instance, machine, sendId, generation, event, dueAt } = timer
-    const attributes = { instance, machine, event: event.type }
-    const span = tracer?.begin('timer', { isRoot: true, attributes })
-    const fired = new Promise<void>((settle, fail) => {
-      committer.submit(instance, {
-        kind: 'timer',
-        uid: platform.uid(),
-        actor: traced({ id: 'timer', role: 'system', sendId }, span),
-        span,
-        arrivedAt: platform.monotonicMs(),
-        attempts: 0,
-        event,
-        dueAt,
-        gate: { sendId, generation },
-        settle,
-        fail,
-      })
-    })
-    return span === undefined ? fired : ending(span, fired, () => ({ lateMs: clock.now() - dueAt }))
   }
 
   function assertOpen(): void {
@@ -262,8 +244,14 @@ export function createEngine(options: EngineOptions): Engine {
 
   async function fireDue(id: string): Promise<number> {
     const due = await store.dueTimers(id)
-    await Promise.all(due.map(fire))
+    await Promise.all(due.map(fireAndCount))
     return due.length
+  }
+
+  async function redrive(id: number): Promise<boolean> {
+    const isRedriven = await store.redrive(id)
+    if (isRedriven) noteDue(clock.now()) // it may be a timer
+    return isRedriven
   }
 
   /** Repeats an earlier answer only after its commit is durable. */
@@ -369,7 +357,8 @@ export function createEngine(options: EngineOptions): Engine {
       isUuid(id) ? store.history(id, after, Math.min(limit, MAX_HISTORY_PAGE)) : [],
     deadLetters: ({ before, limit = MAX_DEAD_LETTERS_PAGE } = {}) =>
       store.deadLetters(before, Math.min(limit, MAX_DEAD_LETTERS_PAGE)),
-    redrive: id => store.redrive(id),
+    redrive,
+    drop: id => store.drop(id),
     ring: id => whenAvailable(ring(id)),
     membership: () => ({ state: membership.state(), writing: registry.written() }),
     refuseFromMemory: (id, eventType) => known.refuseFromMemory(id, eventType),

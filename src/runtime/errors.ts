@@ -70,6 +70,19 @@ export class UnknownVersionError extends DefinitionError {
   }
 }
 
+/**
+ * The event is not at fault: the database is away, this process is full or cannot serve the instance, or the instance is
+ * gone. It may succeed elsewhere or later, unchanged.
+ */
+export function isEnvironmental(error: unknown): boolean {
+  return (
+    error instanceof StoreUnavailableError ||
+    error instanceof OverloadedError ||
+    error instanceof UnknownInstanceError ||
+    error instanceof UnknownVersionError
+  )
+}
+
 /** What a caller is told: that it may come back, or what is broken. */
 export function unavailable(error: unknown): unknown {
   return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error

@@ -10,19 +10,21 @@ import { Fold } from './fold.js'
 import {
   type Mailbox,
   nameOfKey,
+  orderOf,
   type Pending,
   type PendingCommand,
   type PendingCreate,
   type PendingTimer,
 } from './mailbox.js'
-import type { TimerKey } from './ports.js'
+import type { StoredTimer, TimerKey } from './ports.js'
 import type { Registered } from './registry.js'
 import { FIRST_VERSION } from './replay.js'
 import { stamped } from './stamped.js'
+import { firesBefore, type Ordered } from './timer-order.js'
 import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from './types.js'
 import { MIGRATE, upgradePath } from './upgrade.js'
 
-/** Of one machine that arms a timer each time one rings. What is left rings by itself, in a burst of its own. */
+/** Of one machine that arms a timer each time one rings, in one burst. The others come in the next bursts. */
 const MAX_RUNG = 100
 
 export interface Decision {
@@ -61,7 +63,7 @@ export function evaluate(
   const fold = new Fold(mailbox.id, base, registered, context.subscribers)
   if (base !== undefined) bringTo(writing, fold, context)
   const decide = { create, command, timer }
-  const decisions = mailbox.take().map((pending): Decision => {
+  const decideOne = (pending: Pending): Decision | undefined => {
     try {
       const used = usedKey(pending, mailbox, fold)
       if (used !== undefined) {
@@ -71,13 +73,24 @@ export function evaluate(
       const before = fold.journalLength
       const work = { mailbox, fold, registered: fold.registered, context }
       const answer = decide[pending.kind](pending as never, work)
+      if (answer === undefined) return undefined
       const isWritten = fold.journalLength > before
       return { pending, answer, keyToCheck: pending.kind === 'timer' || isWritten ? undefined : pending.key }
     } catch (error) {
       // The machine threw: a bug in it. That event alone fails; the fold has not been touched.
       return { pending, answer: () => pending.fail(error) }
     }
-  })
+  }
+  const taken = mailbox.take()
+  const decisions: Decision[] = []
+  const waiting: Pending[] = []
+  for (const pending of taken) {
+    const mustWait = pending.kind === 'timer' && waiting.length > 0
+    const decision = mustWait ? undefined : decideOne(pending)
+    if (decision === undefined) waiting.push(pending)
+    else decisions.push(decision)
+  }
+  mailbox.putBack(waiting)
   return { mailbox, fold, decisions }
 }
 
@@ -161,19 +174,27 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
   return () => pending.settle({ kind: 'applied', version: instance.version, instance, uid: pending.uid })
 }
 
-function timer(pending: PendingTimer, workbench: Workbench): () => void {
+/** `undefined`: it waits for the next burst, since others fire before it. So do the timers after it. */
+function timer(pending: PendingTimer, workbench: Workbench): (() => void) | undefined {
   const { fold, registered, context, mailbox } = workbench
-  ringBefore(pending.dueAt, workbench)
+  if (!ringBefore(orderOf(pending), workbench)) return undefined
   const current = existing(fold)
   const settle = () => pending.settle()
+  const key = { instance: mailbox.id, ...pending.gate }
+  if (current.snapshot.status !== 'active' && fold.journalLength === 0) {
+    // Left behind by a release that kept the timers of finished instances.
+    return () => {
+      context.spendTimer(key, current)
+      pending.settle()
+    }
+  }
   // Cancelled or armed again by an event that goes first in this very burst.
-  if (!fold.hasTimer(pending.gate.sendId)) return settle
+  if (!fold.hasTimer(pending.gate.sendId) || mailbox.isReplaced(pending.gate)) return settle
   // Due times do not drift, but the stamps of one instance never go back.
   const at = Math.max(pending.dueAt, current.updatedAt)
   const event = stamped(pending.event, at, pending.uid)
   const step = registered.stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
-    const key = { instance: mailbox.id, ...pending.gate }
     const machine = registered.definition.name
     fold.spend({ ...key, machine, event: pending.event, dueAt: pending.dueAt }, { isStored: true })
     return () => {
@@ -187,30 +208,50 @@ function timer(pending: PendingTimer, workbench: Workbench): () => void {
 }
 
 /**
- * Timers that were armed in this burst, or by a commit shortly before, and are due before the next one. A late process
- * finds both overdue and must not skip those in between.
+ * Timers that were armed in this burst, or by a commit shortly before, and fire before the next one. A late process
+ * finds both overdue and must not skip those in between. False: there are more of them than one burst can hold.
  */
-function ringBefore(dueAt: number, { mailbox, fold, registered, context }: Workbench): void {
-  for (let rung = 0; rung < MAX_RUNG; rung++) {
-    const stored = [...mailbox.armed.values()].filter(
-      timer => timer.dueAt < dueAt && fold.hasTimer(timer.sendId),
-    )
-    const [first] = stored.sort((a, b) => a.dueAt - b.dueAt)
-    const own = fold.armedBefore(first?.dueAt ?? dueAt)
+function ringBefore(next: Ordered, { mailbox, fold, registered, context }: Workbench): boolean {
+  const failed = new Set<string>()
+  const journalLength = fold.journalLength
+  let firstDueAt: number | undefined
+  for (let rung = 0; ; rung++) {
+    const first = storedBefore(next, mailbox, fold, failed)
+    const own = fold.armedBefore(first ?? next, failed)
     const armed = own ?? first
-    if (armed === undefined) return
+    if (armed === undefined) return true
     const isStored = own === undefined
+    firstDueAt ??= armed.dueAt
+    if (rung === MAX_RUNG) {
+      // A machine that arms a timer for the same instant each time one rings would keep `next` waiting for ever.
+      const comesToAnEnd = isStored || armed.dueAt > firstDueAt
+      return !(comesToAnEnd && fold.journalLength > journalLength)
+    }
     const current = existing(fold)
     const event = stamped(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
-    const step = registered.stepper.step(current.snapshot, event)
-    if (step.kind === 'unchanged') {
-      fold.spend(armed, { isStored })
-      continue
+    try {
+      const step = registered.stepper.step(current.snapshot, event)
+      if (step.kind === 'unchanged') {
+        fold.spend(armed, { isStored })
+        continue
+      }
+      const gate = isStored ? { sendId: armed.sendId, generation: armed.generation } : undefined
+      const actor = { id: 'timer', role: 'system', sendId: armed.sendId }
+      fold.push(step, event, actor, { gate, rung: armed })
+    } catch {
+      // Its own failure, not that of `next`: it fires by itself too, and that attempt is counted.
+      failed.add(armed.sendId)
     }
-    const gate = isStored ? { sendId: armed.sendId, generation: armed.generation } : undefined
-    fold.ring(armed)
-    fold.push(step, event, { id: 'timer', role: 'system', sendId: armed.sendId }, { gate })
   }
+}
+
+function storedBefore(next: Ordered, mailbox: Mailbox, fold: Fold, except: ReadonlySet<string>) {
+  let first: StoredTimer | undefined
+  for (const timer of mailbox.armed.values()) {
+    if (except.has(timer.sendId) || !fold.hasTimer(timer.sendId)) continue
+    if (firesBefore(timer, first ?? next)) first = timer
+  }
+  return first
 }
 
 function usedKey(pending: Pending, mailbox: Mailbox, fold: Fold): { settle(): void } | undefined {

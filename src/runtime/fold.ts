@@ -12,6 +12,7 @@ import { nameOfKey } from './mailbox.js'
 import type { InstanceWrite, ProjectionRows, StoredTimer } from './ports.js'
 import type { Registered } from './registry.js'
 import type { Emitted, Step } from './step.js'
+import { firesBefore, type Ordered } from './timer-order.js'
 import type {
   Actor,
   EmittedEvent,
@@ -88,11 +89,12 @@ export class Fold {
     return !this.#isFinished && !this.#timersRemoved.has(sendId) && !this.timersSet.has(sendId)
   }
 
-  /** The first to be due of the timers that were armed here, if it is due before that. */
-  armedBefore(dueAt: number): StoredTimer | undefined {
+  /** The first to fire of the timers that were armed here, without those `except`, if it fires before `next`. */
+  armedBefore(next: Ordered, except: ReadonlySet<string>): StoredTimer | undefined {
     let first: StoredTimer | undefined
     for (const timer of this.timersSet.values()) {
-      if (timer.parked === undefined && timer.dueAt < (first?.dueAt ?? dueAt)) first = timer
+      if (timer.parked !== undefined || except.has(timer.sendId)) continue
+      if (firesBefore(timer, first ?? next)) first = timer
     }
     return first
   }
@@ -105,13 +107,13 @@ export class Fold {
   }
 
   /** A timer that was armed here has rung, and so is not to be stored. */
-  ring({ sendId }: { readonly sendId: string }): void {
+  #ring({ sendId }: { readonly sendId: string }): void {
     this.timersSet.delete(sendId)
     this.#timersRemoved.add(sendId)
   }
 
   /**
-   * Adds a transition. `gate`: the timer whose firing it is. `key`: what it was sent with. `taken`: what `claimsTakenBy`
+   * Adds a transition. `gate`: the stored timer whose firing it is; `rung`: one that was armed here. `key`: what it was sent with. `taken`: what `claimsTakenBy`
    * has said of it.
    */
   push(
@@ -122,11 +124,13 @@ export class Fold {
     actor: Actor,
     {
       gate,
+      rung = gate,
       key,
       taken = this.claimsTakenBy(step),
       preconditions = [],
     }: {
       gate?: { sendId: string; generation: number } | undefined
+      rung?: { sendId: string } | undefined
       key?: IdempotencyKey | undefined
       taken?: readonly string[]
       preconditions?: readonly Precondition[]
@@ -155,10 +159,8 @@ export class Fold {
     if (key !== undefined) {
       this.keys.set(nameOfKey(key), { ...key, instance: this.#id, version, uid: event.uid })
     }
-    if (gate !== undefined) {
-      this.#gates.push(gate)
-      this.ring(gate)
-    }
+    if (gate !== undefined) this.#gates.push(gate)
+    if (rung !== undefined) this.#ring(rung)
     for (const key of taken) this.#claimsNeeded.add(key)
     this.#preconditions.push(...preconditions)
     this.#claims = claims
@@ -195,6 +197,7 @@ export class Fold {
 
   #apply(step: Moved, version: number, at: number, trace: string | undefined): void {
     let index = 0
+    let ordinal = 0
     for (const effect of step.effects) {
       switch (effect.kind) {
         case 'arm': {
@@ -206,6 +209,7 @@ export class Fold {
             generation: version,
             event: effect.event,
             dueAt: at + effect.delayMs,
+            ordinal: ordinal++,
           })
           break
         }

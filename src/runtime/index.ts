@@ -30,7 +30,7 @@ export {
   UnknownInstanceError,
 } from './errors.js'
 export type { StoredHistory } from './history-value.js'
-export type { Store, StoredInstance, Wakeups } from './ports.js'
+export type { DeadDelivery, DeadLetter, DeadTimer, Store, StoredInstance, Wakeups } from './ports.js'
 export {
   type AskOptions,
   type CreateResult,

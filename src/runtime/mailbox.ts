@@ -2,6 +2,7 @@
 import type { StampedEvent } from './definition.js'
 import type { InstanceWrite, StoredTimer } from './ports.js'
 import type { Span } from './telemetry.js'
+import { compareTimers } from './timer-order.js'
 import type {
   Actor,
   CreateOutcome,
@@ -46,6 +47,8 @@ export interface PendingTimer extends PendingBase {
   readonly kind: 'timer'
   readonly event: { readonly type: string } & Record<string, unknown>
   readonly dueAt: number
+  /** As in `StoredTimer`. */
+  readonly ordinal?: number | undefined
   readonly gate: { readonly sendId: string; readonly generation: number }
   settle(): void
 }
@@ -73,12 +76,13 @@ export class Mailbox {
   /** Idempotency keys that the last commit found used, by name. */
   used: ReadonlyMap<string, UsedKey> = new Map()
   /**
-   * Timers armed by commits while events were queued here. In a late process they may be due before a queued timer.
+   * Timers armed by commits while events were queued here, or read after a lost race. They may fire before a queued timer.
    */
   armed: ReadonlyMap<string, StoredTimer> = NO_TIMERS
   /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
   burstLimit: number
   #queue: Pending[] = []
+  #isInDoubt = false
 
   constructor(id: string, burstLimit: number) {
     this.id = id
@@ -105,14 +109,16 @@ export class Mailbox {
     return this.#queue[0]?.arrivedAt
   }
 
+  /** Returns the queued timers that have fired, or were removed or armed again, in this write: they are void. */
   hasMoved({
     timersRemoved,
     timersSet,
     isFinished,
-  }: Pick<InstanceWrite, 'timersRemoved' | 'timersSet' | 'isFinished'>): void {
+    row: { version },
+  }: Pick<InstanceWrite, 'timersRemoved' | 'timersSet' | 'isFinished' | 'row'>): readonly PendingTimer[] {
     this.forgetObstacles()
     this.used = new Map()
-    if (this.#queue.length === 0) return // no queued event could come before them
+    if (this.#queue.length === 0) return [] // no queued event could come before them
     const armed = new Map(isFinished ? NO_TIMERS : this.armed)
     for (const sendId of timersRemoved) armed.delete(sendId)
     for (const timer of timersSet) {
@@ -120,11 +126,39 @@ export class Mailbox {
       else armed.delete(timer.sendId)
     }
     this.armed = armed
+    const removed = new Set(timersRemoved)
+    const isVoid = ({ gate }: PendingTimer) =>
+      gate.generation <= version && (isFinished || removed.has(gate.sendId) || this.isReplaced(gate))
+    const voided = this.#queue.filter(isTimer).filter(isVoid)
+    if (voided.length > 0) this.#queue = this.#queue.filter(pending => !(isTimer(pending) && isVoid(pending)))
+    return voided
   }
 
-  /** Other processes may have changed the armed timers. */
+  /** A commit of this process has armed the timer again. */
+  isReplaced({ sendId, generation }: PendingTimer['gate']): boolean {
+    const armed = this.armed.get(sendId)
+    return armed !== undefined && armed.generation > generation
+  }
+
+  /** Forgets the armed timers, so that a queued timer is decided without those before it. */
   forgetArmed(): void {
     this.armed = NO_TIMERS
+  }
+
+  /** Another process may have changed the timers: before a queued one is decided, they have to be read. */
+  doubtArmed(): void {
+    this.armed = NO_TIMERS
+    this.#isInDoubt = true
+  }
+
+  get mustReadTimers(): boolean {
+    return this.#isInDoubt && this.#queue.some(isTimer)
+  }
+
+  /** `due`: the instance's due timers, as just read. */
+  noteDue(due: readonly StoredTimer[]): void {
+    this.armed = new Map(due.map(timer => [timer.sendId, timer]))
+    this.#isInDoubt = false
   }
 
   /** Clears what blocked events under the old snapshot: they are decided anew. */
@@ -153,11 +187,25 @@ export class Mailbox {
     this.#queue.push(pending)
   }
 
-  /** Takes up to `burstLimit` events, the urgent ones first, the others in order of arrival. */
+  /**
+   * Takes up to `burstLimit` events, the urgent ones first, the others in order of arrival. Timers come in their own order
+   * in the places of those that have arrived: they may have been leased in several looks.
+   */
   take(): Pending[] {
     const urgent = this.#queue.filter(isUrgent)
     if (urgent.length > 0) this.#queue = [...urgent, ...this.#queue.filter(p => !isUrgent(p))]
+    this.#sortTimers()
     return this.#queue.splice(0, this.burstLimit)
+  }
+
+  #sortTimers(): void {
+    const timers = this.#queue.filter(isTimer)
+    if (timers.length < 2) return
+    const inOrder = timers.map(timer => ({ timer, ...orderOf(timer) })).sort(compareTimers)
+    let next = 0
+    this.#queue = this.#queue.map(pending =>
+      isTimer(pending) ? (inOrder[next++]?.timer ?? pending) : pending,
+    )
   }
 
   /** Takes the callers that have waited since before `time` (`performance.now()`): they have given up. */
@@ -187,6 +235,13 @@ export function nameOfKey({ scope, key }: IdempotencyKey): string {
 function nameOfPrecondition({ table, row, isThere }: Precondition): string {
   return JSON.stringify([table, isThere, Object.entries(row)])
 }
+
+/** What its place among the timers of its instance is decided by. */
+export function orderOf({ dueAt, ordinal, gate }: PendingTimer) {
+  return { dueAt, ordinal, generation: gate.generation }
+}
+
+const isTimer = (pending: Pending): pending is PendingTimer => pending.kind === 'timer'
 
 function isUrgent(pending: Pending): boolean {
   return pending.kind === 'command' && pending.isUrgent

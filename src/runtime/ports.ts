@@ -26,9 +26,10 @@ export interface KnownVersion {
 }
 
 /**
- * Why a timer of an active state does not fire. `spent`: it fired and the machine ignored it.
+ * Why a timer of an active state does not fire. `spent`: it fired and the machine ignored it. `dead`: its firing failed too
+ * often, it is a dead letter. `dropped`: an operator dropped that dead letter.
  */
-export type Parked = 'spent'
+export type Parked = 'spent' | 'dead' | 'dropped'
 
 export interface StoredTimer {
   readonly instance: string
@@ -38,7 +39,18 @@ export interface StoredTimer {
   readonly generation: number
   readonly event: { readonly type: string } & Record<string, unknown>
   readonly dueAt: number
+  /** Its place among the timers that the same version armed: see timer-order.ts. Absent: 0. */
+  readonly ordinal?: number
+  /** Attempts to fire it that failed through a fault of its own. Absent: none. */
+  readonly attempts?: number
   readonly parked?: Parked
+}
+
+/** An attempt to fire a timer that failed through a fault of the timer's own. */
+export interface TimerFailure {
+  /** Failed attempts, this one included. */
+  readonly attempts: number
+  readonly error: string
 }
 
 export interface ProjectionRows {
@@ -94,7 +106,7 @@ export type WriteResult =
   | { readonly kind: 'busy' }
   /** Not applied as yet, but an earlier sending of the same write may still arrive and be. */
   | { readonly kind: 'unknown' }
-  /** It cannot be made into a statement, or the database cannot store it (class 22). */
+  /** It cannot be made into a statement, or the database refuses it for good: a value, or a row that breaks a constraint. */
   | { readonly kind: 'unstorable'; readonly error: Error }
 
 export interface TimerLeaseOptions {
@@ -146,15 +158,30 @@ export interface LeasedDelivery {
   readonly attempts: number
 }
 
-/** A delivery that has failed for the last time. */
-export interface DeadLetter extends DeliveryKey {
+interface DeadLetterBase {
+  /** Unique among dead letters of all kinds; a later one has a higher id. */
   readonly id: number
-  /** Of the event that could not be delivered. */
+  readonly instance: string
+  /** Of the event that could not be delivered, or that the timer sends. */
   readonly type: string
   readonly attempts: number
   readonly error: string
   readonly diedAt: number
 }
+
+/** A delivery that has failed for the last time. */
+export interface DeadDelivery extends DeadLetterBase, DeliveryKey {
+  readonly kind: 'delivery'
+}
+
+/** A timer whose firing has failed for the last time. It goes when its state is left. */
+export interface DeadTimer extends DeadLetterBase, TimerKey {
+  readonly kind: 'timer'
+  readonly machine: string
+  readonly dueAt: number
+}
+
+export type DeadLetter = DeadDelivery | DeadTimer
 
 export interface DeliveryKey {
   readonly instance: string
@@ -198,16 +225,25 @@ export interface Store {
 
   /**
    * Leases timers that are due, or will be within `aheadMs`, oldest first, for `leaseMs`. Only those of instances that are
-   * stored in one of the `known` versions.
+   * stored in one of the `known` versions. The answer also has the timers of the same instances that fire before these,
+   * whichever process has leased them: if that process is dead, order is kept all the same. Postponed timers are not waited
+   * for.
    */
   leaseTimers(known: readonly KnownVersion[], options: TimerLeaseOptions): Promise<TimerLease>
-  /** Due timers of one instance, whichever process has leased them. */
+  /** Due timers of one instance in their order, whichever process has leased them. Postponed ones are left out. */
   dueTimers(instance: string): Promise<readonly StoredTimer[]>
   /**
    * Parks a timer that rang and was ignored by its machine, or removes it where the instance is finished, if it is still this generation and the instance still has
    * the version (and its stamp) in which it was ignored.
    */
   spendTimer(timer: TimerKey, ignoredBy: Pick<StoredInstance, 'version' | 'updatedAt'>): Promise<void>
+  /**
+   * Counts a failed attempt to fire a timer, and leaves the timer alone for `delayMs`. Does nothing and returns false if
+   * the timer is gone, parked or of another generation, or if the attempt is counted already.
+   */
+  postponeTimer(timer: TimerKey, failure: TimerFailure, delayMs: number): Promise<boolean>
+  /** The attempt was the last one: the timer becomes a dead letter. Conditions and answer as for `postponeTimer`. */
+  buryTimer(timer: TimerKey, failure: TimerFailure): Promise<boolean>
   /** Adds the missing ones of these timers, if the instance still has this version. Returns how many it added. */
   armTimers(instance: string, version: number, timers: readonly StoredTimer[]): Promise<number>
   /**
@@ -240,10 +276,15 @@ export interface Store {
   settleDeliveries(delivered: readonly DeliveryKey[]): Promise<void>
   retryDelivery(key: DeliveryKey, attempts: number, delayMs: number): Promise<void>
   buryDelivery(key: DeliveryKey, attempts: number, error: string): Promise<void>
-  /** Dead letters, newest first; with `before`, those with a lower id. */
+  /** Dead letters of all kinds, newest first; with `before`, those with a lower id. */
   deadLetters(before: number | undefined, limit: number): Promise<readonly DeadLetter[]>
-  /** Puts a dead letter back into the outbox, its attempts counted anew. False when it is not there (any more). */
+  /**
+   * Puts a dead delivery back into the outbox, or makes a dead timer due again at its own time; attempts are counted anew.
+   * False when it is not there (any more).
+   */
   redrive(id: number): Promise<boolean>
+  /** Removes a dead letter for good. A timer stays parked until its state is left. False as for `redrive`. */
+  drop(id: number): Promise<boolean>
 
   /**
    * Says that a process lives for another `leaseMs`. Answers which version may be written of each of its machines: the

@@ -56,6 +56,14 @@ export interface Engine {
   send(id: string, event: Command, options: AskOptions & { readonly ifVersion?: number }): Promise<SendResult>
   get(id: string): Promise<Instance | undefined>
   history(id: string, options?: { after?: number; limit?: number }): Promise<readonly JournalEntry[]>
+  /**
+   * Timers and deliveries that failed too often and are no longer tried, newest first; with `before`, those with a lower id.
+   */
+  deadLetters: CoreEngine['deadLetters']
+  /** Has a dead letter tried again, from the first attempt on. False when it is not there (any more). */
+  redrive: CoreEngine['redrive']
+  /** Removes a dead letter for good. False when it is not there (any more). */
+  drop: CoreEngine['drop']
   /** Begins firing timers and delivering what dead processes left; commands are taken without it too. */
   start: CoreEngine['start']
   /** Refuses new work and finishes what is under way. The store stays open: it is the caller's. */
@@ -102,6 +110,9 @@ export function createEngine(options: EngineOptions): Engine {
     },
     get: id => engine.get(id),
     history: (id, page) => engine.history(id, page),
+    deadLetters: page => engine.deadLetters(page),
+    redrive: id => engine.redrive(id),
+    drop: id => engine.drop(id),
     start: given => engine.start(given),
     close: given => engine.close(given),
   }

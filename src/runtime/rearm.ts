@@ -96,8 +96,9 @@ export function createRearm(options: {
     const { machine, version: generation, updatedAt } = row
     const snapshot = registry.restore(row)
     const { definition } = registry.get(machine).at(row.definitionVersion)
-    return [...timersOf(definition.machine, snapshot)].map(([sendId, delayMs]) => {
-      return { instance, machine, sendId, generation, event: { type: sendId }, dueAt: updatedAt + delayMs }
+    return [...timersOf(definition.machine, snapshot)].map(([sendId, delayMs], ordinal) => {
+      const dueAt = updatedAt + delayMs
+      return { instance, machine, sendId, generation, event: { type: sendId }, dueAt, ordinal }
     })
   }
 

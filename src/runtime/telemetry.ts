@@ -22,6 +22,8 @@ export interface Meter {
   conflict(kind: Conflict): void
   /** A timer was taken to be fired, so long after it was due. */
   timerFired(machine: string, lateMs: number): void
+  /** A timer's own transition failed. `isLast`: it is a dead letter now. */
+  timerFailed(machine: string, isLast: boolean): void
   /** Timers of an instance were missing and have been armed again. */
   timersRearmed(machine: string, count: number): void
   /** The database lost transactions that it had shown before. */

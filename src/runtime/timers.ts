@@ -11,6 +11,7 @@ import { type Cancel, type Platform, processPlatform } from './platform.js'
 import type { KnownVersion, Store, StoredTimer } from './ports.js'
 import { SlabMap } from './slab.js'
 import type { Meter } from './telemetry.js'
+import { compareTimers } from './timer-order.js'
 
 /**
  * By how much a dead process delays what it was firing, beside the second until the others look. It need not outlast
@@ -128,7 +129,7 @@ export function createTimerService(options: {
     const added = leased.filter(timer => !underWay.has(nameOf(timer)))
     for (const timer of added) underWay.set(nameOf(timer), timer)
     early.push(...added)
-    early.sort((a, b) => b.dueAt - a.dueAt)
+    early.sort((a, b) => compareTimers(b, a))
     fireWhatIsDue()
     const near = added.filter(({ dueAt }) => dueAt > clock.now())
     if (near.length > 0) prepare?.([...new Set(near.map(({ instance }) => instance))])

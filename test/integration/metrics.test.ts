@@ -90,7 +90,7 @@ describe('R9.5 /metrics', () => {
     }
   })
 
-  test('tells what waits: deliveries, and dead letters', async () => {
+  test('tells what waits: deliveries, and dead letters of deliveries and timers', async () => {
     const customer = await createClient(app.url, 'customer', 'c-dead')
     const { body } = await customer.post('/api/v1/broadcasts', asking(1))
     await app.query(
@@ -104,7 +104,13 @@ describe('R9.5 /metrics', () => {
        select instance, version, index, 'nobody', now() - interval '1 minute' from events where instance = $1 limit 1`,
       [body.id],
     )
+    const timer = `update timers set parked = 'dead', due_at = 'infinity', dead_letter = 1 where instance = $1
+      and send_id like '%broadcastTimeout%'`
+    await app.query(timer, [body.id])
     await until(async () => (await figure('loadcast_dead_letters')) === 1)
+    await until(async () => (await figure('loadcast_dead_timers')) === 1)
+    const health = await call(app.url, 'GET', '/health')
+    expect(health.body.checks.timers).toMatchObject({ dead: 1 })
     await until(async () => (await figure('loadcast_outbox_age_seconds')) >= 60)
     expect(await figure('loadcast_outbox_depth')).toBeGreaterThanOrEqual(1)
   })

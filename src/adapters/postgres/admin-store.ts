@@ -25,7 +25,8 @@ const findInstanceSql = `
 select ${INSTANCE_COLUMNS},
   (select coalesce(jsonb_agg(jsonb_build_object('sendId', t.send_id, 'event', t.event, 'generation', t.generation,
      'dueAt', ${millis("nullif(t.due_at, 'infinity')")}, 'leasedUntil', ${millis('t.leased_until')},
-     'parked', case when t.due_at = 'infinity' then t.parked end) order by t.due_at), '[]')
+     'parked', case when t.due_at = 'infinity' then t.parked end, 'attempts', coalesce(t.attempts, 0),
+     'error', t.last_error) order by t.due_at, t.generation, coalesce(t.ordinal, 0)), '[]')
    from timers t where t.instance = i.id) as timers,
   (select coalesce(jsonb_agg(c.key order by c.key), '[]') from claims c where c.instance = i.id) as claims,
   (select coalesce(jsonb_agg(jsonb_build_object('version', o.version, 'index', o.index, 'subscriber', o.subscriber,

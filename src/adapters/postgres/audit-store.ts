@@ -17,7 +17,7 @@ const JOURNAL = `
 const TIMERS = `
   (select coalesce(jsonb_agg(jsonb_build_object('instance', t.instance, 'machine', t.machine, 'sendId', t.send_id,
      'generation', t.generation, 'event', t.event,
-     'dueAt', ${millis("nullif(t.due_at, 'infinity')")}) ||
+     'dueAt', ${millis("coalesce(nullif(t.due_at, 'infinity'), t.original_due_at)")}) ||
      case when t.due_at < 'infinity' then '{}' else jsonb_build_object('parked', t.parked) end), '[]')
    from timers t where t.instance = i.id)`
 const EVENTS = `

@@ -1,5 +1,6 @@
 /* Work that waits, for those who watch: one short statement, bounded however much there is. */
 import type { Pool } from 'pg'
+import { IS_DEAD } from './dead-timers.js'
 import { query } from './query.js'
 
 /** More than this is trouble all the same, and counting it would add to it. */
@@ -14,13 +15,15 @@ select
      from outbox where due_at < now()) as "outboxAgeMs",
   (select coalesce(extract(epoch from clock_timestamp() - min(due_at)) * 1000, 0)::float8
      from timers where due_at < now() and (leased_until is null or leased_until < now())) as "timersOverdueMs",
-  (select count(*)::integer from (select from dead_letters limit ${COUNTED_AT_MOST}) d) as "deadLetters"`
+  (select count(*)::integer from (select from dead_letters limit ${COUNTED_AT_MOST}) d) as "deadLetters",
+  (select count(*)::integer from (select from timers t where ${IS_DEAD} limit ${COUNTED_AT_MOST}) t) as "deadTimers"`
 
 export interface Backlog {
   readonly outboxDepth: number
   readonly outboxAgeMs: number
   readonly timersOverdueMs: number
   readonly deadLetters: number
+  readonly deadTimers: number
 }
 
 /** Answers what it found a moment ago to whoever asks in between. Throws when the database does not answer. */

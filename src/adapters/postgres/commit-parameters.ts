@@ -79,6 +79,8 @@ export function commitParameters(
         event: t.event,
         due_at: t.dueAt,
         parked: t.parked,
+        // Most are the only one of their version: 0 is stored as null.
+        ordinal: t.ordinal || undefined,
       })),
     ),
     JSON.stringify(sorted.flatMap(w => w.keys)),

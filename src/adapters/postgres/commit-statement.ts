@@ -133,15 +133,18 @@ timers_removed as (
     and (r.send_id is null or t.send_id = r.send_id)
 ),
 timers_set as (
-  insert into timers (instance, send_id, machine, generation, event, due_at, parked)
+  insert into timers (instance, send_id, machine, generation, event, due_at, parked, ordinal)
   select s.instance, s.send_id, s.machine, s.generation, s.event,
-         case when s.parked is null then to_timestamp(s.due_at / 1000) else 'infinity' end, s.parked
+         case when s.parked is null then to_timestamp(s.due_at / 1000) else 'infinity' end, s.parked,
+         s.ordinal
   from jsonb_to_recordset($39::jsonb)
-    as s(instance uuid, send_id text, machine text, generation int, event jsonb, due_at float8, parked text)
+    as s(instance uuid, send_id text, machine text, generation int, event jsonb, due_at float8, parked text,
+      ordinal int)
   join moved m on m.id = s.instance
   on conflict (instance, send_id) do update
   set generation = excluded.generation, event = excluded.event, due_at = excluded.due_at, leased_until = null,
-      parked = excluded.parked
+      parked = excluded.parked, ordinal = excluded.ordinal, attempts = null, last_error = null,
+      original_due_at = null, dead_letter = null, died_at = null
 )`
 
 const RESULT = `

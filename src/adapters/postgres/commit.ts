@@ -1,12 +1,12 @@
 /* Sends the commit statement and turns what the database says into results, retrying what is known not to be applied. */
-import type pg from 'pg'
+import pg from 'pg'
 import { StoreUnavailableError } from '../../runtime/errors.js'
 import type { Faults } from '../../runtime/faults.js'
 import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import type { UsedKey } from '../../runtime/types.js'
 import { commitParameters, nameOfShape, preconditionsOf, projectionsOf } from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
-import { failureOf, isBeyondLimits, isLockTimeout } from './sqlstate.js'
+import { type Failure, failureOf, isBeyondLimits, isLockTimeout } from './sqlstate.js'
 
 /** Attempts after a deadlock, a lock that did not come or a claim taken in the same instant. */
 const MAX_ATTEMPTS = 12
@@ -70,7 +70,8 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
         return await send(writes, statement)
       } catch (error) {
         const failure = failureOf(error)
-        if (failure === 'unstorable') return bisect(writes, leaseMs, error)
+        if (failure === 'unstorable' || isRefusedAsBroken(failure, error))
+          return bisect(writes, leaseMs, error)
         if (failure !== 'again') throw error
         if (attempt === MAX_ATTEMPTS) return writes.map(() => ({ kind: 'busy' }))
         const locked = isLockTimeout(error) ? await lockedOf(writes) : NONE
@@ -100,7 +101,7 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
     return writes.map(w => (locked.has(w.row.id) ? { kind: 'busy' } : (results.shift() ?? { kind: 'stale' })))
   }
 
-  /** One value that Postgres cannot store aborts the whole statement: halve until it is alone. */
+  /** One value that Postgres cannot store, or one row that breaks a rule, aborts the whole statement: halve until it is alone. */
   async function bisect(
     writes: readonly InstanceWrite[],
     leaseMs: number,
@@ -119,6 +120,13 @@ export function createCommit(pool: pg.Pool, faults?: Faults): Store['commit'] {
 
   return commit
 }
+
+/**
+ * A defect, such as a projection that breaks a constraint of its table. The server refused it, so it is surely not applied.
+ * It must not fail those that happen to be in the same commit.
+ */
+const isRefusedAsBroken = (failure: Failure, error: unknown) =>
+  failure === 'broken' && error instanceof pg.DatabaseError
 
 function toResults(writes: readonly InstanceWrite[], rows: readonly ResultRow[]): WriteResult[] {
   const moved = new Set<string>()

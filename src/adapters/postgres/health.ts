@@ -1,5 +1,6 @@
 /* Database checks for `/health`. Each is one or two short statements. */
 import type { Pool } from 'pg'
+import { IS_DEAD } from './dead-timers.js'
 import { pendingMigrations } from './migrate.js'
 import { MIGRATIONS_FOLDER, readMigrations } from './migration-files.js'
 import { createWriteCheck } from './write-check.js'
@@ -13,9 +14,13 @@ interface Check {
 /** Timers are looked for once a second, deliveries of dead processes every few: ten times that is trouble. */
 const TOLERATED_LAG_MS = 10_000
 
+/** More are trouble all the same, and counting them would add to it. */
+const COUNTED_AT_MOST = 10_000
+
 /** How long what is due longest has been due, leased ones aside. Both are the first row of an index. */
 const timerLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
   from timers where due_at < now() and (leased_until is null or leased_until < now())`
+const deadTimersSql = `select count(*)::integer as count from (select from timers t where ${IS_DEAD} limit ${COUNTED_AT_MOST}) t`
 const outboxLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
   from outbox where due_at < now()`
 
@@ -36,7 +41,14 @@ export function createPostgresChecks(pool: Pool) {
       const pending = await pendingMigrations(pool, await ours)
       return pending.length === 0 ? { status: 'ok' } : { status: 'down', pending: pending.length }
     },
-    timers: () => checkLag(pool, timerLagSql),
+    /** A dead timer leaves its instance stuck until an operator acts, but this process does its work. */
+    async timers(): Promise<Check> {
+      const [check, { rows }] = await Promise.all([
+        checkLag(pool, timerLagSql),
+        pool.query<{ count: number }>(deadTimersSql),
+      ])
+      return { ...check, dead: rows[0]?.count ?? 0 }
+    },
     outbox: () => checkLag(pool, outboxLagSql),
   }
 }

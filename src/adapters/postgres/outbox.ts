@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { DeadLetter, DeliveryKey, Store } from '../../runtime/ports.js'
+import type { DeadDelivery, DeliveryKey, Store } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import { orUnavailable } from './sqlstate.js'
 import { namesOf } from './timers.js'
@@ -85,7 +85,7 @@ insert into dead_letters (instance, version, index, subscriber, attempts, error)
 select instance, version, index, subscriber, $5, $6 from dead`
 
 const DEAD = `
-select d.id::float8 as id, d.instance, d.version, d.index, coalesce(d.push ->> 'type', e.type) as type, d.subscriber,
+select 'delivery' as kind, d.id::float8 as id, d.instance, d.version, d.index, coalesce(d.push ->> 'type', e.type) as type, d.subscriber,
        d.attempts, d.error, (extract(epoch from d.died_at) * 1000)::float8 as "diedAt"
 from dead_letters d
 left join events e on e.instance = d.instance and e.version = d.version and e.index = d.index
@@ -115,6 +115,8 @@ outboxed as (
 )
 select 1 from risen`
 
+const DROP = 'delete from dead_letters where id = $1'
+
 type LeaseRow = Omit<EmittedEvent, 'trace'> & {
   readonly trace: string | null
   readonly subscriber: string
@@ -122,14 +124,14 @@ type LeaseRow = Omit<EmittedEvent, 'trace'> & {
 }
 type Outbox = Pick<
   Store,
-  | 'leaseDeliveries'
-  | 'markLate'
-  | 'settleDeliveries'
-  | 'retryDelivery'
-  | 'buryDelivery'
-  | 'deadLetters'
-  | 'redrive'
-> & { releaseDeliveries(held: readonly DeliveryKey[]): Promise<void> }
+  'leaseDeliveries' | 'markLate' | 'settleDeliveries' | 'retryDelivery' | 'buryDelivery'
+> & {
+  releaseDeliveries(held: readonly DeliveryKey[]): Promise<void>
+  /** Those whose delivery or push failed. */
+  deadDeliveries(before: number | undefined, limit: number): Promise<readonly DeadDelivery[]>
+  redriveDelivery(id: number): Promise<boolean>
+  dropDelivery(id: number): Promise<boolean>
+}
 
 export function createOutbox(pool: pg.Pool): Outbox {
   return {
@@ -168,11 +170,14 @@ export function createOutbox(pool: pg.Pool): Outbox {
     async buryDelivery(key, attempts, error) {
       await pool.query({ name: 'bury_delivery', text: BURY, values: [...keyValues(key), attempts, error] })
     },
-    async deadLetters(before, limit) {
-      return (await orUnavailable(pool.query<DeadLetter>(DEAD, [before ?? null, limit]))).rows
+    async deadDeliveries(before, limit) {
+      return (await orUnavailable(pool.query<DeadDelivery>(DEAD, [before ?? null, limit]))).rows
     },
-    async redrive(id) {
+    async redriveDelivery(id) {
       return (await orUnavailable(pool.query(REDRIVE, [id]))).rowCount === 1
+    },
+    async dropDelivery(id) {
+      return (await orUnavailable(pool.query(DROP, [id]))).rowCount === 1
     },
   }
 }

@@ -5,6 +5,7 @@ import type { Store } from '../../runtime/ports.js'
 import { createCommit } from './commit.js'
 import { createCommitPool } from './commit-pool.js'
 import { createDatabase, type Database } from './connection/database.js'
+import { createDeadTimers } from './dead-timers.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createOutbox } from './outbox.js'
 import { createPosition } from './position.js'
@@ -35,7 +36,8 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
   const { connectionString, log, faults } = options
   const pool = createCommitPool(options.database ?? createDatabase(connectionString, log))
   const { releaseTimers, ...timers } = createTimers(pool)
-  const { releaseDeliveries, ...outbox } = createOutbox(pool)
+  const { releaseDeliveries, deadDeliveries, redriveDelivery, dropDelivery, ...outbox } = createOutbox(pool)
+  const { postponeTimer, buryTimer, ...deadTimers } = createDeadTimers(pool)
   const { announceProcess, forgetProcess } = createProcesses(pool)
 
   return {
@@ -56,6 +58,18 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
     ...createTimerCheck(pool),
     ...createPosition(pool),
     ...outbox,
+    postponeTimer,
+    buryTimer,
+    async deadLetters(before, limit) {
+      const pages = await Promise.all([deadDeliveries(before, limit), deadTimers.list(before, limit)])
+      return pages
+        .flat()
+        .sort((a, b) => b.id - a.id)
+        .slice(0, limit)
+    },
+    // No two dead letters have the same id.
+    redrive: async id => (await deadTimers.redrive(id)) || redriveDelivery(id),
+    drop: async id => (await deadTimers.drop(id)) || dropDelivery(id),
     announceProcess: (process, leaseMs) => orUnavailable(announceProcess(process, leaseMs)),
     forgetProcess,
     async release({ timers, deliveries }) {

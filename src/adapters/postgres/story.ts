@@ -1,6 +1,7 @@
 /* What happened to a request, from every table that knows a part of it: one statement, so that it is of one moment. */
 import type { Pool } from 'pg'
 import type { StoryRecord } from '../../dispatch/ports.js'
+import { IS_DEAD } from './dead-timers.js'
 import { query } from './query.js'
 import { millis, timeOfUuid } from './stored-instance.js'
 
@@ -42,6 +43,13 @@ select ${millis('s.at')} as at, s.what, s.who, s.version, s.detail from (
        jsonb_build_object('id', d.id::text, 'subscriber', d.subscriber, 'attempts', d.attempts, 'error', d.error)
      from dead_letters d where d.instance = $1`,
     'd.id desc',
+  )}
+  union all
+  ${newest(
+    `select t.died_at, 'dead_letter', null, t.generation,
+       jsonb_build_object('id', t.dead_letter::text, 'timer', t.send_id, 'attempts', t.attempts, 'error', t.last_error)
+     from timers t where t.instance = $1 and ${IS_DEAD}`,
+    't.dead_letter desc',
   )}
   union all
   ${newest(

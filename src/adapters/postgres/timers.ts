@@ -1,13 +1,21 @@
 import type pg from 'pg'
 import type { Held, KnownVersion, Store, StoredTimer } from '../../runtime/ports.js'
+import { earlierOf } from '../../runtime/timer-order.js'
 import { sameStamp } from './same-stamp.js'
 import { orUnavailable } from './sqlstate.js'
+
+/** The columns of a timer that fires, of the row `t`. */
+const COLUMNS = `t.instance, t.machine, t.send_id as "sendId", t.generation, t.event, coalesce(t.ordinal, 0) as ordinal,
+       coalesce(t.attempts, 0) as attempts, (extract(epoch from t.due_at) * 1000)::float8 as "dueAt"`
 
 /**
  * Leases timers that are due or will be in a moment, oldest first, and says when the next one is due: one round trip,
  * committed at once. Only timers of instances that are stored in a version which the caller knows: another process can
  * fire the others. It compares with `now()`, because the volatile `clock_timestamp()` cannot use an index and would scan
  * every timer. The instance is looked up by key in a subquery, which no plan can turn into a join over the table.
+ * Timers of the same instances that were not leased (another process has them, or they are beyond the limit) come along,
+ * since they may have to fire first; not those that are postponed after a failure. `not in` is a look-up in a hash, however
+ * it is planned.
  */
 const LEASE = `
 with due as materialized (
@@ -26,21 +34,25 @@ leased as (
     and t.instance = any(array(select instance from due))
   returning t.*
 )
-select instance, machine, send_id as "sendId", generation, event,
-       (extract(epoch from due_at) * 1000)::float8 as "dueAt"
-from leased
+select ${COLUMNS}, true as "isLeased" from leased t
 union all
-select null, null, null, null, null, (extract(epoch from min(due_at)) * 1000)::float8
+select ${COLUMNS}, false from timers t
+where t.instance = any(array(select instance from leased)) and t.due_at <= now() + $5::float8 * interval '1 millisecond'
+  and coalesce(t.attempts, 0) = 0 and (t.instance, t.send_id) not in (select instance, send_id from due)
+union all
+select null, null, null, null, null, null, null, (extract(epoch from min(due_at)) * 1000)::float8, null
 from timers where due_at > now() + $5::float8 * interval '1 millisecond' and due_at < 'infinity'
-order by "dueAt"`
+order by "dueAt", generation, ordinal`
 
 /**
  * A timer is parked while it is due at infinity. Its column `parked` says why. The column may be out of date if a process of
  * an older release has armed the timer again.
  */
 const DUE = `
-select instance, machine, send_id as "sendId", generation, event, (extract(epoch from due_at) * 1000)::float8 as "dueAt"
-from timers where instance = $1 and due_at <= clock_timestamp() order by due_at`
+select ${COLUMNS} from timers t
+where t.instance = $1 and t.due_at <= clock_timestamp()
+  and not (coalesce(t.attempts, 0) > 0 and coalesce(t.leased_until > clock_timestamp(), false))
+order by t.due_at, t.generation, ordinal`
 
 /**
  * The instance is looked at for its version and stamp: what the caller knows may be a history that the database has lost,
@@ -62,9 +74,10 @@ where i.is_active and t.instance = $1 and t.send_id = $2 and t.generation = $3 a
 /** Locks the instance, so that no transition happens between the version check and the insert. */
 const ARM = `
 with instance as materialized (select id from instances where id = $1 and version = $2 for no key update)
-insert into timers (instance, send_id, machine, generation, event, due_at)
-select $1, s.send_id, s.machine, s.generation, s.event, to_timestamp(s.due_at / 1000)
-from instance, jsonb_to_recordset($3::jsonb) as s(send_id text, machine text, generation int, event jsonb, due_at float8)
+insert into timers (instance, send_id, machine, generation, event, due_at, ordinal)
+select $1, s.send_id, s.machine, s.generation, s.event, to_timestamp(s.due_at / 1000), s.ordinal
+from instance,
+  jsonb_to_recordset($3::jsonb) as s(send_id text, machine text, generation int, event jsonb, due_at float8, ordinal int)
 on conflict (instance, send_id) do nothing`
 
 const RELEASE = `
@@ -73,7 +86,9 @@ from unnest($1::uuid[], $2::text[], $3::int[]) as held(instance, send_id, genera
 where t.instance = any($1::uuid[])
   and t.instance = held.instance and t.send_id = held.send_id and t.generation = held.generation`
 
-type LeaseRow = StoredTimer | { readonly instance: null; readonly dueAt: number | null }
+type LeaseRow =
+  | (StoredTimer & { readonly isLeased: boolean })
+  | { readonly instance: null; readonly dueAt: number | null }
 
 /** Machine and version as one string, which the statements compare. */
 export const namesOf = (known: readonly KnownVersion[]): string[] =>
@@ -94,10 +109,7 @@ export function createTimers(pool: pg.Pool): Pick<
         values: [machines, namesOf(known), limit, leaseMs, aheadMs],
       })
       const next = rows.find(row => row.instance === null)
-      return {
-        timers: rows.filter(row => row.instance !== null),
-        nextDueAt: next?.dueAt ?? undefined,
-      }
+      return { timers: timersIn(rows), nextDueAt: next?.dueAt ?? undefined }
     },
     async dueTimers(instance) {
       const due = pool.query<StoredTimer>({ name: 'due_timers', text: DUE, values: [instance] })
@@ -108,8 +120,8 @@ export function createTimers(pool: pg.Pool): Pick<
       await pool.query({ name: 'spend_timer', text: SPEND, values })
     },
     async armTimers(instance, version, timers) {
-      const rows = timers.map(({ sendId, machine, generation, event, dueAt }) => {
-        return { send_id: sendId, machine, generation, event, due_at: dueAt }
+      const rows = timers.map(({ sendId, machine, generation, event, dueAt, ordinal }) => {
+        return { send_id: sendId, machine, generation, event, due_at: dueAt, ordinal }
       })
       const { rowCount } = await orUnavailable(pool.query(ARM, [instance, version, JSON.stringify(rows)]))
       return rowCount ?? 0
@@ -122,4 +134,15 @@ export function createTimers(pool: pg.Pool): Pick<
       })
     },
   }
+}
+
+/** What was leased and what must fire before it, in order. */
+function timersIn(rows: readonly LeaseRow[]): StoredTimer[] {
+  const timers = rows.flatMap(row => (row.instance === null ? [] : [row]))
+  const leased = timers.filter(timer => timer.isLeased)
+  const others = timers.filter(timer => !timer.isLeased)
+  const earlier = new Set(others.length === 0 ? [] : earlierOf(leased, others))
+  return timers
+    .filter(timer => timer.isLeased || earlier.has(timer))
+    .map(({ isLeased: _, ...timer }) => timer)
 }

@@ -44,6 +44,7 @@ export interface Backlog {
   readonly outboxAgeMs: number
   readonly timersOverdueMs: number
   readonly deadLetters: number
+  readonly deadTimers: number
 }
 
 export interface WatchedGauges {
@@ -96,6 +97,11 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   const rearmed = counter('timers_rearmed_total', 'Timers that were missing and have been armed again', [
     'machine',
   ])
+  const timerFailures = counter(
+    'timer_failures_total',
+    'Timers whose own transition failed, by what became of them: retried or dead',
+    ['machine', 'outcome'],
+  )
   const historyLosses = counter(
     'history_losses_total',
     'How often the database lost transactions that it had shown before, as after an asynchronous failover',
@@ -109,6 +115,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     },
     conflict: kind => conflicts.inc({ kind }),
     timerFired: (machine, lateMs) => timerLateness.observe({ machine }, Math.max(0, lateMs) / 1000),
+    timerFailed: (machine, isLast) => timerFailures.inc({ machine, outcome: isLast ? 'dead' : 'retried' }),
     timersRearmed: (machine, count) => rearmed.inc({ machine }, count),
     historyLost: () => historyLosses.inc(),
     delivered(subscriber, ageMs) {
@@ -170,6 +177,10 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   const outboxAge = gauge('outbox_age_seconds', 'How long the oldest delivery has waited for a process')
   const timersOverdue = gauge('timers_overdue_seconds', 'How long the most overdue timer has been due')
   const deadLetters = gauge('dead_letters', 'Deliveries that are no longer tried; counted up to 10,000')
+  const deadTimers = gauge(
+    'dead_timers',
+    'Timers that failed too often and are no longer fired; counted up to 10,000',
+  )
   const backlogKnown = gauge('backlog_known', '1 if the database told what waits, 0 if it did not answer')
   let watched: WatchedGauges | undefined
 
@@ -195,6 +206,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     outboxAge.set(seconds(known?.outboxAgeMs))
     timersOverdue.set(seconds(known?.timersOverdueMs))
     deadLetters.set(known?.deadLetters ?? Number.NaN)
+    deadTimers.set(known?.deadTimers ?? Number.NaN)
   }
 
   return {

@@ -22,6 +22,20 @@ export async function listDeadLetters(
   return ok(pageOf({ items: letters }, limit, letter => letter.id, deadLetterView))
 }
 
+/** Never tried again; of two who drop or redrive the same one the second finds nothing. */
+export function dropDeadLetter(
+  parts: RecordParts & { readonly engine: Engine },
+  caller: Caller,
+  id: number,
+  { reason }: { reason?: string | undefined },
+): Promise<Result<{ id: string; dropped: true }>> {
+  const why = reason === undefined ? {} : { reason }
+  const action = { action: 'dead_letter.drop', target: String(id), detail: {}, ...why }
+  return onRecord(parts, caller, action, async () =>
+    (await parts.engine.drop(id)) ? ok({ id: String(id), dropped: true as const }) : problem('NOT_FOUND'),
+  )
+}
+
 /** Tried again from the first attempt on; of two who redrive the same one the second finds nothing. */
 export function redriveDeadLetter(
   parts: RecordParts & { readonly engine: Engine },
@@ -36,6 +50,9 @@ export function redriveDeadLetter(
   )
 }
 
-function deadLetterView({ id, diedAt, ...letter }: DeadLetter): DeadLetterView {
-  return { ...letter, id: String(id), diedAt: isoTime(diedAt) }
+function deadLetterView(letter: DeadLetter): DeadLetterView {
+  const named = { id: String(letter.id), diedAt: isoTime(letter.diedAt) }
+  return letter.kind === 'delivery'
+    ? { ...letter, ...named }
+    : { ...letter, ...named, dueAt: isoTime(letter.dueAt) }
 }

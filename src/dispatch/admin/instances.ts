@@ -85,8 +85,10 @@ function detailView({ timers, undelivered, journal, ...instance }: InstanceDetai
   return {
     ...summaryView(instance),
     snapshot: instance.snapshot,
-    timers: timers.map(({ dueAt, parked, leasedUntil, ...timer }) => ({
+    timers: timers.map(({ dueAt, parked, leasedUntil, attempts, error, ...timer }) => ({
       ...timer,
+      ...(attempts === 0 ? {} : { attempts }),
+      ...(error === null ? {} : { error }),
       ...(dueAt === null ? {} : { dueAt: isoTime(dueAt) }),
       ...(parked === null ? {} : { parked }),
       ...(leasedUntil === null ? {} : { leasedUntil: isoTime(leasedUntil) }),

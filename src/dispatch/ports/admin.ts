@@ -24,6 +24,9 @@ export interface InstanceDetail extends InstanceSummary {
     readonly dueAt: number | null
     readonly leasedUntil: number | null
     readonly parked: Parked | null
+    /** Attempts to fire it that failed, and the error of the last one. */
+    readonly attempts: number
+    readonly error: string | null
   }[]
   readonly claims: readonly string[]
   readonly undelivered: readonly {

@@ -33,8 +33,15 @@ export const instanceDetail = instanceSummary
           event: z.unknown(),
           generation: z.int().describe('The version that armed it'),
           dueAt: time.optional().describe('Absent when it is parked'),
-          parked: z.enum(['spent']).optional().describe('Why it does not fire: its machine ignored it'),
-          leasedUntil: time.optional().describe('A process is firing it'),
+          parked: z
+            .enum(['spent', 'dead', 'dropped'])
+            .optional()
+            .describe(
+              'Why it does not fire: its machine ignored it, it is a dead letter, or that was dropped',
+            ),
+          attempts: z.int().optional().describe('Attempts to fire it that failed'),
+          error: z.string().optional().describe('Of the last such attempt'),
+          leasedUntil: time.optional().describe('A process is firing it, or it is left alone until then'),
         }),
       )
       .readonly(),
@@ -70,19 +77,35 @@ export const instanceEventAnswer = z
   .object({ outcome: z.enum(['applied', 'unchanged']), version: z.int(), instance })
   .meta({ id: 'InstanceEventAnswer' })
 
+const deadLetter = z.object({
+  id: z.string(),
+  instance: instanceId,
+  type: z.string().describe('Of the event'),
+  attempts: z.int(),
+  error: z.string(),
+  diedAt: time,
+})
+
 export const deadLetterView = z
-  .object({
-    id: z.string(),
-    instance: instanceId,
-    version: z.int(),
-    index: z.int(),
-    type: z.string().describe('Of the event'),
-    subscriber: z.string().describe('What it could not be delivered to'),
-    attempts: z.int(),
-    error: z.string(),
-    diedAt: time,
+  .discriminatedUnion('kind', [
+    deadLetter.extend({
+      kind: z.literal('delivery'),
+      version: z.int(),
+      index: z.int(),
+      subscriber: z.string().describe('What it could not be delivered to'),
+    }),
+    deadLetter.extend({
+      kind: z.literal('timer'),
+      machine: z.string(),
+      sendId: z.string(),
+      generation: z.int().describe('The version that armed it'),
+      dueAt: time,
+    }),
+  ])
+  .meta({
+    id: 'DeadLetter',
+    description: 'A delivery or a timer that failed too often and is no longer tried.',
   })
-  .meta({ id: 'DeadLetter', description: 'A delivery that is no longer tried.' })
 
 export const recipientView = z
   .object({

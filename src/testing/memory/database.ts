@@ -8,6 +8,7 @@ import type { AuditStore } from '../../runtime/audit.js'
 import { nameOfKey } from '../../runtime/mailbox.js'
 import type {
   DeadLetter,
+  DeadTimer,
   DeliveryKey,
   Held,
   HistoryPosition,
@@ -18,15 +19,24 @@ import type {
   ProcessVersions,
   StoredInstance,
   StoredTimer,
+  TimerFailure,
   TimerKey,
   TimerLease,
   TimerLeaseOptions,
   TimersOfInstance,
   WriteResult,
 } from '../../runtime/ports.js'
+import { compareTimers, earlierOf } from '../../runtime/timer-order.js'
 import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
 import { commitTo } from './commit.js'
-import { createTables, deliveryName, type InstanceRow, type Tables, timerName } from './tables.js'
+import {
+  createTables,
+  deliveryName,
+  type InstanceRow,
+  type Tables,
+  type TimerRow,
+  timerName,
+} from './tables.js'
 
 /** A delivery or timer whose turn came this long ago has been forgotten: many times the leases and the sweeps. */
 const FORGOTTEN_AFTER_MS = 120_000
@@ -89,18 +99,26 @@ export class MemoryDatabase {
           this.#isKnown(timer.instance, versions, timer.machine),
       )
       .map(({ timer }) => timer)
-      .sort((a, b) => a.dueAt - b.dueAt)
+      .sort(compareTimers)
       .slice(0, limit)
     for (const timer of due) {
       this.tables.timers.set(timerName(timer.instance, timer.sendId), { timer, leasedUntil: now + leaseMs })
     }
+    const others = ringing.flatMap(({ timer }) => (due.includes(timer) || timer.attempts ? [] : [timer]))
+    const timers = [...due, ...earlierOf(due, others)].sort(compareTimers)
     const later = ringing.flatMap(({ timer }) => (timer.dueAt > now + aheadMs ? [timer.dueAt] : []))
-    return { timers: due, nextDueAt: later.length === 0 ? undefined : Math.min(...later) }
+    return { timers, nextDueAt: later.length === 0 ? undefined : Math.min(...later) }
   }
 
   dueTimers(instance: string): StoredTimer[] {
     const now = this.#now()
-    return this.#timersOf(instance).filter(timer => timer.parked === undefined && timer.dueAt <= now)
+    return this.#timerRowsOf(instance)
+      .filter(({ timer, leasedUntil }) => {
+        const isPostponed = timer.attempts !== undefined && leasedUntil > now
+        return timer.parked === undefined && timer.dueAt <= now && !isPostponed
+      })
+      .map(({ timer }) => timer)
+      .sort(compareTimers)
   }
 
   spendTimer(
@@ -115,6 +133,29 @@ export class MemoryDatabase {
     const isActive = (JSON.parse(row.snapshot) as { status?: unknown }).status === 'active'
     if (isActive) this.tables.timers.set(name, { timer: { ...timer, parked: 'spent' }, leasedUntil: 0 })
     else this.tables.timers.delete(name)
+  }
+
+  postponeTimer(key: TimerKey, { attempts }: TimerFailure, delayMs: number): boolean {
+    const timer = this.#uncounted(key, attempts)
+    if (timer === undefined) return false
+    const row = { timer: { ...timer, attempts }, leasedUntil: this.#now() + delayMs }
+    this.tables.timers.set(timerName(timer.instance, timer.sendId), row)
+    return true
+  }
+
+  buryTimer(key: TimerKey, { attempts, error }: TimerFailure): boolean {
+    const timer = this.#uncounted(key, attempts)
+    if (timer === undefined) return false
+    const dead = { id: ++this.#deadLetters, error, diedAt: this.#now() }
+    const row = { timer: { ...timer, attempts, parked: 'dead' as const }, leasedUntil: 0, dead }
+    this.tables.timers.set(timerName(timer.instance, timer.sendId), row)
+    return true
+  }
+
+  #uncounted({ instance, sendId, generation }: TimerKey, attempts: number): StoredTimer | undefined {
+    const timer = this.tables.timers.get(timerName(instance, sendId))?.timer
+    const isSame = timer?.generation === generation && timer.parked === undefined
+    return isSame && (timer.attempts ?? 0) < attempts ? timer : undefined
   }
 
   armTimers(instance: string, version: number, timers: readonly StoredTimer[]): number {
@@ -143,7 +184,11 @@ export class MemoryDatabase {
   }
 
   #timersOf(instance: string): StoredTimer[] {
-    return [...this.tables.timers.values()].map(row => row.timer).filter(timer => timer.instance === instance)
+    return this.#timerRowsOf(instance).map(row => row.timer)
+  }
+
+  #timerRowsOf(instance: string): TimerRow[] {
+    return [...this.tables.timers.values()].filter(({ timer }) => timer.instance === instance)
   }
 
   #isKnown(instance: string, versions: readonly KnownVersion[], machine?: string): boolean {
@@ -213,24 +258,42 @@ export class MemoryDatabase {
     const { instance, version, index, subscriber } = key
     const { type } = row.event
     const letter = { id, instance, version, index, type, subscriber, attempts, error, diedAt: this.#now() }
-    this.tables.deadLetters.set(id, { ...letter, event: row.event })
+    this.tables.deadLetters.set(id, { kind: 'delivery', ...letter, event: row.event })
   }
 
   deadLetters(before: number | undefined, limit: number): readonly DeadLetter[] {
-    return [...this.tables.deadLetters.values()]
+    const deliveries = [...this.tables.deadLetters.values()].map(({ event: _, ...letter }) => letter)
+    const timers = [...this.tables.timers.values()].flatMap(row => toDeadTimer(row) ?? [])
+    return [...deliveries, ...timers]
       .filter(letter => before === undefined || letter.id < before)
-      .reverse()
+      .sort((a, b) => b.id - a.id)
       .slice(0, limit)
-      .map(({ event: _, ...letter }) => letter)
   }
 
   redrive(id: number): boolean {
     const letter = this.tables.deadLetters.get(id)
-    if (letter === undefined) return false
+    if (letter === undefined) return this.#redriveTimer(id)
     this.tables.deadLetters.delete(id)
     const { event, subscriber } = letter
     const row = { event, subscriber, attempts: 0, dueAt: this.#now() }
     this.tables.outbox.set(deliveryName(letter), row)
+    return true
+  }
+
+  drop(id: number): boolean {
+    if (this.tables.deadLetters.delete(id)) return true
+    return this.#reviseDeadTimer(id, ({ attempts: _, ...timer }) => ({ ...timer, parked: 'dropped' }))
+  }
+
+  #redriveTimer(id: number): boolean {
+    return this.#reviseDeadTimer(id, ({ attempts: _, parked: __, ...timer }) => timer)
+  }
+
+  #reviseDeadTimer(id: number, revise: (timer: StoredTimer) => StoredTimer): boolean {
+    const row = [...this.tables.timers.values()].find(({ dead }) => dead?.id === id)
+    if (row === undefined) return false
+    const { instance, sendId } = row.timer
+    this.tables.timers.set(timerName(instance, sendId), { timer: revise(row.timer), leasedUntil: 0 })
     return true
   }
 
@@ -300,6 +363,12 @@ export class MemoryDatabase {
       ),
     ]
   }
+}
+
+function toDeadTimer({ timer, dead }: TimerRow): DeadTimer | undefined {
+  if (dead === undefined) return undefined
+  const { instance, machine, sendId, generation, event, dueAt, attempts = 0 } = timer
+  return { kind: 'timer', ...dead, instance, machine, sendId, generation, type: event.type, attempts, dueAt }
 }
 
 function stored({ snapshot, ...row }: InstanceRow): StoredInstance {

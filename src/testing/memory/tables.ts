@@ -1,5 +1,11 @@
 /* The tables of the database in memory: what the migrations describe, as maps. Rows are replaced, never changed. */
-import type { DeadLetter, ProcessVersions, StoredInstance, StoredTimer } from '../../runtime/ports.js'
+import type {
+  DeadDelivery,
+  DeadTimer,
+  ProcessVersions,
+  StoredInstance,
+  StoredTimer,
+} from '../../runtime/ports.js'
 import type { EmittedEvent, JournalEntry, UsedKey } from '../../runtime/types.js'
 
 /** As a database keeps it: the snapshot is text, so that nobody can change it through a reference. */
@@ -8,6 +14,8 @@ export type InstanceRow = Omit<StoredInstance, 'snapshot'> & { readonly snapshot
 export interface TimerRow {
   readonly timer: StoredTimer
   readonly leasedUntil: number
+  /** While it is a dead letter. */
+  readonly dead?: Pick<DeadTimer, 'id' | 'error' | 'diedAt'>
 }
 
 export interface OutboxRow {
@@ -38,7 +46,7 @@ export interface Tables {
   readonly late: Map<string, number>
   /** Work that one process does for all: when its next turn is due. */
   readonly sweeps: Map<string, number>
-  readonly deadLetters: Map<number, DeadLetter & { readonly event: EmittedEvent }>
+  readonly deadLetters: Map<number, DeadDelivery & { readonly event: EmittedEvent }>
 }
 
 export const createTables = (): Tables => ({

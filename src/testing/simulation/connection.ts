@@ -78,6 +78,10 @@ export function connect(
     dueTimers: instance => call('due timers', () => database.dueTimers(instance)),
     spendTimer: (timer, ignoredBy) =>
       call(`spend timer ${timer.sendId}`, () => database.spendTimer(timer, ignoredBy)),
+    postponeTimer: (timer, failure, delayMs) =>
+      call(`postpone timer ${timer.sendId}`, () => database.postponeTimer(timer, failure, delayMs)),
+    buryTimer: (timer, failure) =>
+      call(`bury timer ${timer.sendId}`, () => database.buryTimer(timer, failure)),
     armTimers: (instance, version, timers) =>
       call(`arm ${timers.length} timers`, () => database.armTimers(instance, version, timers)),
     instancesToCheck: everyMs => call('instances to check', () => database.instancesToCheck(everyMs)),
@@ -94,6 +98,7 @@ export function connect(
     buryDelivery: (key, attempts, error) => call('bury', () => database.buryDelivery(key, attempts, error)),
     deadLetters: (before, limit) => call('dead letters', () => database.deadLetters(before, limit)),
     redrive: id => call('redrive', () => database.redrive(id)),
+    drop: id => call('drop', () => database.drop(id)),
     announceProcess: (one, leaseMs) => call('announce process', () => database.announceProcess(one, leaseMs)),
     forgetProcess: id => call('forget process', () => database.forgetProcess(id)),
     close: async () => {},

@@ -346,6 +346,136 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         )
       })
 
+      it('R10.8 that are due at the same millisecond are leased in the order in which they were armed', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const machine = `machine ${id}`
+        const bell = (sendId: string, generation: number, ordinal: number) => ({
+          ...timerOf(id, sendId, generation, now - 1_000),
+          machine,
+          ordinal,
+        })
+        await commit(write(id, 1, { timersSet: [bell('d', 1, 1), bell('b', 1, 0), bell('a', 1, 2)] }))
+        // Armed again, one takes its new place.
+        await commit(write(id, 2, { timersSet: [bell('e', 2, 1), bell('b', 2, 0)] }))
+        await store.armTimers(id, 2, [bell('c', 1, 3)])
+        const order = (timers: readonly StoredTimer[]) => timers.map(({ sendId }) => sendId).join('')
+        expect(order(await store.dueTimers(id))).toBe('dacbe')
+        const { timers } = await store.leaseTimers([{ machine, version: 1 }], lease(10))
+        expect(order(timers)).toBe('dacbe')
+        expect(timers.map(({ ordinal }) => ordinal)).toEqual([1, 2, 3, 0, 1])
+      })
+
+      it('R10.8 bring along those of the same instance that fire before them, though another process has these', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const machine = `machine ${id}`
+        const bell = (sendId: string, generation: number, dueAt: number) => ({
+          ...timerOf(id, sendId, generation, dueAt),
+          machine,
+        })
+        await commit(write(id, 1, { timersSet: [bell('first', 1, now - 1_000)] }))
+        const known = [{ machine, version: 1 }]
+        expect((await opened.other.leaseTimers(known, lease(10))).timers).toHaveLength(1)
+        const more = [bell('second', 2, now - 1_000), bell('third', 2, now - 500)]
+        await commit(write(id, 2, { timersSet: more }))
+        const { timers } = await store.leaseTimers(known, lease(1))
+        expect(timers.map(({ sendId }) => sendId)).toEqual(['first', 'second'])
+        // All are leased but one: it brings along the others, which no process has fired.
+        const rest = await opened.other.leaseTimers(known, lease(10))
+        expect(rest.timers.map(({ sendId }) => sendId)).toEqual(['first', 'second', 'third'])
+        expect((await store.leaseTimers(known, lease(10))).timers).toEqual([])
+      })
+
+      it('that failed are left alone for a while, and their attempts are counted once each', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const machine = `machine ${id}`
+        const timer = { ...timerOf(id, 'poison', 1, now - 2_000), machine }
+        const later = { ...timerOf(id, 'later', 1, now - 1_000), machine, ordinal: 1 }
+        await commit(write(id, 1, { timersSet: [timer, later] }))
+        const failure = (attempts: number) => ({ attempts, error: `failure ${attempts}` })
+        expect(await store.postponeTimer({ ...timer, generation: 2 }, failure(1), LONG_MS)).toBe(false)
+        expect(await store.postponeTimer({ ...timer, sendId: 'gone' }, failure(1), LONG_MS)).toBe(false)
+        expect(await store.postponeTimer(timer, failure(1), LONG_MS)).toBe(true)
+        expect(await opened.other.postponeTimer(timer, failure(1), 0)).toBe(false)
+        // It keeps no other timer waiting, not even a later one of its instance.
+        const known = [{ machine, version: 1 }]
+        const { timers } = await store.leaseTimers(known, lease(10))
+        expect(timers.map(({ sendId }) => sendId)).toEqual(['later'])
+        expect((await store.dueTimers(id)).map(({ sendId }) => sendId)).toEqual(['later'])
+        expect(await store.postponeTimer(timer, failure(2), 0)).toBe(true)
+        await until(async () => {
+          const again = await store.leaseTimers(known, lease(10))
+          return again.timers.some(({ sendId, attempts }) => sendId === 'poison' && attempts === 2)
+        })
+        // Armed again, it is a new timer.
+        await commit(write(id, 2, { timersSet: [{ ...timer, generation: 2 }] }))
+        const [fresh] = (await store.dueTimers(id)).filter(({ sendId }) => sendId === 'poison')
+        expect(fresh?.attempts ?? 0).toBe(0)
+      })
+
+      it('that failed for the last time are dead letters, until they are redriven, dropped, or their state is left', async () => {
+        const [id, now] = [uuidv7(), await store.now()]
+        const machine = `machine ${id}`
+        const timers = ['a', 'b', 'c', 'd'].map((sendId, ordinal) => ({
+          ...timerOf(id, sendId, 1, now - 1_000),
+          machine,
+          ordinal,
+        }))
+        await commit(write(id, 1, { timersSet: timers }))
+        const failure = { attempts: 8, error: 'It burnt' }
+        for (const timer of timers) expect(await store.buryTimer(timer, failure)).toBe(true)
+        const [a] = timers as [StoredTimer, ...StoredTimer[]]
+        expect(await opened.other.buryTimer(a, failure)).toBe(false)
+        expect(await store.postponeTimer(a, { ...failure, attempts: 9 }, 0)).toBe(false)
+
+        const letters = async () =>
+          (await store.deadLetters(undefined, 100)).filter(({ instance }) => instance === id)
+        const [d, c, b, first] = await letters()
+        expect([d, c, b, first].map(letter => letter?.kind === 'timer' && letter.sendId)).toEqual([
+          'd',
+          'c',
+          'b',
+          'a',
+        ])
+        expect(first).toMatchObject({
+          kind: 'timer',
+          instance: id,
+          machine,
+          generation: 1,
+          type: 'a',
+          ...failure,
+        })
+        expect(first?.kind === 'timer' && first.dueAt).toBe(now - 1_000)
+        expect(Math.abs((first?.diedAt ?? 0) - now)).toBeLessThan(60_000)
+        expect((await store.deadLetters(c?.id, 1)).map(({ id }) => id)).toEqual([b?.id])
+
+        // Dead, they neither fire nor gate anything, and are not missing.
+        expect((await store.leaseTimers([{ machine, version: 1 }], lease(10))).timers).toEqual([])
+        expect(await store.dueTimers(id)).toEqual([])
+        const gates = [{ sendId: 'a', generation: 1 }]
+        expect(await commit(write(id, 2, { gates }))).toEqual([{ kind: 'gateLost', sendIds: ['a'] }])
+        expect(await store.armTimers(id, 1, timers)).toBe(0)
+        expect((await everything(id))?.timers.map(({ parked }) => parked)).toEqual(Array(4).fill('dead'))
+
+        expect(await store.redrive(first?.id ?? 0)).toBe(true)
+        expect(await opened.other.redrive(first?.id ?? 0)).toBe(false)
+        expect(await store.drop(first?.id ?? 0)).toBe(false)
+        const [due] = await store.dueTimers(id)
+        expect(due).toMatchObject({ sendId: 'a', dueAt: now - 1_000 })
+        expect(due?.attempts ?? 0).toBe(0)
+
+        expect(await store.drop(b?.id ?? 0)).toBe(true)
+        expect(await store.redrive(b?.id ?? 0)).toBe(false)
+        const parked = async () =>
+          Object.fromEntries((await everything(id))?.timers.map(t => [t.sendId, t.parked]) ?? [])
+        expect(await parked()).toEqual({ a: undefined, b: 'dropped', c: 'dead', d: 'dead' })
+
+        const entered = { ...timerOf(id, 'd', 2, now + LONG_MS), machine }
+        await commit(write(id, 2, { timersRemoved: ['c'], timersSet: [entered] }))
+        expect(await parked()).toEqual({ a: undefined, b: 'dropped', d: undefined })
+        expect(await letters()).toEqual([])
+        expect(await store.redrive(d?.id ?? 0)).toBe(false)
+      })
+
       it('that will be due in a moment are leased with the due ones, and the next is one beyond', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const machine = `machine ${id}`
@@ -512,7 +642,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await lease()).toEqual([])
         const letters = await store.deadLetters(undefined, 200)
         const letter = letters.find(({ instance }) => instance === id)
-        expect(letter).toMatchObject({ ...key, attempts: 10, error: 'no use' })
+        expect(letter).toMatchObject({ kind: 'delivery', ...key, attempts: 10, error: 'no use' })
         // Newest first, and below where one goes on from.
         const older = await store.deadLetters(letter?.id, 200)
         expect(older.filter(other => other.id >= (letter?.id ?? 0))).toEqual([])
@@ -523,6 +653,17 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.deadLetters(undefined, 200)).not.toContainEqual(
           expect.objectContaining({ instance: id }),
         )
+      })
+
+      it('that are buried can be dropped: they are never made', async () => {
+        const { lease, key, id } = await emitted(-1)
+        await store.buryDelivery(key, 10, 'no use')
+        const letters = await store.deadLetters(undefined, 200)
+        const letter = letters.find(({ instance }) => instance === id)
+        expect(await store.drop(letter?.id ?? 0)).toBe(true)
+        expect(await opened.other.drop(letter?.id ?? 0)).toBe(false)
+        expect(await store.redrive(letter?.id ?? 0)).toBe(false)
+        expect(await lease()).toEqual([])
       })
     })
   })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
 import {
   accept,
   admin,
@@ -259,5 +260,78 @@ describe('R10.7 the recipients of a request', () => {
     expect(await why(far.caller.id)).toEqual(['no_driver_near_in_time', 300])
     expectOk(await dispatch.setUserActive(admin, far.caller.id, false))
     expect(await why(far.caller.id)).toEqual(['user_inactive', undefined])
+  })
+})
+
+describe('a timer that failed too often', () => {
+  /** The deadline of a new request has passed, but its timer has failed for the last time. */
+  async function dead(name: string) {
+    const id = await create(name)
+    const text = `update timers set due_at = now() - interval '1 s' where instance = $1 and send_id like $2
+      returning send_id as "sendId", generation`
+    const { rows } = await product.sql.query(text, [id, '%broadcastTimeout%'])
+    const store = createPostgresStore({ connectionString: database.connectionString })
+    const failure = { attempts: 8, error: 'Error: boom' }
+    expect(await store.buryTimer({ instance: id, ...rows[0] }, failure)).toBe(true)
+    await store.close()
+    const { items } = expectOk(await product.dispatch.listDeadLetters(admin, { limit: 20 }))
+    const letter = items.find(({ instance }) => instance === id)
+    return { id, letter, letterId: Number(letter?.id) }
+  }
+
+  it('is a dead letter beside those of deliveries, and its instance says why', async () => {
+    const { dispatch } = product
+    const { id, letter } = await dead('c-dead-timer')
+    expect(letter).toEqual({
+      id: expect.stringMatching(/^\d+$/),
+      kind: 'timer',
+      instance: id,
+      machine: 'broadcast',
+      sendId: expect.stringContaining('broadcastTimeout'),
+      generation: 1,
+      type: expect.stringContaining('broadcastTimeout'),
+      attempts: 8,
+      error: 'Error: boom',
+      dueAt: expect.stringContaining('T'),
+      diedAt: expect.stringContaining('T'),
+    })
+    const { items } = expectOk(await dispatch.listDeadLetters(admin, { limit: 20 }))
+    expect(items.map(({ kind }) => kind)).toEqual(['timer', 'delivery'])
+    const page = expectOk(await dispatch.listDeadLetters(admin, { limit: 1 }))
+    const next = expectOk(
+      await dispatch.listDeadLetters(admin, { limit: 1, cursor: page.nextCursor ?? undefined }),
+    )
+    expect([...page.items, ...next.items]).toEqual(items)
+    const { timers } = expectOk(await dispatch.getInstance(admin, id))
+    const deadline = timers.find(({ sendId }) => sendId.includes('broadcastTimeout'))
+    expect(deadline).toMatchObject({ parked: 'dead', attempts: 8, error: 'Error: boom' })
+    expect(deadline).not.toHaveProperty('dueAt')
+    const story = expectOk(await dispatch.tellStory(admin, id))
+    expect(story.items.filter(({ what }) => what === 'dead_letter')).toMatchObject([
+      { detail: { id: letter?.id, timer: letter?.type, attempts: 8, error: 'Error: boom' } },
+    ])
+  })
+
+  it('fires at once when it is redriven', async () => {
+    const { dispatch, engine } = product
+    const { id, letterId } = await dead('c-redriven-timer')
+    expectOk(await dispatch.redriveDeadLetter(admin, letterId, { reason: 'Fixed' }))
+    await until(async () => (await engine.get(id))?.status === 'expired')
+    expect(expectProblem(await dispatch.redriveDeadLetter(admin, letterId, {}))).toBe('NOT_FOUND')
+  })
+
+  it('never fires when it is dropped, which is on record', async () => {
+    const { dispatch } = product
+    const { id, letterId } = await dead('c-dropped-timer')
+    expectOk(await dispatch.dropDeadLetter(admin, letterId, { reason: 'Settled by phone' }))
+    expect(expectProblem(await dispatch.dropDeadLetter(admin, letterId, {}))).toBe('NOT_FOUND')
+    expect((await actions(2)).map(a => [a.action, a.target, a.reason, a.outcome])).toEqual([
+      ['dead_letter.drop', String(letterId), undefined, 'NOT_FOUND'],
+      ['dead_letter.drop', String(letterId), 'Settled by phone', 'applied'],
+    ])
+    const { timers } = expectOk(await dispatch.getInstance(admin, id))
+    expect(timers.find(({ sendId }) => sendId.includes('broadcastTimeout'))).toMatchObject({
+      parked: 'dropped',
+    })
   })
 })

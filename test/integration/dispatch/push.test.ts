@@ -405,7 +405,7 @@ it('R8.1 R6.4 is queued by one statement for a whole city, and an acknowledgemen
 describe('a push that fails', () => {
   const letters = async () =>
     expectOk(await product.dispatch.listDeadLetters(admin, { limit: 100 })).items.filter(
-      ({ subscriber }) => subscriber === 'push',
+      letter => letter.kind === 'delivery' && letter.subscriber === 'push',
     )
 
   it('R8.1 for good is a dead letter at once, and is sent when it is redriven', async () => {

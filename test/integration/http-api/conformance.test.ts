@@ -157,6 +157,7 @@ describe('a key used for another payload', () => {
         return { ...value, reason: 'Another' }
       case 'sendToInstance':
       case 'redriveDeadLetter':
+      case 'dropDeadLetter':
         return { ...value, reason: 'Another' }
       default:
         return { ...value, notes: 'Another' }

@@ -161,6 +161,7 @@ export function bodyFor(scene: Scene, route: Route, command: string, actor: Acto
     registerDevice: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
     removeDevice: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
     redriveDeadLetter: { reason: 'Fixed' },
+    dropDeadLetter: { reason: 'Of no use any more' },
   }
   if (!(route.id in bodies)) throw new Error(`Say in test/support/api/scene.ts what ${route.id} is sent`)
   return bodies[route.id]

@@ -102,7 +102,6 @@ describe('R10.8 refused when it happens', () => {
       raise({ type: 'OK' } as never, { delay: () => Number.NaN }),
       /the delay of a raise is NaN/,
     ],
-    ['a negative delay', raise({ type: 'OK' } as never, { delay: () => -1 }), /the delay of a raise is -1/],
     [
       'a missing named delay',
       raise({ type: 'OK' } as never, { delay: 'later' as never }),
@@ -201,6 +200,13 @@ describe('R10.8 like a plain actor', () => {
     const machine = onGo(assign({ gone: () => undefined, zero: () => -0 }))
     expect(JSON.stringify(run(machine, 'GO').context)).toBe('{"count":0,"list":[1],"zero":0}')
     expect(run(machine, 'GO').context).not.toHaveProperty('gone')
+  })
+
+  it('a delay that has passed is due at once', () => {
+    const machine = onGo(raise({ type: 'OK' } as never, { delay: () => -5, id: 'late' }))
+    const stepper = createStepper(machine)
+    const step = stepper.step(stepper.begin({}, uid).snapshot, { type: 'GO', at: 1, uid })
+    expect(step).toMatchObject({ effects: [{ kind: 'arm', sendId: 'late', delayMs: 0 }] })
   })
 
   it('self.getSnapshot() is the snapshot before the event', () => {

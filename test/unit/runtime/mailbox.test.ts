@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { Mailbox, type Pending } from '../../../src/runtime/mailbox.js'
+import type { InstanceWrite } from '../../../src/runtime/ports.js'
 
 const command = (uid: string, { isUrgent = false, arrivedAt = 0 } = {}) =>
   ({ kind: 'command', uid, isUrgent, arrivedAt, attempts: 0 }) as unknown as Pending
@@ -25,6 +26,39 @@ describe('a mailbox', () => {
     )
     expect(uids(mailbox.take())).toEqual(['c', 'e', 'a', 'b', 'd'])
     expect(mailbox.length).toBe(0)
+  })
+
+  it('gives timers in the order in which they are due and were armed, each in the place of one', () => {
+    const bell = (uid: string, dueAt: number, generation: number, ordinal: number) =>
+      ({ kind: 'timer', uid, dueAt, ordinal, gate: { sendId: uid, generation } }) as unknown as Pending
+    const bells = [bell('c', 100, 2, 0), bell('d', 100, 2, 1), bell('a', 50, 7, 0), bell('b', 100, 1, 3)]
+    const [first, second, ...others] = bells as [Pending, Pending, ...Pending[]]
+    const mailbox = mailboxOf(4, first, command('x'), second, command('y'), ...others)
+    expect(uids(mailbox.take())).toEqual(['a', 'x', 'b', 'y'])
+    expect(uids(mailbox.take())).toEqual(['c', 'd'])
+  })
+
+  it('drops queued timers that a commit has made void, and no younger ones', () => {
+    const bell = (uid: string, sendId: string, generation: number) =>
+      ({ kind: 'timer', uid, dueAt: 1, gate: { sendId, generation } }) as unknown as Pending
+    const armed = { instance: 'id', machine: 'chime', event: { type: 'ring' }, dueAt: 9, generation: 5 }
+    const moved = (isFinished: boolean) =>
+      mailboxOf(
+        10,
+        bell('gone', 'removed', 3),
+        command('x'),
+        bell('replaced', 'again', 2),
+        bell('new', 'again', 5),
+        bell('by another process', 'removed', 6),
+        bell('kept', 'other', 1),
+      ).hasMoved({
+        row: { version: 5 },
+        timersRemoved: ['removed'],
+        timersSet: [{ ...armed, sendId: 'again' }],
+        isFinished,
+      } as unknown as InstanceWrite)
+    expect(uids(moved(false))).toEqual(['gone', 'replaced'])
+    expect(uids(moved(true))).toEqual(['gone', 'replaced', 'new', 'kept'])
   })
 
   it('gives no more than the burst limit at once', () => {

@@ -32,8 +32,8 @@ function serve(fire: (timer: StoredTimer) => Promise<void>) {
 }
 
 it('what is leased before it is due fires when it is, the first one first, and its instance is made ready meanwhile', async () => {
-  const now = Date.now()
-  const near = [60, 20, 40].map(inMs => ({ ...timer, sendId: `in ${inMs}`, dueAt: now + inMs }))
+  const near = (now: number) =>
+    [60, 20, 40].map(inMs => ({ ...timer, sendId: `in ${inMs}`, dueAt: now + inMs }))
   const happened: string[] = []
   let isLeased = false
   const service = createTimerService({
@@ -41,7 +41,7 @@ it('what is leased before it is due fires when it is, the first one first, and i
       async leaseTimers() {
         if (isLeased) return { timers: [], nextDueAt: undefined }
         isLeased = true
-        return { timers: near, nextDueAt: undefined }
+        return { timers: near(Date.now()), nextDueAt: undefined }
       },
     } as unknown as Store,
     known: [{ machine: 'door', version: 1 }],
@@ -57,6 +57,41 @@ it('what is leased before it is due fires when it is, the first one first, and i
   // Whoever stops has handed over what it had leased.
   await service.stop()
   expect(happened).toEqual(['prepare d1', 'in 20', 'in 40', 'in 60'])
+})
+
+it('R10.8 those that are due at the same millisecond fire in the order of arming, also when they were leased in several looks', async () => {
+  const bell = (sendId: string, generation: number, ordinal: number) => ({
+    ...timer,
+    sendId,
+    generation,
+    ordinal,
+  })
+  const looks = [
+    [bell('e', 3, 0), bell('b', 1, 1)],
+    [bell('d', 2, 1), bell('a', 1, 0), bell('c', 2, 0)],
+  ]
+  const dueAt = Date.now()
+  const fired: string[] = []
+  const service = createTimerService({
+    store: {
+      async leaseTimers() {
+        const timers = (looks.shift() ?? []).map(one => ({ ...one, dueAt }))
+        // Looks at once until all are leased.
+        return { timers, nextDueAt: looks.length > 0 ? dueAt : undefined }
+      },
+    } as unknown as Store,
+    known: [{ machine: 'door', version: 1 }],
+    // Nothing is due before both looks are over.
+    clock: { now: () => (looks.length > 0 ? dueAt - 1 : Date.now()) },
+    async fire({ sendId }) {
+      fired.push(sendId)
+    },
+    log: silentLog,
+  })
+  service.start()
+  await until(() => fired.length === 5)
+  expect(fired.join('')).toBe('abcde')
+  await service.stop()
 })
 
 it('R9.4 what is still being fired when its lease runs out is not fired again by the same process', async () => {

@@ -84,7 +84,7 @@ export const adminRoutes = [
     id: 'listDeadLetters',
     method: 'get',
     path: '/api/v1/admin/dead-letters',
-    summary: 'Deliveries that are no longer tried',
+    summary: 'Deliveries and timers that failed too often and are no longer tried',
     commands,
     query: pageQuery,
     answers: page('Newest first', deadLetterView),
@@ -96,13 +96,26 @@ export const adminRoutes = [
     id: 'redriveDeadLetter',
     method: 'post',
     path: '/api/v1/admin/dead-letters/:id/redrive',
-    summary: 'Has a delivery tried again, from the first attempt on',
+    summary: 'Has a delivery made or a timer fired again, from the first attempt on',
     commands,
     params: byDeadLetter,
     body: reasonBody,
     answers: okWith('It will be tried', z.object({ id: z.string(), redriven: z.literal(true) })),
     async handle({ dispatch }, { caller, params, body }) {
       return replyJson(await dispatch.redriveDeadLetter(caller, Number(params.id), body))
+    },
+  }),
+  route({
+    id: 'dropDeadLetter',
+    method: 'post',
+    path: '/api/v1/admin/dead-letters/:id/drop',
+    summary: 'Removes a delivery or a timer for good: it is never tried again',
+    commands,
+    params: byDeadLetter,
+    body: reasonBody,
+    answers: okWith('It is gone', z.object({ id: z.string(), dropped: z.literal(true) })),
+    async handle({ dispatch }, { caller, params, body }) {
+      return replyJson(await dispatch.dropDeadLetter(caller, Number(params.id), body))
     },
   }),
   route({
