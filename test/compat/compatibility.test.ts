@@ -51,7 +51,7 @@ beforeAll(async () => {
       `in memory ${JSON.stringify(inMemory)}, on Postgres ${JSON.stringify(inPostgres)}`,
     )
   })
-}, 120_000)
+}, 300_000)
 
 afterAll(async () => {
   await postgres.close()

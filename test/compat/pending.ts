@@ -64,6 +64,7 @@ export const pendingScxml: Readonly<Record<string, string>> = Object.fromEntries
     'w3c-ecma/test186',
     'w3c-ecma/test205',
     'w3c-ecma/test325',
+    'w3c-ecma/test326',
     'w3c-ecma/test332',
     'w3c-ecma/test342',
     'w3c-ecma/test351',

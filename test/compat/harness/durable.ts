@@ -26,7 +26,7 @@ export const UNLIKE = 'what was answered is not what is stored'
 
 const actor = { id: 'tester', role: 'tester' }
 /** A step takes milliseconds; a machine that is stuck must not hang the run. */
-const STUCK_AFTER_MS = 5_000
+const STUCK_AFTER_MS = 30_000
 
 /** The definition as registration takes it, or why it is refused. */
 export function refusalOf(definition: Definition): string | undefined {

@@ -2,7 +2,7 @@
 import type { Backend } from './backend.js'
 import type { Case, Seen, Texts } from './case.js'
 import { definitionOf } from './definition.js'
-import { refusalOf, runDurable } from './durable.js'
+import { refusalOf, runDurable, UNLIKE } from './durable.js'
 import { runPlain } from './plain.js'
 import type { Row, Verdict } from './row.js'
 
@@ -70,6 +70,7 @@ export function compare(name: string, theCase: Case, durable: readonly Seen[]): 
   const failed = durable.findIndex(({ failure }) => failure !== undefined)
   const message = durable[failed]?.failure
   if (message === undefined) return compareSteps(runPlain(theCase), durable)
+  if (message.startsWith(UNLIKE)) return { kind: 'differs', how: `step ${failed}: ${message}` }
   const at = failed === 0 ? 'start' : 'event'
   const [before, after] = [durable[failed - 1], durable[failed]]
   if (before !== undefined && before.snapshot.exact !== after?.snapshot.exact) {

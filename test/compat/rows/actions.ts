@@ -258,7 +258,7 @@ export const actions: Chapter = {
           },
         }),
       steps: [{ type: 'ok' }, go, { type: 'ok' }],
-      verdict: { refused: 'event', says: 'charge' },
+      verdict: { refused: 'event', says: 'the action "charge" would be lost' },
     },
     {
       feature: '`log` inside `enqueueActions`',
@@ -270,7 +270,7 @@ export const actions: Chapter = {
           },
         }),
       steps: [{ type: 'ok' }, go, { type: 'ok' }],
-      verdict: { refused: 'event', says: 'xstate.log' },
+      verdict: { refused: 'event', says: 'the action "xstate.log" would be lost' },
     },
     {
       feature: 'an assign that throws',
@@ -305,13 +305,13 @@ export const actions: Chapter = {
           },
         }),
       steps: [go],
-      verdict: { refused: 'event', says: 'self.send' },
+      verdict: { refused: 'event', says: 'self.send() is called' },
     },
     {
       feature: '`sendTo` itself',
       machine: () => createMachine({ on: { go: { actions: sendTo(({ self }) => self, { type: 'more' }) } } }),
       steps: [go],
-      verdict: { refused: 'registration', says: 'xstate.sendTo' },
+      verdict: { refused: 'registration', says: 'the action "xstate.sendTo" would be lost' },
     },
   ],
 }

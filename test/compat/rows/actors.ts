@@ -70,7 +70,7 @@ export const actors: Chapter = {
           },
         }),
       steps: [ok, go, ok],
-      verdict: { refused: 'event', says: 'spawn' },
+      verdict: { refused: 'event', says: 'spawned actors cannot be made durable' },
     },
     {
       feature: '`spawn` inside `assign`, named',
@@ -83,7 +83,7 @@ export const actors: Chapter = {
           },
         }),
       steps: [ok, go, ok],
-      verdict: { refused: 'event', says: 'spawn' },
+      verdict: { refused: 'event', says: 'spawned actors cannot be made durable' },
     },
     {
       feature: '`spawn` inside `assign`, its reference thrown away',
@@ -101,14 +101,14 @@ export const actors: Chapter = {
           },
         }),
       steps: [ok, go, ok],
-      verdict: { refused: 'event', says: 'spawn' },
+      verdict: { refused: 'event', says: 'spawned actors cannot be made durable' },
     },
     {
       feature: '`spawn` inside the context factory',
       machine: () =>
         createMachine({ context: born(({ spawn }) => ({ ref: spawn(child, { id: 'c' }) })), on: { go: {} } }),
       steps: [go],
-      verdict: { refused: 'start', says: 'spawn' },
+      verdict: { refused: 'start', says: 'spawned actors cannot be made durable' },
     },
     {
       feature: '`self` kept in the context',
@@ -121,7 +121,7 @@ export const actors: Chapter = {
           },
         }),
       steps: [ok, go, ok],
-      verdict: { refused: 'event', says: 'context.me' },
+      verdict: { refused: 'event', says: 'context.me is a reference to an actor' },
     },
     {
       feature: '`sendTo`',

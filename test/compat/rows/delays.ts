@@ -217,7 +217,7 @@ export const delays: Chapter = {
           },
         }),
       steps: [{ type: 'ok' }, go, { type: 'ok' }],
-      verdict: { refused: 'event', says: 'id' },
+      verdict: { refused: 'event', says: 'raise.id: expected a string' },
     },
     {
       feature: 'a delayed raise whose id is armed again before it is due',
@@ -392,7 +392,7 @@ export const delays: Chapter = {
           },
         }),
       steps: [{ type: 'ok' }, go, { type: 'ok' }],
-      verdict: { refused: 'event', says: 'delay' },
+      verdict: { refused: 'event', says: 'is undefined' },
     },
     {
       feature: 'an `after` delay that comes out undefined',
@@ -402,13 +402,13 @@ export const delays: Chapter = {
           states: { a: { on: { go: 'b' } }, b: { after: { soon: 'c' } }, c: {} },
         }),
       steps: [go, { type: 'ok' }],
-      verdict: { refused: 'event', says: 'delay' },
+      verdict: { refused: 'event', says: 'is undefined' },
     },
     {
       feature: 'a negative delay',
       machine: () => createMachine({ on: { go: { actions: raising({ type: 'r' }, { delay: -1 }) } } }),
       steps: [go],
-      verdict: { refused: 'registration', says: '-1' },
+      verdict: { refused: 'registration', says: 'got -1' },
     },
     {
       feature: 'a delay that comes out negative is 0',
@@ -434,7 +434,7 @@ export const delays: Chapter = {
           },
         }),
       steps: [{ type: 'ok' }, go, { type: 'ok' }],
-      verdict: { refused: 'event', says: 'NaN' },
+      verdict: { refused: 'event', says: 'is NaN' },
     },
     {
       feature: 'a delay of three million years',

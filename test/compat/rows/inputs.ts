@@ -42,14 +42,14 @@ export const inputs: Chapter = {
       machine: () => from((input: string) => input.length),
       input: 'ann',
       steps: [go],
-      verdict: { refused: 'start', says: 'input' },
+      verdict: { refused: 'start', says: 'expected an object' },
     },
     {
       feature: 'input that is an array',
       machine: () => from((input: number[]) => input.length),
       input: [1, 2, 3],
       steps: [go],
-      verdict: { refused: 'start', says: 'input' },
+      verdict: { refused: 'start', says: 'expected an object' },
     },
     {
       feature: 'input with a `Date`',
@@ -63,7 +63,7 @@ export const inputs: Chapter = {
       machine: () => from((input: { at: string }) => input.at),
       input: { at: 'noon' },
       steps: [go],
-      verdict: { refused: 'start', says: 'at' },
+      verdict: { refused: 'start', says: 'at: is filled in by the engine' },
     },
     {
       feature: 'an event with an `at` of its own',
@@ -73,7 +73,7 @@ export const inputs: Chapter = {
           on: { go: { actions: note(({ event }) => String(event.at)) }, ok: { actions: note('k') } },
         }),
       steps: [{ type: 'ok' }, { type: 'go', at: 'noon' }, { type: 'ok' }],
-      verdict: { refused: 'event', says: 'at' },
+      verdict: { refused: 'event', says: 'at: is filled in by the engine' },
     },
     {
       feature: 'an event with a `uid` of its own',
@@ -83,13 +83,13 @@ export const inputs: Chapter = {
           on: { go: { actions: note(({ event }) => String(event.uid)) }, ok: { actions: note('k') } },
         }),
       steps: [{ type: 'ok' }, { type: 'go', uid: 'mine' }, { type: 'ok' }],
-      verdict: { refused: 'event', says: 'uid' },
+      verdict: { refused: 'event', says: 'uid: is filled in by the engine' },
     },
     {
       feature: 'an event whose type begins with `xstate.`',
       machine: () => createMachine({ on: { 'xstate.mine': { actions: note('x') } } }),
       steps: [{ type: 'xstate.mine' }],
-      verdict: { refused: 'registration', says: 'xstate.mine' },
+      verdict: { refused: 'registration', says: 'names that begin with "xstate." are reserved' },
     },
     {
       feature: 'a context factory that throws',

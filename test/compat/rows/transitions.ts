@@ -339,7 +339,7 @@ export const transitions: Chapter = {
           states: { a: {}, b: { id: 'b', route: {} } },
         } as Parameters<typeof createMachine>[0]),
       steps: [{ type: 'xstate.route.b' }],
-      verdict: { refused: 'registration', says: 'route' },
+      verdict: { refused: 'registration', says: 'instead of `route`' },
     },
   ],
 }

@@ -253,7 +253,7 @@ export const values: Chapter = {
           },
         }),
       steps: [ok, go, ok],
-      verdict: { refused: 'event', says: 'audience' },
+      verdict: { refused: 'event', says: 'audience: expected an array of strings' },
     },
     {
       feature: 'output: a `Map`',
