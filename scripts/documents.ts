@@ -1,13 +1,15 @@
-/* `npm run documents`: writes docs/errors.md, docs/authorization.md and docs/metrics.md, and the figures of docs/PERFORMANCE.md
+/* `npm run documents`: writes docs/errors.md, docs/authorization.md, docs/metrics.md and docs/COMPATIBILITY.md, and the figures of docs/PERFORMANCE.md
  * and docs/bench.svg from the last results of the benchmark. Tests keep them current. */
 import { writeFile } from 'node:fs/promises'
 import { writePerformanceDocuments } from '../bench/report/documents.js'
 import { authorizationDocument, errorsDocument, metricsDocument } from './api-docs.js'
+import { compatibilityDocument } from './compatibility.js'
 
 const documents = {
   'docs/errors.md': errorsDocument(),
   'docs/authorization.md': authorizationDocument(),
   'docs/metrics.md': metricsDocument(),
+  'docs/COMPATIBILITY.md': await compatibilityDocument(),
 }
 
 for (const [name, content] of Object.entries(documents)) {
