@@ -98,6 +98,10 @@ async function work({ engine, store }: ReturnType<typeof openEngine>): Promise<v
   await store.retryDelivery(delivery, 1, 1)
   await store.markLate([delivery])
   await store.buryDelivery(delivery, 1, 'never was')
+  // A sweep that finds something due.
+  await sql.query("insert into outbox select $1, 9, 0, 'nobody', 0, now()", [brief])
+  await store.leaseDeliveries(['nobody'], [{ machine: 'door', version: 1 }], 10, 1_000)
+  await store.settleDeliveries([delivery])
   await store.spendTimer(
     { instance: brief, sendId: 'never was', generation: 9 },
     { version: 1, updatedAt: 0 },
