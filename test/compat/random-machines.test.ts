@@ -8,7 +8,6 @@ import { definitionOf } from './harness/definition.js'
 import { refusalOf, runDurable, UNLIKE } from './harness/durable.js'
 import { compare } from './harness/judge.js'
 import { runPlain } from './harness/plain.js'
-import { randomMachinesDiffer } from './pending.js'
 import { machineConfigs } from './random/machines.js'
 import { EVENTS, machineOf } from './random/words.js'
 
@@ -28,10 +27,6 @@ const runs = fc.record({
   /** Before which steps another engine takes over, by turns. */
   restarts: fc.array(fc.boolean(), { minLength: 11, maxLength: 11 }),
 })
-
-/** While those on Postgres are known to differ, the first that does is enough. */
-const known = { endOnFailure: randomMachinesDiffer !== undefined }
-const holdsOrIsPending = randomMachinesDiffer === undefined ? it : it.failing
 
 let number = 0
 
@@ -107,10 +102,10 @@ describe('R10.8 a random machine, with engines that take over from each other at
     isLong ? 3_600_000 : 300_000,
   )
 
-  holdsOrIsPending(
+  it(
     'does what a plain actor does, on Postgres',
     async () => {
-      await fc.assert(holds(postgres), { numRuns: RUNS_ON_POSTGRES, ...known })
+      await fc.assert(holds(postgres), { numRuns: RUNS_ON_POSTGRES })
     },
     isLong ? 3_600_000 : 300_000,
   )

@@ -9,7 +9,6 @@ import { definitionOf } from '../harness/definition.js'
 import { refusalOf, runDurable } from '../harness/durable.js'
 import { compare } from '../harness/judge.js'
 import { runPlain } from '../harness/plain.js'
-import { pendingScxml } from '../pending.js'
 import { unescaped } from './conditions.js'
 import { toMachine } from './convert.js'
 import { NotConverted } from './refusal.js'
@@ -28,8 +27,6 @@ export interface ScxmlCase {
 export interface CaseCount {
   readonly name: string
   readonly passed: number
-  /** On the list of pending cases. */
-  readonly pending: number
   /** The reason of each. */
   readonly refused: readonly string[]
 }
@@ -147,11 +144,9 @@ export function countCases(results: ReadonlyMap<string, CaseResult>): CaseCount[
     { name: 'SCION', is: (name: string) => !name.startsWith('w3c-ecma/') },
   ]
   return origins.map(({ name, is }) => {
-    const all = [...results].filter(([one]) => is(one))
-    const own = all.filter(([one]) => pendingScxml[one] === undefined)
+    const own = [...results].filter(([one]) => is(one))
     return {
       name,
-      pending: all.length - own.length,
       passed: own.filter(([, { kind }]) => kind === 'passed').length,
       refused: own.flatMap(([one, result]) => {
         if (result.kind === 'refused') return [result.reason]
