@@ -198,7 +198,7 @@ describe('the process', () => {
         },
         redis: expect.objectContaining({ status: 'ok' }),
         migrations: { status: 'ok' },
-        timers: { status: 'ok', lagMs: expect.any(Number) },
+        timers: { status: 'ok', lagMs: expect.any(Number), dead: 0 },
         outbox: { status: 'ok', lagMs: expect.any(Number) },
         capacity: { status: 'ok', requests: 0, requestsLimit: 2_000, arriving: 0, unread: 0 },
         definitions: { status: 'ok', membership: 'current', writing: { broadcast: 1 } },

@@ -22,6 +22,7 @@ export const ENGINE_TABLES: ReadonlySet<string> = new Set([
   'instances',
   'journal',
   'journal_months',
+  'migrations',
   'outbox',
   'processes',
   'schema_migrations',
