@@ -36,6 +36,9 @@ export interface Rearm {
   check(instance: string): Promise<number>
 }
 
+/** With `max` alone a cache takes all its memory at once, which costs a simulation a millisecond for each engine. */
+const upTo = (count: number) => ({ maxSize: count, sizeCalculation: () => 1 })
+
 export function createRearm(options: {
   readonly store: Store
   readonly registry: Registry
@@ -48,9 +51,9 @@ export function createRearm(options: {
   readonly onArmed: (timer: StoredTimer) => void
 }): Rearm {
   const { store, registry, ensure, log, platform = processPlatform, meter, onArmed } = options
-  const delays = new LRUCache<string, readonly string[]>({ max: MAX_VALUES_KEPT })
+  const delays = new LRUCache<string, readonly string[]>(upTo(MAX_VALUES_KEPT))
   /** Instance → the version whose journal was replayed and found complete. */
-  const checked = new LRUCache<string, number>({ max: MAX_CHECKED_KEPT })
+  const checked = new LRUCache<string, number>(upTo(MAX_CHECKED_KEPT))
   let cancel: Cancel = () => {}
   let turn: Promise<void> | undefined
   let isRunning = false

@@ -56,7 +56,7 @@ function running(bids: Record<string, number>, events: readonly Sent[]) {
 describe.each([
   ['Postgres', onPostgres],
   ['a database in memory', inMemory],
-])('the order of keys on %s', (_, open) => {
+])('R10.8 the order of keys on %s', (_, open) => {
   let opened: Opened
   beforeAll(async () => {
     opened = await open()
