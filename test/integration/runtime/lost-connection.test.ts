@@ -194,7 +194,13 @@ describe('a connection', () => {
   it('cut again and again tells of every event at least once', async () => {
     await far.engine.start()
     const ids = await newDoors(far.engine, 5)
-    for (const text of [STARTED_COMMIT, 'settle_deliveries\0', STARTED_COMMIT, 'lease_timers\0', STARTED_COMMIT]) {
+    for (const text of [
+      STARTED_COMMIT,
+      'settle_deliveries\0',
+      STARTED_COMMIT,
+      'lease_timers\0',
+      STARTED_COMMIT,
+    ]) {
       const cut = text === STARTED_COMMIT ? proxy.cutAfter(text) : proxy.cutBefore(text)
       await Promise.all(ids.map(id => far.open(id)))
       await Promise.all(ids.map(id => far.shut(id)))
