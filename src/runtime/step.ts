@@ -4,6 +4,7 @@
  * result in a tenth of the time. Tested against `transition()` and against a running actor.
  */
 import { type AnyActorScope, type AnyMachineSnapshot, type AnyStateMachine, createActor } from 'xstate'
+import { assertActiveStates, assertHistory } from './active-states.js'
 import type { StampedEvent } from './definition.js'
 import { durableMachine } from './durable-machine.js'
 import { DefinitionError } from './errors.js'
@@ -94,6 +95,7 @@ export function createStepper(definition: AnyStateMachine): Stepper {
   ): Extract<Step, { kind: 'moved' }> {
     try {
       assertUsable(after)
+      if (after.historyValue !== before?.historyValue) assertHistory(after.historyValue)
       const effects = toEffects(actions, uid)
       keepStored(after, before)
       return { kind: 'moved', snapshot: after, effects }
@@ -146,6 +148,7 @@ function isEmpty(value: object): boolean {
 /** Throws `DefinitionError` for a snapshot that a restart could not bring back. */
 function assertUsable(snapshot: AnyMachineSnapshot): void {
   if (snapshot.status === 'error') throw snapshot.error
+  assertActiveStates(snapshot)
   const [id] = Object.keys(snapshot.children)
   if (id === undefined) return
   const child = snapshot.children[id]

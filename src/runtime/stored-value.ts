@@ -6,6 +6,8 @@ import { DefinitionError } from './errors.js'
 
 /** Deeper than any real context; one that contains itself ends here. */
 const MAX_DEPTH = 200
+/** Of a path in a message: enough to find it, also of one that leads round in a circle. */
+const MAX_KEYS_TOLD = 12
 /** V8 reads frozen arrays ten times slower, which long ones would feel. Their elements are frozen all the same. */
 const MAX_FROZEN_LENGTH = 64
 /** XState marks references to actors with this key when it stores a context, and looks for it when it restores one. */
@@ -165,7 +167,11 @@ class Copier {
 
   #refuse(complaint: string): never {
     let path = this.#root
-    for (const key of this.#keys) {
+    for (const [i, key] of this.#keys.entries()) {
+      if (i === MAX_KEYS_TOLD) {
+        path += '…'
+        break
+      }
       if (typeof key === 'number') path += `[${key}]`
       else path += /^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
     }

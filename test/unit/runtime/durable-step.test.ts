@@ -184,6 +184,21 @@ describe('R10.8 refused when it happens', () => {
     expect(() => run(createMachine({ id: 'm', context } as never))).toThrow(message)
   })
 
+  it('a transition to the history of an active parent, after which XState is in no state at all', () => {
+    const machine = createMachine({
+      id: 'm',
+      type: 'parallel',
+      context: { count: 0 },
+      states: {
+        past: { type: 'history' },
+        a: { on: { GO: { target: '#m.past', reenter: true } } },
+        b: { initial: 'x', states: { x: {} } },
+      },
+      on: { OK: { actions: assign({ count: 1 }) } },
+    })
+    expectRefused(machine, /it would leave "#m\.a" active without its parent/)
+  })
+
   it('an output that cannot be stored', () => {
     const machine = createMachine({
       id: 'm',

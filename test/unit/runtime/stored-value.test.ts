@@ -44,7 +44,7 @@ describe('R10.8 a value that JSON does not hold is refused with its path and a w
     ['half a pair', { text: 'half \ud800' }, /^context\.text has a character/],
     ['a key with a NUL', { 'nul \u0000': 1 }, /^context has the key "nul \\u0000"/],
     ['the key __proto__', JSON.parse('{"x":{"__proto__":1}}'), /^context\.x has the key "__proto__"/],
-    ['a cycle', cyclic, /^context\.inner\.inner.* is nested deeper than 200 levels, or contains itself$/],
+    ['a cycle', cyclic, /^context(\.inner){12}… is nested deeper than 200 levels, or contains itself$/],
     ['an imitated actor', { ref: { xstate$$type: 1 } }, /^context\.ref has xstate\$\$type: 1/],
     ['an actor', { ref: { sessionId: 'x:0', send() {} } }, /^context\.ref is a reference to an actor/],
     ['a class instance as the whole', new Money(), /^context is a Money/],
