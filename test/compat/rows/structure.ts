@@ -65,6 +65,20 @@ export const structure: Chapter = {
       verdict: 'same',
     },
     {
+      feature: 'a transition to the history of an active parallel parent',
+      machine: () =>
+        createMachine({
+          type: 'parallel',
+          states: {
+            past: { type: 'history', id: 'past' },
+            a: { on: { back: { target: '#past', reenter: true } } },
+            b: { initial: 'x', states: { x: { on: { go: 'y' } }, y: {} } },
+          },
+        }),
+      steps: [{ type: 'back' }, { type: 'go' }],
+      verdict: { refused: 'event', says: 'active without its parent' },
+    },
+    {
       feature: 'conflicting transitions of regions: the region declared first wins',
       machine: () =>
         createMachine({
