@@ -19,6 +19,12 @@ export interface Lock {
 /** The holder answers from its event loop, which may be busy while it starts. */
 const HOLDER_ANSWER_MS = 3_000
 
+/**
+ * Of an address of unix(7). Node 20 takes the NULs behind an abstract name for a part of it, and Node 22 does not: a name of
+ * full length is the same for both, which may hold one folder after the other.
+ */
+const SUN_PATH_LENGTH = 108
+
 /** `O_EXLOCK` of macOS and the BSDs, which Node does not name. */
 const O_EXLOCK = 0x20
 
@@ -31,7 +37,7 @@ export function acquireLock(dataDir: string): Promise<Lock> {
 
 async function lockBySocket(dataDir: string): Promise<Lock> {
   const { dev, ino } = await stat(dataDir, { bigint: true })
-  const path = `\0loadcast-data-dir-${dev}-${ino}`
+  const path = `\0loadcast-data-dir-${dev}-${ino}`.padEnd(SUN_PATH_LENGTH, '\0')
   const server = createServer(socket => {
     socket.on('error', () => {})
     socket.end(`${process.pid}\n`)
