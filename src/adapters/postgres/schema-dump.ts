@@ -15,7 +15,9 @@ select c.oid, c.relname as name,
     || case when c.relpersistence = 'u' then ' unlogged' else '' end
     || coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', '')
     || coalesce(' -- ' || obj_description(c.oid, 'pg_class'), '') as line,
-  case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as definition
+  -- Before Postgres 16 each column has its table's name before it.
+  case when c.relkind in ('v', 'm') then regexp_replace(pg_get_viewdef(c.oid), '\\m' || c.relname || '\\.', '', 'g') end
+    as definition
 from pg_class c
 where c.relnamespace = '${schema}'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S')
   and not c.relispartition -- there is one for each month since the database was made, and all are alike
