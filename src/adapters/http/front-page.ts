@@ -14,7 +14,7 @@ th { width: 12rem; font-weight: 600 }
 code { font-size: .9em }
 `
 
-/** What the content security policy must name for the page to be styled. */
+/** The content security policy must name it, or the browser ignores the style. */
 export const styleSource = `'sha256-${createHash('sha256').update(style).digest('base64')}'`
 
 const row = (name: string, value: string) => `<tr><th>${name}</th><td>${value}</td></tr>`
