@@ -36,10 +36,7 @@ describeWithDisk('a full disk', () => {
     cleanUp(processes.kill)
     const load = await startWeatherLoad({ urls: () => processes.urls, query, customers: size.customers })
     cleanUp(load.abandon)
-    const goesOn = async () => {
-      const before = load.acknowledged.length
-      await until(() => load.acknowledged.length > before + size.customers * 2, NOTICED_WITHIN_MS * 2)
-    }
+    const goesOn = () => load.goesOn(NOTICED_WITHIN_MS * 2)
     await goesOn()
 
     const makeRoom = await fillDisk(place.folder)

@@ -30,10 +30,7 @@ test('R13.1 R13.4 while the database is read-only, writes get 503 and /health is
   cleanUp(load.abandon)
   const health = () => healthOf(processes.urls)
   const allDown = processes.urls.map(() => 'down')
-  const goesOn = async () => {
-    const before = load.acknowledged.length
-    await until(() => load.acknowledged.length > before + size.customers * 2, NOTICED_WITHIN_MS * 2)
-  }
+  const goesOn = () => load.goesOn(NOTICED_WITHIN_MS * 2)
   await goesOn()
 
   await query('alter system set default_transaction_read_only = on')

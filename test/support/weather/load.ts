@@ -4,6 +4,7 @@
  * connection or a timeout.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import { until } from '../engine.js'
 import { asking } from '../fleet.js'
 import { type Chance, createChance } from '../seeded.js'
 import { castOf } from '../storm/people.js'
@@ -30,6 +31,8 @@ export interface WeatherLoad {
   readonly refusals: ReadonlyMap<string, number>
   readonly toldToRetry: number
   readonly cutOff: number
+  /** Resolves once more than two further writes for each customer are acknowledged. Rejects after `timeoutMs`. */
+  goesOn(timeoutMs: number): Promise<void>
   /** Starts no more calls, and resolves when all started calls are done. */
   end(): Promise<void>
   /** Starts and retries no more calls, for a test that has failed. */
@@ -171,6 +174,10 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
     },
     get cutOff() {
       return cutOff
+    },
+    async goesOn(timeoutMs) {
+      const before = acknowledged.length
+      await until(() => acknowledged.length > before + customers.length * 2, timeoutMs)
     },
     async end() {
       isOver = true

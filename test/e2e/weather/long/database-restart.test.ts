@@ -22,10 +22,7 @@ test('R13.1 the database is stopped and killed under load: callers get 503 with 
   cleanUp(processes.kill)
   const load = await startWeatherLoad({ urls: () => processes.urls, query, customers: size.customers })
   cleanUp(load.abandon)
-  const goesOn = async () => {
-    const before = load.acknowledged.length
-    await until(() => load.acknowledged.length > before + size.customers * 2, NOTICED_WITHIN_MS)
-  }
+  const goesOn = () => load.goesOn(NOTICED_WITHIN_MS)
   const allDown = processes.urls.map(() => 'down')
   for (let round = 0; round < size.rounds; round++) {
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
