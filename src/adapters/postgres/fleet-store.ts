@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import type { FleetStore } from '../../dispatch/ports.js'
+import { type FleetStore, type Person, personKey } from '../../dispatch/ports.js'
 import { gathered } from '../../runtime/gathered.js'
 import { type AcceptQuestion, acceptFacts } from './fleet/accept-facts.js'
 import {
@@ -10,9 +10,9 @@ import {
   listDrivers,
   putDriver,
 } from './fleet/drivers.js'
+import { inactiveAmong, seePeople, setPersonActive } from './fleet/people.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
-import { inactiveAmong, seeUsers, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
 
 /** Every method is one statement; what many ask for at once, one by one, shares it. `lookups`: for what is asked by key. */
@@ -22,12 +22,9 @@ export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
     questions => acceptFacts(lookups, questions),
   )
   return {
-    seeUser: gathered(
-      id => id,
-      ids => seeUsers(lookups, ids),
-    ),
-    setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
-    inactiveAmong: ids => inactiveAmong(pool, ids),
+    seePerson: gathered(personKey, (people: readonly Person[]) => seePeople(lookups, people)),
+    setPersonActive: (person, isActive) => setPersonActive(pool, person, isActive),
+    inactiveAmong: people => inactiveAmong(pool, people),
     acceptFacts: (broadcastId, transporterId, driverId, vehicleId) =>
       acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId }),
     putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),

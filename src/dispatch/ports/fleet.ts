@@ -1,4 +1,5 @@
 import type { Precondition } from '../../runtime/types.js'
+import type { Person } from '../person.js'
 import type { BroadcastRecord, Position } from './reads.js'
 
 export interface DriverRecord {
@@ -41,13 +42,13 @@ export interface AcceptFacts {
   readonly preconditions: readonly Precondition[]
 }
 
-/** Users and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
+/** People and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
 export interface FleetStore {
-  /** Registers the user if it is new. */
-  seeUser(id: string): Promise<{ isActive: boolean }>
-  setUserActive(id: string, isActive: boolean): Promise<void>
-  /** Those of the users that are turned off. */
-  inactiveAmong(ids: readonly string[]): Promise<readonly string[]>
+  /** Registers the person if it is new. */
+  seePerson(person: Person): Promise<{ isActive: boolean }>
+  setPersonActive(person: Person, isActive: boolean): Promise<void>
+  /** Those of the people that are turned off. */
+  inactiveAmong(people: readonly Person[]): Promise<readonly Person[]>
   /** Driver and vehicle are undefined unless they belong to the transporter. */
   acceptFacts(
     broadcastId: string,

@@ -44,7 +44,7 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[]) with 
   as q (broadcast_id, transporter_id, driver_id, vehicle_id, is_first, n)
 left join {instances} i on q.is_first and i.id = q.broadcast_id and i.machine = 'broadcast'
 left join recipients r on r.broadcast_id = q.broadcast_id and r.transporter_id = q.transporter_id
-left join users u on u.id = q.transporter_id
+left join people u on u.id = q.transporter_id and u.role = 'transporter'
 left join drivers d on d.id = q.driver_id and d.transporter_id = q.transporter_id
 left join vehicles v on v.id = q.vehicle_id and v.transporter_id = q.transporter_id
 order by q.n`,
@@ -53,7 +53,7 @@ order by q.n`,
 /**
  * The facts that an accept's commit rechecks. Code that removes a driver or vehicle from a fleet, or changes the type of a
  * vehicle, locks its row `for update` and then checks the claims (drivers.ts, vehicles.ts). So either the commit finds the
- * row gone, changed or locked, or the change waits for the commit and finds the claim. Turning a user off needs no lock: it
+ * row gone, changed or locked, or the change waits for the commit and finds the claim. Turning a person off needs no lock: it
  * checks no claim, so the two may happen in either order.
  */
 function preconditionsOf(
@@ -67,7 +67,7 @@ function preconditionsOf(
       row: { id: vehicleId, transporter_id: transporterId, vehicle_type: vehicleType },
       isThere: true,
     },
-    { table: 'users', row: { id: transporterId, active: false }, isThere: false },
+    { table: 'people', row: { id: transporterId, role: 'transporter', active: false }, isThere: false },
   ]
 }
 
