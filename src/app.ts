@@ -35,8 +35,9 @@ import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer } from './adapters/socket/server.js'
 import type { Metrics } from './adapters/telemetry/metrics.js'
+import { openIssuerKeys } from './adapters/tokens/issuer-keys.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
-import { createRefreshTokens } from './adapters/tokens/refresh.js'
+import { ACCESS_TTL_MS, createRefreshTokens } from './adapters/tokens/refresh.js'
 import type { DatabaseWait } from './database-wait.js'
 import { familySweep } from './dispatch/auth/family-sweep.js'
 import { createRefresh } from './dispatch/auth/refresh.js'
@@ -111,7 +112,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     settings.inspectPort === undefined
       ? undefined
       : await createInspection({ definitions: [broadcastDefinition], log, port: settings.inspectPort })
-  const verifyToken = createTokenVerifier(tokenKeys)
+  const issuer = openIssuer(settings, log)
+  const verifyToken = createTokenVerifier({ ...tokenKeys, maxTtlMs: settings.accessTokenMaxMs, issuer })
   const presence = await openPresence(settings, log)
   const pushSender = options.pushSender ?? (await openPush(settings, log))
   const limits = openRateLimits(settings, log)
@@ -157,7 +159,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { dispatch, engine } = product
   const families = createRefreshFamilies(pool)
   const refresh = createRefresh({
-    tokens: createRefreshTokens(tokenKeys),
+    tokens: createRefreshTokens({
+      ...tokenKeys,
+      accessTtlMs: Math.min(ACCESS_TTL_MS, settings.accessTokenMaxMs),
+    }),
     families,
     isActive: caller => dispatch.isActive(caller),
   })
@@ -231,6 +236,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     presence.close()
     inspection?.close()
     limits.close()
+    issuer?.keys.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end(), healthPool.end()])
     await telemetry.close()
   }
@@ -252,6 +258,13 @@ export async function createApp(options: AppOptions): Promise<App> {
 export const version: string = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ).version
+
+/** Whoever else signs tokens, if the settings name somebody. */
+function openIssuer({ tokenIssuer }: Settings, log: Logger) {
+  if (tokenIssuer === undefined) return undefined
+  const { jwksUrl: url, issuer, audience } = tokenIssuer
+  return { keys: openIssuerKeys({ url, log }), issuer, audience }
+}
 
 /** In Redis if there is one, for any number of processes; else in this process. */
 async function openPresence(settings: Settings, log: Logger) {

@@ -4,11 +4,16 @@ import type { Result } from './problems.js'
 
 export interface VerifiedToken {
   readonly caller: Caller
+  /** Seconds since the epoch, whole: `iat`. An end of sessions is for all tokens up to a second. */
+  readonly issuedAt: number
   /** Milliseconds since the epoch. From then on the token opens nothing. */
   readonly expiresAt: number
 }
 
-/** Answers `UNAUTHENTICATED` for whatever is not a valid token of today. Never throws, never asks anyone. */
+/**
+ * Answers `UNAUTHENTICATED` for whatever is not a valid token of today, `UNAVAILABLE` where that cannot be said because an
+ * issuer of tokens is away. Never throws. That a session was ended it does not know: `Dispatch.admit` does.
+ */
 export type TokenVerifier = (token: string) => Promise<Result<VerifiedToken>>
 
 export interface VerifiedRefreshToken extends VerifiedToken {
