@@ -2,7 +2,8 @@
 import { signToken } from './adapters/tokens/jwt.js'
 import type { Caller } from './dispatch/api.js'
 
-const DEMO_TTL_HOURS = 24
+/** A day of trying it out, unless tokens may not live as long. */
+const DEMO_TTL_MS = 24 * 3_600_000
 const DEMO_CALLERS: readonly Caller[] = [
   { id: 'c1', role: 'customer' },
   { id: 't1', role: 'transporter' },
@@ -16,15 +17,17 @@ export interface BannerFacts {
   /** In words for people, without a password. */
   readonly database: string
   readonly secret: string
+  readonly accessTokenMaxMs: number
   /** Where instances can be looked at, if anywhere. */
   readonly inspectPort?: number
 }
 
 export async function banner(facts: BannerFacts): Promise<string> {
   const { version, url, database, secret, inspectPort } = facts
+  const ttlMs = Math.min(DEMO_TTL_MS, facts.accessTokenMaxMs)
   const tokens = await Promise.all(
     DEMO_CALLERS.map(async caller => {
-      const token = await signToken(caller, secret, DEMO_TTL_HOURS * 3_600_000)
+      const token = await signToken(caller, secret, ttlMs)
       return `  ${`${caller.role} ${caller.id}`.padEnd(15)} ${token}`
     }),
   )
@@ -36,9 +39,14 @@ export async function banner(facts: BannerFacts): Promise<string> {
     ...(inspectPort === undefined
       ? []
       : [`Live instances: http://localhost:${inspectPort} (open to whoever reaches that port)`]),
-    `Tokens to try it with, good for ${DEMO_TTL_HOURS} hours (never printed in production):`,
+    `Tokens to try it with, good for ${inWords(ttlMs)} (never printed in production):`,
     ...tokens,
     '',
     '',
   ].join('\n')
+}
+
+function inWords(ms: number): string {
+  const hours = ms / 3_600_000
+  return Number.isInteger(hours) ? `${hours} hours` : `${Math.floor(ms / 1000)} seconds`
 }

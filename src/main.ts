@@ -66,6 +66,7 @@ async function main(): Promise<void> {
         url: app.url,
         database: database.description,
         secret: tokenKeys.secret,
+        accessTokenMaxMs: settings.accessTokenMaxMs,
         ...(inspectPort === undefined ? {} : { inspectPort }),
       }
       process.stdout.write(await banner(facts))
