@@ -246,6 +246,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       product.startSweeps()
       forgetting.start()
     }
+    if (takesRequests) await whenAvailable(() => product.watchSessions())
     const port = await listen(http.server, settings)
     return { url: `http://${urlHost(settings.host)}:${port}`, unfit: unfit.promise, close }
   } catch (error) {

@@ -47,6 +47,7 @@ export const access = {
   sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   registerDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   removeDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  logout: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   administer: { admin: 'any' },
 } as const satisfies Readonly<Record<string, Row>>
 

@@ -9,5 +9,12 @@ export interface Person {
   readonly role: Role
 }
 
+/** What a person's tokens are judged by. */
+export interface PersonState {
+  readonly isActive: boolean
+  /** Seconds since the epoch: tokens issued in that second or before are good no more. 0: no session was ever ended. */
+  readonly endedUpTo: number
+}
+
 /** Names a person in maps, limits and records. Roles have no colon, so no two people share one. */
 export const personKey = ({ role, id }: Person): string => `${role}:${id}`

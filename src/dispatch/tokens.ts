@@ -27,14 +27,16 @@ export interface IssuedTokens {
   readonly accessToken: string
   readonly expiresInSeconds: number
   readonly refreshToken: string
-  /** The `jti` of the refresh token. */
-  readonly refreshId: string
-  readonly refreshExpiresAt: number
 }
 
 export interface RefreshTokens {
+  /** How long those are good that are issued. */
+  readonly refreshTtlMs: number
   /** Answers `UNAUTHENTICATED` for whatever is not a valid refresh token. Never throws, never asks anyone. */
   verify(token: string): Promise<Result<VerifiedRefreshToken>>
-  /** An access token, and the refresh token that gets the next one. */
-  issue(caller: Caller, family: string): Promise<IssuedTokens>
+  /** An access token, and the refresh token that gets the next one. `id` is its `jti`; `issuedAt` is in seconds. */
+  issue(
+    caller: Caller,
+    token: { readonly family: string; readonly id: string; readonly issuedAt: number },
+  ): Promise<IssuedTokens>
 }

@@ -26,6 +26,7 @@ export function recordingFanout(): RecordingFanout {
     disconnected,
     emit: (rooms, envelope, except = []) => void emits.push({ rooms, envelope, except }),
     disconnectUser: userId => void disconnected.push(userId),
+    endSessions: () => {},
     heardIn,
     heard: (room, type) => heardIn(room).filter(envelope => envelope.type === type),
   }

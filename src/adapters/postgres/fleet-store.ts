@@ -10,7 +10,14 @@ import {
   listDrivers,
   putDriver,
 } from './fleet/drivers.js'
-import { inactiveAmong, seePeople, setPersonActive } from './fleet/people.js'
+import {
+  endedPeople,
+  endedWithin,
+  endSessions,
+  requestsOfInactive,
+  seePeople,
+  turnOn,
+} from './fleet/people.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
@@ -23,8 +30,19 @@ export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
   )
   return {
     seePerson: gathered(personKey, (people: readonly Person[]) => seePeople(lookups, people)),
-    setPersonActive: (person, isActive) => setPersonActive(pool, person, isActive),
-    inactiveAmong: people => inactiveAmong(pool, people),
+    async setPersonActive(person, isActive, by) {
+      if (!isActive) return (await endSessions(pool, person, { turnOff: true, by })) !== undefined
+      await turnOn(pool, person)
+      return true
+    },
+    async endSessions(person, issuedAt) {
+      const state = await endSessions(pool, person, { issuedAt })
+      if (state === undefined) throw new Error('an upsert without a condition answered no row')
+      return state
+    },
+    endedPeople: people => endedPeople(pool, people),
+    requestsOfInactive: those => requestsOfInactive(pool, those),
+    endedWithin: ms => endedWithin(lookups, ms),
     acceptFacts: (broadcastId, transporterId, driverId, vehicleId) =>
       acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId }),
     putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),

@@ -1,6 +1,7 @@
 import type { Server } from 'socket.io'
-import { type Envelope, type Fanout, userRoom, wakesPeople } from '../../dispatch/ports.js'
+import { type Envelope, type Fanout, type Person, userRoom, wakesPeople } from '../../dispatch/ports.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
+import type { SocketData } from './authenticate.js'
 import { isAnybodyIn } from './rooms.js'
 
 /**
@@ -25,6 +26,7 @@ export function createFanout(
       io.local.in(userRoom(userId)).disconnectSockets(true)
       io.in(userRoom(userId)).disconnectSockets(true)
     },
+    endSessions: (person, issuedUpTo) => endSessions(io, person, issuedUpTo),
   }
 }
 
@@ -35,6 +37,17 @@ export function createLocalFanout(io: Server, { askOwn }: Pick<AcknowledgedEmits
       if (isAnybodyIn(io, rooms)) emitInChunks(io.local, askOwn, rooms, ...said)
     },
     disconnectUser: userId => io.local.in(userRoom(userId)).disconnectSockets(true),
+    endSessions: (person, issuedUpTo) => endSessions(io, person, issuedUpTo),
+  }
+}
+
+/** Those of a person's sockets here whose tokens are ended; a socket with a newer token stays. */
+function endSessions(io: Server, { role, id }: Person, issuedUpTo: number): void {
+  const { adapter, sockets } = io.of('/')
+  for (const socketId of [...(adapter.rooms.get(userRoom(id)) ?? [])]) {
+    const socket = sockets.get(socketId)
+    const { caller, issuedAt } = (socket?.data ?? {}) as Partial<SocketData>
+    if (caller?.role === role && issuedAt !== undefined && issuedAt <= issuedUpTo) socket?.disconnect(true)
   }
 }
 

@@ -59,20 +59,14 @@ export function createRefreshTokens(
         expiresAt: exp * 1000,
       })
     },
-    async issue(caller, family) {
-      const at = now()
-      const refreshId = randomUUID()
+    refreshTtlMs: REFRESH_TTL_MS,
+    async issue(caller, { family, id, issuedAt }) {
+      const nowMs = issuedAt * 1000
       const [accessToken, refreshToken] = await Promise.all([
-        signToken(caller, secret, accessTtlMs, at),
-        signRefreshToken(caller, refreshSecret, { ttlMs: REFRESH_TTL_MS, id: refreshId, family, nowMs: at }),
+        signToken(caller, secret, accessTtlMs, nowMs),
+        signRefreshToken(caller, refreshSecret, { id, family, nowMs }),
       ])
-      return {
-        accessToken,
-        expiresInSeconds: Math.floor(accessTtlMs / 1000),
-        refreshToken,
-        refreshId,
-        refreshExpiresAt: at + REFRESH_TTL_MS,
-      }
+      return { accessToken, expiresInSeconds: Math.floor(accessTtlMs / 1000), refreshToken }
     },
   }
 }

@@ -1,3 +1,5 @@
+import type { Person } from '../person.js'
+
 /** What goes out on a socket. `id` names this socket event for good: a repeated delivery carries the same. */
 export interface Envelope {
   readonly id?: string
@@ -32,6 +34,8 @@ export interface Fanout {
   emit(rooms: readonly string[], envelope: Envelope, except?: readonly string[]): void
   /** Ends every connection of a user, on any process. */
   disconnectUser(userId: string): void
+  /** Ends the connections on this process that a person opened with tokens issued up to that second. */
+  endSessions(person: Person, issuedUpTo: number): void
 }
 
 export const userRoom = (userId: string) => `user:${userId}`
