@@ -159,8 +159,8 @@ describe('an action of an administrator', () => {
     expectOk(await product.dispatch.setPersonActive(admin, customer('u-1'), false))
     expectOk(await product.dispatch.setPersonActive(admin, customer('u-1'), true))
     expect((await actions(2)).map(a => [a.action, a.target, a.outcome])).toEqual([
-      ['user.activate', 'u-1', 'applied'],
-      ['user.deactivate', 'u-1', 'applied'],
+      ['user.activate', 'customer:u-1', 'applied'],
+      ['user.deactivate', 'customer:u-1', 'applied'],
     ])
   })
 })
