@@ -375,6 +375,11 @@ test('whatever is open to everyone', async () => {
   await call(app.url, 'GET', '/docs/%zz')
 })
 
+test('a logout', async () => {
+  const leaver = await createClient(app.url, 'customer', 'leaver')
+  expect((await leaver.post('/api/v1/auth/logout')).status).toBe(204)
+})
+
 test('a refresh token: good, bad, of somebody turned off; too much of it', async () => {
   const sent = (body: string) =>
     call(app.url, 'POST', '/api/v1/auth/refresh', { headers: { 'content-type': 'application/json' }, body })
