@@ -1,6 +1,7 @@
 /*
- * What Stately's inspector reads from: a page that frames theirs, and a WebSocket that carries what happens. The package has a
- * server of its own, which listens on every address of the machine and asks nobody who he is; instances hold where people are.
+ * Serves Stately's inspector: a page that frames the one at stately.ai, and a WebSocket that streams inspection events to it.
+ * The inspector's package has such a server too, but it listens on every address of the machine and needs no token, and
+ * instances contain places of people.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -8,33 +9,33 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 
-/** Their page, which shows what ours hands to it. */
+/** The site of the inspector's page, which shows the events that our page posts to it. */
 const INSPECTOR = 'https://stately.ai'
-/** For a page that is opened, or loaded again, later: enough to see the last few requests. */
+/** Events sent to a page when it is opened: enough to show the last few requests. */
 const EVENTS_KEPT = 200
-/** Pages open at once: of one person, with some to spare. */
+/** Pages open at once. One developer opens a few. */
 const MAX_VIEWERS = 10
-/** Of a page that does not read. Beyond it the page is cut off, and can be loaded again. */
+/** A page that does not read is disconnected once this much waits for it. It can be reloaded. */
 const MAX_WAITING_BYTES = 4 * 1_048_576
-/** Viewers have nothing to say. */
+/** Pages send nothing. */
 const MAX_MESSAGE_BYTES = 1_024
 
 export interface InspectorServer {
-  /** Holds the token: whoever has it sees every instance. */
+  /** Contains the token. Anyone who has it sees every instance. */
   readonly url: string
   send(event: unknown): void
   close(): void
 }
 
-/** `host`: the address that it listens on, and no other. `port` 0 takes any. */
+/** Listens on `host` only. `port` 0 takes any free port. */
 export async function createInspectorServer(
-  sockets: typeof WebSocketServer,
+  Sockets: typeof WebSocketServer,
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<InspectorServer> {
   const token = randomBytes(24).toString('base64url')
   const kept: string[] = []
   const viewers = new Set<WebSocket>()
-  const webSockets = new sockets({ noServer: true, maxPayload: MAX_MESSAGE_BYTES })
+  const webSockets = new Sockets({ noServer: true, maxPayload: MAX_MESSAGE_BYTES })
   const server = createServer((req, res) => {
     if (!knows(req, token)) {
       res.writeHead(401, { 'content-type': 'text/plain; charset=utf-8' })
@@ -95,7 +96,7 @@ function knows(req: IncomingMessage, token: string): boolean {
   return given.length === token.length && timingSafeEqual(Buffer.from(given), Buffer.from(token))
 }
 
-/** What comes before their page is ready waits for it. */
+/** Events that arrive before the framed page is ready are kept until it is. */
 const PAGE = `<!doctype html>
 <html lang="en">
 <title>Live instances</title>
@@ -105,15 +106,15 @@ const PAGE = `<!doctype html>
   const inspector = document.querySelector('iframe').contentWindow
   const waiting = []
   let isReady = false
-  const hand = event => inspector.postMessage(event, '${INSPECTOR}')
+  const post = event => inspector.postMessage(event, '${INSPECTOR}')
   addEventListener('message', ({ data, origin }) => {
     if (origin !== '${INSPECTOR}' || data?.type !== '@statelyai.connected') return
     isReady = true
-    waiting.splice(0).forEach(hand)
+    waiting.splice(0).forEach(post)
   })
   new WebSocket(location.href.replace(/^http/, 'ws')).onmessage = ({ data }) => {
     const event = JSON.parse(data)
-    if (isReady) hand(event)
+    if (isReady) post(event)
     else waiting.push(event)
   }
 </script>
