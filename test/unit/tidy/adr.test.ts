@@ -69,7 +69,7 @@ function sentencesOf(markdown: string): string[] {
   const prose = markdown
     .replace(/^ *```[\s\S]*?^ *```/gm, '\n')
     .replace(/^#.*$/gm, '\n')
-    .replace(/`[^`]*`/g, '`code`')
+    .replace(/`([^`\n]|\n(?!\n))+`/g, '`code`')
     .replace(/\]\([^)]*\)/g, ']')
     .replace(/^ *(\||[-*] |\d+\. )/gm, '\n\n')
     .replaceAll('|', '\n\n')
@@ -155,6 +155,7 @@ describe('the check of sentences', () => {
     ['a headless clause in bold', '- **Who comes late** waits.', 'name the subject'],
     ['an unnamed caller', 'It answers whoever asks.', 'name the caller'],
     ['a repair', 'The index was mended.', 'say "fix"'],
+    ['text after a stray backtick', 'A ` here.\n\nWho asks waits.\n\nA ` there.', 'name the subject'],
   ])('reports %s', (_what, text, message) => {
     expect(faultsIn(text)).toEqual([expect.stringContaining(message)])
   })
