@@ -19,11 +19,11 @@ export interface BannerFacts {
   readonly secret: string
   readonly accessTokenMaxMs: number
   /** Where instances can be looked at, if anywhere. */
-  readonly inspectPort?: number
+  readonly inspectUrl?: string
 }
 
 export async function banner(facts: BannerFacts): Promise<string> {
-  const { version, url, database, secret, inspectPort } = facts
+  const { version, url, database, secret, inspectUrl } = facts
   const ttlMs = Math.min(DEMO_TTL_MS, facts.accessTokenMaxMs)
   const tokens = await Promise.all(
     DEMO_CALLERS.map(async caller => {
@@ -35,10 +35,7 @@ export async function banner(facts: BannerFacts): Promise<string> {
     '',
     `Loadcast ${version} listens on ${url}`,
     `Data: ${database}`,
-    // The inspector's own package listens on every address of the machine, and asks nobody who he is.
-    ...(inspectPort === undefined
-      ? []
-      : [`Live instances: http://localhost:${inspectPort} (open to whoever reaches that port)`]),
+    ...(inspectUrl === undefined ? [] : [`Live instances: ${inspectUrl}`]),
     `Tokens to try it with, good for ${inWords(ttlMs)} (never printed in production):`,
     ...tokens,
     '',

@@ -60,14 +60,14 @@ async function main(): Promise<void> {
     log.info({ url: app.url }, 'listening')
     if (settings.isProduction) warnOfOpenDoors(settings, log)
     if (!settings.isProduction) {
-      const { inspectPort } = settings
+      const { inspectUrl } = app
       const facts = {
         version,
         url: app.url,
         database: database.description,
         secret: tokenKeys.secret,
         accessTokenMaxMs: settings.accessTokenMaxMs,
-        ...(inspectPort === undefined ? {} : { inspectPort }),
+        ...(inspectUrl === undefined ? {} : { inspectUrl }),
       }
       process.stdout.write(await banner(facts))
     }
