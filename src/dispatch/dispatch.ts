@@ -123,7 +123,7 @@ export function createDispatch(
     sync: allowed('sync', (...args) => sync(all, ...args)),
     registerDevice: allowed('registerDevice', (...args) => registerDevice(all, ...args)),
     removeDevice: allowed('removeDevice', (...args) => removeDevice(all, ...args)),
-    acknowledged: (userId, envelopeId) => acknowledgements.note({ userId, envelopeId }),
+    acknowledged: (person, envelopeId) => acknowledgements.note({ person, envelopeId }),
 
     getTrip: allowed('getTrip', (...args) => trips.getTrip(all, ...args)),
     sendToTrip: (caller, id, event, options) =>

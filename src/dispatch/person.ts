@@ -9,5 +9,7 @@ export interface Person {
   readonly role: Role
 }
 
+export const isSamePerson = (a: Person, b: Person): boolean => a.id === b.id && a.role === b.role
+
 /** Names a person in maps, limits and records. Roles have no colon, so no two people share one. */
 export const personKey = ({ role, id }: Person): string => `${role}:${id}`

@@ -177,26 +177,27 @@ describeWithRedis('R9.5 limits of several processes', () => {
 
   test('are one limit, within a moment', async () => {
     const [a, b] = [open(100), open(100)]
-    for (let i = 0; i < 90; i++) expect(a.ofUser('u')).toBeUndefined()
-    for (let i = 0; i < 9; i++) expect(b.ofUser('u')).toBeUndefined()
+    for (let i = 0; i < 90; i++) expect(a.ofUser({ role: 'customer', id: 'u' })).toBeUndefined()
+    for (let i = 0; i < 9; i++) expect(b.ofUser({ role: 'customer', id: 'u' })).toBeUndefined()
     let passed = 99
     // Each tells the other when its turn comes.
     await until(() => {
-      const wait = passed % 2 === 0 ? a.ofUser('u') : b.ofUser('u')
+      const wait =
+        passed % 2 === 0 ? a.ofUser({ role: 'customer', id: 'u' }) : b.ofUser({ role: 'customer', id: 'u' })
       if (wait !== undefined) return true
       passed += 1
       return false
     })
     expect(passed).toBeLessThan(190)
     const third = open(100)
-    await until(() => third.ofUser('u') !== undefined)
+    await until(() => third.ofUser({ role: 'customer', id: 'u' }) !== undefined)
   })
 
   test('nobody waits for a Redis that hangs: each process counts for itself', async () => {
     const limits = open(50)
-    limits.ofUser('first')
+    limits.ofUser({ role: 'customer', id: 'first' })
     redis.freeze()
-    const answers = Array.from({ length: 60 }, () => limits.ofUser('u'))
+    const answers = Array.from({ length: 60 }, () => limits.ofUser({ role: 'customer', id: 'u' }))
     expect(answers.filter(wait => wait === undefined)).toHaveLength(50)
     redis.thaw()
   })

@@ -109,7 +109,7 @@ describe('R9.5 a refresh token', () => {
     const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
     const families = createRefreshFamilies(pool)
     const rotation = {
-      userId: 'swept',
+      person: { role: 'customer', id: 'swept' } as const,
       family: 'f',
       shown: 'a',
       next: 'b',

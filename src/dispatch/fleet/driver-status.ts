@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../../runtime/api.js'
 import type { Parts } from '../parts.js'
-import { userRoom } from '../ports.js'
+import { personRoom } from '../ports.js'
 import { isoTime } from '../views/trip-view.js'
 import { unlessLost } from './unless-lost.js'
 
@@ -58,7 +58,7 @@ export class DriverStatus {
     const [busy, online] = await Promise.all([fleet.busyAmong(ids), this.#onlineAmong(ids)])
     for (const [driverId, transporterId] of batch) {
       const isOnline = online.has(driverId)
-      fanout.emit([userRoom(transporterId)], {
+      fanout.emit([personRoom({ role: 'transporter', id: transporterId })], {
         type: 'driver_status_changed',
         at: isoTime(engine.now()),
         data: { driverId, isOnline, isBusy: busy.has(driverId) },

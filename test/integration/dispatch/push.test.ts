@@ -1,17 +1,19 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { PushMessage } from '../../../src/dispatch/ports.js'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personRoom } from '../../../src/dispatch/ports.js'
 import { PushWorker } from '../../../src/dispatch/push/worker.js'
 import {
   accept,
   admin,
   asking,
   customer,
+  driver,
   expectOk,
   openDispatch,
   PICKUP,
   type Product,
   registerTruck,
+  transporter,
 } from '../../support/dispatch.js'
 import { until } from '../../support/engine.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
@@ -131,15 +133,15 @@ describe('an offer', () => {
   it('R2.4 that was acknowledged is not pushed, also when that is known before it is queued', async () => {
     const { id, truck } = await offered('acknowledged')
     const { worker, push } = openWorker()
-    product.dispatch.acknowledged(truck.caller.id, `${id}:offer`)
+    product.dispatch.acknowledged(truck.caller, `${id}:offer`)
     // Twice at once, as two phones of one user do.
-    product.dispatch.acknowledged(truck.caller.id, `${id}:offer`)
+    product.dispatch.acknowledged(truck.caller, `${id}:offer`)
     await product.settled()
     expectOk(await accept(product, id, truck))
-    const driverRoom = userRoom(truck.driverId)
+    const driverRoom = personRoom(driver(truck.driverId))
     await until(() => product.fanout.heard(driverRoom, 'trip_assigned').length > 0)
     for (const { id } of product.fanout.heard(driverRoom, 'trip_assigned')) {
-      product.dispatch.acknowledged(truck.driverId, id ?? '')
+      product.dispatch.acknowledged(driver(truck.driverId), id ?? '')
     }
     await settled()
     aheadMs = 3 * SECOND_MS
@@ -323,7 +325,13 @@ describe('FCM', () => {
     await product.sql.query(sql)
     const content = { type: 'truck_confirmed', broadcastId: PLACEHOLDER_ID, version: 1, title: 'x' }
     await product.pushes.queue([
-      { envelopeId: 'crowd', userIds: ['c-crowd'], content, dueAt: now(), endsAt: now() + MINUTE_MS },
+      {
+        envelopeId: 'crowd',
+        people: [customer('c-crowd')],
+        content,
+        dueAt: now(),
+        endsAt: now() + MINUTE_MS,
+      },
     ])
     const [one, other] = [openWorker(), openWorker()]
     const begunAt = now()
@@ -373,6 +381,7 @@ describe('FCM', () => {
 it('R8.1 R6.4 is queued by one statement for a whole city, and an acknowledgement of each is noted by one', async () => {
   const { sql, pushes, recipients } = product
   const ids = Array.from({ length: 10_000 }, (_, n) => `city-${n}`)
+  const people = ids.map(transporter)
   await sql.query('insert into users (id) select unnest($1::text[])', [ids])
   await sql.query('insert into transporters (id, is_available) select unnest($1::text[]), true', [ids])
   const created = await product.dispatch.createBroadcast(customer('c-city'), asking(1, 'city'))
@@ -389,12 +398,10 @@ it('R8.1 R6.4 is queued by one statement for a whole city, and an acknowledgemen
   expect(await offer(ids.slice(5_000))).toHaveLength(5_000)
   expect(await queued()).toHaveLength(5_000)
   const content = { type: 'booking_expired', broadcastId: id, version: 2, title: 'Request cancelled' }
-  await pushes.queue([
-    { envelopeId: 'city-ends', userIds: ids, content, dueAt: now(), endsAt: now() + MINUTE_MS },
-  ])
+  await pushes.queue([{ envelopeId: 'city-ends', people, content, dueAt: now(), endsAt: now() + MINUTE_MS }])
   expect(await queued()).toHaveLength(15_000)
   await pushes.acknowledge(
-    ids.map(userId => ({ envelopeId: 'city-ends', userId })),
+    people.map(person => ({ envelopeId: 'city-ends', person })),
     now(),
   )
   const rows = await queued()
