@@ -128,6 +128,7 @@ export function pathIn(scene: Scene, { path }: Pick<Route, 'path'>): string {
     vehicleId: scene.spare.vehicleId,
     role: 'customer',
     userId: scene.otherCustomer.id,
+    token: encodeURIComponent(`fGw0:${scene.id}`),
     file: 'start.js',
   }
   return path.replaceAll(/:(\w+)/g, (_, name: string) => ids[name] ?? `no id for ${name}`)
@@ -160,7 +161,7 @@ export function bodyFor(scene: Scene, route: Route, command: string, actor: Acto
     sendToInstance: { event: { type: 'cancel' }, reason: 'Asked for by phone' },
     // One device after another.
     registerDevice: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
-    removeDevice: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
+    removeDeviceByBody: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
     redriveDeadLetter: { reason: 'Fixed' },
     dropDeadLetter: { reason: 'Of no use any more' },
   }
