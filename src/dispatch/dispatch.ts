@@ -149,15 +149,15 @@ export function createDispatch(
     listAnswers: allowed('listAnswers', (...args) => listAnswers(all, ...args)),
 
     setPersonActive: allowed('administer', (...args) => people.setActive(...args)),
-    listInstances: allowed('administer', (...args) => instances.listInstances(all, ...args)),
-    getInstance: allowed('administer', (...args) => instances.getInstance(all, ...args)),
+    listInstances: allowed('inspect', (...args) => instances.listInstances(all, ...args)),
+    getInstance: allowed('inspect', (...args) => instances.getInstance(all, ...args)),
     sendToInstance: allowed('administer', (...args) => instances.sendToInstance(all, ...args)),
-    listDeadLetters: allowed('administer', (...args) => listDeadLetters(all, ...args)),
+    listDeadLetters: allowed('inspect', (...args) => listDeadLetters(all, ...args)),
     redriveDeadLetter: allowed('administer', (...args) => redriveDeadLetter(all, ...args)),
     dropDeadLetter: allowed('administer', (...args) => dropDeadLetter(all, ...args)),
-    listRecipients: allowed('administer', (...args) => listRecipients(all, ...args)),
-    tellStory: allowed('administer', (...args) => tellStory(all, ...args)),
-    listAdminActions: allowed('administer', (...args) => listActions(all, ...args)),
+    listRecipients: allowed('inspect', (...args) => listRecipients(all, ...args)),
+    tellStory: allowed('inspect', (...args) => tellStory(all, ...args)),
+    listAdminActions: allowed('inspect', (...args) => listActions(all, ...args)),
   }
 
   async function idle() {

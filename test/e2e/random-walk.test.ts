@@ -178,6 +178,7 @@ const habits: Readonly<Record<Role, readonly Command[]>> = {
   ],
   driver: [tripEvent('start', 'complete'), tripEvent('start', 'complete'), beat, beat, switchOn, read],
   admin: [tripEvent('abandon'), turnSomeoneOff, turnSomeoneOff, read],
+  viewer: [read],
 }
 
 async function createWalkers(): Promise<readonly Walker[]> {
