@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
+import type { Role } from '../../src/dispatch/person.js'
 import { openRateLimits } from '../../src/rate-limits.js'
 import { publicRoutes, routes } from '../support/api/scene.js'
 import { call, createClient, listen } from '../support/clients.js'
@@ -111,6 +112,17 @@ describe('R9.5 requests of one user', () => {
     }
     const headers = as(newAddress(), { authorization: `Bearer ${client}` })
     expect((await call(app.url, 'GET', '/api/v1/broadcasts', headers)).status).toBe(200)
+  })
+
+  test('R11.1 another role of the same id does not use up what a person may ask', async () => {
+    const headersOf = async (role: Role) =>
+      as(newAddress(), { authorization: `Bearer ${await tokenFor(role, 'of-both')}` })
+    let status = 200
+    for (let i = 0; i < 10 && status === 200; i++) {
+      status = (await call(app.url, 'GET', '/api/v1/sync', await headersOf('customer'))).status
+    }
+    expect(status).toBe(429)
+    expect((await call(app.url, 'GET', '/api/v1/sync', await headersOf('transporter'))).status).toBe(200)
   })
 })
 
