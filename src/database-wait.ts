@@ -23,7 +23,7 @@ const PAUSE_MS = 500
 const TELL_EVERY_MS = 5_000
 
 export interface DatabaseWaitOptions {
-  /** Time limit from the first failure on; 0: do not wait. */
+  /** Time limit from the first failure on. 0 means that a start does not wait. */
   readonly waitMs: number
   readonly tell: (line: string) => void
   readonly signal?: AbortSignal
