@@ -212,7 +212,7 @@ main().then(
       process.stderr.write(`Loadcast ended before it had started: ${error.message}\n`)
       process.exit(0)
     }
-    process.stderr.write(`Loadcast could not go on. ${explain(error)}\n`)
+    process.stderr.write(`Loadcast could not continue. ${explain(error)}\n`)
     process.exit(1)
   },
 )

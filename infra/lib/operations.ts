@@ -11,7 +11,7 @@ import { Task } from './tasks.ts'
 export function operationsTask(scope: Construct, foundation: FoundationStack, imageTag: string): Task {
   const { database, cache, secret } = foundation
   const administrator = database.instance.secret
-  if (administrator === undefined) throw new Error('RDS manages the password, so there is a secret')
+  if (administrator === undefined) throw new Error('Expected a secret with the password that RDS manages')
   const address = Fn.join('', [
     database.instance.dbInstanceEndpointAddress,
     ':',

@@ -146,7 +146,7 @@ export class SimulatedProcess {
       async handle(event) {
         if (!isAlive()) return
         const fails = chance.happens(mishaps().subscriberFails)
-        if (fails && chance.happens(0.5)) throw new Error('the subscriber failed before it did anything')
+        if (fails && chance.happens(0.5)) throw new Error('the subscriber failed before it had done anything')
         trace.note(
           name,
           'subscriber',
@@ -154,7 +154,7 @@ export class SimulatedProcess {
         )
         onDelivered(event)
         await time.sleep(chance.between(0, 1))
-        if (fails) throw new Error('the subscriber failed after it was told')
+        if (fails) throw new Error('the subscriber failed after it had done its work')
       },
     }
   }

@@ -112,7 +112,7 @@ async function openDatabase(place: Place, { port }: Postmaster): Promise<string>
     }
   } catch (cause) {
     throw new EmbeddedPostgresError(
-      `The Postgres on port ${port} does not answer as the one of ${place.data} should: ${cause}`,
+      `Could not log in to the Postgres on port ${port}, which should be the one of ${place.data}: ${cause}`,
       { cause },
     )
   }
