@@ -16,6 +16,7 @@ import type {
   ResumeStore,
 } from '../../dispatch/ports.js'
 import type { TripSurroundings } from '../../dispatch/views/trip-view.js'
+import type { TripStatus } from '../../machines/index.js'
 import { query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 import { eventsInSql, eventsOfSql } from './resume-events-sql.js'
@@ -63,6 +64,7 @@ interface EventRow {
   readonly audience: readonly string[]
   readonly at: number
   readonly recordedAt: Micros
+  readonly tripStatus: TripStatus | null
   readonly isOffered: boolean
   readonly customerId: string
   readonly pickup: TripSurroundings['pickup']

@@ -8,7 +8,7 @@ import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import type { DriverStatus } from '../fleet/driver-status.js'
 import type { PartsWithEngine } from '../parts.js'
-import type { Fanout } from '../ports.js'
+import type { Fanout, RecordedEvent } from '../ports.js'
 import { type ReachParts, widenReach } from '../reach/reach.js'
 import { announcements } from './announcements.js'
 import { roomsOf } from './audience.js'
@@ -57,7 +57,7 @@ export function isAnnounced(machine: string, type: string): boolean {
 export async function announceTo(
   fanout: Pick<Fanout, 'emit'>,
   { requests, recipients }: Pick<SocketParts, 'requests' | 'recipients'>,
-  emitted: EmittedEvent,
+  emitted: RecordedEvent,
 ): Promise<void> {
   const { instance } = emitted
   const { concerned, said } = await wordsFor(emitted, requests)

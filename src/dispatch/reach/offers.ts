@@ -1,3 +1,4 @@
+import { refuseByState } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import { type Envelope, type Fanout, type Offered, userRoom } from '../ports.js'
@@ -55,6 +56,8 @@ export function tellOffered(
   const [first] = offered
   if (first === undefined || isKnownToHaveEnded(engine, broadcast.id)) return
   const now = engine.now()
+  // Read after the offer was recorded, so its ending is told to all who were offered it.
+  if (refuseByState(broadcast.snapshot, { at: now }) !== undefined) return
   for (const { distanceKm, transporters } of byDistance(offered)) {
     fanout.emit(
       transporters.map(userRoom),

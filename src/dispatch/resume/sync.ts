@@ -112,10 +112,10 @@ function read(
   return resume.eventsOf(caller.id, { ...query, offersSince, mayBeOffered: caller.role === 'transporter' })
 }
 
-/** What the event said to the caller, as it was said. */
+/** What the event said to the caller, with no more of its trip than the caller may see now. */
 function tell(resumed: ResumedEvent, caller: Caller, watching: string | undefined): Envelope[] {
   const { request, isOffered } = resumed
-  const { concerned, said } = wordsOf(resumed, request)
+  const { concerned, said } = wordsOf(resumed, request, resumed.tripStatus ?? undefined)
   const isTold = ({ to }: Said) =>
     watching === undefined
       ? isToldTo(caller.id, to, concerned, isOffered)
