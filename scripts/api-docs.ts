@@ -4,6 +4,7 @@ import { createMetrics } from '../src/adapters/telemetry/metrics.js'
 import { access, type CommandName, type Standing } from '../src/dispatch/access.js'
 import type { Role } from '../src/dispatch/api.js'
 import { type ProblemKind, problemMembers, problems } from '../src/dispatch/problems.js'
+import { parts, type Sight } from '../src/dispatch/views/visibility.js'
 
 const roles: readonly Role[] = ['customer', 'transporter', 'driver', 'admin']
 
@@ -90,8 +91,28 @@ not know of is answered like what does not exist.
 ${table(['', ...roles], rows)}
 
 Open to everyone: ${open.join(', ')}.
+
+## How much of a request its readers see
+
+Written from the table in \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and when it was
+completed; one that was released, cancelled or abandoned does not. What a reader is to a request is decided anew each
+time that it is shown: in answers, lists, events, resumes, and in answers that are repeated for an idempotency key.
+A request can be accepted while it seeks and its time is not up.
+
+${table(['reader', '`notes`', '`pickup`, `drop`', 'trips'], Object.values(parts).map(sightCells))}
+
+A trip, alone or in an event, shows its places rounded and without addresses to its transporter and driver once it does not
+stand; its customer and admins see them exactly. Where a driver is, its transporter reads in its list of drivers. Nobody else
+does: offers and the admin's list of recipients have whole kilometres between a pickup and the nearest driver.
 `
 }
+
+const sightCells = ({ who, notes, places, trips }: Sight & { readonly who: string }) => [
+  who,
+  notes ? 'yes' : 'no',
+  places === 'exact' ? 'exact, with `address`' : 'rounded to 0.01°, without `address`',
+  trips === 'all' ? 'all' : 'its own',
+]
 
 function cell(command: CommandName, role: Role): string {
   const standing = (access[command] as Partial<Record<Role, Standing>>)[role]

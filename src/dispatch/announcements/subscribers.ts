@@ -33,9 +33,9 @@ export interface SocketParts extends PartsWithEngine {
 }
 
 export function socketSubscriber(parts: () => SocketParts): Subscriber {
-  async function handle(emitted: EmittedEvent): Promise<void> {
+  async function handle(emitted: EmittedEvent, attempt: number): Promise<void> {
     const { fanout, driverStatus } = parts()
-    await announceTo(fanout, parts(), emitted)
+    await announceTo(fanout, parts(), emitted, attempt)
     const { type, payload } = emitted
     if (!changesDriver.has(type)) return
     const { trip } = payload as unknown as { trip: Trip }
@@ -58,9 +58,10 @@ export async function announceTo(
   fanout: Pick<Fanout, 'emit'>,
   { requests, recipients }: Pick<SocketParts, 'requests' | 'recipients'>,
   emitted: RecordedEvent,
+  attempt = 1,
 ): Promise<void> {
   const { instance } = emitted
-  const { concerned, said } = await wordsFor(emitted, requests)
+  const { concerned, said } = await wordsFor(emitted, requests, attempt)
   const offered = () => recipients.offered(instance)
   for (const { to, envelope } of said) {
     const { rooms, except } = await roomsOf(to, instance, concerned, offered)

@@ -15,13 +15,14 @@ export interface Words {
 const known = new WeakMap<EmittedEvent, Words>()
 
 /**
- * The words of an event that is being delivered. Delivered late, it is told as of now: its trip may have ended since. A
- * late one's trip is looked up each time, unless the event was read together with it.
+ * The words of an event that is being delivered, `attempt` counting from 1. Delivered late or once more, it is told as
+ * of now: its trip may have ended since. The trip is then looked up each time, unless the event was read together with it.
  */
-export async function wordsFor(emitted: RecordedEvent, requests: KnownRequests): Promise<Words> {
+export async function wordsFor(emitted: RecordedEvent, requests: KnownRequests, attempt = 1): Promise<Words> {
   const request = await requests.surroundings(emitted.instance, emitted.version)
   const trip = tripOf(emitted)
-  if (trip !== undefined && emitted.tripStatus === undefined && requests.isLate(emitted)) {
+  const isOld = attempt > 1 || requests.isLate(emitted)
+  if (trip !== undefined && emitted.tripStatus === undefined && isOld) {
     return wordsOf(emitted, request, await requests.tripStatus(emitted.instance, trip.id))
   }
   let words = known.get(emitted)

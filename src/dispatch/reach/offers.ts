@@ -13,7 +13,7 @@ const MAX_GROUPS = 10
 /** Whole kilometres are as exact as a position twelve seconds old. Coarser where that makes too many groups. */
 const STEPS_KM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]
 
-/** For one transporter alone. */
+/** For one transporter, or about one. */
 export const wholeKm = (distanceKm: number | null) =>
   distanceKm === null ? undefined : Math.round(distanceKm)
 
