@@ -157,6 +157,26 @@ describe('R11.5 a transporter that was offered a load', () => {
     },
   )
 
+  it('R11.5 reads no more of it when the customer asks again, with an offer or without one', async () => {
+    const [loser, winner] = [await ready('again'), await unoffered('again')]
+    const { customer, id } = await ask(2)
+    await isOffered(loser, id)
+    await accept(winner, id)
+    await expire(id)
+    const retried = await customer.post(`/api/v1/broadcasts/${id}/retry`)
+    expect([retried.status, found(retried.body)]).toEqual([201, ALL])
+    asked.push({ customer, id: retried.body.id })
+    await isOffered(loser, retried.body.id)
+    const reads = async ({ transporter }: Truck, of: string) => {
+      const { status, body } = await transporter.get(`/api/v1/broadcasts/${of}`)
+      return [status, found(body)]
+    }
+    expect(await reads(loser, id)).toEqual([200, []])
+    expect(await reads(loser, retried.body.id)).toEqual([200, EXACT])
+    expect(await reads(winner, id)).toEqual([200, ALL])
+    expect(await reads(winner, retried.body.id)).toEqual([404, []])
+  })
+
   it('R11.5 does not learn it later from the answer that was kept for its decline', async () => {
     const truck = await ready('decliner')
     const { customer, id } = await ask()
@@ -178,6 +198,12 @@ describe('R11.5 a transporter that was offered a load', () => {
         drop: { lat: -33.87, lng: 151.21 },
       },
     })
+    // What a process of the release before has kept.
+    await app.query(
+      `update idempotency_keys set answer = jsonb_set(answer, '{body,broadcast,notes}', '"gate code 1234"')
+       where key = 'no'`,
+    )
+    expect(found((await truck.transporter.post(path, {}, key)).body)).toEqual([])
     // An unkeyed one, which finds that it has declined.
     expect(found((await truck.transporter.post(path, {})).body)).toEqual([])
   })

@@ -43,21 +43,23 @@ export function offerEnvelope(
   }
 }
 
-/** What this process knows to have ended is no offer any more: the ending has been announced already. */
-export const isKnownToHaveEnded = (engine: Engine, broadcastId: string) =>
-  engine.refuseFromMemory(broadcastId, 'accept') !== undefined
+/**
+ * What has ended, as it was read or as this process knows, is no offer any more: the ending is told to all who were
+ * offered it.
+ */
+export const hasEnded = (engine: Engine, { id, snapshot }: Broadcast) =>
+  engine.refuseFromMemory(id, 'accept') !== undefined ||
+  refuseByState(snapshot, { at: engine.now() }) !== undefined
 
-/** Tells transporters of an offer that is on record, unless it is known to have ended meanwhile. */
+/** Tells transporters of an offer that is on record, unless the request has ended meanwhile. */
 export function tellOffered(
   { engine, fanout }: { engine: Engine; fanout: Fanout },
   broadcast: Broadcast,
   offered: readonly Offered[],
 ): void {
   const [first] = offered
-  if (first === undefined || isKnownToHaveEnded(engine, broadcast.id)) return
+  if (first === undefined || hasEnded(engine, broadcast)) return
   const now = engine.now()
-  // Read after the offer was recorded, so its ending is told to all who were offered it.
-  if (refuseByState(broadcast.snapshot, { at: now }) !== undefined) return
   for (const { distanceKm, transporters } of byDistance(offered)) {
     fanout.emit(
       transporters.map(userRoom),

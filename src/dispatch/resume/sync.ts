@@ -15,7 +15,7 @@ import { findReadable } from '../broadcasts/broadcasts.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { BroadcastRecord, Envelope, Micros, ResumedEvent, ResumeQuery } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
-import { isKnownToHaveEnded, offerEnvelope, wholeKm } from '../reach/offers.js'
+import { hasEnded, offerEnvelope, wholeKm } from '../reach/offers.js'
 import { broadcastView } from '../views/broadcast-view.js'
 import type { BroadcastView } from '../views/views.js'
 import { momentPoint, type Point, pagePoint, parsePoint } from './points.js'
@@ -131,11 +131,11 @@ async function liveOffers({ resume, engine }: PartsWithEngine, caller: Caller): 
   if (caller.role !== 'transporter') return []
   const now = engine.now()
   const offers = await resume.liveOffers(caller.id, MAX_OFFERS)
-  return offers
-    .filter(({ instance }) => !isKnownToHaveEnded(engine, instance.id))
-    .map(({ instance, notified, distanceKm }) =>
-      offerEnvelope(asBroadcast(engine.restore(instance)), { notified, shownKm: wholeKm(distanceKm) }, now),
-    )
+  return offers.flatMap(({ instance, notified, distanceKm }) => {
+    const broadcast = asBroadcast(engine.restore(instance))
+    if (hasEnded(engine, broadcast)) return []
+    return [offerEnvelope(broadcast, { notified, shownKm: wholeKm(distanceKm) }, now)]
+  })
 }
 
 /** What stands now, for a client that has to begin anew. */

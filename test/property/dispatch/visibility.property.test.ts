@@ -192,7 +192,8 @@ async function checkSocket(viewer: Viewer, world: World, before: State, after: S
     expect([event.type, within(event, may)]).toEqual([event.type, []])
     const trip = event.data.trip as { id: string; status: string } | undefined
     if (trip === undefined || role === 'customer') continue
-    const isLapsed = ({ trips }: State) => trips.some(({ id, status }) => id === trip.id && !STANDING.has(status))
+    const isLapsed = ({ trips }: State) =>
+      trips.some(({ id, status }) => id === trip.id && !STANDING.has(status))
     if (!STANDING.has(trip.status) || (isLapsed(before) && isLapsed(after))) {
       expect([event.type, found(event)]).toEqual([event.type, []])
     }
