@@ -13,7 +13,7 @@ import { found, SECRETIVE, type Secret } from '../../support/secrets.js'
 import { startTestApp, type TestApp } from '../../support/server.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
-const numRuns = isLong ? 100 : 5
+const numRuns = isLong ? 40 : 4
 
 let database: TestDatabase
 let home: TestApp
