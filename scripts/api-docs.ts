@@ -95,15 +95,16 @@ Open to everyone: ${open.join(', ')}.
 ## How much of a request its readers see
 
 Written from the table in \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and when it was
-completed; one that was released, cancelled or abandoned does not. What a reader is to a request is decided anew each
-time that it is shown: in answers, lists, events, resumes, and in answers that are repeated for an idempotency key.
-A request can be accepted while it seeks and its time is not up.
+completed; a released, cancelled or abandoned trip does not. A reader's part is computed each time the request is shown: in
+answers, lists, events and resumes, and in answers that are repeated for an idempotency key. A request can be accepted
+while it seeks trucks and its deadline has not passed.
 
 ${table(['reader', '`notes`', '`pickup`, `drop`', 'trips'], Object.values(parts).map(sightCells))}
 
-A trip, alone or in an event, shows its places rounded and without addresses to its transporter and driver once it does not
-stand; its customer and admins see them exactly. Where a driver is, its transporter reads in its list of drivers. Nobody else
-does: offers and the admin's list of recipients have whole kilometres between a pickup and the nearest driver.
+The view of a trip, alone or in an event, follows the same rule for its transporter and driver: rounded places without
+addresses once the trip does not stand. Its customer and admins see exact places. Only a driver's own transporter reads the
+driver's position, in its list of drivers. Offers and the admin's list of recipients have whole kilometres between a pickup
+and the nearest driver.
 `
 }
 

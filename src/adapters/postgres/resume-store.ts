@@ -14,9 +14,9 @@ import type {
   ResumedEvent,
   ResumeQuery,
   ResumeStore,
+  TripRecord,
 } from '../../dispatch/ports.js'
 import type { TripSurroundings } from '../../dispatch/views/trip-view.js'
-import type { TripStatus } from '../../machines/index.js'
 import { query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 import { eventsInSql, eventsOfSql } from './resume-events-sql.js'
@@ -64,7 +64,7 @@ interface EventRow {
   readonly audience: readonly string[]
   readonly at: number
   readonly recordedAt: Micros
-  readonly tripStatus: TripStatus | null
+  readonly tripStatus: TripRecord['status'] | null
   readonly isOffered: boolean
   readonly customerId: string
   readonly pickup: TripSurroundings['pickup']

@@ -208,7 +208,7 @@ export function announce(
     readonly at: number
   },
   request: TripSurroundings,
-  tripStatus?: TripStatus,
+  tripStatus?: TripStatus | null,
 ): readonly Said[] {
   const rows = announcements[event.type] as readonly Announcement<BroadcastEmitted>[]
   const { instance, version, index, at } = source
@@ -216,7 +216,7 @@ export function announce(
   const tripFor = (to: Audience) => {
     if (!('trip' in event)) throw new Error(`An announcement of ${event.type} asks for a trip`)
     const role = to === 'customer' ? 'customer' : 'driver'
-    const places = placesOfTrip(role, tripStatus ?? event.trip.status)
+    const places = placesOfTrip(role, tripStatus === undefined ? event.trip.status : tripStatus)
     const view = shown.get(places) ?? tripView(recordOfTrip(event.trip, instance, request), places)
     shown.set(places, view)
     return view

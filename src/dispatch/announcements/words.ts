@@ -27,7 +27,7 @@ export async function wordsFor(emitted: RecordedEvent, requests: KnownRequests, 
   }
   let words = known.get(emitted)
   if (words === undefined) {
-    words = wordsOf(emitted, request, emitted.tripStatus ?? undefined)
+    words = wordsOf(emitted, request, emitted.tripStatus)
     known.set(emitted, words)
   }
   return words
@@ -37,7 +37,7 @@ export async function wordsFor(emitted: RecordedEvent, requests: KnownRequests, 
 export function wordsOf(
   emitted: Omit<EmittedEvent, 'machine'>,
   request: TripSurroundings,
-  tripStatus?: TripStatus,
+  tripStatus?: TripStatus | null,
 ): Words {
   const { type, audience, payload } = emitted
   // The payload is what the machine emitted, by way of the database.

@@ -46,8 +46,8 @@ export class KnownRequests {
   }
 
   /** Of a trip of it, read anew: what this process remembers may be old by then. */
-  async tripStatus(id: string, tripId: string): Promise<TripStatus | undefined> {
-    return findTrip((await this.#read(id)).snapshot.context, tripId)?.status
+  async tripStatus(id: string, tripId: string): Promise<TripStatus | null> {
+    return findTrip((await this.#read(id)).snapshot.context, tripId)?.status ?? null
   }
 
   /** As it is now, or was a moment ago but not before `version`, which is known to be committed. */

@@ -37,9 +37,8 @@ export async function seenNow(
     return { ...kept, broadcast: limitBroadcast(broadcast, sight) }
   }
   if (trip !== undefined) {
-    const status = (await reads.findTrip(trip.id))?.status
-    const places = status === undefined ? parts.bystander.places : placesOfTrip(caller.role, status)
-    return { ...kept, trip: limitTrip(trip, places) }
+    const status = (await reads.findTrip(trip.id))?.status ?? null
+    return { ...kept, trip: limitTrip(trip, placesOfTrip(caller.role, status)) }
   }
   return kept
 }

@@ -36,7 +36,7 @@ export interface TripRecord {
 
 /** An event, read later than it happened. */
 export interface RecordedEvent extends EmittedEvent {
-  /** Of its trip now. `null`, or absent where it was not read: it has none. */
+  /** Of its trip now; `null`: it has none, or the trip is gone. Absent: it was not read. */
   readonly tripStatus?: TripStatus | null
 }
 

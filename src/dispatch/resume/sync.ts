@@ -115,7 +115,7 @@ function read(
 /** What the event said to the caller, with no more of its trip than the caller may see now. */
 function tell(resumed: ResumedEvent, caller: Caller, watching: string | undefined): Envelope[] {
   const { request, isOffered } = resumed
-  const { concerned, said } = wordsOf(resumed, request, resumed.tripStatus ?? undefined)
+  const { concerned, said } = wordsOf(resumed, request, resumed.tripStatus)
   const isTold = ({ to }: Said) =>
     watching === undefined
       ? isToldTo(caller.id, to, concerned, isOffered)

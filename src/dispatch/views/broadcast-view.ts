@@ -68,7 +68,7 @@ export function broadcastView(
       if (trip === undefined) throw new Error(`Truck ${id} of ${broadcast.id} has no trip ${tripId}`)
       const record = recordOfTrip(trip, broadcast.id, context)
       const isShown = sight.trips === 'all' || maySeeTrip(caller, record)
-      // A taken truck's trip stands, so whoever sees it at all sees it whole.
+      // The trip of a taken truck stands, so every caller that may see it sees all of it.
       const shown = isShown ? { trip: tripView(record, 'exact') } : {}
       return { id, vehicleType, status: 'taken', ...shown }
     }),

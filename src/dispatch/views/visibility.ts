@@ -1,7 +1,7 @@
 /*
- * How much of a request its readers see, and how long: one table. access.ts says who may read a request, and that never
- * ends; here what is read becomes less when the reader's part in it ends. Every view of a request or a trip asks this
- * file, at the moment in which it is shown, a kept answer or a late event included.
+ * How much of a request its readers see, and how long: one table. access.ts says who may read a request, and that right
+ * never ends. Here a reader sees less once its part in the request has ended. Every view of a request or a trip asks this
+ * file at the moment it is shown, also for a kept answer or a late event. See ADR 69.
  */
 import { isStanding, refuseByState, type TripStatus } from '../../machines/index.js'
 import type { Caller, Role } from '../api.js'
@@ -21,8 +21,8 @@ export interface Sight {
 
 /**
  * What a reader is to a request at one moment; `who` is for docs/authorization.md.
- * A trip stands while it is assigned or under way, and when it was completed. One that was released, cancelled or abandoned
- * carries nothing: whoever accepts and gives back at once is what it was before.
+ * A trip stands while it is assigned or under way, and when it was completed. A released, cancelled or abandoned trip does
+ * not count: after an accept and a release at once, a transporter has the part that it had before.
  */
 export const parts = {
   owner: { who: 'its customer; an admin', notes: true, places: 'exact', trips: 'all' },
@@ -59,10 +59,10 @@ export function sightOf(caller: Caller, { snapshot }: Pick<Broadcast, 'snapshot'
   }
 }
 
-/** How exact the places of a trip are for one who may see it; `status`: as it is now. */
-export function placesOfTrip(role: Role, status: TripStatus): Places {
+/** How exact the places of a trip are for a caller that may see it; `status`: the present one, `null` if it is gone. */
+export function placesOfTrip(role: Role, status: TripStatus | null): Places {
   if (role === 'customer' || role === 'admin') return parts.owner.places
-  return isStanding({ status }) ? parts.carrier.places : parts.bystander.places
+  return status !== null && isStanding({ status }) ? parts.carrier.places : parts.bystander.places
 }
 
 /** 0.01°: about a kilometre. It tells the district, not the gate. */
