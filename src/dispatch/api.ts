@@ -103,6 +103,12 @@ export interface Dispatch {
   ): Promise<Result<{ isOnline: boolean }>>
   driverHeartbeat(caller: Caller, beat: requests.DriverHeartbeat): Promise<Result<Record<string, never>>>
 
+  /** Whose fleet the driver is in, and its newest invitations. */
+  getDriverFleet(caller: Caller): Promise<Result<views.DriverFleetView>>
+  /** Agrees to an invitation; the driver leaves the fleet that it was in. */
+  joinFleet(caller: Caller, body: { transporterId: string }): Promise<Result<views.DriverFleetView>>
+  leaveFleet(caller: Caller): Promise<Result<void>>
+
   putDriver(
     caller: Caller,
     driverId: string,

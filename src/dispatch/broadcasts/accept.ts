@@ -59,8 +59,9 @@ async function decide(
   // The row was read after the accept came, so its state may be judged.
   const byState = refuseByState(asBroadcast(engine.restore(row)).snapshot, { at: engine.now() })
   if (byState !== undefined) return problemOfRefusal(byState)
-  if (facts.driver === undefined) return problem('DRIVER_NOT_IN_FLEET')
+  if (facts.driver === undefined && !facts.isInvited) return problem('DRIVER_NOT_IN_FLEET')
   if (facts.vehicle === undefined) return problem('VEHICLE_NOT_IN_FLEET')
+  if (facts.driver === undefined) return problem('DRIVER_NOT_CONFIRMED')
 
   const outcome = await engine.send(
     id,

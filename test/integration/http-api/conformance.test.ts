@@ -143,6 +143,8 @@ describe('a key used for another payload', () => {
         return { ...value, platform: 'ios' }
       case 'putUser':
         return { active: false }
+      case 'joinFleet':
+        return { transporterId: 'other' }
       case 'putDriver':
         return { name: 'Other' }
       case 'putVehicle':
@@ -336,6 +338,29 @@ describe('what was refused on its merits', () => {
     expect((await added.party.transporter.put(`${fleet}/vehicles/new-vehicle`, vehicle)).status).toBe(201)
     expect((await added.party.transporter.delete(`${fleet}/drivers/new-driver`)).status).toBe(204)
     expect((await added.party.transporter.delete(`${fleet}/vehicles/new-vehicle`)).status).toBe(204)
+    const invited = await createClient(app.url, 'driver', 'invited-driver')
+    await added.party.transporter.put(`${fleet}/drivers/${invited.id}`, { name: 'X' })
+    const truck = { driverId: invited.id, vehicleId: added.spare.vehicleId }
+    const { transporter } = added.party
+    const ways = [`/api/v1/broadcast/${added.id}/accept`, `/api/v1/broadcasts/${added.id}/events`]
+    expect(code(await transporter.post(ways[0] ?? '', truck))).toBe('DRIVER_NOT_CONFIRMED')
+    expect(code(await transporter.post(ways[1] ?? '', { type: 'accept', ...truck }))).toBe(
+      'DRIVER_NOT_CONFIRMED',
+    )
+    const agreed = { transporterId: added.party.transporter.id }
+    expect((await invited.post('/api/v1/driver/fleet', agreed)).body.transporterId).toBe(agreed.transporterId)
+    expect((await invited.get('/api/v1/driver/fleet')).status).toBe(200)
+    expect((await invited.delete('/api/v1/driver/fleet')).status).toBe(204)
+    expect(code(await invited.post('/api/v1/driver/fleet', agreed))).toBe('NOT_FOUND')
+    const { driver, driverId } = added.party
+    expect(code(await driver.delete('/api/v1/driver/fleet'))).toBe('DRIVER_BUSY')
+    await app.query(
+      "insert into driver_invitations (driver_id, transporter_id, name) values ($1, 'elsewhere', 'X')",
+      [driverId],
+    )
+    expect(code(await driver.post('/api/v1/driver/fleet', { transporterId: 'elsewhere' }))).toBe(
+      'DRIVER_BUSY',
+    )
     const unknown = await createClient(app.url, 'driver', 'in-no-fleet')
     for (const [method, path, body] of [
       ['put', '/api/v1/driver/availability', { isOnline: true }],
