@@ -22,7 +22,7 @@ create index driver_invitations_of_driver on driver_invitations (driver_id, invi
 
 -- A process of the release before adds drivers without asking them. What it adds becomes an invitation before its statement ends,
 -- so that it cannot assign the driver either. It still gets the row that it has written, as it expects.
-create function invite_unconfirmed_driver() returns trigger language plpgsql as $$
+create function invite_unconfirmed_driver() returns trigger language plpgsql set search_path from current as $$
 begin
   insert into driver_invitations (driver_id, transporter_id, name, phone)
   values (new.id, new.transporter_id, new.name, new.phone)

@@ -27,9 +27,9 @@ import { DriverStatus } from './fleet/driver-status.js'
 import { Drivers } from './fleet/drivers.js'
 import * as fleet from './fleet/fleet.js'
 import * as membership from './fleet/membership.js'
+import { People } from './fleet/people.js'
 import { presenceSweep } from './fleet/presence-sweep.js'
 import * as transporters from './fleet/transporters.js'
-import { Users } from './fleet/users.js'
 import { keySweep } from './key-sweep.js'
 import type { Parts } from './parts.js'
 import type { Fanout, PushSender } from './ports.js'
@@ -93,15 +93,15 @@ export function createDispatch(
   const firstStep = new FirstStep()
   const all = { ...parts, catchUp, drivers, driverStatus, requests, refusedAccepts, firstStep }
   const retelling = new Retelling(all, given.localFanout ?? given.fanout)
-  const users = new Users(parts)
+  const people = new People(parts)
   const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts), pushSweep(timed)]
   const acknowledgements = new Acknowledgements(parts.pushes, timed.now, parts.log)
   const pushWorker = new PushWorker({ ...timed, sender: given.pushSender, meter: given.meter })
   const { getBroadcast, listBroadcasts, sendToBroadcast, history, findReadable } = broadcasts
 
   const dispatch: Dispatch = {
-    isActive: caller => users.isActive(caller),
-    inactiveAmong: ids => users.inactiveAmong(ids),
+    isActive: caller => people.isActive(caller),
+    inactiveAmong: those => people.inactiveAmong(those),
     replay: (caller, used) => replay(all, caller, used),
     mayWatch: async (caller, id) => (await findReadable(all, caller, id)) !== undefined,
     connected: caller => transporters.connected(all, caller),
@@ -153,7 +153,7 @@ export function createDispatch(
     listVehicles: allowed('listFleet', (...args) => fleet.listVehicles(all, ...args)),
     listAnswers: allowed('listAnswers', (...args) => listAnswers(all, ...args)),
 
-    setUserActive: allowed('administer', (...args) => users.setActive(...args)),
+    setPersonActive: allowed('administer', (...args) => people.setActive(...args)),
     listInstances: allowed('administer', (...args) => instances.listInstances(all, ...args)),
     getInstance: allowed('administer', (...args) => instances.getInstance(all, ...args)),
     sendToInstance: allowed('administer', (...args) => instances.sendToInstance(all, ...args)),

@@ -140,6 +140,12 @@ export const problems = {
     when: 'The driver was invited into the fleet and has not agreed to it',
     next: 'Choose another driver, or wait until this one has agreed',
   },
+  DRIVER_INACTIVE: {
+    status: 409,
+    title: 'This driver has been deactivated',
+    when: 'An administrator has turned the driver off',
+    next: 'Choose another driver',
+  },
   VEHICLE_TAKEN: {
     status: 409,
     title: 'This vehicle belongs to another transporter',

@@ -47,6 +47,7 @@ export const acceptRefusals = [
   'DRIVER_NOT_IN_FLEET',
   'VEHICLE_NOT_IN_FLEET',
   'DRIVER_NOT_CONFIRMED',
+  'DRIVER_INACTIVE',
 ] as const satisfies readonly ProblemCode[]
 
 /** `version`: the one it has now. */

@@ -170,8 +170,11 @@ const read: Command = ({ chance }, world, client) =>
     : client.get(`/api/v1/trips/${world.pick(chance, world.trips)}`)
 
 const turnSomeoneOff: Command = ({ chance }, _, client) => {
-  const id = chance.pick([`c${chance.below(CUSTOMERS)}`, `t${chance.below(TRANSPORTERS)}`])
-  return client.put(`/api/v1/admin/users/${id}`, { active: chance.next() < 0.7 })
+  const person = chance.pick([
+    `customer/c${chance.below(CUSTOMERS)}`,
+    `transporter/t${chance.below(TRANSPORTERS)}`,
+  ])
+  return client.put(`/api/v1/admin/users/${person}`, { active: chance.next() < 0.7 })
 }
 
 /** What each role does, each as often as it stands here. */

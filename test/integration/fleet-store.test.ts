@@ -3,6 +3,7 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
 import type { FleetStore } from '../../src/dispatch/ports.js'
+import { customer, transporter } from '../support/dispatch.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 
 let database: TestDatabase
@@ -19,8 +20,10 @@ afterAll(async () => {
   await database.drop()
 })
 beforeEach(async () => {
-  await sql.query('truncate users, transporters, vehicles, drivers, driver_invitations, claims cascade')
-  for (const id of ['t1', 't2']) await fleet.seeUser(id)
+  await sql.query(
+    'truncate people, users, transporters, vehicles, drivers, driver_invitations, claims cascade',
+  )
+  for (const id of ['t1', 't2']) await fleet.seePerson(transporter(id))
 })
 
 const MAX_FLEET = 1_000
@@ -42,18 +45,18 @@ const driverOf = async (id: string) => {
   return driver
 }
 
-describe('users', () => {
+describe('people', () => {
   it('exist from the first time they are seen, also when seen many times at once', async () => {
-    const seen = await Promise.all(Array.from({ length: 20 }, () => fleet.seeUser('new')))
+    const seen = await Promise.all(Array.from({ length: 20 }, () => fleet.seePerson(customer('new'))))
     expect(seen).toEqual(Array.from({ length: 20 }, () => ({ isActive: true })))
-    expect((await sql.query("select count(*)::int as n from users where id = 'new'")).rows[0].n).toBe(1)
+    expect((await sql.query("select count(*)::int as n from people where id = 'new'")).rows[0].n).toBe(1)
   })
 
   it('stay inactive when seen again, and can be turned off before they are first seen', async () => {
-    await fleet.setUserActive('later', false)
-    expect(await fleet.seeUser('later')).toEqual({ isActive: false })
-    await fleet.setUserActive('later', true)
-    expect(await fleet.seeUser('later')).toEqual({ isActive: true })
+    await fleet.setPersonActive(customer('later'), false)
+    expect(await fleet.seePerson(customer('later'))).toEqual({ isActive: false })
+    await fleet.setPersonActive(customer('later'), true)
+    expect(await fleet.seePerson(customer('later'))).toEqual({ isActive: true })
   })
 })
 
@@ -241,7 +244,7 @@ describe('availability of a transporter', () => {
     await fleet.setTransporterAvailable('t2', true, limit)
     expect([...(await fleet.availableOwners(['14ft', '20ft'], 10))].sort()).toEqual(['t1', 't2'])
     expect(await fleet.availableOwners(['20ft'], 10)).toEqual([])
-    await fleet.setUserActive('t2', false)
+    await fleet.setPersonActive(transporter('t2'), false)
     expect(await fleet.availableOwners(['14ft'], 10)).toEqual(['t1'])
   })
 })
@@ -255,19 +258,22 @@ describe('facts of an accept', () => {
       isUserActive: true,
       driver: { id: 'd1', name: 'Asha' },
       isInvited: false,
+      isDriverActive: true,
       vehicle: { id: 'v1', number: '1', vehicleType: '14ft' },
       preconditions: [
         { table: 'drivers', row: { id: 'd1', transporter_id: 't1' }, isThere: true },
         { table: 'vehicles', row: { id: 'v1', transporter_id: 't1', vehicle_type: '14ft' }, isThere: true },
-        { table: 'users', row: { id: 't1', active: false }, isThere: false },
+        { table: 'people', row: { id: 't1', role: 'transporter', active: false }, isThere: false },
+        { table: 'people', row: { id: 'd1', role: 'driver', active: false }, isThere: false },
       ],
     })
-    await fleet.setUserActive('t2', false)
+    await fleet.setPersonActive(transporter('t2'), false)
     expect(await fleet.acceptFacts(uuidv7(), 't2', 'd1', 'v1')).toEqual({
       broadcast: undefined,
       isUserActive: false,
       driver: undefined,
       isInvited: false,
+      isDriverActive: true,
       vehicle: undefined,
       preconditions: [],
     })

@@ -1,27 +1,27 @@
 import type { Pool } from 'pg'
-import type { FleetStore } from '../../dispatch/ports.js'
+import { type FleetStore, type Person, personKey } from '../../dispatch/ports.js'
 import { gathered } from '../../runtime/gathered.js'
 import { type AcceptQuestion, acceptFacts } from './fleet/accept-facts.js'
 import { driverPresenceFacts, getDriver, listDrivers, membersAmong } from './fleet/drivers.js'
 import { deleteDriver, fleetOfDriver, joinFleet, leaveFleet, putDriver } from './fleet/membership.js'
+import { inactiveAmong, seePeople, setPersonActive } from './fleet/people.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
-import { inactiveAmong, seeUsers, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
 
-/** Every method is one statement, those that change a fleet in its transporter's turn; what many ask for at once, one by one, shares it. `lookups`: for what is asked by key. */
+/**
+ * Every method is one statement; those by which a fleet may grow take their transporter's turn. What many ask for at once, one
+ * by one, shares a statement. `lookups`: for what is asked by key.
+ */
 export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
   const acceptFactsOf = gathered(
     (asked: AcceptQuestion) => JSON.stringify(asked),
     questions => acceptFacts(lookups, questions),
   )
   return {
-    seeUser: gathered(
-      id => id,
-      ids => seeUsers(lookups, ids),
-    ),
-    setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
-    inactiveAmong: ids => inactiveAmong(pool, ids),
+    seePerson: gathered(personKey, (people: readonly Person[]) => seePeople(lookups, people)),
+    setPersonActive: (person, isActive) => setPersonActive(pool, person, isActive),
+    inactiveAmong: people => inactiveAmong(pool, people),
     acceptFacts: (broadcastId, transporterId, driverId, vehicleId) =>
       acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId }),
     putDriver: (transporterId, driver, maxFleet) => putDriver(pool, transporterId, driver, maxFleet),

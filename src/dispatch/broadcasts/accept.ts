@@ -38,7 +38,7 @@ export async function accept(
   }
 }
 
-/** `changed`: the driver, vehicle or user has changed since the accept was decided. */
+/** `changed`: the driver, vehicle or a person has changed since the accept was decided. */
 async function decide(
   { engine, fleet }: PartsWithEngine,
   caller: Caller,
@@ -62,6 +62,7 @@ async function decide(
   if (facts.driver === undefined && !facts.isInvited) return problem('DRIVER_NOT_IN_FLEET')
   if (facts.vehicle === undefined) return problem('VEHICLE_NOT_IN_FLEET')
   if (facts.driver === undefined) return problem('DRIVER_NOT_CONFIRMED')
+  if (!facts.isDriverActive) return problem('DRIVER_INACTIVE')
 
   const outcome = await engine.send(
     id,

@@ -1,4 +1,5 @@
 import type { Precondition } from '../../runtime/types.js'
+import type { Person } from '../person.js'
 import type { BroadcastRecord, Position } from './reads.js'
 
 export interface DriverRecord {
@@ -47,18 +48,19 @@ export interface AcceptFacts {
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
   /** The driver was asked into this fleet, and has not agreed. */
   readonly isInvited: boolean
+  readonly isDriverActive: boolean
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string } | undefined
   /** What must still hold when the accept is committed. Empty unless driver and vehicle exist. */
   readonly preconditions: readonly Precondition[]
 }
 
-/** Users and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
+/** People and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
 export interface FleetStore {
-  /** Registers the user if it is new. */
-  seeUser(id: string): Promise<{ isActive: boolean }>
-  setUserActive(id: string, isActive: boolean): Promise<void>
-  /** Those of the users that are turned off. */
-  inactiveAmong(ids: readonly string[]): Promise<readonly string[]>
+  /** Registers the person if it is new. */
+  seePerson(person: Person): Promise<{ isActive: boolean }>
+  setPersonActive(person: Person, isActive: boolean): Promise<void>
+  /** Those of the people that are turned off. */
+  inactiveAmong(people: readonly Person[]): Promise<readonly Person[]>
   /** Driver and vehicle are undefined unless they belong to the transporter. */
   acceptFacts(
     broadcastId: string,

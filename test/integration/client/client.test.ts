@@ -196,7 +196,7 @@ describe('R7.2 the client and its token', () => {
     const admin = await createCaller(app.url, 'admin', 'root')
     const off = await connected(await open('customer', 'off'))
     const refused = new Promise<string>(resolve => off.client.on('refused', ({ code }) => resolve(code)))
-    await admin.put('/api/v1/admin/users/off', { active: false })
+    await admin.put('/api/v1/admin/users/customer/off', { active: false })
     expect(await refused).toBe('USER_INACTIVE')
     expect(off.client.isConnected).toBe(false)
   })

@@ -127,7 +127,7 @@ const changes: Readonly<Record<string, { change(): Promise<unknown>; code: strin
     code: 'VEHICLE_NOT_IN_FLEET',
   },
   'its transporter is turned off': {
-    change: () => quick.dispatch.setUserActive(admin, truck.caller.id, false),
+    change: () => quick.dispatch.setPersonActive(admin, truck.caller, false),
     code: 'USER_INACTIVE',
   },
 }

@@ -136,7 +136,7 @@ describe('an accept', () => {
 
   it('R2.2 is refused to a user who has been turned off, at once', async () => {
     const { id } = await create()
-    await product.fleet.setUserActive(truck(0).caller.id, false)
+    await product.fleet.setPersonActive(truck(0).caller, false)
     expect(expectProblem(await accept(product, id, truck(0)))).toBe('USER_INACTIVE')
   })
 

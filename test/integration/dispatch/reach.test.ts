@@ -114,7 +114,7 @@ describe('an offer', () => {
     const [unavailable, absent, inactive] = [await near('a', 1), await near('b', 2), await near('c', 3)]
     expectOk(await product.dispatch.setTransporterAvailability(unavailable.caller, false))
     await product.presence.dropTransporter(absent.caller.id)
-    await product.fleet.setUserActive(inactive.caller.id, false)
+    await product.fleet.setPersonActive(inactive.caller, false)
     const id = await create()
     expect(product.fanout.emits.filter(e => e.envelope.type === 'new_broadcast')).toEqual([])
     expect(await recipients(id)).toEqual([

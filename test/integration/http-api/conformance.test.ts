@@ -71,7 +71,7 @@ describe.each(routes)('$id', route => {
   test('knows its callers', async () => {
     await raw(route, undefined, body())
     const role = route.roles[0] ?? 'admin'
-    await scene.admin.put(`/api/v1/admin/users/off-${role}`, { active: false })
+    await scene.admin.put(`/api/v1/admin/users/${role}/off-${role}`, { active: false })
     await raw(route, await tokenFor(role, `off-${role}`), body())
     const stranger = (['customer', 'driver', 'transporter', 'admin'] as const).find(
       r => !route.roles.includes(r),
@@ -404,7 +404,7 @@ test('a refresh token: good, bad, of somebody turned off; too much of it', async
   const sent = (body: string) =>
     call(app.url, 'POST', '/api/v1/auth/refresh', { headers: { 'content-type': 'application/json' }, body })
   const tokenOf = (id: string) => signRefreshToken({ id, role: 'customer' }, TEST_REFRESH_SECRET)
-  await scene.admin.put('/api/v1/admin/users/off-refresh', { active: false })
+  await scene.admin.put('/api/v1/admin/users/customer/off-refresh', { active: false })
   const answers = [
     await sent(JSON.stringify({ refreshToken: await tokenOf('refresher') })),
     await sent(JSON.stringify({ refreshToken: 'x' })),

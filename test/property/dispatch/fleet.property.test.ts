@@ -137,7 +137,7 @@ class World {
         return dispatch.putVehicle(this.#transporter(act.by), this.#vehicle(act.vehicle), vehicle)
       }
       case 'turn':
-        return dispatch.setUserActive(admin, this.#transporter(act.by).id, act.isOn)
+        return dispatch.setPersonActive(admin, this.#transporter(act.by), act.isOn)
       case 'release':
         return this.#release(dispatch)
     }

@@ -126,6 +126,7 @@ export function pathIn(scene: Scene, { path }: Pick<Route, 'path'>): string {
     tripId: scene.tripId,
     driverId: scene.spare.driverId,
     vehicleId: scene.spare.vehicleId,
+    role: 'customer',
     userId: scene.otherCustomer.id,
     file: 'start.js',
   }

@@ -241,6 +241,7 @@ describe('the projections of a definition', () => {
       'answers',
       'devices',
       'drivers',
+      'people',
       'push_pace',
       'pushes',
       'recipients',

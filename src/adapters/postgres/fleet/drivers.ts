@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import type { DriverRecord, FleetStore, Position } from '../../../dispatch/ports.js'
 import { query } from '../query.js'
+import { isActiveDriver } from './people.js'
 import { isAfter, newestFirst, positionColumn, positionParameters } from './position.js'
 
 export interface DriverRow {
@@ -16,11 +17,11 @@ export interface DriverRow {
 }
 
 /**
- * Columns of a driver `d`, who has agreed if `isConfirmed`. On a trip means: a live request holds the claim on it. `offset 0`
+ * Columns of a driver `d`, who has agreed if `isConfirmed`. One that is turned off is not online. On a trip means: a live request holds the claim on it. `offset 0`
  * keeps that a look-up by key for each row, where the planner would rather read all claims into a hash.
  */
 const columnsOf = (isConfirmed: string) => `d.id, ${positionColumn('d')}, d.transporter_id, d.name, d.phone,
-  d.is_online, d.vehicle_id, ${isConfirmed} as is_confirmed,
+  d.is_online and ${isActiveDriver('d.id')} as is_online, d.vehicle_id, ${isConfirmed} as is_confirmed,
   ${isConfirmed} and exists (select from {claims} c where c.key = 'driver:' || d.id offset 0) as is_busy`
 
 /** Of a row of `drivers`. */
@@ -120,7 +121,8 @@ export function toVehicleNamed(row: { vehicle_id: string | null; vehicle_type: s
 }
 
 const membersAmongSql = `
-select d.id, d.transporter_id as "transporterId", d.is_online as "isSwitchedOn",
+select d.id, d.transporter_id as "transporterId",
+  d.is_online and ${isActiveDriver('d.id')} as "isSwitchedOn",
   exists (select from {claims} c where c.key = 'driver:' || d.id offset 0) as "isBusy"
 from drivers d where d.id = any($1::text[])`
 
