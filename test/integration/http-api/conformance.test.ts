@@ -318,6 +318,35 @@ describe('what was refused on its merits', () => {
     expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
   })
 
+  test('a driver that is invited, agrees, leaves and is turned off', async () => {
+    const own = await createScene(app)
+    const { transporter, driver, driverId } = own.party
+    const [path, agreed] = ['/api/v1/driver/fleet', { transporterId: transporter.id }]
+    const invited = await createClient(app.url, 'driver', 'invited-driver')
+    const invite = () => transporter.put(`/api/v1/transporter/drivers/${invited.id}`, { name: 'X' })
+    const truck = { driverId: invited.id, vehicleId: own.spare.vehicleId }
+    const accept = async () => [
+      code(await transporter.post(`/api/v1/broadcast/${own.id}/accept`, truck)),
+      code(await transporter.post(`/api/v1/broadcasts/${own.id}/events`, { type: 'accept', ...truck })),
+    ]
+    expect((await invite()).body).toMatchObject({ confirmed: false, isOnline: false })
+    expect(await accept()).toEqual(Array(2).fill('DRIVER_NOT_CONFIRMED'))
+    expect((await invited.post(path, agreed)).body).toEqual({
+      transporterId: transporter.id,
+      invitations: [],
+    })
+    await own.admin.put(`/api/v1/admin/users/driver/${invited.id}`, { active: false })
+    expect(await accept()).toEqual(Array(2).fill('DRIVER_INACTIVE'))
+    await own.admin.put(`/api/v1/admin/users/driver/${invited.id}`, { active: true })
+    expect((await invited.delete(path)).status).toBe(204)
+    expect(code(await invited.post(path, agreed))).toBe('NOT_FOUND')
+    expect(code(await driver.delete(path))).toBe('DRIVER_BUSY')
+    const elsewhere =
+      "insert into driver_invitations (driver_id, transporter_id, name) values ($1, 'elsewhere', 'X')"
+    await app.query(elsewhere, [driverId])
+    expect(code(await driver.post(path, { transporterId: 'elsewhere' }))).toBe('DRIVER_BUSY')
+  })
+
   test('a fleet that others own, or that is on the road', async () => {
     const { party, stranger, spare } = scene
     const fleet = '/api/v1/transporter'
@@ -338,29 +367,6 @@ describe('what was refused on its merits', () => {
     expect((await added.party.transporter.put(`${fleet}/vehicles/new-vehicle`, vehicle)).status).toBe(201)
     expect((await added.party.transporter.delete(`${fleet}/drivers/new-driver`)).status).toBe(204)
     expect((await added.party.transporter.delete(`${fleet}/vehicles/new-vehicle`)).status).toBe(204)
-    const invited = await createClient(app.url, 'driver', 'invited-driver')
-    await added.party.transporter.put(`${fleet}/drivers/${invited.id}`, { name: 'X' })
-    const truck = { driverId: invited.id, vehicleId: added.spare.vehicleId }
-    const { transporter } = added.party
-    const ways = [`/api/v1/broadcast/${added.id}/accept`, `/api/v1/broadcasts/${added.id}/events`]
-    expect(code(await transporter.post(ways[0] ?? '', truck))).toBe('DRIVER_NOT_CONFIRMED')
-    expect(code(await transporter.post(ways[1] ?? '', { type: 'accept', ...truck }))).toBe(
-      'DRIVER_NOT_CONFIRMED',
-    )
-    const agreed = { transporterId: added.party.transporter.id }
-    expect((await invited.post('/api/v1/driver/fleet', agreed)).body.transporterId).toBe(agreed.transporterId)
-    expect((await invited.get('/api/v1/driver/fleet')).status).toBe(200)
-    expect((await invited.delete('/api/v1/driver/fleet')).status).toBe(204)
-    expect(code(await invited.post('/api/v1/driver/fleet', agreed))).toBe('NOT_FOUND')
-    const { driver, driverId } = added.party
-    expect(code(await driver.delete('/api/v1/driver/fleet'))).toBe('DRIVER_BUSY')
-    await app.query(
-      "insert into driver_invitations (driver_id, transporter_id, name) values ($1, 'elsewhere', 'X')",
-      [driverId],
-    )
-    expect(code(await driver.post('/api/v1/driver/fleet', { transporterId: 'elsewhere' }))).toBe(
-      'DRIVER_BUSY',
-    )
     const unknown = await createClient(app.url, 'driver', 'in-no-fleet')
     for (const [method, path, body] of [
       ['put', '/api/v1/driver/availability', { isOnline: true }],

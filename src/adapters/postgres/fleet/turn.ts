@@ -52,10 +52,7 @@ async function takeTurn<TRow extends pg.QueryResultRow>(
 ): Promise<readonly TRow[]> {
   const client = await pool.connect()
   try {
-    await client.query(
-      `begin; set local lock_timeout = ${TURN_TIMEOUT_MS};
-      set local idle_in_transaction_session_timeout = ${TURN_MS}; select pg_advisory_xact_lock(${lockOf(transporterId)})`,
-    )
+    await client.query(takeTurnSql(transporterId))
     const { rows } = await client.query<TRow>(qualified(sql), [...values])
     await client.query('commit')
     client.release()
@@ -66,6 +63,12 @@ async function takeTurn<TRow extends pg.QueryResultRow>(
     throw error
   }
 }
+
+/** Begins a transaction and waits for the turn. Exported for tests, which stop in the middle of one. */
+export const takeTurnSql = (transporterId: string) => `begin;
+set local lock_timeout = ${TURN_TIMEOUT_MS};
+set local idle_in_transaction_session_timeout = ${TURN_MS};
+select pg_advisory_xact_lock(${lockOf(transporterId)})`
 
 /** 64 bits of a hash: two transporters that share it wait for each other, and nothing else. */
 function lockOf(transporterId: string): bigint {
