@@ -113,7 +113,7 @@ describe('drivers', () => {
 
   it('see their newest invitations; one that was taken back is gone', async () => {
     for (let i = 0; i < 5; i++) await invite(`t${i}`, { id: 'd1', name: 'Asha' })
-    expect(await fleet.deleteDriver('t3', 'd1')).toBe('deleted')
+    expect(await fleet.deleteDriver('t3', 'd1')).toBe('withdrawn')
     expect(await fleet.joinFleet('d1', 't3')).toBe('missing')
     const { transporterId, invitations } = await fleet.fleetOfDriver('d1', 3)
     expect(transporterId).toBeNull()

@@ -56,7 +56,8 @@ export async function deleteDriver(parts: FleetParts, caller: Caller, id: string
   const deleted = await parts.fleet.deleteDriver(caller.id, id)
   if (deleted === 'missing') return problem('NOT_FOUND')
   if (deleted === 'busy') return problem('DRIVER_BUSY')
-  await unlessLost(parts.presence.dropDriver(id))
+  // An invited driver may be present for another fleet.
+  if (deleted === 'deleted') await unlessLost(parts.presence.dropDriver(id))
   return ok(undefined)
 }
 

@@ -77,8 +77,8 @@ export interface FleetStore {
     driver: { id: string; name: string; phone?: string },
     maxFleet: number,
   ): Promise<{ kind: 'invited' | 'updated'; driver: DriverRecord } | { kind: 'taken' } | { kind: 'full' }>
-  /** Takes a driver out of the fleet, or its invitation back. */
-  deleteDriver(transporterId: string, driverId: string): Promise<'deleted' | 'busy' | 'missing'>
+  /** Takes a driver out of the fleet, or its invitation back (`withdrawn`). */
+  deleteDriver(transporterId: string, driverId: string): Promise<'deleted' | 'withdrawn' | 'busy' | 'missing'>
   /** Of this transporter's fleet or invitations. */
   getDriver(transporterId: string, driverId: string): Promise<DriverRecord | undefined>
   /** `missing`: it has no invitation of this transporter's. `busy`: it is on a trip of another fleet. */

@@ -54,6 +54,7 @@ const named = { name: 'Asha' }
 const me = () => driver(`d-${round}`)
 const ready = async () => {
   truck = await registerTruck(product, `${round}`, { vehicleType: type(), place: northOfPickup(1) })
+  await product.settled()
 }
 const invite = (by: Caller, id = me().id) => dispatch.putDriver(by, id, named)
 const agree = (to: Caller, who = me()) => dispatch.joinFleet(who, { transporterId: to.id })
@@ -107,6 +108,16 @@ describe('a transporter that names a driver who is not its own', () => {
     expect(expectProblem(await invite(late))).toBe('DRIVER_TAKEN')
     expect(expectProblem(await dispatch.deleteDriver(late, me().id))).toBe('NOT_FOUND')
     expect(expectOk(await dispatch.getDriver(squatter, me().id))).toEqual(nameAlone())
+  })
+
+  it('R11.3 takes its invitation back without a trace', async () => {
+    expectOk(await invite(squatter))
+    await ready()
+    product.fanout.emits.length = 0
+    expectOk(await dispatch.deleteDriver(squatter, me().id))
+    expect(expectProblem(await dispatch.deleteDriver(squatter, me().id))).toBe('NOT_FOUND')
+    expect(expectOk(await dispatch.getDriver(truck.caller, me().id)).isOnline).toBe(true)
+    expect(await statusTold(truck.caller)).toEqual([])
   })
 
   it('R11.3 cannot assign it, and is told so in the contract’s order', async () => {

@@ -68,7 +68,9 @@ with withdrawn as (
 ), gone as (
   delete from drivers d using judged j where d.id = j.id and not j.is_busy
 )
-select is_busy from judged union all select false from withdrawn`
+select case when is_busy then 'busy' else 'deleted' end as kind from judged
+union all
+select 'withdrawn' from withdrawn`
 
 export async function deleteDriver(
   pool: Pool,
@@ -76,9 +78,13 @@ export async function deleteDriver(
   driverId: string,
 ): ReturnType<FleetStore['deleteDriver']> {
   const values = [driverId, transporterId]
-  const [row] = await inTurn<{ is_busy: boolean }>(pool, transporterId, deleteDriverSql, values)
-  if (row === undefined) return 'missing'
-  return row.is_busy ? 'busy' : 'deleted'
+  const [row] = await inTurn<{ kind: 'busy' | 'deleted' | 'withdrawn' }>(
+    pool,
+    transporterId,
+    deleteDriverSql,
+    values,
+  )
+  return row?.kind ?? 'missing'
 }
 
 /**
