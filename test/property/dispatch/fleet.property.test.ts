@@ -38,7 +38,7 @@ const one = fc.nat({ max: 1 })
 const type = fc.constantFrom('tata_ace', '20ft')
 const act = fc.oneof(
   {
-    weight: 6,
+    weight: 10,
     arbitrary: fc.record({
       kind: fc.constant('accept' as const),
       by: one,
@@ -49,7 +49,7 @@ const act = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('deleteDriver' as const), by: one, driver: one }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('putDriver' as const), by: one, driver: one }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('agree' as const), driver: one, with: one }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('agree' as const), driver: one, with: one }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), driver: one }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('deleteVehicle' as const), by: one, vehicle: one }) },
   {
