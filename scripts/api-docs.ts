@@ -68,6 +68,7 @@ const meanings: Readonly<Record<Standing, string>> = {
   ownerOrNew: 'own or new, else 409',
   reader: 'offered or with a trip on it, else 404',
   party: 'its trip, else 404',
+  invited: 'invited or in it, else 404',
 }
 
 /** docs/authorization.md */
