@@ -38,10 +38,10 @@ export const tripSteps: Readonly<Record<TripStatus, Readonly<Record<string, Trip
 }
 
 /** The trip keeps its driver and vehicle busy. */
-export const isLive = (trip: Trip) => trip.status === 'assigned' || trip.status === 'started'
+export const isLive = ({ status }: Pick<Trip, 'status'>) => status === 'assigned' || status === 'started'
 
-/** The trip has taken its truck. */
-const isStanding = (trip: Trip) => isLive(trip) || trip.status === 'completed'
+/** The trip has taken its truck: it was not released, cancelled or abandoned. */
+export const isStanding = (trip: Pick<Trip, 'status'>) => isLive(trip) || trip.status === 'completed'
 
 /** The number of trucks that a trip has taken. */
 export function trucksFilled({ trucks }: BroadcastContext): number {
