@@ -68,6 +68,8 @@ export interface Dispatch {
   retryBroadcast(caller: Caller, id: string, options?: CreateOptions): Promise<Result<Created>>
   /** What `used` caused, as its caller was told of it; `undefined` when its journal is gone. */
   replay(caller: Caller, used: UsedKey): Promise<Replay | undefined>
+  /** The body of an answer that was kept, without what the caller may no longer see. */
+  seenNow(caller: Caller, answer: unknown): Promise<unknown>
   getBroadcast(caller: Caller, id: string): Promise<Result<views.BroadcastView>>
   listBroadcasts(
     caller: Caller,
@@ -100,6 +102,12 @@ export interface Dispatch {
     body: { isOnline: boolean; vehicleId?: string | undefined },
   ): Promise<Result<{ isOnline: boolean }>>
   driverHeartbeat(caller: Caller, beat: requests.DriverHeartbeat): Promise<Result<Record<string, never>>>
+
+  /** Whose fleet the driver is in, and its newest invitations. */
+  getDriverFleet(caller: Caller): Promise<Result<views.DriverFleetView>>
+  /** Agrees to an invitation; the driver leaves the fleet that it was in. */
+  joinFleet(caller: Caller, body: { transporterId: string }): Promise<Result<views.DriverFleetView>>
+  leaveFleet(caller: Caller): Promise<Result<void>>
 
   putDriver(
     caller: Caller,

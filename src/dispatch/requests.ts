@@ -139,6 +139,8 @@ export const device = z.strictObject({
 })
 
 export const putDriver = z.strictObject({ name: text(100).min(1), phone: text(30).optional() })
+/** Which fleet a driver agrees to. */
+export const joinFleet = z.strictObject({ transporterId: clientId })
 export const putVehicle = z.strictObject({ vehicleType, number: text(20).min(1) })
 export const putUser = z.strictObject({ active: z.boolean() })
 /** Whatever the instance's machine takes as a command: its definition parses the rest. */

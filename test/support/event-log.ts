@@ -1,4 +1,4 @@
-/* What the event table says that a person should have been told: read whole, by rules of its own. */
+/* The events of a person according to the event table, which is read whole and by rules of this file alone. */
 import { announcements } from '../../src/dispatch/announcements/announcements.js'
 import type { Person } from '../../src/dispatch/person.js'
 import { envelopeId } from '../../src/dispatch/resume/points.js'

@@ -1,7 +1,6 @@
-import type { EmittedEvent } from '../../runtime/types.js'
 import type { Person } from '../person.js'
 import type { TripSurroundings } from '../views/trip-view.js'
-import type { BroadcastRecord, Reader } from './reads.js'
+import type { BroadcastRecord, Reader, RecordedEvent } from './reads.js'
 
 /** What an envelope's id refers to. */
 export type Mark =
@@ -34,7 +33,7 @@ export interface EventPosition {
   readonly index: number
 }
 
-export interface ResumedEvent extends EmittedEvent {
+export interface ResumedEvent extends RecordedEvent {
   readonly recordedAt: Micros
   /** The reader was offered the request. */
   readonly isOffered: boolean

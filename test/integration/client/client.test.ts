@@ -235,10 +235,19 @@ describe('the client’s calls', () => {
       ok: true,
       status: 201,
     })
-    expect((await transporter.api.putDriver('d-all', { name: 'Asha' })).ok).toBe(true)
+    expect(await transporter.api.putDriver('d-all', { name: 'Asha' })).toMatchObject({
+      ok: true,
+      value: { id: 'd-all', confirmed: false },
+    })
     expect((await transporter.api.setTransporterAvailability(true)).ok).toBe(true)
     const beat = () => ({ lat: 10, lng: 10, vehicleId: 'v-all' })
     const driver = await open('driver', 'd-all', { beat })
+    const invited = await driver.client.api.getDriverFleet()
+    expect(invited).toMatchObject({ ok: true, value: { transporterId: null, invitations: [{}] } })
+    expect(await driver.client.api.joinFleet('t-all')).toMatchObject({
+      ok: true,
+      value: { transporterId: 't-all', invitations: [] },
+    })
     expect((await driver.client.api.setDriverAvailability(true, 'v-all')).ok).toBe(true)
     await connected(driver)
     await until(async () => {

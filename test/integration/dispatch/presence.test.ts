@@ -8,6 +8,7 @@ import {
   driver,
   expectOk,
   expectProblem,
+  hire,
   northOfPickup,
   openDispatch,
   type Product,
@@ -179,7 +180,7 @@ describe('a fleet', () => {
     const caller = transporter(`pages-${round}`)
     await dispatch.isActive(caller)
     for (let i = 0; i < 7; i++) {
-      expectOk(await dispatch.putDriver(caller, `p${round}-${i}`, { name: `${i}` }))
+      await hire(product, caller, `p${round}-${i}`)
       expectOk(await dispatch.putVehicle(caller, `pv${round}-${i}`, { vehicleType: 'a', number: `${i}` }))
       if (i % 2 === 0) {
         expectOk(await dispatch.setDriverAvailability(driver(`p${round}-${i}`), { isOnline: true }))

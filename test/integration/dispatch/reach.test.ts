@@ -7,6 +7,7 @@ import {
   customer,
   driver,
   expectOk,
+  hire,
   northOfPickup,
   openDispatch,
   type Product,
@@ -98,7 +99,7 @@ describe('an offer', () => {
     const truck = await near('a', 8)
     const { caller } = truck
     const second = driver(`d-${round}-second`)
-    expectOk(await product.dispatch.putDriver(caller, second.id, { name: 'Second' }))
+    await hire(product, caller, second.id)
     expectOk(
       await product.dispatch.setDriverAvailability(second, { isOnline: true, vehicleId: truck.vehicleId }),
     )

@@ -73,6 +73,7 @@ const relations: Readonly<Record<string, readonly Actor[]>> = {
   'own, else 404': ['customer', 'party'],
   'own or new, else 409': ['party'],
   'offered or with a trip on it, else 404': ['party', 'offered', 'driver'],
+  'invited or in it, else 404': ['driver'],
   'its trip, else 404': ['customer', 'party', 'driver'],
 }
 

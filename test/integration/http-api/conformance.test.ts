@@ -142,6 +142,8 @@ describe('a key used for another payload', () => {
         return { ...value, platform: 'ios' }
       case 'putUser':
         return { active: false }
+      case 'joinFleet':
+        return { transporterId: 'other' }
       case 'putDriver':
         return { name: 'Other' }
       case 'putVehicle':
@@ -326,6 +328,35 @@ describe('what was refused on its merits', () => {
     expect(await tokens()).toEqual([fcm.token])
     expect((await scene.customer.delete(path)).status).toBe(204)
     expect(await tokens()).toEqual([])
+  })
+
+  test('a driver that is invited, agrees, leaves and is turned off', async () => {
+    const own = await createScene(app)
+    const { transporter, driver, driverId } = own.party
+    const [path, agreed] = ['/api/v1/driver/fleet', { transporterId: transporter.id }]
+    const invited = await createClient(app.url, 'driver', 'invited-driver')
+    const invite = () => transporter.put(`/api/v1/transporter/drivers/${invited.id}`, { name: 'X' })
+    const truck = { driverId: invited.id, vehicleId: own.spare.vehicleId }
+    const accept = async () => [
+      code(await transporter.post(`/api/v1/broadcast/${own.id}/accept`, truck)),
+      code(await transporter.post(`/api/v1/broadcasts/${own.id}/events`, { type: 'accept', ...truck })),
+    ]
+    expect((await invite()).body).toMatchObject({ confirmed: false, isOnline: false })
+    expect(await accept()).toEqual(Array(2).fill('DRIVER_NOT_CONFIRMED'))
+    expect((await invited.post(path, agreed)).body).toEqual({
+      transporterId: transporter.id,
+      invitations: [],
+    })
+    await own.admin.put(`/api/v1/admin/users/driver/${invited.id}`, { active: false })
+    expect(await accept()).toEqual(Array(2).fill('DRIVER_INACTIVE'))
+    await own.admin.put(`/api/v1/admin/users/driver/${invited.id}`, { active: true })
+    expect((await invited.delete(path)).status).toBe(204)
+    expect(code(await invited.post(path, agreed))).toBe('NOT_FOUND')
+    expect(code(await driver.delete(path))).toBe('DRIVER_BUSY')
+    const elsewhere =
+      "insert into driver_invitations (driver_id, transporter_id, name) values ($1, 'elsewhere', 'X')"
+    await app.query(elsewhere, [driverId])
+    expect(code(await driver.post(path, { transporterId: 'elsewhere' }))).toBe('DRIVER_BUSY')
   })
 
   test('a fleet that others own, or that is on the road', async () => {

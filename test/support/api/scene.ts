@@ -4,7 +4,7 @@ import type { Route } from '../../../src/adapters/http/route.js'
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
 import type { Role } from '../../../src/dispatch/person.js'
 import { type Answer, type Client, createClient } from '../clients.js'
-import { acceptBody, asking, registerTruck, type Truck } from '../fleet.js'
+import { acceptBody, asking, hire, registerTruck, type Truck } from '../fleet.js'
 import type { TestApp } from '../server.js'
 
 export interface Scene {
@@ -37,7 +37,7 @@ export async function createScene(app: TestApp): Promise<Scene> {
   const offered = await registerTruck(url, `offered-${n}`, { vehicleType, isReady: true })
   const stranger = await registerTruck(url, `stranger-${n}`, { vehicleType: 'other' })
   const spare = { driverId: `d-spare-${n}`, vehicleId: `v-spare-${n}` }
-  await party.transporter.put(`/api/v1/transporter/drivers/${spare.driverId}`, { name: 'Ravi' })
+  await hire(party.transporter, await createClient(url, 'driver', spare.driverId), { name: 'Ravi' })
   await party.transporter.put(`/api/v1/transporter/vehicles/${spare.vehicleId}`, {
     vehicleType,
     number: 'KA 1',
@@ -159,6 +159,7 @@ export function bodyFor(scene: Scene, route: Route, command: string, actor: Acto
     setTransporterAvailability: { isAvailable: true },
     transporterHeartbeat: {},
     putDriver: { name: 'Asha' },
+    joinFleet: { transporterId: scene.party.transporter.id },
     putVehicle: { vehicleType: scene.vehicleType, number: 'KA 2' },
     setDriverAvailability: { isOnline: true },
     driverHeartbeat: place,

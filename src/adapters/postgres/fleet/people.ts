@@ -49,6 +49,10 @@ export async function inactiveAmong(pool: Pool, people: readonly Person[]): Prom
   return query<Person>(pool, inactiveAmongSql, columnsOf(people))
 }
 
+const isActive = (role: Person['role'], id: string) =>
+  `not exists (select from people p where p.role = '${role}' and p.id = ${id} and not p.active)`
+
 /** A condition for a transporter's id: those that no process of this release has seen yet are active. */
-export const isActiveTransporter = (id: string) =>
-  `not exists (select from people p where p.role = 'transporter' and p.id = ${id} and not p.active)`
+export const isActiveTransporter = (id: string) => isActive('transporter', id)
+/** The same for a driver's. */
+export const isActiveDriver = (id: string) => isActive('driver', id)
