@@ -32,6 +32,7 @@ const SETTINGS = {
   transporterTtlMs: HOUR_MS,
   driverTtlMs: HOUR_MS,
   eventRetentionMs: 24 * HOUR_MS,
+  maxFleet: 10_000,
 }
 
 export interface Product {

@@ -44,6 +44,7 @@ const quietSettings: DispatchSettings = {
   transporterTtlMs: 2 * MINUTE_MS,
   driverTtlMs: MINUTE_MS,
   eventRetentionMs: 24 * 60 * MINUTE_MS,
+  maxFleet: 1_000,
 }
 
 export interface Product {
@@ -167,6 +168,17 @@ export interface Truck {
   readonly vehicleId: string
 }
 
+/** The driver is invited, and agrees. */
+export async function hire(
+  { dispatch }: Pick<Product, 'dispatch'>,
+  caller: Caller,
+  driverId: string,
+  named: { name: string; phone?: string } = { name: `Driver ${driverId}` },
+): Promise<void> {
+  expectOk(await dispatch.putDriver(caller, driverId, named))
+  expectOk(await dispatch.joinFleet(driver(driverId), { transporterId: caller.id }))
+}
+
 /** A transporter with a driver and a vehicle; with `place`, all of them ready for offers there. */
 export async function registerTruck(
   { dispatch }: Pick<Product, 'dispatch'>,
@@ -178,7 +190,7 @@ export async function registerTruck(
   const vehicleId = `v-${name}`
   await dispatch.isActive(caller)
   await dispatch.isActive(driver(driverId))
-  expectOk(await dispatch.putDriver(caller, driverId, { name: `Driver ${name}`, phone: '+91 98' }))
+  await hire({ dispatch }, caller, driverId, { name: `Driver ${name}`, phone: '+91 98' })
   expectOk(await dispatch.putVehicle(caller, vehicleId, { vehicleType, number: `DL ${name}` }))
   if (place !== undefined) {
     expectOk(await dispatch.setTransporterAvailability(caller, true))
