@@ -1,15 +1,9 @@
 /* What a person sees at a start outside production: where it is, where the data are, tokens to try it with. */
 import { signToken } from './adapters/tokens/jwt.js'
-import type { Caller } from './dispatch/api.js'
+import { demoPeople } from './demo-people.js'
 
 /** A day of trying it out, unless tokens may not live as long. */
 const DEMO_TTL_MS = 24 * 3_600_000
-const DEMO_CALLERS: readonly Caller[] = [
-  { id: 'c1', role: 'customer' },
-  { id: 't1', role: 'transporter' },
-  { id: 'd1', role: 'driver' },
-  { id: 'a1', role: 'admin' },
-]
 
 export interface BannerFacts {
   readonly version: string
@@ -26,7 +20,7 @@ export async function banner(facts: BannerFacts): Promise<string> {
   const { version, url, database, secret, inspectUrl } = facts
   const ttlMs = Math.min(DEMO_TTL_MS, facts.accessTokenMaxMs)
   const tokens = await Promise.all(
-    DEMO_CALLERS.map(async caller => {
+    demoPeople.map(async caller => {
       const token = await signToken(caller, secret, ttlMs)
       return `  ${`${caller.role} ${caller.id}`.padEnd(15)} ${token}`
     }),

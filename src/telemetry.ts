@@ -31,7 +31,7 @@ export function meteredFanout(fanout: Fanout, meter: ProductMeter): Fanout {
       meter.emitted(envelope.type, rooms.length)
       fanout.emit(rooms, envelope, except)
     },
-    disconnectUser: userId => fanout.disconnectUser(userId),
+    disconnectPerson: person => fanout.disconnectPerson(person),
     endSessions: (person, issuedUpTo) => fanout.endSessions(person, issuedUpTo),
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { IdempotencyKey } from '../runtime/types.js'
 import type { Caller, Role } from './api.js'
+import { readsAll } from './person.js'
 import type { Reader } from './ports.js'
 import { type Problem, problem } from './problems.js'
 
@@ -11,23 +12,24 @@ import { type Problem, problem } from './problems.js'
  * What the caller must be to the thing that a command names.
  * `self`: it names nothing but the caller · `any`: whichever · `owner`: the customer whose request it is, the
  * transporter whose fleet · `ownerOrNew`: nobody else's (409 if it is) · `reader`: owner, was offered it, or has or had
- * a trip on it · `party`: customer, transporter or driver of the trip.
+ * a trip on it · `party`: customer, transporter or driver of the trip · `invited`: the driver whom a transporter has
+ * invited into its fleet, or who is in it.
  */
-export type Standing = 'self' | 'any' | 'owner' | 'ownerOrNew' | 'reader' | 'party'
+export type Standing = 'self' | 'any' | 'owner' | 'ownerOrNew' | 'reader' | 'party' | 'invited'
 
 type Row = Readonly<Partial<Record<Role, Standing>>>
 
 export const access = {
   createBroadcast: { customer: 'self' },
   retryBroadcast: { customer: 'owner' },
-  listBroadcasts: { customer: 'self', transporter: 'self', admin: 'any' },
-  getBroadcast: { customer: 'owner', transporter: 'reader', driver: 'reader', admin: 'any' },
-  getHistory: { customer: 'owner', admin: 'any' },
+  listBroadcasts: { customer: 'self', transporter: 'self', admin: 'any', viewer: 'any' },
+  getBroadcast: { customer: 'owner', transporter: 'reader', driver: 'reader', admin: 'any', viewer: 'any' },
+  getHistory: { customer: 'owner', admin: 'any', viewer: 'any' },
   // Accepts may outrun offers.
   'broadcast.accept': { transporter: 'any' },
   'broadcast.cancel': { customer: 'owner' },
   'broadcast.decline': { transporter: 'reader' },
-  getTrip: { customer: 'party', transporter: 'party', driver: 'party', admin: 'any' },
+  getTrip: { customer: 'party', transporter: 'party', driver: 'party', admin: 'any', viewer: 'any' },
   'trip.start': { transporter: 'party', driver: 'party' },
   'trip.complete': { transporter: 'party', driver: 'party' },
   'trip.release': { transporter: 'party' },
@@ -37,6 +39,9 @@ export const access = {
   transporterHeartbeat: { transporter: 'self' },
   setDriverAvailability: { driver: 'self' },
   driverHeartbeat: { driver: 'self' },
+  getDriverFleet: { driver: 'self' },
+  joinFleet: { driver: 'invited' },
+  leaveFleet: { driver: 'self' },
   listFleet: { transporter: 'self' },
   getDriver: { transporter: 'owner' },
   putDriver: { transporter: 'ownerOrNew' },
@@ -44,10 +49,11 @@ export const access = {
   putVehicle: { transporter: 'ownerOrNew' },
   deleteVehicle: { transporter: 'owner' },
   listAnswers: { transporter: 'self' },
-  sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self', viewer: 'self' },
   registerDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   removeDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
-  logout: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  logout: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self', viewer: 'self' },
+  inspect: { admin: 'any', viewer: 'any' },
   administer: { admin: 'any' },
 } as const satisfies Readonly<Record<string, Row>>
 
@@ -64,18 +70,24 @@ export function refuseRole(
   return role in access[command] ? undefined : problem('FORBIDDEN')
 }
 
-/** Whether the caller may see a trip, alone or as part of its request. Whoever may, sees all of it. */
+/** Whether the caller may see a trip, alone or as part of its request. How much of it: views/visibility.ts. */
 export function maySeeTrip(
-  { id, role }: Caller,
+  caller: Caller,
   trip: { readonly customerId: string; readonly transporterId: string; readonly driverId: string },
 ): boolean {
-  const party = { customer: trip.customerId, transporter: trip.transporterId, driver: trip.driverId }
-  return role === 'admin' || party[role] === id
+  if (readsAll(caller)) return true
+  const { id, role } = caller
+  const party: Partial<Record<Role, string>> = {
+    customer: trip.customerId,
+    transporter: trip.transporterId,
+    driver: trip.driverId,
+  }
+  return party[role] === id
 }
 
-/** As whom the caller may read requests; an admin reads all of them. */
+/** As whom the caller may read requests; absent: it reads all of them. */
 export function readerOf({ id, role }: Caller): Reader | undefined {
-  return role === 'admin' ? undefined : { id, role }
+  return role === 'admin' || role === 'viewer' ? undefined : { id, role }
 }
 
 export const actorOf = <TRole extends string>({ id, role }: { id: string; role: TRole }) => ({ id, role })

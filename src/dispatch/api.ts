@@ -73,6 +73,8 @@ export interface Dispatch {
   retryBroadcast(caller: Caller, id: string, options?: CreateOptions): Promise<Result<Created>>
   /** What `used` caused, as its caller was told of it; `undefined` when its journal is gone. */
   replay(caller: Caller, used: UsedKey): Promise<Replay | undefined>
+  /** The body of an answer that was kept, without what the caller may no longer see. */
+  seenNow(caller: Caller, answer: unknown): Promise<unknown>
   getBroadcast(caller: Caller, id: string): Promise<Result<views.BroadcastView>>
   listBroadcasts(
     caller: Caller,
@@ -105,6 +107,12 @@ export interface Dispatch {
     body: { isOnline: boolean; vehicleId?: string | undefined },
   ): Promise<Result<{ isOnline: boolean }>>
   driverHeartbeat(caller: Caller, beat: requests.DriverHeartbeat): Promise<Result<Record<string, never>>>
+
+  /** Whose fleet the driver is in, and its newest invitations. */
+  getDriverFleet(caller: Caller): Promise<Result<views.DriverFleetView>>
+  /** Agrees to an invitation; the driver leaves the fleet that it was in. */
+  joinFleet(caller: Caller, body: { transporterId: string }): Promise<Result<views.DriverFleetView>>
+  leaveFleet(caller: Caller): Promise<Result<void>>
 
   putDriver(
     caller: Caller,
@@ -167,9 +175,9 @@ export interface Dispatch {
 
   /** Where the caller is woken by push. */
   registerDevice(caller: Caller, device: requests.Device): Promise<Result<Record<string, never>>>
-  removeDevice(caller: Caller, device: requests.Device): Promise<Result<void>>
-  /** An envelope that wakes people has arrived on a socket of the user's: it is not pushed. Returns at once. */
-  acknowledged(userId: string, envelopeId: string): void
+  removeDevice(caller: Caller, device: Pick<requests.Device, 'token'>): Promise<Result<void>>
+  /** An envelope that wakes people has arrived on a socket of the person's: it is not pushed. Returns at once. */
+  acknowledged(person: Person, envelopeId: string): void
 
   /** What the caller has missed since a point that it names, a page of it; or what stands now. */
   sync(caller: Caller, request: SyncRequest): Promise<Result<Synced>>

@@ -20,12 +20,14 @@ import { KnownRequests } from './broadcasts/known-requests.js'
 import { RefusedAccepts } from './broadcasts/refused-accepts.js'
 import { replay } from './broadcasts/replay.js'
 import { retry } from './broadcasts/retry.js'
+import { seenNow } from './broadcasts/seen-now.js'
 import * as trips from './broadcasts/trips.js'
 import { eventSweep } from './event-sweep.js'
 import { listAnswers } from './fleet/answers.js'
 import { DriverStatus } from './fleet/driver-status.js'
 import { Drivers } from './fleet/drivers.js'
 import * as fleet from './fleet/fleet.js'
+import * as membership from './fleet/membership.js'
 import { People } from './fleet/people.js'
 import { presenceSweep } from './fleet/presence-sweep.js'
 import * as transporters from './fleet/transporters.js'
@@ -91,9 +93,10 @@ export function createDispatch(
   const driverStatus = new DriverStatus(parts)
   const requests = new KnownRequests(engine)
   const refusedAccepts = new RefusedAccepts(parts.answers, parts.log)
-  const all = { ...parts, catchUp, driverStatus, requests, refusedAccepts, firstStep: new FirstStep() }
+  const drivers = new Drivers({ ...parts, catchUp, driverStatus })
+  const firstStep = new FirstStep()
+  const all = { ...parts, catchUp, drivers, driverStatus, requests, refusedAccepts, firstStep }
   const retelling = new Retelling(all, given.localFanout ?? given.fanout)
-  const drivers = new Drivers(all)
   const turnedOff = new TurnedOff(all)
   const people = new People({ ...parts, turnedOff })
   const sweeps = [
@@ -113,6 +116,7 @@ export function createDispatch(
     endedAmong: tokens => people.endedAmong(tokens),
     logout: allowed('logout', (...args) => people.logout(...args)),
     replay: (caller, used) => replay(all, caller, used),
+    seenNow: (caller, answer) => seenNow(all, caller, answer),
     mayWatch: async (caller, id) => (await findReadable(all, caller, id)) !== undefined,
     connected: caller => transporters.connected(all, caller),
     stillConnected: ids => transporters.stillConnected(all, ids),
@@ -135,7 +139,7 @@ export function createDispatch(
     sync: allowed('sync', (...args) => sync(all, ...args)),
     registerDevice: allowed('registerDevice', (...args) => registerDevice(all, ...args)),
     removeDevice: allowed('removeDevice', (...args) => removeDevice(all, ...args)),
-    acknowledged: (userId, envelopeId) => acknowledgements.note({ userId, envelopeId }),
+    acknowledged: (person, envelopeId) => acknowledgements.note({ person, envelopeId }),
 
     getTrip: allowed('getTrip', (...args) => trips.getTrip(all, ...args)),
     sendToTrip: (caller, id, event, options) =>
@@ -151,6 +155,9 @@ export function createDispatch(
     setDriverAvailability: allowed('setDriverAvailability', (...args) => drivers.setAvailability(...args)),
     driverHeartbeat: allowed('driverHeartbeat', (...args) => drivers.heartbeat(...args)),
 
+    getDriverFleet: allowed('getDriverFleet', (...args) => membership.getDriverFleet(all, ...args)),
+    joinFleet: allowed('joinFleet', (...args) => membership.joinFleet(all, ...args)),
+    leaveFleet: allowed('leaveFleet', (...args) => membership.leaveFleet(all, ...args)),
     putDriver: allowed('putDriver', (...args) => fleet.putDriver(all, ...args)),
     deleteDriver: allowed('deleteDriver', (...args) => fleet.deleteDriver(all, ...args)),
     getDriver: allowed('getDriver', (...args) => fleet.getDriver(all, ...args)),
@@ -162,15 +169,15 @@ export function createDispatch(
 
     endSessions: allowed('administer', (...args) => people.endSessions(...args)),
     setPersonActive: allowed('administer', (...args) => people.setActive(...args)),
-    listInstances: allowed('administer', (...args) => instances.listInstances(all, ...args)),
-    getInstance: allowed('administer', (...args) => instances.getInstance(all, ...args)),
+    listInstances: allowed('inspect', (...args) => instances.listInstances(all, ...args)),
+    getInstance: allowed('inspect', (...args) => instances.getInstance(all, ...args)),
     sendToInstance: allowed('administer', (...args) => instances.sendToInstance(all, ...args)),
-    listDeadLetters: allowed('administer', (...args) => listDeadLetters(all, ...args)),
+    listDeadLetters: allowed('inspect', (...args) => listDeadLetters(all, ...args)),
     redriveDeadLetter: allowed('administer', (...args) => redriveDeadLetter(all, ...args)),
     dropDeadLetter: allowed('administer', (...args) => dropDeadLetter(all, ...args)),
-    listRecipients: allowed('administer', (...args) => listRecipients(all, ...args)),
-    tellStory: allowed('administer', (...args) => tellStory(all, ...args)),
-    listAdminActions: allowed('administer', (...args) => listActions(all, ...args)),
+    listRecipients: allowed('inspect', (...args) => listRecipients(all, ...args)),
+    tellStory: allowed('inspect', (...args) => tellStory(all, ...args)),
+    listAdminActions: allowed('inspect', (...args) => listActions(all, ...args)),
   }
 
   async function idle() {

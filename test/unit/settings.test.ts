@@ -40,6 +40,7 @@ describe('settings', () => {
       driverTtlMs: 60_000,
       accessTokenMaxMs: 86_400_000,
       eventRetentionMs: 86_400_000,
+      maxFleet: 1000,
       databaseWaitMs: 60_000,
       logLevel: 'warn',
       corsOrigins: [],

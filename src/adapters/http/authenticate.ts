@@ -20,7 +20,7 @@ export async function authenticate(
   const verified = await verifyToken(token)
   if (!verified.ok) return verified
   const { caller } = verified.value
-  const wait = limits.ofUser(caller.id)
+  const wait = limits.ofUser(caller)
   if (wait !== undefined) return { ok: false, problem: tooMany('user', wait) }
   const admitted = await dispatch.admit(verified.value)
   if (!admitted.ok) return admitted

@@ -13,7 +13,7 @@ import { cancelAnswer } from './cancel.js'
 import { answerCreated, type CreateParts } from './create.js'
 import { tripAnswer } from './trips.js'
 
-/** `undefined` when its journal is gone. `used` is the caller's own: a key's scope has the caller in it. */
+/** `undefined` when its journal is gone. `used` is the caller's own: a key's scope has the person in it. */
 export async function replay(
   parts: CreateParts,
   caller: Caller,
@@ -42,6 +42,6 @@ export async function replay(
     case 'cancel':
       return { kind: 'broadcast', value: cancelAnswer(caller, broadcast, record, 'applied', at) }
     default:
-      return { kind: 'trip', value: tripAnswer(broadcast, String(event.tripId), 'applied') }
+      return { kind: 'trip', value: tripAnswer(caller, broadcast, String(event.tripId), 'applied') }
   }
 }

@@ -99,7 +99,7 @@ export class People {
       }
       this.#forget(target)
       if (!active) {
-        this.#parts.fanout.disconnectUser(person.id)
+        this.#parts.fanout.disconnectPerson(person)
         await this.#parts.turnedOff.follow(person, caller)
       }
       return ok({ ...person, active })

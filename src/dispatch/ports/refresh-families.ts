@@ -23,7 +23,7 @@ export type Rotated =
   | { readonly kind: 'ended' }
   | { readonly kind: 'inactive' }
 
-/** Which token of each family is good. A family that nobody has used has no row. */
+/** Which token of each person's families is good. A family that nobody has used has no row. */
 export interface RefreshFamilies {
   /** `rotated` for exactly one of all who show the same token. An end of the person's sessions waits for it, or is seen by it. */
   rotate(rotation: Rotation): Promise<Rotated>

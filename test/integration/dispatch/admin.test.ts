@@ -193,7 +193,7 @@ describe('a dead letter', () => {
     fanout.emits.length = 0
     const letter = Number(second.items[0]?.id)
     expectOk(await dispatch.redriveDeadLetter(admin, letter, { reason: 'Fixed' }))
-    await until(() => fanout.heard('user:c-letter', 'booking_updated').length > 0)
+    await until(() => fanout.heard('person:customer:c-letter', 'booking_updated').length > 0)
     expect(expectProblem(await dispatch.redriveDeadLetter(admin, letter, {}))).toBe('NOT_FOUND')
     expect((await list({ limit: 20 })).items.map(item => item.type)).toEqual(['reach.widened'])
   })

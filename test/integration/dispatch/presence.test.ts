@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personKey, personRoom } from '../../../src/dispatch/ports.js'
 import {
   accept,
   admin,
@@ -8,6 +8,7 @@ import {
   driver,
   expectOk,
   expectProblem,
+  hire,
   northOfPickup,
   openDispatch,
   type Product,
@@ -46,7 +47,7 @@ const toggle = (isOnline: boolean) => product.dispatch.setDriverAvailability(the
 const told = async () => {
   await product.settled()
   return product.fanout
-    .heard(userRoom(truck.caller.id), 'driver_status_changed')
+    .heard(personRoom(truck.caller), 'driver_status_changed')
     .map(({ data }) => [data.isOnline, data.isBusy])
 }
 const seen = async () => {
@@ -179,7 +180,7 @@ describe('a fleet', () => {
     const caller = transporter(`pages-${round}`)
     await dispatch.isActive(caller)
     for (let i = 0; i < 7; i++) {
-      expectOk(await dispatch.putDriver(caller, `p${round}-${i}`, { name: `${i}` }))
+      await hire(product, caller, `p${round}-${i}`)
       expectOk(await dispatch.putVehicle(caller, `pv${round}-${i}`, { vehicleType: 'a', number: `${i}` }))
       if (i % 2 === 0) {
         expectOk(await dispatch.setDriverAvailability(driver(`p${round}-${i}`), { isOnline: true }))
@@ -213,7 +214,7 @@ describe('a user', () => {
     const { dispatch, fanout } = product
     expect(await dispatch.isActive(truck.caller)).toBe(true)
     expectOk(await dispatch.setPersonActive(admin, truck.caller, false))
-    expect(fanout.disconnected).toContain(truck.caller.id)
+    expect(fanout.disconnected).toContain(personKey(truck.caller))
     expect(await dispatch.isActive(truck.caller)).toBe(false)
     const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
     expect(made.broadcast.matchingTransportersCount).toBe(0)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personRoom } from '../../../src/dispatch/ports.js'
 import type { EmittedEvent } from '../../../src/runtime/types.js'
 import {
   accept,
@@ -7,6 +7,7 @@ import {
   customer,
   driver,
   expectOk,
+  hire,
   northOfPickup,
   openDispatch,
   type Product,
@@ -43,7 +44,7 @@ const create = async () =>
 /** Goes on to the next step, as its timer would. */
 const widen = (id: string, step: number | 'everyone') =>
   product.engine.send(id, { type: 'reach.exhausted', step }, { actor: { id: 'test', role: 'system' } })
-const offersTo = ({ caller }: Truck) => product.fanout.heard(userRoom(caller.id), 'new_broadcast')
+const offersTo = ({ caller }: Truck) => product.fanout.heard(personRoom(caller), 'new_broadcast')
 const recipients = async (id: string) =>
   (
     await product.sql.query(
@@ -98,7 +99,7 @@ describe('an offer', () => {
     const truck = await near('a', 8)
     const { caller } = truck
     const second = driver(`d-${round}-second`)
-    expectOk(await product.dispatch.putDriver(caller, second.id, { name: 'Second' }))
+    await hire(product, caller, second.id)
     expectOk(
       await product.dispatch.setDriverAvailability(second, { isOnline: true, vehicleId: truck.vehicleId }),
     )

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import { access } from '../../../src/dispatch/access.js'
+import { ROLES } from '../../../src/dispatch/person.js'
 import { documentedAnswers, seen } from '../../support/api/document-check.js'
 import {
   type Actor,
@@ -73,9 +74,7 @@ describe.each(routes)('$id', route => {
     const role = route.roles[0] ?? 'admin'
     await scene.admin.put(`/api/v1/admin/users/${role}/off-${role}`, { active: false })
     await raw(route, await tokenFor(role, `off-${role}`), body())
-    const stranger = (['customer', 'driver', 'transporter', 'admin'] as const).find(
-      r => !route.roles.includes(r),
-    )
+    const stranger = ROLES.find(r => !route.roles.includes(r))
     if (stranger !== undefined) await raw(route, await tokenFor(stranger, `wrong-${stranger}`), body())
   })
 
@@ -143,6 +142,8 @@ describe('a key used for another payload', () => {
         return { ...value, platform: 'ios' }
       case 'putUser':
         return { active: false }
+      case 'joinFleet':
+        return { transporterId: 'other' }
       case 'putDriver':
         return { name: 'Other' }
       case 'putVehicle':
@@ -314,6 +315,51 @@ describe('what was refused on its merits', () => {
     expect((await scene.customer.post('/api/v1/devices', device)).status).toBe(200)
     expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
     expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
+    // As FCM writes them, in the path.
+    const fcm = { token: 'fGw0qy4TQ2:APA91b-Hun4_M/x+y?z%25', platform: 'web' }
+    const tokens = async () =>
+      (await app.query('select token from devices where user_id = $1', [scene.customer.id])).map(
+        ({ token }) => token,
+      )
+    expect((await scene.customer.post('/api/v1/devices', fcm)).status).toBe(200)
+    expect(await tokens()).toEqual([fcm.token])
+    const path = `/api/v1/devices/${encodeURIComponent(fcm.token)}`
+    expect((await scene.otherCustomer.delete(path)).status).toBe(204)
+    expect(await tokens()).toEqual([fcm.token])
+    expect((await scene.customer.delete(path)).status).toBe(204)
+    expect(await tokens()).toEqual([])
+  })
+
+  test('a driver that is invited, agrees, leaves and is turned off', async () => {
+    const own = await createScene(app)
+    const { transporter, driver, driverId } = own.party
+    const [path, agreed] = ['/api/v1/driver/fleet', { transporterId: transporter.id }]
+    const invited = await createClient(app.url, 'driver', 'invited-driver')
+    const invite = () => transporter.put(`/api/v1/transporter/drivers/${invited.id}`, { name: 'X' })
+    const truck = { driverId: invited.id, vehicleId: own.spare.vehicleId }
+    const accept = async () => [
+      code(await transporter.post(`/api/v1/broadcast/${own.id}/accept`, truck)),
+      code(await transporter.post(`/api/v1/broadcasts/${own.id}/events`, { type: 'accept', ...truck })),
+    ]
+    expect((await invite()).body).toMatchObject({ confirmed: false, isOnline: false })
+    expect(await accept()).toEqual(Array(2).fill('DRIVER_NOT_CONFIRMED'))
+    expect((await invited.post(path, agreed)).body).toEqual({
+      transporterId: transporter.id,
+      invitations: [],
+    })
+    await own.admin.put(`/api/v1/admin/users/driver/${invited.id}`, { active: false })
+    expect(await accept()).toEqual(Array(2).fill('DRIVER_INACTIVE'))
+    await own.admin.put(`/api/v1/admin/users/driver/${invited.id}`, { active: true })
+    // It signs in anew; a token of the second in which it was turned off is ended too.
+    await new Promise(resolve => setTimeout(resolve, 1_010 - (Date.now() % 1_000)))
+    const again = await createClient(app.url, 'driver', invited.id)
+    expect((await again.delete(path)).status).toBe(204)
+    expect(code(await again.post(path, agreed))).toBe('NOT_FOUND')
+    expect(code(await driver.delete(path))).toBe('DRIVER_BUSY')
+    const elsewhere =
+      "insert into driver_invitations (driver_id, transporter_id, name) values ($1, 'elsewhere', 'X')"
+    await app.query(elsewhere, [driverId])
+    expect(code(await driver.post(path, { transporterId: 'elsewhere' }))).toBe('DRIVER_BUSY')
   })
 
   test('a fleet that others own, or that is on the road', async () => {

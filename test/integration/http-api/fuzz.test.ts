@@ -62,6 +62,8 @@ beforeAll(async () => {
       vehicleId: scenes.flatMap(scene => [scene.spare.vehicleId, scene.party.vehicleId]),
       // Nobody who acts here: who is turned off would say 403 to everything after.
       userId: ['u1', 'u2', 'u3'],
+      role: ['customer', 'driver'],
+      token: ['fGw0%3AAPA91', 'none'],
     },
   }
 })

@@ -240,6 +240,7 @@ describe('the projections of a definition', () => {
       'admin_actions',
       'answers',
       'devices',
+      'driver_invitations',
       'drivers',
       'people',
       'push_pace',

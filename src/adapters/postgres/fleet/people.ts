@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { Person, PersonState } from '../../../dispatch/ports.js'
+import { isDeviceOf } from '../devices-of.js'
 import { type LookUp, query } from '../query.js'
 
 /** Tokens of that second and before are ended; 0 is before every token. */
@@ -46,8 +47,8 @@ export async function turnOn(pool: Pool, { role, id }: Person): Promise<void> {
 /**
  * Ends all sessions of a person, and turns it off if $3. The row is locked before the clock is read: a refresh that holds
  * the lock has issued its tokens before this time. The clock of the database alone decides; $4 is the `iat` of the caller's
- * own token, which a clock that is a little ahead may have given. Of the release before, which does not know the time, the
- * families of refresh tokens end too.
+ * own token, which a clock that is a little ahead may have given. For the release before, which does not know the time, the
+ * families of refresh tokens end too. Devices are forgotten: apps register them when somebody signs in.
  * Administrators are locked all together, in one order, when one of them ($5) turns another off: of two who turn each other
  * off, the second finds itself turned off, and one stays.
  */
@@ -67,7 +68,10 @@ with admins as materialized (
   returning p.active, p.valid_from
 ), families as (
   update refresh_families set ended_at = now()
-  where user_id = $2 and ended_at is null and exists (select from ended)
+  where user_id = $2 and ended_at is null and exists (select from ended) and (role = $1 or role is null and not exists (
+    select from people other where other.id = $2 and other.role <> $1))
+), devices_gone as (
+  delete from devices d where ${isDeviceOf('$2', '$1')} and exists (select from ended)
 )
 select active as "isActive", ${endedUpTo('valid_from')} from ended`
 
@@ -130,6 +134,10 @@ export async function requestsOfInactive(
   return rows.map(({ id }) => id)
 }
 
+const isActive = (role: Person['role'], id: string) =>
+  `not exists (select from people p where p.role = '${role}' and p.id = ${id} and not p.active)`
+
 /** A condition for a transporter's id: those that no process of this release has seen yet are active. */
-export const isActiveTransporter = (id: string) =>
-  `not exists (select from people p where p.role = 'transporter' and p.id = ${id} and not p.active)`
+export const isActiveTransporter = (id: string) => isActive('transporter', id)
+/** The same for a driver's. */
+export const isActiveDriver = (id: string) => isActive('driver', id)
