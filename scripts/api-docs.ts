@@ -1,4 +1,4 @@
-/* What is written about the interfaces, from the registries that the server runs by. */
+/* The documents of the interfaces, generated from the registries that the server uses. */
 import { publicRoutes, routes } from '../src/adapters/http/routes.js'
 import { createMetrics } from '../src/adapters/telemetry/metrics.js'
 import { access, type CommandName, type Standing } from '../src/dispatch/access.js'
@@ -68,6 +68,7 @@ const meanings: Readonly<Record<Standing, string>> = {
   ownerOrNew: 'own or new, else 409',
   reader: 'offered or with a trip on it, else 404',
   party: 'its trip, else 404',
+  invited: 'invited or in it, else 404',
 }
 
 /** docs/authorization.md */

@@ -130,11 +130,19 @@ export interface Driver {
   readonly id: string
   readonly name: string
   readonly phone?: string
+  /** It has agreed to be in this fleet. Until then nothing else is known of it, and it cannot be assigned. */
+  readonly confirmed: boolean
   readonly isOnline: boolean
   readonly isBusy: boolean
   readonly lastSeenAt?: string
   readonly location?: { readonly lat: number; readonly lng: number }
   readonly vehicleId?: string
+}
+
+export interface DriverFleet {
+  readonly transporterId: string | null
+  /** Newest first. */
+  readonly invitations: readonly { readonly transporterId: string; readonly invitedAt: string }[]
 }
 
 export interface Vehicle {

@@ -1,11 +1,14 @@
 /* What administrators see: everything. Shapes only, as in views.ts. */
 import { z } from 'zod'
 import { storyKinds } from '../ports.js'
-import { clientId, instanceId } from '../requests.js'
+import { clientId, instanceId, role } from '../requests.js'
 
 const time = z.iso.datetime().describe('ISO 8601, UTC')
 
-export const userView = z.object({ id: clientId, active: z.boolean() }).meta({ id: 'User' })
+export const userView = z.object({ role, id: clientId, active: z.boolean() }).meta({
+  id: 'User',
+  description: 'A person: an id in one role. The same id in another role is another person.',
+})
 
 const instance = z.object({
   id: instanceId,

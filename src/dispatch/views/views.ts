@@ -143,6 +143,9 @@ export const driverView = z
     id: clientId,
     name: z.string(),
     phone: z.string().optional(),
+    confirmed: z
+      .boolean()
+      .describe('The driver has agreed to be in this fleet. Of one that has not, nothing else is known'),
     isOnline: z.boolean(),
     isBusy: z.boolean(),
     lastSeenAt: time.optional(),
@@ -150,6 +153,16 @@ export const driverView = z
     vehicleId: clientId.optional().describe('The vehicle it named last'),
   })
   .meta({ id: 'Driver' })
+
+export const driverFleetView = z
+  .object({
+    transporterId: clientId.nullable().describe('Whose fleet the driver has agreed to'),
+    invitations: z
+      .array(z.object({ transporterId: clientId, invitedAt: time }))
+      .readonly()
+      .describe('Those that the driver has not agreed to: the newest, newest first'),
+  })
+  .meta({ id: 'DriverFleet', description: 'Whose fleet a driver is in, and who has invited it.' })
 
 export const vehicleView = z
   .object({ id: clientId, vehicleType, number: z.string(), isBusy: z.boolean() })
@@ -194,5 +207,6 @@ export type TripEventAnswer = z.infer<typeof tripEventAnswer>
 export type AssignmentView = z.infer<typeof assignmentView>
 export type HistoryItem = z.infer<typeof historyItem>
 export type DriverView = z.infer<typeof driverView>
+export type DriverFleetView = z.infer<typeof driverFleetView>
 export type VehicleView = z.infer<typeof vehicleView>
 export type AnswerView = z.infer<typeof answerView>

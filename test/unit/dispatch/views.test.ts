@@ -256,7 +256,14 @@ describe('an offer', () => {
 })
 
 describe('a driver', () => {
-  const record = { id: 'd1', position: '', transporterId: 't1', name: 'Asha', isBusy: false }
+  const record = {
+    id: 'd1',
+    position: '',
+    transporterId: 't1',
+    name: 'Asha',
+    isBusy: false,
+    isConfirmed: true,
+  }
 
   it('is online while switched on and lately seen', () => {
     const place = { lat: 1, lng: 2 }
@@ -265,6 +272,7 @@ describe('a driver', () => {
       id: 'd1',
       name: 'Asha',
       phone: '1',
+      confirmed: true,
       isOnline: true,
       isBusy: false,
       lastSeenAt: new Date(CREATED_AT).toISOString(),
@@ -276,5 +284,19 @@ describe('a driver', () => {
     expect(online(false, state)).toBe(false)
     expect(online(true, undefined)).toBe(false)
     expect(online(true, { ...state, isOnline: false })).toBe(false)
+  })
+
+  it('R11.3 that has not agreed is a name and nothing else, whatever is known of it', () => {
+    const state = { lastSeenAt: CREATED_AT, isOnline: true, place: { lat: 1, lng: 2 } }
+    const invited = { ...record, isConfirmed: false, isSwitchedOn: true, isBusy: true, vehicleId: 'v1' }
+    for (const known of [state, undefined, 'lost'] as const) {
+      expect(driverView(invited, known)).toEqual({
+        id: 'd1',
+        name: 'Asha',
+        confirmed: false,
+        isOnline: false,
+        isBusy: false,
+      })
+    }
   })
 })
