@@ -67,7 +67,7 @@ export function refuseRole(
   return role in access[command] ? undefined : problem('FORBIDDEN')
 }
 
-/** Whether the caller may see a trip, alone or as part of its request. Whoever may, sees all of it. */
+/** Whether the caller may see a trip, alone or as part of its request. How much of it: views/visibility.ts. */
 export function maySeeTrip(
   { id, role }: Caller,
   trip: { readonly customerId: string; readonly transporterId: string; readonly driverId: string },

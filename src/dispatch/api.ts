@@ -68,6 +68,8 @@ export interface Dispatch {
   retryBroadcast(caller: Caller, id: string, options?: CreateOptions): Promise<Result<Created>>
   /** What `used` caused, as its caller was told of it; `undefined` when its journal is gone. */
   replay(caller: Caller, used: UsedKey): Promise<Replay | undefined>
+  /** The body of an answer that was kept, without what the caller may no longer see. */
+  seenNow(caller: Caller, answer: unknown): Promise<unknown>
   getBroadcast(caller: Caller, id: string): Promise<Result<views.BroadcastView>>
   listBroadcasts(
     caller: Caller,

@@ -20,6 +20,7 @@ import { KnownRequests } from './broadcasts/known-requests.js'
 import { RefusedAccepts } from './broadcasts/refused-accepts.js'
 import { replay } from './broadcasts/replay.js'
 import { retry } from './broadcasts/retry.js'
+import { seenNow } from './broadcasts/seen-now.js'
 import * as trips from './broadcasts/trips.js'
 import { eventSweep } from './event-sweep.js'
 import { listAnswers } from './fleet/answers.js'
@@ -103,6 +104,7 @@ export function createDispatch(
     isActive: caller => people.isActive(caller),
     inactiveAmong: those => people.inactiveAmong(those),
     replay: (caller, used) => replay(all, caller, used),
+    seenNow: (caller, answer) => seenNow(all, caller, answer),
     mayWatch: async (caller, id) => (await findReadable(all, caller, id)) !== undefined,
     connected: caller => transporters.connected(all, caller),
     stillConnected: ids => transporters.stillConnected(all, ids),

@@ -115,7 +115,7 @@ export const recipientView = z
     transporterId: clientId,
     isOffered: z.boolean(),
     step: z.string().optional().describe('The step of the reach that found it; `catch_up`: it came later'),
-    distanceKm: z.number().optional(),
+    distanceKm: z.number().optional().describe('Whole kilometres from the pickup to its nearest driver'),
     offeredAt: time.optional(),
     reason: z.string().optional().describe('Why it was not offered'),
     declinedAt: time.optional(),
