@@ -1,4 +1,4 @@
-/* What is written about the interfaces, from the registries that the server runs by. */
+/* The documents of the interfaces, generated from the registries that the server uses. */
 import { publicRoutes, routes } from '../src/adapters/http/routes.js'
 import { createMetrics } from '../src/adapters/telemetry/metrics.js'
 import { access, type CommandName, type Standing } from '../src/dispatch/access.js'
