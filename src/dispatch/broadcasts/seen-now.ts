@@ -2,11 +2,9 @@
  * An answer that is given again for the same idempotency key. It says what it said, without what its caller may no longer
  * see: a trip may have been released since, the request may have ended.
  */
-
 import { readerOf } from '../access.js'
 import type { Caller } from '../api.js'
 import type { PartsWithEngine } from '../parts.js'
-import { readsAll } from '../person.js'
 import type { BroadcastView, TripView } from '../views/views.js'
 import { limitBroadcast, limitTrip, parts, placesOfTrip, sightOf } from '../views/visibility.js'
 import { asBroadcast } from './broadcast.js'
@@ -25,7 +23,7 @@ export async function seenNow(
   caller: Caller,
   answer: unknown,
 ): Promise<unknown> {
-  if (typeof answer !== 'object' || answer === null || readsAll(caller)) return answer
+  if (typeof answer !== 'object' || answer === null || readerOf(caller) === undefined) return answer
   // A kept place is old, and its driver may have left the fleet. The list of drivers has the present one.
   const { location: _, lastSeenAt: __, ...kept } = answer as Shown
   const { broadcast, trip } = kept
