@@ -106,7 +106,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const lookups = createLookupPool(database, log)
   const store = createPostgresStore({ connectionString, database, log, ...faults })
   const wakeups = createWakeups({ connectionString, database, log })
-  const keys = createIdempotencyStore(pool)
+  const keys = createIdempotencyStore(pool, { perDay: settings.caps.idempotencyKeysPerDay })
   const inspection =
     settings.inspectPort === undefined
       ? undefined

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { NO_CAPS } from '../../src/dispatch/caps.js'
 import { loadDatabaseWait, loadSettings, SettingsError } from '../../src/settings.js'
 import { makeServiceAccount } from '../support/service-account.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
@@ -45,6 +46,7 @@ describe('settings', () => {
       drainMs: 25_000,
       rateLimitUserPerMinute: 0,
       rateLimitAddressPerMinute: 0,
+      caps: NO_CAPS,
       trustedProxies: 0,
       traceRatio: 1,
       dataDir: '.loadcast',

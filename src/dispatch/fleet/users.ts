@@ -10,7 +10,7 @@ import { unlessLost } from './unless-lost.js'
 const ACTIVE_FOR_MS = 5_000
 const MAX_USERS_KEPT = 100_000
 
-type UserParts = Pick<Parts, 'admin' | 'fleet' | 'presence' | 'fanout' | 'log'>
+type UserParts = Pick<Parts, 'admin' | 'fleet' | 'presence' | 'fanout' | 'log' | 'settings'>
 
 interface Seen {
   readonly isActive: boolean
