@@ -7,3 +7,6 @@ create table idempotency_key_counts (
 );
 comment on column idempotency_key_counts.day is 'in UTC';
 comment on column idempotency_key_counts.person is 'role and id';
+
+-- Whose pushes died: so many are kept of one person. Dead letters are few, so the index is made at once.
+create index dead_letters_of_user on loadcast.dead_letters ((push ->> 'userId')) where push is not null;
