@@ -11,6 +11,8 @@ export interface Caps {
   readonly createsPerDay: number
   /** Requests of one customer that were made within the last hour and are cancelled. The cancel itself is never refused. */
   readonly cancelsPerHour: number
+  /** Trips of one transporter, whatever became of them. Accepts that are decided at once are not counted for one another. */
+  readonly tripsPerDay: number
   /** Trips that one transporter may give back of one request. */
   readonly releasesPerRequest: number
   /** Idempotency keys of one person that are kept, from midnight to midnight UTC. */
@@ -23,6 +25,7 @@ export const NO_CAPS: Caps = {
   createsPerMinute: 0,
   createsPerDay: 0,
   cancelsPerHour: 0,
+  tripsPerDay: 0,
   releasesPerRequest: 0,
   idempotencyKeysPerDay: 0,
   adminActionsPerHour: 0,

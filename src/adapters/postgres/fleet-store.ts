@@ -28,8 +28,8 @@ export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
     ),
     setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
     inactiveAmong: ids => inactiveAmong(pool, ids),
-    acceptFacts: (broadcastId, transporterId, driverId, vehicleId) =>
-      acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId }),
+    acceptFacts: (broadcastId, transporterId, driverId, vehicleId, maxPerDay = 0) =>
+      acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId, maxPerDay }),
     putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),
     deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),
     getDriver: driverId => getDriver(pool, driverId),

@@ -7,6 +7,7 @@ import { type BroadcastSnapshot, refuseByState, trucksFilled } from '../../machi
 import { PRECONDITION_FAILED } from '../../runtime/types.js'
 import { actorOf, keyed } from '../access.js'
 import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
+import { atCap } from '../caps.js'
 import type { PartsWithEngine } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
 import { problemOfRefusal, staleVersion } from '../refusals.js'
@@ -51,7 +52,8 @@ async function decide(
   if (fromMemory !== undefined) return problemOfRefusal(fromMemory)
 
   const readStartedAt = performance.now()
-  const facts = await fleet.acceptFacts(id, caller.id, driverId, vehicleId)
+  const { tripsPerDay, releasesPerRequest } = settings.caps
+  const facts = await fleet.acceptFacts(id, caller.id, driverId, vehicleId, tripsPerDay)
   if (!facts.isUserActive) return problem('USER_INACTIVE')
   if (facts.broadcast === undefined) return problem('NOT_FOUND')
   const { instance: row, ...standing } = facts.broadcast
@@ -60,8 +62,12 @@ async function decide(
   const { snapshot } = asBroadcast(engine.restore(row))
   const byState = refuseByState(snapshot, { at: engine.now() })
   if (byState !== undefined) return problemOfRefusal(byState)
-  const max = settings.caps.releasesPerRequest
-  if (max > 0 && releasedBy(caller.id, snapshot) >= max) return tooManyReleased(max)
+  if (facts.fullForMs !== undefined) {
+    return atCap(`At most ${tripsPerDay} trips of a transporter within 24 hours`, facts.fullForMs)
+  }
+  if (releasesPerRequest > 0 && releasedBy(caller.id, snapshot) >= releasesPerRequest) {
+    return tooManyReleased(releasesPerRequest)
+  }
   if (facts.driver === undefined) return problem('DRIVER_NOT_IN_FLEET')
   if (facts.vehicle === undefined) return problem('VEHICLE_NOT_IN_FLEET')
 

@@ -34,6 +34,8 @@ export interface VehicleRecord {
 /** What an accept is judged by, read together with the request in one query. */
 export interface AcceptFacts {
   readonly broadcast: BroadcastRecord | undefined
+  /** The transporter has had all trips of the day that it may: how long until it may have another one. */
+  readonly fullForMs?: number
   readonly isUserActive: boolean
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string } | undefined
@@ -48,12 +50,13 @@ export interface FleetStore {
   setUserActive(id: string, isActive: boolean): Promise<void>
   /** Those of the users that are turned off. */
   inactiveAmong(ids: readonly string[]): Promise<readonly string[]>
-  /** Driver and vehicle are undefined unless they belong to the transporter. */
+  /** Driver and vehicle are undefined unless they belong to the transporter. `maxPerDay`: trips of a transporter, 0 for any number. */
   acceptFacts(
     broadcastId: string,
     transporterId: string,
     driverId: string,
     vehicleId: string,
+    maxPerDay?: number,
   ): Promise<AcceptFacts>
   putDriver(
     transporterId: string,

@@ -289,6 +289,37 @@ describe('RELEASES_PER_REQUEST', () => {
   })
 })
 
+describe('TRIPS_PER_DAY', () => {
+  it('R11.4 bounds the trips of a transporter, whatever became of them, in the statement of the facts', async () => {
+    const product = open({ tripsPerDay: 3 })
+    const truck = await registerTruck(product, 'busy')
+    const { dispatch } = product
+    const step = (tripId: string, type: 'start' | 'complete' | 'release') =>
+      dispatch.sendToTrip(truck.caller, tripId, { type })
+    const offer = async (name: string) => expectOk(await create(product, customer(name), 9)).broadcast.id
+    const ids = [await offer('c-trip-1'), await offer('c-trip-2')]
+    const [first = '', second = ''] = ids
+    for (const [id, types] of [
+      [first, ['release']],
+      [first, ['start', 'complete']],
+      [second, ['release']],
+    ] as const) {
+      const { value, statements } = await statementsOf(() => accept(product, id, truck))
+      expect(statements.length).toBeLessThanOrEqual(3)
+      for (const type of types) expectOk(await step(expectOk(value).assignment?.tripId ?? '', type))
+    }
+    const { code, detail, retryAfterSeconds } = problemOf(await accept(product, second, truck))
+    expect([code, detail]).toEqual(['RATE_LIMITED', 'At most 3 trips of a transporter within 24 hours'])
+    expect(retryAfterSeconds).toBeGreaterThan(86_000)
+    expectOk(await accept(product, second, await registerTruck(product, 'idle')))
+    await sql.query(
+      `update trips set assigned_at = assigned_at - interval '1 day' where transporter_id = $1`,
+      [truck.caller.id],
+    )
+    expectOk(await accept(product, second, truck))
+  })
+})
+
 describe('ADMIN_ACTIONS_PER_HOUR', () => {
   it('R11.4 what an administrator does on record is bounded, and what is refused is not done', async () => {
     const product = open({ adminActionsPerHour: 3 })
