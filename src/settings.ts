@@ -8,8 +8,8 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { complaintAbout } from './adapters/postgres/connection/address.js'
 import { type RedisMode, redisModes, redisProblems } from './adapters/redis/address.js'
-import { capSettings, capsOf } from './caps.js'
 import type { Caps } from './dispatch/caps.js'
+import { capSettings, capsOf } from './settings/caps.js'
 
 export interface Settings {
   readonly isProduction: boolean

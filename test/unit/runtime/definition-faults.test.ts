@@ -241,6 +241,7 @@ describe('the projections of a definition', () => {
       'answers',
       'devices',
       'drivers',
+      'idempotency_key_counts',
       'push_pace',
       'pushes',
       'recipients',

@@ -3,7 +3,6 @@
  * demo as it comes; `infra/` sets what is advised here. docs/GROWTH.md has the bytes a day that they come to.
  */
 import { z } from 'zod'
-import type { Caps } from './dispatch/caps.js'
 
 /** Beyond it a cap keeps nobody from anything, and counting up to it would be what costs. */
 const MAX_CAP = 100_000
@@ -47,7 +46,8 @@ export const capSettings = {
   ADMIN_ACTIONS_PER_HOUR: cap('ADMIN_ACTIONS_PER_HOUR'),
 } as const satisfies Readonly<Record<CapName, z.ZodType>>
 
-export function capsOf(env: Readonly<Record<CapName, number>>): Caps {
+/** As dispatch takes them. */
+export function capsOf(env: Readonly<Record<CapName, number>>) {
   return {
     createsPerMinute: env.CREATES_PER_MINUTE,
     createsPerDay: env.CREATES_PER_DAY,
