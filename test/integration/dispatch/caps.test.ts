@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
+import { v7 as uuidv7 } from 'uuid'
 import { type Caps, NO_CAPS } from '../../../src/dispatch/caps.js'
 import type { Result } from '../../../src/dispatch/problems.js'
 import {
   accept,
-  admin,
   asking,
   customer,
   DROP,
@@ -321,26 +321,22 @@ describe('TRIPS_PER_DAY', () => {
 })
 
 describe('ADMIN_ACTIONS_PER_HOUR', () => {
-  it('R11.4 what an administrator does on record is bounded, and what is refused is not done', async () => {
+  it('R11.4 bounds what an administrator does on record, and what is refused is not done', async () => {
     const product = open({ adminActionsPerHour: 3 })
-    const { dispatch } = product
     const root = { id: 'root-capped', role: 'admin' } as const
-    for (const isActive of [false, true, false]) {
-      expectOk(await dispatch.setUserActive(root, 'u-capped', isActive))
-    }
-    const { code, detail, retryAfterSeconds } = problemOf(
-      await dispatch.setUserActive(root, 'u-capped', true),
-    )
-    expect(code).toBe('RATE_LIMITED')
-    expect(detail).toBe('At most 3 actions of an administrator within an hour')
+    const { id } = expectOk(await create(product, customer('c-administered'))).broadcast
+    const step = (caller: typeof root, on: string) =>
+      product.dispatch.sendToInstance(caller, on, { event: { type: 'cancel' }, reason: 'asked by phone' })
+    for (let n = 0; n < 3; n++) expect(expectProblem(await step(root, uuidv7()))).toBe('NOT_FOUND')
+    const { code, detail, retryAfterSeconds } = problemOf(await step(root, id))
+    expect([code, detail]).toEqual(['RATE_LIMITED', 'At most 3 actions of an administrator within an hour'])
     expect(retryAfterSeconds).toBeGreaterThan(3_500)
-    expect((await sql.query("select active from users where id = 'u-capped'")).rows).toEqual([
-      { active: false },
-    ])
-    expectOk(await dispatch.setUserActive(admin, 'u-capped', true))
+    expect((await product.engine.get(id))?.status).toBe('searching')
+    const done = await sql.query("select from admin_actions where admin_id = 'root-capped'")
+    expect(done.rowCount).toBe(3)
     await sql.query(
       `update admin_actions set begun_at = begun_at - interval '1 hour' where admin_id = 'root-capped'`,
     )
-    expectOk(await dispatch.setUserActive(root, 'u-capped', false))
+    expectOk(await step(root, id))
   })
 })
