@@ -77,7 +77,12 @@ const oneRow: Unit = { cap: 'one row', most: 1 }
 const MAX_DEVICES = 10
 
 /** A user, and its keys. */
-export const everybody: Most = ({ keys }) => ({ users: 1, idempotency_keys: keys, idempotency_key_counts: 1 })
+export const everybody: Most = ({ keys }) => ({
+  users: 1,
+  people: 1,
+  idempotency_keys: keys,
+  idempotency_key_counts: 1,
+})
 
 const noise = (length: number) => randomBytes(length).toString('hex').slice(0, length)
 const NEAR_TYPE = 'near'
@@ -333,7 +338,7 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
     'put',
     (_, n) => `/api/v1/admin/users/${noise(60)}-${n}`,
     n => ({ active: n % 2 === 0 }),
-    ({ actions }) => ({ users: actions }),
+    ({ actions }) => ({ users: actions, people: actions }),
   ),
   sendToInstance: administering(
     'post',
