@@ -92,6 +92,7 @@ async function openLane(lane: number) {
   for (const truck of trucks) {
     const driver = await tokenOf('driver', `d${truck}`)
     await call('PUT', `/transporter/drivers/d${truck}`, transporter, { name: truck })
+    await call('POST', '/driver/fleet', driver, { transporterId: `t${lane}` })
     await call('PUT', `/transporter/vehicles/v${truck}`, transporter, { vehicleType: '14ft', number: truck })
     if (lane === 0) await call('POST', '/driver/heartbeat', driver, place)
   }

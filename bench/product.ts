@@ -34,6 +34,7 @@ const SETTINGS = {
   driverTtlMs: HOUR_MS,
   eventRetentionMs: 24 * HOUR_MS,
   caps: NO_CAPS,
+  maxFleet: 10_000,
 }
 
 export interface Product {

@@ -22,6 +22,7 @@ import {
   type DatabaseWait,
   StartAbandonedError,
 } from './database-wait.js'
+import { hireDemoDriver } from './demo-people.js'
 import { DefinitionError } from './runtime/errors.js'
 import { loadSettings, type Settings, SettingsError, takeEnvironment } from './settings.js'
 import { resolveTokenKeys } from './token-keys.js'
@@ -68,6 +69,7 @@ async function main(): Promise<void> {
         secret: tokenKeys.secret,
         ...(inspectUrl === undefined ? {} : { inspectUrl }),
       }
+      if (settings.role !== 'worker') await introduceDemoPeople(app.url, tokenKeys.secret, log)
       process.stdout.write(await banner(facts))
     }
     const reason = await Promise.race([signal, app.unfit])
@@ -83,6 +85,13 @@ async function main(): Promise<void> {
     await database.stop()
   }
   log.info('ended')
+}
+
+/** The tokens that are printed are good for trying all of it. Without a fleet they still work, so a failure is only logged. */
+async function introduceDemoPeople(url: string, secret: string, log: Logger): Promise<void> {
+  await hireDemoDriver(url, secret).catch(error =>
+    log.warn({ err: error }, 'the driver whose token is printed is in no fleet yet'),
+  )
 }
 
 /** Ours when nobody gave one. Outside production it is brought up to date; in production a release does that. */

@@ -95,8 +95,8 @@ const steps: readonly (readonly [title: string, sql: string])[] = [
        select p.id || '-v' || n, p.id, '14ft', 'KA ' || n, now() - make_interval(secs => n)
        from people p, generate_series(1, case when p.id = '${HEAVY.transporter}' then 2000 else 5 end) n
      )
-     insert into drivers (id, transporter_id, name, created_at)
-     select p.id || '-d' || n, p.id, 'Driver ' || n, now() - make_interval(secs => n)
+     insert into drivers (id, transporter_id, name, created_at, confirmed_at)
+     select p.id || '-d' || n, p.id, 'Driver ' || n, now() - make_interval(secs => n), now()
      from people p, generate_series(1, case when p.id = '${HEAVY.transporter}' then 2000 else 5 end) n`,
   ],
 ]

@@ -129,7 +129,9 @@ function itemsOf(result: Result<unknown>): number {
 async function makeSamples(dispatch: Dispatch): Promise<{ ended: string; live: string }> {
   const transporter: Caller = { id: 'sample-t', role: 'transporter' }
   await dispatch.isActive(transporter)
-  must(await dispatch.putDriver(transporter, 'sample-d', { name: 'Asha' }))
+  const driver: Caller = { id: 'sample-d', role: 'driver' }
+  must(await dispatch.putDriver(transporter, driver.id, { name: 'Asha' }))
+  must(await dispatch.joinFleet(driver, { transporterId: transporter.id }))
   must(await dispatch.putVehicle(transporter, 'sample-v', { vehicleType: '14ft', number: 'KA 1' }))
   const place = { lat: 12.97, lng: 77.59, address: 'Bengaluru' }
   const make = async (customer: string) => {

@@ -128,8 +128,8 @@ async function fillFleet({ pool }: Database, trucks: number): Promise<void> {
     [trucks, TRANSPORTERS, VEHICLE_TYPE],
   )
   await pool.query(
-    `insert into drivers (id, transporter_id, name, phone)
-     select 'driver-' || n, 'transporter-' || n % $2::int, 'Asha Kumari', '+91 98100 00000'
+    `insert into drivers (id, transporter_id, name, phone, confirmed_at)
+     select 'driver-' || n, 'transporter-' || n % $2::int, 'Asha Kumari', '+91 98100 00000', now()
      from generate_series(0, $1::int - 1) n`,
     [trucks, TRANSPORTERS],
   )

@@ -28,6 +28,8 @@ export interface DispatchSettings {
   readonly eventRetentionMs: number
   /** What one person may make. */
   readonly caps: Caps
+  /** Drivers of one fleet, with those invited, and vehicles of one fleet: so many of each. */
+  readonly maxFleet: number
 }
 
 /** pino's logger fits. */

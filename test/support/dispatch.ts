@@ -46,6 +46,7 @@ const quietSettings: DispatchSettings = {
   driverTtlMs: MINUTE_MS,
   eventRetentionMs: 24 * 60 * MINUTE_MS,
   caps: NO_CAPS,
+  maxFleet: 1_000,
 }
 
 export interface Product {
@@ -169,6 +170,17 @@ export interface Truck {
   readonly vehicleId: string
 }
 
+/** The driver is invited, and agrees. */
+export async function hire(
+  { dispatch }: Pick<Product, 'dispatch'>,
+  caller: Caller,
+  driverId: string,
+  named: { name: string; phone?: string } = { name: `Driver ${driverId}` },
+): Promise<void> {
+  expectOk(await dispatch.putDriver(caller, driverId, named))
+  expectOk(await dispatch.joinFleet(driver(driverId), { transporterId: caller.id }))
+}
+
 /** A transporter with a driver and a vehicle; with `place`, all of them ready for offers there. */
 export async function registerTruck(
   { dispatch }: Pick<Product, 'dispatch'>,
@@ -180,7 +192,7 @@ export async function registerTruck(
   const vehicleId = `v-${name}`
   await dispatch.isActive(caller)
   await dispatch.isActive(driver(driverId))
-  expectOk(await dispatch.putDriver(caller, driverId, { name: `Driver ${name}`, phone: '+91 98' }))
+  await hire({ dispatch }, caller, driverId, { name: `Driver ${name}`, phone: '+91 98' })
   expectOk(await dispatch.putVehicle(caller, vehicleId, { vehicleType, number: `DL ${name}` }))
   if (place !== undefined) {
     expectOk(await dispatch.setTransporterAvailability(caller, true))

@@ -17,6 +17,7 @@ import { type SocketLimits, socketLimits } from '../../src/adapters/socket/limit
 import { createSocketServer, type SocketServer } from '../../src/adapters/socket/server.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
+import type { Person } from '../../src/dispatch/person.js'
 import { ok } from '../../src/dispatch/problems.js'
 import { TEST_SECRET } from './tokens.js'
 
@@ -38,7 +39,7 @@ export async function startSocketsAlone(
   const log: Logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
   const dispatch = {
     isActive: async ({ id }: { id: string }) => !inactive.has(id),
-    inactiveAmong: async (ids: readonly string[]) => ids.filter(id => inactive.has(id)),
+    inactiveAmong: async (people: readonly Person[]) => people.filter(({ id }) => inactive.has(id)),
     mayWatch: async () => true,
     transporterHeartbeat: async () => ok(undefined),
     connected: async () => {},

@@ -1,7 +1,7 @@
 import pg from 'pg'
 
 const follows =
-  /^\s*(delete from \S*outbox|insert into answers|insert into pushes|select d\.id from unnest\(\$1::text\[\]\) as d)\b/
+  /^\s*(delete from \S*outbox|insert into answers|insert into pushes|select d\.id, d\.transporter_id as "transporterId")/
 
 /**
  * Every statement that this process sends to Postgres while `work` runs, in order: each is a round trip.

@@ -46,7 +46,9 @@ export class DriversPresent {
     const wasOnline = known !== undefined && this.#isOnline(known, now)
     if (known !== undefined) this.#unindex(known)
     const { transporterId, vehicle, place } = facts
-    const driver = { id, transporterId, vehicle, place: known?.place, lastSeenAt: now }
+    // Where it was for another fleet is not for this one.
+    const knownPlace = known?.transporterId === transporterId ? known.place : undefined
+    const driver = { id, transporterId, vehicle, place: knownPlace, lastSeenAt: now }
     this.#see(driver, place, now)
     return wasOnline
   }

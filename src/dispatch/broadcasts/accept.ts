@@ -39,7 +39,7 @@ export async function accept(
   }
 }
 
-/** `changed`: the driver, vehicle or user has changed since the accept was decided. */
+/** `changed`: the driver, vehicle or a person has changed since the accept was decided. */
 async function decide(
   { engine, fleet, settings }: PartsWithEngine,
   caller: Caller,
@@ -68,8 +68,10 @@ async function decide(
   if (releasesPerRequest > 0 && releasedBy(caller.id, snapshot) >= releasesPerRequest) {
     return tooManyReleased(releasesPerRequest)
   }
-  if (facts.driver === undefined) return problem('DRIVER_NOT_IN_FLEET')
+  if (facts.driver === undefined && !facts.isInvited) return problem('DRIVER_NOT_IN_FLEET')
   if (facts.vehicle === undefined) return problem('VEHICLE_NOT_IN_FLEET')
+  if (facts.driver === undefined) return problem('DRIVER_NOT_CONFIRMED')
+  if (!facts.isDriverActive) return problem('DRIVER_INACTIVE')
 
   const outcome = await engine.send(
     id,

@@ -1,6 +1,5 @@
-import type { EmittedEvent } from '../../runtime/types.js'
 import type { TripSurroundings } from '../views/trip-view.js'
-import type { BroadcastRecord } from './reads.js'
+import type { BroadcastRecord, RecordedEvent } from './reads.js'
 
 /** What an envelope's id refers to. */
 export type Mark =
@@ -33,7 +32,7 @@ export interface EventPosition {
   readonly index: number
 }
 
-export interface ResumedEvent extends EmittedEvent {
+export interface ResumedEvent extends RecordedEvent {
   readonly recordedAt: Micros
   /** The reader was offered the request. */
   readonly isOffered: boolean

@@ -39,10 +39,10 @@ export const tripSteps: Readonly<Record<TripStatus, Readonly<Record<string, Trip
 }
 
 /** Driver and vehicle are busy with it. */
-export const isLive = (trip: Trip) => trip.status === 'assigned' || trip.status === 'started'
+export const isLive = ({ status }: Pick<Trip, 'status'>) => status === 'assigned' || status === 'started'
 
-/** It has taken its truck. */
-const isStanding = (trip: Trip) => isLive(trip) || trip.status === 'completed'
+/** It has taken its truck: it was not released, cancelled or abandoned. */
+export const isStanding = (trip: Pick<Trip, 'status'>) => isLive(trip) || trip.status === 'completed'
 
 /** Trucks that a trip has taken. */
 export function trucksFilled({ trucks }: BroadcastContext): number {

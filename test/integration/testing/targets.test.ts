@@ -27,6 +27,7 @@ import {
   virtualEngineTarget,
 } from '../../../src/testing/index.js'
 import { createClient } from '../../support/clients.js'
+import { hire } from '../../support/fleet.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 import { startTestApp, type TestApp } from '../../support/server.js'
 import { doorSubject } from '../../support/subjects/door.js'
@@ -207,7 +208,7 @@ describe('an address', () => {
   /** Users and fleets of their own for each run: what an earlier one holds is not this one's business. */
   function target(): Target {
     const mine = `run${run++}`
-    const client = (role: 'customer' | 'transporter', id: string) =>
+    const client = (role: 'customer' | 'transporter' | 'driver', id: string) =>
       createClient(app.url, role, `${mine}${id}`)
     return urlTarget({
       baseUrl: app.url,
@@ -218,7 +219,7 @@ describe('an address', () => {
           const transporter = await client('transporter', event.transporterId)
           const { number, vehicleType } = event.vehicle
           await transporter.put(`/api/v1/transporter/vehicles/${mine}v${n}`, { vehicleType, number })
-          await transporter.put(`/api/v1/transporter/drivers/${mine}d${n}`, { name: event.driver.name })
+          await hire(transporter, await client('driver', `d${n}`), { name: event.driver.name })
         }
       },
       async headers(question) {

@@ -275,8 +275,8 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
       ({ send, me }) =>
       n =>
         send('put', `/api/v1/transporter/drivers/${me.id}-${n}`, { name: noise(100), phone: noise(30) }),
-    most: ({ fleet }) => ({ drivers: fleet }),
-    unit: fleetOf('drivers'),
+    most: ({ fleet }) => ({ driver_invitations: fleet }),
+    unit: fleetOf('driver_invitations'),
   },
   putVehicle: {
     role: 'transporter',
@@ -336,7 +336,7 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
   },
   putUser: administering(
     'put',
-    (_, n) => `/api/v1/admin/users/${noise(60)}-${n}`,
+    (_, n) => `/api/v1/admin/users/driver/${noise(60)}-${n}`,
     n => ({ active: n % 2 === 0 }),
     ({ actions }) => ({ users: actions, people: actions }),
   ),
@@ -356,6 +356,25 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
     ({ deadLetterId }) => `/api/v1/admin/dead-letters/${deadLetterId}/drop`,
     () => ({ reason: noise(500) }),
   ),
+  joinFleet: {
+    role: 'driver',
+    async prepare({ app, me, send }) {
+      const fleets = await Promise.all(
+        ['one', 'other'].map(name => createClient(app.url, 'transporter', `t-${name}-of-${me.id}`)),
+      )
+      const path = `/api/v1/transporter/drivers/${me.id}`
+      return async n => {
+        const transporter = fleets[n % 2]
+        await transporter?.put(path, { name: noise(100) })
+        await send('post', '/api/v1/driver/fleet', { transporterId: transporter?.id })
+      }
+    },
+    // In one fleet at a time; what the other one named it is gone with the invitation.
+    most: () => ({ drivers: 1, driver_invitations: 1, users: 2, people: 2 }),
+    unit: { table: 'drivers', cap: 'one row', most: 1 },
+  },
+  getDriverFleet: 'nothing',
+  leaveFleet: 'nothing',
   deleteDriver: 'nothing',
   deleteVehicle: 'nothing',
   removeDevice: 'nothing',

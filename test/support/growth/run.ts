@@ -86,6 +86,7 @@ export async function read({ app, scene }: Theatre, route: string, times: number
     driverId: party.driverId,
     vehicleId: party.vehicleId,
     userId: party.transporter.id,
+    role: 'transporter',
   }
   const path = found.path.replaceAll(/:(\w+)/g, (_, name: string) => given[name] ?? 'x')
   const roles = 'roles' in found ? found.roles : ['customer' as const]

@@ -37,6 +37,7 @@ export async function registerFleet({ call }: Processes, { transporters, drivers
       const vehicle = { vehicleType: VEHICLE_TYPE, number: `DL ${i}` }
       await must(transporter, 'PUT', `/api/v1/transporter/vehicles/v-${i}`, vehicle)
       await must(transporter, 'PUT', `/api/v1/transporter/drivers/${driver.id}`, { name: `Driver ${i}` })
+      await must(driver, 'POST', '/api/v1/driver/fleet', { transporterId: transporter.id })
       await must(transporter, 'PUT', '/api/v1/transporter/availability', { isAvailable: true })
       await must(driver, 'PUT', '/api/v1/driver/availability', { isOnline: true, vehicleId: `v-${i}` })
     }),

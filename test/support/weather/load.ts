@@ -229,7 +229,10 @@ async function hireTrucks(query: Query, owners: readonly User[]): Promise<void> 
     `insert into vehicles (id, transporter_id, vehicle_type, number) ${hired}, '14ft', 'HR ' || n ${from}`,
     [ids],
   )
-  await query(`insert into drivers (id, transporter_id, name) ${hired}, 'Hired ' || n ${from}`, [ids])
+  await query(
+    `insert into drivers (id, transporter_id, name, confirmed_at) ${hired}, 'Hired ' || n, now() ${from}`,
+    [ids],
+  )
 }
 
 /** A 503 has Retry-After; a conflict with a call in progress means the same call, sent before. */
