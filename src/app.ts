@@ -116,7 +116,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const peers = new Peers()
   const store = createPostgresStore({ connectionString, database, peers, log, ...faults })
   const wakeups = createWakeups({ connectionString, database, log })
-  const keys = createIdempotencyStore(pool)
+  const keys = createIdempotencyStore(pool, { perDay: settings.caps.idempotencyKeysPerDay })
   const inspection =
     settings.inspectPort === undefined
       ? undefined

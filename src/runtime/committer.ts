@@ -166,8 +166,9 @@ export class Committer {
         continue
       }
       // All parts of a statement see the database as it was before it: a key that another write of the same
-      // commit takes or frees has to wait for the next one.
+      // commit takes or frees has to wait for the next one, as has what another one counts towards.
       const touched = [...write.claimsNeeded, ...write.claimsFreed, ...evaluation.fold.keys.keys()]
+      if (write.limits.length > 0) touched.push(`limits of ${write.row.owner}`)
       if (touched.some(key => keys.has(key))) {
         mailbox.putBack(evaluation.decisions.map(d => d.pending))
         continue
@@ -278,6 +279,11 @@ export class Committer {
     let again = decisions.map(d => d.pending)
     if (result.kind === 'unstorable') {
       mailbox.putBack(this.#withoutTheGuilty(mailbox, again, result.error))
+      this.#release(mailbox)
+      return
+    }
+    if (result.kind === 'limited') {
+      for (const pending of again) if (pending.kind === 'create') this.#settle(() => pending.settle(result))
       this.#release(mailbox)
       return
     }

@@ -3,7 +3,7 @@
  * It knows definitions and nothing of what they are about.
  */
 import type { Logger } from 'pino'
-import type { Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
+import type { Bounded, Command, CreateOptions, Engine, Keyed, SendOptions } from './api.js'
 import { isUuid } from './checks/caller.js'
 import { createClock, type SyncedClock } from './clock.js'
 import { parseActor, parseCommand, parseInput } from './commands.js'
@@ -31,6 +31,7 @@ import type {
   CreateOutcome,
   IdempotencyKey,
   Instance,
+  Limited,
   Outcome,
   Replayed,
   Subscriber,
@@ -255,7 +256,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   /** Repeats an earlier answer only after its commit is durable. */
-  function confirmed<T extends CreateOutcome | Outcome | Replayed>(
+  function confirmed<T extends CreateOutcome | Outcome | Replayed | Limited>(
     key: IdempotencyKey | undefined,
     work: Promise<T>,
   ): Promise<T> {
@@ -276,15 +277,15 @@ export function createEngine(options: EngineOptions): Engine {
   async function create(
     machine: string,
     input: unknown,
-    { actor, key }: CreateOptions & Keyed,
-  ): Promise<CreateOutcome | Replayed> {
+    { actor, key, limits = [] }: CreateOptions & Keyed & Bounded,
+  ): Promise<CreateOutcome | Replayed | Limited> {
     assertOpen()
     const renewal = ensure()
     if (renewal !== undefined) await whenAvailable(renewal)
     const parsed = parseInput(registry.writing(machine).definition, input)
     const caller = parseActor(actor)
     const span = tracer?.begin('create', { attributes: { machine } })
-    const created = new Promise<CreateOutcome | Replayed>((settle, fail) => {
+    const created = new Promise<CreateOutcome | Replayed | Limited>((settle, fail) => {
       const arrivedAt = platform.monotonicMs()
       const pending = {
         uid: platform.uid(),
@@ -295,7 +296,7 @@ export function createEngine(options: EngineOptions): Engine {
         settle,
         fail,
       }
-      committer.submit(platform.uid(), { kind: 'create', machine, input: parsed, key, ...pending })
+      committer.submit(platform.uid(), { kind: 'create', machine, input: parsed, key, limits, ...pending })
     })
     return confirmed(key, noted(created, { machine, event: 'create', span, meter }))
   }

@@ -129,7 +129,8 @@ function create(pending: PendingCreate, { mailbox, fold, registered, context }: 
   const { version } = registered.definition
   const versioned = version === FIRST_VERSION ? {} : { definitionVersion: version }
   const init = { type: 'xstate.init', at, uid: pending.uid, input, ...versioned } as const
-  const instance = fold.push(step, init, pending.actor, { key: pending.key, taken })
+  const { key, limits } = pending
+  const instance = fold.push(step, init, pending.actor, { key, taken, limits })
   return () => pending.settle({ kind: 'created', version: 1, instance, uid: pending.uid })
 }
 

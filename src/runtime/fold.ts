@@ -19,6 +19,7 @@ import type {
   IdempotencyKey,
   Instance,
   JournalEntry,
+  OwnerLimit,
   Precondition,
   Subscriber,
   UsedKey,
@@ -56,6 +57,7 @@ export class Fold {
   #claims: readonly string[]
   readonly #claimsNeeded = new Set<string>()
   readonly #preconditions: Precondition[] = []
+  #limits: readonly OwnerLimit[] = []
 
   constructor(
     id: string,
@@ -128,12 +130,14 @@ export class Fold {
       key,
       taken = this.claimsTakenBy(step),
       preconditions = [],
+      limits = [],
     }: {
       gate?: { sendId: string; generation: number } | undefined
       rung?: { sendId: string } | undefined
       key?: IdempotencyKey | undefined
       taken?: readonly string[]
       preconditions?: readonly Precondition[]
+      limits?: readonly OwnerLimit[]
     } = {},
   ): Instance {
     const { definition } = this.#registered
@@ -163,6 +167,7 @@ export class Fold {
     if (rung !== undefined) this.#ring(rung)
     for (const key of taken) this.#claimsNeeded.add(key)
     this.#preconditions.push(...preconditions)
+    if (version === 1) this.#limits = limits
     this.#claims = claims
     this.#apply(step, version, event.at, actor.trace)
     if (this.#isFinished) this.timersSet.clear()
@@ -268,6 +273,7 @@ export class Fold {
       gates: this.#gates,
       preconditions: this.#preconditions,
       keys: [...this.keys.values()],
+      limits: [...this.#limits],
       claimsNeeded: [...this.#claimsNeeded].sort(),
       claimsTaken: addedKeys(this.#baseClaims, this.#claims).sort(),
       claimsFreed: addedKeys(this.#claims, this.#baseClaims).sort(),

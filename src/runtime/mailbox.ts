@@ -7,7 +7,9 @@ import type {
   Actor,
   CreateOutcome,
   IdempotencyKey,
+  Limited,
   Outcome,
+  OwnerLimit,
   Precondition,
   Replayed,
   UsedKey,
@@ -30,7 +32,8 @@ export interface PendingCreate extends PendingBase {
   readonly machine: string
   readonly input: object
   readonly key: IdempotencyKey | undefined
-  settle(outcome: CreateOutcome | Replayed): void
+  readonly limits: readonly OwnerLimit[]
+  settle(outcome: CreateOutcome | Replayed | Limited): void
 }
 
 export interface PendingCommand extends PendingBase {

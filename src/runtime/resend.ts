@@ -55,11 +55,11 @@ export function createCommitSender(
   }
 }
 
-const MAY_STILL_APPLY: ReadonlySet<WriteResult['kind']> = new Set(['claimed', 'unmet', 'busy'])
+const MAY_STILL_APPLY: ReadonlySet<WriteResult['kind']> = new Set(['claimed', 'unmet', 'limited', 'busy'])
 
 /**
- * If the guard of a resent write fails, its own first attempt may have been applied. If only keys, locks or preconditions
- * blocked it, the version is still the one that the first attempt expects, so that attempt may still be applied.
+ * If the guard of a resent write fails, its own first attempt may have been applied. If only claims, locks, preconditions or
+ * limits blocked it, the version is still the one that the first attempt expects, so that attempt may still be applied.
  */
 async function recogniseOurs(
   store: Store,

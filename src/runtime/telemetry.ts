@@ -9,13 +9,14 @@ export type Conflict =
   | 'claimed'
   | 'unmet'
   | 'keyed'
+  | 'limited'
   | 'gateLost'
   | 'busy'
   | 'unknown'
   | 'unstorable'
 
 export interface Meter {
-  /** What became of an event: `applied`, `created`, `unchanged`, `replayed`, or the reason of its refusal. */
+  /** What became of an event: `applied`, `created`, `unchanged`, `replayed`, `limited`, or the reason of its refusal. */
   decided(machine: string, event: string, outcome: string): void
   /** A commit was answered by the database. */
   committed(commit: { readonly instances: number; readonly transitions: number; readonly ms: number }): void

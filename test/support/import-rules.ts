@@ -25,8 +25,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
   // The client runs in browsers.
   client: { rooms: [], packages: ['socket.io-client'] },
   testing: { rooms: ['runtime', 'machines'] },
+  settings: { rooms: [], packages: ['zod'] },
   // Composition: the only files that may import all rooms.
-  '': { rooms: ['machines', 'runtime', 'dispatch', 'adapters/*'] },
+  '': { rooms: ['settings', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
 }
 
 export function sourceFiles(folder: string): SourceFile[] {

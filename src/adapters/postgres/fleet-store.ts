@@ -22,8 +22,8 @@ export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
     seePerson: gathered(personKey, (people: readonly Person[]) => seePeople(lookups, people)),
     setPersonActive: (person, isActive) => setPersonActive(pool, person, isActive),
     inactiveAmong: people => inactiveAmong(pool, people),
-    acceptFacts: (broadcastId, transporterId, driverId, vehicleId) =>
-      acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId }),
+    acceptFacts: (broadcastId, transporterId, driverId, vehicleId, maxPerDay = 0) =>
+      acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId, maxPerDay }),
     putDriver: (transporterId, driver, maxFleet) => putDriver(pool, transporterId, driver, maxFleet),
     deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),
     getDriver: (transporterId, driverId) => getDriver(pool, transporterId, driverId),

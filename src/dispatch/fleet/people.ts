@@ -11,7 +11,7 @@ import { unlessLost } from './unless-lost.js'
 const ACTIVE_FOR_MS = 5_000
 const MAX_PEOPLE_KEPT = 100_000
 
-type PeopleParts = Pick<Parts, 'admin' | 'fleet' | 'presence' | 'fanout' | 'log'>
+type PeopleParts = Pick<Parts, 'admin' | 'fleet' | 'presence' | 'fanout' | 'log' | 'settings'>
 
 interface Seen {
   readonly isActive: boolean

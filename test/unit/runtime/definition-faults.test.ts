@@ -242,6 +242,7 @@ describe('the projections of a definition', () => {
       'devices',
       'driver_invitations',
       'drivers',
+      'idempotency_key_counts',
       'people',
       'push_pace',
       'pushes',
