@@ -6,8 +6,8 @@
  */
 import type { Logger } from 'pino'
 import type { Clock } from './clock.js'
+import type { FoldedEvent } from './commit/fold.js'
 import type { Faults } from './faults.js'
-import type { FoldedEvent } from './fold.js'
 import { gathered } from './gathered.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
 import type { DeliveryKey, KnownVersion, Store } from './ports.js'

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js'
-import type { Committer } from './committer.js'
+import type { Committer } from './commit/committer.js'
 import { OverloadedError } from './errors.js'
 import { ending, traced } from './observed.js'
 import type { Platform } from './platform.js'

@@ -1,7 +1,7 @@
+import { Fold } from './commit/fold.js'
+import { stamped } from './commit/stamp.js'
 import type { StampedEvent } from './definition.js'
-import { Fold } from './fold.js'
 import type { Registered } from './registry.js'
-import { stamped } from './stamped.js'
 import type { JournalEntry } from './types.js'
 import { MIGRATE } from './upgrade.js'
 

@@ -2,9 +2,9 @@
  * The guarded commit on tables in memory, as the statement of the Postgres store has it: every guard looks at the
  * tables as they were before the statement; an instance whose guards fail writes nothing, the others are written.
  */
-import { nameOfKey } from '../../runtime/mailbox.js'
+import { nameOfKey } from '../../runtime/commit/mailbox.js'
+import { SAME_STAMP_WITHIN_MS } from '../../runtime/commit/snapshot-cache.js'
 import type { InstanceWrite, WriteResult } from '../../runtime/ports.js'
-import { SAME_STAMP_WITHIN_MS } from '../../runtime/snapshot-cache.js'
 import { storable } from '../../runtime/storable.js'
 import type { Precondition } from '../../runtime/types.js'
 import { deliveryName, type Tables, timerName } from './tables.js'

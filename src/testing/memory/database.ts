@@ -5,7 +5,7 @@
  */
 import type { StateValue } from 'xstate'
 import type { AuditStore } from '../../runtime/audit.js'
-import { nameOfKey } from '../../runtime/mailbox.js'
+import { nameOfKey } from '../../runtime/commit/mailbox.js'
 import type {
   DeadLetter,
   DeadTimer,

@@ -4,8 +4,8 @@
  */
 
 import { parseCommand, parseInput } from '../../runtime/commands.js'
+import { Fold } from '../../runtime/commit/fold.js'
 import { InvalidEventError } from '../../runtime/errors.js'
-import { Fold } from '../../runtime/fold.js'
 import type { Registered } from '../../runtime/registry.js'
 import { createRegistry } from '../../runtime/registry.js'
 import { replay } from '../../runtime/replay.js'

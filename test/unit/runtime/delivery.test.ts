@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import type { FoldedEvent } from '../../../src/runtime/commit/fold.js'
 import { createDeliveryService } from '../../../src/runtime/delivery.js'
-import type { FoldedEvent } from '../../../src/runtime/fold.js'
 import type { DeliveryKey, LeasedDelivery, Store } from '../../../src/runtime/ports.js'
 import { silentLog } from '../../../src/runtime/silent-log.js'
 import type { EmittedEvent, Subscriber } from '../../../src/runtime/types.js'

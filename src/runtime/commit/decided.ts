@@ -1,14 +1,14 @@
 /* What the committer decides, sends and tells: the parts of one instance in one commit. */
 import type { Logger } from 'pino'
+import type { Faults } from '../faults.js'
+import type { Platform } from '../platform.js'
+import type { InstanceWrite, Store, StoredTimer } from '../ports.js'
+import type { Registry } from '../registry.js'
+import type { Meter, Tracer } from '../telemetry.js'
+import type { Transition } from '../types.js'
 import type { Evaluation, EvaluationContext } from './evaluate.js'
-import type { Faults } from './faults.js'
 import type { FoldedEvent } from './fold.js'
 import type { KnownInstances } from './known-instances.js'
-import type { Platform } from './platform.js'
-import type { InstanceWrite, Store, StoredTimer } from './ports.js'
-import type { Registry } from './registry.js'
-import type { Meter, Tracer } from './telemetry.js'
-import type { Transition } from './types.js'
 
 export interface Committed {
   /** The engine's time when the commit was sent: the events were recorded then, or after it. */

@@ -3,10 +3,10 @@
  * statement is sent again: if the first landed, its guards now fail, and the journal tells by uid that it was ours.
  */
 import type { Logger } from 'pino'
-import { DELIVERY_LEASE_MS } from './delivery.js'
-import { StoreUnavailableError } from './errors.js'
-import { type Platform, pause, processPlatform } from './platform.js'
-import type { InstanceWrite, Store, WriteResult } from './ports.js'
+import { DELIVERY_LEASE_MS } from '../delivery.js'
+import { StoreUnavailableError } from '../errors.js'
+import { type Platform, pause, processPlatform } from '../platform.js'
+import type { InstanceWrite, Store, WriteResult } from '../ports.js'
 
 /**
  * From the first failure of any commit: longer than a failover's first reconnect, shorter than a caller's patience of 30 s.

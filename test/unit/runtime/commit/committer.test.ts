@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from '@jest/globals'
-import type { Definition } from '../../../src/runtime/definition.js'
-import { createEngine } from '../../../src/runtime/engine.js'
-import { OverloadedError, StoreUnavailableError } from '../../../src/runtime/errors.js'
-import { MemoryDatabase } from '../../../src/testing/memory/database.js'
-import { createMemoryStore } from '../../../src/testing/memory/store.js'
-import { actor, newDoors } from '../../support/doors.js'
-import { doorDefinition } from '../../support/machines/door.js'
+import type { Definition } from '../../../../src/runtime/definition.js'
+import { createEngine } from '../../../../src/runtime/engine.js'
+import { OverloadedError, StoreUnavailableError } from '../../../../src/runtime/errors.js'
+import { MemoryDatabase } from '../../../../src/testing/memory/database.js'
+import { createMemoryStore } from '../../../../src/testing/memory/store.js'
+import { actor, newDoors } from '../../../support/doors.js'
+import { doorDefinition } from '../../../support/machines/door.js'
 
 const DOORS = 100
 const COMMIT_MS = 20

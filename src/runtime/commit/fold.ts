@@ -3,16 +3,15 @@
  * takes: a row can be updated only once in a statement, a timer set once, a claim taken once.
  * The base is the last committed snapshot; nothing here is true before the commit says so.
  */
-import { addedKeys } from './added-keys.js'
-import { checkEffects, checkTakenKeys } from './checks/moved.js'
-import { checkedRows } from './checks/projections.js'
-import type { StampedEvent } from './definition.js'
-import { DefinitionError } from './errors.js'
-import { nameOfKey } from './mailbox.js'
-import type { InstanceWrite, ProjectionRows, StoredTimer } from './ports.js'
-import type { Registered } from './registry.js'
-import type { Emitted, Step } from './step.js'
-import { firesBefore, type Ordered } from './timer-order.js'
+
+import { checkEffects, checkTakenKeys } from '../checks/moved.js'
+import { checkedRows } from '../checks/projections.js'
+import type { StampedEvent } from '../definition.js'
+import { DefinitionError } from '../errors.js'
+import type { InstanceWrite, ProjectionRows, StoredTimer } from '../ports.js'
+import type { Registered } from '../registry.js'
+import type { Emitted, Step } from '../step.js'
+import { firesBefore, type Ordered } from '../timer-order.js'
 import type {
   Actor,
   EmittedEvent,
@@ -22,8 +21,10 @@ import type {
   Precondition,
   Subscriber,
   UsedKey,
-} from './types.js'
-import { upgrade } from './upgrade.js'
+} from '../types.js'
+import { upgrade } from '../upgrade.js'
+import { addedKeys } from './added-keys.js'
+import { nameOfKey } from './mailbox.js'
 
 type Moved = Extract<Step, { kind: 'moved' }>
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] }

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { StoreUnavailableError } from '../../../src/runtime/errors.js'
-import type { InstanceWrite, Store, WriteResult } from '../../../src/runtime/ports.js'
-import { createCommitSender, type SendCommit } from '../../../src/runtime/resend.js'
-import { silentLog } from '../../../src/runtime/silent-log.js'
+import { createCommitSender, type SendCommit } from '../../../../src/runtime/commit/resend.js'
+import { StoreUnavailableError } from '../../../../src/runtime/errors.js'
+import type { InstanceWrite, Store, WriteResult } from '../../../../src/runtime/ports.js'
+import { silentLog } from '../../../../src/runtime/silent-log.js'
 
 const write = (id: string, uid: string) =>
   ({ row: { id }, expectedVersion: 4, journal: [{ uid }] }) as unknown as InstanceWrite

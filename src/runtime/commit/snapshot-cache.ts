@@ -5,7 +5,7 @@
  * lacked the last transactions. The cached history then no longer exists.
  */
 import { LRUCache } from 'lru-cache'
-import type { Instance } from './types.js'
+import type { Instance } from '../types.js'
 
 /** About 24,000 requests of two trucks, more than live at once in a large city. A missing entry costs one read. */
 const MAX_CACHE_BYTES = 96 * 1024 * 1024

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { Mailbox, type Pending } from '../../../src/runtime/mailbox.js'
-import type { InstanceWrite } from '../../../src/runtime/ports.js'
+import { Mailbox, type Pending } from '../../../../src/runtime/commit/mailbox.js'
+import type { InstanceWrite } from '../../../../src/runtime/ports.js'
 
 const command = (uid: string, { isUrgent = false, arrivedAt = 0 } = {}) =>
   ({ kind: 'command', uid, isUrgent, arrivedAt, attempts: 0 }) as unknown as Pending

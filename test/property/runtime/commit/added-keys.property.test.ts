@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { addedKeys } from '../../../src/runtime/added-keys.js'
+import { addedKeys } from '../../../../src/runtime/commit/added-keys.js'
 
 /** Few names, so that lists have keys in common, also more than once. */
 const keys = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { maxLength: 8 })

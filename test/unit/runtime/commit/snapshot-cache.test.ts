@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { type Rewind, SnapshotCache } from '../../../src/runtime/snapshot-cache.js'
-import type { Instance } from '../../../src/runtime/types.js'
+import { type Rewind, SnapshotCache } from '../../../../src/runtime/commit/snapshot-cache.js'
+import type { Instance } from '../../../../src/runtime/types.js'
 
 const at = (version: number, id = 'a', updatedAt = version) => ({ id, version, updatedAt }) as Instance
 

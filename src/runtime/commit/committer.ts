@@ -1,5 +1,9 @@
+import { OverloadedError, UnknownInstanceError, unavailable } from '../errors.js'
+import type { StoredInstance, WriteResult } from '../ports.js'
+import { SlabMap } from '../slab.js'
+import type { Instance } from '../types.js'
 import { reportCommit } from './commit-report.js'
-import { OverloadedError, UnknownInstanceError, unavailable } from './errors.js'
+import type { CommitterParts, Decided, Sent, Turn } from './decided.js'
 import { type Decision, type Evaluation, evaluate } from './evaluate.js'
 import {
   BUSY_PAUSE_MS,
@@ -15,13 +19,9 @@ import {
   MIN_SHARE_ROWS,
 } from './limits.js'
 import { Mailbox, nameOfKey, type Pending } from './mailbox.js'
-import type { StoredInstance, WriteResult } from './ports.js'
-import { answersUnlessUsed } from './repetition.js'
+import { answersUnlessUsed } from './repeated-keys.js'
 import { createCommitSender, type SendCommit } from './resend.js'
-import { SlabMap } from './slab.js'
 import type { SnapshotCache } from './snapshot-cache.js'
-import type { CommitterParts, Decided, Sent, Turn } from './turn.js'
-import type { Instance } from './types.js'
 
 export class Committer {
   readonly #parts: CommitterParts

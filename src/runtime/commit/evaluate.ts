@@ -3,9 +3,15 @@
  * Nothing decided here may be answered before it is confirmed: by the commit of the write, or, where nothing
  * is written, by a read or commit of the same version that began after the event arrived.
  */
-import { checkedRefusal } from './checks/moved.js'
-import type { Clock } from './clock.js'
-import type { Refusal } from './definition.js'
+import { checkedRefusal } from '../checks/moved.js'
+import type { Clock } from '../clock.js'
+import type { Refusal } from '../definition.js'
+import type { StoredTimer, TimerKey } from '../ports.js'
+import type { Registered } from '../registry.js'
+import { FIRST_VERSION } from '../replay.js'
+import { firesBefore, type Ordered } from '../timer-order.js'
+import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from '../types.js'
+import { MIGRATE, upgradePath } from '../upgrade.js'
 import { Fold } from './fold.js'
 import {
   type Mailbox,
@@ -16,13 +22,7 @@ import {
   type PendingCreate,
   type PendingTimer,
 } from './mailbox.js'
-import type { StoredTimer, TimerKey } from './ports.js'
-import type { Registered } from './registry.js'
-import { FIRST_VERSION } from './replay.js'
-import { stamped } from './stamped.js'
-import { firesBefore, type Ordered } from './timer-order.js'
-import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from './types.js'
-import { MIGRATE, upgradePath } from './upgrade.js'
+import { stamped } from './stamp.js'
 
 /** Of one machine that arms a timer each time one rings, in one burst. The others come in the next bursts. */
 const MAX_RUNG = 100

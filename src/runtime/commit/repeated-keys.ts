@@ -1,8 +1,8 @@
 /* What came with a key and was not applied must not be answered before it is known not to have been applied before. */
-import { unavailable } from './errors.js'
+import { unavailable } from '../errors.js'
+import type { Store } from '../ports.js'
 import type { Decision } from './evaluate.js'
 import { nameOfKey } from './mailbox.js'
-import type { Store } from './ports.js'
 
 /** The answers to decisions with a key to check: each its own, or the first success of its key. Never throws. */
 export async function answersUnlessUsed(

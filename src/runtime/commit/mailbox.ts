@@ -1,8 +1,8 @@
 /* The in-process queue of one instance: what waits to be decided, urgent events first. */
-import type { StampedEvent } from './definition.js'
-import type { InstanceWrite, StoredTimer } from './ports.js'
-import type { Span } from './telemetry.js'
-import { compareTimers } from './timer-order.js'
+import type { StampedEvent } from '../definition.js'
+import type { InstanceWrite, StoredTimer } from '../ports.js'
+import type { Span } from '../telemetry.js'
+import { compareTimers } from '../timer-order.js'
 import type {
   Actor,
   CreateOutcome,
@@ -11,7 +11,7 @@ import type {
   Precondition,
   Replayed,
   UsedKey,
-} from './types.js'
+} from '../types.js'
 
 interface PendingBase {
   readonly uid: string

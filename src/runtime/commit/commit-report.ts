@@ -1,7 +1,7 @@
 /* What a commit tells those who watch: how large it was, how long it took, what it moved. */
-import type { WriteResult } from './ports.js'
-import type { Conflict, Meter, Tracer } from './telemetry.js'
-import type { Turn } from './turn.js'
+import type { WriteResult } from '../ports.js'
+import type { Conflict, Meter, Tracer } from '../telemetry.js'
+import type { Turn } from './decided.js'
 
 /** One commit is part of every trace whose event it decides. `startedAt`: `performance.now()`. */
 export function reportCommit(
