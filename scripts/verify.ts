@@ -11,8 +11,8 @@ import { broadcastInvariants, FLEET_INVARIANT } from '../src/dispatch/invariants
 import { broadcastDefinition } from '../src/machines/index.js'
 import { audit, TIMERS_MATCH, type Violation } from '../src/runtime/audit.js'
 import type { Definition } from '../src/runtime/definition.js'
+import { createRegistry } from '../src/runtime/definitions/registry.js'
 import { createRearm } from '../src/runtime/rearm.js'
-import { createRegistry } from '../src/runtime/registry.js'
 import { silentLog } from '../src/runtime/silent-log.js'
 import { withDatabase } from './with-database.js'
 

@@ -1,4 +1,4 @@
-import type { Fault } from './checks/fault.js'
+import type { Fault } from './definitions/checks/fault.js'
 
 /** The event or input does not fit the definition's schema, or cannot be stored. The message tells the first `issues`. */
 export class InvalidEventError extends Error {

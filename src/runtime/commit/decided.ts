@@ -1,9 +1,9 @@
 /* What the committer decides, sends and tells: the parts of one instance in one commit. */
 import type { Logger } from 'pino'
+import type { Registry } from '../definitions/registry.js'
 import type { Faults } from '../faults.js'
 import type { Platform } from '../platform.js'
 import type { InstanceWrite, Store, StoredTimer } from '../ports.js'
-import type { Registry } from '../registry.js'
 import type { Meter, Tracer } from '../telemetry.js'
 import type { Transition } from '../types.js'
 import type { Evaluation, EvaluationContext } from './evaluate.js'

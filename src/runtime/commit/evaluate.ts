@@ -3,15 +3,16 @@
  * Nothing decided here may be answered before it is confirmed: by the commit of the write, or, where nothing
  * is written, by a read or commit of the same version that began after the event arrived.
  */
-import { checkedRefusal } from '../checks/moved.js'
+
 import type { Clock } from '../clock.js'
 import type { Refusal } from '../definition.js'
+import { checkedRefusal } from '../definitions/checks/moved.js'
+import type { Registered } from '../definitions/registry.js'
+import { MIGRATE, upgradePath } from '../definitions/upgrade.js'
 import type { StoredTimer, TimerKey } from '../ports.js'
-import type { Registered } from '../registry.js'
 import { FIRST_VERSION } from '../replay.js'
 import { firesBefore, type Ordered } from '../timer-order.js'
 import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from '../types.js'
-import { MIGRATE, upgradePath } from '../upgrade.js'
 import { Fold } from './fold.js'
 import {
   type Mailbox,

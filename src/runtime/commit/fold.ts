@@ -4,13 +4,14 @@
  * The base is the last committed snapshot; nothing here is true before the commit says so.
  */
 
-import { checkEffects, checkTakenKeys } from '../checks/moved.js'
-import { checkedRows } from '../checks/projections.js'
 import type { StampedEvent } from '../definition.js'
+import { checkEffects, checkTakenKeys } from '../definitions/checks/moved.js'
+import { checkedRows } from '../definitions/checks/projections.js'
+import type { Registered } from '../definitions/registry.js'
+import type { Emitted, Step } from '../definitions/step.js'
+import { upgrade } from '../definitions/upgrade.js'
 import { DefinitionError } from '../errors.js'
 import type { InstanceWrite, ProjectionRows, StoredTimer } from '../ports.js'
-import type { Registered } from '../registry.js'
-import type { Emitted, Step } from '../step.js'
 import { firesBefore, type Ordered } from '../timer-order.js'
 import type {
   Actor,
@@ -22,7 +23,6 @@ import type {
   Subscriber,
   UsedKey,
 } from '../types.js'
-import { upgrade } from '../upgrade.js'
 import { addedKeys } from './added-keys.js'
 import { nameOfKey } from './mailbox.js'
 

@@ -3,9 +3,9 @@
  * what may be said from them. How long that holds is in limits.ts.
  */
 import type { Refusal } from '../definition.js'
+import type { Registry } from '../definitions/registry.js'
 import type { Platform } from '../platform.js'
 import type { Store, StoredInstance } from '../ports.js'
-import type { Registry } from '../registry.js'
 import type { Instance } from '../types.js'
 import { MAX_READ_IDS, RECALL_MS, REFUSAL_FROM_MEMORY_MS } from './limits.js'
 import { type Rewind, SnapshotCache } from './snapshot-cache.js'

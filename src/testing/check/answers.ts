@@ -4,8 +4,8 @@
  * not known of an event that was not applied, so the instants are tried at which a decision may change.
  */
 import type { StampedEvent } from '../../runtime/definition.js'
-import type { Registered } from '../../runtime/registry.js'
-import { MIGRATE } from '../../runtime/upgrade.js'
+import type { Registered } from '../../runtime/definitions/registry.js'
+import { MIGRATE } from '../../runtime/definitions/upgrade.js'
 import type { Operation } from '../history.js'
 import type { Bounds } from './bounds.js'
 import { type Holds, possibleHolders } from './claims.js'

@@ -6,9 +6,9 @@
  * any other work.
  */
 import type { Logger } from 'pino'
-import { DefinitionError, OverloadedError } from './errors.js'
-import { type Cancel, type Platform, processPlatform } from './platform.js'
-import type { Store } from './ports.js'
+import { DefinitionError, OverloadedError } from '../errors.js'
+import { type Cancel, type Platform, processPlatform } from '../platform.js'
+import type { Store } from '../ports.js'
 import type { Registry } from './registry.js'
 
 /** After a roll-out the last old process is forgotten within this much, if it could not say goodbye. */

@@ -1,10 +1,10 @@
 /* A migration keeps what history states remember, and can see and change it. */
 import { describe, expect, it } from '@jest/globals'
 import { createActor } from 'xstate'
-import type { Definition, Migration } from '../../../src/runtime/definition.js'
-import { createRegistry } from '../../../src/runtime/registry.js'
-import { upgrade } from '../../../src/runtime/upgrade.js'
-import { playerConfig, playerDefinition, playerV2 } from '../../support/machines/player.js'
+import type { Definition, Migration } from '../../../../src/runtime/definition.js'
+import { createRegistry } from '../../../../src/runtime/definitions/registry.js'
+import { upgrade } from '../../../../src/runtime/definitions/upgrade.js'
+import { playerConfig, playerDefinition, playerV2 } from '../../../support/machines/player.js'
 
 const uid = '019a0000-0000-7000-8000-000000000001'
 const KEEPS = { keepsHistory: true }

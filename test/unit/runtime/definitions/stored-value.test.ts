@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
-import { freezeParsed, storedValue, UnstorableValueError } from '../../../src/runtime/stored-value.js'
+import {
+  freezeParsed,
+  storedValue,
+  UnstorableValueError,
+} from '../../../../src/runtime/definitions/stored-value.js'
 
 class Money {
   amount = 1

@@ -19,14 +19,14 @@ import {
   stateIn,
 } from 'xstate'
 import { z } from 'zod'
-import { ENGINE_TABLES } from '../../../src/runtime/checks/projections.js'
-import type { Definition, Migration } from '../../../src/runtime/definition.js'
-import { DefinitionError } from '../../../src/runtime/errors.js'
-import { createEngine } from '../../../src/runtime/public-engine.js'
-import { createRegistry } from '../../../src/runtime/registry.js'
-import { check, createMemoryStore } from '../../../src/testing/index.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { doorDefinition } from '../../support/machines/door.js'
+import type { Definition, Migration } from '../../../../src/runtime/definition.js'
+import { ENGINE_TABLES } from '../../../../src/runtime/definitions/checks/projections.js'
+import { createRegistry } from '../../../../src/runtime/definitions/registry.js'
+import { DefinitionError } from '../../../../src/runtime/errors.js'
+import { createEngine } from '../../../../src/runtime/public-engine.js'
+import { check, createMemoryStore } from '../../../../src/testing/index.js'
+import { repositoryRoot } from '../../../support/import-rules.js'
+import { doorDefinition } from '../../../support/machines/door.js'
 
 type Config = Parameters<typeof createMachine>[0]
 type Named = Parameters<ReturnType<typeof createMachine>['provide']>[0]

@@ -2,8 +2,8 @@
  * What a transition leads to, checked before anything of it is taken over: the database would refuse it later, together
  * with the transitions of others. What is wrong fails its event alone.
  */
-import type { Refusal } from '../definition.js'
-import { DefinitionError } from '../errors.js'
+import type { Refusal } from '../../definition.js'
+import { DefinitionError } from '../../errors.js'
 import type { Effect } from '../step.js'
 import { complaintAboutDelay } from './delays.js'
 import { at, isObject, shown } from './fault.js'

@@ -3,11 +3,11 @@
  * exists.
  */
 import type { AnyMachineSnapshot } from 'xstate'
+import type { Definition } from '../definition.js'
+import { DefinitionError, UnknownVersionError } from '../errors.js'
+import type { KnownVersion, StoredInstance } from '../ports.js'
 import { assertDefinitions } from './checks/definitions.js'
 import { checkedClaims, checkedWord } from './checks/moved.js'
-import type { Definition } from './definition.js'
-import { DefinitionError, UnknownVersionError } from './errors.js'
-import type { KnownVersion, StoredInstance } from './ports.js'
 import { createStepper, type Stepper } from './step.js'
 
 export interface Registered {

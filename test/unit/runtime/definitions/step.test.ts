@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { createActor, initialTransition, raise, setup, transition } from 'xstate'
-import { createStepper } from '../../../src/runtime/step.js'
-import { doorMachine } from '../../support/machines/door.js'
-import { trafficLightMachine } from '../../support/machines/traffic-light.js'
+import { createStepper } from '../../../../src/runtime/definitions/step.js'
+import { doorMachine } from '../../../support/machines/door.js'
+import { trafficLightMachine } from '../../../support/machines/traffic-light.js'
 
 const AT = 1_800_000_000_000
 const uid = (n: number) => `019a0000-0000-7000-8000-${String(n).padStart(12, '0')}`

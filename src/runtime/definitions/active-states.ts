@@ -3,7 +3,7 @@
  * state which is active. Restoring fills such a set in, so a restart would change it in silence.
  */
 import type { AnyMachineSnapshot, AnyStateNode } from 'xstate'
-import { DefinitionError } from './errors.js'
+import { DefinitionError } from '../errors.js'
 
 /** Throws `DefinitionError` unless each active state has the active children that it must have. */
 export function assertActiveStates(snapshot: AnyMachineSnapshot): void {

@@ -10,8 +10,8 @@ import {
   raise,
   setup,
 } from 'xstate'
-import { DefinitionError } from '../../../src/runtime/errors.js'
-import { createStepper } from '../../../src/runtime/step.js'
+import { createStepper } from '../../../../src/runtime/definitions/step.js'
+import { DefinitionError } from '../../../../src/runtime/errors.js'
 
 const uid = '019b76da-a815-70d0-a83e-532a8ee58126'
 

@@ -4,10 +4,10 @@
  * result in a tenth of the time. Tested against `transition()` and against a running actor.
  */
 import { type AnyActorScope, type AnyMachineSnapshot, type AnyStateMachine, createActor } from 'xstate'
+import type { StampedEvent } from '../definition.js'
+import { DefinitionError } from '../errors.js'
 import { assertActiveStates, assertHistory } from './active-states.js'
-import type { StampedEvent } from './definition.js'
 import { durableMachine } from './durable-machine.js'
-import { DefinitionError } from './errors.js'
 import { withHistoryNodes } from './history-value.js'
 import { freezeParsed, storedValue } from './stored-value.js'
 

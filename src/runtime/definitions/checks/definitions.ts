@@ -2,8 +2,8 @@
  * All faults of all definitions, found before any instance exists and told together. `createRegistry` asks; so the engine,
  * the race kit and `npm run replay` find the same.
  */
-import type { Definition } from '../definition.js'
-import { DefinitionError } from '../errors.js'
+import type { Definition } from '../../definition.js'
+import { DefinitionError } from '../../errors.js'
 import { at, cut, type Fault, isObject, type Report, shown } from './fault.js'
 import { checkMachine, isMachine } from './machine.js'
 import { checkProjections } from './projections.js'

@@ -3,7 +3,7 @@
  * delay is no number, and follows cycles of transitions without end.
  */
 import { type AnyStateMachine, type AnyStateNode, raise } from 'xstate'
-import { DefinitionError } from './errors.js'
+import { DefinitionError } from '../errors.js'
 
 /** A tenth of a second at most, for which the whole process waits. A machine that needs more sets `options.maxIterations` itself. */
 export const MAX_MICROSTEPS = 1_000

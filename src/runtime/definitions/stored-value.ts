@@ -2,7 +2,7 @@
  * A machine's values as a restart reads them. Values that JSON does not hold are refused, with the path and a way out.
  * The few that JSON changes without harm (`undefined` members, -0) are changed at once, in the process that made them.
  */
-import { DefinitionError } from './errors.js'
+import { DefinitionError } from '../errors.js'
 
 /** Deeper than any real context; one that contains itself ends here. */
 const MAX_DEPTH = 200

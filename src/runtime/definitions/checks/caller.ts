@@ -1,5 +1,5 @@
 /* What comes beside an event: who sends it, to which instance, and with which idempotency key. */
-import { InvalidEventError } from '../errors.js'
+import { InvalidEventError } from '../../errors.js'
 import { isText } from '../stored-value.js'
 import { at, isObject, shown } from './fault.js'
 import { complaintAboutKey, UNSTORABLE_TEXT } from './text.js'

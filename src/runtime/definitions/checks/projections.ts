@@ -1,5 +1,5 @@
 /* Projections: a table and its columns, as the names become SQL; and the rows, as the database takes them. */
-import type { ColumnType, Projection } from '../definition.js'
+import type { ColumnType, Projection } from '../../definition.js'
 import { isText, storedValue, UnstorableValueError } from '../stored-value.js'
 import { isUuid } from './caller.js'
 import { at, isObject, type Report, shown } from './fault.js'

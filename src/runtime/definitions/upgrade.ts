@@ -4,10 +4,10 @@
  * were not before are armed here, counted from the migration, and those that are gone are removed.
  */
 import type { AnyMachineSnapshot, AnyStateMachine, StateValue } from 'xstate'
+import { DefinitionError } from '../errors.js'
 import { complaintAboutDelay } from './checks/delays.js'
 import { isObject, shown } from './checks/fault.js'
 import { refuseValue } from './checks/moved.js'
-import { DefinitionError } from './errors.js'
 import { carriedHistory, complaintAboutHistory, type StoredHistory } from './history-value.js'
 import type { Registered } from './registry.js'
 import { activeNodes } from './state-nodes.js'

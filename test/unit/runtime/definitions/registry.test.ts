@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals'
 import { assign, log, sendTo, setup } from 'xstate'
-import { parseCommand } from '../../../src/runtime/commands.js'
-import type { Definition } from '../../../src/runtime/definition.js'
-import { InvalidEventError } from '../../../src/runtime/errors.js'
-import { createRegistry } from '../../../src/runtime/registry.js'
-import { doorDefinition } from '../../support/machines/door.js'
-import { trafficLightDefinition } from '../../support/machines/traffic-light.js'
+import { parseCommand } from '../../../../src/runtime/commands.js'
+import type { Definition } from '../../../../src/runtime/definition.js'
+import { createRegistry } from '../../../../src/runtime/definitions/registry.js'
+import { InvalidEventError } from '../../../../src/runtime/errors.js'
+import { doorDefinition } from '../../../support/machines/door.js'
+import { trafficLightDefinition } from '../../../support/machines/traffic-light.js'
 
 const withMachine = (machine: unknown): Definition =>
   ({ ...doorDefinition, machine }) as unknown as Definition
