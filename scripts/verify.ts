@@ -12,8 +12,8 @@ import { broadcastDefinition } from '../src/machines/index.js'
 import { audit, TIMERS_MATCH, type Violation } from '../src/runtime/audit.js'
 import type { Definition } from '../src/runtime/definition.js'
 import { createRegistry } from '../src/runtime/definitions/registry.js'
-import { createRearm } from '../src/runtime/rearm.js'
 import { silentLog } from '../src/runtime/silent-log.js'
+import { createRearm } from '../src/runtime/timers/rearm.js'
 import { withDatabase } from './with-database.js'
 
 /** A defect that breaks everything should not scroll the first violation away. */

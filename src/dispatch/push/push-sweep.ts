@@ -4,7 +4,7 @@ import type { PushQueue } from '../ports.js'
 
 const SWEEP_EVERY_MS = 60_000
 /**
- * Settled pushes are kept for longer than an event may be delivered again (four minutes, see runtime/delivery.ts), or it
+ * Settled pushes are kept for longer than an event may be delivered again (four minutes, see runtime/delivery/delivery.ts), or it
  * would be pushed again; and for somebody who asks why it was not.
  */
 const KEPT_FOR_MS = 15 * 60_000

@@ -11,7 +11,7 @@ import type { Registered } from '../definitions/registry.js'
 import { MIGRATE, upgradePath } from '../definitions/upgrade.js'
 import type { StoredTimer, TimerKey } from '../ports.js'
 import { FIRST_VERSION } from '../replay.js'
-import { firesBefore, type Ordered } from '../timer-order.js'
+import { firesBefore, type Ordered } from '../timers/timer-order.js'
 import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from '../types.js'
 import { Fold } from './fold.js'
 import {

@@ -12,7 +12,7 @@ import type { Emitted, Step } from '../definitions/step.js'
 import { upgrade } from '../definitions/upgrade.js'
 import { DefinitionError } from '../errors.js'
 import type { InstanceWrite, ProjectionRows, StoredTimer } from '../ports.js'
-import { firesBefore, type Ordered } from '../timer-order.js'
+import { firesBefore, type Ordered } from '../timers/timer-order.js'
 import type {
   Actor,
   EmittedEvent,

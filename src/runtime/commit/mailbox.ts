@@ -2,7 +2,7 @@
 import type { StampedEvent } from '../definition.js'
 import type { InstanceWrite, StoredTimer } from '../ports.js'
 import type { Span } from '../telemetry.js'
-import { compareTimers } from '../timer-order.js'
+import { compareTimers } from '../timers/timer-order.js'
 import type {
   Actor,
   CreateOutcome,

@@ -3,7 +3,7 @@
  * statement is sent again: if the first landed, its guards now fail, and the journal tells by uid that it was ours.
  */
 import type { Logger } from 'pino'
-import { DELIVERY_LEASE_MS } from '../delivery.js'
+import { DELIVERY_LEASE_MS } from '../delivery/delivery.js'
 import { StoreUnavailableError } from '../errors.js'
 import { type Platform, pause, processPlatform } from '../platform.js'
 import type { InstanceWrite, Store, WriteResult } from '../ports.js'

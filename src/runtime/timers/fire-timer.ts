@@ -1,10 +1,10 @@
-import type { Clock } from './clock.js'
-import type { Committer } from './commit/committer.js'
-import { OverloadedError } from './errors.js'
-import { ending, traced } from './observed.js'
-import type { Platform } from './platform.js'
-import type { StoredTimer } from './ports.js'
-import type { Tracer } from './telemetry.js'
+import type { Clock } from '../clock.js'
+import type { Committer } from '../commit/committer.js'
+import { OverloadedError } from '../errors.js'
+import { ending, traced } from '../observed.js'
+import type { Platform } from '../platform.js'
+import type { StoredTimer } from '../ports.js'
+import type { Tracer } from '../telemetry.js'
 
 export type FireTimer = (timer: StoredTimer) => Promise<void>
 

@@ -5,13 +5,13 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
-import type { Registered, Registry } from './definitions/registry.js'
-import { activeDelays, timersOf } from './definitions/upgrade.js'
-import { type Cancel, type Platform, processPlatform } from './platform.js'
-import type { Store, StoredTimer, TimersOfInstance } from './ports.js'
-import { replay } from './replay.js'
-import type { Meter } from './telemetry.js'
-import type { JournalEntry } from './types.js'
+import type { Registered, Registry } from '../definitions/registry.js'
+import { activeDelays, timersOf } from '../definitions/upgrade.js'
+import { type Cancel, type Platform, processPlatform } from '../platform.js'
+import type { Store, StoredTimer, TimersOfInstance } from '../ports.js'
+import { replay } from '../replay.js'
+import type { Meter } from '../telemetry.js'
+import type { JournalEntry } from '../types.js'
 
 /**
  * How often one process of the cluster checks. A stuck request that holds claims is found within this time. A turn is a few

@@ -5,10 +5,10 @@
  * before it has counted an attempt leaves it uncounted, and one that was counted by another process is not counted twice.
  */
 import type { Logger } from 'pino'
-import { isEnvironmental } from './errors.js'
-import { type Platform, processPlatform } from './platform.js'
-import type { Store, StoredTimer } from './ports.js'
-import type { Meter } from './telemetry.js'
+import { isEnvironmental } from '../errors.js'
+import { type Platform, processPlatform } from '../platform.js'
+import type { Store, StoredTimer } from '../ports.js'
+import type { Meter } from '../telemetry.js'
 
 /**
  * A machine is pure, so another attempt helps only if the instance has changed or another release fires the timer. Half a

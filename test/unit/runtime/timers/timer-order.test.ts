@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import type { StoredTimer } from '../../../src/runtime/ports.js'
-import { compareTimers, earlierOf } from '../../../src/runtime/timer-order.js'
+import type { StoredTimer } from '../../../../src/runtime/ports.js'
+import { compareTimers, earlierOf } from '../../../../src/runtime/timers/timer-order.js'
 
 const timer = (sendId: string, dueAt: number, generation: number, ordinal?: number, instance = 'a') => ({
   instance,

@@ -5,12 +5,12 @@ import {
   StoreUnavailableError,
   UnknownInstanceError,
   UnknownVersionError,
-} from '../../../src/runtime/errors.js'
-import { processPlatform } from '../../../src/runtime/platform.js'
-import type { StoredTimer, TimerFailure } from '../../../src/runtime/ports.js'
-import { silentLog } from '../../../src/runtime/silent-log.js'
-import type { Meter } from '../../../src/runtime/telemetry.js'
-import { createTimerFailures } from '../../../src/runtime/timer-failures.js'
+} from '../../../../src/runtime/errors.js'
+import { processPlatform } from '../../../../src/runtime/platform.js'
+import type { StoredTimer, TimerFailure } from '../../../../src/runtime/ports.js'
+import { silentLog } from '../../../../src/runtime/silent-log.js'
+import type { Meter } from '../../../../src/runtime/telemetry.js'
+import { createTimerFailures } from '../../../../src/runtime/timers/timer-failures.js'
 
 const timer: StoredTimer = {
   instance: 'i',

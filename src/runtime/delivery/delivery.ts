@@ -5,15 +5,15 @@
  * event, where order does not matter).
  */
 import type { Logger } from 'pino'
-import type { Clock } from './clock.js'
-import type { FoldedEvent } from './commit/fold.js'
-import type { Faults } from './faults.js'
-import { gathered } from './gathered.js'
-import { type Cancel, type Platform, processPlatform, waitAtMost } from './platform.js'
-import type { DeliveryKey, KnownVersion, Store } from './ports.js'
-import { SlabMap } from './slab.js'
-import type { Meter, Tracer } from './telemetry.js'
-import type { EmittedEvent, Subscriber } from './types.js'
+import type { Clock } from '../clock.js'
+import type { FoldedEvent } from '../commit/fold.js'
+import type { Faults } from '../faults.js'
+import { gathered } from '../gathered.js'
+import { type Cancel, type Platform, processPlatform, waitAtMost } from '../platform.js'
+import type { DeliveryKey, KnownVersion, Store } from '../ports.js'
+import { SlabMap } from '../slab.js'
+import type { Meter, Tracer } from '../telemetry.js'
+import type { EmittedEvent, Subscriber } from '../types.js'
 
 /** Longer than a subscriber's slowest handling; another process sends again what takes longer. */
 export const DELIVERY_LEASE_MS = 5_000
