@@ -1,18 +1,30 @@
-/* What a commit tells those who watch: how large it was, how long it took, what it moved. */
+/* Reports a commit to the meter and the tracer: its size, its duration and its results. */
+import type { Platform } from '../platform.js'
 import type { WriteResult } from '../ports.js'
 import type { Conflict, Meter, Tracer } from '../telemetry.js'
 import type { Turn } from './decided.js'
 
-/** One commit is part of every trace whose event it decides. `startedAt`: `performance.now()`. */
+/**
+ * Counts the commit, and adds it to the trace of each event in it. `startedAt`: the platform's monotonic time in
+ * milliseconds.
+ */
 export function reportCommit(
-  { meter, tracer }: { meter?: Meter | undefined; tracer?: Tracer | undefined },
+  {
+    platform,
+    meter,
+    tracer,
+  }: {
+    readonly platform: Pick<Platform, 'monotonicMs'>
+    readonly meter?: Meter | undefined
+    readonly tracer?: Tracer | undefined
+  },
   turns: readonly Turn[],
   results: readonly WriteResult[],
   startedAt: number,
 ): void {
   if (meter === undefined && tracer === undefined) return
   const transitions = turns.reduce((sum, { write }) => sum + write.journal.length, 0)
-  meter?.committed({ instances: turns.length, transitions, ms: performance.now() - startedAt })
+  meter?.committed({ instances: turns.length, transitions, ms: platform.monotonicMs() - startedAt })
   for (const [i, turn] of turns.entries()) {
     const result = results[i]
     if (meter !== undefined && result !== undefined) reportResult(meter, turn, result)

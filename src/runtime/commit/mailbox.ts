@@ -16,7 +16,7 @@ import type {
 interface PendingBase {
   readonly uid: string
   readonly actor: Actor
-  /** `performance.now()` before anything was known about it: a refusal must rest on something younger. */
+  /** Monotonic time before anything was known about it: a refusal must rest on something younger. */
   readonly arrivedAt: number
   /** Where it is traced: what its commit is part of. */
   readonly span?: Span | undefined
@@ -55,7 +55,7 @@ export interface PendingTimer extends PendingBase {
 
 export type Pending = PendingCreate | PendingCommand | PendingTimer
 
-/** `at` (`performance.now()`): when the commit began that found it so. It counts for events that arrived before. */
+/** `at`: the monotonic time when the commit began that found it so. It counts for events that arrived before. */
 export interface Blocked {
   readonly holder: string
   readonly at: number
@@ -104,7 +104,7 @@ export class Mailbox {
     return first?.kind === 'create' ? first.machine : ''
   }
 
-  /** When the first that waits arrived (`performance.now()`). */
+  /** The monotonic time when the first waiting event arrived. */
   get waitsSince(): number | undefined {
     return this.#queue[0]?.arrivedAt
   }
@@ -208,7 +208,7 @@ export class Mailbox {
     )
   }
 
-  /** Takes the callers that have waited since before `time` (`performance.now()`): they have given up. */
+  /** Takes the callers that have waited since before `time`, a monotonic time: they have given up. */
   takeOlderThan(time: number): Pending[] {
     const isOld = (p: Pending) => p.kind !== 'timer' && p.arrivedAt < time
     if (!this.#queue.some(isOld)) return []
