@@ -2,7 +2,7 @@
 import type { Platform } from '../platform.js'
 import type { WriteResult } from '../ports.js'
 import type { Conflict, Meter, Tracer } from '../telemetry.js'
-import type { Turn } from './decided.js'
+import type { DecidedWrite } from './decided.js'
 
 /**
  * Counts the commit, and adds it to the trace of each event in it. `startedAt`: the platform's monotonic time in
@@ -18,26 +18,26 @@ export function reportCommit(
     readonly meter?: Meter | undefined
     readonly tracer?: Tracer | undefined
   },
-  turns: readonly Turn[],
+  batch: readonly DecidedWrite[],
   results: readonly WriteResult[],
   startedAt: number,
 ): void {
   if (meter === undefined && tracer === undefined) return
-  const transitions = turns.reduce((sum, { write }) => sum + write.journal.length, 0)
-  meter?.committed({ instances: turns.length, transitions, ms: platform.monotonicMs() - startedAt })
-  for (const [i, turn] of turns.entries()) {
+  const transitions = batch.reduce((sum, { write }) => sum + write.journal.length, 0)
+  meter?.committed({ instances: batch.length, transitions, ms: platform.monotonicMs() - startedAt })
+  for (const [i, decided] of batch.entries()) {
     const result = results[i]
-    if (meter !== undefined && result !== undefined) reportResult(meter, turn, result)
-    for (const { pending } of tracer === undefined ? [] : turn.evaluation.decisions) {
+    if (meter !== undefined && result !== undefined) reportResult(meter, decided, result)
+    for (const { pending } of tracer === undefined ? [] : decided.evaluation.decisions) {
       const parent = pending.span?.context
       if (parent === undefined) continue
-      const attributes = { instances: turns.length, transitions, result: result?.kind ?? 'none' }
+      const attributes = { instances: batch.length, transitions, result: result?.kind ?? 'none' }
       tracer?.begin('commit', { parent, startedAt }).end(attributes)
     }
   }
 }
 
-function reportResult(meter: Meter, { write }: Turn, result: WriteResult): void {
+function reportResult(meter: Meter, { write }: DecidedWrite, result: WriteResult): void {
   if (result.kind !== 'moved') {
     meter.conflict(result.kind satisfies Conflict)
     return

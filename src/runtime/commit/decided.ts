@@ -1,4 +1,4 @@
-/* What the committer decides, sends and tells: the parts of one instance in one commit. */
+/* What the committer decides, sends and reports: the parts of one instance in one commit. */
 import type { Logger } from 'pino'
 import type { Registry } from '../definitions/registry.js'
 import type { Faults } from '../faults.js'
@@ -23,7 +23,7 @@ export interface Decided {
   readonly write: InstanceWrite | undefined
 }
 
-export interface Turn extends Decided {
+export interface DecidedWrite extends Decided {
   readonly write: InstanceWrite
 }
 
