@@ -87,3 +87,12 @@ export function isEnvironmental(error: unknown): boolean {
 export function unavailable(error: unknown): unknown {
   return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
 }
+
+/** Waits for `work`, whose failure becomes the error for a caller. */
+export async function whenAvailable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw unavailable(error)
+  }
+}
