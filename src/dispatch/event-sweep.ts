@@ -1,5 +1,5 @@
+import { Periodic } from '../concurrency/periodic.js'
 import type { Parts } from './parts.js'
-import { Periodic } from './periodic.js'
 
 /** At 500 events a second 30,000 rows are due each time. */
 const SWEEP_EVERY_MS = 60_000

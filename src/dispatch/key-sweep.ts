@@ -1,5 +1,5 @@
+import { Periodic } from '../concurrency/periodic.js'
 import type { Parts } from './parts.js'
-import { Periodic } from './periodic.js'
 
 /** Promised to clients: a key is good for a day. */
 const KEPT_MS = 24 * 3_600_000

@@ -3,10 +3,11 @@
  * what it reads, so what is asked for while others are on the wire goes with the next. No delay is added: who comes
  * when nothing is on the wire goes at once.
  */
+
+import { SlabMap } from '../concurrency/slab.js'
+import { withResolvers } from '../concurrency/with-resolvers.js'
 import { StoreUnavailableError } from './errors.js'
 import { type Platform, processPlatform } from './platform.js'
-import { SlabMap } from './slab.js'
-import { withResolvers } from './with-resolvers.js'
 
 /** One being read by the database while the answer of another is being read here. */
 const MAX_IN_FLIGHT = 2

@@ -18,15 +18,20 @@ interface Room {
 }
 
 const ROOMS: Readonly<Record<string, Room>> = {
+  // The ground floor: collections, batches, limits and pauses, for any program.
+  concurrency: { rooms: [], packages: [] },
   machines: { rooms: [], packages: ['xstate', 'zod'] },
-  runtime: { rooms: [], packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
-  dispatch: { rooms: ['machines', 'runtime'], packages: ['zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
-  'adapters/*': { rooms: ['runtime', 'dispatch'] },
+  runtime: { rooms: ['concurrency'], packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
+  dispatch: {
+    rooms: ['concurrency', 'machines', 'runtime'],
+    packages: ['zod', 'uuid', 'lru-cache', 'pino', 'node:'],
+  },
+  'adapters/*': { rooms: ['concurrency', 'runtime', 'dispatch'] },
   // It runs in browsers.
   client: { rooms: [], packages: ['socket.io-client'] },
-  testing: { rooms: ['runtime', 'machines'] },
+  testing: { rooms: ['concurrency', 'runtime', 'machines'] },
   // Composition: the only place that sees all.
-  '': { rooms: ['machines', 'runtime', 'dispatch', 'adapters/*'] },
+  '': { rooms: ['concurrency', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
 }
 
 export function sourceFiles(folder: string): SourceFile[] {
@@ -65,7 +70,9 @@ function judge(path: string, specifier: string): string[] {
   if (rule === undefined) return [`${path}: "${room}" is no room of the house`]
   if (!specifier.startsWith('.')) {
     const isAllowed = rule.packages === undefined || rule.packages.some(name => specifier.startsWith(name))
-    return isAllowed ? [] : [`${path} imports ${specifier}: ${room} may use ${rule.packages?.join(', ')}`]
+    return isAllowed
+      ? []
+      : [`${path} imports ${specifier}: ${room} may use ${rule.packages?.join(', ') || 'no package'}`]
   }
   const target = posix.join(posix.dirname(path), specifier)
   if (!target.startsWith('src/')) return [`${path} imports ${specifier}: outside src`]

@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals'
 import { atExpiry } from '../../src/adapters/socket/expiry.js'
 import { chunkRooms } from '../../src/adapters/socket/fanout.js'
-import { createAllowance } from '../../src/adapters/socket/rate.js'
+import { createAllowance } from '../../src/concurrency/token-bucket.js'
 
 describe('an allowance', () => {
   test('gives its burst at once, then so many a second, and never saves up more than the burst', () => {

@@ -4,8 +4,8 @@
  */
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
+import { createAllowance } from '../../concurrency/token-bucket.js'
 import type { SocketLimits } from './limits.js'
-import { createAllowance } from './rate.js'
 
 type Connection = Parameters<Parameters<Server['engine']['on']>[1]>[0]
 

@@ -1,10 +1,10 @@
 /* From a packet to its answer: limits, order, the right handler, an acknowledgement whatever happens. */
 import type { Logger } from 'pino'
+import { createAllowance } from '../../concurrency/token-bucket.js'
 import { expectedProblem } from '../../dispatch/border.js'
 import { type Problem, problem, type Result } from '../../dispatch/problems.js'
 import type { SocketLimits } from './limits.js'
 import { type MessageContext, messageHandlers } from './messages.js'
-import { createAllowance } from './rate.js'
 import { socketProblem } from './socket-problem.js'
 
 /** Refusals after which a socket that does not slow down is cut off. */

@@ -1,5 +1,5 @@
+import { Periodic } from '../../concurrency/periodic.js'
 import type { DispatchLog } from '../parts.js'
-import { Periodic } from '../periodic.js'
 import type { RefreshFamilies } from '../ports.js'
 
 /** A family lives for a month; that its row stays for minutes longer does no harm. */

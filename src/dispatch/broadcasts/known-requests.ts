@@ -3,8 +3,8 @@
  * the commit, where this process has just made it, and else read, once for all who ask for it about the same commit.
  */
 import { LRUCache } from 'lru-cache'
+import { SlabMap } from '../../concurrency/slab.js'
 import type { Engine } from '../../runtime/api.js'
-import { SlabMap } from '../../runtime/slab.js'
 import type { TripSurroundings } from '../views/trip-view.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 

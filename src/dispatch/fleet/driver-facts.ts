@@ -3,7 +3,7 @@
  * asks for it, within one interval: all that wait are read in one statement, and one statement runs at a time, so
  * that requests find connections free meanwhile.
  */
-import { SlabMap } from '../../runtime/slab.js'
+import { SlabMap } from '../../concurrency/slab.js'
 import type { DriverFacts, FleetStore } from '../ports.js'
 
 /** Drivers of one statement. A hundred thousand drivers are a hundred of them, over all processes. */

@@ -1,5 +1,5 @@
+import { Periodic } from '../../concurrency/periodic.js'
 import type { Parts } from '../parts.js'
-import { Periodic } from '../periodic.js'
 import type { DriverStatus } from './driver-status.js'
 import { unlessLost } from './unless-lost.js'
 

@@ -3,9 +3,10 @@
  * those of users without devices are forgotten by the statement that would note them. One that is lost means a push
  * too many, which an app drops by its id: so nobody waits for them, and few are ever held.
  */
+
+import { Gathering } from '../../concurrency/batcher.js'
 import type { DispatchLog } from '../parts.js'
 import type { Acknowledgement, PushQueue } from '../ports.js'
-import { Gathering } from './gathering.js'
 
 const MAX_NOTED_AT_ONCE = 1_000
 /** What the sockets of one process can have been told in the time that the database may be away for. */

@@ -1,5 +1,5 @@
+import { Periodic } from '../../concurrency/periodic.js'
 import type { DispatchLog } from '../parts.js'
-import { Periodic } from '../periodic.js'
 import type { PushQueue } from '../ports.js'
 
 const SWEEP_EVERY_MS = 60_000

@@ -2,6 +2,8 @@
  * Queues what wakes people, for those of them who have devices. It is sent some time later, unless it has been
  * acknowledged: see worker.ts. Handling an event again queues nothing twice.
  */
+
+import { Gathering } from '../../concurrency/batcher.js'
 import type { BroadcastEmitted } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
@@ -11,7 +13,6 @@ import { wordsFor } from '../announcements/words.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } from '../ports.js'
-import { Gathering } from './gathering.js'
 
 /** Envelopes of one statement. Each may be for thousands. */
 const MAX_QUEUED_AT_ONCE = 100

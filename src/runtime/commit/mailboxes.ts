@@ -2,9 +2,10 @@
  * All mailboxes of a process: which are ready for a commit, which must be read first, and how many events wait in all.
  * A mailbox that is being read or committed is not ready; events that arrive meanwhile only queue up in it.
  */
+
+import { SlabMap } from '../../concurrency/slab.js'
 import { OverloadedError } from '../errors.js'
 import type { Platform } from '../platform.js'
-import { SlabMap } from '../slab.js'
 import { CROWD, MAX_JOURNAL_ROWS, MAX_MAILBOX_LENGTH, MAX_QUEUE_AGE_MS, MAX_WAITING } from './limits.js'
 import { Mailbox, type Pending } from './mailbox.js'
 

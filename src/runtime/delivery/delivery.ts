@@ -5,13 +5,13 @@
  * event, where order does not matter).
  */
 import type { Logger } from 'pino'
+import { SlabMap } from '../../concurrency/slab.js'
 import type { Clock } from '../clock.js'
 import type { FoldedEvent } from '../commit/fold.js'
 import type { Faults } from '../faults.js'
 import { gathered } from '../gathered.js'
 import { type Cancel, type Platform, processPlatform, waitAtMost } from '../platform.js'
 import type { DeliveryKey, KnownVersion, Store } from '../ports.js'
-import { SlabMap } from '../slab.js'
 import type { Meter, Tracer } from '../telemetry.js'
 import type { EmittedEvent, Subscriber } from '../types.js'
 

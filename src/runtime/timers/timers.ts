@@ -5,11 +5,11 @@
  * in a moment, and the next time to look.
  */
 import type { Logger } from 'pino'
+import { SlabMap } from '../../concurrency/slab.js'
 import type { Clock } from '../clock.js'
 import type { Faults } from '../faults.js'
 import { type Cancel, type Platform, processPlatform } from '../platform.js'
 import type { KnownVersion, Store, StoredTimer } from '../ports.js'
-import { SlabMap } from '../slab.js'
 import type { Meter } from '../telemetry.js'
 import { compareTimers } from './timer-order.js'
 

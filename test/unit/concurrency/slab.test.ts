@@ -2,7 +2,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { Slab, SlabMap } from '../../../src/runtime/slab.js'
+import { Slab, SlabMap } from '../../../src/concurrency/slab.js'
 
 interface Item {
   readonly n: number
