@@ -1,20 +1,20 @@
 /**
- * Says whether one more is allowed now: `perSecond` in the long run, `burst` at once.
+ * Returns a function that says whether one more is allowed now: `perSecond` in the long run, `burst` at once.
  * `now` is milliseconds of a clock that does not go back.
  */
-export function createAllowance(
+export function createTokenBucket(
   perSecond: number,
   burst: number,
   now: () => number = () => performance.now(),
-) {
-  let left = burst
+): () => boolean {
+  let tokens = burst
   let countedAt = now()
-  return (): boolean => {
+  return () => {
     const at = now()
-    left = Math.min(burst, left + ((at - countedAt) / 1000) * perSecond)
+    tokens = Math.min(burst, tokens + ((at - countedAt) / 1000) * perSecond)
     countedAt = at
-    if (left < 1) return false
-    left -= 1
+    if (tokens < 1) return false
+    tokens -= 1
     return true
   }
 }

@@ -1,6 +1,6 @@
 /* From a packet to its answer: limits, order, the right handler, an acknowledgement whatever happens. */
 import type { Logger } from 'pino'
-import { createAllowance } from '../../concurrency/token-bucket.js'
+import { createTokenBucket } from '../../concurrency/token-bucket.js'
 import { expectedProblem } from '../../dispatch/border.js'
 import { type Problem, problem, type Result } from '../../dispatch/problems.js'
 import type { SocketLimits } from './limits.js'
@@ -23,7 +23,7 @@ export function receiveMessages(
 ): void {
   const { socket, caller } = context
   const { messagesPerSecond, messageBurst } = limits
-  const mayCome = createAllowance(messagesPerSecond, messageBurst)
+  const mayCome = createTokenBucket(messagesPerSecond, messageBurst)
   let refused = 0
   let latest = isReady
   let latestBeat = Promise.resolve()
