@@ -3,7 +3,7 @@
  * acknowledged: see worker.ts. Handling an event again queues nothing twice.
  */
 
-import { Gathering } from '../../concurrency/batcher.js'
+import { Batcher, whenFullOrAfter } from '../../concurrency/batcher.js'
 import type { BroadcastEmitted } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
@@ -31,11 +31,11 @@ export interface PushParts {
 }
 
 export function pushSubscriber(parts: () => PushParts): Subscriber {
-  const queueing = new Gathering<readonly NewPush[]>(
-    MAX_QUEUED_AT_ONCE,
-    lists => parts().pushes.queue(lists.flat()),
-    QUEUE_GATHER_MS,
-  )
+  const queueing = new Batcher<readonly NewPush[]>({
+    maxBatch: MAX_QUEUED_AT_ONCE,
+    begin: whenFullOrAfter(QUEUE_GATHER_MS),
+    work: lists => parts().pushes.queue(lists.flat()),
+  })
   return {
     name: 'push',
     // Each is sent by the time that it is due.
