@@ -1,32 +1,60 @@
-/** Work that is done again and again, never twice at once. A failure is logged, and tried again at its next turn. */
+import { type Alarms, type Cancel, processAlarms } from './alarms.js'
+
+export interface PeriodicOptions {
+  /** The pause before each turn, counted from the end of the one before: milliseconds, or a function that draws them. */
+  readonly everyMs: number | (() => number)
+  readonly work: () => Promise<void>
+  /** A turn has failed. The next one comes all the same. */
+  readonly onFailure: (error: unknown) => void
+  readonly alarms?: Pick<Alarms, 'after'>
+  /** False: a process that waits for the next turn does not end by itself. */
+  readonly inBackground?: boolean
+}
+
+/** Repeats work, never two turns at once. */
 export class Periodic {
-  readonly #everyMs: number
-  readonly #work: () => Promise<void>
-  readonly #onFailure: (error: unknown) => void
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
+  readonly #options: PeriodicOptions
+  #isStarted = false
+  #cancel: Cancel = () => {}
+  #turn: Promise<void> | undefined
 
-  constructor(everyMs: number, work: () => Promise<void>, onFailure: (error: unknown) => void) {
-    this.#everyMs = everyMs
-    this.#work = work
-    this.#onFailure = onFailure
+  constructor(options: PeriodicOptions) {
+    this.#options = options
   }
 
-  start(): void {
-    this.#timer ??= setInterval(() => {
-      this.#running ??= this.#work()
-        .catch(this.#onFailure)
-        .finally(() => {
-          this.#running = undefined
-        })
-    }, this.#everyMs)
-    this.#timer.unref()
+  get isStarted(): boolean {
+    return this.#isStarted
   }
 
-  /** Waits for the turn that is under way. */
+  /** The first turn comes after the first pause, or at once with `atOnce`. */
+  start({ atOnce = false } = {}): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
+    if (atOnce) this.#begin()
+    else this.#wait()
+  }
+
+  /** No turn begins after this. Resolves when the one under way has ended. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    await this.#running
+    this.#isStarted = false
+    this.#cancel()
+    await this.#turn
+  }
+
+  #wait(): void {
+    if (!this.#isStarted) return
+    const { everyMs, alarms = processAlarms, inBackground = true } = this.#options
+    const delayMs = typeof everyMs === 'number' ? everyMs : everyMs()
+    this.#cancel = alarms.after(delayMs, () => this.#begin(), { inBackground })
+  }
+
+  #begin(): void {
+    const { work, onFailure } = this.#options
+    this.#turn = work()
+      .catch(onFailure)
+      .finally(() => {
+        this.#turn = undefined
+        this.#wait()
+      })
   }
 }

@@ -2,11 +2,11 @@
  * The durable engine: commands and timers go in, guarded commits and deliveries come out.
  * It knows definitions and nothing of what they are about.
  */
+import { Periodic } from '../concurrency/periodic.js'
 import type { Engine } from './api.js'
 import type { EngineOptions } from './engine-options.js'
 import { OverloadedError, whenAvailable } from './errors.js'
 import { createInstances } from './instances.js'
-import type { Cancel } from './platform.js'
 import { createSending } from './sending.js'
 import { createServices, type Services } from './services.js'
 import { shutDown, standDown } from './shutdown.js'
@@ -33,9 +33,14 @@ export function createEngine(options: EngineOptions): Engine {
   const { store, registry, membership, known, clock } = services
   let closed = false
   let hasJoined = false
-  let cancelClockSync: Cancel = () => {}
 
   const syncClock = () => clock.sync(() => store.now())
+  const clockSync = new Periodic({
+    everyMs: CLOCK_SYNC_EVERY_MS,
+    work: syncClock,
+    onFailure: error => services.log.error({ err: error }, "the clock could not be set by the database's"),
+    alarms: services.platform,
+  })
 
   function assertOpen(): void {
     if (closed) throw new OverloadedError('The engine is closing', 1)
@@ -61,7 +66,7 @@ export function createEngine(options: EngineOptions): Engine {
       await syncClock()
       await membership.join()
       hasJoined = true
-      keepClockInStep()
+      if (!closed) clockSync.start()
       await startServices(services, { shallFire, sweeps })
     },
 
@@ -69,21 +74,9 @@ export function createEngine(options: EngineOptions): Engine {
 
     async close({ withinMs = CLOSE_WITHIN_MS } = {}) {
       closed = true
-      cancelClockSync()
+      clockSync.stop()
       await shutDown(services, { withinMs, hasJoined })
     },
-  }
-
-  function keepClockInStep(): void {
-    cancelClockSync = services.platform.after(
-      CLOCK_SYNC_EVERY_MS,
-      () => {
-        syncClock()
-          .catch(error => services.log.error({ err: error }, "the clock could not be set by the database's"))
-          .finally(() => closed || keepClockInStep())
-      },
-      { inBackground: true },
-    )
   }
 }
 

@@ -11,14 +11,14 @@ export function presenceSweep(
   { presence, log }: Pick<Parts, 'presence' | 'log'>,
   driverStatus: DriverStatus,
 ): Periodic {
-  return new Periodic(
-    SWEEP_EVERY_MS,
-    async () => {
+  return new Periodic({
+    everyMs: SWEEP_EVERY_MS,
+    async work() {
       const lapsed = await unlessLost(presence.lapsedDrivers())
       for (const { driverId, transporterId } of lapsed ?? []) {
         driverStatus.note(driverId, transporterId)
       }
     },
-    error => log.warn({ err: error }, 'silent drivers could not be looked for'),
-  )
+    onFailure: error => log.warn({ err: error }, 'silent drivers could not be looked for'),
+  })
 }

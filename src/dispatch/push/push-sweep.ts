@@ -13,11 +13,11 @@ const BATCH = 1_000
 /** Forgets settled pushes after their time. Any number of processes may: they delete different rows. */
 export function pushSweep(parts: { pushes: PushQueue; now(): number; log: DispatchLog }): Periodic {
   const { pushes, now, log } = parts
-  return new Periodic(
-    SWEEP_EVERY_MS,
-    async () => {
+  return new Periodic({
+    everyMs: SWEEP_EVERY_MS,
+    async work() {
       while ((await pushes.sweep(now() - KEPT_FOR_MS, BATCH)) === BATCH);
     },
-    error => log.warn({ err: error }, 'settled pushes could not be deleted'),
-  )
+    onFailure: error => log.warn({ err: error }, 'settled pushes could not be deleted'),
+  })
 }

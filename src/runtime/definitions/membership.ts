@@ -6,8 +6,9 @@
  * any other work.
  */
 import type { Logger } from 'pino'
+import { Periodic } from '../../concurrency/periodic.js'
 import { DefinitionError, OverloadedError } from '../errors.js'
-import { type Cancel, type Platform, processPlatform } from '../platform.js'
+import { type Platform, processPlatform } from '../platform.js'
 import type { Store } from '../ports.js'
 import type { Registry } from './registry.js'
 
@@ -43,7 +44,6 @@ export function createMembership(options: {
 }): Membership {
   const { store, registry, log, platform = processPlatform, onUnfit = () => {} } = options
   const id = platform.uid()
-  let cancel: Cancel = () => {}
   let hasJoined = false
   let hasLeft = false
   let leaseEndsAt = Number.NEGATIVE_INFINITY
@@ -87,27 +87,18 @@ export function createMembership(options: {
   async function end(reason: DefinitionError): Promise<void> {
     if (unfit !== undefined) return
     unfit = reason
-    cancel()
+    renewing.stop()
     if (hasJoined) onUnfit(reason)
     // Processes of the new version must not wait for the lease of one that knows only the old version.
     await store.forgetProcess(id).catch(() => {})
   }
 
-  function renewLater(): void {
-    cancel = platform.after(
-      ANNOUNCE_EVERY_MS,
-      () => {
-        renew()
-          .catch(error =>
-            log.warn({ err: error }, 'the lease of this process could not be renewed; retrying'),
-          )
-          .finally(() => {
-            if (!hasLeft && unfit === undefined) renewLater()
-          })
-      },
-      { inBackground: true },
-    )
-  }
+  const renewing = new Periodic({
+    everyMs: ANNOUNCE_EVERY_MS,
+    work: renew,
+    onFailure: error => log.warn({ err: error }, 'the lease of this process could not be renewed; retrying'),
+    alarms: platform,
+  })
 
   const isCurrent = () => platform.monotonicMs() < leaseEndsAt
 
@@ -115,7 +106,7 @@ export function createMembership(options: {
     async join() {
       await renew()
       hasJoined = true
-      if (!hasLeft) renewLater()
+      if (!hasLeft && unfit === undefined) renewing.start()
     },
     ensure() {
       if (!hasJoined || hasLeft) return undefined
@@ -138,7 +129,7 @@ export function createMembership(options: {
     },
     async leave() {
       hasLeft = true
-      cancel()
+      renewing.stop()
       // Its announcement would come after the goodbye.
       await renewal?.catch(() => {})
       if (unfit !== undefined) return

@@ -5,9 +5,10 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
+import { Periodic } from '../../concurrency/periodic.js'
 import type { Registered, Registry } from '../definitions/registry.js'
 import { activeDelays, timersOf } from '../definitions/upgrade.js'
-import { type Cancel, type Platform, processPlatform } from '../platform.js'
+import { type Platform, processPlatform } from '../platform.js'
 import type { Store, StoredTimer, TimersOfInstance } from '../ports.js'
 import { replay } from '../replay.js'
 import type { Meter } from '../telemetry.js'
@@ -54,9 +55,6 @@ export function createRearm(options: {
   const delays = new LRUCache<string, readonly string[]>(upTo(MAX_VALUES_KEPT))
   /** Instance → the version whose journal was replayed and found complete. */
   const checked = new LRUCache<string, number>(upTo(MAX_CHECKED_KEPT))
-  let cancel: Cancel = () => {}
-  let turn: Promise<void> | undefined
-  let isRunning = false
 
   function lacksDelay({ machine, definitionVersion, value, timers }: TimersOfInstance): boolean {
     const name = `${machine} ${definitionVersion} ${JSON.stringify(value)}`
@@ -132,7 +130,7 @@ export function createRearm(options: {
         unread.push(one)
     }
     for (const one of [...suspect, ...drawn(unread, MAX_REPLAYED)]) {
-      if (!isRunning) return // the next turn has this page again
+      if (!checking.isStarted) return // the next turn has this page again
       await heal(one).catch(error => noteFailure(one, error))
     }
     await store.instancesChecked(turn.next)
@@ -158,28 +156,17 @@ export function createRearm(options: {
     return [...all.slice(from), ...all.slice(0, from)].slice(0, most)
   }
 
-  function checkLater(): void {
-    if (!isRunning) return
+  const checking = new Periodic({
     // Jitter, so that processes do not all ask for the same turn.
-    const delayMs = CHECK_EVERY_MS * (0.5 + platform.random() / 2)
-    const run = () => {
-      turn = checkNext()
-        .catch(error => log.warn({ err: error }, 'timers could not be checked; trying again'))
-        .finally(checkLater)
-    }
-    cancel = platform.after(delayMs, run, { inBackground: true })
-  }
+    everyMs: () => CHECK_EVERY_MS * (0.5 + platform.random() / 2),
+    work: checkNext,
+    onFailure: error => log.warn({ err: error }, 'timers could not be checked; trying again'),
+    alarms: platform,
+  })
 
   return {
-    start() {
-      isRunning = true
-      checkLater()
-    },
-    async stop() {
-      isRunning = false
-      cancel()
-      await turn
-    },
+    start: () => checking.start(),
+    stop: () => checking.stop(),
     async check(instance) {
       const [found] = await store.timersOf([instance], registry.known)
       return found === undefined ? 0 : heal(found)
