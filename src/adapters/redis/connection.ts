@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Command, Redis, type RedisOptions } from 'ioredis'
+import { type Backoff, backoffMs } from '../../concurrency/backoff.js'
 import { describeAddress, parseRedisUrl, type RedisMode } from './address.js'
 import { connectorOf } from './connector.js'
 import { assertRedisMode, locator, RedisModeError, type RedisTls } from './locate.js'
@@ -63,9 +64,10 @@ const KEEP_ALIVE_MS = 30_000
 /** Subscriptions and publications of a moment. Without an end, an outage fills the memory. */
 export const MAX_QUEUED_COMMANDS = 1_000
 
-const FIRST_RETRY_MS = 50
-/** When Redis is back everyone is within this time; the jitter keeps them from coming all at once. */
+/** When Redis is back, every process is connected within this time. */
 const MAX_RETRY_MS = 2_000
+/** Half of the pause is jitter, which keeps all processes from coming at once. */
+const RETRIES: Backoff = { firstMs: 50, longestMs: MAX_RETRY_MS, spread: [0.5, 1] }
 
 /** What a connection says to introduce itself is not held back by the queue of those that wait for it. */
 const INTRODUCTIONS: ReadonlySet<string> = new Set(['auth', 'client', 'hello', 'info', 'readonly', 'select'])
@@ -123,11 +125,9 @@ export async function assertRedisFits(
 const tlsOf = ({ caFile }: Pick<RedisConnectionOptions, 'caFile'>): RedisTls =>
   caFile === undefined ? {} : { ca: readFileSync(caFile) }
 
-/** Doubles from 50 ms to 2 s; each between half and all of it. Milliseconds. */
-export function retryStrategy(attempt: number, random: () => number = Math.random): number {
-  const longest = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10))
-  return Math.round(longest * (0.5 + random() / 2))
-}
+/** The pause before an attempt to connect, the first of which is 1. Milliseconds. */
+export const retryStrategy = (attempt: number, random: () => number = Math.random): number =>
+  backoffMs(RETRIES, attempt, random)
 
 /**
  * ioredis queues without end, lets what was under way when a connection broke wait for the next one, and writes each command

@@ -5,6 +5,7 @@
  * before it has counted an attempt leaves it uncounted, and one that was counted by another process is not counted twice.
  */
 import type { Logger } from 'pino'
+import { type Backoff, backoffMs } from '../../concurrency/backoff.js'
 import { isEnvironmental } from '../errors.js'
 import { type Platform, processPlatform } from '../platform.js'
 import type { Store, StoredTimer } from '../ports.js'
@@ -15,11 +16,8 @@ import type { Meter } from '../telemetry.js'
  * second, doubling, comes to about a minute in all: longer than a process takes to start, short enough that an operator
  * hears of a stuck instance while its users still wait.
  */
-const FIRST_RETRY_MS = 500
-const MAX_RETRY_MS = 30_000
+const RETRIES: Backoff = { firstMs: 500, longestMs: 30_000 }
 const MAX_ATTEMPTS = 8
-/** Half of the pause is jitter, so that timers that failed together do not come again together. */
-const LEAST_SHARE = 0.75
 /** Of an error with its cause: a paragraph for an operator. The log has the stack. */
 const MAX_ERROR_LENGTH = 1_000
 
@@ -49,16 +47,11 @@ export function createTimerFailures(options: {
       log.error(facts, 'a timer failed for the last time and is a dead letter')
       return
     }
-    const delayMs = pauseAfter(attempts, platform.random())
+    const delayMs = backoffMs(RETRIES, attempts, platform.random)
     if (!(await store.postponeTimer(timer, failure, delayMs))) return
     meter?.timerFailed(machine, false)
     log.warn({ ...facts, delayMs }, 'a timer failed and will be fired again')
   }
-}
-
-function pauseAfter(attempts: number, chance: number): number {
-  const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), MAX_RETRY_MS)
-  return Math.round(pauseMs * (LEAST_SHARE + chance / 2))
 }
 
 /** As a database can store it. */
