@@ -3,7 +3,8 @@
  * statement is sent again: if the first landed, its guards now fail, and the journal tells by uid that it was ours.
  */
 import type { Logger } from 'pino'
-import { DELIVERY_LEASE_MS } from '../delivery/delivery.js'
+import { type Backoff, backoffMs, plainBackoffMs } from '../../concurrency/backoff.js'
+import { DELIVERY_LEASE_MS } from '../delivery/sweeping.js'
 import { StoreUnavailableError } from '../errors.js'
 import { type Platform, pause, processPlatform } from '../platform.js'
 import type { InstanceWrite, Store, WriteResult } from '../ports.js'
@@ -15,8 +16,7 @@ import type { InstanceWrite, Store, WriteResult } from '../ports.js'
 const RESEND_FOR_MS = 8_000
 /** When an outage ends, the pool still holds lost connections: the second attempt finds a good one. */
 const RESEND_AT_LEAST_MS = 1_000
-const FIRST_PAUSE_MS = 25
-const MAX_PAUSE_MS = 1_000
+const PAUSES: Backoff = { firstMs: 25, longestMs: 1_000, spread: [0.5, 1.5] }
 
 export type SendCommit = (writes: readonly InstanceWrite[]) => Promise<readonly WriteResult[]>
 
@@ -33,7 +33,6 @@ export function createCommitSender(
 
   return async writes => {
     const startedAt = platform.monotonicMs()
-    let pauseMs = FIRST_PAUSE_MS
     for (let attempt = 1; ; attempt++) {
       try {
         const results = await store.commit(writes, DELIVERY_LEASE_MS)
@@ -43,13 +42,12 @@ export function createCommitSender(
         if (!(error instanceof StoreUnavailableError) || error.isLasting) throw error
         awaySince ??= startedAt
         const giveUpAt = Math.max(awaySince + RESEND_FOR_MS, startedAt + RESEND_AT_LEAST_MS)
-        if (platform.monotonicMs() + pauseMs > giveUpAt) throw error
+        if (platform.monotonicMs() + plainBackoffMs(PAUSES, attempt) > giveUpAt) throw error
         log.warn(
           { err: error, attempt, instances: writes.length },
           'a commit got no answer and is sent again',
         )
-        await pause(platform, pauseMs * (0.5 + platform.random()))
-        pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+        await pause(platform, backoffMs(PAUSES, attempt, platform.random))
       }
     }
   }
