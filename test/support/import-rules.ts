@@ -49,7 +49,8 @@ export function findBreaches(files: readonly SourceFile[]): string[] {
   return files.flatMap(file => importsOf(file).flatMap(specifier => judge(file.path, specifier)))
 }
 
-function importsOf({ text }: SourceFile): string[] {
+/** What a file imports or exports again, as it is written. */
+export function importsOf({ text }: SourceFile): string[] {
   const pattern =
     /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g
   return [...text.matchAll(pattern)].map(match => match[1] ?? match[2] ?? match[3] ?? '')
@@ -64,6 +65,11 @@ function roomOf(path: string): string {
 
 const ruleOf = (room: string) => ROOMS[room.startsWith('adapters/') ? 'adapters/*' : room]
 
+/** The file that a relative specifier in `path` names. */
+export function targetOf(path: string, specifier: string): string {
+  return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
+}
+
 function judge(path: string, specifier: string): string[] {
   const room = roomOf(path)
   const rule = ruleOf(room)
@@ -74,9 +80,9 @@ function judge(path: string, specifier: string): string[] {
       ? []
       : [`${path} imports ${specifier}: ${room} may use ${rule.packages?.join(', ') || 'no package'}`]
   }
-  const target = posix.join(posix.dirname(path), specifier)
+  const target = targetOf(path, specifier)
   if (!target.startsWith('src/')) return [`${path} imports ${specifier}: outside src`]
-  const targetRoom = roomOf(target.replace(/\.js$/, '.ts'))
+  const targetRoom = roomOf(target)
   if (targetRoom === room) return []
   const seen = targetRoom.startsWith('adapters/') ? 'adapters/*' : targetRoom
   if (!rule.rooms.includes(seen)) {
@@ -84,7 +90,7 @@ function judge(path: string, specifier: string): string[] {
       `${path} imports ${specifier}: ${room || 'src'} may look into ${rule.rooms.join(', ') || 'no other room'}`,
     ]
   }
-  if (targetRoom === 'machines' && target !== 'src/machines/index.js') {
+  if (targetRoom === 'machines' && target !== 'src/machines/index.ts') {
     return [`${path} imports ${specifier}: machines has one door, machines/index.js`]
   }
   return []

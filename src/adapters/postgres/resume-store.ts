@@ -14,8 +14,8 @@ import type {
   ResumedEvent,
   ResumeQuery,
   ResumeStore,
+  TripSurroundings,
 } from '../../dispatch/ports.js'
-import type { TripSurroundings } from '../../dispatch/views/trip-view.js'
 import { query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 import { eventsInSql, eventsOfSql } from './resume-events-sql.js'

@@ -2,7 +2,7 @@
 import type { BroadcastEmitted } from '../../machines/index.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
-import type { TripSurroundings } from '../views/trip-view.js'
+import type { TripSurroundings } from '../ports.js'
 import { announce, type Said } from './announcements.js'
 import type { Concerned } from './audience.js'
 

@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache'
 import { SlabMap } from '../../concurrency/slab.js'
 import type { Engine } from '../../runtime/api.js'
-import type { TripSurroundings } from '../views/trip-view.js'
+import type { TripSurroundings } from '../ports.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
 /** Each saves one read for each event. About 10 MB. */

@@ -1,6 +1,5 @@
 import type { EmittedEvent } from '../../runtime/types.js'
-import type { TripSurroundings } from '../views/trip-view.js'
-import type { BroadcastRecord } from './reads.js'
+import type { BroadcastRecord, TripSurroundings } from './reads.js'
 
 /** What an envelope's id refers to. */
 export type Mark =
