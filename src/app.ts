@@ -75,6 +75,8 @@ export interface AppOptions {
 export interface App {
   /** Where it listens: with the port that was given, if any would do. */
   readonly url: string
+  /** Where instances can be looked at, if anywhere; holds the token that opens the page. */
+  readonly inspectUrl?: string
   /** Resolves with the reason when this process can no longer serve and should be closed. */
   readonly unfit: Promise<Error>
   /**
@@ -110,7 +112,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   const inspection =
     settings.inspectPort === undefined
       ? undefined
-      : await createInspection({ definitions: [broadcastDefinition], log, port: settings.inspectPort })
+      : await createInspection({
+          definitions: [broadcastDefinition],
+          host: settings.host,
+          port: settings.inspectPort,
+        })
   const verifyToken = createTokenVerifier(tokenKeys)
   const presence = await openPresence(settings, log)
   const pushSender = options.pushSender ?? (await openPush(settings, log))
@@ -241,7 +247,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       forgetting.start()
     }
     const port = await listen(http.server, settings)
-    return { url: `http://${urlHost(settings.host)}:${port}`, unfit: unfit.promise, close }
+    return {
+      url: `http://${urlHost(settings.host)}:${port}`,
+      ...(inspection && { inspectUrl: inspection.url }),
+      unfit: unfit.promise,
+      close,
+    }
   } catch (error) {
     await close()
     throw error

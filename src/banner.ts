@@ -17,11 +17,11 @@ export interface BannerFacts {
   readonly database: string
   readonly secret: string
   /** Where instances can be looked at, if anywhere. */
-  readonly inspectPort?: number
+  readonly inspectUrl?: string
 }
 
 export async function banner(facts: BannerFacts): Promise<string> {
-  const { version, url, database, secret, inspectPort } = facts
+  const { version, url, database, secret, inspectUrl } = facts
   const tokens = await Promise.all(
     DEMO_CALLERS.map(async caller => {
       const token = await signToken(caller, secret, DEMO_TTL_HOURS * 3_600_000)
@@ -32,10 +32,7 @@ export async function banner(facts: BannerFacts): Promise<string> {
     '',
     `Loadcast ${version} listens on ${url}`,
     `Data: ${database}`,
-    // The inspector's own package listens on every address of the machine, and asks nobody who he is.
-    ...(inspectPort === undefined
-      ? []
-      : [`Live instances: http://localhost:${inspectPort} (open to whoever reaches that port)`]),
+    ...(inspectUrl === undefined ? [] : [`Live instances: ${inspectUrl}`]),
     `Tokens to try it with, good for ${DEMO_TTL_HOURS} hours (never printed in production):`,
     ...tokens,
     '',

@@ -60,13 +60,13 @@ async function main(): Promise<void> {
     log.info({ url: app.url }, 'listening')
     if (settings.isProduction) warnOfOpenDoors(settings, log)
     if (!settings.isProduction) {
-      const { inspectPort } = settings
+      const { inspectUrl } = app
       const facts = {
         version,
         url: app.url,
         database: database.description,
         secret: tokenKeys.secret,
-        ...(inspectPort === undefined ? {} : { inspectPort }),
+        ...(inspectUrl === undefined ? {} : { inspectUrl }),
       }
       process.stdout.write(await banner(facts))
     }

@@ -15,6 +15,7 @@ import { TEST_REFRESH_SECRET, TEST_SECRET } from './tokens.js'
 
 export interface TestApp {
   readonly url: string
+  readonly inspectUrl: string | undefined
   readonly database: TestDatabase
   /** Asks the database directly, to see what is really there. */
   query<T extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<T[]>
@@ -56,6 +57,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     (await pool.query<T>(sql, values)).rows
   return {
     url: app.url,
+    inspectUrl: app.inspectUrl,
     database,
     query,
     countRows: () => countRows(query),

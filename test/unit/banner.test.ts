@@ -20,8 +20,7 @@ test('a start says where it is and gives a token of each role that works', async
 })
 
 test('R10.6 a start says where instances can be looked at, only where they can', async () => {
-  expect(await banner({ ...facts, inspectPort: 8080 })).toContain(
-    'Live instances: http://localhost:8080 (open to whoever reaches that port)',
-  )
+  const inspectUrl = 'http://127.0.0.1:8080/?token=abc'
+  expect(await banner({ ...facts, inspectUrl })).toContain(`Live instances: ${inspectUrl}\n`)
   expect(await banner(facts)).not.toContain('Live instances')
 })

@@ -3,12 +3,14 @@
  * with the diagram of the machine that runs, its events and its snapshots. For development: the package that does it
  * is not among those of production, and is loaded only here.
  */
-import type { createWebSocketInspector } from '@statelyai/inspect'
-import type { Logger } from 'pino'
+import type { createInspector } from '@statelyai/inspect'
 import type { Definition } from '../../runtime/definition.js'
 import type { Transition } from '../../runtime/types.js'
+import { createInspectorServer } from './inspector-server.js'
 
 export interface Inspection {
+  /** Of the page, with the token that opens it. */
+  readonly url: string
   /** Shows what has been committed. Never throws: nobody needs to be watching. */
   observe(transition: Transition): void
   close(): void
@@ -19,24 +21,21 @@ const DEPTH_LIMIT = 100
 /** An inspector that shows more actors than this is of no use to anybody, and a slow page. */
 const MAX_SHOWN = 500
 
-/** Throws, with what to do, where the package is not installed. */
+/** Throws, with what to do, where the packages are not installed. `host`: the address that the page is served on. */
 export async function createInspection(options: {
   readonly definitions: readonly Definition[]
-  readonly log: Logger
+  readonly host: string
   readonly port: number
 }): Promise<Inspection> {
-  const { definitions, log, port } = options
-  const { createInspectorServer, createWebSocketInspector } = await load()
-  const server = createInspectorServer({ port, autoOpen: false })
-  const inspector = createWebSocketInspector({
-    url: `ws://localhost:${port}`,
-    serializationDepthLimit: DEPTH_LIMIT,
-  })
+  const { definitions, host, port } = options
+  const { createInspector, WebSocketServer } = await load()
+  const server = await createInspectorServer(WebSocketServer, { host, port })
+  const inspector = createInspector({ send: server.send }, { serializationDepthLimit: DEPTH_LIMIT })
   const machines = new Map(definitions.map(({ name, machine }) => [name, machine]))
   const shown = new Set<string>()
-  log.info({ url: `http://localhost:${port}` }, 'instances can be inspected')
 
   return {
+    url: server.url,
     observe({ instance, entries }) {
       const { id, machine, snapshot } = instance
       const { status, value, context } = snapshot
@@ -51,24 +50,21 @@ export async function createInspection(options: {
       const last = entries.at(-1)?.event
       inspector.snapshot(id, { status, value, context }, last === undefined ? {} : { event: last })
     },
-    close() {
-      inspector.adapter.stop?.()
-      server.stop()
-    },
+    close: server.close,
   }
 }
 
-type Shown = Exclude<Parameters<ReturnType<typeof createWebSocketInspector>['actor']>[0], string>
+type Shown = Exclude<Parameters<ReturnType<typeof createInspector>['actor']>[0], string>
 
 async function load() {
   try {
-    const [{ createInspectorServer }, { createWebSocketInspector }] = await Promise.all([
-      import('@statelyai/inspect/server'),
+    const [{ createInspector }, { WebSocketServer }] = await Promise.all([
       import('@statelyai/inspect'),
+      import('ws'),
     ])
-    return { createInspectorServer, createWebSocketInspector }
+    return { createInspector, WebSocketServer }
   } catch (cause) {
-    throw new Error('INSPECT needs a package for development: npm install --save-dev @statelyai/inspect', {
+    throw new Error('INSPECT needs packages for development: npm install --save-dev @statelyai/inspect ws', {
       cause,
     })
   }

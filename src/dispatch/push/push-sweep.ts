@@ -4,8 +4,8 @@ import type { PushQueue } from '../ports.js'
 
 const SWEEP_EVERY_MS = 60_000
 /**
- * Settled pushes are kept for longer than an event may be delivered again (four minutes, see runtime/delivery/delivery.ts), or it
- * would be pushed again; and for somebody who asks why it was not.
+ * Settled pushes are kept for longer than an event may be delivered again (four minutes, see runtime/delivery/attempt.ts): without
+ * them it would be pushed again. They also answer an operator who asks why an event was not pushed.
  */
 const KEPT_FOR_MS = 15 * 60_000
 const BATCH = 1_000

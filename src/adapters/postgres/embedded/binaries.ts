@@ -50,8 +50,8 @@ export function majorVersion({ version }: Binaries): string {
 }
 
 /**
- * npm packages cannot hold symbolic links, so the package makes its libraries' links in an install script,
- * which npm may have been told not to run. Makes those that are missing.
+ * npm packages cannot hold symbolic links, so the package makes its libraries' links in an install script. Ours runs no
+ * package's script (`.npmrc`): the missing links are made here, at the first start.
  */
 export async function makeLibraryLinks(folder: string): Promise<void> {
   const list = join(folder, 'pg-symlinks.json')
@@ -66,7 +66,7 @@ export async function makeLibraryLinks(folder: string): Promise<void> {
     } catch (cause) {
       if (existsSync(path)) continue
       throw new EmbeddedPostgresError(
-        `The library link ${path} is missing and cannot be made. Run npm ci with install scripts, as the owner of the folder.`,
+        `The library link ${path} is missing and cannot be made. Start once as the owner of the folder.`,
         { cause },
       )
     }
