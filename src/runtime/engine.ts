@@ -47,7 +47,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const instances = createInstances(services)
-  const { create, send } = createSending(services, { assertOpen, read: instances.get })
+  const { create, send } = createSending({ ...services, assertOpen, read: instances.get })
 
   return {
     create: create as Engine['create'],

@@ -6,29 +6,23 @@
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
 import { Periodic } from '../../concurrency/periodic.js'
-import type { Registered, Registry } from '../definitions/registry.js'
-import { activeDelays, timersOf } from '../definitions/upgrade.js'
+import type { Registry } from '../definitions/registry.js'
 import { type Platform, processPlatform } from '../platform.js'
 import type { Store, StoredTimer, TimersOfInstance } from '../ports.js'
-import { replay } from '../replay.js'
 import type { Meter } from '../telemetry.js'
-import type { JournalEntry } from '../types.js'
+import { createMissingTimers, upTo } from './missing-timers.js'
 
 /**
  * How often one process of the cluster checks. A stuck request that holds claims is found within this time. A turn is a few
  * statements that read some thousand small values.
  */
 const CHECK_EVERY_MS = 10_000
-/** Cached delays of recent state values. A definition has some dozens. */
-const MAX_VALUES_KEPT = 2_000
 /** Delayed raises are found only by replaying a journal: this many instances a turn, each once for each version. */
 const MAX_REPLAYED = 50
 /** About a megabyte. */
 const MAX_CHECKED_KEPT = 10_000
 /** Replaying is synchronous, so a longer journal is replayed only if a timer is known to be missing. */
 const MAX_REPLAYED_VERSION = 200
-/** Journal rows of one read. */
-const HISTORY_PAGE = 1_000
 
 export interface Rearm {
   start(): void
@@ -36,9 +30,6 @@ export interface Rearm {
   /** Checks one instance now. Returns how many timers it has armed. */
   check(instance: string): Promise<number>
 }
-
-/** With `max` alone a cache takes all its memory at once, which costs a simulation a millisecond for each engine. */
-const upTo = (count: number) => ({ maxSize: count, sizeCalculation: () => 1 })
 
 export function createRearm(options: {
   readonly store: Store
@@ -52,56 +43,9 @@ export function createRearm(options: {
   readonly onArmed: (timer: StoredTimer) => void
 }): Rearm {
   const { store, registry, ensure, log, platform = processPlatform, meter, onArmed } = options
-  const delays = new LRUCache<string, readonly string[]>(upTo(MAX_VALUES_KEPT))
+  const { lacksDelay, missing } = createMissingTimers({ store, registry, log })
   /** Instance → the version whose journal was replayed and found complete. */
   const checked = new LRUCache<string, number>(upTo(MAX_CHECKED_KEPT))
-
-  function lacksDelay({ machine, definitionVersion, value, timers }: TimersOfInstance): boolean {
-    const name = `${machine} ${definitionVersion} ${JSON.stringify(value)}`
-    const known = delays.get(name)
-    const expected =
-      known ?? activeDelays(registry.get(machine).at(definitionVersion).definition.machine, value)
-    if (known === undefined) delays.set(name, expected)
-    return expected.some(sendId => !timers.includes(sendId))
-  }
-
-  /** The timers that the instance lacks. */
-  async function missing({ instance, machine, timers }: TimersOfInstance): Promise<StoredTimer[]> {
-    const journal: JournalEntry[] = []
-    for (;;) {
-      const page = await store.history(instance, journal.length, HISTORY_PAGE)
-      journal.push(...page)
-      if (page.length < HISTORY_PAGE) break
-    }
-    const armed = armedBy(registry.get(machine), instance, journal) ?? (await armedAnew(instance))
-    return armed.filter(({ sendId }) => !timers.includes(sendId))
-  }
-
-  function armedBy(
-    registered: Registered,
-    instance: string,
-    journal: readonly JournalEntry[],
-  ): StoredTimer[] | undefined {
-    try {
-      return [...replay(registered, instance, journal).timersSet.values()]
-    } catch (error) {
-      log.error({ err: error, instance }, 'a journal could not be replayed; its timers are armed from now')
-      return undefined
-    }
-  }
-
-  /** If the journal cannot be replayed, delays are counted from the last transition. */
-  async function armedAnew(instance: string): Promise<StoredTimer[]> {
-    const [row] = await store.load([instance])
-    if (row === undefined) return []
-    const { machine, version: generation, updatedAt } = row
-    const snapshot = registry.restore(row)
-    const { definition } = registry.get(machine).at(row.definitionVersion)
-    return [...timersOf(definition.machine, snapshot)].map(([sendId, delayMs], ordinal) => {
-      const dueAt = updatedAt + delayMs
-      return { instance, machine, sendId, generation, event: { type: sendId }, dueAt, ordinal }
-    })
-  }
 
   async function heal(one: TimersOfInstance): Promise<number> {
     const timers = await missing(one)

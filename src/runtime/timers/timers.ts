@@ -5,13 +5,12 @@
  * in a moment, and the next time to look.
  */
 import type { Logger } from 'pino'
-import { SlabMap } from '../../concurrency/slab.js'
 import type { Clock } from '../clock.js'
 import type { Faults } from '../faults.js'
 import { type Cancel, type Platform, processPlatform } from '../platform.js'
 import type { KnownVersion, Store, StoredTimer } from '../ports.js'
 import type { Meter } from '../telemetry.js'
-import { compareTimers } from './timer-order.js'
+import { delayUntil, LeasedTimers, MAX_UNDER_WAY } from './leased-timers.js'
 
 /**
  * By how much a dead process delays what it was firing, beside the second until the others look. It need not outlast
@@ -29,12 +28,8 @@ const LOOK_AHEAD_MS = 100
 const LOOK_BEFORE_MS = LOOK_AHEAD_MS / 2
 /** One lease's worth: two full commits. */
 const LEASE_BATCH = 1_000
-/** Leased and not yet committed: bounds memory when a hundred thousand are overdue. */
-const MAX_UNDER_WAY = 2_000
 /** Others may have armed timers that we have not heard of: look at least this often. */
 const LOOK_EVERY_MS = 1_000
-/** A wake-up may come a little early: look again, but not in a tight loop. */
-const SHORTEST_SLEEP_MS = 1
 
 export interface TimerService {
   start(): void
@@ -78,17 +73,21 @@ export function createTimerService(options: {
   let wakeAt = Number.POSITIVE_INFINITY
   let alarm: Cancel | undefined
   let look: Promise<void> | undefined
-  const underWay = new SlabMap<StoredTimer>()
-  /** Those of them that are not due yet, the first one last. */
-  const early: StoredTimer[] = []
-  let ring: Cancel | undefined
-  const whenNoneIsEarly: (() => void)[] = []
+  const leased = new LeasedTimers({
+    clock,
+    fire,
+    prepare,
+    log,
+    platform,
+    meter,
+    onRoom: () => noteDue(clock.now()),
+  })
 
   function sleepUntil(time: number): void {
     if (!running || look !== undefined || (alarm !== undefined && time >= wakeAt)) return
     alarm?.()
     wakeAt = time
-    alarm = platform.after(Math.min(delayUntil(time), LOOK_EVERY_MS), () => {
+    alarm = platform.after(Math.min(delayUntil(time, clock), LOOK_EVERY_MS), () => {
       alarm = undefined
       look = leaseWhatIsNear().catch(error => log.error({ err: error }, 'due timers could not be leased'))
       look.finally(() => {
@@ -98,17 +97,15 @@ export function createTimerService(options: {
     })
   }
 
-  const delayUntil = (time: number) => Math.max(time - clock.now(), SHORTEST_SLEEP_MS)
-
   let noted = Number.POSITIVE_INFINITY
   /** Processes that look at the same moment would only meet each other's leases: spread them. */
   const nextLook = () =>
     Math.min(noted - LOOK_BEFORE_MS, clock.now() + LOOK_EVERY_MS * (0.75 + platform.random() * 0.25))
 
   async function leaseWhatIsNear(): Promise<void> {
-    while (running && underWay.size < MAX_UNDER_WAY) {
+    while (running && leased.size < MAX_UNDER_WAY) {
       noted = Number.POSITIVE_INFINITY
-      const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - underWay.size)
+      const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - leased.size)
       await ensure?.()
       const lease = await store.leaseTimers(known, {
         limit,
@@ -116,49 +113,12 @@ export function createTimerService(options: {
         aheadMs: LOOK_AHEAD_MS,
       })
       if (faults !== undefined) await faults('timers.leased')
-      take(lease.timers)
+      leased.take(lease.timers)
       if (lease.timers.length < limit) {
         if (lease.nextDueAt !== undefined) noted = Math.min(noted, lease.nextDueAt)
         return
       }
     }
-  }
-
-  function take(leased: readonly StoredTimer[]): void {
-    // A lease that ran out meanwhile, and that we have got again, is nothing new.
-    const added = leased.filter(timer => !underWay.has(nameOf(timer)))
-    for (const timer of added) underWay.set(nameOf(timer), timer)
-    early.push(...added)
-    early.sort((a, b) => compareTimers(b, a))
-    fireWhatIsDue()
-    const near = added.filter(({ dueAt }) => dueAt > clock.now())
-    if (near.length > 0) prepare?.([...new Set(near.map(({ instance }) => instance))])
-  }
-
-  function fireWhatIsDue(): void {
-    ring?.()
-    ring = undefined
-    for (let next = early.at(-1); next !== undefined; next = early.at(-1)) {
-      if (next.dueAt > clock.now()) {
-        ring = platform.after(delayUntil(next.dueAt), fireWhatIsDue)
-        return
-      }
-      early.pop()
-      fireNow(next)
-    }
-    for (const resolve of whenNoneIsEarly.splice(0)) resolve()
-  }
-
-  function fireNow(timer: StoredTimer): void {
-    meter?.timerFired(timer.machine, clock.now() - timer.dueAt)
-    fire(timer)
-      .catch(error =>
-        log.error({ err: error, instance: timer.instance }, 'a timer failed; its lease will run out'),
-      )
-      .finally(() => {
-        underWay.delete(nameOf(timer))
-        if (underWay.size === MAX_UNDER_WAY / 2) noteDue(clock.now())
-      })
   }
 
   function noteDue(dueAt: number): void {
@@ -177,10 +137,8 @@ export function createTimerService(options: {
       alarm?.()
       alarm = undefined
       await look
-      if (early.length > 0) await new Promise<void>(resolve => whenNoneIsEarly.push(resolve))
+      await leased.noneIsEarly()
     },
-    held: () => [...underWay.values()],
+    held: () => leased.held(),
   }
 }
-
-const nameOf = ({ instance, generation, sendId }: StoredTimer) => `${instance} ${generation} ${sendId}`
