@@ -1,6 +1,6 @@
 /*
- * Many single things as few calls. While calls are under way the next things gather for the next call, so that a call for
- * one does not wait, and thousands a second are some hundred calls. What is added after a call began is never part of it.
+ * Makes few calls of many single things. While calls are under way the next things gather for the next call, so that a single
+ * thing does not wait, and thousands a second are some hundred calls. A thing added after a call began is never part of it.
  */
 import { type Alarms, processAlarms } from './alarms.js'
 import { Limit } from './limit.js'
@@ -10,7 +10,7 @@ import { withResolvers } from './with-resolvers.js'
 /** When a call begins after something was added to an empty batcher, or was left over: runs `start` then. */
 export type Begin = (start: () => void, isFull: boolean) => void
 
-/** In this tick, so that what is added by the present callback goes together. */
+/** In this tick: things that the present callback adds go together. */
 export const inThisTick: Begin = start => queueMicrotask(start)
 
 /** After all callbacks of this tick. */
@@ -34,7 +34,7 @@ export const whenFullOrAfter =
   }
 
 export interface BatcherOptions<T, R> {
-  /** Makes one call, and answers in the order of its things; may answer nothing where nobody waits for answers. */
+  /** Makes one call, and answers in the order of its things; may answer nothing where no caller waits for answers. */
   // biome-ignore lint/suspicious/noConfusingVoidType: work without answers returns a plain promise.
   readonly work: (things: readonly T[]) => Promise<readonly R[] | void>
   /** Things of one call. */

@@ -1,7 +1,6 @@
 /*
- * How the engine of a process ends. Timers and sweeps go to other processes first; then what is under way is finished,
- * within a time; the leases of what is not finished are given up. A process that dies in between loses nothing: its leases
- * run out.
+ * Ends the engine of a process. Timers and sweeps go to other processes first. Then work under way is finished, within a time,
+ * and the leases of unfinished work are given up. A process that dies in between loses nothing: its leases run out.
  */
 import { waitAtMost } from './platform.js'
 import type { Services } from './services.js'

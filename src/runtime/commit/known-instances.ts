@@ -1,5 +1,5 @@
 /*
- * What this process knows of instances without asking: rows as somebody read them, snapshots as it committed them, and
+ * What this process knows of instances without a read: rows as callers have read them, snapshots as it committed them, and
  * what may be said from them. How long that holds is in limits.ts.
  */
 import type { Refusal } from '../definition.js'
@@ -23,7 +23,7 @@ export class KnownInstances {
     this.cache = new SnapshotCache(() => platform.monotonicMs(), onRewind)
   }
 
-  /** Takes note of a row that somebody read; `readStartedAt` is the monotonic time before the read was sent. */
+  /** Takes note of a row that a caller has read; `readStartedAt` is the monotonic time before the read was sent. */
   noteRead(row: StoredInstance, readStartedAt: number): Instance {
     const known = this.cache.confirm(row, readStartedAt)
     if (known !== undefined) return known

@@ -13,19 +13,19 @@ export const MAX_MAILBOX_LENGTH = 10_000
 /** Events waiting in the process: about 100 MB, and several seconds of work. */
 export const MAX_WAITING = 50_000
 /**
- * When who waits longest has waited so long, who comes now would wait longer: callers hear it at once, and those who are in
- * keep their latency.
+ * New callers are refused once the oldest event has waited this long: they would wait even longer. Callers that are queued
+ * already keep their latency.
  */
 export const MAX_QUEUE_AGE_MS = 1_000
-/** So many that come at once are no overload: they are decided within the second. */
+/** This many events at once are no overload: they are decided within the second. */
 export const CROWD = 2_000
 /** Lost races after which a caller is told to come back: far more than contention explains. */
 export const MAX_ATTEMPTS = 100
-/** A row that somebody keeps locked costs a lock timeout each time it is tried, and all who are tried with it. */
+/** Each attempt at a row that stays locked costs a lock timeout, for all rows of its commit. */
 export const BUSY_PAUSE_MS = 200
 /** Callers and their proxies have given up by then; deciding for them would only delay the others. */
 export const CALLER_PATIENCE_MS = 15_000
-/** Who handles an event at once finds its own commit here; the state may be others' since, as after any read. */
+/** A subscriber that handles an event at once finds the commit in memory. The state may have changed since, as after any read. */
 export const RECALL_MS = 1_000
 /** Promised to clients: everywhere within a second a cancelled request answers as cancelled, not as full before. */
 export const REFUSAL_FROM_MEMORY_MS = 900

@@ -68,7 +68,7 @@ const NONE_UNMET: ReadonlyMap<string, number> = new Map()
 export class Mailbox {
   readonly id: string
   /**
-   * Keys found in others' hands by commits since the snapshot last changed. They add up: with one event refused, the
+   * Keys that other instances hold, as found by commits since the snapshot last changed. They add up: with one event refused, the
    * next may want another key, and if the first were forgotten the two would take turns for ever.
    */
   readonly blocked = new Map<string, Blocked>()

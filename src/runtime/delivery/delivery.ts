@@ -17,13 +17,13 @@ import { createSettling } from './settling.js'
 import { createSweeping } from './sweeping.js'
 
 export interface DeliveryService {
-  /** Without `sweeps`, what others left is left to others still. */
+  /** Without `sweeps`, deliveries that other processes left are not taken over. */
   start(options?: { sweeps?: boolean }): void
   /** `since`: when they were recorded, or before. */
   deliver(events: readonly FoldedEvent[], since: number): void
-  /** Leaves to others what others left. */
+  /** Takes over no more deliveries. */
   stopSweeps(): void
-  /** Waits for what is under way; what is not done by then is left to others. */
+  /** Resolves when all deliveries of this process are done. */
   stop(): Promise<void>
   /** What this process has yet to deliver. */
   held(): readonly DeliveryKey[]
