@@ -9,7 +9,7 @@ const ARRIVALS = 24
 /** Everyone signs in and connects. Resolves to what the customers do next; the others react. */
 export async function arrive(stage: Stage): Promise<readonly (() => Promise<void>)[]> {
   const { transporters, customers } = stage.world
-  // A transporter names its drivers before they can sign in.
+  // Drivers agree to an invitation, so it comes first.
   await inParallel(transporters, ARRIVALS, transporter => playTransporter(transporter, stage))
   const drivers = transporters.flatMap(transporter => transporter.drivers)
   await inParallel(drivers, ARRIVALS, driver => playDriver(driver, stage))

@@ -1,9 +1,10 @@
-/* What is written about the interfaces, from the registries that the server runs by. */
+/* The documents of the interfaces, generated from the registries that the server uses. */
 import { publicRoutes, routes } from '../src/adapters/http/routes.js'
 import { createMetrics } from '../src/adapters/telemetry/metrics.js'
 import { access, type CommandName, type Standing } from '../src/dispatch/access.js'
 import type { Role } from '../src/dispatch/api.js'
 import { type ProblemKind, problemMembers, problems } from '../src/dispatch/problems.js'
+import { parts, type Sight } from '../src/dispatch/views/visibility.js'
 
 const roles: readonly Role[] = ['customer', 'transporter', 'driver', 'admin']
 
@@ -67,6 +68,7 @@ const meanings: Readonly<Record<Standing, string>> = {
   ownerOrNew: 'own or new, else 409',
   reader: 'offered or with a trip on it, else 404',
   party: 'its trip, else 404',
+  invited: 'invited or in it, else 404',
 }
 
 /** docs/authorization.md */
@@ -90,8 +92,29 @@ not know of is answered like what does not exist.
 ${table(['', ...roles], rows)}
 
 Open to everyone: ${open.join(', ')}.
+
+## How much of a request its readers see
+
+Written from the table in \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and when it was
+completed; a released, cancelled or abandoned trip does not. A reader's part is computed each time the request is shown: in
+answers, lists, events and resumes, and in answers that are repeated for an idempotency key. A request can be accepted
+while it seeks trucks and its deadline has not passed.
+
+${table(['reader', '`notes`', '`pickup`, `drop`', 'trips'], Object.values(parts).map(sightCells))}
+
+The view of a trip, alone or in an event, follows the same rule for its transporter and driver: rounded places without
+addresses once the trip does not stand. Its customer and admins see exact places. Only a driver's own transporter reads the
+driver's position, in its list of drivers. Offers and the admin's list of recipients have whole kilometres between a pickup
+and the nearest driver.
 `
 }
+
+const sightCells = ({ who, notes, places, trips }: Sight & { readonly who: string }) => [
+  who,
+  notes ? 'yes' : 'no',
+  places === 'exact' ? 'exact, with `address`' : 'rounded to 0.01°, without `address`',
+  trips === 'all' ? 'all' : 'its own',
+]
 
 function cell(command: CommandName, role: Role): string {
   const standing = (access[command] as Partial<Record<Role, Standing>>)[role]

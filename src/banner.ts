@@ -1,15 +1,8 @@
 /* What a person sees at a start outside production: where it is, where the data are, tokens to try it with. */
 import { signToken } from './adapters/tokens/jwt.js'
-import type { Caller } from './dispatch/api.js'
+import { demoPeople } from './demo-people.js'
 
 const DEMO_TTL_HOURS = 24
-const DEMO_CALLERS: readonly Caller[] = [
-  { id: 'c1', role: 'customer' },
-  { id: 't1', role: 'transporter' },
-  { id: 'd1', role: 'driver' },
-  { id: 'a1', role: 'admin' },
-]
-
 export interface BannerFacts {
   readonly version: string
   readonly url: string
@@ -23,7 +16,7 @@ export interface BannerFacts {
 export async function banner(facts: BannerFacts): Promise<string> {
   const { version, url, database, secret, inspectUrl } = facts
   const tokens = await Promise.all(
-    DEMO_CALLERS.map(async caller => {
+    demoPeople.map(async caller => {
       const token = await signToken(caller, secret, DEMO_TTL_HOURS * 3_600_000)
       return `  ${`${caller.role} ${caller.id}`.padEnd(15)} ${token}`
     }),

@@ -39,6 +39,8 @@ export interface Settings {
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
   readonly eventRetentionMs: number
+  /** Drivers of one fleet, with those invited, and vehicles of one fleet: so many of each. */
+  readonly maxFleet: number
   /** Absent: nobody is pushed; it is logged instead. */
   readonly fcmServiceAccount?: z.infer<typeof serviceAccount>
   readonly logLevel: LogLevel
@@ -91,6 +93,8 @@ const MAX_SECONDS = 2_592_000
 const DEFAULT_INSPECT_PORT = 8080
 /** Sixteen thousand a second: more is a mistake of units. */
 const MAX_PER_MINUTE = 1_000_000
+/** A fleet is counted whenever it grows, in some milliseconds up to this size. */
+const MAX_FLEET_SIZE = 100_000
 /** A content network, a balancer and a proxy beside the process are three. */
 const MAX_PROXIES = 10
 
@@ -245,6 +249,7 @@ const environment = z.object({
   TRANSPORTER_TTL_SECONDS: seconds(120),
   DRIVER_TTL_SECONDS: seconds(60),
   EVENT_RETENTION_HOURS: hours(24),
+  MAX_FLEET: wholeNumber(1_000, 1, MAX_FLEET_SIZE),
   FCM_SERVICE_ACCOUNT: z.string().transform(readServiceAccount).optional(),
   LOG_LEVEL: z.enum(logLevels, `Expected one of ${logLevels.join(', ')}`).optional(),
   CORS_ORIGINS: origins,
@@ -365,6 +370,7 @@ function settingsOf(env: Environment): Settings {
     transporterTtlMs: env.TRANSPORTER_TTL_SECONDS,
     driverTtlMs: env.DRIVER_TTL_SECONDS,
     eventRetentionMs: env.EVENT_RETENTION_HOURS,
+    maxFleet: env.MAX_FLEET,
     ...(env.FCM_SERVICE_ACCOUNT === undefined ? {} : { fcmServiceAccount: env.FCM_SERVICE_ACCOUNT }),
     // Outside production a person reads the terminal: only what needs them is logged.
     logLevel: env.LOG_LEVEL ?? (isProduction ? 'info' : 'warn'),

@@ -1,5 +1,6 @@
-/* A driver: says where it is, sets off when it gets a trip, and delivers. */
-import type { LoadcastEvent, Trip } from '../../src/client/index.js'
+/* A driver: agrees to its transporter, says where it is, sets off when it gets a trip, and delivers. */
+import type { DriverFleet, LoadcastEvent, Trip } from '../../src/client/index.js'
+import type { ApiClient } from '../api-client.js'
 import type { Stage } from '../stage.js'
 import type { Driver } from '../world.js'
 
@@ -14,6 +15,7 @@ export async function playDriver(driver: Driver, stage: Stage): Promise<void> {
   const caller = { id: driver.id, role: 'driver' } as const
   const { api, connection } = await stage.enter(caller, hear, beat)
   const vehicleId = driver.vehicle.id
+  await agree(api)
   await api.call({ method: 'PUT', path: '/api/v1/driver/availability', body: { isOnline: true, vehicleId } })
   await connection.open()
 
@@ -43,5 +45,14 @@ export async function playDriver(driver: Driver, stage: Stage): Promise<void> {
     })
     if (started.body === undefined || !(await stage.pause(drivingMs))) return
     await api.call({ method: 'POST', path, body: { type: 'complete' } })
+  }
+}
+
+/** Its transporter has invited it. */
+async function agree(api: ApiClient): Promise<void> {
+  const path = '/api/v1/driver/fleet'
+  const { body } = await api.call<DriverFleet>({ method: 'GET', path })
+  for (const { transporterId } of body?.invitations ?? []) {
+    await api.call({ method: 'POST', path, body: { transporterId } })
   }
 }

@@ -66,6 +66,13 @@ export function createApi({ call }: Http) {
         ...(vehicleId === undefined ? {} : { vehicleId }),
       }),
 
+    /** Whose fleet the driver is in, and its newest invitations. */
+    getDriverFleet: () => get<contract.DriverFleet>('/driver/fleet'),
+    /** A driver agrees to an invitation, and leaves the fleet that it was in. */
+    joinFleet: (transporterId: string) => post<contract.DriverFleet>('/driver/fleet', { transporterId }),
+    leaveFleet: () => remove('/driver/fleet'),
+
+    /** Invites a driver, who is in the fleet once it agrees. */
     putDriver: (id: string, driver: { readonly name: string; readonly phone?: string }) =>
       put<contract.Driver>(`/transporter/drivers/${segment(id)}`, driver),
     deleteDriver: (id: string) => remove(`/transporter/drivers/${segment(id)}`),

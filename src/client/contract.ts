@@ -12,6 +12,10 @@ export interface Place {
 export type BroadcastStatus = 'searching' | 'partially_filled' | 'fully_filled' | 'cancelled' | 'expired'
 export type TripStatus = 'assigned' | 'started' | 'completed' | 'released' | 'cancelled' | 'abandoned'
 
+/**
+ * Its transporter and driver see its places exactly while it stands: assigned, started or completed. Once it was released,
+ * cancelled or abandoned, they see them rounded to 0.01° and without `address`.
+ */
 export interface Trip {
   readonly id: string
   readonly broadcastId: string
@@ -39,6 +43,10 @@ export interface Truck {
   readonly trip?: Trip
 }
 
+/**
+ * What a caller sees of it depends on its part in it; docs/authorization.md has the table. A transporter that can no longer
+ * accept it, and a driver, see places exactly, with `address`, only with a trip of theirs that stands.
+ */
 export interface Broadcast {
   readonly id: string
   readonly status: BroadcastStatus
@@ -48,6 +56,7 @@ export interface Broadcast {
   readonly pickup: Place
   readonly drop: Place
   readonly goods?: string
+  /** For its customer, and for the transporter and driver of a trip that stands. An offer has none. */
   readonly notes?: string
   readonly pricePerTruck?: number
   readonly trucksNeeded: number
@@ -121,11 +130,19 @@ export interface Driver {
   readonly id: string
   readonly name: string
   readonly phone?: string
+  /** It has agreed to be in this fleet. Until then nothing else is known of it, and it cannot be assigned. */
+  readonly confirmed: boolean
   readonly isOnline: boolean
   readonly isBusy: boolean
   readonly lastSeenAt?: string
   readonly location?: { readonly lat: number; readonly lng: number }
   readonly vehicleId?: string
+}
+
+export interface DriverFleet {
+  readonly transporterId: string | null
+  /** Newest first. */
+  readonly invitations: readonly { readonly transporterId: string; readonly invitedAt: string }[]
 }
 
 export interface Vehicle {

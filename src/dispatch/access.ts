@@ -11,9 +11,10 @@ import { type Problem, problem } from './problems.js'
  * What the caller must be to the thing that a command names.
  * `self`: it names nothing but the caller · `any`: whichever · `owner`: the customer whose request it is, the
  * transporter whose fleet · `ownerOrNew`: nobody else's (409 if it is) · `reader`: owner, was offered it, or has or had
- * a trip on it · `party`: customer, transporter or driver of the trip.
+ * a trip on it · `party`: customer, transporter or driver of the trip · `invited`: the driver whom a transporter has
+ * invited into its fleet, or who is in it.
  */
-export type Standing = 'self' | 'any' | 'owner' | 'ownerOrNew' | 'reader' | 'party'
+export type Standing = 'self' | 'any' | 'owner' | 'ownerOrNew' | 'reader' | 'party' | 'invited'
 
 type Row = Readonly<Partial<Record<Role, Standing>>>
 
@@ -37,6 +38,9 @@ export const access = {
   transporterHeartbeat: { transporter: 'self' },
   setDriverAvailability: { driver: 'self' },
   driverHeartbeat: { driver: 'self' },
+  getDriverFleet: { driver: 'self' },
+  joinFleet: { driver: 'invited' },
+  leaveFleet: { driver: 'self' },
   listFleet: { transporter: 'self' },
   getDriver: { transporter: 'owner' },
   putDriver: { transporter: 'ownerOrNew' },
@@ -63,7 +67,7 @@ export function refuseRole(
   return role in access[command] ? undefined : problem('FORBIDDEN')
 }
 
-/** Whether the caller may see a trip, alone or as part of its request. Whoever may, sees all of it. */
+/** Whether the caller may see a trip, alone or as part of its request. How much of it: views/visibility.ts. */
 export function maySeeTrip(
   { id, role }: Caller,
   trip: { readonly customerId: string; readonly transporterId: string; readonly driverId: string },

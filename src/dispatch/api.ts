@@ -4,19 +4,17 @@
  */
 import type { IdempotencyKey, UsedKey } from '../runtime/types.js'
 import type { RecipientQuery } from './admin/recipients.js'
+import type { Person } from './person.js'
 import type { Result } from './problems.js'
 import type * as requests from './requests.js'
 import type { Synced, SyncRequest } from './resume/sync.js'
 import type * as admin from './views/admin-views.js'
 import type * as views from './views/views.js'
 
-export type Role = 'customer' | 'transporter' | 'driver' | 'admin'
+export type { Role } from './person.js'
 
 /** Who asks, as the token says. */
-export interface Caller {
-  readonly id: string
-  readonly role: Role
-}
+export type Caller = Person
 
 export interface Page<T> {
   readonly items: readonly T[]
@@ -50,10 +48,10 @@ export type TripEventAnswer = views.TripEventAnswer
 export type InstanceEventAnswer = admin.InstanceEventAnswer
 
 export interface Dispatch {
-  /** Registers the user on its first valid token; answers whether it is active (cached for seconds). */
+  /** Registers the person on its first valid token; answers whether it is active (cached for seconds). */
   isActive(caller: Caller): Promise<boolean>
-  /** Those of the users that are turned off, as of now. */
-  inactiveAmong(userIds: readonly string[]): Promise<readonly string[]>
+  /** Those of the people that are turned off, as of now. */
+  inactiveAmong(people: readonly Person[]): Promise<readonly Person[]>
 
   createBroadcast(
     caller: Caller,
@@ -70,6 +68,8 @@ export interface Dispatch {
   retryBroadcast(caller: Caller, id: string, options?: CreateOptions): Promise<Result<Created>>
   /** What `used` caused, as its caller was told of it; `undefined` when its journal is gone. */
   replay(caller: Caller, used: UsedKey): Promise<Replay | undefined>
+  /** The body of an answer that was kept, without what the caller may no longer see. */
+  seenNow(caller: Caller, answer: unknown): Promise<unknown>
   getBroadcast(caller: Caller, id: string): Promise<Result<views.BroadcastView>>
   listBroadcasts(
     caller: Caller,
@@ -103,6 +103,12 @@ export interface Dispatch {
   ): Promise<Result<{ isOnline: boolean }>>
   driverHeartbeat(caller: Caller, beat: requests.DriverHeartbeat): Promise<Result<Record<string, never>>>
 
+  /** Whose fleet the driver is in, and its newest invitations. */
+  getDriverFleet(caller: Caller): Promise<Result<views.DriverFleetView>>
+  /** Agrees to an invitation; the driver leaves the fleet that it was in. */
+  joinFleet(caller: Caller, body: { transporterId: string }): Promise<Result<views.DriverFleetView>>
+  leaveFleet(caller: Caller): Promise<Result<void>>
+
   putDriver(
     caller: Caller,
     driverId: string,
@@ -125,7 +131,7 @@ export interface Dispatch {
   /** Accepts, declines and refusals, newest first. */
   listAnswers(caller: Caller, query: requests.PageQuery): Promise<Result<Page<views.AnswerView>>>
 
-  setUserActive(caller: Caller, userId: string, active: boolean): Promise<Result<admin.UserView>>
+  setPersonActive(caller: Caller, person: Person, active: boolean): Promise<Result<admin.UserView>>
   listInstances(
     caller: Caller,
     query: requests.InstancesQuery,

@@ -20,15 +20,17 @@ import { KnownRequests } from './broadcasts/known-requests.js'
 import { RefusedAccepts } from './broadcasts/refused-accepts.js'
 import { replay } from './broadcasts/replay.js'
 import { retry } from './broadcasts/retry.js'
+import { seenNow } from './broadcasts/seen-now.js'
 import * as trips from './broadcasts/trips.js'
 import { eventSweep } from './event-sweep.js'
 import { listAnswers } from './fleet/answers.js'
 import { DriverStatus } from './fleet/driver-status.js'
 import { Drivers } from './fleet/drivers.js'
 import * as fleet from './fleet/fleet.js'
+import * as membership from './fleet/membership.js'
+import { People } from './fleet/people.js'
 import { presenceSweep } from './fleet/presence-sweep.js'
 import * as transporters from './fleet/transporters.js'
-import { Users } from './fleet/users.js'
 import { keySweep } from './key-sweep.js'
 import type { Parts } from './parts.js'
 import type { Fanout, PushSender } from './ports.js'
@@ -88,19 +90,21 @@ export function createDispatch(
   const driverStatus = new DriverStatus(parts)
   const requests = new KnownRequests(engine)
   const refusedAccepts = new RefusedAccepts(parts.answers, parts.log)
-  const all = { ...parts, catchUp, driverStatus, requests, refusedAccepts, firstStep: new FirstStep() }
+  const drivers = new Drivers({ ...parts, catchUp, driverStatus })
+  const firstStep = new FirstStep()
+  const all = { ...parts, catchUp, drivers, driverStatus, requests, refusedAccepts, firstStep }
   const retelling = new Retelling(all, given.localFanout ?? given.fanout)
-  const drivers = new Drivers(all)
-  const users = new Users(parts)
+  const people = new People(parts)
   const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts), pushSweep(timed)]
   const acknowledgements = new Acknowledgements(parts.pushes, timed.now, parts.log)
   const pushWorker = new PushWorker({ ...timed, sender: given.pushSender, meter: given.meter })
   const { getBroadcast, listBroadcasts, sendToBroadcast, history, findReadable } = broadcasts
 
   const dispatch: Dispatch = {
-    isActive: caller => users.isActive(caller),
-    inactiveAmong: ids => users.inactiveAmong(ids),
+    isActive: caller => people.isActive(caller),
+    inactiveAmong: those => people.inactiveAmong(those),
     replay: (caller, used) => replay(all, caller, used),
+    seenNow: (caller, answer) => seenNow(all, caller, answer),
     mayWatch: async (caller, id) => (await findReadable(all, caller, id)) !== undefined,
     connected: caller => transporters.connected(all, caller),
     stillConnected: ids => transporters.stillConnected(all, ids),
@@ -139,6 +143,9 @@ export function createDispatch(
     setDriverAvailability: allowed('setDriverAvailability', (...args) => drivers.setAvailability(...args)),
     driverHeartbeat: allowed('driverHeartbeat', (...args) => drivers.heartbeat(...args)),
 
+    getDriverFleet: allowed('getDriverFleet', (...args) => membership.getDriverFleet(all, ...args)),
+    joinFleet: allowed('joinFleet', (...args) => membership.joinFleet(all, ...args)),
+    leaveFleet: allowed('leaveFleet', (...args) => membership.leaveFleet(all, ...args)),
     putDriver: allowed('putDriver', (...args) => fleet.putDriver(all, ...args)),
     deleteDriver: allowed('deleteDriver', (...args) => fleet.deleteDriver(all, ...args)),
     getDriver: allowed('getDriver', (...args) => fleet.getDriver(all, ...args)),
@@ -148,7 +155,7 @@ export function createDispatch(
     listVehicles: allowed('listFleet', (...args) => fleet.listVehicles(all, ...args)),
     listAnswers: allowed('listAnswers', (...args) => listAnswers(all, ...args)),
 
-    setUserActive: allowed('administer', (...args) => users.setActive(...args)),
+    setPersonActive: allowed('administer', (...args) => people.setActive(...args)),
     listInstances: allowed('administer', (...args) => instances.listInstances(all, ...args)),
     getInstance: allowed('administer', (...args) => instances.getInstance(all, ...args)),
     sendToInstance: allowed('administer', (...args) => instances.sendToInstance(all, ...args)),

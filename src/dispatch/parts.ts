@@ -25,6 +25,8 @@ export interface DispatchSettings {
   readonly driverTtlMs: number
   /** How long delivered events are kept for those who come back. */
   readonly eventRetentionMs: number
+  /** Drivers of one fleet, with those invited, and vehicles of one fleet: so many of each. */
+  readonly maxFleet: number
 }
 
 /** pino's logger fits. */

@@ -2,6 +2,7 @@
  * What the product needs of the world. `adapters/` implement these; one contract suite a port.
  * Times are milliseconds since the epoch, distances kilometres.
  */
+export * from './person.js'
 export * from './ports/admin.js'
 export * from './ports/answers.js'
 export * from './ports/fanout.js'

@@ -61,7 +61,7 @@ export const problems = {
   DRIVER_NOT_IN_FLEET: {
     status: 403,
     title: 'This driver is not in your fleet',
-    when: 'The accept names a driver of somebody else, or of nobody',
+    when: 'The accept names a driver that this transporter has not invited',
     next: 'Choose a driver from the fleet',
   },
   VEHICLE_NOT_IN_FLEET: {
@@ -131,8 +131,20 @@ export const problems = {
   DRIVER_TAKEN: {
     status: 409,
     title: 'This driver belongs to another transporter',
-    when: 'The id is in another fleet already',
-    next: 'Have the other transporter take the driver out of its fleet first',
+    when: 'The driver has agreed to another fleet',
+    next: 'Ask the driver to leave that fleet first',
+  },
+  DRIVER_NOT_CONFIRMED: {
+    status: 409,
+    title: 'This driver has not agreed yet',
+    when: 'The driver was invited into the fleet and has not agreed to it',
+    next: 'Choose another driver, or wait until this one has agreed',
+  },
+  DRIVER_INACTIVE: {
+    status: 409,
+    title: 'This driver has been deactivated',
+    when: 'An administrator has turned the driver off',
+    next: 'Choose another driver',
   },
   VEHICLE_TAKEN: {
     status: 409,

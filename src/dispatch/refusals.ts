@@ -46,6 +46,8 @@ export const acceptRefusals = [
   ...acceptRefusalsOfMachine,
   'DRIVER_NOT_IN_FLEET',
   'VEHICLE_NOT_IN_FLEET',
+  'DRIVER_NOT_CONFIRMED',
+  'DRIVER_INACTIVE',
 ] as const satisfies readonly ProblemCode[]
 
 /** `version`: the one it has now. */

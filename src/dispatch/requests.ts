@@ -35,6 +35,8 @@ export const clientId = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'Expected 1 to 64 of A-Z a-z 0-9 _ . : -')
   .meta({ examples: ['asha-1'] })
+/** As tokens name it. */
+export const role = z.enum(['customer', 'transporter', 'driver', 'admin'])
 export const vehicleType = z
   .string()
   .regex(/^[a-z0-9_]{1,40}$/, 'Expected a slug of 1 to 40 of a-z 0-9 _')
@@ -136,6 +138,8 @@ export const device = z.strictObject({
 })
 
 export const putDriver = z.strictObject({ name: text(100).min(1), phone: text(30).optional() })
+/** Which fleet a driver agrees to. */
+export const joinFleet = z.strictObject({ transporterId: clientId })
 export const putVehicle = z.strictObject({ vehicleType, number: text(20).min(1) })
 export const putUser = z.strictObject({ active: z.boolean() })
 /** Whatever the instance's machine takes as a command: its definition parses the rest. */

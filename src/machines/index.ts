@@ -6,7 +6,7 @@ export {
   broadcastCommands,
   broadcastInput,
 } from './broadcast/events.js'
-export { broadcastMachine, findTrip, isLive, trucksFilled } from './broadcast/machine.js'
+export { broadcastMachine, findTrip, isLive, isStanding, trucksFilled } from './broadcast/machine.js'
 export { type BroadcastRefusal, type BroadcastRefusalReason, refuseByState } from './broadcast/refusals.js'
 export type {
   BroadcastContext,

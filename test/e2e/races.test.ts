@@ -180,8 +180,8 @@ async function crowdOfTrucks(): Promise<readonly CrowdedTruck[]> {
   const owners = ids.map(i => `t-crowd-${Math.floor(i / perTransporter)}`)
   await servers.query('insert into users (id) select distinct unnest($1::text[])', [owners])
   await servers.query(
-    `insert into drivers (id, transporter_id, name)
-     select 'd-crowd-' || i, owner, 'Asha' from unnest($1::integer[], $2::text[]) as t (i, owner)`,
+    `insert into drivers (id, transporter_id, name, confirmed_at)
+     select 'd-crowd-' || i, owner, 'Asha', now() from unnest($1::integer[], $2::text[]) as t (i, owner)`,
     [ids, owners],
   )
   await servers.query(

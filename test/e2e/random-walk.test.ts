@@ -3,7 +3,7 @@ import type { Role } from '../../src/dispatch/api.js'
 import { problems } from '../../src/dispatch/problems.js'
 import { type Answer, type Client, createClient } from '../support/clients.js'
 import { until } from '../support/engine.js'
-import { DROP, PICKUP } from '../support/fleet.js'
+import { DROP, hire, PICKUP } from '../support/fleet.js'
 import { type Chance, createChance } from '../support/seeded.js'
 import { startTwoServers, type TwoServers } from '../support/two-servers.js'
 
@@ -123,15 +123,22 @@ const tripEvent =
 const toggle: Command = ({ chance }, _, client) =>
   client.put('/api/v1/transporter/availability', { isAvailable: chance.next() < 0.8 })
 
-const changeFleet: Command = ({ chance, name }, _, client) => {
+/** Every driver there is; some walk, too. */
+const drivers = new Map<string, Client>()
+
+const changeFleet: Command = async ({ chance, name }, _, client) => {
   const which = chance.below(2)
   switch (chance.below(4)) {
     case 0:
       return client.delete(`/api/v1/transporter/drivers/d${name}-${which}`)
     case 1:
       return client.delete(`/api/v1/transporter/vehicles/v${name}-${which}`)
-    case 2:
-      return client.put(`/api/v1/transporter/drivers/d${name}-${which}`, { name: 'Asha' })
+    case 2: {
+      const invited = await client.put(`/api/v1/transporter/drivers/d${name}-${which}`, { name: 'Asha' })
+      if (invited.status >= 300) return invited
+      const fleet = { transporterId: `t${name}` }
+      return (await drivers.get(`d${name}-${which}`)?.post('/api/v1/driver/fleet', fleet)) ?? invited
+    }
     default:
       return client.put(`/api/v1/transporter/vehicles/v${name}-${which}`, {
         vehicleType: chance.pick(TYPES),
@@ -150,14 +157,24 @@ const beat: Command = ({ chance, name }, _, client) =>
 const switchOn: Command = ({ chance }, _, client) =>
   client.put('/api/v1/driver/availability', { isOnline: chance.next() < 0.8 })
 
+/** Agrees to its own transporter, which removes it now and then, or to another that has not invited it, or leaves. */
+const changeOwnFleet: Command = ({ chance, name }, _, client) => {
+  if (chance.below(5) === 0) return client.delete('/api/v1/driver/fleet')
+  const owner = chance.next() < 0.9 ? name : chance.below(TRANSPORTERS)
+  return client.post('/api/v1/driver/fleet', { transporterId: `t${owner}` })
+}
+
 const read: Command = ({ chance }, world, client) =>
   chance.next() < 0.5
     ? client.get(`/api/v1/broadcasts/${world.pick(chance, world.broadcasts)}`)
     : client.get(`/api/v1/trips/${world.pick(chance, world.trips)}`)
 
 const turnSomeoneOff: Command = ({ chance }, _, client) => {
-  const id = chance.pick([`c${chance.below(CUSTOMERS)}`, `t${chance.below(TRANSPORTERS)}`])
-  return client.put(`/api/v1/admin/users/${id}`, { active: chance.next() < 0.7 })
+  const person = chance.pick([
+    `customer/c${chance.below(CUSTOMERS)}`,
+    `transporter/t${chance.below(TRANSPORTERS)}`,
+  ])
+  return client.put(`/api/v1/admin/users/${person}`, { active: chance.next() < 0.7 })
 }
 
 /** What each role does, each as often as it stands here. */
@@ -173,7 +190,15 @@ const habits: Readonly<Record<Role, readonly Command[]>> = {
     changeFleet,
     read,
   ],
-  driver: [tripEvent('start', 'complete'), tripEvent('start', 'complete'), beat, beat, switchOn, read],
+  driver: [
+    tripEvent('start', 'complete'),
+    tripEvent('start', 'complete'),
+    beat,
+    beat,
+    switchOn,
+    changeOwnFleet,
+    read,
+  ],
   admin: [tripEvent('abandon'), turnSomeoneOff, turnSomeoneOff, read],
 }
 
@@ -200,10 +225,15 @@ async function createWalkers(): Promise<readonly Walker[]> {
 
 async function registerFleets(walkers: readonly Walker[]): Promise<void> {
   const transporters = walkers.filter(({ role }) => role === 'transporter')
+  for (const { name } of transporters) {
+    for (const i of [0, 1]) {
+      drivers.set(`d${name}-${i}`, await createClient(servers.other.url, 'driver', `d${name}-${i}`))
+    }
+  }
   await Promise.all(
     transporters.flatMap(({ name, ways: [client] }) =>
       [0, 1].flatMap(i => [
-        client.put(`/api/v1/transporter/drivers/d${name}-${i}`, { name: 'Asha' }),
+        hire(client, drivers.get(`d${name}-${i}`) as Client),
         client.put(`/api/v1/transporter/vehicles/v${name}-${i}`, {
           vehicleType: TYPES[i],
           number: `DL ${name}`,

@@ -27,6 +27,13 @@ describe('a start', () => {
         })
         expect(answer.status).toBe(404)
       }
+      const [, driver, token] = /driver (\w+) +(\S+)/.exec(output) ?? []
+      const fleet = await fetch(`${server.url}/api/v1/driver/fleet`, {
+        headers: { authorization: `Bearer ${token}` },
+      })
+      const transporter = /transporter (\w+) /.exec(output)?.[1]
+      expect(driver).toBeDefined()
+      expect(await fleet.json()).toEqual({ transporterId: transporter, invitations: [] })
     } finally {
       expect(await server.end('SIGINT')).toBe(0)
     }

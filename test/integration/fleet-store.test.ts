@@ -3,6 +3,7 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
 import type { FleetStore } from '../../src/dispatch/ports.js'
+import { customer, transporter } from '../support/dispatch.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 
 let database: TestDatabase
@@ -19,68 +20,111 @@ afterAll(async () => {
   await database.drop()
 })
 beforeEach(async () => {
-  await sql.query('truncate users, transporters, vehicles, drivers, claims cascade')
-  for (const id of ['t1', 't2']) await fleet.seeUser(id)
+  await sql.query(
+    'truncate people, users, transporters, vehicles, drivers, driver_invitations, claims cascade',
+  )
+  for (const id of ['t1', 't2']) await fleet.seePerson(transporter(id))
 })
+
+const MAX_FLEET = 1_000
+const invite = (transporterId: string, driver: { id: string; name: string; phone?: string }) =>
+  fleet.putDriver(transporterId, driver, MAX_FLEET)
+const hire = async (transporterId: string, driver: { id: string; name: string; phone?: string }) => {
+  await invite(transporterId, driver)
+  await fleet.joinFleet(driver.id, transporterId)
+}
+const putVehicle = (transporterId: string, vehicle: { id: string; vehicleType: string; number: string }) =>
+  fleet.putVehicle(transporterId, vehicle, MAX_FLEET)
 
 const claim = (key: string) =>
   sql.query('insert into claims (key, instance) values ($1, $2)', [key, uuidv7()])
 
 const driverOf = async (id: string) => {
-  const driver = await fleet.getDriver(id)
+  const driver = await fleet.getDriver('t1', id)
   if (driver === undefined) throw new Error(`no driver ${id}`)
   return driver
 }
 
-describe('users', () => {
+describe('people', () => {
   it('exist from the first time they are seen, also when seen many times at once', async () => {
-    const seen = await Promise.all(Array.from({ length: 20 }, () => fleet.seeUser('new')))
+    const seen = await Promise.all(Array.from({ length: 20 }, () => fleet.seePerson(customer('new'))))
     expect(seen).toEqual(Array.from({ length: 20 }, () => ({ isActive: true })))
-    expect((await sql.query("select count(*)::int as n from users where id = 'new'")).rows[0].n).toBe(1)
+    expect((await sql.query("select count(*)::int as n from people where id = 'new'")).rows[0].n).toBe(1)
   })
 
   it('stay inactive when seen again, and can be turned off before they are first seen', async () => {
-    await fleet.setUserActive('later', false)
-    expect(await fleet.seeUser('later')).toEqual({ isActive: false })
-    await fleet.setUserActive('later', true)
-    expect(await fleet.seeUser('later')).toEqual({ isActive: true })
+    await fleet.setPersonActive(customer('later'), false)
+    expect(await fleet.seePerson(customer('later'))).toEqual({ isActive: false })
+    await fleet.setPersonActive(customer('later'), true)
+    expect(await fleet.seePerson(customer('later'))).toEqual({ isActive: true })
   })
 })
 
 describe('drivers', () => {
-  it('are created, then updated as a whole: what is left out goes', async () => {
-    const created = await fleet.putDriver('t1', { id: 'd1', name: 'Asha', phone: '1' })
-    expect(created).toMatchObject({
-      kind: 'created',
-      driver: { id: 'd1', transporterId: 't1', name: 'Asha', phone: '1', isSwitchedOn: false, isBusy: false },
+  it('are invited, then changed as a whole: what is left out goes', async () => {
+    const invited = await invite('t1', { id: 'd1', name: 'Asha', phone: '1' })
+    expect(invited).toMatchObject({
+      kind: 'invited',
+      driver: { id: 'd1', transporterId: 't1', name: 'Asha', phone: '1', isConfirmed: false, isBusy: false },
     })
-    const updated = await fleet.putDriver('t1', { id: 'd1', name: 'Asha B' })
-    expect(updated).toMatchObject({ kind: 'updated', driver: { name: 'Asha B' } })
+    const updated = await invite('t1', { id: 'd1', name: 'Asha B' })
+    expect(updated).toMatchObject({ kind: 'updated', driver: { name: 'Asha B', isConfirmed: false } })
     expect((await driverOf('d1')).phone).toBeUndefined()
+    expect(await fleet.joinFleet('d1', 't1')).toBe('joined')
+    expect(await driverOf('d1')).toMatchObject({ name: 'Asha B', isConfirmed: true, isSwitchedOn: false })
+    const changed = await invite('t1', { id: 'd1', name: 'Asha C', phone: '3' })
+    expect(changed).toMatchObject({
+      kind: 'updated',
+      driver: { name: 'Asha C', phone: '3', isConfirmed: true },
+    })
   })
 
-  it('belong to the transporter that came first, also when two come at once', async () => {
-    const puts = await Promise.all(['t1', 't2'].map(t => fleet.putDriver(t, { id: 'd1', name: t })))
-    expect(puts.map(put => put.kind).sort()).toEqual(['created', 'taken'])
-    const { transporterId, name } = await driverOf('d1')
-    expect(name).toBe(transporterId)
+  it('may be invited by several, and belong to the one that they have agreed to last', async () => {
+    for (const t of ['t1', 't2'])
+      expect(await invite(t, { id: 'd1', name: t })).toMatchObject({ kind: 'invited' })
+    expect(await fleet.joinFleet('d1', 't1')).toBe('joined')
+    expect(await fleet.joinFleet('d1', 't1')).toBe('unchanged')
+    expect(await invite('t2', { id: 'd1', name: 'x' })).toEqual({ kind: 'taken' })
+    expect(await fleet.joinFleet('d1', 't2')).toBe('joined')
+    expect(await fleet.getDriver('t1', 'd1')).toBeUndefined()
+    expect(await fleet.getDriver('t2', 'd1')).toMatchObject({ name: 't2', isConfirmed: true })
+    expect(await fleet.fleetOfDriver('d1', 10)).toEqual({ transporterId: 't2', invitations: [] })
   })
 
-  it('cannot be deleted while on a trip, nor by another transporter', async () => {
-    await fleet.putDriver('t1', { id: 'd1', name: 'Asha' })
+  it('cannot be taken out, agree to another or leave while on a trip', async () => {
+    await hire('t1', { id: 'd1', name: 'Asha' })
+    expect(await fleet.deleteDriver('t2', 'd1')).toBe('missing')
+    await fleet.leaveFleet('d1')
+    for (const t of ['t1', 't2']) await invite(t, { id: 'd1', name: 'Asha' })
+    await fleet.joinFleet('d1', 't1')
     await claim('driver:d1')
     expect(await fleet.deleteDriver('t1', 'd1')).toBe('busy')
-    expect(await fleet.deleteDriver('t2', 'd1')).toBe('missing')
+    expect(await fleet.joinFleet('d1', 't2')).toBe('busy')
+    expect(await fleet.joinFleet('d1', 't1')).toBe('unchanged')
+    expect(await fleet.leaveFleet('d1')).toBe('busy')
+    expect(await fleet.getDriver('t1', 'd1')).toMatchObject({ isConfirmed: true, isBusy: true })
     await sql.query('truncate claims')
     expect(await fleet.deleteDriver('t1', 'd1')).toBe('deleted')
     expect(await fleet.deleteDriver('t1', 'd1')).toBe('missing')
-    expect(await fleet.putDriver('t2', { id: 'd1', name: 'Asha' })).toMatchObject({ kind: 'created' })
+    expect(await fleet.joinFleet('d1', 't2')).toBe('joined')
+    expect(await fleet.leaveFleet('d1')).toBe('left')
+    expect(await fleet.leaveFleet('d1')).toBe('unchanged')
+  })
+
+  it('see their newest invitations; one that was taken back is gone', async () => {
+    for (let i = 0; i < 5; i++) await invite(`t${i}`, { id: 'd1', name: 'Asha' })
+    expect(await fleet.deleteDriver('t3', 'd1')).toBe('withdrawn')
+    expect(await fleet.joinFleet('d1', 't3')).toBe('missing')
+    const { transporterId, invitations } = await fleet.fleetOfDriver('d1', 3)
+    expect(transporterId).toBeNull()
+    expect(invitations.map(invitation => invitation.transporterId)).toEqual(['t4', 't2', 't1'])
+    expect(Math.abs((invitations[0]?.invitedAt ?? 0) - Date.now())).toBeLessThan(60_000)
   })
 
   it('are listed newest first, page by page, each once', async () => {
     const ids = Array.from({ length: 7 }, (_, i) => `d${i}`)
-    for (const id of ids) await fleet.putDriver('t1', { id, name: id })
-    await fleet.putDriver('t2', { id: 'other', name: 'other' })
+    for (const id of ids) await (Number(id.slice(1)) % 3 === 0 ? hire : invite)('t1', { id, name: id })
+    await hire('t2', { id: 'other', name: 'other' })
     const listed: string[] = []
     let after: string | undefined
     for (;;) {
@@ -92,15 +136,10 @@ describe('drivers', () => {
     expect(listed).toEqual(ids.reverse())
   })
 
-  it('say which of them are on a trip', async () => {
-    await claim('driver:d2')
-    expect(await fleet.busyAmong(['d1', 'd2'])).toEqual(new Set(['d2']))
-  })
-
   it('note being switched on and the vehicle they name, if it is of their fleet', async () => {
-    await fleet.putDriver('t1', { id: 'd1', name: 'Asha' })
-    await fleet.putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
-    await fleet.putVehicle('t2', { id: 'v2', vehicleType: '14ft', number: '2' })
+    await hire('t1', { id: 'd1', name: 'Asha' })
+    await putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
+    await putVehicle('t2', { id: 'v2', vehicleType: '14ft', number: '2' })
     expect(await fleet.setDriver('nobody', { isSwitchedOn: true })).toEqual({ kind: 'missing' })
     expect(await fleet.setDriver('d1', { isSwitchedOn: true, vehicleId: 'v2' })).toEqual({
       kind: 'vehicleNotInFleet',
@@ -130,30 +169,30 @@ describe('drivers', () => {
 
 describe('vehicles', () => {
   it('keep their type while on a trip, but not their number', async () => {
-    expect(await fleet.putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })).toMatchObject({
+    expect(await putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })).toMatchObject({
       kind: 'created',
       vehicle: { id: 'v1', vehicleType: '14ft', number: '1', isBusy: false },
       drivers: [],
     })
     await claim('vehicle:v1')
-    expect(await fleet.putVehicle('t1', { id: 'v1', vehicleType: '20ft', number: '1' })).toEqual({
+    expect(await putVehicle('t1', { id: 'v1', vehicleType: '20ft', number: '1' })).toEqual({
       kind: 'busy',
     })
-    expect(await fleet.putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '2' })).toMatchObject({
+    expect(await putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '2' })).toMatchObject({
       kind: 'updated',
       vehicle: { number: '2', isBusy: true },
     })
-    expect(await fleet.putVehicle('t2', { id: 'v1', vehicleType: '14ft', number: '2' })).toEqual({
+    expect(await putVehicle('t2', { id: 'v1', vehicleType: '14ft', number: '2' })).toEqual({
       kind: 'taken',
     })
     expect(await fleet.deleteVehicle('t1', 'v1')).toEqual({ kind: 'busy' })
   })
 
   it('name the drivers that named them, and are forgotten by these when deleted', async () => {
-    await fleet.putDriver('t1', { id: 'd1', name: 'Asha' })
-    await fleet.putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
+    await hire('t1', { id: 'd1', name: 'Asha' })
+    await putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
     await fleet.setDriver('d1', { vehicleId: 'v1' })
-    expect(await fleet.putVehicle('t1', { id: 'v1', vehicleType: '20ft', number: '1' })).toMatchObject({
+    expect(await putVehicle('t1', { id: 'v1', vehicleType: '20ft', number: '1' })).toMatchObject({
       drivers: ['d1'],
     })
     expect(await fleet.deleteVehicle('t2', 'v1')).toEqual({ kind: 'missing' })
@@ -197,39 +236,44 @@ describe('availability of a transporter', () => {
 
   it('decides who is asked when everyone is: available, active owners of the type', async () => {
     for (const t of ['t1', 't2']) {
-      await fleet.putVehicle(t, { id: `${t}-a`, vehicleType: '14ft', number: '1' })
-      await fleet.putVehicle(t, { id: `${t}-b`, vehicleType: '14ft', number: '2' })
+      await putVehicle(t, { id: `${t}-a`, vehicleType: '14ft', number: '1' })
+      await putVehicle(t, { id: `${t}-b`, vehicleType: '14ft', number: '2' })
     }
     expect(await fleet.availableOwners(['14ft'], 10)).toEqual([])
     await fleet.setTransporterAvailable('t1', true, limit)
     await fleet.setTransporterAvailable('t2', true, limit)
     expect([...(await fleet.availableOwners(['14ft', '20ft'], 10))].sort()).toEqual(['t1', 't2'])
     expect(await fleet.availableOwners(['20ft'], 10)).toEqual([])
-    await fleet.setUserActive('t2', false)
+    await fleet.setPersonActive(transporter('t2'), false)
     expect(await fleet.availableOwners(['14ft'], 10)).toEqual(['t1'])
   })
 })
 
 describe('facts of an accept', () => {
   it('hold driver and vehicle only if they are the transporter’s own, and no request if there is none', async () => {
-    await fleet.putDriver('t1', { id: 'd1', name: 'Asha' })
-    await fleet.putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
+    await hire('t1', { id: 'd1', name: 'Asha' })
+    await putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
     expect(await fleet.acceptFacts(uuidv7(), 't1', 'd1', 'v1')).toEqual({
       broadcast: undefined,
       isUserActive: true,
       driver: { id: 'd1', name: 'Asha' },
+      isInvited: false,
+      isDriverActive: true,
       vehicle: { id: 'v1', number: '1', vehicleType: '14ft' },
       preconditions: [
         { table: 'drivers', row: { id: 'd1', transporter_id: 't1' }, isThere: true },
         { table: 'vehicles', row: { id: 'v1', transporter_id: 't1', vehicle_type: '14ft' }, isThere: true },
-        { table: 'users', row: { id: 't1', active: false }, isThere: false },
+        { table: 'people', row: { id: 't1', role: 'transporter', active: false }, isThere: false },
+        { table: 'people', row: { id: 'd1', role: 'driver', active: false }, isThere: false },
       ],
     })
-    await fleet.setUserActive('t2', false)
+    await fleet.setPersonActive(transporter('t2'), false)
     expect(await fleet.acceptFacts(uuidv7(), 't2', 'd1', 'v1')).toEqual({
       broadcast: undefined,
       isUserActive: false,
       driver: undefined,
+      isInvited: false,
+      isDriverActive: true,
       vehicle: undefined,
       preconditions: [],
     })

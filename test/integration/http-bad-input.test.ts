@@ -264,7 +264,11 @@ describe('addresses', () => {
     async id => {
       const driver = await transporter.put(`/api/v1/transporter/drivers/${id}`, { name: 'A' })
       expectProblem(driver, 400, 'VALIDATION_FAILED')
-      expectProblem(await admin.put(`/api/v1/admin/users/${id}`, { active: false }), 400, 'VALIDATION_FAILED')
+      expectProblem(
+        await admin.put(`/api/v1/admin/users/customer/${id}`, { active: false }),
+        400,
+        'VALIDATION_FAILED',
+      )
     },
   )
 
@@ -368,7 +372,7 @@ describe('tokens', () => {
   test('a role that may never call it: FORBIDDEN, whatever the id and the body', async () => {
     expectProblem(await transporter.post(broadcasts, good), 403, 'FORBIDDEN')
     expectProblem(await customer.post(`/api/v1/broadcast/x/accept`, 'nonsense'), 403, 'FORBIDDEN')
-    expectProblem(await customer.put('/api/v1/admin/users/c2', { active: false }), 403, 'FORBIDDEN')
+    expectProblem(await customer.put('/api/v1/admin/users/customer/c2', { active: false }), 403, 'FORBIDDEN')
     expectProblem(
       await admin.put('/api/v1/transporter/availability', { isAvailable: true }),
       403,

@@ -31,7 +31,7 @@ async function lookUpAll(): Promise<Map<string, string>> {
   try {
     const recipients = createRecipientStore(lookups)
     await createReadStore(lookups).findBroadcast(ID, { id: 'c', role: 'customer' })
-    await createFleetStore(lookups).seeUser('u')
+    await createFleetStore(lookups).seePerson({ role: 'customer', id: 'u' })
     await createFleetStore(lookups).acceptFacts(ID, 't', 'd', 'v')
     await recipients.offer([{ broadcastId: ID, transporterId: 't', step: '1' }])
     await recipients.offered(ID)
@@ -58,7 +58,8 @@ describe('a look-up by key', () => {
     ['empty, and counted', 'analyze'],
     [
       'full, and counted',
-      `insert into users (id) select 'user ' || n from generate_series(1, ${ROWS}) n;
+      `insert into people (role, id, active)
+         select 'transporter', 'user ' || n, n % 10 > 0 from generate_series(1, ${ROWS}) n;
        insert into recipients (broadcast_id, transporter_id, step, offered_at)
          select gen_random_uuid(), 'user ' || n, '1', now() from generate_series(1, ${ROWS}) n;
        analyze`,
@@ -72,7 +73,7 @@ describe('a look-up by key', () => {
       'have_all_declined',
       'offer',
       'offered',
-      'see_users',
+      'see_people',
     ])
     const client = await lookups.connect()
     for (const [name, text] of statements) {

@@ -138,9 +138,9 @@ describe('lists', () => {
       },
     ])
     expect(await reads.listUnofferedLive(near.caller.id, 10)).toEqual([])
-    await fleet.setUserActive(stranger.caller.id, false)
+    await fleet.setPersonActive(stranger.caller, false)
     expect(await missed()).toEqual([])
-    await fleet.setUserActive(stranger.caller.id, true)
+    await fleet.setPersonActive(stranger.caller, true)
     await product.recipients.offer([{ broadcastId: id, transporterId: stranger.caller.id, step: '1' }])
     expect(await missed()).toEqual([])
   })

@@ -19,7 +19,7 @@ beforeAll(async () => {
     await product.dispatch.isActive(transporter(name))
     await product.fleet.setTransporterAvailable(name, name !== 'off', LIMIT)
   }
-  await product.fleet.setUserActive('inactive', false)
+  await product.fleet.setPersonActive(transporter('inactive'), false)
 })
 afterAll(async () => {
   await product.close()

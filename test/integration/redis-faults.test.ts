@@ -5,6 +5,7 @@ import type { HealthReport } from '../../src/adapters/http/health.js'
 import type { Role } from '../../src/dispatch/api.js'
 import { createClient } from '../support/clients.js'
 import { until } from '../support/engine.js'
+import { hire } from '../support/fleet.js'
 import { type RedisServer, redisForTests, startRedisServer } from '../support/redis.js'
 import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.js'
 import { findViolations, startTestApp, type TestApp } from '../support/server.js'
@@ -42,7 +43,7 @@ describeWithRedis('the server', () => {
   async function truck(place: { lat: number; lng: number }) {
     const name = String(++serial)
     const [owner, driver] = [await client('transporter', `t${name}`), await client('driver', `d${name}`)]
-    await owner.put(`/api/v1/transporter/drivers/d${name}`, { name: 'A driver' })
+    await hire(owner, driver)
     await owner.put(`/api/v1/transporter/vehicles/v${name}`, { vehicleType: '14ft', number: 'DL 1' })
     await owner.put('/api/v1/transporter/availability', { isAvailable: true })
     await driver.put('/api/v1/driver/availability', { isOnline: true, vehicleId: `v${name}` })

@@ -70,9 +70,9 @@ describe('R9.5 a refresh token', () => {
   test('of a user who is turned off is refused, and not used up', async () => {
     const admin = await createClient(app.url, 'admin', 'a1')
     const token = await firstToken('c-off')
-    await admin.put('/api/v1/admin/users/c-off', { active: false })
+    await admin.put('/api/v1/admin/users/customer/c-off', { active: false })
     expect(await refresh(token)).toMatchObject({ status: 403, body: { code: 'USER_INACTIVE' } })
-    await admin.put('/api/v1/admin/users/c-off', { active: true })
+    await admin.put('/api/v1/admin/users/customer/c-off', { active: true })
     expect((await refresh(token)).status).toBe(200)
   })
 

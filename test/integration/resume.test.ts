@@ -3,7 +3,7 @@ import pg from 'pg'
 import { type Client as Caller, createClient, type Listener, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { idsFor } from '../support/event-log.js'
-import { acceptBody, asking, registerTruck, type Truck } from '../support/fleet.js'
+import { acceptBody, asking, hire, registerTruck, type Truck } from '../support/fleet.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { startTestApp, type TestApp } from '../support/server.js'
 
@@ -68,7 +68,7 @@ const passTime = async (seconds: number) => {
 /** Another driver and vehicle of the transporter's. */
 async function addTruck(transporter: Caller, name: string) {
   const [driverId, vehicleId] = [`d-${name}`, `v-${name}`]
-  await transporter.put(`/api/v1/transporter/drivers/${driverId}`, { name: 'Ravi' })
+  await hire(transporter, await createClient(home.url, 'driver', driverId), { name: 'Ravi' })
   await transporter.put(`/api/v1/transporter/vehicles/${vehicleId}`, { vehicleType: '14ft', number: 'DL 2' })
   return { driverId, vehicleId }
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { EmittedEvent } from '../../src/runtime/types.js'
 import {
+  accept,
   asking,
   customer,
   expectOk,
@@ -69,6 +70,20 @@ describe('events since a moment', () => {
     expect(await since(Date.now() + 60_000, 10)).toEqual([])
   })
 
+  it('of another machine may have a trip that is something else', async () => {
+    const id = await cancelled('elsewhere')
+    await delivered()
+    await product.sql.query("update instances set machine = 'elsewhere' where id = $1", [id])
+    await product.sql.query(
+      `update events set payload_json = '{"trip":{"id":"round the world"}}' where instance = $1`,
+      [id],
+    )
+    const found = (await since(Date.now() - 60_000, 100)).filter(event => event.instance === id)
+    expect(found.length).toBeGreaterThan(0)
+    expect(found[0]?.payload).toEqual({ trip: { id: 'round the world' } })
+    await product.sql.query('delete from events where instance = $1', [id])
+  })
+
   it('are marked late, a few at a time, and only those; older ones that are marked come too', async () => {
     await delivered()
     const old = await cancelled('old')
@@ -112,6 +127,37 @@ describe('telling again', () => {
     expect(again.map(({ envelope }) => envelope.id)).not.toContain(`${ended}:offer`)
     await until(() => heard('user:again').length > 1)
     expect(rooms.map(room => new Set(heard(room)))).toEqual(first)
+  })
+
+  it('R11.5 shows driver and transporter a trip as it is by then, and its customer all of it', async () => {
+    const truck = await registerTruck(product, 'again', { place: PICKUP })
+    const caller = customer('again-taken')
+    const precise = { pickup: { lat: 28.613456, lng: 77.209876, address: 'Copper Lane' } }
+    const { broadcast } = expectOk(
+      await product.dispatch.createBroadcast(caller, { ...asking(2), ...precise }),
+    )
+    const taken = expectOk(await accept(product, broadcast.id, truck))
+    const tripId = taken.assignment?.tripId ?? ''
+    await delivered()
+    const pickups = (userId: string, type: string) =>
+      product.fanout
+        .heard(`user:${userId}`, type)
+        .filter(event => event.tripId === tripId)
+        .map(({ data }) => (data.trip as { pickup: unknown }).pickup)
+    expect(pickups(truck.driverId, 'trip_assigned')).toEqual([precise.pickup])
+    product.retell(1_000)
+    await until(() => pickups(truck.driverId, 'trip_assigned').length > 1)
+    expectOk(await product.dispatch.sendToTrip(truck.caller, tripId, { type: 'release' }))
+    await delivered()
+    product.retell(1_000)
+    await until(() => pickups(truck.driverId, 'trip_cancelled').length > 1)
+    const rounded = { lat: 28.61, lng: 77.21 }
+    expect(pickups(truck.driverId, 'trip_assigned')).toEqual([precise.pickup, precise.pickup, rounded])
+    expect(pickups(truck.driverId, 'trip_cancelled')).toEqual([rounded, rounded])
+    await until(() => pickups(caller.id, 'truck_released').length > 1)
+    expect(
+      new Set([...pickups(caller.id, 'truck_confirmed'), ...pickups(caller.id, 'truck_released')]),
+    ).toEqual(new Set([precise.pickup]))
   })
 
   it('R7.4 finds also those who were away: who resumes from a later event is told what was missed before it', async () => {

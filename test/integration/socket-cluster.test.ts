@@ -78,7 +78,7 @@ describeWithRedis.each([['classic'], ['sharded']])('with the %s adapter', kind =
     const ends = []
     for (const app of [a, b]) ends.push(disconnected((await connectTo(app, 'customer', 'bad')).socket))
     const good = await connectTo(b, 'customer', 'good')
-    expect((await admin.put('/api/v1/admin/users/bad', { active: false })).status).toBe(200)
+    expect((await admin.put('/api/v1/admin/users/customer/bad', { active: false })).status).toBe(200)
     expect(await Promise.all(ends)).toEqual(['io server disconnect', 'io server disconnect'])
     expect(good.socket.connected).toBe(true)
   })
@@ -114,7 +114,7 @@ describeWithRedis.each([['classic'], ['sharded']])('with the %s adapter', kind =
     expect((await customer.post(path, { type: 'cancel' })).status).toBe(200)
     const ended = await here.next('booking_updated', event => isOurs(event) && event.id !== created.id)
     // Turned off meanwhile: here at once.
-    await admin.put('/api/v1/admin/users/off', { active: false })
+    await admin.put('/api/v1/admin/users/customer/off', { active: false })
     await off
 
     await redis.start()

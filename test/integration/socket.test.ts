@@ -65,7 +65,7 @@ describe('R7.2 who may connect', () => {
     const admin = await createClient(app.url, 'admin', 'a1')
     const { socket } = await connectAs('customer', 'bad')
     const end = disconnected(socket)
-    expect((await admin.put('/api/v1/admin/users/bad', { active: false })).status).toBe(200)
+    expect((await admin.put('/api/v1/admin/users/customer/bad', { active: false })).status).toBe(200)
     await end
     await expect(connectAs('customer', 'bad')).rejects.toMatchObject({
       data: { code: 'USER_INACTIVE', status: 403 },

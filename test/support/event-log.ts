@@ -1,4 +1,4 @@
-/* What the event table says that a user should have been told: read whole, by rules of its own. */
+/* The events of a user according to the event table, which is read whole and by rules of this file alone. */
 import { announcements } from '../../src/dispatch/announcements/announcements.js'
 import { envelopeId } from '../../src/dispatch/resume/points.js'
 import type { TestApp } from './server.js'
@@ -14,7 +14,7 @@ interface Row {
   readonly offered: readonly string[]
 }
 
-/** The ids of all envelopes for this user's own room, but offers. */
+/** The ids of all envelopes for this user's own room, except offers. */
 export async function idsFor(userId: string, { query }: Pick<TestApp, 'query'>): Promise<string[]> {
   const rows = await query<Row>(`
     select e.instance, e.version, e.index, (extract(epoch from e.at) * 1000)::float8 as at, e.type, e.payload_json as payload, i.owner,

@@ -23,13 +23,23 @@ export async function registerTruck(
   must(
     await transporter.put(`/api/v1/transporter/vehicles/${vehicleId}`, { vehicleType, number: 'DL 1L 4242' }),
   )
-  must(await transporter.put(`/api/v1/transporter/drivers/${driver.id}`, { name: 'Asha', phone: '+91 98' }))
+  await hire(transporter, driver, { name: 'Asha', phone: '+91 98' })
   if (isReady) {
     must(await transporter.put('/api/v1/transporter/availability', { isAvailable: true }))
     must(await driver.put('/api/v1/driver/availability', { isOnline: true, vehicleId }))
     must(await driver.post('/api/v1/driver/heartbeat', { lat: PICKUP.lat, lng: PICKUP.lng, vehicleId }))
   }
   return { transporter, driver, driverId: driver.id, vehicleId }
+}
+
+/** The driver is invited, and agrees. */
+export async function hire(
+  transporter: Client,
+  driver: Client,
+  named: { name: string; phone?: string } = { name: 'Asha' },
+): Promise<void> {
+  must(await transporter.put(`/api/v1/transporter/drivers/${driver.id}`, named))
+  must(await driver.post('/api/v1/driver/fleet', { transporterId: transporter.id }))
 }
 
 /** A request of this many trucks of one type. */

@@ -1,5 +1,5 @@
 /*
- * The release before storage formats, built from the repository's history: tests run it beside this one. Where the history is
+ * Earlier releases, built from the repository's history: tests run them beside this one. Where the history is
  * not there (an export of the sources, a shallow clone), tests that need it are skipped and counted.
  */
 import { execFile } from 'node:child_process'
@@ -13,6 +13,8 @@ import { temporaryFolder } from './temporary-folder.js'
 
 /** The last commit whose release knows storage format 1 only. */
 const COMMIT = 'ac4d909c9e2a7f304965051903634711674e8af3'
+/** The last commit whose release takes drivers into fleets without asking them. */
+export const WITHOUT_CONSENT = '4d7124a3d447dac5661d51e81f01c888decdc2b1'
 
 const run = promisify(execFile)
 
@@ -24,25 +26,26 @@ export interface PreviousRelease {
   readonly createEngine: typeof import('../../src/runtime/engine.js').createEngine
 }
 
-export async function previousReleaseForTests(): Promise<{
+/** `commit`: the release that the tests need; by default the one before storage formats. */
+export async function previousReleaseForTests(commit = COMMIT): Promise<{
   readonly describeWithPreviousRelease: typeof describe | typeof describe.skip
 }> {
-  const isThere = await run('git', ['cat-file', '-e', `${COMMIT}^{commit}`], { cwd: repositoryRoot }).then(
+  const isThere = await run('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: repositoryRoot }).then(
     () => true,
     () => false,
   )
   if (isThere) return { describeWithPreviousRelease: describe }
-  await noteSkip(`no previous release: the repository's history does not hold ${COMMIT}`)
+  await noteSkip(`no previous release: the repository's history does not hold ${commit}`)
   return { describeWithPreviousRelease: describe.skip }
 }
 
 /** Takes some seconds: it is compiled. */
-export async function buildPreviousRelease(): Promise<PreviousRelease> {
+export async function buildPreviousRelease(commit = COMMIT): Promise<PreviousRelease> {
   const folder = join(await temporaryFolder('previous-release'), 'release')
   await mkdir(folder)
   const archive = join(folder, '..', 'release.tar')
   const parts = ['src', 'migrations', 'package.json', 'tsconfig.json', 'tsconfig.build.json']
-  await run('git', ['archive', '--output', archive, COMMIT, ...parts], { cwd: repositoryRoot })
+  await run('git', ['archive', '--output', archive, commit, ...parts], { cwd: repositoryRoot })
   await run('tar', ['-xf', archive, '-C', folder])
   await symlink(join(repositoryRoot, 'node_modules'), join(folder, 'node_modules'))
   const compiler = 'node_modules/typescript/bin/tsc'

@@ -9,13 +9,13 @@ export interface Emit {
 export interface RecordingFanout extends Fanout {
   readonly emits: Emit[]
   readonly disconnected: string[]
-  /** What a socket in this room alone would have got. */
+  /** The events that a socket in only this room would have received. */
   heardIn(room: string): Envelope[]
-  /** The same by type. */
+  /** The same, of one type. */
   heard(room: string, type: string): Envelope[]
 }
 
-/** Remembers what went out, to which rooms. */
+/** Records the emitted events and their rooms. */
 export function recordingFanout(): RecordingFanout {
   const emits: Emit[] = []
   const disconnected: string[] = []

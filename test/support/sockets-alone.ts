@@ -1,6 +1,6 @@
 /*
- * The socket server with nothing behind it: everybody may do everything. For tests of what connections cost, and of
- * whom an emit reaches.
+ * The socket server alone, where every user may do everything. For tests of what connections cost and which sockets an
+ * emit reaches.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -14,15 +14,16 @@ import { type SocketLimits, socketLimits } from '../../src/adapters/socket/limit
 import { createSocketServer, type SocketServer } from '../../src/adapters/socket/server.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
+import type { Person } from '../../src/dispatch/person.js'
 import { ok } from '../../src/dispatch/problems.js'
 import { TEST_SECRET } from './tokens.js'
 
 export interface SocketsAlone {
   readonly url: string
   readonly sockets: SocketServer
-  /** What was logged, a line of JSON each. */
+  /** The logged lines of JSON. */
   readonly lines: readonly string[]
-  /** These are turned off from now on. */
+  /** Users that are turned off. */
   readonly inactive: Set<string>
   close(): Promise<void>
 }
@@ -35,7 +36,7 @@ export async function startSocketsAlone(
   const log: Logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
   const dispatch = {
     isActive: async ({ id }: { id: string }) => !inactive.has(id),
-    inactiveAmong: async (ids: readonly string[]) => ids.filter(id => inactive.has(id)),
+    inactiveAmong: async (people: readonly Person[]) => people.filter(({ id }) => inactive.has(id)),
     mayWatch: async () => true,
     transporterHeartbeat: async () => ok(undefined),
     connected: async () => {},
@@ -69,11 +70,11 @@ export async function startSocketsAlone(
 
 export interface ClusteredSockets extends SocketsAlone {
   readonly cluster: SocketCluster
-  /** How long ago it was told that something may be missing, each time. */
+  /** For each report that messages may be missing: for how many milliseconds back. */
   readonly missed: readonly number[]
 }
 
-/** The same on a Redis, as one of several. */
+/** The same with Redis, as one of several servers. */
 export async function startClusteredSockets(
   url: string,
   kind: AdapterKind = 'classic',

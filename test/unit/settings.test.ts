@@ -39,6 +39,7 @@ describe('settings', () => {
       transporterTtlMs: 120_000,
       driverTtlMs: 60_000,
       eventRetentionMs: 86_400_000,
+      maxFleet: 1000,
       databaseWaitMs: 60_000,
       logLevel: 'warn',
       corsOrigins: [],

@@ -1,8 +1,8 @@
 /*
  * `Idempotency-Key`, as draft-ietf-httpapi-idempotency-key-header-07 describes it and the contract narrows it: a
- * repeat of a success gets that success again, refusals are decided anew. Where a route's command is a transition,
- * the engine records the key in its commit and this only finds it again; elsewhere the answer is kept after the fact,
- * which is enough for commands that may be repeated.
+ * repeat of a success gets that success again, without what its caller may no longer see; refusals are decided anew.
+ * Where a route's command is a transition, the engine records the key in its commit and this only finds it again;
+ * elsewhere the answer is kept after the fact, which is enough for commands that may be repeated.
  */
 import type { Caller, Dispatch, Replay } from '../../dispatch/api.js'
 import { invalid } from '../../dispatch/border.js'
@@ -48,7 +48,7 @@ export function parseIdempotencyKey(
  * be looked for only when the work has done nothing; else it is looked for before.
  */
 export async function runKeyed(
-  { keys, dispatch }: { keys: IdempotencyStore; dispatch: Pick<Dispatch, 'replay'> },
+  { keys, dispatch }: { keys: IdempotencyStore; dispatch: Pick<Dispatch, 'replay' | 'seenNow'> },
   caller: Caller,
   key: IdempotencyKey,
   isCommitted: boolean,
@@ -78,17 +78,16 @@ function didSomething({ status, body }: Reply): boolean {
 }
 
 async function answerAgain(
-  dispatch: Pick<Dispatch, 'replay'>,
+  dispatch: Pick<Dispatch, 'replay' | 'seenNow'>,
   caller: Caller,
   key: IdempotencyKey,
   { fingerprint: usedWith, answer, used }: KeptKey,
 ): Promise<Result<Reply>> {
   if (usedWith !== key.fingerprint) return problem('IDEMPOTENCY_KEY_REUSED')
-  if (answer !== null) return ok(asReplayed(answer as Reply))
-  const replay = used === null ? undefined : await dispatch.replay(caller, used)
-  return replay === undefined
-    ? problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
-    : ok(asReplayed(replyOf(replay)))
+  const replay = answer === null && used !== null ? await dispatch.replay(caller, used) : undefined
+  const reply = answer === null ? replay && replyOf(replay) : (answer as Reply)
+  if (reply === undefined) return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
+  return ok(asReplayed({ ...reply, body: await dispatch.seenNow(caller, reply.body) }))
 }
 
 function replyOf(replay: Replay): Reply {

@@ -8,6 +8,7 @@ import type {
   RecipientRecord,
   TransporterFacts,
 } from '../../dispatch/ports.js'
+import { isActiveTransporter } from './fleet/people.js'
 import { INSTANCE_COLUMNS } from './instances.js'
 import { query } from './query.js'
 import { findInWindow } from './reads/window.js'
@@ -49,7 +50,7 @@ where r.broadcast_id = $1 and ($2::text is null or r.transporter_id > $2)
 order by r.transporter_id limit $5`
 
 const transporterFactsSql = `
-select u.id is not null as "isKnown", coalesce(u.active, true) as "isActive",
+select u.id is not null as "isKnown", ${isActiveTransporter('$1')} as "isActive",
   coalesce(t.is_available, false) as "isAvailable",
   array(select distinct v.vehicle_type from vehicles v where v.transporter_id = $1 order by 1) as "vehicleTypes"
 from (select) one left join users u on u.id = $1 left join transporters t on t.id = $1`

@@ -1,47 +1,44 @@
 import type { Pool } from 'pg'
-import type { FleetStore } from '../../dispatch/ports.js'
+import { type FleetStore, type Person, personKey } from '../../dispatch/ports.js'
 import { gathered } from '../../runtime/gathered.js'
 import { type AcceptQuestion, acceptFacts } from './fleet/accept-facts.js'
-import {
-  busyAmong,
-  deleteDriver,
-  driverPresenceFacts,
-  getDriver,
-  listDrivers,
-  putDriver,
-} from './fleet/drivers.js'
+import { driverPresenceFacts, getDriver, listDrivers, membersAmong } from './fleet/drivers.js'
+import { deleteDriver, fleetOfDriver, joinFleet, leaveFleet, putDriver } from './fleet/membership.js'
+import { inactiveAmong, seePeople, setPersonActive } from './fleet/people.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
-import { inactiveAmong, seeUsers, setUserActive } from './fleet/users.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
 
-/** Every method is one statement; what many ask for at once, one by one, shares it. `lookups`: for what is asked by key. */
+/**
+ * Every method is one statement; those by which a fleet may grow take their transporter's turn. What many ask for at once, one
+ * by one, shares a statement. `lookups`: for what is asked by key.
+ */
 export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
   const acceptFactsOf = gathered(
     (asked: AcceptQuestion) => JSON.stringify(asked),
     questions => acceptFacts(lookups, questions),
   )
   return {
-    seeUser: gathered(
-      id => id,
-      ids => seeUsers(lookups, ids),
-    ),
-    setUserActive: (id, isActive) => setUserActive(pool, id, isActive),
-    inactiveAmong: ids => inactiveAmong(pool, ids),
+    seePerson: gathered(personKey, (people: readonly Person[]) => seePeople(lookups, people)),
+    setPersonActive: (person, isActive) => setPersonActive(pool, person, isActive),
+    inactiveAmong: people => inactiveAmong(pool, people),
     acceptFacts: (broadcastId, transporterId, driverId, vehicleId) =>
       acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId }),
-    putDriver: (transporterId, driver) => putDriver(pool, transporterId, driver),
+    putDriver: (transporterId, driver, maxFleet) => putDriver(pool, transporterId, driver, maxFleet),
     deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),
-    getDriver: driverId => getDriver(pool, driverId),
+    getDriver: (transporterId, driverId) => getDriver(pool, transporterId, driverId),
     listDrivers: (transporterId, options) => listDrivers(pool, transporterId, options),
+    joinFleet: (driverId, transporterId) => joinFleet(pool, driverId, transporterId),
+    leaveFleet: driverId => leaveFleet(pool, driverId),
+    fleetOfDriver: (driverId, maxInvitations) => fleetOfDriver(pool, driverId, maxInvitations),
     setDriver: (driverId, change) => setDriver(pool, driverId, change),
     driverPresenceFacts: driverIds => driverPresenceFacts(pool, driverIds),
-    putVehicle: (transporterId, vehicle) => putVehicle(pool, transporterId, vehicle),
+    putVehicle: (transporterId, vehicle, maxFleet) => putVehicle(pool, transporterId, vehicle, maxFleet),
     deleteVehicle: (transporterId, vehicleId) => deleteVehicle(pool, transporterId, vehicleId),
     listVehicles: (transporterId, options) => listVehicles(pool, transporterId, options),
     setTransporterAvailable: (id, isAvailable, limit) =>
       setTransporterAvailable(pool, id, isAvailable, limit),
+    membersAmong: driverIds => membersAmong(pool, driverIds),
     availableOwners: (types, limit) => availableOwners(pool, types, limit),
-    busyAmong: driverIds => busyAmong(pool, driverIds),
   }
 }

@@ -2,6 +2,7 @@ import type { Pool } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
 import { gathered } from '../../runtime/gathered.js'
+import { isActiveTransporter } from './fleet/people.js'
 import { devicesOf } from './push-queue.js'
 import { type LookUp, query } from './query.js'
 import { seeking } from './reads/live-requests.js'
@@ -33,12 +34,11 @@ with entry as materialized (
 ), judged as materialized (
   select e.broadcast_id, e.transporter_id, e.step, e.distance_km, case
       when e.reason is not null then e.reason
-      when not u.active then 'user_inactive'
+      when not ${isActiveTransporter('e.transporter_id')} then 'user_inactive'
       when not coalesce(t.is_available, false) then 'not_available'
     end as reason
   from entry e
   join live on live.id = e.broadcast_id
-  cross join lateral (select active from users where id = e.transporter_id offset 0) u
   left join transporters t on t.id = e.transporter_id
   order by e.broadcast_id, e.transporter_id
 ), before as (

@@ -3,7 +3,7 @@
  * `$2` to `$5` is the place to go on from, `$6` the page's length. Parts are materialized so that whatever the planner
  * thinks of the tables' sizes, it begins with the few rows that concern the reader.
  */
-import { contextOf, payloadOf } from './stored-json.js'
+import { contextOf, payloadOf, tripStatusOf } from './stored-json.js'
 
 const micros = (time: string) => `(extract(epoch from ${time}) * 1000000)::float8`
 const timeOf = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000000)`
@@ -26,13 +26,13 @@ page as materialized (
   limit $6
 ),
 request as materialized (
-  select i.id, i.owner, c.*
+  select i.id, i.machine, i.owner, c.*
   from {instances} i cross join lateral ${contextOf('i', 'pickup json, "drop" json, goods text')}
   where i.id = any(array(select p.instance from page p))
 )
 select p.instance, p.version, p.index, p.type, ${payloadOf('p')} as payload, p.audience,
   (extract(epoch from p.at) * 1000)::float8 as at, ${micros('p.recorded_at')} as "recordedAt",
-  p.is_offered as "isOffered", r.owner as "customerId", r.pickup, r.drop, r.goods
+  ${tripStatusOf('p', 'r.machine')} as "tripStatus", p.is_offered as "isOffered", r.owner as "customerId", r.pickup, r.drop, r.goods
 from page p join request r on r.id = p.instance
 order by p.recorded_at, p.instance, p.version, p.index`
 

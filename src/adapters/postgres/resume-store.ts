@@ -14,6 +14,7 @@ import type {
   ResumedEvent,
   ResumeQuery,
   ResumeStore,
+  TripRecord,
   TripSurroundings,
 } from '../../dispatch/ports.js'
 import { query } from './query.js'
@@ -63,6 +64,7 @@ interface EventRow {
   readonly audience: readonly string[]
   readonly at: number
   readonly recordedAt: Micros
+  readonly tripStatus: TripRecord['status'] | null
   readonly isOffered: boolean
   readonly customerId: string
   readonly pickup: TripSurroundings['pickup']

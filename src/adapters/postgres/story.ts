@@ -22,8 +22,8 @@ select ${millis('s.at')} as at, s.what, s.who, s.version, s.detail from (
   )}
   union all
   select min(r.offered_at), 'offered', null, null,
-    jsonb_build_object('step', r.step, 'transporters', count(*), 'nearestKm', min(r.distance_km),
-      'farthestKm', max(r.distance_km))
+    jsonb_build_object('step', r.step, 'transporters', count(*), 'nearestKm', round(min(r.distance_km)),
+      'farthestKm', round(max(r.distance_km)))
   from recipients r where r.broadcast_id = $1 and r.offered_at is not null group by r.step
   union all
   select null::timestamptz, 'not_offered', null, null,

@@ -6,7 +6,7 @@ import type { Server as NodeServer } from 'node:http'
 import type { Logger } from 'pino'
 import { Server, type Socket } from 'socket.io'
 import type { Caller, Dispatch } from '../../dispatch/api.js'
-import { type Fanout, type RateLimits, userRoom } from '../../dispatch/ports.js'
+import { type Fanout, personKey, type RateLimits, userRoom } from '../../dispatch/ports.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
 import { createAcknowledgedEmits } from './acknowledged.js'
 import { authenticateSockets, type SocketData } from './authenticate.js'
@@ -177,14 +177,17 @@ async function settleIn(newcomer: Newcomer, caller: Caller): Promise<void> {
 
 /** For when the word that a user was turned off did not reach this process. */
 function dropInactive(io: Server, dispatch: Dispatch, log: Logger): void {
-  const ids = new Set<string>()
-  for (const socket of io.of('/').sockets.values()) ids.add((socket.data as SocketData).caller.id)
-  if (ids.size === 0) return
-  dispatch.inactiveAmong([...ids]).then(
+  const people = new Map<string, Caller>()
+  for (const socket of io.of('/').sockets.values()) {
+    const { caller } = socket.data as SocketData
+    people.set(personKey(caller), caller)
+  }
+  if (people.size === 0) return
+  dispatch.inactiveAmong([...people.values()]).then(
     inactive => {
-      for (const id of inactive) io.local.in(userRoom(id)).disconnectSockets(true)
+      for (const { id } of inactive) io.local.in(userRoom(id)).disconnectSockets(true)
     },
-    error => log.warn({ err: error }, 'it was not seen which connected users were turned off'),
+    error => log.warn({ err: error }, 'it was not seen which connected people were turned off'),
   )
 }
 

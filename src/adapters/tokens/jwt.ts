@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { Caller } from '../../dispatch/api.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
-import { clientId } from '../../dispatch/requests.js'
+import { clientId, role } from '../../dispatch/requests.js'
 import type { TokenVerifier, VerifiedToken } from '../../dispatch/tokens.js'
 
 const ALGORITHM = 'HS256'
@@ -19,8 +19,6 @@ export const MAX_TOKEN_LENGTH = 4096
  * for each (measured). At most 10,000 × 4 KB.
  */
 const CACHED_TOKENS = 10_000
-
-export const role = z.enum(['customer', 'transporter', 'driver', 'admin'])
 
 const payload = z.object({ sub: clientId, role, exp: z.number() })
 

@@ -6,9 +6,9 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Caller } from '../../dispatch/api.js'
 import { ok, type Result } from '../../dispatch/problems.js'
-import { clientId } from '../../dispatch/requests.js'
+import { clientId, role } from '../../dispatch/requests.js'
 import type { RefreshTokens, VerifiedRefreshToken } from '../../dispatch/tokens.js'
-import { keyOf, MAX_TOKEN_LENGTH, refused, role, sign, signToken, verifyWithAny } from './jwt.js'
+import { keyOf, MAX_TOKEN_LENGTH, refused, sign, signToken, verifyWithAny } from './jwt.js'
 
 /** A socket ends with its token: an hour lets apps renew it well before, and bounds what a stolen one is good for. */
 export const ACCESS_TTL_MS = 3_600_000

@@ -11,6 +11,7 @@ import { clientIdCursor, decodeCursor, pageOf } from '../cursors.js'
 import type { AdminStore, Presence, RecipientRecord } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import { distanceKm } from '../reach/distance.js'
+import { wholeKm } from '../reach/offers.js'
 import type { PageQuery } from '../requests.js'
 import type { RecipientView } from '../views/admin-views.js'
 import { isoTime } from '../views/trip-view.js'
@@ -54,12 +55,14 @@ export async function listRecipients(
 }
 
 function recipientView(record: RecipientRecord): RecipientView {
-  const { transporterId, step, distanceKm, offeredAt, reason, declinedAt, declineReason } = record
+  const { transporterId, step, offeredAt, reason, declinedAt, declineReason } = record
+  // Exact ones, of a few pickups, would tell where a driver is.
+  const distanceKm = wholeKm(record.distanceKm)
   return {
     transporterId,
     isOffered: offeredAt !== null,
     step,
-    ...(distanceKm === null ? {} : { distanceKm }),
+    ...(distanceKm === undefined ? {} : { distanceKm }),
     ...(offeredAt === null ? {} : { offeredAt: isoTime(offeredAt) }),
     ...(reason === null ? {} : { reason }),
     ...(declinedAt === null ? {} : { declinedAt: isoTime(declinedAt) }),
@@ -97,5 +100,5 @@ async function whyNot(
     .filter(driver => asked.has(driver.vehicleType))
     .map(driver => distanceKm(context.pickup, driver))
   if (distances.length === 0) return { reason: 'no_driver_online' }
-  return { reason: 'no_driver_near_in_time', distanceKm: Math.min(...distances) }
+  return { reason: 'no_driver_near_in_time', distanceKm: Math.round(Math.min(...distances)) }
 }

@@ -3,11 +3,12 @@
  * nothing: subscribers.ts finds the rooms and sends. New rows go at the end of their list, because a row's place
  * is part of the id under which clients drop repetitions.
  */
-import type { BroadcastEmitted, Progress } from '../../machines/index.js'
+import type { BroadcastEmitted, Progress, TripStatus } from '../../machines/index.js'
 import type { TripSurroundings } from '../ports.js'
 import { envelopeId } from '../resume/points.js'
 import { isoTime, recordOfTrip, tripView } from '../views/trip-view.js'
 import type { TripView } from '../views/views.js'
+import { type Places, placesOfTrip } from '../views/visibility.js'
 
 export type SocketEvent =
   | 'booking_updated'
@@ -26,7 +27,7 @@ export interface About<TEvent> {
   readonly event: TEvent
   readonly broadcastId: string
   readonly request: TripSurroundings
-  /** Of an event of a trip, as whoever may see it sees it: several rows show the same. */
+  /** Of an event of a trip, as the row's audience sees it. */
   trip(): TripView
 }
 
@@ -195,7 +196,10 @@ export interface Said {
   }
 }
 
-/** What an event says, to whom. Pure; ids are the same each time. */
+/**
+ * What an event says, to whom. Pure; ids are the same each time. `tripStatus`: of the event's trip by the time it is
+ * said, if that is later. Driver and transporter of a trip that has ended are no longer told exactly where it was to go.
+ */
 export function announce(
   event: BroadcastEmitted,
   source: {
@@ -205,19 +209,22 @@ export function announce(
     readonly at: number
   },
   request: TripSurroundings,
+  tripStatus?: TripStatus | null,
 ): readonly Said[] {
   const rows = announcements[event.type] as readonly Announcement<BroadcastEmitted>[]
   const { instance, version, index, at } = source
-  let shown: TripView | undefined
-  const trip = () => {
+  const shown = new Map<Places, TripView>()
+  const tripFor = (to: Audience) => {
     if (!('trip' in event)) throw new Error(`An announcement of ${event.type} asks for a trip`)
-    shown ??= tripView(recordOfTrip(event.trip, instance, request))
-    return shown
+    const role = to === 'customer' ? 'customer' : 'driver'
+    const places = placesOfTrip(role, tripStatus === undefined ? event.trip.status : tripStatus)
+    const view = shown.get(places) ?? tripView(recordOfTrip(event.trip, instance, request), places)
+    shown.set(places, view)
+    return view
   }
-  const about = { event, broadcastId: instance, request, trip }
   return rows.flatMap((row, n) => {
     if (row.when?.(event) === false) return []
-    const data = row.data(about)
+    const data = row.data({ event, broadcastId: instance, request, trip: () => tripFor(row.to) })
     const envelope = {
       id: envelopeId({ instance, version, index, n, at }),
       broadcastId: instance,

@@ -8,7 +8,7 @@ import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import type { DriverStatus } from '../fleet/driver-status.js'
 import type { PartsWithEngine } from '../parts.js'
-import type { Fanout } from '../ports.js'
+import type { Fanout, RecordedEvent } from '../ports.js'
 import { type ReachParts, widenReach } from '../reach/reach.js'
 import { announcements } from './announcements.js'
 import { roomsOf } from './audience.js'
@@ -33,9 +33,9 @@ export interface SocketParts extends PartsWithEngine {
 }
 
 export function socketSubscriber(parts: () => SocketParts): Subscriber {
-  async function handle(emitted: EmittedEvent): Promise<void> {
+  async function handle(emitted: EmittedEvent, attempt: number): Promise<void> {
     const { fanout, driverStatus } = parts()
-    await announceTo(fanout, parts(), emitted)
+    await announceTo(fanout, parts(), emitted, attempt)
     const { type, payload } = emitted
     if (!changesDriver.has(type)) return
     const { trip } = payload as unknown as { trip: Trip }
@@ -57,10 +57,11 @@ export function isAnnounced(machine: string, type: string): boolean {
 export async function announceTo(
   fanout: Pick<Fanout, 'emit'>,
   { requests, recipients }: Pick<SocketParts, 'requests' | 'recipients'>,
-  emitted: EmittedEvent,
+  emitted: RecordedEvent,
+  attempt = 1,
 ): Promise<void> {
   const { instance } = emitted
-  const { concerned, said } = await wordsFor(emitted, requests)
+  const { concerned, said } = await wordsFor(emitted, requests, attempt)
   const offered = () => recipients.offered(instance)
   for (const { to, envelope } of said) {
     const { rooms, except } = await roomsOf(to, instance, concerned, offered)

@@ -38,7 +38,7 @@ export async function accept(
   }
 }
 
-/** `changed`: the driver, vehicle or user has changed since the accept was decided. */
+/** `changed`: the driver, vehicle or a person has changed since the accept was decided. */
 async function decide(
   { engine, fleet }: PartsWithEngine,
   caller: Caller,
@@ -59,8 +59,10 @@ async function decide(
   // The row was read after the accept came, so its state may be judged.
   const byState = refuseByState(asBroadcast(engine.restore(row)).snapshot, { at: engine.now() })
   if (byState !== undefined) return problemOfRefusal(byState)
-  if (facts.driver === undefined) return problem('DRIVER_NOT_IN_FLEET')
+  if (facts.driver === undefined && !facts.isInvited) return problem('DRIVER_NOT_IN_FLEET')
   if (facts.vehicle === undefined) return problem('VEHICLE_NOT_IN_FLEET')
+  if (facts.driver === undefined) return problem('DRIVER_NOT_CONFIRMED')
+  if (!facts.isDriverActive) return problem('DRIVER_INACTIVE')
 
   const outcome = await engine.send(
     id,

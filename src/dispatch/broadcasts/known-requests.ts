@@ -4,12 +4,20 @@
  */
 import { LRUCache } from 'lru-cache'
 import { SlabMap } from '../../concurrency/slab.js'
+import { findTrip, type TripStatus } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
+import type { EmittedEvent } from '../../runtime/types.js'
 import type { TripSurroundings } from '../ports.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
 /** Each saves one read for each event. About 10 MB. */
 const MAX_KEPT = 10_000
+
+/**
+ * An event is told within a second, unless its process died or the database was away: then another takes over after 5 s
+ * (a delivery's lease). Until then a trip is shown as the event has it, which costs no read.
+ */
+const LATE_AFTER_MS = 5_000
 
 type Reading = { readonly version: number; readonly broadcast: Promise<Broadcast> }
 
@@ -30,6 +38,16 @@ export class KnownRequests {
     const surroundings = { customerId, pickup, drop, ...(goods === undefined ? {} : { goods }) }
     this.#kept.set(id, surroundings)
     return surroundings
+  }
+
+  /** So long after it happened that its trip may have ended, for all this process knows. */
+  isLate({ at }: Pick<EmittedEvent, 'at'>): boolean {
+    return this.#engine.now() - at > LATE_AFTER_MS
+  }
+
+  /** Of a trip of it, read anew: what this process remembers may be old by then. */
+  async tripStatus(id: string, tripId: string): Promise<TripStatus | null> {
+    return findTrip((await this.#read(id)).snapshot.context, tripId)?.status ?? null
   }
 
   /** As it is now, or was a moment ago but not before `version`, which is known to be committed. */

@@ -42,6 +42,6 @@ export async function replay(
     case 'cancel':
       return { kind: 'broadcast', value: cancelAnswer(caller, broadcast, record, 'applied', at) }
     default:
-      return { kind: 'trip', value: tripAnswer(broadcast, String(event.tripId), 'applied') }
+      return { kind: 'trip', value: tripAnswer(caller, broadcast, String(event.tripId), 'applied') }
   }
 }

@@ -3,12 +3,17 @@ import { actorOf, keyed, maySeeTrip } from '../access.js'
 import type { Caller, Page, SendOptions, TripEventAnswer } from '../api.js'
 import { decodeCursor, idCursor, pageOf } from '../cursors.js'
 import type { PartsWithEngine } from '../parts.js'
+import type { TripRecord } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import { problemOfRefusal } from '../refusals.js'
 import type { PageQuery, TripEvent } from '../requests.js'
 import { recordOfTrip, tripView } from '../views/trip-view.js'
 import type { TripView } from '../views/views.js'
+import { placesOfTrip } from '../views/visibility.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
+
+const viewFor = ({ role }: Caller, trip: TripRecord): TripView =>
+  tripView(trip, placesOfTrip(role, trip.status))
 
 export async function getTrip(
   { reads }: PartsWithEngine,
@@ -16,7 +21,7 @@ export async function getTrip(
   tripId: string,
 ): Promise<Result<TripView>> {
   const trip = await reads.findTrip(tripId)
-  return trip === undefined || !maySeeTrip(caller, trip) ? problem('NOT_FOUND') : ok(tripView(trip))
+  return trip === undefined || !maySeeTrip(caller, trip) ? problem('NOT_FOUND') : ok(viewFor(caller, trip))
 }
 
 export async function sendToTrip(
@@ -42,17 +47,18 @@ export async function sendToTrip(
   )
   if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
   if (outcome.kind === 'refused') return problemOfRefusal(outcome.refusal)
-  return ok(tripAnswer(asBroadcast(outcome.instance), tripId, outcome.kind))
+  return ok(tripAnswer(caller, asBroadcast(outcome.instance), tripId, outcome.kind))
 }
 
 export function tripAnswer(
+  caller: Caller,
   { id, version, snapshot }: Broadcast,
   tripId: string,
   outcome: TripEventAnswer['outcome'],
 ): TripEventAnswer {
   const trip = findTrip(snapshot.context, tripId)
   if (trip === undefined) throw new Error(`${id} lost its trip ${tripId}`)
-  return { outcome, version, trip: tripView(recordOfTrip(trip, id, snapshot.context)) }
+  return { outcome, version, trip: viewFor(caller, recordOfTrip(trip, id, snapshot.context)) }
 }
 
 export async function listDriverTrips(
@@ -66,5 +72,12 @@ export async function listDriverTrips(
     limit: limit + 1,
     ...(before.value === undefined ? {} : { before: before.value }),
   })
-  return ok(pageOf({ items: trips }, limit, trip => trip.id, tripView))
+  return ok(
+    pageOf(
+      { items: trips },
+      limit,
+      trip => trip.id,
+      trip => viewFor(caller, trip),
+    ),
+  )
 }

@@ -53,25 +53,23 @@ export class DriverStatus {
   }
 
   async #tell(batch: readonly Change[]): Promise<void> {
-    const { engine, fleet, fanout } = this.#parts
+    const { engine, fleet, fanout, presence } = this.#parts
     const ids = batch.map(({ driverId }) => driverId)
-    const [busy, online] = await Promise.all([fleet.busyAmong(ids), this.#onlineAmong(ids)])
+    const [members, states] = await Promise.all([
+      fleet.membersAmong(ids),
+      unlessLost(presence.driverStates(ids)),
+    ])
     for (const { driverId, transporterId } of batch) {
-      const isOnline = online.has(driverId)
+      const known = members.get(driverId)
+      // It has left this fleet since: no word of it goes there.
+      if (known?.transporterId !== transporterId) continue
+      // While presence is lost, switched on counts: as lists and details show it.
+      const isOnline = known.isSwitchedOn && (states === undefined || states.get(driverId)?.isOnline === true)
       fanout.emit([userRoom(transporterId)], {
         type: 'driver_status_changed',
         at: isoTime(engine.now()),
-        data: { driverId, isOnline, isBusy: busy.has(driverId) },
+        data: { driverId, isOnline, isBusy: known.isBusy },
       })
     }
-  }
-
-  /** While presence is lost, those that are switched on: as lists and details show them. */
-  async #onlineAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const { fleet, presence } = this.#parts
-    const states = await unlessLost(presence.driverStates(ids))
-    if (states !== undefined) return new Set(ids.filter(id => states.get(id)?.isOnline))
-    const facts = await fleet.driverPresenceFacts(ids)
-    return new Set(ids.filter(id => facts.get(id)?.isSwitchedOn))
   }
 }

@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
+import type { DriverFacts } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { CatchUp } from '../reach/catch-up.js'
 import type { DriverHeartbeat } from '../requests.js'
@@ -48,7 +49,7 @@ export class Drivers {
     this.#switchedOff.delete(caller.id)
     const facts = { transporterId, vehicle: set.vehicle }
     const before = await unlessLost(
-      isOnline ? presence.putDriver(caller.id, facts) : presence.dropDriver(caller.id),
+      isOnline ? this.#putPresent(caller.id, facts) : presence.dropDriver(caller.id),
     )
     // While presence is lost the switch alone counts, and nobody knows whether it was told before: told again.
     if (before?.wasOnline !== isOnline) driverStatus.note(caller.id, transporterId)
@@ -85,7 +86,7 @@ export class Drivers {
     vehicleId: string | undefined,
     isRefill: boolean,
   ): Promise<Result<Record<string, never>>> {
-    const { presence, catchUp, driverStatus } = this.#parts
+    const { catchUp, driverStatus } = this.#parts
     const off = this.#switchedOff.get(id)
     if (off !== undefined && (vehicleId === undefined || vehicleId === off.vehicleId)) return ok({})
     if (vehicleId !== undefined) {
@@ -99,7 +100,7 @@ export class Drivers {
       return ok({})
     }
     const { transporterId, vehicle } = facts
-    const put = await unlessLost(presence.putDriver(id, { transporterId, vehicle, place }))
+    const put = await unlessLost(this.#putPresent(id, { transporterId, vehicle, place }))
     // Presence went, not the driver: nothing of it has changed, and whoever is available has had the offers.
     if (isRefill || put === undefined || put.wasOnline) return ok({})
     driverStatus.note(id, transporterId)
@@ -107,11 +108,32 @@ export class Drivers {
     return ok({})
   }
 
+  /** Ends its presence: it has left its fleet, and what was known of it is not for the next one. */
+  async leftFleet(id: string): Promise<void> {
+    this.#switchedOff.delete(id)
+    await unlessLost(this.#parts.presence.dropDriver(id))
+  }
+
+  /**
+   * The driver may have left the fleet, or been switched off, since `facts` were read. Then presence was told so before this,
+   * so the facts are read again.
+   */
+  async #putPresent(
+    id: string,
+    facts: Pick<DriverFacts, 'transporterId' | 'vehicle'> & { place?: { lat: number; lng: number } },
+  ): Promise<{ wasOnline: boolean }> {
+    const put = await this.#parts.presence.putDriver(id, facts)
+    const now = await this.#facts.read(id)
+    const isStill = now?.isSwitchedOn && now.transporterId === facts.transporterId
+    if (!isStill) await this.#parts.presence.dropDriver(id)
+    return put
+  }
+
   /** What could not be noted while presence was lost (switched off, deleted, another vehicle) is noticed here. */
   async #renewFacts(id: string, transporterId: string): Promise<void> {
     const { presence, driverStatus } = this.#parts
     const facts = await this.#facts.read(id)
-    if (facts?.isSwitchedOn) return void (await unlessLost(presence.putDriver(id, facts)))
+    if (facts?.isSwitchedOn) return void (await unlessLost(this.#putPresent(id, facts)))
     const dropped = await unlessLost(presence.dropDriver(id))
     if (dropped?.wasOnline) driverStatus.note(id, transporterId)
   }

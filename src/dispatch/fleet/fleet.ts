@@ -12,10 +12,20 @@ import { unlessLost } from './unless-lost.js'
 /** Of a filtered list at most so many pages are looked through for one answer; the cursor leads on. */
 const MAX_PAGES_LOOKED_THROUGH = 10
 
-type FleetParts = Pick<Parts, 'fleet' | 'presence'>
+type FleetParts = Pick<Parts, 'fleet' | 'presence' | 'settings'>
+
+/** A place becomes free only when the transporter takes something out: soon enough for one that does. */
+const FULL_RETRY_AFTER_SECONDS = 60
+
+const fleetFull = (what: string, { settings }: FleetParts) =>
+  problem('RATE_LIMITED', {
+    detail: `A fleet has at most ${settings.maxFleet} ${what}; take one out first`,
+    retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
+  })
 
 async function viewsOf({ presence }: FleetParts, drivers: readonly DriverRecord[]): Promise<DriverView[]> {
-  const states = await unlessLost(presence.driverStates(drivers.map(driver => driver.id)))
+  const members = drivers.filter(({ isConfirmed }) => isConfirmed)
+  const states = await unlessLost(presence.driverStates(members.map(({ id }) => id)))
   return drivers.map(driver => driverView(driver, states === undefined ? 'lost' : states.get(driver.id)))
 }
 
@@ -31,27 +41,29 @@ export async function putDriver(
   id: string,
   { name, phone }: { name: string; phone?: string | undefined },
 ): Promise<Result<DriverView & { isNew: boolean }>> {
-  const put = await parts.fleet.putDriver(caller.id, {
+  const driver = {
     id,
     name,
     ...(phone === undefined ? {} : { phone }),
-  })
+  }
+  const put = await parts.fleet.putDriver(caller.id, driver, parts.settings.maxFleet)
   if (put.kind === 'taken') return problem('DRIVER_TAKEN')
-  return ok({ ...(await viewOf(parts, put.driver)), isNew: put.kind === 'created' })
+  if (put.kind === 'full') return fleetFull('drivers, with those invited', parts)
+  return ok({ ...(await viewOf(parts, put.driver)), isNew: put.kind === 'invited' })
 }
 
 export async function deleteDriver(parts: FleetParts, caller: Caller, id: string): Promise<Result<void>> {
   const deleted = await parts.fleet.deleteDriver(caller.id, id)
   if (deleted === 'missing') return problem('NOT_FOUND')
   if (deleted === 'busy') return problem('DRIVER_BUSY')
-  await unlessLost(parts.presence.dropDriver(id))
+  // An invited driver may be present for another fleet.
+  if (deleted === 'deleted') await unlessLost(parts.presence.dropDriver(id))
   return ok(undefined)
 }
 
 export async function getDriver(parts: FleetParts, caller: Caller, id: string): Promise<Result<DriverView>> {
-  const driver = await parts.fleet.getDriver(id)
-  if (driver === undefined || driver.transporterId !== caller.id) return problem('NOT_FOUND')
-  return ok(await viewOf(parts, driver))
+  const driver = await parts.fleet.getDriver(caller.id, id)
+  return driver === undefined ? problem('NOT_FOUND') : ok(await viewOf(parts, driver))
 }
 
 /** Assignable: online and not on a trip. Who is online only presence knows, so pages are looked through. */
@@ -94,7 +106,9 @@ export async function putVehicle(
   id: string,
   { vehicleType, number }: { vehicleType: string; number: string },
 ): Promise<Result<VehicleView & { isNew: boolean }>> {
-  const put = await parts.fleet.putVehicle(caller.id, { id, vehicleType, number })
+  const vehicle = { id, vehicleType, number }
+  const put = await parts.fleet.putVehicle(caller.id, vehicle, parts.settings.maxFleet)
+  if (put.kind === 'full') return fleetFull('vehicles', parts)
   if (put.kind === 'taken') return problem('VEHICLE_TAKEN')
   if (put.kind === 'busy') return problem('VEHICLE_BUSY')
   await unlessLost(parts.presence.setVehicle(put.drivers, { id, vehicleType }))

@@ -1,4 +1,5 @@
 import type { Precondition } from '../../runtime/types.js'
+import type { Person } from '../person.js'
 import type { BroadcastRecord, Position } from './reads.js'
 
 export interface DriverRecord {
@@ -7,6 +8,8 @@ export interface DriverRecord {
   readonly transporterId: string
   readonly name: string
   readonly phone?: string
+  /** It has agreed to be in this fleet. Of one that has not, nothing is known but what the transporter said. */
+  readonly isConfirmed: boolean
   /** Switched on; online only while its last heartbeat is young enough too. */
   readonly isSwitchedOn: boolean
   /** The vehicle it named last. */
@@ -31,23 +34,33 @@ export interface VehicleRecord {
   readonly isBusy: boolean
 }
 
+/** How a driver stands to fleets. */
+export interface DriverFleet {
+  readonly transporterId: string | null
+  /** Newest first. */
+  readonly invitations: readonly { readonly transporterId: string; readonly invitedAt: number }[]
+}
+
 /** What an accept is judged by, read together with the request in one query. */
 export interface AcceptFacts {
   readonly broadcast: BroadcastRecord | undefined
   readonly isUserActive: boolean
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
+  /** The driver was asked into this fleet, and has not agreed. */
+  readonly isInvited: boolean
+  readonly isDriverActive: boolean
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string } | undefined
   /** What must still hold when the accept is committed. Empty unless driver and vehicle exist. */
   readonly preconditions: readonly Precondition[]
 }
 
-/** Users and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
+/** People and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
 export interface FleetStore {
-  /** Registers the user if it is new. */
-  seeUser(id: string): Promise<{ isActive: boolean }>
-  setUserActive(id: string, isActive: boolean): Promise<void>
-  /** Those of the users that are turned off. */
-  inactiveAmong(ids: readonly string[]): Promise<readonly string[]>
+  /** Registers the person if it is new. */
+  seePerson(person: Person): Promise<{ isActive: boolean }>
+  setPersonActive(person: Person, isActive: boolean): Promise<void>
+  /** Those of the people that are turned off. */
+  inactiveAmong(people: readonly Person[]): Promise<readonly Person[]>
   /** Driver and vehicle are undefined unless they belong to the transporter. */
   acceptFacts(
     broadcastId: string,
@@ -55,13 +68,25 @@ export interface FleetStore {
     driverId: string,
     vehicleId: string,
   ): Promise<AcceptFacts>
+  /**
+   * Invites a driver, or changes what the transporter says of it. `taken`: it has agreed to another transporter.
+   * `full`: the fleet has `maxFleet` drivers, with invitations, and this one is not among them.
+   */
   putDriver(
     transporterId: string,
     driver: { id: string; name: string; phone?: string },
-  ): Promise<{ kind: 'created' | 'updated'; driver: DriverRecord } | { kind: 'taken' }>
-  deleteDriver(transporterId: string, driverId: string): Promise<'deleted' | 'busy' | 'missing'>
-  getDriver(driverId: string): Promise<DriverRecord | undefined>
-  /** Newest first, below `after`. */
+    maxFleet: number,
+  ): Promise<{ kind: 'invited' | 'updated'; driver: DriverRecord } | { kind: 'taken' } | { kind: 'full' }>
+  /** Takes a driver out of the fleet, or its invitation back (`withdrawn`). */
+  deleteDriver(transporterId: string, driverId: string): Promise<'deleted' | 'withdrawn' | 'busy' | 'missing'>
+  /** Of this transporter's fleet or invitations. */
+  getDriver(transporterId: string, driverId: string): Promise<DriverRecord | undefined>
+  /** `missing`: it has no invitation of this transporter's. `busy`: it is on a trip of another fleet. */
+  joinFleet(driverId: string, transporterId: string): Promise<'joined' | 'unchanged' | 'missing' | 'busy'>
+  leaveFleet(driverId: string): Promise<'left' | 'unchanged' | 'busy'>
+  /** With at most so many invitations. */
+  fleetOfDriver(driverId: string, maxInvitations: number): Promise<DriverFleet>
+  /** The fleet and its invitations, newest first, below `after`. */
   listDrivers(
     transporterId: string,
     options: { after?: Position; limit: number },
@@ -75,15 +100,17 @@ export interface FleetStore {
     | { kind: 'missing' }
     | { kind: 'vehicleNotInFleet' }
   >
-  /** Of each driver there is: what puts it back into presence after that was lost. */
+  /** Of each driver that is in a fleet: what puts it into presence, and whether it is on a trip. */
   driverPresenceFacts(driverIds: readonly string[]): Promise<ReadonlyMap<string, DriverFacts>>
   /** `drivers`: those who named it last. The type of a busy vehicle stays; its number may change. */
   putVehicle(
     transporterId: string,
     vehicle: { id: string; vehicleType: string; number: string },
+    maxFleet: number,
   ): Promise<
     | { kind: 'created' | 'updated'; vehicle: VehicleRecord; drivers: readonly string[] }
     | { kind: 'taken' }
+    | { kind: 'full' }
     | { kind: 'busy' }
   >
   /** `drivers`: those who named it last; they drive nothing now. */
@@ -102,8 +129,10 @@ export interface FleetStore {
     isAvailable: boolean,
     limit: { changes: number; windowMs: number },
   ): Promise<{ kind: 'set'; changed: boolean } | { kind: 'limited'; retryAfterMs: number }>
+  /** Those of the drivers that are in a fleet, with what their transporter is told of them. */
+  membersAmong(
+    driverIds: readonly string[],
+  ): Promise<ReadonlyMap<string, Pick<DriverFacts, 'transporterId' | 'isSwitchedOn' | 'isBusy'>>>
   /** Available, active transporters that own a vehicle of one of the types; at most `limit`. */
   availableOwners(vehicleTypes: readonly string[], limit: number): Promise<readonly string[]>
-  /** Those of the drivers that are on a trip. */
-  busyAmong(driverIds: readonly string[]): Promise<ReadonlySet<string>>
 }

@@ -37,6 +37,12 @@ export interface TripRecord {
   readonly endedAt?: number
 }
 
+/** An event, read later than it happened. */
+export interface RecordedEvent extends EmittedEvent {
+  /** Of its trip now; `null`: it has none, or the trip is gone. Absent: it was not read. */
+  readonly tripStatus?: TripStatus | null
+}
+
 /** A user in one of the roles that are bound to what they stand in a relation to. */
 export interface Reader {
   readonly id: string
@@ -74,7 +80,7 @@ export interface ReadStore {
   eventsSince(
     since: number,
     options: { after?: Position; limit: number },
-  ): Promise<{ readonly events: readonly EmittedEvent[]; readonly next?: Position }>
+  ): Promise<{ readonly events: readonly RecordedEvent[]; readonly next?: Position }>
   /**
    * Marks at most `limit` events recorded at or after `since` as told late, and answers how many: whoever resumes from
    * a later event looks for those too. None are left when it answers 0.

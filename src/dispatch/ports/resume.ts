@@ -1,5 +1,4 @@
-import type { EmittedEvent } from '../../runtime/types.js'
-import type { BroadcastRecord, TripSurroundings } from './reads.js'
+import type { BroadcastRecord, RecordedEvent, TripSurroundings } from './reads.js'
 
 /** What an envelope's id refers to. */
 export type Mark =
@@ -32,7 +31,7 @@ export interface EventPosition {
   readonly index: number
 }
 
-export interface ResumedEvent extends EmittedEvent {
+export interface ResumedEvent extends RecordedEvent {
   readonly recordedAt: Micros
   /** The reader was offered the request. */
   readonly isOffered: boolean

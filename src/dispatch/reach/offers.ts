@@ -1,3 +1,4 @@
+import { refuseByState } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import { type Envelope, type Fanout, type Offered, userRoom } from '../ports.js'
@@ -12,7 +13,7 @@ const MAX_GROUPS = 10
 /** Whole kilometres are as exact as a position twelve seconds old. Coarser where that makes too many groups. */
 const STEPS_KM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]
 
-/** For one transporter alone. */
+/** For one transporter, or about one. */
 export const wholeKm = (distanceKm: number | null) =>
   distanceKm === null ? undefined : Math.round(distanceKm)
 
@@ -42,18 +43,22 @@ export function offerEnvelope(
   }
 }
 
-/** What this process knows to have ended is no offer any more: the ending has been announced already. */
-export const isKnownToHaveEnded = (engine: Engine, broadcastId: string) =>
-  engine.refuseFromMemory(broadcastId, 'accept') !== undefined
+/**
+ * What has ended, as it was read or as this process knows, is no offer any more: the ending is told to all who were
+ * offered it.
+ */
+export const hasEnded = (engine: Engine, { id, snapshot }: Broadcast) =>
+  engine.refuseFromMemory(id, 'accept') !== undefined ||
+  refuseByState(snapshot, { at: engine.now() }) !== undefined
 
-/** Tells transporters of an offer that is on record, unless it is known to have ended meanwhile. */
+/** Tells transporters of an offer that is on record, unless the request has ended meanwhile. */
 export function tellOffered(
   { engine, fanout }: { engine: Engine; fanout: Fanout },
   broadcast: Broadcast,
   offered: readonly Offered[],
 ): void {
   const [first] = offered
-  if (first === undefined || isKnownToHaveEnded(engine, broadcast.id)) return
+  if (first === undefined || hasEnded(engine, broadcast)) return
   const now = engine.now()
   for (const { distanceKm, transporters } of byDistance(offered)) {
     fanout.emit(

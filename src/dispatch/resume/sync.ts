@@ -15,7 +15,7 @@ import { findReadable } from '../broadcasts/broadcasts.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { BroadcastRecord, Envelope, Micros, ResumedEvent, ResumeQuery } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
-import { isKnownToHaveEnded, offerEnvelope, wholeKm } from '../reach/offers.js'
+import { hasEnded, offerEnvelope, wholeKm } from '../reach/offers.js'
 import { broadcastView } from '../views/broadcast-view.js'
 import type { BroadcastView } from '../views/views.js'
 import { momentPoint, type Point, pagePoint, parsePoint } from './points.js'
@@ -112,10 +112,10 @@ function read(
   return resume.eventsOf(caller.id, { ...query, offersSince, mayBeOffered: caller.role === 'transporter' })
 }
 
-/** What the event said to the caller, as it was said. */
+/** What the event said to the caller, with no more of its trip than the caller may see now. */
 function tell(resumed: ResumedEvent, caller: Caller, watching: string | undefined): Envelope[] {
   const { request, isOffered } = resumed
-  const { concerned, said } = wordsOf(resumed, request)
+  const { concerned, said } = wordsOf(resumed, request, resumed.tripStatus)
   const isTold = ({ to }: Said) =>
     watching === undefined
       ? isToldTo(caller.id, to, concerned, isOffered)
@@ -131,11 +131,11 @@ async function liveOffers({ resume, engine }: PartsWithEngine, caller: Caller): 
   if (caller.role !== 'transporter') return []
   const now = engine.now()
   const offers = await resume.liveOffers(caller.id, MAX_OFFERS)
-  return offers
-    .filter(({ instance }) => !isKnownToHaveEnded(engine, instance.id))
-    .map(({ instance, notified, distanceKm }) =>
-      offerEnvelope(asBroadcast(engine.restore(instance)), { notified, shownKm: wholeKm(distanceKm) }, now),
-    )
+  return offers.flatMap(({ instance, notified, distanceKm }) => {
+    const broadcast = asBroadcast(engine.restore(instance))
+    if (hasEnded(engine, broadcast)) return []
+    return [offerEnvelope(broadcast, { notified, shownKm: wholeKm(distanceKm) }, now)]
+  })
 }
 
 /** What stands now, for a client that has to begin anew. */

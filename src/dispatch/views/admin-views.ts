@@ -1,11 +1,14 @@
 /* What administrators see: everything. Shapes only, as in views.ts. */
 import { z } from 'zod'
 import { storyKinds } from '../ports.js'
-import { clientId, instanceId } from '../requests.js'
+import { clientId, instanceId, role } from '../requests.js'
 
 const time = z.iso.datetime().describe('ISO 8601, UTC')
 
-export const userView = z.object({ id: clientId, active: z.boolean() }).meta({ id: 'User' })
+export const userView = z.object({ role, id: clientId, active: z.boolean() }).meta({
+  id: 'User',
+  description: 'A person: an id in one role. The same id in another role is another person.',
+})
 
 const instance = z.object({
   id: instanceId,
@@ -112,7 +115,7 @@ export const recipientView = z
     transporterId: clientId,
     isOffered: z.boolean(),
     step: z.string().optional().describe('The step of the reach that found it; `catch_up`: it came later'),
-    distanceKm: z.number().optional(),
+    distanceKm: z.number().optional().describe('Whole kilometres from the pickup to its nearest driver'),
     offeredAt: time.optional(),
     reason: z.string().optional().describe('Why it was not offered'),
     declinedAt: time.optional(),

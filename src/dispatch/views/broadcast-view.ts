@@ -1,7 +1,6 @@
 /*
- * Who sees which part of a request. Everyone who may read one sees all of it but the trips: the customer and
- * admins see all trips, a transporter its own, a driver its own. A truck that another transporter has taken is
- * `taken` and has no `trip` for them.
+ * A request as its readers see it. How much that is visibility.ts says. A truck whose trip the reader may not see is
+ * `taken` and has no `trip`.
  */
 import { broadcastStatus, nextEvents, reachOf, trucksFilled } from '../../machines/index.js'
 import { maySeeTrip } from '../access.js'
@@ -9,6 +8,7 @@ import type { Caller } from '../api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import { isoTime, recordOfTrip, tripView } from './trip-view.js'
 import type { BroadcastView } from './views.js'
+import { shownPlace, sightOf } from './visibility.js'
 
 /** What the snapshot does not know. */
 export interface Standing {
@@ -50,6 +50,7 @@ export function broadcastView(
 ): BroadcastView {
   const { context } = broadcast.snapshot
   const { goods, notes, pricePerTruck, endedAt, endReason } = context
+  const sight = sightOf(caller, broadcast, now)
   const trips = new Map(context.trips.map(trip => [trip.id, trip]))
   return {
     id: broadcast.id,
@@ -57,8 +58,8 @@ export function broadcastView(
     version: broadcast.version,
     kind: context.kind,
     customerId: context.customerId,
-    pickup: context.pickup,
-    drop: context.drop,
+    pickup: shownPlace(context.pickup, sight.places),
+    drop: shownPlace(context.drop, sight.places),
     trucksNeeded: context.trucks.length,
     trucksFilled: trucksFilled(context),
     trucks: context.trucks.map(({ id, vehicleType, tripId }) => {
@@ -66,7 +67,9 @@ export function broadcastView(
       const trip = trips.get(tripId)
       if (trip === undefined) throw new Error(`Truck ${id} of ${broadcast.id} has no trip ${tripId}`)
       const record = recordOfTrip(trip, broadcast.id, context)
-      const shown = maySeeTrip(caller, record) ? { trip: tripView(record) } : {}
+      const isShown = sight.trips === 'all' || maySeeTrip(caller, record)
+      // The trip of a taken truck stands, so every caller that may see it sees all of it.
+      const shown = isShown ? { trip: tripView(record, 'exact') } : {}
       return { id, vehicleType, status: 'taken', ...shown }
     }),
     reach: { notified: standing.notified, ...reachOf(broadcast.snapshot) },
@@ -75,7 +78,7 @@ export function broadcastView(
     expiresAt: isoTime(context.expiresAt),
     nextEvents: nextEventsFor(caller, broadcast, standing, now),
     ...(goods === undefined ? {} : { goods }),
-    ...(notes === undefined ? {} : { notes }),
+    ...(notes === undefined || !sight.notes ? {} : { notes }),
     ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
     ...(endedAt === undefined ? {} : { endedAt: isoTime(endedAt) }),
     ...(endReason === undefined ? {} : { endReason }),

@@ -1,21 +1,32 @@
-import type { DriverRecord, DriverState, VehicleRecord } from '../ports.js'
+import type { DriverFleet, DriverRecord, DriverState, VehicleRecord } from '../ports.js'
 import { isoTime } from './trip-view.js'
-import type { DriverView, VehicleView } from './views.js'
+import type { DriverFleetView, DriverView, VehicleView } from './views.js'
 
 /** `known`: what presence knows of the driver, if anything. While it is lost, switched on counts as online. */
 export function driverView(driver: DriverRecord, known: DriverState | undefined | 'lost'): DriverView {
+  const { id, name, phone, isConfirmed, vehicleId, isBusy } = driver
+  const named = { id, name, ...(phone === undefined ? {} : { phone }), confirmed: isConfirmed }
+  // What it does is its own affair until it has agreed.
+  if (!isConfirmed) return { ...named, isOnline: false, isBusy: false }
   const isLost = known === 'lost'
   const state = isLost ? undefined : known
-  const { id, name, phone, vehicleId, isBusy } = driver
   return {
-    id,
-    name,
-    ...(phone === undefined ? {} : { phone }),
+    ...named,
     isOnline: driver.isSwitchedOn && (isLost || state?.isOnline === true),
     isBusy,
     ...(state === undefined ? {} : { lastSeenAt: isoTime(state.lastSeenAt) }),
     ...(state?.place === undefined ? {} : { location: state.place }),
     ...(vehicleId === undefined ? {} : { vehicleId }),
+  }
+}
+
+export function driverFleetView({ transporterId, invitations }: DriverFleet): DriverFleetView {
+  return {
+    transporterId,
+    invitations: invitations.map(({ transporterId: from, invitedAt }) => ({
+      transporterId: from,
+      invitedAt: isoTime(invitedAt),
+    })),
   }
 }
 

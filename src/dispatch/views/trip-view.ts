@@ -1,8 +1,9 @@
-/* A trip as customer, transporter, driver and admin see it alike: whoever may see it sees all of it. */
+/* A trip. All who may see it see the same, but for its places: see visibility.ts. */
 import type { Trip } from '../../machines/index.js'
 import type { TripRecord, TripSurroundings } from '../ports.js'
 import type { Place } from '../requests.js'
 import type { TripView } from './views.js'
+import { type Places, shownPlace } from './visibility.js'
 
 export const isoTime = (ms: number) => new Date(ms).toISOString()
 
@@ -30,15 +31,15 @@ export function recordOfTrip(trip: Trip, broadcastId: string, request: TripSurro
   }
 }
 
-export function tripView(trip: TripRecord): TripView {
+export function tripView(trip: TripRecord, places: Places): TripView {
   const { goods, startedAt, endedAt } = trip
   return {
     id: trip.id,
     broadcastId: trip.broadcastId,
     truckId: trip.truckId,
     status: trip.status,
-    pickup: trip.pickup as Place,
-    drop: trip.drop as Place,
+    pickup: shownPlace(trip.pickup as Place, places),
+    drop: shownPlace(trip.drop as Place, places),
     driver: trip.driver,
     vehicle: trip.vehicle,
     driverId: trip.driverId,

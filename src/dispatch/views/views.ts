@@ -1,7 +1,7 @@
 /*
  * The shapes that leave the house, as zod schemas: their types are what the code builds, and the OpenAPI document is
- * what clients read. Nothing is parsed by them. Who sees which field of them is decided in broadcast-view, trip-view
- * and fleet-view, by the table in access.ts, and nowhere else.
+ * what clients read. Nothing is parsed by them. Who sees which field of them is decided in visibility.ts, broadcast-view,
+ * trip-view and fleet-view, for those whom access.ts lets read, and nowhere else.
  */
 import { z } from 'zod'
 import { clientId, instanceId, place, vehicleType } from '../requests.js'
@@ -19,14 +19,21 @@ export const pageOfSchema = <T extends z.ZodType>(item: T) =>
 const driverNamed = z.object({ id: clientId, name: z.string(), phone: z.string().optional() })
 const vehicleNamed = z.object({ id: clientId, number: z.string(), vehicleType })
 
+const placeOfTrip = place.describe(
+  'For its transporter and driver rounded to 0.01° and without `address` once it was released, cancelled or abandoned',
+)
+const placeOfRequest = place.describe(
+  'Rounded to 0.01° and without `address` for a transporter once it can no longer be accepted, and for a driver, without a trip of theirs that stands',
+)
+
 export const tripView = z
   .object({
     id: instanceId,
     broadcastId: instanceId,
     truckId: z.string(),
     status: tripStatus,
-    pickup: place,
-    drop: place,
+    pickup: placeOfTrip,
+    drop: placeOfTrip,
     goods: z.string().optional(),
     driver: driverNamed,
     vehicle: vehicleNamed,
@@ -38,7 +45,7 @@ export const tripView = z
     completedAt: time.optional(),
     endedAt: time.optional().describe('When it was completed, released, cancelled or abandoned'),
   })
-  .meta({ id: 'Trip', description: 'One truck on its way, as everyone who may see it sees it.' })
+  .meta({ id: 'Trip', description: 'One truck on its way, as the caller may see it.' })
 
 const truckView = z
   .object({
@@ -56,10 +63,13 @@ export const broadcastView = z
     version,
     kind: z.enum(['booking', 'order']).describe('A booking asks for one vehicle type, an order for several'),
     customerId: clientId,
-    pickup: place,
-    drop: place,
+    pickup: placeOfRequest,
+    drop: placeOfRequest,
     goods: z.string().optional(),
-    notes: z.string().optional(),
+    notes: z
+      .string()
+      .optional()
+      .describe('For a transporter and a driver only while they have a trip of it that stands'),
     pricePerTruck: z.number().optional().describe('In whichever unit the customer means'),
     trucksNeeded: z.int(),
     trucksFilled: z.int(),
@@ -133,6 +143,9 @@ export const driverView = z
     id: clientId,
     name: z.string(),
     phone: z.string().optional(),
+    confirmed: z
+      .boolean()
+      .describe('The driver has agreed to be in this fleet. Of one that has not, nothing else is known'),
     isOnline: z.boolean(),
     isBusy: z.boolean(),
     lastSeenAt: time.optional(),
@@ -140,6 +153,16 @@ export const driverView = z
     vehicleId: clientId.optional().describe('The vehicle it named last'),
   })
   .meta({ id: 'Driver' })
+
+export const driverFleetView = z
+  .object({
+    transporterId: clientId.nullable().describe('Whose fleet the driver has agreed to'),
+    invitations: z
+      .array(z.object({ transporterId: clientId, invitedAt: time }))
+      .readonly()
+      .describe('Those that the driver has not agreed to: the newest, newest first'),
+  })
+  .meta({ id: 'DriverFleet', description: 'Whose fleet a driver is in, and who has invited it.' })
 
 export const vehicleView = z
   .object({ id: clientId, vehicleType, number: z.string(), isBusy: z.boolean() })
@@ -184,5 +207,6 @@ export type TripEventAnswer = z.infer<typeof tripEventAnswer>
 export type AssignmentView = z.infer<typeof assignmentView>
 export type HistoryItem = z.infer<typeof historyItem>
 export type DriverView = z.infer<typeof driverView>
+export type DriverFleetView = z.infer<typeof driverFleetView>
 export type VehicleView = z.infer<typeof vehicleView>
 export type AnswerView = z.infer<typeof answerView>

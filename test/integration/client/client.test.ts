@@ -196,7 +196,7 @@ describe('R7.2 the client and its token', () => {
     const admin = await createCaller(app.url, 'admin', 'root')
     const off = await connected(await open('customer', 'off'))
     const refused = new Promise<string>(resolve => off.client.on('refused', ({ code }) => resolve(code)))
-    await admin.put('/api/v1/admin/users/off', { active: false })
+    await admin.put('/api/v1/admin/users/customer/off', { active: false })
     expect(await refused).toBe('USER_INACTIVE')
     expect(off.client.isConnected).toBe(false)
   })
@@ -233,10 +233,19 @@ describe('the client’s calls', () => {
       ok: true,
       status: 201,
     })
-    expect((await transporter.api.putDriver('d-all', { name: 'Asha' })).ok).toBe(true)
+    expect(await transporter.api.putDriver('d-all', { name: 'Asha' })).toMatchObject({
+      ok: true,
+      value: { id: 'd-all', confirmed: false },
+    })
     expect((await transporter.api.setTransporterAvailability(true)).ok).toBe(true)
     const beat = () => ({ lat: 10, lng: 10, vehicleId: 'v-all' })
     const driver = await open('driver', 'd-all', { beat })
+    const invited = await driver.client.api.getDriverFleet()
+    expect(invited).toMatchObject({ ok: true, value: { transporterId: null, invitations: [{}] } })
+    expect(await driver.client.api.joinFleet('t-all')).toMatchObject({
+      ok: true,
+      value: { transporterId: 't-all', invitations: [] },
+    })
     expect((await driver.client.api.setDriverAvailability(true, 'v-all')).ok).toBe(true)
     await connected(driver)
     await until(async () => {

@@ -137,6 +137,14 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(await presence.beatDriver('d1', DELHI)).toEqual({ isKnown: false })
     })
 
+    it('R11.3 takes no place along to another transporter', async () => {
+      await put('d1', DELHI)
+      await put('d1', undefined, { transporterId: 't2' })
+      expect((await presence.driverStates(['d1'])).get('d1')?.place).toBeUndefined()
+      expect(await presence.driversOf('t2')).toEqual([])
+      expect(await presence.nearby(DELHI, 10, ['14ft'], 10)).toEqual([])
+    })
+
     it('belongs to the transporter that it was put for last', async () => {
       await put('d1', DELHI)
       await put('d1', DELHI, { transporterId: 't2' })

@@ -11,8 +11,10 @@ import {
   admin,
   asking,
   customer,
+  driver,
   expectOk,
   expectProblem,
+  hire,
   openDispatch,
   type Product,
   registerTruck,
@@ -55,8 +57,9 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   round++
-  truck = await registerTruck(quick, `${round}`)
   await registerTruck(quick, `${round}-other`)
+  expectOk(await quick.dispatch.putDriver(other(), `d-${round}`, { name: 'Asha' }))
+  truck = await registerTruck(quick, `${round}`)
   const answer = await quick.dispatch.createBroadcast(customer(`c${round}`), asking(1))
   request = expectOk(answer).broadcast.id
 })
@@ -76,6 +79,9 @@ async function acceptSlowly(meanwhile: () => Promise<unknown>) {
   return accept(slow, request, truck)
 }
 
+const itsDriver = () => driver(truck.driverId)
+/** The invitation came before the driver had a fleet. */
+const agreeElsewhere = () => quick.dispatch.joinFleet(itsDriver(), { transporterId: other().id })
 const deleteDriver = () => quick.dispatch.deleteDriver(truck.caller, truck.driverId)
 const deleteVehicle = () => quick.dispatch.deleteVehicle(truck.caller, truck.vehicleId)
 const putVehicle = (vehicleType: string, caller = truck.caller) =>
@@ -92,9 +98,26 @@ const changes: Readonly<Record<string, { change(): Promise<unknown>; code: strin
   'its driver moves to another fleet': {
     async change() {
       expectOk(await deleteDriver())
-      return quick.dispatch.putDriver(other(), truck.driverId, { name: 'Asha' })
+      return hire(quick, other(), truck.driverId)
     },
     code: 'DRIVER_NOT_IN_FLEET',
+  },
+  'its driver leaves': {
+    change: () => quick.dispatch.leaveFleet(itsDriver()),
+    code: 'DRIVER_NOT_IN_FLEET',
+    busy: 'DRIVER_BUSY',
+  },
+  'its driver agrees to another fleet': {
+    change: agreeElsewhere,
+    code: 'DRIVER_NOT_IN_FLEET',
+    busy: 'DRIVER_BUSY',
+  },
+  'its driver leaves and is invited anew': {
+    async change() {
+      expectOk(await quick.dispatch.leaveFleet(itsDriver()))
+      return quick.dispatch.putDriver(truck.caller, truck.driverId, { name: 'Asha' })
+    },
+    code: 'DRIVER_NOT_CONFIRMED',
   },
   'its vehicle moves to another fleet': {
     async change() {
@@ -104,7 +127,7 @@ const changes: Readonly<Record<string, { change(): Promise<unknown>; code: strin
     code: 'VEHICLE_NOT_IN_FLEET',
   },
   'its transporter is turned off': {
-    change: () => quick.dispatch.setUserActive(admin, truck.caller.id, false),
+    change: () => quick.dispatch.setPersonActive(admin, truck.caller, false),
     code: 'USER_INACTIVE',
   },
 }
@@ -204,7 +227,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
       expectOk(await quick.dispatch.putDriver(truck.caller, truck.driverId, { name: 'Asha R.' }))
       expectOk(await putVehicle('tata_ace'))
       expectOk(await deleteDriver())
-      expectOk(await quick.dispatch.putDriver(truck.caller, truck.driverId, { name: 'Asha' }))
+      await hire(quick, truck.caller, truck.driverId)
     })
     expect(expectOk(accepted).assignment).toMatchObject({
       driverId: truck.driverId,

@@ -9,6 +9,7 @@ import {
   driver,
   expectOk,
   expectProblem,
+  hire,
   openDispatch,
   type Product,
   registerTruck,
@@ -113,7 +114,7 @@ describe('an accept', () => {
     const { id } = expectOk(
       await product.dispatch.createBroadcast(customer(`c${round}-next`), asking()),
     ).broadcast
-    await product.dispatch.putDriver(truck(0).caller, `d-${round}-spare`, { name: 'Spare' })
+    await hire(product, truck(0).caller, `d-${round}-spare`)
     const withBusyVehicle = { ...truck(0), driverId: `d-${round}-spare` }
     expect(expectProblem(await accept(product, id, truck(0)))).toBe('DRIVER_BUSY')
     expect(expectProblem(await accept(product, id, withBusyVehicle))).toBe('VEHICLE_BUSY')
@@ -135,7 +136,7 @@ describe('an accept', () => {
 
   it('R2.2 is refused to a user who has been turned off, at once', async () => {
     const { id } = await create()
-    await product.fleet.setUserActive(truck(0).caller.id, false)
+    await product.fleet.setPersonActive(truck(0).caller, false)
     expect(expectProblem(await accept(product, id, truck(0)))).toBe('USER_INACTIVE')
   })
 

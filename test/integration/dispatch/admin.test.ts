@@ -156,8 +156,8 @@ describe('an action of an administrator', () => {
   })
 
   it('on users is on record like the others', async () => {
-    expectOk(await product.dispatch.setUserActive(admin, 'u-1', false))
-    expectOk(await product.dispatch.setUserActive(admin, 'u-1', true))
+    expectOk(await product.dispatch.setPersonActive(admin, customer('u-1'), false))
+    expectOk(await product.dispatch.setPersonActive(admin, customer('u-1'), true))
     expect((await actions(2)).map(a => [a.action, a.target, a.outcome])).toEqual([
       ['user.activate', 'u-1', 'applied'],
       ['user.deactivate', 'u-1', 'applied'],
@@ -258,7 +258,7 @@ describe('R10.7 the recipients of a request', () => {
     const far = await registerTruck(product, 'w-far', { vehicleType: 'why', place: northOfPickup(300) })
     await product.settled()
     expect(await why(far.caller.id)).toEqual(['no_driver_near_in_time', 300])
-    expectOk(await dispatch.setUserActive(admin, far.caller.id, false))
+    expectOk(await dispatch.setPersonActive(admin, far.caller, false))
     expect(await why(far.caller.id)).toEqual(['user_inactive', undefined])
   })
 })

@@ -8,6 +8,7 @@ import {
   driver,
   expectOk,
   expectProblem,
+  hire,
   northOfPickup,
   openDispatch,
   type Product,
@@ -179,7 +180,7 @@ describe('a fleet', () => {
     const caller = transporter(`pages-${round}`)
     await dispatch.isActive(caller)
     for (let i = 0; i < 7; i++) {
-      expectOk(await dispatch.putDriver(caller, `p${round}-${i}`, { name: `${i}` }))
+      await hire(product, caller, `p${round}-${i}`)
       expectOk(await dispatch.putVehicle(caller, `pv${round}-${i}`, { vehicleType: 'a', number: `${i}` }))
       if (i % 2 === 0) {
         expectOk(await dispatch.setDriverAvailability(driver(`p${round}-${i}`), { isOnline: true }))
@@ -212,14 +213,16 @@ describe('a user', () => {
   it('turned off is disconnected, inactive and absent; turned on again is active', async () => {
     const { dispatch, fanout } = product
     expect(await dispatch.isActive(truck.caller)).toBe(true)
-    expectOk(await dispatch.setUserActive(admin, truck.caller.id, false))
+    expectOk(await dispatch.setPersonActive(admin, truck.caller, false))
     expect(fanout.disconnected).toContain(truck.caller.id)
     expect(await dispatch.isActive(truck.caller)).toBe(false)
     const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
     expect(made.broadcast.matchingTransportersCount).toBe(0)
-    expectOk(await dispatch.setUserActive(admin, truck.caller.id, true))
+    expectOk(await dispatch.setPersonActive(admin, truck.caller, true))
     expect(await dispatch.isActive(truck.caller)).toBe(true)
-    expect(expectProblem(await dispatch.setUserActive(truck.caller, 'x', false))).toBe('FORBIDDEN')
+    expect(expectProblem(await dispatch.setPersonActive(truck.caller, customer('x'), false))).toBe(
+      'FORBIDDEN',
+    )
   })
 
   it('R6.2 may toggle ten times in five minutes, and is then told when to come again', async () => {

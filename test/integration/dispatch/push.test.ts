@@ -513,12 +513,12 @@ describe('a device', () => {
 
   it('R8.1 of a user that was turned off is not sent anything', async () => {
     const { truck } = await offered('turned-off')
-    expectOk(await product.dispatch.setUserActive(admin, truck.caller.id, false))
+    expectOk(await product.dispatch.setPersonActive(admin, truck.caller, false))
     const { worker, push } = openWorker()
     aheadMs = 3 * SECOND_MS
     await worker.turn()
     expect(push.messages()).toEqual([])
-    expectOk(await product.dispatch.setUserActive(admin, truck.caller.id, true))
+    expectOk(await product.dispatch.setPersonActive(admin, truck.caller, true))
   })
 })
 

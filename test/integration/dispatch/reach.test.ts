@@ -7,6 +7,7 @@ import {
   customer,
   driver,
   expectOk,
+  hire,
   northOfPickup,
   openDispatch,
   type Product,
@@ -98,7 +99,7 @@ describe('an offer', () => {
     const truck = await near('a', 8)
     const { caller } = truck
     const second = driver(`d-${round}-second`)
-    expectOk(await product.dispatch.putDriver(caller, second.id, { name: 'Second' }))
+    await hire(product, caller, second.id)
     expectOk(
       await product.dispatch.setDriverAvailability(second, { isOnline: true, vehicleId: truck.vehicleId }),
     )
@@ -113,7 +114,7 @@ describe('an offer', () => {
     const [unavailable, absent, inactive] = [await near('a', 1), await near('b', 2), await near('c', 3)]
     expectOk(await product.dispatch.setTransporterAvailability(unavailable.caller, false))
     await product.presence.dropTransporter(absent.caller.id)
-    await product.fleet.setUserActive(inactive.caller.id, false)
+    await product.fleet.setPersonActive(inactive.caller, false)
     const id = await create()
     expect(product.fanout.emits.filter(e => e.envelope.type === 'new_broadcast')).toEqual([])
     expect(await recipients(id)).toEqual([

@@ -102,7 +102,7 @@ describe('a user who is turned off on one process', () => {
   it('R2.2 accepts on no other either, from that moment on', async () => {
     const id = await create()
     expect(await slow.dispatch.isActive(first.caller)).toBe(true)
-    expectOk(await quick.dispatch.setUserActive(admin, first.caller.id, false))
+    expectOk(await quick.dispatch.setPersonActive(admin, first.caller, false))
     expect(expectProblem(await accept(slow, id, first))).toBe('USER_INACTIVE')
     expect(await claimsOf(id)).not.toContain(`driver:${first.driverId}`)
   })

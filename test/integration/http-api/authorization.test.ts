@@ -63,6 +63,7 @@ const relations: Readonly<Record<string, readonly Actor[]>> = {
   'own, else 404': ['customer', 'party'],
   'own or new, else 409': ['party'],
   'offered or with a trip on it, else 404': ['party', 'offered', 'driver'],
+  'invited or in it, else 404': ['driver'],
   'its trip, else 404': ['customer', 'party', 'driver'],
 }
 
@@ -103,7 +104,7 @@ describe('the table of authorization', () => {
       answers.map(() => [401, 'UNAUTHENTICATED']),
     )
     const off = await createClient(app.url, role, `off-${role}`)
-    await shared.admin.put(`/api/v1/admin/users/${off.id}`, { active: false })
+    await shared.admin.put(`/api/v1/admin/users/${role}/${off.id}`, { active: false })
     const refused = await send(off, route, path, body)
     expect([refused.status, refused.body.code]).toEqual([403, 'USER_INACTIVE'])
   })

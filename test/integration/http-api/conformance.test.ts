@@ -71,7 +71,7 @@ describe.each(routes)('$id', route => {
   test('knows its callers', async () => {
     await raw(route, undefined, body())
     const role = route.roles[0] ?? 'admin'
-    await scene.admin.put(`/api/v1/admin/users/off-${role}`, { active: false })
+    await scene.admin.put(`/api/v1/admin/users/${role}/off-${role}`, { active: false })
     await raw(route, await tokenFor(role, `off-${role}`), body())
     const stranger = (['customer', 'driver', 'transporter', 'admin'] as const).find(
       r => !route.roles.includes(r),
@@ -143,6 +143,8 @@ describe('a key used for another payload', () => {
         return { ...value, platform: 'ios' }
       case 'putUser':
         return { active: false }
+      case 'joinFleet':
+        return { transporterId: 'other' }
       case 'putDriver':
         return { name: 'Other' }
       case 'putVehicle':
@@ -316,6 +318,35 @@ describe('what was refused on its merits', () => {
     expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
   })
 
+  test('a driver that is invited, agrees, leaves and is turned off', async () => {
+    const own = await createScene(app)
+    const { transporter, driver, driverId } = own.party
+    const [path, agreed] = ['/api/v1/driver/fleet', { transporterId: transporter.id }]
+    const invited = await createClient(app.url, 'driver', 'invited-driver')
+    const invite = () => transporter.put(`/api/v1/transporter/drivers/${invited.id}`, { name: 'X' })
+    const truck = { driverId: invited.id, vehicleId: own.spare.vehicleId }
+    const accept = async () => [
+      code(await transporter.post(`/api/v1/broadcast/${own.id}/accept`, truck)),
+      code(await transporter.post(`/api/v1/broadcasts/${own.id}/events`, { type: 'accept', ...truck })),
+    ]
+    expect((await invite()).body).toMatchObject({ confirmed: false, isOnline: false })
+    expect(await accept()).toEqual(Array(2).fill('DRIVER_NOT_CONFIRMED'))
+    expect((await invited.post(path, agreed)).body).toEqual({
+      transporterId: transporter.id,
+      invitations: [],
+    })
+    await own.admin.put(`/api/v1/admin/users/driver/${invited.id}`, { active: false })
+    expect(await accept()).toEqual(Array(2).fill('DRIVER_INACTIVE'))
+    await own.admin.put(`/api/v1/admin/users/driver/${invited.id}`, { active: true })
+    expect((await invited.delete(path)).status).toBe(204)
+    expect(code(await invited.post(path, agreed))).toBe('NOT_FOUND')
+    expect(code(await driver.delete(path))).toBe('DRIVER_BUSY')
+    const elsewhere =
+      "insert into driver_invitations (driver_id, transporter_id, name) values ($1, 'elsewhere', 'X')"
+    await app.query(elsewhere, [driverId])
+    expect(code(await driver.post(path, { transporterId: 'elsewhere' }))).toBe('DRIVER_BUSY')
+  })
+
   test('a fleet that others own, or that is on the road', async () => {
     const { party, stranger, spare } = scene
     const fleet = '/api/v1/transporter'
@@ -379,7 +410,7 @@ test('a refresh token: good, bad, of somebody turned off; too much of it', async
   const sent = (body: string) =>
     call(app.url, 'POST', '/api/v1/auth/refresh', { headers: { 'content-type': 'application/json' }, body })
   const tokenOf = (id: string) => signRefreshToken({ id, role: 'customer' }, TEST_REFRESH_SECRET)
-  await scene.admin.put('/api/v1/admin/users/off-refresh', { active: false })
+  await scene.admin.put('/api/v1/admin/users/customer/off-refresh', { active: false })
   const answers = [
     await sent(JSON.stringify({ refreshToken: await tokenOf('refresher') })),
     await sent(JSON.stringify({ refreshToken: 'x' })),

@@ -27,6 +27,7 @@ import {
   virtualEngineTarget,
 } from '../../../src/testing/index.js'
 import { createClient } from '../../support/clients.js'
+import { hire } from '../../support/fleet.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 import { startTestApp, type TestApp } from '../../support/server.js'
 import { doorSubject } from '../../support/subjects/door.js'
@@ -137,7 +138,7 @@ describe('an engine that is broken', () => {
     })
     expect(await wrongWith(onPostgres(1), doorSubject, schedule)).toEqual([])
     expect(await wrongWith(forgetful, doorSubject, schedule)).toEqual([
-      expect.stringMatching(/^key: .* was used once, and applied as versions 2 and 4/),
+      expect.stringMatching(/^key: .* was applied more than once, as versions 2 and 4/),
     ])
   })
 })
@@ -207,7 +208,7 @@ describe('an address', () => {
   /** Users and fleets of their own for each run: what an earlier one holds is not this one's business. */
   function target(): Target {
     const mine = `run${run++}`
-    const client = (role: 'customer' | 'transporter', id: string) =>
+    const client = (role: 'customer' | 'transporter' | 'driver', id: string) =>
       createClient(app.url, role, `${mine}${id}`)
     return urlTarget({
       baseUrl: app.url,
@@ -218,7 +219,7 @@ describe('an address', () => {
           const transporter = await client('transporter', event.transporterId)
           const { number, vehicleType } = event.vehicle
           await transporter.put(`/api/v1/transporter/vehicles/${mine}v${n}`, { vehicleType, number })
-          await transporter.put(`/api/v1/transporter/drivers/${mine}d${n}`, { name: event.driver.name })
+          await hire(transporter, await client('driver', `d${n}`), { name: event.driver.name })
         }
       },
       async headers(question) {
@@ -278,12 +279,12 @@ describe('an address', () => {
     }
 
     it.each([
-      ['no JSON', 200, '<html>', /POST \/x was answered 200 with what is no JSON: <html>/],
-      ['no object', 200, '[]', /no JSON object/],
+      ['no JSON', 200, '<html>', /POST \/x was answered 200 with something that is not JSON: <html>/],
+      ['no object', 200, '[]', /without a JSON object/],
       ['something else', 201, '{"ok":true}', /expected \{id, version\}, got \{"ok":true\}/],
       ['a version that is none', 201, '{"id":"a","version":0}', /expected \{id, version\}/],
       ['an error without a code', 409, '{}', /expected a problem with a code/],
-      ['that it may not', 401, '{"code":"UNAUTHENTICATED"}', /give the target tokens that may ask/],
+      ['that it may not', 401, '{"code":"UNAUTHENTICATED"}', /give the target tokens with permission/],
     ])(
       'R10.3 is an error that says so, never a green: it answers %s',
       async (_what, status, body, message) => {
@@ -324,7 +325,7 @@ describe('a schedule', () => {
 
   it('R10.3 of another version, machine or shape is refused, and says what was expected', async () => {
     const [good] = fc.sample(schedules(doorSubject), 1) as [Schedule]
-    expect(() => parseSchedule('nonsense')).toThrow(/This is no JSON/)
+    expect(() => parseSchedule('nonsense')).toThrow(/This is not JSON/)
     expect(() => parseSchedule({ ...good, format: 'x' })).toThrow(
       /Expected a "format" of "loadcast-schedule"/,
     )

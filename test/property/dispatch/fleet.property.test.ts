@@ -1,5 +1,5 @@
 /*
- * Accepts, deletions, moves and registrations of the same few drivers and vehicles, at once on two processes, in any order.
+ * Accepts, deletions, moves, invitations, agreements and registrations of the same few drivers and vehicles, at once on two processes, in any order.
  * After each burst, every driver and vehicle on a live trip is in the fleet of that trip's transporter, with the type it was
  * taken for, and every answer was one of the contract's.
  */
@@ -11,6 +11,7 @@ import {
   admin,
   asking,
   customer,
+  driver,
   expectOk,
   openDispatch,
   type Product,
@@ -37,7 +38,7 @@ const one = fc.nat({ max: 1 })
 const type = fc.constantFrom('tata_ace', '20ft')
 const act = fc.oneof(
   {
-    weight: 6,
+    weight: 10,
     arbitrary: fc.record({
       kind: fc.constant('accept' as const),
       by: one,
@@ -48,6 +49,8 @@ const act = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('deleteDriver' as const), by: one, driver: one }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('putDriver' as const), by: one, driver: one }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('agree' as const), driver: one, with: one }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), driver: one }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('deleteVehicle' as const), by: one, vehicle: one }) },
   {
     weight: 3,
@@ -65,6 +68,7 @@ const refusals: Readonly<Record<Act['kind'], readonly string[]>> = {
     'USER_INACTIVE',
     'DRIVER_NOT_IN_FLEET',
     'VEHICLE_NOT_IN_FLEET',
+    'DRIVER_NOT_CONFIRMED',
     'VEHICLE_TYPE_MISMATCH',
     'NO_LONGER_AVAILABLE',
     'DRIVER_BUSY',
@@ -73,6 +77,8 @@ const refusals: Readonly<Record<Act['kind'], readonly string[]>> = {
   ],
   deleteDriver: ['NOT_FOUND', 'DRIVER_BUSY'],
   putDriver: ['DRIVER_TAKEN'],
+  agree: ['NOT_FOUND', 'DRIVER_BUSY'],
+  leave: ['DRIVER_BUSY'],
   deleteVehicle: ['NOT_FOUND', 'VEHICLE_BUSY'],
   putVehicle: ['VEHICLE_TAKEN', 'VEHICLE_BUSY'],
   turn: [],
@@ -91,6 +97,7 @@ class World {
     for (const by of [0, 1]) {
       await home.dispatch.isActive(this.#transporter(by))
       await this.#do(home, { kind: 'putDriver', by, driver: by })
+      await this.#do(home, { kind: 'agree', driver: by, with: by })
       await this.#do(home, { kind: 'putVehicle', by, vehicle: by, type: 'tata_ace' })
       const wanted = {
         ...asking(40),
@@ -117,6 +124,12 @@ class World {
         return dispatch.deleteDriver(this.#transporter(act.by), this.#driver(act.driver))
       case 'putDriver':
         return dispatch.putDriver(this.#transporter(act.by), this.#driver(act.driver), { name: 'Asha' })
+      case 'agree':
+        return dispatch.joinFleet(driver(this.#driver(act.driver)), {
+          transporterId: this.#transporter(act.with).id,
+        })
+      case 'leave':
+        return dispatch.leaveFleet(driver(this.#driver(act.driver)))
       case 'deleteVehicle':
         return dispatch.deleteVehicle(this.#transporter(act.by), this.#vehicle(act.vehicle))
       case 'putVehicle': {
@@ -124,7 +137,7 @@ class World {
         return dispatch.putVehicle(this.#transporter(act.by), this.#vehicle(act.vehicle), vehicle)
       }
       case 'turn':
-        return dispatch.setUserActive(admin, this.#transporter(act.by).id, act.isOn)
+        return dispatch.setPersonActive(admin, this.#transporter(act.by), act.isOn)
       case 'release':
         return this.#release(dispatch)
     }

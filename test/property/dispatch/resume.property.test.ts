@@ -11,7 +11,7 @@ import { type ClientLink, openClientLink } from '../../support/client-link.js'
 import { type Client as Caller, createClient as createCaller } from '../../support/clients.js'
 import { until } from '../../support/engine.js'
 import { idsFor } from '../../support/event-log.js'
-import { asking, registerTruck, type Truck } from '../../support/fleet.js'
+import { asking, hire, registerTruck, type Truck } from '../../support/fleet.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 import { startTestApp, type TestApp } from '../../support/server.js'
 import { tokenFor } from '../../support/tokens.js'
@@ -120,7 +120,7 @@ async function newWorld(): Promise<World> {
   const name = `w${++worlds}`
   const { transporter, driverId, vehicleId } = await registerTruck(app.url, name, { isReady: true })
   const second = { driverId: `d-${name}-2`, vehicleId: `v-${name}-2` }
-  await transporter.put(`/api/v1/transporter/drivers/${second.driverId}`, { name: 'Ravi' })
+  await hire(transporter, await createCaller(app.url, 'driver', second.driverId), { name: 'Ravi' })
   await transporter.put(`/api/v1/transporter/vehicles/${second.vehicleId}`, {
     vehicleType: '14ft',
     number: 'DL 2',

@@ -3,7 +3,7 @@
 import type { Route } from '../../../src/adapters/http/route.js'
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
 import { type Answer, type Client, createClient } from '../clients.js'
-import { acceptBody, asking, registerTruck, type Truck } from '../fleet.js'
+import { acceptBody, asking, hire, registerTruck, type Truck } from '../fleet.js'
 import type { TestApp } from '../server.js'
 
 export interface Scene {
@@ -35,7 +35,7 @@ export async function createScene(app: TestApp): Promise<Scene> {
   const offered = await registerTruck(url, `offered-${n}`, { vehicleType, isReady: true })
   const stranger = await registerTruck(url, `stranger-${n}`, { vehicleType: 'other' })
   const spare = { driverId: `d-spare-${n}`, vehicleId: `v-spare-${n}` }
-  await party.transporter.put(`/api/v1/transporter/drivers/${spare.driverId}`, { name: 'Ravi' })
+  await hire(party.transporter, await createClient(url, 'driver', spare.driverId), { name: 'Ravi' })
   await party.transporter.put(`/api/v1/transporter/vehicles/${spare.vehicleId}`, {
     vehicleType,
     number: 'KA 1',
@@ -126,6 +126,7 @@ export function pathIn(scene: Scene, { path }: Pick<Route, 'path'>): string {
     tripId: scene.tripId,
     driverId: scene.spare.driverId,
     vehicleId: scene.spare.vehicleId,
+    role: 'customer',
     userId: scene.otherCustomer.id,
     file: 'start.js',
   }
@@ -151,6 +152,7 @@ export function bodyFor(scene: Scene, route: Route, command: string, actor: Acto
     setTransporterAvailability: { isAvailable: true },
     transporterHeartbeat: {},
     putDriver: { name: 'Asha' },
+    joinFleet: { transporterId: scene.party.transporter.id },
     putVehicle: { vehicleType: scene.vehicleType, number: 'KA 2' },
     setDriverAvailability: { isOnline: true },
     driverHeartbeat: place,

@@ -98,9 +98,10 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       `insert into vehicles (id, transporter_id, vehicle_type, number) ${hired}, '14ft', 'HR ' || n ${from}`,
       [ids],
     )
-    await options.query(`insert into drivers (id, transporter_id, name) ${hired}, 'Hired ' || n ${from}`, [
-      ids,
-    ])
+    await options.query(
+      `insert into drivers (id, transporter_id, name, confirmed_at) ${hired}, 'Hired ' || n, now() ${from}`,
+      [ids],
+    )
   }
 
   async function keepAsking(customer: User): Promise<void> {

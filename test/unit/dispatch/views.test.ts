@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
 import type { Caller, Role } from '../../../src/dispatch/api.js'
 import { broadcastView, offerView, type Standing } from '../../../src/dispatch/views/broadcast-view.js'
 import { driverView } from '../../../src/dispatch/views/fleet-view.js'
+import { limitBroadcast, parts, shownPlace } from '../../../src/dispatch/views/visibility.js'
 import { CREATED_AT, request } from './snapshots.js'
 
 const standing: Standing = { notified: 7, isOffered: true, hasDeclined: false }
@@ -83,6 +85,137 @@ describe('a request', () => {
   })
 })
 
+describe('R11.5 what is seen of a request', () => {
+  const secretive = () =>
+    request({
+      notes: 'gate code 1234',
+      pickup: { lat: 28.613456, lng: 77.209876, address: 'Copper Lane' },
+      drop: { lat: -33.868819, lng: 151.209295, address: 'Herring Wharf' },
+    })
+  const exact = { lat: 28.613456, lng: 77.209876, address: 'Copper Lane' }
+  const rounded = { lat: 28.61, lng: 77.21 }
+  /** Whether it shows the notes, and the pickup. */
+  const seen = (asked: ReturnType<typeof request>, caller: Caller, now = asked.now) => {
+    const { notes, pickup } = broadcastView(caller, asked.broadcast, standing, now)
+    return [notes !== undefined, pickup]
+  }
+  const everything = [true, exact]
+  const placesAlone = [false, exact]
+  const nothing = [false, rounded]
+
+  it('R11.5 its customer and admins see all of it, whatever became of it, and another customer nothing', () => {
+    const asked = secretive()
+    asked.send({ type: 'cancel' })
+    expect(seen(asked, as('customer', 'c1'))).toEqual(everything)
+    expect(seen(asked, as('admin'))).toEqual(everything)
+    // Whoever has the same id in another role is another person.
+    for (const role of ['transporter', 'driver'] as const)
+      expect(seen(asked, as(role, 'c1'))).toEqual(nothing)
+    expect(seen(asked, as('customer', 'c2'))).toEqual(nothing)
+  })
+
+  it('R11.5 transporters see the places while they can accept it: not past the deadline, though its timer is late', () => {
+    const asked = secretive()
+    const { expiresAt } = asked.broadcast.snapshot.context
+    expect(seen(asked, as('transporter'), expiresAt - 1)).toEqual(placesAlone)
+    expect(seen(asked, as('transporter'), expiresAt)).toEqual(nothing)
+    asked.accept('a')
+    expect(seen(asked, as('transporter'))).toEqual(placesAlone)
+    asked.accept('b')
+    expect(seen(asked, as('transporter'))).toEqual(nothing)
+  })
+
+  it('R11.5 a transporter and a driver see all of it while their trip stands', () => {
+    const asked = secretive()
+    const tripId = asked.accept('a')
+    for (const type of ['trip.start', 'trip.complete']) {
+      expect(seen(asked, as('transporter', 't-a'))).toEqual(everything)
+      expect(seen(asked, as('driver', 'd-a'))).toEqual(everything)
+      asked.send({ type, tripId })
+    }
+    asked.send({ type: 'cancel' })
+    expect(asked.broadcast.status).toBe('cancelled')
+    expect(seen(asked, as('transporter', 't-a'))).toEqual(everything)
+    expect(seen(asked, as('driver', 'd-a'))).toEqual(everything)
+    expect(seen(asked, as('driver', 'd-b'))).toEqual(nothing)
+  })
+
+  it.each(['trip.release', 'trip.abandon', 'cancel'])('R11.5 and no longer after %s', type => {
+    const asked = secretive()
+    asked.send({ type, tripId: asked.accept('a') })
+    const isSeeking = type !== 'cancel'
+    expect(seen(asked, as('transporter', 't-a'))).toEqual(isSeeking ? placesAlone : nothing)
+    // No offer is made to a driver, so it needs no place to decide by.
+    expect(seen(asked, as('driver', 'd-a'))).toEqual(nothing)
+    asked.accept('a')
+    expect(seen(asked, as('driver', 'd-a'))).toEqual(isSeeking ? everything : nothing)
+  })
+
+  it('R11.5 an offer has no notes, nor has one that is told past the deadline places', () => {
+    const asked = secretive()
+    asked.accept('a')
+    const { expiresAt } = asked.broadcast.snapshot.context
+    expect(offerView(asked.broadcast, 3, asked.now)).toMatchObject({ pickup: exact })
+    expect(offerView(asked.broadcast, 3, asked.now)).not.toHaveProperty('notes')
+    expect(offerView(asked.broadcast, 3, expiresAt)).toMatchObject({ pickup: rounded })
+  })
+
+  it.each([
+    [
+      { lat: 90, lng: 180 },
+      { lat: 90, lng: 180 },
+    ],
+    [
+      { lat: -89.999, lng: -179.996 },
+      { lat: -90, lng: -180 },
+    ],
+    [
+      { lat: -0.004, lng: 0.004 },
+      { lat: 0, lng: 0 },
+    ],
+    [
+      { lat: 0.005, lng: -0.015 },
+      { lat: 0.01, lng: -0.01 },
+    ],
+    [
+      { lat: 1.005, lng: 8.575 },
+      { lat: 1, lng: 8.57 },
+    ],
+  ])('R11.5 %o is shown as %o', (place, shown) => {
+    expect(shownPlace({ ...place, address: 'Here' }, 'rounded')).toEqual(shown)
+  })
+
+  it('R11.5 rounded places have two decimals as JSON, and stay on earth', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: -90, max: 90, noNaN: true }),
+        fc.double({ min: -180, max: 180, noNaN: true }),
+        (lat, lng) => {
+          const shown = shownPlace({ lat, lng }, 'rounded')
+          expect(JSON.stringify(shown)).toMatch(/^\{"lat":-?\d+(\.\d\d?)?,"lng":-?\d+(\.\d\d?)?\}$/)
+          expect(Math.abs(shown.lat - lat)).toBeLessThan(0.00501)
+          expect(Math.abs(shown.lng - lng)).toBeLessThan(0.00501)
+          expect(Math.abs(shown.lat)).toBeLessThanOrEqual(90)
+          expect(Math.abs(shown.lng)).toBeLessThanOrEqual(180)
+        },
+      ),
+    )
+  })
+
+  it('R11.5 a view that was made earlier is limited to what is seen now, and never shows more than it did', () => {
+    const asked = secretive()
+    asked.accept('a')
+    const made = broadcastView(as('transporter', 't-a'), asked.broadcast, standing, asked.now)
+    expect(limitBroadcast(made, parts.carrier)).toEqual(made)
+    const { notes: _, ...bidden } = made
+    expect(limitBroadcast(made, parts.bidder)).toEqual(bidden)
+    const limited = limitBroadcast(made, parts.bystander)
+    expect(JSON.stringify(limited)).not.toMatch(/gate code|Copper|Herring|28\.613|77\.209|33\.868|151\.209/)
+    expect(limited.trucks[0]?.trip?.driverId).toBe('d-a')
+    expect(limitBroadcast(limited, parts.owner)).toEqual(limited)
+  })
+})
+
 describe('what the caller may send next', () => {
   const next = (asked: ReturnType<typeof request>, role: Role, more: Partial<Standing> = {}) =>
     view(asked, as(role), more).nextEvents
@@ -123,7 +256,14 @@ describe('an offer', () => {
 })
 
 describe('a driver', () => {
-  const record = { id: 'd1', position: '', transporterId: 't1', name: 'Asha', isBusy: false }
+  const record = {
+    id: 'd1',
+    position: '',
+    transporterId: 't1',
+    name: 'Asha',
+    isBusy: false,
+    isConfirmed: true,
+  }
 
   it('is online while switched on and lately seen', () => {
     const place = { lat: 1, lng: 2 }
@@ -132,6 +272,7 @@ describe('a driver', () => {
       id: 'd1',
       name: 'Asha',
       phone: '1',
+      confirmed: true,
       isOnline: true,
       isBusy: false,
       lastSeenAt: new Date(CREATED_AT).toISOString(),
@@ -143,5 +284,19 @@ describe('a driver', () => {
     expect(online(false, state)).toBe(false)
     expect(online(true, undefined)).toBe(false)
     expect(online(true, { ...state, isOnline: false })).toBe(false)
+  })
+
+  it('R11.3 that has not agreed is a name and nothing else, whatever is known of it', () => {
+    const state = { lastSeenAt: CREATED_AT, isOnline: true, place: { lat: 1, lng: 2 } }
+    const invited = { ...record, isConfirmed: false, isSwitchedOn: true, isBusy: true, vehicleId: 'v1' }
+    for (const known of [state, undefined, 'lost'] as const) {
+      expect(driverView(invited, known)).toEqual({
+        id: 'd1',
+        name: 'Asha',
+        confirmed: false,
+        isOnline: false,
+        isBusy: false,
+      })
+    }
   })
 })

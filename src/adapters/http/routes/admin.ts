@@ -29,15 +29,16 @@ export const adminRoutes = [
   route({
     id: 'putUser',
     method: 'put',
-    path: '/api/v1/admin/users/:userId',
-    summary: 'Turns a user off, or on again',
+    path: '/api/v1/admin/users/:role/:userId',
+    summary: 'Turns a person off, or on again: an id in one role',
     commands,
     params: byUser,
     namesNewId: true,
     body: putUser,
     answers: okWith('As it is now', userView),
     async handle({ dispatch }, { caller, params, body }) {
-      return replyJson(await dispatch.setUserActive(caller, params.userId, body.active))
+      const person = { role: params.role, id: params.userId }
+      return replyJson(await dispatch.setPersonActive(caller, person, body.active))
     },
   }),
   route({

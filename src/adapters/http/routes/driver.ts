@@ -1,10 +1,46 @@
 import { z } from 'zod'
-import { driverAvailability, driverHeartbeat, pageQuery } from '../../../dispatch/requests.js'
-import { tripView } from '../../../dispatch/views/views.js'
-import { replyJson, route } from '../route.js'
+import { driverAvailability, driverHeartbeat, joinFleet, pageQuery } from '../../../dispatch/requests.js'
+import { driverFleetView, tripView } from '../../../dispatch/views/views.js'
+import { reply, replyJson, route } from '../route.js'
 import { noted, okWith, page } from './answers.js'
 
 export const driverRoutes = [
+  route({
+    id: 'getDriverFleet',
+    method: 'get',
+    path: '/api/v1/driver/fleet',
+    summary: 'Whose fleet the driver is in, and who has invited it',
+    commands: ['getDriverFleet'],
+    answers: okWith('As it is now', driverFleetView),
+    async handle({ dispatch }, { caller }) {
+      return replyJson(await dispatch.getDriverFleet(caller))
+    },
+  }),
+  route({
+    id: 'joinFleet',
+    method: 'post',
+    path: '/api/v1/driver/fleet',
+    summary: 'Agrees to an invitation, and leaves the fleet before',
+    commands: ['joinFleet'],
+    body: joinFleet,
+    answers: okWith('As it is now', driverFleetView),
+    problems: ['NOT_FOUND', 'DRIVER_BUSY'],
+    async handle({ dispatch }, { caller, body }) {
+      return replyJson(await dispatch.joinFleet(caller, body))
+    },
+  }),
+  route({
+    id: 'leaveFleet',
+    method: 'delete',
+    path: '/api/v1/driver/fleet',
+    summary: 'Leaves the fleet; the driver may be in none',
+    commands: ['leaveFleet'],
+    answers: { 204: { description: 'In no fleet' } },
+    problems: ['DRIVER_BUSY'],
+    async handle({ dispatch }, { caller }) {
+      return reply(await dispatch.leaveFleet(caller), () => ({ status: 204 }))
+    },
+  }),
   route({
     id: 'setDriverAvailability',
     method: 'put',

@@ -24,6 +24,8 @@ interface Row {
   readonly driver_id: string | null
   readonly driver_name: string
   readonly driver_phone: string | null
+  readonly is_invited: boolean
+  readonly driver_active: boolean | null
   readonly vehicle_id: string | null
   readonly vehicle_number: string
   readonly vehicle_type: string
@@ -38,22 +40,25 @@ const acceptFactsBy: LookUp = {
   text: `
 select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS},
   u.active as user_active,
-  d.id as driver_id, d.name as driver_name, d.phone as driver_phone,
+  d.id as driver_id, d.name as driver_name, d.phone as driver_phone, n.driver_id is not null as is_invited,
+  p.active as driver_active,
   v.id as vehicle_id, v.number as vehicle_number, v.vehicle_type
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[]) with ordinality
-  as q (broadcast_id, transporter_id, driver_id, vehicle_id, is_first, n)
+  as q (broadcast_id, transporter_id, driver_id, vehicle_id, is_first, place)
 left join {instances} i on q.is_first and i.id = q.broadcast_id and i.machine = 'broadcast'
 left join recipients r on r.broadcast_id = q.broadcast_id and r.transporter_id = q.transporter_id
-left join users u on u.id = q.transporter_id
+left join people u on u.id = q.transporter_id and u.role = 'transporter'
 left join drivers d on d.id = q.driver_id and d.transporter_id = q.transporter_id
+left join driver_invitations n on n.driver_id = q.driver_id and n.transporter_id = q.transporter_id
+left join people p on p.id = d.id and p.role = 'driver'
 left join vehicles v on v.id = q.vehicle_id and v.transporter_id = q.transporter_id
-order by q.n`,
+order by q.place`,
 }
 
 /**
- * The facts that an accept's commit rechecks. Code that removes a driver or vehicle from a fleet, or changes the type of a
- * vehicle, locks its row `for update` and then checks the claims (drivers.ts, vehicles.ts). So either the commit finds the
- * row gone, changed or locked, or the change waits for the commit and finds the claim. Turning a user off needs no lock: it
+ * The facts that an accept's commit rechecks. Code that takes a driver or vehicle out of a fleet, or changes the type of a
+ * vehicle, locks its row and then checks the claims (membership.ts, vehicles.ts). So either the commit finds the
+ * row gone, changed or locked, or the change waits for the commit and finds the claim. Turning a person off needs no lock: it
  * checks no claim, so the two may happen in either order.
  */
 function preconditionsOf(
@@ -67,7 +72,8 @@ function preconditionsOf(
       row: { id: vehicleId, transporter_id: transporterId, vehicle_type: vehicleType },
       isThere: true,
     },
-    { table: 'users', row: { id: transporterId, active: false }, isThere: false },
+    { table: 'people', row: { id: transporterId, role: 'transporter', active: false }, isThere: false },
+    { table: 'people', row: { id: driverId, role: 'driver', active: false }, isThere: false },
   ]
 }
 
@@ -93,6 +99,8 @@ export async function acceptFacts(
       broadcast: shared && { isOffered: row.isOffered, hasDeclined: row.hasDeclined, ...shared },
       isUserActive: row.user_active ?? true,
       driver: row.driver_id === null ? undefined : driverOf(row, row.driver_id),
+      isInvited: row.is_invited,
+      isDriverActive: row.driver_active ?? true,
       vehicle:
         row.vehicle_id === null
           ? undefined

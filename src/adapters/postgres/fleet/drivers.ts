@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import type { DriverRecord, FleetStore, Position } from '../../../dispatch/ports.js'
 import { query } from '../query.js'
+import { isActiveDriver } from './people.js'
 import { isAfter, newestFirst, positionColumn, positionParameters } from './position.js'
 
 export interface DriverRow {
@@ -11,15 +12,30 @@ export interface DriverRow {
   readonly phone: string | null
   readonly is_online: boolean
   readonly vehicle_id: string | null
+  readonly is_confirmed: boolean
   readonly is_busy: boolean
 }
 
 /**
- * Columns of a driver `d`. On a trip means: a live request holds the claim on it. `offset 0` keeps that a look-up by
- * key for each row, where the planner would rather read all claims into a hash.
+ * Columns of a driver `d`, who has agreed if `isConfirmed`. One that is turned off is not online. On a trip means: a live request holds the claim on it. `offset 0`
+ * keeps that a look-up by key for each row, where the planner would rather read all claims into a hash.
  */
-export const driverColumns = `d.id, ${positionColumn('d')}, d.transporter_id, d.name, d.phone, d.is_online,
-  d.vehicle_id, exists (select from {claims} c where c.key = 'driver:' || d.id offset 0) as is_busy`
+const columnsOf = (isConfirmed: string) => `d.id, ${positionColumn('d')}, d.transporter_id, d.name, d.phone,
+  d.is_online and ${isActiveDriver('d.id')} as is_online, d.vehicle_id, ${isConfirmed} as is_confirmed,
+  ${isConfirmed} and exists (select from {claims} c where c.key = 'driver:' || d.id offset 0) as is_busy`
+
+/** Of a row of `drivers`. */
+export const driverColumns = columnsOf('true')
+/** Of a row of `membersOf` or `invitationsOf`, or of both. */
+export const listedColumns = columnsOf('d.is_confirmed')
+
+/** Drivers that have agreed, and those that were asked, as one kind of row. */
+const MEMBER =
+  'd.id, d.transporter_id, d.name, d.phone, d.is_online, d.vehicle_id, d.created_at, true as is_confirmed'
+export const membersOf = (drivers: string) => `select ${MEMBER} from ${drivers} d`
+const INVITED = `i.driver_id as id, i.transporter_id, i.name, i.phone, false as is_online, null::text as vehicle_id,
+  i.invited_at as created_at, false as is_confirmed`
+export const invitationsOf = (invitations: string) => `select ${INVITED} from ${invitations} i`
 
 export function toDriver(row: DriverRow): DriverRecord {
   return {
@@ -27,6 +43,7 @@ export function toDriver(row: DriverRow): DriverRecord {
     position: row.position,
     transporterId: row.transporter_id,
     name: row.name,
+    isConfirmed: row.is_confirmed,
     ...(row.phone === null ? {} : { phone: row.phone }),
     isSwitchedOn: row.is_online,
     ...(row.vehicle_id === null ? {} : { vehicleId: row.vehicle_id }),
@@ -34,64 +51,32 @@ export function toDriver(row: DriverRow): DriverRecord {
   }
 }
 
-/** Two transporters at once: the second waits for the first's row and finds that it is not its own. */
-const putDriverSql = `
-insert into drivers as d (id, transporter_id, name, phone) values ($1, $2, $3, $4)
-on conflict (id) do update set name = excluded.name, phone = excluded.phone
-where d.transporter_id = excluded.transporter_id
-returning ${driverColumns}, d.xmax = 0 as is_new`
+const getDriverSql = `
+select ${listedColumns} from (
+  ${membersOf('drivers')} where d.id = $1 and d.transporter_id = $2
+  union all
+  ${invitationsOf('driver_invitations')} where i.driver_id = $1 and i.transporter_id = $2
+) as d`
 
-export async function putDriver(
-  pool: Pool,
-  transporterId: string,
-  { id, name, phone }: { id: string; name: string; phone?: string },
-): ReturnType<FleetStore['putDriver']> {
-  const rows = await query<DriverRow & { is_new: boolean }>(pool, putDriverSql, [
-    id,
-    transporterId,
-    name,
-    phone ?? null,
-  ])
-  const row = rows[0]
-  if (row === undefined) return { kind: 'taken' }
-  return { kind: row.is_new ? 'created' : 'updated', driver: toDriver(row) }
-}
-
-/**
- * Excludes concurrent accepts of the driver: see accept-facts.ts. The row is locked first, which waits for a commit that
- * relies on it. Then the claims are checked as that commit has left them.
- */
-const deleteDriverSql = `
-with held as materialized (
-  select id from drivers where id = $1 and transporter_id = $2 for update
-), judged as materialized (
-  select id, is_claimed('driver:' || id) as is_busy from held
-), gone as (
-  delete from drivers d using judged j where d.id = j.id and not j.is_busy
-)
-select is_busy from judged`
-
-export async function deleteDriver(
+export async function getDriver(
   pool: Pool,
   transporterId: string,
   driverId: string,
-): ReturnType<FleetStore['deleteDriver']> {
-  const [row] = await query<{ is_busy: boolean }>(pool, deleteDriverSql, [driverId, transporterId])
-  if (row === undefined) return 'missing'
-  return row.is_busy ? 'busy' : 'deleted'
-}
-
-const getDriverSql = `select ${driverColumns} from drivers d where d.id = $1`
-
-export async function getDriver(pool: Pool, driverId: string): Promise<DriverRecord | undefined> {
-  const rows = await query<DriverRow>(pool, getDriverSql, [driverId])
+): Promise<DriverRecord | undefined> {
+  const rows = await query<DriverRow>(pool, getDriverSql, [driverId, transporterId])
   return rows[0] && toDriver(rows[0])
 }
 
-/** The page first, then who of it is busy: else it is looked up for the whole fleet. */
+/** A page of each, then a page of both, then who of it is busy: else it is looked up for the whole fleet. */
 const listDriversSql = `
-select ${driverColumns} from (
-  select * from drivers d where d.transporter_id = $1 and ${isAfter('d', 2)} order by ${newestFirst('d')} limit $4
+select ${listedColumns} from (
+  select * from (
+    (${membersOf('drivers')} where d.transporter_id = $1 and ${isAfter('d', 2)} order by ${newestFirst('d')} limit $4)
+    union all
+    (select * from (${invitationsOf('driver_invitations')} where i.transporter_id = $1) as d
+     where ${isAfter('d', 2)} order by ${newestFirst('d')} limit $4)
+  ) as d
+  order by ${newestFirst('d')} limit $4
 ) as d
 order by ${newestFirst('d')}`
 
@@ -135,10 +120,17 @@ export function toVehicleNamed(row: { vehicle_id: string | null; vehicle_type: s
   return { id: row.vehicle_id, vehicleType: row.vehicle_type }
 }
 
-const busyAmongSql = `
-select d.id from unnest($1::text[]) as d(id) where exists (select from {claims} c where c.key = 'driver:' || d.id)`
+const membersAmongSql = `
+select d.id, d.transporter_id as "transporterId",
+  d.is_online and ${isActiveDriver('d.id')} as "isSwitchedOn",
+  exists (select from {claims} c where c.key = 'driver:' || d.id offset 0) as "isBusy"
+from drivers d where d.id = any($1::text[])`
 
-export async function busyAmong(pool: Pool, driverIds: readonly string[]): Promise<ReadonlySet<string>> {
-  const rows = await query<{ id: string }>(pool, busyAmongSql, [driverIds])
-  return new Set(rows.map(row => row.id))
+export async function membersAmong(
+  pool: Pool,
+  driverIds: readonly string[],
+): ReturnType<FleetStore['membersAmong']> {
+  type Row = { id: string; transporterId: string; isSwitchedOn: boolean; isBusy: boolean }
+  const rows = await query<Row>(pool, membersAmongSql, [driverIds])
+  return new Map(rows.map(({ id, ...state }) => [id, state]))
 }

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import type { FleetStore } from '../../../dispatch/ports.js'
 import { query } from '../query.js'
+import { isActiveTransporter } from './people.js'
 
 /** Changes within the window, `$4` milliseconds. */
 const recent = `array(
@@ -46,11 +47,10 @@ export async function setTransporterAvailable(
 const availableOwnersSql = `
 select t.id as transporter_id
 from transporters t
-join users u on u.id = t.id and u.active
 cross join lateral (
   select from vehicles v where v.transporter_id = t.id and v.vehicle_type = any($1::text[]) limit 1
 ) owned
-where t.is_available
+where t.is_available and ${isActiveTransporter('t.id')}
 limit $2`
 
 export async function availableOwners(

@@ -1,9 +1,8 @@
 /* Events that may have been missed, for telling them again. Times are milliseconds since the epoch. */
 import type { Pool } from 'pg'
-import type { Position } from '../../../dispatch/ports.js'
-import type { EmittedEvent } from '../../../runtime/types.js'
+import type { Position, RecordedEvent } from '../../../dispatch/ports.js'
 import { query } from '../query.js'
-import { payloadOf } from '../stored-json.js'
+import { payloadOf, tripStatusOf } from '../stored-json.js'
 
 const from = 'to_timestamp($1::float8 / 1000)'
 const micros = '(extract(epoch from e.recorded_at) * 1000000)::bigint'
@@ -15,7 +14,8 @@ const micros = '(extract(epoch from e.recorded_at) * 1000000)::bigint'
  */
 const eventsSinceSql = `
 select e.instance, i.machine, e.version, e.index, e.type, ${payloadOf('e')} as payload, e.audience,
-  (extract(epoch from e.at) * 1000)::float8 as at, ${micros} as recorded_micros
+  (extract(epoch from e.at) * 1000)::float8 as at, ${micros} as recorded_micros,
+  ${tripStatusOf('e', 'i.machine')} as "tripStatus"
 from (
   select * from {events} where recorded_at >= ${from}
     and ($2::bigint is null or recorded_at >= to_timestamp($2::float8 / 1000000 - 0.001))
@@ -28,13 +28,13 @@ where $2::bigint is null or (${micros}, e.instance, e.version, e.index) > ($2, $
 order by recorded_micros, e.instance, e.version, e.index
 limit $6`
 
-type Row = EmittedEvent & { readonly recorded_micros: string }
+type Row = RecordedEvent & { readonly recorded_micros: string }
 
 export async function eventsSince(
   pool: Pool,
   since: number,
   { after, limit }: { after?: Position; limit: number },
-): Promise<{ events: readonly EmittedEvent[]; next?: Position }> {
+): Promise<{ events: readonly RecordedEvent[]; next?: Position }> {
   const place = after?.split(' ') ?? []
   const values = [0, 1, 2, 3].map(n => place[n] ?? null)
   const rows = await query<Row>(pool, eventsSinceSql, [since, ...values, limit])

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { LiveRequest } from '../../../dispatch/ports.js'
+import { isActiveTransporter } from '../fleet/people.js'
 import { query } from '../query.js'
 import { snapshotOf } from '../stored-json.js'
 
@@ -16,8 +17,7 @@ with owned as materialized (
   select array_agg(distinct v.vehicle_type) as types
   from vehicles v
   join transporters t on t.id = v.transporter_id and t.is_available
-  join users u on u.id = t.id and u.active
-  where v.transporter_id = $1
+  where v.transporter_id = $1 and ${isActiveTransporter('$1')}
 ),
 unoffered as materialized (
   select i.id, ${snapshotOf('i')} as snapshot

@@ -142,8 +142,9 @@ local known = parse(redis.call('HGET', DRIVERS, id))
 local d = { transporter = ARGV[7], vehicle = ARGV[8], type = ARGV[9], lat = ARGV[10], lng = ARGV[11], checked = now }
 if known then
   unindex(id, known)
-  if known.transporter ~= d.transporter then redis.call('ZREM', FLEET, known.transporter .. '|' .. id) end
-  if d.lat == '' then d.lat, d.lng = known.lat, known.lng end
+  -- Where it was for another fleet is not for this one.
+  if known.transporter ~= d.transporter then redis.call('ZREM', FLEET, known.transporter .. '|' .. id)
+  elseif d.lat == '' then d.lat, d.lng = known.lat, known.lng end
 end
 begin()
 write(id, d)

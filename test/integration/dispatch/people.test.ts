@@ -20,7 +20,7 @@ describe('R2.2 a user', () => {
     for (let round = 0; round < 20; round++) {
       const user = customer(`u-${round}`)
       const looks = [dispatch.isActive(user), dispatch.isActive(user)]
-      expectOk(await dispatch.setUserActive(admin, user.id, false))
+      expectOk(await dispatch.setPersonActive(admin, user, false))
       await Promise.all(looks)
       expect(await dispatch.isActive(user)).toBe(false)
     }

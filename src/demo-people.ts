@@ -1,0 +1,42 @@
+/* The people whose tokens a start outside production prints. Its driver has agreed to its transporter, so both can be tried at once. */
+import { signToken } from './adapters/tokens/jwt.js'
+import type { Caller } from './dispatch/api.js'
+
+const transporter: Caller = { id: 't1', role: 'transporter' }
+const driver: Caller = { id: 'd1', role: 'driver' }
+
+export const demoPeople: readonly Caller[] = [
+  { id: 'c1', role: 'customer' },
+  transporter,
+  driver,
+  { id: 'a1', role: 'admin' },
+]
+
+/** Long enough for a database that has just started. Without an answer the start goes on. */
+const TIMEOUT_MS = 5_000
+
+/**
+ * Invites the driver and has it agree, as apps do, unless it is in a fleet already. Throws if the server does not answer as it
+ * should.
+ */
+export async function hireDemoDriver(url: string, secret: string): Promise<void> {
+  const call = callerOf(url, secret)
+  const { transporterId } = await call(driver, 'GET', '/driver/fleet')
+  if (transporterId !== null) return
+  await call(transporter, 'PUT', `/transporter/drivers/${driver.id}`, { name: 'Asha' })
+  await call(driver, 'POST', '/driver/fleet', { transporterId: transporter.id })
+}
+
+const callerOf =
+  (url: string, secret: string) => async (caller: Caller, method: string, path: string, body?: object) => {
+    const token = await signToken(caller, secret, TIMEOUT_MS)
+    const response = await fetch(`${url}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    if (!response.ok)
+      throw new Error(`${method} ${path} was answered ${response.status}: ${await response.text()}`)
+    return (await response.json()) as { readonly transporterId?: string | null }
+  }

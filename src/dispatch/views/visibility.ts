@@ -1,0 +1,100 @@
+/*
+ * How much of a request its readers see, and how long: one table. access.ts says who may read a request, and that right
+ * never ends. Here a reader sees less once its part in the request has ended. Every view of a request or a trip asks this
+ * file at the moment it is shown, also for a kept answer or a late event. See ADR 69.
+ */
+import { isStanding, refuseByState, type TripStatus } from '../../machines/index.js'
+import type { Caller, Role } from '../api.js'
+import type { Broadcast } from '../broadcasts/broadcast.js'
+import type { Place } from '../requests.js'
+import type { BroadcastView, TripView } from './views.js'
+
+export type Places = 'exact' | 'rounded'
+
+export interface Sight {
+  readonly notes: boolean
+  /** `exact` with addresses; `rounded` to 0.01° without. */
+  readonly places: Places
+  /** Trips of taken trucks: all of them, or those that the reader or its driver makes. */
+  readonly trips: 'all' | 'own'
+}
+
+/**
+ * What a reader is to a request at one moment; `who` is for docs/authorization.md.
+ * A trip stands while it is assigned or under way, and when it was completed. A released, cancelled or abandoned trip does
+ * not count: after an accept and a release at once, a transporter has the part that it had before.
+ */
+export const parts = {
+  owner: { who: 'its customer; an admin', notes: true, places: 'exact', trips: 'all' },
+  carrier: {
+    who: 'a transporter or driver with a trip that stands',
+    notes: true,
+    places: 'exact',
+    trips: 'own',
+  },
+  bidder: {
+    who: 'any other transporter that may read it, while it can be accepted',
+    notes: false,
+    places: 'exact',
+    trips: 'own',
+  },
+  bystander: { who: 'every other reader', notes: false, places: 'rounded', trips: 'own' },
+} as const satisfies Readonly<Record<string, Sight & { readonly who: string }>>
+
+/** Pure; `now` in milliseconds. Past its deadline a request is over, even where its timer is late. */
+export function sightOf(caller: Caller, { snapshot }: Pick<Broadcast, 'snapshot'>, now: number): Sight {
+  const { customerId, trips } = snapshot.context
+  switch (caller.role) {
+    case 'admin':
+      return parts.owner
+    case 'customer':
+      return caller.id === customerId ? parts.owner : parts.bystander
+    case 'driver':
+      return trips.some(trip => trip.driver.id === caller.id && isStanding(trip))
+        ? parts.carrier
+        : parts.bystander
+    case 'transporter':
+      if (trips.some(trip => trip.transporterId === caller.id && isStanding(trip))) return parts.carrier
+      return refuseByState(snapshot, { at: now }) === undefined ? parts.bidder : parts.bystander
+  }
+}
+
+/** How exact the places of a trip are for a caller that may see it; `status`: the present one, `null` if it is gone. */
+export function placesOfTrip(role: Role, status: TripStatus | null): Places {
+  if (role === 'customer' || role === 'admin') return parts.owner.places
+  return status !== null && isStanding({ status }) ? parts.carrier.places : parts.bystander.places
+}
+
+/** 0.01°: about a kilometre. It tells the district, not the gate. */
+const STEPS_PER_DEGREE = 100
+
+/** Adding 0 makes 0 of -0, which -0.004 is rounded to. */
+const rounded = (degrees: number) => Math.round(degrees * STEPS_PER_DEGREE) / STEPS_PER_DEGREE + 0
+
+export function shownPlace(place: Place, places: Places): Place {
+  return places === 'exact' ? place : { lat: rounded(place.lat), lng: rounded(place.lng) }
+}
+
+const withPlaces = <T extends { readonly pickup: Place; readonly drop: Place }>(
+  view: T,
+  places: Places,
+): T => ({
+  ...view,
+  pickup: shownPlace(view.pickup, places),
+  drop: shownPlace(view.drop, places),
+})
+
+/** A view that was made earlier, without what may no longer be seen. It never shows more than it did. */
+export function limitBroadcast(view: BroadcastView, { notes: mayReadNotes, places }: Sight): BroadcastView {
+  const { notes, ...rest } = view
+  return {
+    ...withPlaces(rest, places),
+    ...(mayReadNotes && notes !== undefined ? { notes } : {}),
+    trucks: view.trucks.map(truck =>
+      truck.trip === undefined ? truck : { ...truck, trip: limitTrip(truck.trip, places) },
+    ),
+  }
+}
+
+/** The same of a trip. */
+export const limitTrip = (view: TripView, places: Places): TripView => withPlaces(view, places)

@@ -1,0 +1,118 @@
+/* Who is turned off, in which role: this release's people beside the release before, which has one row an id. */
+import { copyFile, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import pg from 'pg'
+import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
+import { migrate } from '../../src/adapters/postgres/migrate.js'
+import { MIGRATIONS_FOLDER } from '../../src/adapters/postgres/migration-files.js'
+import type { FleetStore, Role } from '../../src/dispatch/ports.js'
+import { silentLog } from '../support/log.js'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
+
+let database: TestDatabase
+let sql: pg.Pool
+let fleet: FleetStore
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  sql = new pg.Pool({ connectionString: database.connectionString, max: 8 })
+  fleet = createFleetStore(sql)
+})
+afterAll(async () => {
+  await sql.end()
+  await database.drop()
+})
+beforeEach(async () => {
+  await sql.query('truncate people, users cascade')
+})
+
+const roles: readonly Role[] = ['customer', 'transporter', 'driver', 'admin']
+const isOn = async (role: Role, id = 'x') => (await fleet.seePerson({ role, id })).isActive
+const areOn = async (id = 'x') => {
+  const on: Role[] = []
+  for (const role of roles) if (await isOn(role, id)) on.push(role)
+  return on
+}
+/** As the release before asks and writes. */
+const userIsOn = async (id = 'x') =>
+  (await sql.query('select active from users where id = $1', [id])).rows[0]?.active
+const setUser = (active: boolean, id = 'x') =>
+  sql.query(
+    'insert into users (id, active) values ($1, $2) on conflict (id) do update set active = excluded.active',
+    [id, active],
+  )
+
+describe('R11.1 turning off', () => {
+  it('concerns one role of an id, and no other', async () => {
+    expect(await areOn()).toEqual(roles)
+    await fleet.setPersonActive({ role: 'driver', id: 'x' }, false)
+    expect(await areOn()).toEqual(['customer', 'transporter', 'admin'])
+    const people = roles.map(role => ({ role, id: 'x' }))
+    expect(await fleet.inactiveAmong(people)).toEqual([{ role: 'driver', id: 'x' }])
+  })
+
+  it('is for the release before the whole user’s, until every role is on again', async () => {
+    expect(await areOn()).toEqual(roles)
+    expect(await userIsOn()).toBe(true)
+    await fleet.setPersonActive({ role: 'driver', id: 'x' }, false)
+    await fleet.setPersonActive({ role: 'customer', id: 'x' }, false)
+    expect(await userIsOn()).toBe(false)
+    await fleet.setPersonActive({ role: 'driver', id: 'x' }, true)
+    expect(await userIsOn()).toBe(false)
+    await fleet.setPersonActive({ role: 'customer', id: 'x' }, true)
+    expect(await userIsOn()).toBe(true)
+  })
+
+  it('by the release before is for every role, also those seen later, and ends their sessions', async () => {
+    await isOn('customer')
+    await setUser(false)
+    expect(await areOn()).toEqual([])
+    const { rows } = await sql.query('select valid_from from people where id = $1', ['x'])
+    expect(rows.every(({ valid_from }) => valid_from instanceof Date)).toBe(true)
+    await setUser(true)
+    expect(await areOn()).toEqual(roles)
+    // Of a user that nobody has seen yet, too.
+    await setUser(false, 'unseen')
+    expect(await areOn('unseen')).toEqual([])
+  })
+
+  it('of two roles of one id at once leaves the user off until both are on', async () => {
+    for (let round = 0; round < 20; round++) {
+      const id = `both-${round}`
+      await Promise.all(roles.map(role => fleet.setPersonActive({ role, id }, false)))
+      expect(await userIsOn(id)).toBe(false)
+      await Promise.all(roles.map(role => fleet.setPersonActive({ role, id }, true)))
+      expect(await userIsOn(id)).toBe(true)
+    }
+  })
+
+  it('registers the user for the release before, whose rows refer to it', async () => {
+    await isOn('transporter', 'new')
+    expect(await userIsOn('new')).toBe(true)
+    await fleet.setTransporterAvailable('new', true, { changes: 10, windowMs: 1 })
+  })
+})
+
+describe('R11.1 a user that was turned off before people were told apart', () => {
+  it('is off in every role after the migration, and all others are on', async () => {
+    const earlier = await temporaryFolder('earlier-migrations')
+    for (const name of (await readdir(MIGRATIONS_FOLDER)).filter(file => /^\d/.test(file) && file < '0026')) {
+      await copyFile(join(MIGRATIONS_FOLDER, name), join(earlier, name))
+    }
+    const own = await createTestDatabase({ empty: true })
+    const pool = new pg.Pool({ connectionString: own.connectionString, max: 2 })
+    await migrate(pool, { log: silentLog, folder: earlier })
+    await pool.query("insert into users (id, active) values ('off', false), ('on', true)")
+    await migrate(pool, { log: silentLog })
+    const store = createFleetStore(pool)
+    for (const role of roles) {
+      expect([role, await store.seePerson({ role, id: 'off' })]).toEqual([role, { isActive: false }])
+      expect([role, await store.seePerson({ role, id: 'on' })]).toEqual([role, { isActive: true }])
+    }
+    await pool.end()
+    await own.drop()
+    await rm(earlier, { recursive: true })
+  })
+})
