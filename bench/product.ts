@@ -45,7 +45,7 @@ export interface Product {
 export function openProduct(
   connectionString: string,
   pool: pg.Pool,
-  fanout: Fanout = { emit() {}, disconnectUser() {} },
+  fanout: Fanout = { emit() {}, disconnectPerson() {} },
 ): Product {
   const store = createPostgresStore({ connectionString })
   const lookups = createLookupPool(connectionString, { warn() {} })

@@ -43,5 +43,5 @@ export function accept(name: string): Command {
   }
 }
 
-export const customerOf = (name: string) => ({ id: `customer-${name}`, role: 'customer' })
-export const transporterOf = (name: string) => ({ id: `transporter-${name}`, role: 'transporter' })
+export const customerOf = (name: string) => ({ id: `customer-${name}`, role: 'customer' as const })
+export const transporterOf = (name: string) => ({ id: `transporter-${name}`, role: 'transporter' as const })

@@ -9,7 +9,7 @@ import { pino } from 'pino'
 import { percentile } from '../../demo/figures.js'
 import { createSocketServer } from '../../src/adapters/socket/server.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
-import { type Fanout, userRoom } from '../../src/dispatch/ports.js'
+import { type Fanout, personRoom } from '../../src/dispatch/ports.js'
 import type { Engine } from '../../src/runtime/api.js'
 import { TEST_SECRET } from '../../test/support/tokens.js'
 import { epochMs, inFlight, paced } from '../measure.js'
@@ -136,7 +136,7 @@ async function bareRound(
     const id = `bare-${name}-${i}`
     sentAt.set(id, epochMs())
     const envelope = { id, version: 1, type: BARE, at: new Date().toISOString(), data: accept(id) }
-    fanout.emit([userRoom(customerOf(`${i % CUSTOMERS}`).id)], envelope)
+    fanout.emit([personRoom(customerOf(`${i % CUSTOMERS}`))], envelope)
   })
   const heard = await listeners.heard(BARE, count)
   return p99(heard.map(({ id, at }) => at - (sentAt.get(id) ?? Number.NaN)))

@@ -72,7 +72,7 @@ export function createApi({ call }: Http) {
     joinFleet: (transporterId: string) => post<contract.DriverFleet>('/driver/fleet', { transporterId }),
     leaveFleet: () => remove('/driver/fleet'),
 
-    /** Invites a driver, who is in the fleet once it agrees. */
+    /** Invites a driver. It is in the fleet after it has agreed. */
     putDriver: (id: string, driver: { readonly name: string; readonly phone?: string }) =>
       put<contract.Driver>(`/transporter/drivers/${segment(id)}`, driver),
     deleteDriver: (id: string) => remove(`/transporter/drivers/${segment(id)}`),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { personRoom } from '../../src/dispatch/ports.js'
 import type { EmittedEvent } from '../../src/runtime/types.js'
 import {
   accept,
@@ -115,17 +116,22 @@ describe('telling again', () => {
     const ended = await cancelled('again-ended')
     await delivered()
     const heard = (room: string) => product.fanout.heardIn(room).map(({ id }) => id)
-    const rooms = [`user:${truck.caller.id}`, 'user:again', 'user:again-ended', `broadcast:${ended}`]
+    const rooms = [
+      personRoom(truck.caller),
+      'person:customer:again',
+      'person:customer:again-ended',
+      `broadcast:${ended}`,
+    ]
     const first = rooms.map(room => new Set(heard(room)))
     const count = product.fanout.emits.length
     product.retell(1_000)
-    await until(() => product.fanout.heard(`user:${truck.caller.id}`, 'new_broadcast').length > 2)
+    await until(() => product.fanout.heard(personRoom(truck.caller), 'new_broadcast').length > 2)
     expect(product.fanout.emits.length).toBeGreaterThan(count)
     // The offer of the request that ended is none any more.
     const again = product.fanout.emits.slice(count)
     expect(again.map(({ envelope }) => envelope.id)).toContain(`${broadcast.id}:offer`)
     expect(again.map(({ envelope }) => envelope.id)).not.toContain(`${ended}:offer`)
-    await until(() => heard('user:again').length > 1)
+    await until(() => heard('person:customer:again').length > 1)
     expect(rooms.map(room => new Set(heard(room)))).toEqual(first)
   })
 
@@ -139,25 +145,23 @@ describe('telling again', () => {
     const taken = expectOk(await accept(product, broadcast.id, truck))
     const tripId = taken.assignment?.tripId ?? ''
     await delivered()
-    const pickups = (userId: string, type: string) =>
-      product.fanout
-        .heard(`user:${userId}`, type)
-        .filter(event => event.tripId === tripId)
-        .map(({ data }) => (data.trip as { pickup: unknown }).pickup)
-    expect(pickups(truck.driverId, 'trip_assigned')).toEqual([precise.pickup])
+    const pickups = (type: string) =>
+      product.fanout.emits
+        .filter(({ envelope }) => envelope.type === type && envelope.tripId === tripId)
+        .map(({ envelope }) => (envelope.data.trip as { pickup: unknown }).pickup)
+    expect(pickups('trip_assigned')).toEqual([precise.pickup])
     product.retell(1_000)
-    await until(() => pickups(truck.driverId, 'trip_assigned').length > 1)
+    await until(() => pickups('trip_assigned').length > 1)
     expectOk(await product.dispatch.sendToTrip(truck.caller, tripId, { type: 'release' }))
     await delivered()
     product.retell(1_000)
-    await until(() => pickups(truck.driverId, 'trip_cancelled').length > 1)
+    await until(() => pickups('truck_released').length > 1)
     const rounded = { lat: 28.61, lng: 77.21 }
-    expect(pickups(truck.driverId, 'trip_assigned')).toEqual([precise.pickup, precise.pickup, rounded])
-    expect(pickups(truck.driverId, 'trip_cancelled')).toEqual([rounded, rounded])
-    await until(() => pickups(caller.id, 'truck_released').length > 1)
-    expect(
-      new Set([...pickups(caller.id, 'truck_confirmed'), ...pickups(caller.id, 'truck_released')]),
-    ).toEqual(new Set([precise.pickup]))
+    expect(pickups('trip_assigned')).toEqual([precise.pickup, precise.pickup, rounded])
+    expect(pickups('trip_cancelled')).toEqual([rounded, rounded])
+    for (const type of ['truck_confirmed', 'truck_released']) {
+      expect(new Set(pickups(type))).toEqual(new Set([precise.pickup]))
+    }
   })
 
   it('R7.4 finds also those who were away: who resumes from a later event is told what was missed before it', async () => {

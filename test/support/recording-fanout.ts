@@ -1,4 +1,4 @@
-import type { Envelope, Fanout } from '../../src/dispatch/ports.js'
+import { type Envelope, type Fanout, personKey } from '../../src/dispatch/ports.js'
 
 export interface Emit {
   readonly rooms: readonly string[]
@@ -25,7 +25,7 @@ export function recordingFanout(): RecordingFanout {
     emits,
     disconnected,
     emit: (rooms, envelope, except = []) => void emits.push({ rooms, envelope, except }),
-    disconnectUser: userId => void disconnected.push(userId),
+    disconnectPerson: person => void disconnected.push(personKey(person)),
     heardIn,
     heard: (room, type) => heardIn(room).filter(envelope => envelope.type === type),
   }

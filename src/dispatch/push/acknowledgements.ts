@@ -1,6 +1,6 @@
 /*
  * What a client has acknowledged on a socket is not pushed to it. Acknowledgements come by the thousand after an offer, and
- * the statement that notes them ignores those of users without devices. A lost one means one push too many, which an app
+ * the statement that notes them ignores those of people without devices. A lost one means one push too many, which an app
  * drops by its id: so nothing waits for them, and few are ever held.
  */
 

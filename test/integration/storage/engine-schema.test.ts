@@ -41,10 +41,14 @@ it('R10.3 an engine has its tables in a schema of its own, beside those of other
     `create table users (name text); create table events (name text); create table instances (id int)`,
   )
   const before = await tablesOf('public')
-  expect(await migrateEngine(database.connectionString)).toEqual(['loadcast/0001_engine.sql'])
+  expect(await migrateEngine(database.connectionString)).toEqual([
+    'loadcast/0001_engine.sql',
+    'loadcast/0002_protocol.sql',
+  ])
   expect(await migrateEngine(database.connectionString)).toEqual([])
   expect(await migrateEngine(database.connectionString, { schema: 'elsewhere' })).toEqual([
     'elsewhere/0001_engine.sql',
+    'elsewhere/0002_protocol.sql',
   ])
   expect(await tablesOf('public')).toEqual(before)
   expect(await tablesOf('elsewhere')).toEqual(await tablesOf('loadcast'))
@@ -77,7 +81,9 @@ it('the tables that the product brings are those of a new schema', async () => {
   await sql.query(
     'drop index loadcast.claims_seeking, loadcast.events_late_audience, loadcast.events_late_ends',
   )
-  await sql.query('drop view loadcast.schema_migrations') // for the release before
+  // For the release before.
+  await sql.query('drop view loadcast.schema_migrations')
+  await sql.query('drop trigger idempotency_keys_role on loadcast.idempotency_keys')
   const [moved, made] = [await dumpSchema(sql, 'loadcast'), await dumpSchema(sql, 'elsewhere')]
   expect(moved.replaceAll('loadcast', 'schema')).toBe(made.replaceAll('elsewhere', 'schema'))
 })

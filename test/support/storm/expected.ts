@@ -39,9 +39,9 @@ export async function readExpected(processes: Processes, users: readonly User[])
   for (const { context, ...emitted } of rows) {
     const { concerned, said } = wordsOf(emitted, context)
     for (const { to, envelope } of said) {
-      for (const [id, ids] of must) {
-        const isOffered = offered.get(emitted.instance)?.has(id) ?? false
-        if (isToldTo(id, to, concerned, isOffered)) ids.add(envelope.id)
+      for (const user of users) {
+        const isOffered = offered.get(emitted.instance)?.has(user.id) ?? false
+        if (isToldTo(user, to, concerned, isOffered)) must.get(user.id)?.add(envelope.id)
       }
     }
   }

@@ -1,5 +1,6 @@
 /* The apps of many users, each with its own socket through the rough network, and all events that each has received. */
 import { createClient } from '../../../src/client/index.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { until } from '../engine.js'
 import { PICKUP } from '../fleet.js'
 import { tokenFor } from '../tokens.js'
@@ -35,7 +36,7 @@ export async function connectPhones(url: string, users: readonly User[]): Promis
 
 async function connectPhone(url: string, user: User): Promise<Phone & { isReady(): boolean }> {
   const place = { lat: PICKUP.lat, lng: PICKUP.lng }
-  const beats = { driver: () => place, transporter: () => ({}), customer: undefined, admin: undefined }
+  const beats: Partial<Record<Role, () => object>> = { driver: () => place, transporter: () => ({}) }
   const beat = beats[user.role]
   const client = createClient({
     url,
