@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { SlabMap } from '../../runtime/slab.js'
+import { SlabMap } from '../../concurrency/slab.js'
 import { onRecord } from '../admin/on-record.js'
 import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
