@@ -85,6 +85,9 @@ export function createApi({ call }: Http) {
     listVehicles: (query?: contract.PageQuery) =>
       get<contract.Page<contract.Vehicle>>('/transporter/vehicles', query),
 
+    /** Ends every session of the user. `Client.logout` also closes the client. */
+    logout: () => post<undefined>('/auth/logout', undefined),
+
     /** What was missed since a point; without one, the present as a point. A connected client does this itself. */
     sync: (after?: string): Promise<Result<Synced>> => get<Synced>('/sync', { after }),
   }

@@ -52,6 +52,7 @@ export const access = {
   sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self', viewer: 'self' },
   registerDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   removeDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  logout: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self', viewer: 'self' },
   inspect: { admin: 'any', viewer: 'any' },
   administer: { admin: 'any' },
 } as const satisfies Readonly<Record<string, Row>>
