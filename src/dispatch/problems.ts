@@ -43,13 +43,13 @@ export const problems = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'Sign in first',
-    when: 'There is no token, or it is not one of ours, or has expired, or is a refresh token that was used before',
-    next: 'Refresh the token, or sign in anew',
+    when: 'There is no token, or it is not one of ours, has expired, lives too long, is of a session that was ended, or is a refresh token that was used before',
+    next: 'Refresh the token, or sign in anew; `detail` says which',
   },
   FORBIDDEN: {
     status: 403,
     title: 'Not allowed for your role',
-    when: 'The role in the token may never do this',
+    when: 'The role in the token may never do this; or an administrator would turn off itself',
     next: 'Nothing: no other request of this role would be allowed',
   },
   USER_INACTIVE: {
@@ -162,7 +162,7 @@ export const problems = {
   EVENT_NOT_ALLOWED: {
     status: 409,
     title: 'Not possible in the present state',
-    when: 'The trip’s state, or the offer’s, does not allow it',
+    when: 'The trip’s state, or the offer’s, does not allow it, or the transporter has released too many trips of the request',
     next: 'Read it again and offer what its state allows',
   },
   STALE_VERSION: {
@@ -193,7 +193,7 @@ export const problems = {
   RATE_LIMITED: {
     status: 429,
     title: 'Too many requests',
-    when: 'A limit on how often this may be done is reached',
+    when: 'A limit on how often this may be done, or on how much one user may make, is reached: `detail` says which',
     next: 'Wait for `Retry-After`',
     isTemporary: true,
   },

@@ -1,5 +1,5 @@
 import type { Precondition } from '../../runtime/types.js'
-import type { Person } from '../person.js'
+import type { Person, PersonState } from '../person.js'
 import type { BroadcastRecord, Position } from './reads.js'
 
 export interface DriverRecord {
@@ -44,6 +44,8 @@ export interface DriverFleet {
 /** What an accept is judged by, read together with the request in one query. */
 export interface AcceptFacts {
   readonly broadcast: BroadcastRecord | undefined
+  /** The transporter has had all trips of the day that it may: how long until it may have another one. */
+  readonly fullForMs?: number
   readonly isUserActive: boolean
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
   /** The driver was asked into this fleet, and has not agreed. */
@@ -57,16 +59,30 @@ export interface AcceptFacts {
 /** People and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
 export interface FleetStore {
   /** Registers the person if it is new. */
-  seePerson(person: Person): Promise<{ isActive: boolean }>
-  setPersonActive(person: Person, isActive: boolean): Promise<void>
-  /** Those of the people that are turned off. */
-  inactiveAmong(people: readonly Person[]): Promise<readonly Person[]>
-  /** Driver and vehicle are undefined unless they belong to the transporter. */
+  seePerson(person: Person): Promise<PersonState>
+  /**
+   * Off ends every session there is; on again, they stay ended. `by`: the administrator who turns another one off. False:
+   * that one is turned off itself, and nothing was done.
+   */
+  setPersonActive(person: Person, isActive: boolean, by?: string): Promise<boolean>
+  /** Ends every session there is. `issuedAt`: of a token that is to end in any case, in seconds. */
+  endSessions(person: Person, issuedAt?: number): Promise<PersonState>
+  /** Those of the people that are turned off, or have had sessions ended. */
+  endedPeople(people: readonly Person[]): Promise<readonly (Person & PersonState)[]>
+  /** Seeking requests of customers that are turned off: of one, or of all that were in the last so many milliseconds. */
+  requestsOfInactive(those: {
+    readonly customerId?: string | undefined
+    readonly withinMs?: number | undefined
+  }): Promise<readonly string[]>
+  /** Whose sessions were ended in the last so many milliseconds. */
+  endedWithin(ms: number): Promise<readonly (Person & PersonState)[]>
+  /** Driver and vehicle are undefined unless they belong to the transporter. `maxPerDay`: trips of a transporter, 0 for any number. */
   acceptFacts(
     broadcastId: string,
     transporterId: string,
     driverId: string,
     vehicleId: string,
+    maxPerDay?: number,
   ): Promise<AcceptFacts>
   /**
    * Invites a driver, or changes what the transporter says of it. `taken`: it has agreed to another transporter.
