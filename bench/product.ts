@@ -15,6 +15,7 @@ import { createResumeStore } from '../src/adapters/postgres/resume-store.js'
 import { createPostgresStore } from '../src/adapters/postgres/store.js'
 import { createLoggedPush } from '../src/adapters/push/logged.js'
 import type { Dispatch } from '../src/dispatch/api.js'
+import { NO_CAPS } from '../src/dispatch/caps.js'
 import { createDispatch } from '../src/dispatch/dispatch.js'
 import type { Fanout } from '../src/dispatch/ports.js'
 import { broadcastDefinition } from '../src/machines/index.js'
@@ -32,6 +33,7 @@ const SETTINGS = {
   transporterTtlMs: HOUR_MS,
   driverTtlMs: HOUR_MS,
   eventRetentionMs: 24 * HOUR_MS,
+  caps: NO_CAPS,
   maxFleet: 10_000,
 }
 

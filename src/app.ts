@@ -39,6 +39,7 @@ import type { Metrics } from './adapters/telemetry/metrics.js'
 import { openIssuerKeys } from './adapters/tokens/issuer-keys.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
 import { ACCESS_TTL_MS, createRefreshTokens } from './adapters/tokens/refresh.js'
+import { withResolvers } from './concurrency/with-resolvers.js'
 import type { DatabaseWait } from './database-wait.js'
 import { familySweep } from './dispatch/auth/family-sweep.js'
 import { createRefresh } from './dispatch/auth/refresh.js'
@@ -52,7 +53,6 @@ import { openRateLimits, withLimits } from './rate-limits.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
-import { withResolvers } from './runtime/with-resolvers.js'
 import type { Settings } from './settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
 import { meteredFanout, openTelemetry } from './telemetry.js'
@@ -117,7 +117,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const peers = new Peers()
   const store = createPostgresStore({ connectionString, database, peers, log, ...faults })
   const wakeups = createWakeups({ connectionString, database, log })
-  const keys = createIdempotencyStore(pool)
+  const keys = createIdempotencyStore(pool, { perDay: settings.caps.idempotencyKeysPerDay })
   const inspection =
     settings.inspectPort === undefined
       ? undefined

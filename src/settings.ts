@@ -8,6 +8,8 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { complaintAbout } from './adapters/postgres/connection/address.js'
 import { type RedisMode, redisModes, redisProblems } from './adapters/redis/address.js'
+import type { Caps } from './dispatch/caps.js'
+import { capSettings, capsOf } from './settings/caps.js'
 import { type TokenSettings, tokenEnvironment, tokenProblems, tokenSettingsOf } from './settings/tokens.js'
 import { decimalPattern, hours, seconds, wholeNumber } from './settings/values.js'
 
@@ -46,6 +48,7 @@ export interface Settings extends TokenSettings {
   /** Requests of one user, or of one address, in a minute; 0 is no limit. */
   readonly rateLimitUserPerMinute: number
   readonly rateLimitAddressPerMinute: number
+  readonly caps: Caps
   /** Proxies of ours that a request comes through: each has appended an address to `X-Forwarded-For`. */
   readonly trustedProxies: number
   /** Of the collector that traces are sent to; absent: there are none. */
@@ -200,6 +203,7 @@ const environment = z.object({
   DRAIN_SECONDS: seconds(25, { min: 0 }),
   RATE_LIMIT_USER_PER_MINUTE: wholeNumber(0, 0, MAX_PER_MINUTE),
   RATE_LIMIT_ADDRESS_PER_MINUTE: wholeNumber(0, 0, MAX_PER_MINUTE),
+  ...capSettings,
   TRUSTED_PROXIES: wholeNumber(0, 0, MAX_PROXIES),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .string()
@@ -303,6 +307,7 @@ function settingsOf(env: Environment): Settings {
     drainMs: env.DRAIN_SECONDS,
     rateLimitUserPerMinute: env.RATE_LIMIT_USER_PER_MINUTE,
     rateLimitAddressPerMinute: env.RATE_LIMIT_ADDRESS_PER_MINUTE,
+    caps: capsOf(env),
     trustedProxies: env.TRUSTED_PROXIES,
     ...(env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
       ? {}

@@ -20,6 +20,14 @@ const limits = {
   TRUSTED_PROXIES: '1',
   RATE_LIMIT_USER_PER_MINUTE: '600',
   RATE_LIMIT_ADDRESS_PER_MINUTE: '6000',
+  // What one person may make: docs/GROWTH.md says why these numbers, and what they come to.
+  CREATES_PER_MINUTE: '20',
+  CREATES_PER_DAY: '1000',
+  CANCELS_PER_HOUR: '20',
+  TRIPS_PER_DAY: '2000',
+  RELEASES_PER_REQUEST: '10',
+  IDEMPOTENCY_KEYS_PER_DAY: '2000',
+  ADMIN_ACTIONS_PER_HOUR: '1000',
 }
 
 /** The values of the secret that always exist, so ECS can inject them. The others are read through SECRETS_ARN. */

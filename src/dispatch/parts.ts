@@ -1,5 +1,6 @@
 /* What the product is made of: given once, by the composition root. */
 import type { Engine } from '../runtime/api.js'
+import type { Caps } from './caps.js'
 import type {
   AdminStore,
   AnswerStore,
@@ -25,6 +26,8 @@ export interface DispatchSettings {
   readonly driverTtlMs: number
   /** How long delivered events are kept for those who come back. */
   readonly eventRetentionMs: number
+  /** What one person may make. */
+  readonly caps: Caps
   /** Drivers of one fleet, with those invited, and vehicles of one fleet: so many of each. */
   readonly maxFleet: number
 }

@@ -162,7 +162,7 @@ export const problems = {
   EVENT_NOT_ALLOWED: {
     status: 409,
     title: 'Not possible in the present state',
-    when: 'The trip’s state, or the offer’s, does not allow it',
+    when: 'The trip’s state, or the offer’s, does not allow it, or the transporter has released too many trips of the request',
     next: 'Read it again and offer what its state allows',
   },
   STALE_VERSION: {
@@ -193,7 +193,7 @@ export const problems = {
   RATE_LIMITED: {
     status: 429,
     title: 'Too many requests',
-    when: 'A limit on how often this may be done is reached',
+    when: 'A limit on how often this may be done, or on how much one user may make, is reached: `detail` says which',
     next: 'Wait for `Retry-After`',
     isTemporary: true,
   },

@@ -1,6 +1,6 @@
 /* The engine as its users see it. */
 import type { Refusal } from './definition.js'
-import type { MembershipState } from './membership.js'
+import type { MembershipState } from './definitions/membership.js'
 import type { DeadLetter, StoredInstance } from './ports.js'
 import type {
   Actor,
@@ -8,7 +8,9 @@ import type {
   IdempotencyKey,
   Instance,
   JournalEntry,
+  Limited,
   Outcome,
+  OwnerLimit,
   Precondition,
   Replayed,
 } from './types.js'
@@ -44,10 +46,32 @@ interface Unkeyed {
   readonly key?: never
 }
 
+interface Unbounded {
+  readonly limits?: never
+}
+
+/** What a repetition is not counted for: a claim that is held, or a key that was used, is found before. */
+export interface Bounded {
+  readonly limits?: readonly OwnerLimit[]
+}
+
 export interface Engine {
   /** Throws `InvalidEventError` when the definition's schema refuses the input. */
-  create(machine: string, input: unknown, options: CreateOptions & Unkeyed): Promise<CreateOutcome>
-  create(machine: string, input: unknown, options: CreateOptions & Keyed): Promise<CreateOutcome | Replayed>
+  create(
+    machine: string,
+    input: unknown,
+    options: CreateOptions & Unkeyed & Unbounded,
+  ): Promise<CreateOutcome>
+  create(
+    machine: string,
+    input: unknown,
+    options: CreateOptions & Keyed & Unbounded,
+  ): Promise<CreateOutcome | Replayed>
+  create(
+    machine: string,
+    input: unknown,
+    options: CreateOptions & Keyed & Bounded,
+  ): Promise<CreateOutcome | Replayed | Limited>
   /**
    * Sends a command. Throws `InvalidEventError` for what the schema refuses, `UnknownInstanceError`
    * when there is no such instance, `OverloadedError` when queues are full or the database is away.

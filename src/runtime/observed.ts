@@ -1,8 +1,8 @@
 /* Records an event's outcome: in the meter and in its span. */
 import type { Attributes, Meter, Span } from './telemetry.js'
-import type { Actor, CreateOutcome, Outcome, Replayed } from './types.js'
+import type { Actor, CreateOutcome, Limited, Outcome, Replayed } from './types.js'
 
-type Decided = CreateOutcome | Outcome | Replayed
+type Decided = CreateOutcome | Outcome | Replayed | Limited
 
 /** Ends `span` with the outcome of `work`. */
 export function ending<T>(span: Span, work: Promise<T>, attributesOf: (value: T) => Attributes): Promise<T> {
@@ -46,11 +46,10 @@ export function traced(actor: Actor, span: Span | undefined): Actor {
   return span?.context === undefined ? actor : { ...actor, trace: span.context }
 }
 
-const wordOf = (outcome: CreateOutcome | Outcome | Replayed) =>
-  outcome.kind === 'refused' ? outcome.reason : outcome.kind
+const wordOf = (outcome: Decided) => (outcome.kind === 'refused' ? outcome.reason : outcome.kind)
 
-function attributesOf(outcome: CreateOutcome | Outcome | Replayed): Attributes {
+function attributesOf(outcome: Decided): Attributes {
   const attributes = { outcome: wordOf(outcome) }
-  if (outcome.kind === 'replayed' || outcome.kind === 'refused') return attributes
+  if (!('instance' in outcome) || outcome.kind === 'refused') return attributes
   return { ...attributes, version: outcome.version, instance: outcome.instance.id }
 }

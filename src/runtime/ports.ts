@@ -4,7 +4,15 @@
  */
 import type { StateValue } from 'xstate'
 import type { ColumnType } from './definition.js'
-import type { EmittedEvent, IdempotencyKey, JournalEntry, Precondition, UsedKey } from './types.js'
+import type {
+  EmittedEvent,
+  IdempotencyKey,
+  JournalEntry,
+  Limited,
+  OwnerLimit,
+  Precondition,
+  UsedKey,
+} from './types.js'
 
 /** An instance as stored; `snapshot` is what XState calls a persisted snapshot. */
 export interface StoredInstance {
@@ -87,6 +95,8 @@ export interface InstanceWrite {
   readonly preconditions: readonly Precondition[]
   /** Keys that the transitions of this write use up; none may have been used before. */
   readonly keys: readonly UsedKey[]
+  /** Of a new instance: what its owner may not have reached. Counted where nothing else is in the way. */
+  readonly limits: readonly OwnerLimit[]
 }
 
 /** What became of one `InstanceWrite`. Anything but `moved` wrote nothing of that instance. */
@@ -100,6 +110,7 @@ export type WriteResult =
   | { readonly kind: 'unmet'; readonly preconditions: readonly Precondition[] }
   /** Keys that were used before. */
   | { readonly kind: 'keyed'; readonly used: readonly UsedKey[] }
+  | Limited
   /** Timers that are gone or were armed again since. */
   | { readonly kind: 'gateLost'; readonly sendIds: readonly string[] }
   /** Somebody else has held its locks, or has been quicker, each time it was tried. */

@@ -9,13 +9,14 @@ export type Conflict =
   | 'claimed'
   | 'unmet'
   | 'keyed'
+  | 'limited'
   | 'gateLost'
   | 'busy'
   | 'unknown'
   | 'unstorable'
 
 export interface Meter {
-  /** What became of an event: `applied`, `created`, `unchanged`, `replayed`, or the reason of its refusal. */
+  /** What became of an event: `applied`, `created`, `unchanged`, `replayed`, `limited`, or the reason of its refusal. */
   decided(machine: string, event: string, outcome: string): void
   /** A commit was answered by the database. */
   committed(commit: { readonly instances: number; readonly transitions: number; readonly ms: number }): void
@@ -53,7 +54,7 @@ export interface SpanOptions {
   /** It is part of nothing, whatever runs now. */
   readonly isRoot?: boolean
   readonly attributes?: Attributes
-  /** `performance.now()`, where it began before this call. */
+  /** The platform's monotonic time, which is `performance.now()` in a process, where it began before this call. */
   readonly startedAt?: number
   readonly kind?: 'server' | 'consumer'
 }

@@ -62,6 +62,23 @@ export interface Replayed {
   readonly used: UsedKey
 }
 
+/**
+ * At most `max` instances of one owner that were created within the last `windowMs`. With `status`, only those count that
+ * have this status now. The commit counts, over all processes; at the limit nothing is created.
+ */
+export interface OwnerLimit {
+  readonly max: number
+  readonly windowMs: number
+  readonly status?: string
+}
+
+/** The owner is at `limit`, and nothing was done. `retryAfterMs`: until there is room for one more. */
+export interface Limited {
+  readonly kind: 'limited'
+  readonly limit: OwnerLimit
+  readonly retryAfterMs: number
+}
+
 /** What became of an event. Answered only after the commit it was decided on. */
 export type Outcome =
   | { readonly kind: 'applied'; readonly version: number; readonly instance: Instance; readonly uid: string }

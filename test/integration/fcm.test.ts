@@ -92,6 +92,18 @@ describe('FCM', () => {
       gone: fcmError(404, 'NOT_FOUND', 'UNREGISTERED'),
       'no-project': fcmError(404, 'NOT_FOUND'),
       bad: fcmError(400, 'INVALID_ARGUMENT', 'INVALID_ARGUMENT'),
+      'never-a-token': {
+        status: 400,
+        body: JSON.stringify({
+          error: {
+            code: 400,
+            status: 'INVALID_ARGUMENT',
+            details: [
+              { fieldViolations: [{ field: 'message.token', description: 'Invalid registration token' }] },
+            ],
+          },
+        }),
+      },
       'of-another-project': fcmError(403, 'PERMISSION_DENIED', 'SENDER_ID_MISMATCH'),
       locked: fcmError(403, 'PERMISSION_DENIED'),
       quota: fcmError(429, 'RESOURCE_EXHAUSTED', 'QUOTA_EXCEEDED'),
@@ -112,6 +124,7 @@ describe('FCM', () => {
       gone: { kind: 'unregistered' },
       'no-project': { kind: 'failed', error: 'FCM answered 404 NOT_FOUND: It is NOT_FOUND' },
       bad: { kind: 'refused', error: 'FCM answered 400 INVALID_ARGUMENT: It is INVALID_ARGUMENT' },
+      'never-a-token': { kind: 'unregistered' },
       'of-another-project': {
         kind: 'refused',
         error: 'FCM answered 403 SENDER_ID_MISMATCH: It is PERMISSION_DENIED',

@@ -12,6 +12,7 @@ import { createRecipientStore } from '../../src/adapters/postgres/recipient-stor
 import { createResumeStore } from '../../src/adapters/postgres/resume-store.js'
 import { createPostgresStore } from '../../src/adapters/postgres/store.js'
 import type { Caller, Dispatch } from '../../src/dispatch/api.js'
+import { NO_CAPS } from '../../src/dispatch/caps.js'
 import { createDispatch } from '../../src/dispatch/dispatch.js'
 import type { DispatchLog, DispatchSettings } from '../../src/dispatch/parts.js'
 import type {
@@ -44,6 +45,7 @@ const quietSettings: DispatchSettings = {
   transporterTtlMs: 2 * MINUTE_MS,
   driverTtlMs: MINUTE_MS,
   eventRetentionMs: 24 * 60 * MINUTE_MS,
+  caps: NO_CAPS,
   maxFleet: 1_000,
 }
 
@@ -93,7 +95,7 @@ export function openDispatch(
   let presenceTime = Date.now()
   const parts = {
     fleet: createFleetStore(sql),
-    keys: createIdempotencyStore(sql),
+    keys: createIdempotencyStore(sql, { perDay: allSettings.caps.idempotencyKeysPerDay }),
     admin: createAdminStore(sql),
     answers: createAnswerStore(sql),
     recipients: createRecipientStore(sql),

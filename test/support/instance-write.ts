@@ -39,6 +39,7 @@ export function write(id: string, version: number, more: Partial<InstanceWrite> 
     projections: [],
     preconditions: [],
     keys: [],
+    limits: [],
     ...more,
   }
 }

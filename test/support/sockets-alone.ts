@@ -8,11 +8,8 @@ import type { AddressInfo } from 'node:net'
 import { type Logger, pino } from 'pino'
 import type { RedisMode } from '../../src/adapters/redis/address.js'
 import { connectRedis } from '../../src/adapters/redis/connection.js'
-import {
-  type AdapterKind,
-  createSocketCluster,
-  type SocketCluster,
-} from '../../src/adapters/socket/cluster/cluster.js'
+import { createSocketCluster, type SocketCluster } from '../../src/adapters/socket/cluster/cluster.js'
+import type { AdapterKind } from '../../src/adapters/socket/cluster/start-check.js'
 import { type SocketLimits, socketLimits } from '../../src/adapters/socket/limits.js'
 import { createSocketServer, type SocketServer } from '../../src/adapters/socket/server.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'

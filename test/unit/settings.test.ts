@@ -1,7 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { NO_CAPS } from '../../src/dispatch/caps.js'
+import { ADVISED_CAPS } from '../../src/settings/caps.js'
 import { loadDatabaseWait, loadSettings, SettingsError } from '../../src/settings.js'
+import { repositoryRoot } from '../support/import-rules.js'
 import { makeServiceAccount } from '../support/service-account.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 
@@ -47,6 +50,7 @@ describe('settings', () => {
       drainMs: 25_000,
       rateLimitUserPerMinute: 0,
       rateLimitAddressPerMinute: 0,
+      caps: NO_CAPS,
       trustedProxies: 0,
       traceRatio: 1,
       dataDir: '.loadcast',
@@ -193,6 +197,26 @@ describe('settings', () => {
       expect(problemsOf({ RATE_LIMIT_USER_PER_MINUTE: value })).toHaveLength(1)
       expect(problemsOf({ TRUSTED_PROXIES: value })).toHaveLength(1)
     }
+  })
+
+  test('R11.4 what one person may make is capped by whole numbers, and infra sets what is advised', async () => {
+    const advised = Object.entries(ADVISED_CAPS).map(([name, value]) => [name, String(value)] as const)
+    expect(loadSettings(Object.fromEntries(advised)).caps).toEqual({
+      createsPerMinute: 20,
+      createsPerDay: 1_000,
+      cancelsPerHour: 20,
+      tripsPerDay: 2_000,
+      releasesPerRequest: 10,
+      idempotencyKeysPerDay: 2_000,
+      adminActionsPerHour: 1_000,
+    })
+    for (const [name, value] of advised) {
+      const expected = `${name}: Expected a whole number from 0 (no cap) to 100000; ${value} is advised`
+      for (const bad of ['-1', '1.5', '100001', 'many'])
+        expect(problemsOf({ [name]: bad })).toEqual([expected])
+    }
+    const tasks = await readFile(join(repositoryRoot, 'infra/lib/tasks.ts'), 'utf8')
+    for (const [name, value] of advised) expect(tasks).toContain(`  ${name}: '${value}',\n`)
   })
 
   test('traces go to a collector, all of them or a share', () => {

@@ -7,11 +7,12 @@
 import type { Caller, Dispatch, Replay } from '../../dispatch/api.js'
 import { invalid } from '../../dispatch/border.js'
 import { fingerprint } from '../../dispatch/broadcasts/fingerprint.js'
+import { atCap } from '../../dispatch/caps.js'
 import type { IdempotencyStore, KeptKey } from '../../dispatch/ports.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import type { IdempotencyKey } from '../../runtime/types.js'
 import { replyCreated } from './created.js'
-import type { Reply } from './route.js'
+import type { Reply } from './reply.js'
 
 /** The contract's limit. */
 const MAX_KEY_LENGTH = 255
@@ -58,6 +59,10 @@ export async function runKeyed(
     const kept = await keys.find(key)
     return kept && answerAgain(dispatch, caller, key, kept)
   }
+  // A key that was used keeps its promise, whatever its person has used since.
+  const person = `${caller.role} ${caller.id}`
+  const spentMs = keys.spentFor(person)
+  if (spentMs !== undefined) return (await earlier()) ?? tooManyKeys(spentMs)
   if (!isCommitted) {
     const again = await earlier()
     if (again !== undefined) return again
@@ -69,8 +74,12 @@ export async function runKeyed(
     if (again !== undefined) return again
   }
   if (!result.ok) return result
-  return (await keys.save(key, result.value)) ? result : problem('IDEMPOTENCY_KEY_REUSED')
+  return (await keys.save(key, result.value, person)) ? result : problem('IDEMPOTENCY_KEY_REUSED')
 }
+
+/** Refused before anything is done: done without its key kept, a repetition would do it twice. */
+const tooManyKeys = (waitMs: number) =>
+  atCap('No more Idempotency-Keys are kept for you today. Without the header nothing is kept', waitMs)
 
 /** Whether the command was applied now, which also means that its commit has recorded the key. */
 function didSomething({ status, body }: Reply): boolean {

@@ -14,6 +14,7 @@ import { parseIfMatch } from './conditional.js'
 import type { Service } from './health.js'
 import { parseIdempotencyKey, runKeyed } from './idempotency.js'
 import { parseOptional, parsePathIds } from './parse.js'
+import type { Reply } from './reply.js'
 
 /** What handlers work with. */
 export interface Context {
@@ -23,14 +24,6 @@ export interface Context {
   readonly refresh: Refresh
   /** The document at `/openapi.json`, as JSON. */
   readonly openApi: Buffer
-}
-
-/** What a handler answers; problems come back as the other side of `Result`. */
-export interface Reply {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON, or as it is where `headers` names a content type of its own. */
-  readonly body?: unknown
 }
 
 /** A request as it came in. The body is read only for a route that takes one, after everything else fits. */

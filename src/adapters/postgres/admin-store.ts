@@ -64,6 +64,19 @@ from admin_actions a
 where ($1::text is null or a.admin_id = $1) and ($2::uuid is null or a.id < $2)
 order by a.id desc limit $3`
 
+/** `oldest`: the one that has to leave the hour. Ids are made by the clocks of processes, which may be a minute off. */
+const beginActionSql = `
+with oldest as materialized (
+  select begun_at from admin_actions
+  where $7::int > 0 and admin_id = $2 and begun_at > now() - interval '1 hour'
+    and id >= {first_id_at}(now() - interval '61 minutes')
+  order by id desc offset greatest($7::int, 1) - 1 limit 1
+), begun as (
+  insert into admin_actions (id, admin_id, action, target, reason, detail)
+  select $1::uuid, $2, $3, $4, $5, $6::jsonb where not exists (select from oldest)
+)
+select (extract(epoch from (select begun_at from oldest) + interval '1 hour' - now()) * 1000)::float8 as "waitMs"`
+
 export function createAdminStore(pool: Pool): AdminStore {
   return {
     listInstances({ machine, status, owner }, { before, limit }) {
@@ -99,12 +112,10 @@ export function createAdminStore(pool: Pool): AdminStore {
       if (facts === undefined) throw new Error('a left join from one row answered none')
       return facts
     },
-    async beginAction({ id, adminId, action, target, reason, detail }) {
-      await query(
-        pool,
-        'insert into admin_actions (id, admin_id, action, target, reason, detail) values ($1, $2, $3, $4, $5, $6)',
-        [id, adminId, action, target, reason ?? null, JSON.stringify(detail)],
-      )
+    async beginAction({ id, adminId, action, target, reason, detail }, perHour) {
+      const values = [id, adminId, action, target, reason ?? null, JSON.stringify(detail), perHour]
+      const [row] = await query<{ waitMs: number | null }>(pool, beginActionSql, values)
+      return row?.waitMs ?? undefined
     },
     async settleAction(id, outcome) {
       await query(

@@ -93,8 +93,22 @@ export function commitParameters(
     format ?? null,
     ...projections.map(({ table }) => JSON.stringify(projected(sorted, table))),
     ...preconditions.map(shape => JSON.stringify(preconditioned(sorted, nameOfShape(shape)))),
+    ...(hasLimits(writes) ? [JSON.stringify(sorted.flatMap(limited))] : []),
   ]
 }
+
+/** Whether the statement has to count. */
+export const hasLimits = (writes: readonly InstanceWrite[]) => writes.some(({ limits }) => limits.length > 0)
+
+const limited = ({ row: { id, owner }, limits }: InstanceWrite) =>
+  limits.map(({ max, windowMs, status }, place) => ({
+    instance: id,
+    place,
+    owner,
+    max,
+    window_ms: windowMs,
+    status,
+  }))
 
 /** A column of values that a machine reads back. */
 const document = (values: readonly unknown[]) => storable(JSON.stringify(values))

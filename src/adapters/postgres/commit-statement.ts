@@ -34,7 +34,7 @@ export interface PreconditionShape {
   readonly isThere: boolean
 }
 
-const fixedParts = (preconditions: readonly string[], format: string) => `
+const fixedParts = (preconditions: readonly string[], limits: string | undefined, format: string) => `
 input as materialized (
   select * from rows from (
     unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::text[], $7::text[], $9::float8[], $10::float8[], $11::float8[]),
@@ -65,12 +65,14 @@ keyed as materialized (
   cross join lateral (select * from {idempotency_keys} where scope = k.scope and key = k.key offset 0) u
 ),
 ${preconditions.length === 0 ? '' : `unmet as materialized (${preconditions.join('\nunion all')}),`}
+${limits === undefined ? '' : fullOf(limits)}
 fit as materialized (
   select * from input i
   where not exists (select from claimed c where c.instance = i.id)
     and not exists (select from lost l where l.instance = i.id)
     and not exists (select from keyed k where k.instance = i.id)
     ${preconditions.length === 0 ? '' : 'and not exists (select from unmet u where u.of_instance = i.id)'}
+    ${limits === undefined ? '' : 'and not exists (select from full_owners o where o.instance = i.id)'}
 ),
 updated as (
   update {instances} t
@@ -167,18 +169,25 @@ union all select 'keyed', instance, null, null, jsonb_build_object('scope', scop
 const UNMET = `
 union all select 'unmet', of_instance, place::text, null, null from unmet`
 
+const LIMITED = `
+union all select 'limited', instance, place::text, null, to_jsonb(wait_ms) from full_owners`
+
 /** The statement's text for projections and preconditions, which must come in the same order as their parameters. */
 export function commitStatement(
   projections: readonly ProjectionShape[],
   preconditions: readonly PreconditionShape[] = [],
   /** Whether the parameter for the storage format is given. */
   isSettled = true,
+  /** Whether some write has limits, which are then the last parameter. */
+  isLimited = false,
 ): string {
   const parts = projections.map((projection, i) => upsert(projection, `$${FIXED_PARAMETERS + 1 + i}`))
   const first = FIXED_PARAMETERS + 1 + projections.length
   const unmet = preconditions.map((shape, i) => unmetOf(shape, `$${first + i}`))
-  const fixed = fixedParts(unmet, isSettled ? SETTLED : LOOKED_UP)
-  return `with ${[fixed, ...parts].join(',')}\n${RESULT}${preconditions.length === 0 ? '' : UNMET}`
+  const limits = isLimited ? `$${first + preconditions.length}` : undefined
+  const fixed = fixedParts(unmet, limits, isSettled ? SETTLED : LOOKED_UP)
+  const results = [RESULT, preconditions.length === 0 ? '' : UNMET, isLimited ? LIMITED : '']
+  return `with ${[fixed, ...parts].join(',')}\n${results.join('')}`
 }
 
 /**
@@ -199,6 +208,20 @@ function unmetOf({ table, columns, isThere }: PreconditionShape, parameter: stri
     where ${['true', ...others.map(name => `t.${name} = p.${name}`)].join(' and ')}
   )`
 }
+
+/**
+ * Owners that are at a limit of theirs, or that another transaction counts for (-1). A repetition is not counted: what a held
+ * claim or a used key stands in the way of is left out.
+ */
+const fullOf = (parameter: string) => `full_owners as materialized (
+  select l.instance, l.place, room.wait_ms
+  from jsonb_to_recordset(${parameter}::jsonb)
+    as l(instance uuid, place int, owner text, max int, window_ms float8, status text)
+  cross join lateral {room_for_instance}(l.owner, l.max, l.window_ms, l.status) as room(wait_ms)
+  where not exists (select from claimed c where c.instance = l.instance)
+    and not exists (select from keyed k where k.instance = l.instance)
+    and room.wait_ms is not null
+),`
 
 function upsert({ table, columns }: ProjectionShape, parameter: string): string {
   const names = Object.keys(columns).map(identifier)

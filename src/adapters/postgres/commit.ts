@@ -4,7 +4,13 @@ import { StoreUnavailableError } from '../../runtime/errors.js'
 import type { Faults } from '../../runtime/faults.js'
 import type { InstanceWrite, Store, WriteResult } from '../../runtime/ports.js'
 import type { UsedKey } from '../../runtime/types.js'
-import { commitParameters, nameOfShape, preconditionsOf, projectionsOf } from './commit-parameters.js'
+import {
+  commitParameters,
+  hasLimits,
+  nameOfShape,
+  preconditionsOf,
+  projectionsOf,
+} from './commit-parameters.js'
 import { commitStatement } from './commit-statement.js'
 import type { EnginePool } from './engine-schema.js'
 import { isMissingPart, type JournalMonths } from './journal-months.js'
@@ -25,11 +31,12 @@ select i.id from {instances} i where i.id = any($1::uuid[]) and not exists (sele
 const NONE: ReadonlySet<string> = new Set()
 
 interface ResultRow {
-  readonly kind: 'moved' | 'claimed' | 'unmet' | 'lost' | 'keyed'
+  readonly kind: 'moved' | 'claimed' | 'unmet' | 'lost' | 'keyed' | 'limited'
   readonly instance: string
   readonly key: string | null
   readonly holder: string | null
-  readonly used: UsedKey | null
+  /** `limited`: the milliseconds until there is room, -1 while another transaction counts. */
+  readonly used: UsedKey | number | null
 }
 
 /** Throws `StoreUnavailableError` when the statement may or may not be applied, or the server cannot run it now. */
@@ -49,16 +56,18 @@ export function createCommit(
     const projections = projectionsOf(writes)
     const preconditions = preconditionsOf(writes)
     const isSettled = format !== undefined
-    const key = [isSettled, ...projections.map(p => p.table), ...preconditions.map(nameOfShape)].join(' ')
+    const isLimited = hasLimits(writes)
+    const shapes = [...projections.map(p => p.table), ...preconditions.map(nameOfShape)]
+    const key = [isSettled, isLimited, ...shapes].join(' ')
     const known = statements.get(key)
     const statement = known ?? {
       // Numbered, because Postgres truncates names to 63 characters.
       name: [
         isSettled ? 'commit' : 'commit_unsettled',
         ...projections.map(p => p.table),
-        ...(preconditions.length === 0 ? [] : [statements.size]),
+        ...(preconditions.length === 0 && !isLimited ? [] : [statements.size]),
       ].join('_'),
-      text: commitStatement(projections, preconditions, isSettled),
+      text: commitStatement(projections, preconditions, isSettled, isLimited),
     }
     if (known === undefined) statements.set(key, statement)
     return { ...statement, values: commitParameters(writes, projections, preconditions, leaseMs, format) }
@@ -71,7 +80,19 @@ export function createCommit(
     return toResults(writes, rows)
   }
 
-  async function commit(writes: readonly InstanceWrite[], leaseMs: number): Promise<readonly WriteResult[]> {
+  async function commit(
+    writes: readonly InstanceWrite[],
+    leaseMs: number,
+    { isSecondLook = false } = {},
+  ): Promise<readonly WriteResult[]> {
+    const results = await commitOnce(writes, leaseMs)
+    return isSecondLook ? results : confirmLimits(writes, results, leaseMs)
+  }
+
+  async function commitOnce(
+    writes: readonly InstanceWrite[],
+    leaseMs: number,
+  ): Promise<readonly WriteResult[]> {
     const format = formats.known()
     let statement: pg.QueryConfig
     try {
@@ -97,6 +118,21 @@ export function createCommit(
         await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE_MS * attempt * (0.5 + Math.random())))
       }
     }
+  }
+
+  /**
+   * The count sees what was committed while the statement ran, and the look at claims and keys does not. A create that is
+   * the repetition of such a one is therefore told apart by a second statement.
+   */
+  async function confirmLimits(
+    writes: readonly InstanceWrite[],
+    results: readonly WriteResult[],
+    leaseMs: number,
+  ): Promise<readonly WriteResult[]> {
+    const limited = writes.filter((_, i) => results[i]?.kind === 'limited')
+    if (limited.length === 0) return results
+    const second = [...(await commit(limited, leaseMs, { isSecondLook: true }))]
+    return results.map(result => (result.kind === 'limited' ? (second.shift() ?? result) : result))
   }
 
   async function lockedOf(writes: readonly InstanceWrite[]): Promise<ReadonlySet<string>> {
@@ -152,14 +188,18 @@ function toResults(writes: readonly InstanceWrite[], rows: readonly ResultRow[])
   const lost = new Map<string, string[]>()
   const unmet = new Map<string, number[]>()
   const keyed = new Map<string, UsedKey[]>()
+  const waits = new Map<string, { readonly place: number; readonly ms: number }>()
   for (const { kind, instance, key, holder, used } of rows) {
     if (kind === 'moved') moved.add(instance)
-    else if (used !== null) keyed.set(instance, [...(keyed.get(instance) ?? []), used])
+    else if (typeof used === 'number') {
+      const longest = waits.get(instance)
+      if (longest === undefined || used > longest.ms) waits.set(instance, { place: Number(key), ms: used })
+    } else if (used !== null) keyed.set(instance, [...(keyed.get(instance) ?? []), used])
     else if (kind === 'unmet') unmet.set(instance, [...(unmet.get(instance) ?? []), Number(key)])
     else if (kind === 'lost') lost.set(instance, [...(lost.get(instance) ?? []), String(key)])
     else claimed.set(instance, (claimed.get(instance) ?? new Map()).set(String(key), String(holder)))
   }
-  return writes.map(({ row: { id }, preconditions }) => {
+  return writes.map(({ row: { id }, preconditions, limits }) => {
     const holders = claimed.get(id)
     const sendIds = lost.get(id)
     if (moved.has(id)) return { kind: 'moved' }
@@ -171,6 +211,9 @@ function toResults(writes: readonly InstanceWrite[], rows: readonly ResultRow[])
       return { kind: 'unmet', preconditions: preconditions.filter((_, i) => places.includes(i)) }
     }
     if (holders !== undefined) return { kind: 'claimed', holders }
-    return { kind: 'stale' }
+    const wait = waits.get(id)
+    const limit = wait === undefined ? undefined : limits[wait.place]
+    if (wait === undefined || limit === undefined) return { kind: 'stale' }
+    return wait.ms < 0 ? { kind: 'busy' } : { kind: 'limited', limit, retryAfterMs: wait.ms }
   })
 }

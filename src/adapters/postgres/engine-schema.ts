@@ -23,7 +23,7 @@ const TABLES = [
   'event_retention',
   'storage_format',
 ] as const
-const FUNCTIONS = ['make_journal_months'] as const
+const FUNCTIONS = ['first_id_at', 'make_journal_months', 'room_for_instance'] as const
 const NAMES = new RegExp(`\\{(${[...TABLES, ...FUNCTIONS].join('|')})\\}`, 'g')
 
 /** As SQL. Throws if it could not be a schema of ours: Postgres keeps `pg_…` for itself. */

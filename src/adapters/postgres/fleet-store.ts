@@ -40,8 +40,8 @@ export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
     endedPeople: people => endedPeople(pool, people),
     requestsOfInactive: those => requestsOfInactive(pool, those),
     endedWithin: ms => endedWithin(lookups, ms),
-    acceptFacts: (broadcastId, transporterId, driverId, vehicleId) =>
-      acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId }),
+    acceptFacts: (broadcastId, transporterId, driverId, vehicleId, maxPerDay = 0) =>
+      acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId, maxPerDay }),
     putDriver: (transporterId, driver, maxFleet) => putDriver(pool, transporterId, driver, maxFleet),
     deleteDriver: (transporterId, driverId) => deleteDriver(pool, transporterId, driverId),
     getDriver: (transporterId, driverId) => getDriver(pool, transporterId, driverId),

@@ -93,6 +93,12 @@ select envelope_id as "envelopeId", device_id::text as "deviceId", token, platfo
 from judged where not has_ended
 order by due_at`
 
+/**
+ * Dead pushes that are kept of one user: a day of offers on ten devices. A user can register tokens that FCM refuses for
+ * ever, and dead letters stay until an operator has seen them. A batch may add its own to the last ones.
+ */
+const MAX_DEAD_PUSHES = 100
+
 /** $1 the settlements, $2 now, $3 when they were leased. */
 const settleSql = `
 with given as materialized (
@@ -120,7 +126,11 @@ buried as (
   select broadcast_id, (message ->> 'version')::int, 0, 'push', attempts, error, jsonb_build_object(
     'envelopeId', envelope_id, 'deviceId', device_id, 'userId', user_id, 'role', role, 'type', message ->> 'type',
     'message', message, 'isOffer', is_offer, 'endsAt', ends_at)
-  from settled where kind = 'dead'
+  from settled s where kind = 'dead' and (
+    select count(*) from (
+      select from {dead_letters} d where d.push is not null and d.push ->> 'userId' = s.user_id limit ${MAX_DEAD_PUSHES}
+    ) kept
+  ) < ${MAX_DEAD_PUSHES}
 )
 delete from devices d using given g
 where g.kind = 'unregistered' and d.id = g."deviceId" and d.registered_at <= ${time('$3')}`

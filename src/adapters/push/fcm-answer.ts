@@ -23,6 +23,8 @@ interface ErrorBody {
   /** FCM's own code, which is more exact than the status. */
   readonly code: string | undefined
   readonly message: string | undefined
+  /** What its client registered was never a token of FCM's. */
+  readonly isTokenRefused: boolean
 }
 
 /** For an answer that is not 200. `now` is for a `Retry-After` that is a date. */
@@ -31,7 +33,7 @@ export function judgeAnswer({ status, headers, text }: HttpAnswer, now: number):
   const word = body.code ?? body.status ?? 'no code'
   const error = `FCM answered ${status} ${word}: ${body.message ?? text ?? ''}`.slice(0, MAX_ERROR_LENGTH)
   // A 404 without this word is a project that does not exist, and no reason to forget the device.
-  if (body.code === 'UNREGISTERED') return { result: { kind: 'unregistered' } }
+  if (body.code === 'UNREGISTERED' || body.isTokenRefused) return { result: { kind: 'unregistered' } }
   if (status === 400 || status === 413 || body.code === 'SENDER_ID_MISMATCH') {
     return { result: { kind: 'refused', error } }
   }
@@ -55,7 +57,14 @@ function readError(text: string | undefined): ErrorBody {
   const error = parseObject(text)?.error as Record<string, unknown> | undefined
   const details = Array.isArray(error?.details) ? (error.details as Record<string, unknown>[]) : []
   const code = details.map(detail => detail?.errorCode).find(found => typeof found === 'string')
-  return { status: asText(error?.status), code: asText(code), message: asText(error?.message) }
+  const violations = details.flatMap(({ fieldViolations: found }) => (Array.isArray(found) ? found : []))
+  const isTokenRefused = violations.some(violation => violation?.field === 'message.token')
+  return {
+    status: asText(error?.status),
+    code: asText(code),
+    message: asText(error?.message),
+    isTokenRefused,
+  }
 }
 
 const asText = (value: unknown) => (typeof value === 'string' ? value : undefined)

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Caller } from '../api.js'
-import type { DispatchLog } from '../parts.js'
+import { atCap } from '../caps.js'
+import type { DispatchLog, DispatchSettings } from '../parts.js'
 import type { AdminAction, AdminStore } from '../ports.js'
 import type { Result } from '../problems.js'
 import { expectingFailures } from '../refusals.js'
@@ -8,6 +9,7 @@ import { expectingFailures } from '../refusals.js'
 export interface RecordParts {
   readonly admin: AdminStore
   readonly log: DispatchLog
+  readonly settings: Pick<DispatchSettings, 'caps'>
 }
 
 /**
@@ -16,14 +18,17 @@ export interface RecordParts {
  * journal of the instance tells the rest.
  */
 export async function onRecord<T>(
-  { admin, log }: RecordParts,
+  { admin, log, settings }: RecordParts,
   caller: Caller,
   action: Omit<AdminAction, 'id' | 'adminId'>,
   work: () => Promise<Result<T>>,
   outcomeOf: (value: T) => string = () => 'applied',
 ): Promise<Result<T>> {
   const id = uuidv7()
-  await admin.beginAction({ ...action, id, adminId: caller.id })
+  const perHour = settings.caps.adminActionsPerHour
+  const waitMs = await admin.beginAction({ ...action, id, adminId: caller.id }, perHour)
+  if (waitMs !== undefined)
+    return atCap(`At most ${perHour} actions of an administrator within an hour`, waitMs)
   const result = await expectingFailures(work())
   const outcome = result.ok ? outcomeOf(result.value) : result.problem.code
   await admin

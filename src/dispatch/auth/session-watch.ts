@@ -2,8 +2,8 @@
  * Hears whose sessions were ended, on whichever process, within half a second. Every process asks the database, which alone
  * knows: no message can be lost, Redis may be away, and a process that was paused asks before it trusts its memory again.
  */
+import { Periodic } from '../../concurrency/periodic.js'
 import type { DispatchLog } from '../parts.js'
-import { Periodic } from '../periodic.js'
 import type { FleetStore, Person, PersonState } from '../ports.js'
 
 /** One look-up in an index for each process, which finds nothing nearly always. */
@@ -36,11 +36,11 @@ export class SessionWatch {
 
   constructor(parts: WatchParts) {
     this.#parts = parts
-    this.#asking = new Periodic(
-      ASK_EVERY_MS,
-      () => this.#ask(),
-      error => this.#complain(error),
-    )
+    this.#asking = new Periodic({
+      everyMs: ASK_EVERY_MS,
+      work: () => this.#ask(),
+      onFailure: error => this.#complain(error),
+    })
   }
 
   /** Resolves when all that was ended before is known. */

@@ -3,10 +3,11 @@
  * contract's order: the request's state, the fleet, then what only the machine and the claims can tell.
  * The commit rechecks the facts of the fleet. If one has changed, the accept is decided anew.
  */
-import { refuseByState, trucksFilled } from '../../machines/index.js'
+import { type BroadcastSnapshot, refuseByState, trucksFilled } from '../../machines/index.js'
 import { PRECONDITION_FAILED } from '../../runtime/types.js'
 import { actorOf, keyed } from '../access.js'
 import type { BroadcastEventAnswer, Caller, SendOptions } from '../api.js'
+import { atCap } from '../caps.js'
 import type { PartsWithEngine } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
 import { problemOfRefusal, staleVersion } from '../refusals.js'
@@ -40,7 +41,7 @@ export async function accept(
 
 /** `changed`: the driver, vehicle or a person has changed since the accept was decided. */
 async function decide(
-  { engine, fleet }: PartsWithEngine,
+  { engine, fleet, settings }: PartsWithEngine,
   caller: Caller,
   id: string,
   { driverId, vehicleId }: TruckOfFleet,
@@ -51,14 +52,22 @@ async function decide(
   if (fromMemory !== undefined) return problemOfRefusal(fromMemory)
 
   const readStartedAt = performance.now()
-  const facts = await fleet.acceptFacts(id, caller.id, driverId, vehicleId)
+  const { tripsPerDay, releasesPerRequest } = settings.caps
+  const facts = await fleet.acceptFacts(id, caller.id, driverId, vehicleId, tripsPerDay)
   if (!facts.isUserActive) return problem('USER_INACTIVE')
   if (facts.broadcast === undefined) return problem('NOT_FOUND')
   const { instance: row, ...standing } = facts.broadcast
   if (ifVersion !== undefined && ifVersion !== row.version) return staleVersion(row.version)
   // The row was read after the accept came, so its state may be judged.
-  const byState = refuseByState(asBroadcast(engine.restore(row)).snapshot, { at: engine.now() })
+  const { snapshot } = asBroadcast(engine.restore(row))
+  const byState = refuseByState(snapshot, { at: engine.now() })
   if (byState !== undefined) return problemOfRefusal(byState)
+  if (facts.fullForMs !== undefined) {
+    return atCap(`At most ${tripsPerDay} trips of a transporter within 24 hours`, facts.fullForMs)
+  }
+  if (releasesPerRequest > 0 && releasedBy(caller.id, snapshot) >= releasesPerRequest) {
+    return tooManyReleased(releasesPerRequest)
+  }
   if (facts.driver === undefined && !facts.isInvited) return problem('DRIVER_NOT_IN_FLEET')
   if (facts.vehicle === undefined) return problem('VEHICLE_NOT_IN_FLEET')
   if (facts.driver === undefined) return problem('DRIVER_NOT_CONFIRMED')
@@ -82,6 +91,18 @@ async function decide(
   if (outcome.kind === 'unchanged') throw new Error(`An accept of ${id} changed nothing and was not refused`)
   return ok(acceptAnswer(caller, asBroadcast(outcome.instance), standing, outcome.uid, engine.now()))
 }
+
+/**
+ * Trips of the request that the transporter gave back. Each stays in the snapshot, which every accept reads and writes. Accepts
+ * under way when the last one is given back pass: at most as many as trucks are open.
+ */
+const releasedBy = (transporterId: string, { context: { trips } }: BroadcastSnapshot) =>
+  trips.filter(trip => trip.transporterId === transporterId && trip.status === 'released').length
+
+const tooManyReleased = (max: number) =>
+  problem('EVENT_NOT_ALLOWED', {
+    detail: `You have given back ${max} trips of this request, which is the most that is allowed`,
+  })
 
 /** `uid` is that of the accept. */
 export function acceptAnswer(

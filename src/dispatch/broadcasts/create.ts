@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type BroadcastInput, isSeeking } from '../../machines/index.js'
 import { actorOf, keyed } from '../access.js'
 import type { Caller, Created, CreateOptions } from '../api.js'
+import { limitsOfCreates, tooManyCreated } from '../caps.js'
 import type { DispatchSettings, PartsWithEngine } from '../parts.js'
 import { ok, problem, type Result } from '../problems.js'
 import { problemOfRefusal } from '../refusals.js'
@@ -69,10 +70,12 @@ export async function create(
   asked: Asked,
   { key }: CreateOptions = {},
 ): Promise<Result<Created>> {
-  const { engine } = parts
-  const input = inputOf(caller.id, asked, parts.settings)
+  const { engine, settings } = parts
+  const input = inputOf(caller.id, asked, settings)
+  const limits = limitsOfCreates(settings.caps)
   for (let tries = 1; ; tries++) {
-    const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller), ...keyed(key) })
+    const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller), limits, ...keyed(key) })
+    if (outcome.kind === 'limited') return tooManyCreated(outcome)
     if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
     if (outcome.kind === 'created') return answerCreated(parts, caller, asBroadcast(outcome.instance), true)
     const holder = await engine.get(outcome.holder)

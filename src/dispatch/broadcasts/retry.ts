@@ -5,6 +5,7 @@
 import { type BroadcastSnapshot, isSeeking } from '../../machines/index.js'
 import { actorOf, keyed, readerOf } from '../access.js'
 import type { Caller, Created, CreateOptions } from '../api.js'
+import { limitsOfCreates, tooManyCreated } from '../caps.js'
 import { problem, type Result } from '../problems.js'
 import { problemOfRefusal } from '../refusals.js'
 import { asBroadcast, BROADCAST } from './broadcast.js'
@@ -24,7 +25,9 @@ export async function retry(
   if (original.status !== 'expired' || asked === undefined) return problem('NOT_RETRYABLE')
 
   const input = { ...inputOf(caller.id, asked, settings), retryOf: id }
-  const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller), ...keyed(key) })
+  const limits = limitsOfCreates(settings.caps)
+  const outcome = await engine.create(BROADCAST, input, { actor: actorOf(caller), limits, ...keyed(key) })
+  if (outcome.kind === 'limited') return tooManyCreated(outcome)
   if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
   if (outcome.kind === 'created') return answerCreated(parts, caller, asBroadcast(outcome.instance), true)
   if (outcome.reason !== 'NOT_RETRYABLE') return problemOfRefusal(outcome.refusal)

@@ -4,7 +4,7 @@
  * (auth/session-watch.ts).
  */
 import { LRUCache } from 'lru-cache'
-import { SlabMap } from '../../runtime/slab.js'
+import { SlabMap } from '../../concurrency/slab.js'
 import { onRecord } from '../admin/on-record.js'
 import type { Caller } from '../api.js'
 import { sessionEnded } from '../auth/session-ended.js'
@@ -19,7 +19,7 @@ import type { TurnedOff } from './turned-off.js'
 const SEEN_FOR_MS = 5_000
 const MAX_PEOPLE_KEPT = 100_000
 
-interface PeopleParts extends Pick<Parts, 'admin' | 'fleet' | 'fanout' | 'log'> {
+interface PeopleParts extends Pick<Parts, 'admin' | 'fleet' | 'fanout' | 'log' | 'settings'> {
   readonly turnedOff: TurnedOff
 }
 

@@ -3,12 +3,12 @@
  * The row that says so is written first. Whoever wrote it may die then, and requests and heartbeats that were let in before
  * may come after: so a sweep does the same for all that were turned off lately, as often as it finds something.
  */
+import { Periodic } from '../../concurrency/periodic.js'
 import type { Engine } from '../../runtime/api.js'
 import type { Actor } from '../../runtime/types.js'
 import { actorOf } from '../access.js'
 import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
-import { Periodic } from '../periodic.js'
 import type { Person } from '../person.js'
 import type { DriverStatus } from './driver-status.js'
 import { unlessLost } from './unless-lost.js'
@@ -34,11 +34,12 @@ export class TurnedOff {
 
   constructor(parts: TurnedOffParts) {
     this.#parts = parts
-    this.sweep = new Periodic(
-      SWEEP_EVERY_MS,
-      () => this.#turn(),
-      error => parts.log.warn({ err: error }, 'people that were turned off could not be looked for'),
-    )
+    this.sweep = new Periodic({
+      everyMs: SWEEP_EVERY_MS,
+      work: () => this.#turn(),
+      onFailure: error =>
+        parts.log.warn({ err: error }, 'people that were turned off could not be looked for'),
+    })
   }
 
   /** The caller is an administrator. What fails is done by the next sweep. */

@@ -132,8 +132,11 @@ export interface AdminStore {
     options: { after?: string; limit: number; transporterId?: string; isOffered?: boolean },
   ): Promise<readonly RecipientRecord[]>
   transporterFacts(transporterId: string): Promise<TransporterFacts>
-  /** Puts an action on record before it is done. */
-  beginAction(action: AdminAction): Promise<void>
+  /**
+   * Puts an action on record before it is done. With `perHour` above 0, not the ones beyond so many of this administrator's
+   * within an hour: answers the milliseconds until there is room. Those under way at once are not counted for one another.
+   */
+  beginAction(action: AdminAction, perHour: number): Promise<number | undefined>
   settleAction(id: string, outcome: string): Promise<void>
   /** Newest first, below `before` (an id). */
   listActions(options: {

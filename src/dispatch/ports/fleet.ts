@@ -44,6 +44,8 @@ export interface DriverFleet {
 /** What an accept is judged by, read together with the request in one query. */
 export interface AcceptFacts {
   readonly broadcast: BroadcastRecord | undefined
+  /** The transporter has had all trips of the day that it may: how long until it may have another one. */
+  readonly fullForMs?: number
   readonly isUserActive: boolean
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
   /** The driver was asked into this fleet, and has not agreed. */
@@ -74,12 +76,13 @@ export interface FleetStore {
   }): Promise<readonly string[]>
   /** Whose sessions were ended in the last so many milliseconds. */
   endedWithin(ms: number): Promise<readonly (Person & PersonState)[]>
-  /** Driver and vehicle are undefined unless they belong to the transporter. */
+  /** Driver and vehicle are undefined unless they belong to the transporter. `maxPerDay`: trips of a transporter, 0 for any number. */
   acceptFacts(
     broadcastId: string,
     transporterId: string,
     driverId: string,
     vehicleId: string,
+    maxPerDay?: number,
   ): Promise<AcceptFacts>
   /**
    * Invites a driver, or changes what the transporter says of it. `taken`: it has agreed to another transporter.

@@ -2,11 +2,11 @@
  * The guarded commit on tables in memory, equal to the statement of the Postgres store. Every guard reads the tables as
  * they were before the statement. An instance whose guards fail writes nothing; the others are written.
  */
-import { nameOfKey } from '../../runtime/mailbox.js'
+import { nameOfKey } from '../../runtime/commit/mailbox.js'
+import { SAME_STAMP_WITHIN_MS } from '../../runtime/commit/snapshot-cache.js'
 import type { InstanceWrite, WriteResult } from '../../runtime/ports.js'
-import { SAME_STAMP_WITHIN_MS } from '../../runtime/snapshot-cache.js'
 import { storable } from '../../runtime/storable.js'
-import type { Precondition } from '../../runtime/types.js'
+import type { Limited, Precondition } from '../../runtime/types.js'
 import { deliveryName, type Tables, timerName } from './tables.js'
 
 /** Commits all writes whose guards hold, at once. `now` is in milliseconds since the epoch. */
@@ -16,7 +16,7 @@ export function commitTo(
   now: number,
   deliveryLeaseMs: number,
 ): readonly WriteResult[] {
-  const results = writes.map(write => guard(tables, write))
+  const results = writes.map(write => guard(tables, write, now))
   const moving = writes.filter((_, i) => results[i]?.kind === 'moved')
   // Two rows with one unique key in one statement: Postgres would abort it, also each time it is resent.
   if (hasClash(tables, moving)) return writes.map(() => ({ kind: 'busy' }))
@@ -25,7 +25,7 @@ export function commitTo(
 }
 
 /** The result of the write's guards. `moved` means that it may be applied. */
-function guard(tables: Tables, write: InstanceWrite): WriteResult {
+function guard(tables: Tables, write: InstanceWrite, now: number): WriteResult {
   const { id } = write.row
   try {
     storable(write.row.snapshot)
@@ -48,11 +48,29 @@ function guard(tables: Tables, write: InstanceWrite): WriteResult {
     if (holder !== undefined && holder !== id) holders.set(key, holder)
   }
   if (holders.size > 0) return { kind: 'claimed', holders }
+  const limited = limitOf(tables, write, now)
+  if (limited !== undefined) return limited
   const row = tables.instances.get(id)
   const isExpected =
     (row?.version ?? 0) === write.expectedVersion &&
     Math.abs((row?.updatedAt ?? 0) - write.expectedUpdatedAt) <= SAME_STAMP_WITHIN_MS
   return { kind: isExpected ? 'moved' : 'stale' }
+}
+
+/** The limit of the owner's that leaves no room for longest. */
+function limitOf({ instances }: Tables, { row, limits }: InstanceWrite, now: number): Limited | undefined {
+  let longest: Limited | undefined
+  for (const limit of limits) {
+    const { max, windowMs, status } = limit
+    const counted = [...instances.values()]
+      .filter(({ owner, createdAt }) => owner === row.owner && createdAt > now - windowMs)
+      .filter(other => status === undefined || other.status === status)
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
+    const oldest = counted[max - 1]
+    const retryAfterMs = oldest === undefined ? -1 : oldest.createdAt + windowMs - now
+    if (retryAfterMs > (longest?.retryAfterMs ?? 0)) longest = { kind: 'limited', limit, retryAfterMs }
+  }
+  return longest
 }
 
 /** Checks tables outside of the engine, which are the projections here. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { AuditStore } from '../../../src/runtime/audit.js'
 import type { InstanceWrite, Store, StoredTimer, TimerLeaseOptions } from '../../../src/runtime/ports.js'
-import type { Precondition } from '../../../src/runtime/types.js'
+import type { OwnerLimit, Precondition } from '../../../src/runtime/types.js'
 import { until } from '../../support/engine.js'
 import { stampedVersion, taking, write } from '../../support/instance-write.js'
 
@@ -255,6 +255,69 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(needing)).toEqual(['claimed'])
         await commit(write(holder, 2, { claimsFreed: ['key:held'] }))
         expect(await kinds(needing)).toEqual(['moved'])
+      })
+    })
+
+    describe('limits of an owner', () => {
+      const MINUTE_MS = 60_000
+      const limit = { max: 2, windowMs: MINUTE_MS }
+      const owned = (owner: string, limits: OwnerLimit[], more: Partial<InstanceWrite['row']> = {}) => {
+        const made = write(uuidv7(), 1)
+        const createdAt = more.createdAt ?? Date.now() - 1_000
+        return { ...made, row: { ...made.row, owner, createdAt, updatedAt: createdAt, ...more }, limits }
+      }
+
+      it('R11.4 hold one back who has created so many, and nobody else in the same commit', async () => {
+        const one = () => owned('busy', [limit])
+        expect(await kinds(one())).toEqual(['moved'])
+        expect(await kinds(one())).toEqual(['moved'])
+        const [limited, other] = await commit(one(), owned('calm', [limit]))
+        expect(other).toEqual({ kind: 'moved' })
+        expect(limited).toEqual({ kind: 'limited', limit, retryAfterMs: expect.any(Number) })
+        // The older of the two leaves the window first, a second having passed.
+        const { retryAfterMs } = limited as { retryAfterMs: number }
+        expect(retryAfterMs).toBeGreaterThan(MINUTE_MS - 5_000)
+        expect(retryAfterMs).toBeLessThan(MINUTE_MS)
+        expect(await kinds(owned('busy', []))).toEqual(['moved'])
+      })
+
+      it('count what was created within the window, and of a status those that have it now', async () => {
+        const old = Date.now() - 2 * MINUTE_MS
+        expect(await kinds(owned('late', [], { createdAt: old }))).toEqual(['moved'])
+        expect(await kinds(owned('late', [], { status: 'open' }))).toEqual(['moved'])
+        expect(await kinds(owned('late', [limit]))).toEqual(['moved'])
+        const ofStatus = { max: 1, windowMs: MINUTE_MS, status: 'open' }
+        const both = await commit(owned('late', [{ ...limit, max: 9 }, ofStatus]))
+        expect(both).toMatchObject([{ kind: 'limited', limit: ofStatus }])
+        expect(await kinds(owned('late', [{ ...ofStatus, status: 'ajar' }]))).toEqual(['moved'])
+      })
+
+      it('are not asked where a claim is held or a key was used', async () => {
+        const key = { scope: 'scope', key: uuidv7(), fingerprint: 'f' }
+        const first = owned('again', [limit])
+        const used = { ...key, instance: first.row.id, version: 1, uid: uuidv7() }
+        await commit({ ...first, ...taking('key:again'), keys: [used] }, owned('again', []))
+        const repeated = owned('again', [limit])
+        const usedAgain = { ...key, instance: repeated.row.id, version: 1, uid: uuidv7() }
+        expect(await kinds({ ...repeated, keys: [usedAgain] })).toEqual(['keyed'])
+        expect(await kinds({ ...repeated, ...taking('key:again') })).toEqual(['claimed'])
+        expect(await kinds(repeated)).toEqual(['limited'])
+      })
+
+      it('let through no more of two connections than of one', async () => {
+        const three = { max: 3, windowMs: MINUTE_MS }
+        const stores = [store, opened.other]
+        let moved = 0
+        // A connection that finds the other one counting is told to come again.
+        const attempt = async (i: number): Promise<string> => {
+          const [result] = (await stores[i % 2]?.commit([owned('racing', [three])], LEASE_MS)) ?? []
+          return result?.kind === 'busy' ? attempt(i) : String(result?.kind)
+        }
+        for (const kind of await Promise.all(Array.from({ length: 12 }, (_, i) => attempt(i)))) {
+          if (kind === 'moved') moved++
+          else expect(kind).toBe('limited')
+        }
+        expect(moved).toBe(3)
       })
     })
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { NO_CAPS } from '../../../src/dispatch/caps.js'
 import {
   accept,
   admin,
@@ -123,7 +124,7 @@ describe('an instance, to an administrator,', () => {
 describe('an action of an administrator', () => {
   it('is on record before it is done: one that ends in an exception has a row without an outcome', async () => {
     const { admin: store } = product
-    const failing = { ...product, admin: store, log: { warn() {}, error() {} } }
+    const failing = { admin: store, log: { warn() {}, error() {} }, settings: { caps: NO_CAPS } }
     const { onRecord } = await import('../../../src/dispatch/admin/on-record.js')
     const deed = { action: 'test.deed', target: 'x', detail: { n: 1 } }
     await expect(
@@ -144,10 +145,11 @@ describe('an action of an administrator', () => {
   it('is not done when it cannot be put on record', async () => {
     const { onRecord } = await import('../../../src/dispatch/admin/on-record.js')
     const broken = { ...product.admin, beginAction: () => Promise.reject(new Error('no database')) }
+    const parts = { log: { warn() {}, error() {} }, settings: { caps: NO_CAPS } }
     let isDone = false
     const deed = { action: 'test.deed', target: 'y', detail: {} }
     await expect(
-      onRecord({ admin: broken, log: { warn() {}, error() {} } }, admin, deed, async () => {
+      onRecord({ ...parts, admin: broken }, admin, deed, async () => {
         isDone = true
         return { ok: true, value: undefined }
       }),

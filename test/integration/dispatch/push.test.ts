@@ -447,6 +447,27 @@ describe('a push that fails', () => {
     expect(await letters()).toEqual([])
   })
 
+  it('R11.4 is one of a hundred dead letters of its user at most', async () => {
+    const { worker, push } = openWorker()
+    push.answer = () => ({ kind: 'refused', error: 'FCM answered 403 SENDER_ID_MISMATCH' })
+    const { id, truck } = await offered('hundred')
+    await product.sql.query(
+      `insert into dead_letters (instance, version, index, subscriber, attempts, error, push)
+       select $1, 1, 0, 'push', 1, 'x', jsonb_build_object('userId', $2::text, 'n', n) from generate_series(1, 99) n`,
+      [id, truck.caller.id],
+    )
+    const kept = async () =>
+      (await product.sql.query("select from dead_letters where push ->> 'userId' = $1", [truck.caller.id]))
+        .rowCount
+    aheadMs = 3 * SECOND_MS
+    expect(await worker.turn()).toBe(1)
+    expect(await kept()).toBe(100)
+    await product.sql.query('update pushes set outcome = null where user_id = $1', [truck.caller.id])
+    expect(await worker.turn()).toBe(1)
+    expect(await kept()).toBe(100)
+    expect((await queued()).map(({ outcome }) => outcome)).toEqual(['dead'])
+  })
+
   it('R8.1 again and again is a dead letter after 24 attempts, over more than ten minutes', async () => {
     const { id, truck } = await offered('again', 1)
     expectOk(await accept(product, id, truck))

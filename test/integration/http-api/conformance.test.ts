@@ -27,12 +27,19 @@ import { TEST_REFRESH_SECRET, tokenFor } from '../../support/tokens.js'
  * checks all answers). The last test lists what was promised and never seen.
  */
 
+const RELEASES = 3
+
 let app: TestApp
 let scene: Scene
 
 beforeAll(async () => {
   app = await startTestApp({
-    env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600', TRUSTED_PROXIES: '1' },
+    env: {
+      BROADCAST_TIMEOUT_SECONDS: '3600',
+      REACH_STEP_SECONDS: '3600',
+      TRUSTED_PROXIES: '1',
+      RELEASES_PER_REQUEST: String(RELEASES),
+    },
   })
   scene = await createScene(app)
 })
@@ -459,6 +466,20 @@ test.each(routes.filter(route => route.method === 'get'))('$id reads', async rou
   for (const actor of actors.filter(who => route.roles.includes(roleOf[who]))) {
     await send(clientOf(scene, actor), route, pathIn(scene, route))
   }
+})
+
+test('acceptBroadcast refuses a transporter that has released as many trips of the request as it may', async () => {
+  const truck = await registerTruck(app.url, 'releases')
+  const me = await createClient(app.url, 'customer', 'c-releases')
+  const { id } = (await me.post('/api/v1/broadcasts', asking(2))).body
+  const accept = () => truck.transporter.post(`/api/v1/broadcast/${id}/accept`, acceptBody(truck))
+  for (let n = 0; n < RELEASES; n++) {
+    const { tripId } = (await accept()).body.assignment
+    expect((await truck.transporter.post(`/api/v1/trips/${tripId}/events`, { type: 'release' })).status).toBe(
+      200,
+    )
+  }
+  expect((await accept()).body.code).toBe('EVENT_NOT_ALLOWED')
 })
 
 test('all that the document promises was seen, but what takes an outage or a defect', () => {

@@ -73,7 +73,10 @@ async function bury({ query }: TestApp, id: string): Promise<string> {
 }
 
 /** Has the request's timer fire at once: it expires with one trip assigned and two trucks open. */
-export async function expire({ query }: TestApp, { id, customer }: Scene): Promise<void> {
+export async function expire(
+  { query }: TestApp,
+  { id, customer }: Pick<Scene, 'id' | 'customer'>,
+): Promise<void> {
   await query(`update timers set due_at = now() where instance = $1 and send_id like '%broadcastTimeout%'`, [
     id,
   ])

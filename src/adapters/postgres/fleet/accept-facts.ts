@@ -15,11 +15,14 @@ export interface AcceptQuestion {
   readonly transporterId: string
   readonly driverId: string
   readonly vehicleId: string
+  /** 0: any number. */
+  readonly maxPerDay: number
 }
 
 interface Row {
   readonly isOffered: boolean
   readonly hasDeclined: boolean
+  readonly full_for_ms: number | null
   readonly user_active: boolean | null
   readonly driver_id: string | null
   readonly driver_name: string
@@ -32,13 +35,25 @@ interface Row {
 }
 
 /**
+ * Milliseconds until the transporter may have another trip, null if now. A look at so many entries of an index at most, and
+ * at none where there is no cap. Ids of trips are made by the clocks of processes, which may be a minute off.
+ */
+const FULL_FOR_MS = `
+  case when $6::int > 0 then (
+    select extract(epoch from t.assigned_at + interval '1 day' - now())::float8 * 1000 from trips t
+    where t.transporter_id = q.transporter_id and t.assigned_at > now() - interval '1 day'
+      and t.id >= {first_id_at}(now() - interval '1 day 1 minute')
+    order by t.id desc offset greatest($6, 1) - 1 limit 1
+  ) end as full_for_ms`
+
+/**
  * Reads the facts for many accepts in one round trip. Nothing is locked yet: the commit that follows is guarded by the
  * version, by the claims on driver and vehicle, and by the preconditions given here.
  */
 const acceptFactsBy: LookUp = {
   name: 'accept_facts',
   text: `
-select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS},
+select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS}, ${FULL_FOR_MS},
   u.active as user_active,
   d.id as driver_id, d.name as driver_name, d.phone as driver_phone, n.driver_id is not null as is_invited,
   p.active as driver_active,
@@ -89,6 +104,7 @@ export async function acceptFacts(
     questions.map(({ driverId }) => driverId),
     questions.map(({ vehicleId }) => vehicleId),
     areFirst(ids),
+    questions[0]?.maxPerDay ?? 0,
   ])
   const broadcasts = sharedBroadcasts(ids, rows)
   return rows.map((row, i) => {
@@ -97,6 +113,7 @@ export async function acceptFacts(
     if (question === undefined) throw new Error('there are more answers than questions')
     return {
       broadcast: shared && { isOffered: row.isOffered, hasDeclined: row.hasDeclined, ...shared },
+      ...(row.full_for_ms === null ? {} : { fullForMs: row.full_for_ms }),
       isUserActive: row.user_active ?? true,
       driver: row.driver_id === null ? undefined : driverOf(row, row.driver_id),
       isInvited: row.is_invited,
