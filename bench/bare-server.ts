@@ -1,4 +1,4 @@
-/* Socket.IO as it comes, for comparison. Prints its address. */
+/* A Socket.IO server with default settings, for comparison. Prints its URL. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server } from 'socket.io'

@@ -1,32 +1,32 @@
 /*
- * Many instances from one that the engine itself made, copied in SQL with everything that belongs to it: a million would
- * take the engine minutes. A copy has ids and names of its own all through, so that it passes the audit.
+ * Copies one instance that the engine made, many times and with all its rows, in SQL. The engine would need minutes for a
+ * million. Each copy has its own ids and names everywhere, so it passes the audit.
  */
 import type pg from 'pg'
 import { inFlight } from './measure.js'
 import { uuidAt } from './uuid.js'
 
-/** `name` is what the sample's customer, driver and vehicle ids end with; nothing else of it may contain it. */
+/** `name` ends the ids of the sample's customer, driver and vehicle. No other text of the sample may contain it. */
 export interface Copied {
   readonly id: string
   readonly name: string
 }
 
 export interface CopyOptions {
-  /** What names of copies begin with. */
+  /** The beginning of the names of copies. */
   readonly prefix: string
-  /** Without them, as after the retention: the audit misses those, as nothing says that they were swept. */
+  /** False: without events, as after the retention. The audit reports them as missing unless a sweep is recorded. */
   readonly hasEvents?: boolean
 }
 
-/** Rows of one statement: memory of the server, and how long an interrupted run takes to end. */
+/** Rows of one statement. More need more memory of the server, and an interrupted run takes longer to end. */
 const BATCH = 50_000
-/** It is the processor's work: one for each core that these machines have. */
+/** The work is bound by the CPU: one statement for each core of these machines. */
 const AT_ONCE = 2
-/** Long enough ago that nothing of a copy is due. */
+/** Long enough ago that no timer of a copy is due. */
 const DAY_AGO = "clock_timestamp() - interval '1 day'"
 
-/** Throws while something of the sample is still to be delivered. */
+/** Copies the sample `count` times. Throws while an event of the sample is not delivered yet. */
 export async function copyInstances(
   pool: pg.Pool,
   sample: Copied,
@@ -61,12 +61,12 @@ export async function copyInstances(
   })
 }
 
-/** Text, json, jsonb and uuid are written anew, all else is as it was. */
+/** Columns with a type are rewritten for the copy. All others are copied. */
 type Column = string | readonly [name: string, type: 'text' | 'json' | 'jsonb' | 'uuid' | 'text[]']
 
 interface Table {
   readonly table: string
-  /** What names the instance. */
+  /** The column with the instance's id. */
   readonly key: string
   readonly columns: readonly Column[]
 }
@@ -141,7 +141,7 @@ const TABLES: readonly Table[] = [
 
 const nameOf = (column: Column) => (typeof column === 'string' ? column : column[0])
 
-/** The sample's column as SQL, with its id, its uids (trips go by them) and its name replaced by the copy's. */
+/** SQL for the sample's column, with its id, its uids (also the ids of trips) and its name replaced by the copy's. */
 function rewritten(column: Column, { id, name }: Copied, uids: readonly string[]): string {
   if (typeof column === 'string') return `s.${column}`
   const swaps = [
@@ -153,11 +153,11 @@ function rewritten(column: Column, { id, name }: Copied, uids: readonly string[]
   return column[1] === 'text' ? text : `(${text})::${column[1]}`
 }
 
-/** The uids of its transitions. */
+/** Returns the uids of the sample's transitions. */
 async function readSample(pool: pg.Pool, { id, name }: Copied): Promise<string[]> {
-  if (!/^[a-z-]+$/.test(name)) throw new Error(`"${name}" goes into SQL as it is`)
+  if (!/^[a-z-]+$/.test(name)) throw new Error(`"${name}" would be put into SQL without escaping`)
   const { rows: waiting } = await pool.query('select from outbox where instance = $1', [id])
-  if (waiting.length > 0) throw new Error('the sample has events that are still to be delivered')
+  if (waiting.length > 0) throw new Error('the sample has events that are not delivered yet')
   const { rows } = await pool.query<{ uid: string }>('select uid from journal where instance = $1', [id])
   return rows.map(({ uid }) => uid)
 }

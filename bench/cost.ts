@@ -1,6 +1,6 @@
 /*
- * What a request costs: processor time of the server and of Postgres, write-ahead log, bytes kept. Processor time is
- * the same on a busy machine, so docs/SCALING.md can count with it. `npm run bench:cost [requests]`; Linux only.
+ * Measures the cost of a request: CPU time of the server and of Postgres, write-ahead log, and stored bytes. CPU time is
+ * the same on a busy machine, so docs/SCALING.md can calculate with it. `npm run bench:cost [requests]`; Linux only.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
@@ -26,11 +26,11 @@ function stat(pid: number | string): { parent: number; seconds: number } | undef
       seconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
     }
   } catch {
-    return undefined // it has ended meanwhile
+    return undefined // The process has ended in the meantime.
   }
 }
 
-/** Of the postmaster and all its children; those that have ended are in what the postmaster waited for. */
+/** CPU seconds of the postmaster and all its children. The postmaster's own figure includes children that have ended. */
 function secondsOfPostgres(postmaster: number): number {
   const fields = readFileSync(`/proc/${postmaster}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   const own = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND
@@ -85,7 +85,7 @@ const tokenOf = (role: 'customer' | 'transporter' | 'driver', id: string) =>
   signToken({ id, role }, SECRET, 3_600_000)
 const place = { lat: 28.61, lng: 77.2 }
 
-/** A lane's own fleet: two trucks, used again by each request. */
+/** A lane has a fleet of its own: two trucks, which all its requests use. */
 async function openLane(lane: number) {
   const transporter = await tokenOf('transporter', `t${lane}`)
   const trucks = [`${lane}a`, `${lane}b`]
@@ -107,9 +107,9 @@ async function inLanes(count: number, work: (lane: number, index: number) => Pro
   await Promise.all(Array.from({ length: CONCURRENCY }, (_, lane) => run(lane)))
 }
 
-/** One line for a kind of work: what each unit of it cost. */
+/** Prints one line for a kind of work, with the cost of each unit. */
 async function measure(name: string, count: number, work: (lane: number, index: number) => Promise<void>) {
-  await inLanes(Math.ceil(count / 10), (lane, index) => work(lane, -1 - index)) // warm
+  await inLanes(Math.ceil(count / 10), (lane, index) => work(lane, -1 - index)) // Warm-up.
   const look = async () => ({
     node: stat(server.pid ?? 0)?.seconds ?? 0,
     postgres: secondsOfPostgres(postmaster),

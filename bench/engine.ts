@@ -1,4 +1,4 @@
-/* The engine as the product puts it together (src/app.ts), without what lies outside of it: HTTP, facts, sockets, push. */
+/* The engine as the product configures it (src/app.ts), without the product around it: HTTP, facts, sockets, push. */
 import { createPostgresStore } from '../src/adapters/postgres/store.js'
 import { createWakeups } from '../src/adapters/postgres/wakeups.js'
 import { reachSubscriber, socketSubscriber } from '../src/dispatch/announcements/subscribers.js'
@@ -13,15 +13,15 @@ export interface OpenEngine {
 }
 
 const never = () => {
-  throw new Error('the benchmark takes only what the subscribers want, not what they do')
+  throw new Error('the benchmark uses only the filters of the subscribers, not their work')
 }
 
-/** The product's own in what they want: every event costs its rows in the outbox, and their removal. */
+/** The product's subscribers without their work. Each event still costs its rows in the outbox and their removal. */
 const subscribers = [reachSubscriber(never), socketSubscriber(never), pushSubscriber(never)].map(
   subscriber => ({ ...subscriber, handle() {} }),
 )
 
-/** Opens it, and has it fire timers and sweep unless `isStarted` is false. */
+/** Opens an engine. It fires timers and sweeps unless `isStarted` is false. */
 export async function openEngine(
   connectionString: string,
   { isStarted = true, observe }: { isStarted?: boolean; observe?: EngineOptions['observe'] } = {},
@@ -46,14 +46,14 @@ export async function openEngine(
   }
 }
 
-/** Creates a request and answers its id; anything but a new request is an error. */
+/** Creates a request and returns its id. Throws if anything but a new request results. */
 export async function createRequest(engine: Engine, name: string, trucks: number): Promise<string> {
   const created = await engine.create('broadcast', request(name, trucks), { actor: customerOf(name) })
   if (created.kind !== 'created') throw new Error(`request ${name} was not created: ${created.reason}`)
   return created.id
 }
 
-/** Sends an accept of a truck of its own and answers 'won', or the reason why it was refused. */
+/** Sends an accept with a truck of its own. Returns 'won', or the reason of the refusal. */
 export async function sendAccept(engine: Engine, id: string, name: string): Promise<string> {
   const result = await engine.send(id, accept(name), { actor: transporterOf(name) })
   if (result.kind === 'unchanged') throw new Error(`an accept of ${id} changed nothing and was not refused`)

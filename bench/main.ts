@@ -1,9 +1,9 @@
 /*
- * `npm run bench`: how fast the engine is, beside what the database takes and beside the usual way. It brings its own
- * Postgres and Redis. docs/PERFORMANCE.md says what each figure means.
+ * `npm run bench`: measures the speed of the engine, compared with the limit of the database and with the usual way. It
+ * starts its own Postgres and Redis. docs/PERFORMANCE.md explains each figure.
  *
  *   npm run bench                 everything; writes bench/results.json, docs/PERFORMANCE.md and docs/bench.svg
- *   npm run bench -- B1 B3        these parts; the others' last figures stay in results.json
+ *   npm run bench -- B1 B3        only these parts; results.json keeps the last figures of the others
  *   npm run bench -- --quick B1   a tenth of the work, once; writes nothing
  */
 import { readOptions } from './options.js'
@@ -27,11 +27,11 @@ const begunAt = performance.now()
 const progress = showProgress(chosen.reduce((sum, part) => sum + part.steps(size), 0))
 const outcomes: Outcome[] = []
 const world = await openWorld()
-// Postgres outlives a process that is told to end, unless it is ended too.
+// Postgres outlives a process that ends, unless it is stopped too.
 let isEnding = false
 for (const reason of ['SIGINT', 'SIGTERM', 'uncaughtException'] as const) {
   process.on(reason, error => {
-    // Whoever still has a connection when Postgres ends fails, and it does not matter any more.
+    // Open connections fail when Postgres stops. These failures do not matter any more.
     if (isEnding) return
     isEnding = true
     console.error(`ended by ${reason}`, error)
@@ -58,7 +58,7 @@ for (const note of outcomes.flatMap(({ notes = [] }) => notes)) console.log(note
 console.log(`${Math.round((performance.now() - begunAt) / 1000)} s in all`)
 process.exit()
 
-/** At once: what was measured stays measured, whatever comes of the parts that follow. */
+/** Saves the results of a part at once, so that they are kept even if a later part fails. */
 async function keep({ measured, curve = [] }: Outcome): Promise<void> {
   const now = { machine, date: new Date().toISOString(), figures: figures(measured), curve }
   await writeResults(merged(readResults(), now))

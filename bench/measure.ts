@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 export const BYTES_PER_MB = 1024 * 1024
 
-/** Runs `work` for 0 to `count` - 1, so many at once. */
+/** Runs `work` for 0 to `count` - 1, with at most `atOnce` in flight. */
 export async function inFlight(
   count: number,
   atOnce: number,
@@ -25,10 +25,10 @@ export async function perSecond(
   return (count / (performance.now() - begunAt)) * 1_000
 }
 
-/** Whole numbers, but for small ones. */
+/** A whole number, or one decimal for small values. */
 export const figure = (value: number) => (value >= 100 ? Math.round(value).toString() : value.toFixed(1))
 
-/** One line: the median of each side and of their ratios, with the least and the greatest ratio. */
+/** One line: the medians of both sides and of their ratios, with the smallest and the largest ratio. */
 export function ratios(what: string, pairs: readonly (readonly [ours: number, theirs: number])[]): string {
   const all = pairs.map(([ours, theirs]) => ours / theirs)
   const ours = median(pairs.map(pair => pair[0]))
@@ -50,7 +50,7 @@ export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
-/** The least and the greatest. */
+/** The smallest and the largest value. */
 export function spread(values: readonly number[]): [min: number, max: number] {
   if (values.length === 0) throw new Error('no values that could be spread')
   return [Math.min(...values), Math.max(...values)]
@@ -58,11 +58,11 @@ export function spread(values: readonly number[]): [min: number, max: number] {
 
 export interface Timed {
   readonly perSecond: number
-  /** Of each piece of work, in the order in which they ended. */
+  /** Milliseconds of each piece of work, in the order in which they ended. */
   readonly latenciesMs: readonly number[]
 }
 
-/** As `perSecond`, with how long each piece of work took. */
+/** Like `perSecond`, and also returns the time of each piece of work. */
 export async function timed(
   count: number,
   atOnce: number,
@@ -77,13 +77,13 @@ export async function timed(
   return { perSecond: rate, latenciesMs }
 }
 
-/** Milliseconds since the epoch, with their fractions: comparable between processes of one machine. */
+/** Milliseconds since the epoch with fractions, comparable between processes of one machine. */
 export const epochMs = () => performance.timeOrigin + performance.now()
 
-/** What is due between two looks is begun together. */
+/** Work that is due between two ticks begins together. */
 const PACE_TICK_MS = 2
 
-/** Begins `work` for 0 to `count` - 1, so many a second, whatever becomes of those before; resolves when all are done. */
+/** Starts `work` for 0 to `count` - 1 at a fixed rate, without waiting for earlier work. Resolves when all are done. */
 export async function paced(
   count: number,
   rate: number,

@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util'
 
 export interface Options {
-  /** Ids of parts. */
+  /** The ids of the parts. */
   readonly parts: readonly string[]
   readonly isQuick: boolean
 }
 
 /**
- * Of the command line. A name, in any case, stands for the part of that id and for those within it, as `b5` for `B5.late`;
- * none stands for all. Throws for one that is not known.
+ * Reads the command line. A name, in any case, selects the part with that id and those within it: `b5` also selects
+ * `B5.late`. Without a name, all parts are selected. Throws if a name is unknown.
  */
 export function readOptions(args: readonly string[], known: readonly string[]): Options {
   const { values, positionals } = parseArgs({

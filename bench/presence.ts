@@ -1,11 +1,11 @@
 /*
- * Presence in Redis: how many heartbeats and searches a second through one process's port, beside the way it is
- * usually written (a search, then one HGETALL for each match; a command after another for a heartbeat).
+ * Presence in Redis: heartbeats and searches a second through the port of one process, compared with the usual way. That
+ * way sends one command after another for a heartbeat, and one HGETALL for each match of a search.
  *
  *   npm run bench:presence                      with a redis-server of its own
- *   REDIS_URL=redis://… npm run bench:presence  with one that is there; its data are flushed
+ *   REDIS_URL=redis://… npm run bench:presence  with an existing one, whose data are deleted
  *
- * Both ways run in turn, several times, in this one run on the same data; what counts are the ratios.
+ * Both ways run in turn, several times, in one run on the same data. Only the ratios matter.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ import { createSequentialWay } from './sequential-way.js'
 
 const DRIVERS = 100_000
 const RADIUS_KM = 25
-/** So many drivers in a circle of that radius, on average. */
+/** The average number of drivers in a circle of that radius. */
 const MATCHES = 200
 const SQUARE_KM = Math.sqrt((DRIVERS * Math.PI * RADIUS_KM ** 2) / MATCHES)
 const KM_PER_DEGREE = 111.195
@@ -32,13 +32,13 @@ const SEARCHES = 2_000
 const SEARCHES_SEQUENTIAL = 100
 const BEATS = 50_000
 const BEATS_SEQUENTIAL = 10_000
-/** Requests that a process works on at once. */
+/** Searches that a process has in flight at once. */
 const SEARCHES_IN_FLIGHT = 16
-/** For the ratio one search at a time: with more, the one way's waiting is filled with the other's work. */
+/** For the ratio with one search at a time. With more, one search uses the time in which another waits. */
 const SEARCHES_ALONE = 500
 const BEATS_IN_FLIGHT = 256
 
-/** The same places in every run. */
+/** The same positions in every run. */
 function placeOf(i: number): Point {
   const fraction = (n: number) => n - Math.floor(n)
   const half = SQUARE_KM / 2 / KM_PER_DEGREE
@@ -48,13 +48,13 @@ function placeOf(i: number): Point {
   }
 }
 
-/** Away from the edge of the square, beyond which there is nobody. */
+/** A position away from the edge of the square, because no drivers are beyond it. */
 function searchPlace(i: number): Point {
   const { lat, lng } = placeOf(i * 31 + 7)
   return { lat: CENTRE.lat + (lat - CENTRE.lat) * 0.9, lng: CENTRE.lng + (lng - CENTRE.lng) * 0.9 }
 }
 
-/** Used so far by Redis, and by this process: says what a search costs on a machine that others use too. */
+/** CPU time of Redis and of this process so far. It gives the cost of a search even on a busy machine. */
 async function cpuMs(redis: Redis): Promise<number[]> {
   const used = [...(await redis.info('cpu')).matchAll(/^used_cpu_(?:user|sys):([\d.]+)/gm)]
   const { user, system } = process.cpuUsage()

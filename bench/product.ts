@@ -1,4 +1,4 @@
-/* Dispatch on a real engine and a real Postgres, in this process, without its doors: as src/app.ts puts it together. */
+/* Dispatch on a real engine and a real Postgres, in this process, without HTTP and sockets. It is built as in src/app.ts. */
 import type pg from 'pg'
 import { pino } from 'pino'
 import { createMemoryPresence } from '../src/adapters/memory/presence.js'
@@ -24,7 +24,7 @@ import { createEngine } from '../src/runtime/engine.js'
 
 const HOUR_MS = 3_600_000
 
-/** Nothing comes due while something else is measured. */
+/** Long times, so that nothing comes due during a measurement. */
 const SETTINGS = {
   broadcastTimeoutMs: HOUR_MS,
   reachStepsKm: [10],
@@ -43,11 +43,11 @@ export interface Product {
   close(): Promise<void>
 }
 
-/** `fanout`: where what is told goes to; nowhere, if it is left out. The engine is not started. */
+/** `fanout` receives the events for sockets; by default they go nowhere. The engine is not started. */
 export function openProduct(
   connectionString: string,
   pool: pg.Pool,
-  fanout: Fanout = { emit() {}, disconnectUser() {} },
+  fanout: Fanout = { emit() {}, disconnectPerson() {} },
 ): Product {
   const store = createPostgresStore({ connectionString })
   const lookups = createLookupPool(connectionString, { warn() {} })

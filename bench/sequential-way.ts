@@ -1,6 +1,6 @@
 /*
- * Presence as it is usually written: a hash for each driver, one geo set; a command, its answer, the next command.
- * For comparison only.
+ * Presence in the usual way: a hash for each driver and one geo set, with each command sent after the answer to the one
+ * before. For comparison only.
  */
 import type { Redis } from 'ioredis'
 import type { Point } from '../src/dispatch/ports.js'

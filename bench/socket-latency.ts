@@ -8,10 +8,10 @@ import type { ServerProcess } from '../test/support/server-process.js'
 import { epochMs } from './measure.js'
 
 const CUSTOMERS = 250
-/** What is promised; a slower machine is asked for less by the second argument. */
+/** The promised rate. On a slower machine, set a lower one with the second argument. */
 export const EVENTS_PER_SECOND = 500
 const SECONDS = 20
-/** Plans, caches and the machine code of a new process; and a Redis that was empty is asked only after 12 s. */
+/** Covers plans, caches and compiled code of a new process. An empty Redis is also used only after 12 s. */
 const WARM_UP_SECONDS = 15
 const TICK_MS = 10
 const CONNECTIONS = 64
@@ -26,7 +26,7 @@ interface Caller extends Customer {
   isBusy: boolean
 }
 
-/** Everybody asks for a truck that nobody has and cancels, over and over, on A; listens on A and B. */
+/** All customers request a truck that nobody has and cancel it, again and again, on A. They listen on A and B. */
 export async function measureLatency(
   a: ServerProcess,
   b: ServerProcess,
@@ -40,7 +40,7 @@ export async function measureLatency(
   const loop = monitorEventLoopDelay({ resolution: 1 })
   const poster = createPoster(a.url, CONNECTIONS)
   const callers = customers.map(({ token }): Caller => ({ poster, token, isBusy: false }))
-  // At any time as many ask as cancel.
+  // At any time, as many create as cancel.
   await Promise.all(callers.filter((_, i) => i % 2 === 0).map(act))
   await drive(callers, perSecond, WARM_UP_SECONDS, 'warming up')
   const begunAt = epochMs()
@@ -56,7 +56,7 @@ export async function measureLatency(
   const [own, other] = [latencies(near, recorded), latencies(far, recorded)]
   const rate = Math.round(sent / SECONDS)
   console.log(
-    `commit on A to a socket on B, ${rate} events/s (${late} left out: the one before was still under way), ${recorded.size} events`,
+    `commit on A to a socket on B, ${rate} events/s (${late} left out: the one before was still in progress), ${recorded.size} events`,
   )
   console.log(`  B: ${describe(other)}`)
   console.log(`  A: ${describe(own)}`)
@@ -72,7 +72,7 @@ async function hearAll(url: string, customers: readonly Client[]): Promise<Heard
   return heard
 }
 
-/** So many calls a second, evenly; each is one transition and one event for its customer. */
+/** Makes `perSecond` calls a second, evenly. Each is one transition and one event for its customer. */
 async function drive(
   callers: readonly Caller[],
   perSecond: number,
@@ -111,7 +111,7 @@ async function act(caller: Caller): Promise<void> {
   }
 }
 
-/** Events of these types: `instance:version:index` → when the database recorded it, inside the commit. */
+/** Events of these types: `instance:version:index` → the time at which the database recorded it, inside the commit. */
 export async function recordedSince(
   connectionString: string,
   since: number,
@@ -127,7 +127,7 @@ export async function recordedSince(
   return new Map(rows.map(({ id, at }) => [id, at]))
 }
 
-/** In ascending order. */
+/** Milliseconds, in ascending order. */
 function latencies(heard: readonly Heard[], recorded: ReadonlyMap<string, number>): number[] {
   const found = heard.flatMap(({ id, at }) => {
     const recordedAt = recorded.get(id.slice(0, id.lastIndexOf(':')))

@@ -9,13 +9,13 @@ import { tokenFor } from '../test/support/tokens.js'
 
 const run = promisify(execFile)
 const SOCKETS = 5_000
-/** What the first ones bring with them (code, pools, buffers) is not theirs. */
+/** The first sockets load code, pools and buffers, which are not counted for a socket. */
 const FIRST_SOCKETS = 300
 const AT_ONCE = 50
-/** A collection of garbage comes when there is time. */
+/** Time for a garbage collection. */
 const SETTLE_MS = 8_000
 
-/** Idle sockets of customers on the whole server, and as many on a bare Socket.IO server. */
+/** Measures idle sockets of customers on the whole server, and as many on a bare Socket.IO server. */
 export async function measureMemory(server: ServerProcess): Promise<void> {
   const ours = await perSocket(server.url, server.pid, i => tokenFor('customer', `idle-${i}`), 'ours')
   const bare = spawn(
@@ -61,7 +61,7 @@ async function perSocket(
   return (after - before) / SOCKETS
 }
 
-/** A text frame with the packet that asks whether it is still there. */
+/** A text frame with Engine.IO's ping packet. */
 const PING = Buffer.of(0x81, 1, 0x32)
 
 function answering(client: RawSocket): RawSocket {

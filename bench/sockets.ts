@@ -1,13 +1,13 @@
 /*
- * Sockets across processes, on real processes, Postgres and Redis of this run's own:
+ * Measures sockets across processes, with real processes, a Postgres and a Redis of its own:
  *
  *   npm run bench:sockets                  both parts
- *   npm run bench:sockets -- latency [500] how long from the commit on process A to a socket on process B, at so many
+ *   npm run bench:sockets -- latency [500] time from the commit on process A to a socket on process B, at this many
  *                                          events a second
- *   npm run bench:sockets -- memory        what an idle socket costs, beside one of a bare Socket.IO server
+ *   npm run bench:sockets -- memory        memory of an idle socket, compared with a bare Socket.IO server
  *
- * Latency counts from `recorded_at`, which the database takes inside the commit's statement: the commit itself is in it.
- * The same event on a socket of process A itself is measured beside it; the difference is the way through Redis.
+ * Latency counts from `recorded_at`, which the database sets inside the commit's statement, so the commit is included.
+ * The same event on a socket of process A is measured too. The difference is the way through Redis.
  */
 import { processEnvironment } from '../test/support/server.js'
 import { type ServerProcess, startServerProcess } from '../test/support/server-process.js'

@@ -1,11 +1,11 @@
-/* The requests and accepts that the benchmark sends: as dispatch would make them, with names and places of usual length. */
+/* The requests and accepts of the benchmark, as dispatch would make them, with names and places of usual length. */
 import type { BroadcastInput } from '../src/machines/index.js'
 import type { Command } from '../src/runtime/api.js'
 
 const HOUR_MS = 3_600_000
 export const VEHICLE_TYPE = '14ft'
 
-/** Nothing comes due while something else is measured, unless it is timers that are. */
+/** Nothing comes due during a measurement, except in the measurements of timers. */
 const QUIET = {
   timeoutMs: HOUR_MS,
   reachStepMs: HOUR_MS,
@@ -13,7 +13,7 @@ const QUIET = {
   cancelWindowMs: HOUR_MS,
 }
 
-/** What customer `name` asks for. */
+/** The request of customer `name`. */
 export function request(
   name: string,
   trucks: number,
@@ -26,14 +26,14 @@ export function request(
     drop: { lat: 19.07, lng: 72.87, address: 'Bandra, Mumbai' },
     trucks: [{ vehicleType: VEHICLE_TYPE, count: trucks }],
     goods: 'steel coils, 12 tonnes',
-    // As long as dispatch's own, of the payload.
+    // As long as the fingerprint that dispatch makes of the payload.
     fingerprint: name.padEnd(64, '0').slice(0, 64),
     ...QUIET,
     ...durations,
   }
 }
 
-/** An accept by a transporter who has one truck: its driver and vehicle are nobody else's. */
+/** An accept by a transporter with one truck, whose driver and vehicle belong to this transporter only. */
 export function accept(name: string): Command {
   return {
     type: 'accept',
@@ -43,5 +43,5 @@ export function accept(name: string): Command {
   }
 }
 
-export const customerOf = (name: string) => ({ id: `customer-${name}`, role: 'customer' })
-export const transporterOf = (name: string) => ({ id: `transporter-${name}`, role: 'transporter' })
+export const customerOf = (name: string) => ({ id: `customer-${name}`, role: 'customer' as const })
+export const transporterOf = (name: string) => ({ id: `transporter-${name}`, role: 'transporter' as const })

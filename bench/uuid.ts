@@ -1,6 +1,6 @@
 /**
- * SQL that makes a UUIDv7 of a time, an expression. Postgres has a function for it from version 18 on; with this the
- * benchmark runs on 15 as well. The first 48 bits of a random UUID, which has version 4, become the milliseconds, and two
+ * SQL that makes a UUIDv7 from an expression for a time. Postgres has a function for it only from version 18 on, and the
+ * benchmark also runs on 15. The first 48 bits of a random UUID, which has version 4, become the milliseconds, and two
  * more bits make the version 7 (RFC 9562 §5.7).
  */
 export const uuidAt = (time: string) =>

@@ -1,14 +1,14 @@
-/* A process of the benchmark's own that takes orders by messages: says that it is ready, then answers each order once. */
+/* A process of the benchmark that takes orders by messages. It reports that it is ready, then answers each order once. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
 export interface Worker<TOrder, TAnswer> {
   ask(order: TOrder): Promise<TAnswer>
-  /** Lets it go, and waits for its end. */
+  /** Tells the process to end, and waits for it. */
   end(): Promise<void>
 }
 
-/** Runs `script`, which calls `serveOrders`. Resolves when it is ready; rejects, as `ask` does, if it ends. */
+/** Runs `script`, which must call `serveOrders`. Resolves when it is ready. Rejects, as `ask` does, if it ends. */
 export async function startWorker<TOrder extends object, TAnswer>(
   script: URL,
   args: readonly string[],
@@ -19,7 +19,7 @@ export async function startWorker<TOrder extends object, TAnswer>(
   const failed = ended.then(([code]) => {
     throw new Error(`${script.pathname} ended with ${code}`)
   })
-  failed.catch(() => {}) // once it has been let go, its end is expected
+  failed.catch(() => {}) // After `end`, its end is expected.
   const answer = async () => (await Promise.race([once(child, 'message'), failed]))[0]
   await answer()
   return {
@@ -34,7 +34,7 @@ export async function startWorker<TOrder extends object, TAnswer>(
   }
 }
 
-/** For the process itself: `answer` is asked one order at a time; `close` is called when it is let go. */
+/** For the process itself. `answer` gets one order at a time, and `close` is called when the process is told to end. */
 export function serveOrders<TOrder, TAnswer>(
   answer: (order: TOrder) => Promise<TAnswer>,
   close: () => Promise<void> | void,

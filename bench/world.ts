@@ -1,6 +1,6 @@
 /*
- * What the benchmark runs on: a Postgres and a Redis of its own, ended with it. Each part has a database of its own, a
- * copy of one that is migrated, so that no part meets the rows of another.
+ * The environment of the benchmark: a Postgres and a Redis of its own, which end with it. Each part has its own database,
+ * a copy of a migrated one, so that no part sees the rows of another.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { migrate } from '../src/adapters/postgres/migrate.js'
 import { type RedisServer, startRedisServer } from '../test/support/redis-server.js'
 import { FOLDER_VARIABLE } from '../test/support/temporary-folder.js'
 
-/** As many as Postgres keeps by default at most (`max_wal_size`, 1 GB). */
+/** The most files that Postgres keeps by default (`max_wal_size`, 1 GB). */
 const WAL_STOCK = 64
 const WAL_FILE_MB = 16
 
@@ -25,16 +25,16 @@ export interface Database {
 }
 
 export interface World {
-  /** Of this run alone; goes with it. */
+  /** A folder of this run, which is deleted with it. */
   readonly folder: string
   /** A migrated, empty database. */
   createDatabase(): Promise<Database>
   /**
-   * Of the one Redis, which is started when it is first asked for. Throws where there is no redis-server and none can be
+   * The URL of the one Redis, which is started at the first call. Throws if there is no redis-server and none can be
    * installed.
    */
   redisUrl(): Promise<string>
-  /** For the caller to close. */
+  /** The caller must close it. */
   connectRedis(): Promise<Redis>
   end(): Promise<void>
 }
@@ -68,7 +68,7 @@ export async function openWorld(): Promise<World> {
         pool,
         async drop() {
           await pool.end()
-          // Without force: it waits for the sessions that are about to end.
+          // Without force, so it waits for sessions that are about to end.
           await admin.query(`drop database ${name}`)
         },
       }
@@ -95,12 +95,12 @@ export async function openWorld(): Promise<World> {
   }
 }
 
-/** As root, a Postgres has its data outside of the folder that it was given. */
+/** Removes the data. If root runs Postgres, they are outside of the given folder. */
 export async function removeData(dataDir: string): Promise<void> {
   await rm(dirname(dataDir), { recursive: true, force: true })
 }
 
-/** A run that failed ends Postgres under open connections: that is no failure of its own. */
+/** A failed run stops Postgres under open connections. Their errors are not failures of their own. */
 export function openPool(connectionString: string, max: number): pg.Pool {
   return new pg.Pool({ connectionString, max }).on('error', () => {})
 }
@@ -112,8 +112,8 @@ function withDatabase(server: URL, name: string): string {
 }
 
 /**
- * A server that has run for a day writes its WAL into files that it has used before. A new one fills each of them with zeros
- * first, and whoever commits meanwhile waits some 80 ms: that would be measured, of the engine and of the limit.
+ * A server that has run for a day writes its WAL into files that it has used before. A new server fills each file with
+ * zeros first, and commits wait about 80 ms for that. It would be measured, for the engine and for the limit.
  */
 async function stockWal(pool: pg.Pool): Promise<void> {
   for (let file = 0; file < WAL_STOCK; file++) {
@@ -122,10 +122,10 @@ async function stockWal(pool: pg.Pool): Promise<void> {
   await pool.query('checkpoint')
 }
 
-/** A figure without it would be of something else. */
+/** Without durable commits, the figures would be about something else. */
 async function assertDurable(pool: pg.Pool): Promise<void> {
   for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
     const { rows } = await pool.query<Record<string, string>>(`show ${setting}`)
-    if (rows[0]?.[setting] !== 'on') throw new Error(`${setting} is not on: nothing is measured without it`)
+    if (rows[0]?.[setting] !== 'on') throw new Error(`${setting} is not on, and the figures need it`)
   }
 }

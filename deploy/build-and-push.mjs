@@ -1,4 +1,4 @@
-/* The image of this commit, built for what Fargate runs and pushed. One that is there already is left as it is. */
+/* Builds the image of this commit for Fargate's platform and pushes it. An existing image is left as it is. */
 import { readFileSync } from 'node:fs'
 import { aws, output, required, run, say, step } from './commands.mjs'
 
@@ -6,7 +6,7 @@ await step(() => {
   const repository = required('REPOSITORY')
   const tag = required('IMAGE_TAG')
   const image = `${required('REGISTRY')}/${repository}:${tag}`
-  // As /health tells it: which release, and which commit it was built of.
+  // The version that /health reports: the release, and the commit it was built from.
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
   const release = `${version}+${tag}`
   const found = aws(
@@ -18,8 +18,8 @@ await step(() => {
     run('docker', ['build', ...platform, '--build-arg', `RELEASE=${release}`, '--tag', image, '.'])
     run('docker', ['push', image])
   } else {
-    // Tags cannot be moved: what stands there was built of this very commit.
-    say(`${image} is there already`)
+    // Tags cannot be moved, so the existing image was built from this very commit.
+    say(`${image} exists already`)
   }
   output('image', image)
   output('release', release)

@@ -1,10 +1,10 @@
-/* What the steps of a deployment share: the AWS command line, settings, answers to later steps. */
+/* Shared by the steps of a deployment: the AWS command line, settings, and outputs for later steps. */
 import { spawnSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 
 export const CLUSTER = 'loadcast'
 
-/** A step that cannot go on: the sentence is what the run shows. */
+/** A step cannot continue. The run shows the message, which is a sentence. */
 export class StepError extends Error {}
 
 /** The value of a variable that the workflow sets. */
@@ -14,7 +14,7 @@ export function required(name) {
   throw new StepError(`${name} is not set`)
 }
 
-/** Runs `aws` and gives its JSON. `undefined` where the error is one that `tolerated` expects. */
+/** Runs `aws` and returns its JSON. Returns `undefined` if it fails with an error that `tolerated` matches. */
 export function aws(args, { tolerated } = {}) {
   const { status, stdout, stderr, error } = spawnSync('aws', [...args, '--output', 'json'], {
     encoding: 'utf8',
@@ -26,14 +26,14 @@ export function aws(args, { tolerated } = {}) {
   throw new StepError(`aws ${args.slice(0, 2).join(' ')} failed: ${stderr.trim()}`)
 }
 
-/** Runs a command whose output is for people. */
+/** Runs a command whose output goes to the log of the run. */
 export function run(command, args) {
   const { status, error } = spawnSync(command, args, { stdio: 'inherit' })
   if (error) throw new StepError(`${command} could not be started: ${error.message}`)
   if (status !== 0) throw new StepError(`${command} ${args[0]} failed`)
 }
 
-/** For later steps, as the runner reads it. */
+/** Sets an output of this step, which the runner passes to later steps. */
 export function output(name, value) {
   appendFileSync(required('GITHUB_OUTPUT'), `${name}=${value}\n`)
 }
@@ -42,7 +42,7 @@ export function say(line) {
   process.stdout.write(`${line}\n`)
 }
 
-/** Runs a step; what goes wrong fails it with one line. */
+/** Runs a step. A failure fails the step with one line. */
 export async function step(work) {
   try {
     await work()
@@ -53,10 +53,10 @@ export async function step(work) {
   }
 }
 
-/** The newest revision of `family`, with `image` in place of the one it has, ready to be registered. */
+/** The newest revision of `family` with `image` instead of its own image, ready to be registered. */
 export function renderDefinition(family, image) {
   const { taskDefinition } = aws(['ecs', 'describe-task-definition', '--task-definition', family])
-  // What a description has and a registration does not take.
+  // Fields that a description has and a registration refuses.
   const {
     taskDefinitionArn,
     revision,

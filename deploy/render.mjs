@@ -1,4 +1,4 @@
-/* `render.mjs api worker`: the task definitions of the services with the new image, each in a file. */
+/* `render.mjs api worker` writes the task definitions of the services with the new image, each to a file. */
 import { writeFileSync } from 'node:fs'
 import { output, renderDefinition, required, step } from './commands.mjs'
 

@@ -1,11 +1,11 @@
 /*
- * Believes nobody: whether what runs is what was deployed. A service that was rolled back is stable too, and says
- * nothing of the new release.
+ * Checks that the running tasks are the deployed ones. A service that was rolled back is stable too, so a stable service
+ * does not prove that the new release runs.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { aws, CLUSTER, required, StepError, say, step } from './commands.mjs'
 
-/** New targets answer at once; what this waits for is the balancer taking them in. */
+/** New targets answer at once. This is the time for the balancer to add them. */
 const ATTEMPTS = 20
 const PAUSE_MS = Number(process.env.HEALTH_PAUSE_MS ?? 3_000)
 const ANSWER_MS = 10_000
@@ -28,8 +28,8 @@ function verifyService(service, expected) {
     throw new StepError(`${service} is not stable: ${deployment.rolloutState}`)
   }
   const arns = aws(['ecs', 'list-tasks', '--cluster', CLUSTER, '--service-name', service]).taskArns
-  if (arns.length === 0) throw new StepError(`No task of ${service} runs`)
-  // The command takes at most a hundred at once.
+  if (arns.length === 0) throw new StepError(`${service} has no running task`)
+  // The command accepts at most a hundred tasks.
   for (let from = 0; from < arns.length; from += 100) {
     const page = arns.slice(from, from + 100)
     const { tasks } = aws(['ecs', 'describe-tasks', '--cluster', CLUSTER, '--tasks', ...page])

@@ -1,12 +1,10 @@
-/* What is written about the interfaces, from the registries that the server runs by. */
+/* The documents of the interfaces, generated from the registries that the server uses. */
 import { publicRoutes, routes } from '../src/adapters/http/routes.js'
 import { createMetrics } from '../src/adapters/telemetry/metrics.js'
 import { access, type CommandName, type Standing } from '../src/dispatch/access.js'
-import type { Role } from '../src/dispatch/api.js'
+import { type Role, ROLES as roles } from '../src/dispatch/person.js'
 import { type ProblemKind, problemMembers, problems } from '../src/dispatch/problems.js'
 import { parts, type Sight } from '../src/dispatch/views/visibility.js'
-
-const roles: readonly Role[] = ['customer', 'transporter', 'driver', 'admin']
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
@@ -79,6 +77,7 @@ export function authorizationDocument(): string {
       return [
         `\`${route.method.toUpperCase()} ${route.path}\`${variant}`,
         ...roles.map(role => cell(command, role)),
+        asAnother(command),
       ]
     }),
   )
@@ -89,7 +88,15 @@ Written from the table in \`src/dispatch/access.ts\` and the registry of routes 
 cell of it. Without a valid token every route answers 401, to a user who has been turned off 403. What a caller may
 not know of is answered like what does not exist.
 
-${table(['', ...roles], rows)}
+${table(['', ...roles, 'another role of the same `sub`'], rows)}
+
+A person is role and \`sub\` together. The last column is what a token gets that has the \`sub\` of somebody who stands in
+the relation, and another role: what any stranger of its role gets. \`its own\` is what belongs to role and \`sub\` together:
+nothing of the other’s.
+
+## On sockets
+
+${table(['', ...roles, 'another role of the same `sub`'], socketRows())}
 
 Open to everyone: ${open.join(', ')}.
 
@@ -103,10 +110,30 @@ while it seeks trucks and its deadline has not passed.
 ${table(['reader', '`notes`', '`pickup`, `drop`', 'trips'], Object.values(parts).map(sightCells))}
 
 The view of a trip, alone or in an event, follows the same rule for its transporter and driver: rounded places without
-addresses once the trip does not stand. Its customer and admins see exact places. Only a driver's own transporter reads the
+addresses once the trip does not stand. Its customer, admins and viewers see exact places. Only a driver's own transporter reads the
 driver's position, in its list of drivers. Offers and the admin's list of recipients have whole kilometres between a pickup
 and the nearest driver.
 `
+}
+
+const ofStrangers: Readonly<Record<Standing, string>> = {
+  self: 'its own',
+  any: 'any',
+  owner: '404',
+  ownerOrNew: '409',
+  reader: '404',
+  party: '404',
+  invited: '404',
+}
+
+/** What roles get that may give the command, but stand in no relation: each outcome with its roles. */
+function asAnother(command: CommandName): string {
+  const outcomes = new Map<string, Role[]>()
+  for (const [role, standing] of Object.entries(access[command]) as [Role, Standing][]) {
+    const outcome = ofStrangers[standing]
+    outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), role])
+  }
+  return [...outcomes].map(([outcome, these]) => `${these.join(', ')}: ${outcome}`).join('; ')
 }
 
 const sightCells = ({ who, notes, places, trips }: Sight & { readonly who: string }) => [
@@ -120,3 +147,15 @@ function cell(command: CommandName, role: Role): string {
   const standing = (access[command] as Partial<Record<Role, Standing>>)[role]
   return standing === undefined ? '403' : meanings[standing]
 }
+
+/** By the same table: a socket watches what its person may read, and hears what its person is told. */
+const socketRows = (): readonly (readonly string[])[] => [
+  ['connect', ...roles.map(() => 'yes'), 'its own'],
+  ['`watch`', ...roles.map(role => cell('getBroadcast', role)), asAnother('getBroadcast')],
+  [
+    '`heartbeat`',
+    ...roles.map(role => cell(role === 'driver' ? 'driverHeartbeat' : 'transporterHeartbeat', role)),
+    'its own',
+  ],
+  ['events, resume', ...roles.map(role => cell('sync', role)), asAnother('sync')],
+]

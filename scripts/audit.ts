@@ -1,7 +1,7 @@
 /*
- * `npm run audit`: no package that is shipped has a known hole of weight. Where the registry does not answer such
- * questions (a mirror, no network) it says so and passes: it is asked at every push, and a push must not fail for want
- * of an answer.
+ * `npm run audit`: fails if a shipped package has a severe known vulnerability. If the registry does not answer the query
+ * (a mirror, no network), it prints that and passes. It runs at every push, and a push must not fail because there is no
+ * answer.
  */
 import { spawnSync } from 'node:child_process'
 import { judgeAudit } from './supply-chain/audit.js'

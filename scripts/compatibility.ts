@@ -1,4 +1,4 @@
-/* The content of docs/COMPATIBILITY.md: every row and case is run on the store in memory. Its test also runs Postgres. */
+/* The content of docs/COMPATIBILITY.md. Every row and case is run on the store in memory; its test also runs Postgres. */
 import { compatibilityDocument as write } from '../test/compat/document.js'
 import { memoryBackend } from '../test/compat/harness/backend.js'
 import { judge } from '../test/compat/harness/judge.js'

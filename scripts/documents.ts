@@ -1,5 +1,8 @@
-/* `npm run documents`: writes docs/errors.md, docs/authorization.md, docs/metrics.md and docs/COMPATIBILITY.md, and the figures of docs/PERFORMANCE.md
- * and docs/bench.svg from the last results of the benchmark. Tests keep them current. */
+/*
+ * `npm run documents`: writes docs/errors.md, docs/authorization.md, docs/metrics.md and docs/COMPATIBILITY.md. It also
+ * writes the figures of docs/PERFORMANCE.md and docs/bench.svg from the last results of the benchmark. Tests check that
+ * all of them are current.
+ */
 import { writeFile } from 'node:fs/promises'
 import { writePerformanceDocuments } from '../bench/report/documents.js'
 import { authorizationDocument, errorsDocument, metricsDocument } from './api-docs.js'

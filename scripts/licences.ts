@@ -1,4 +1,4 @@
-/* `npm run check:licences`: every package that is installed has a licence that a closed product may use. */
+/* `npm run check:licences`: checks that every installed package has a licence that a closed product may use. */
 import { readFileSync } from 'node:fs'
 import { findForbidden, type Locked } from './supply-chain/licences.js'
 
@@ -6,7 +6,7 @@ const root = new URL('../', import.meta.url)
 const readJson = (path: string) => JSON.parse(readFileSync(new URL(path, root), 'utf8'))
 const { packages } = readJson('package-lock.json') as { packages: Readonly<Record<string, Locked>> }
 
-/** Old packages name their licence in a way of their own, which the lock does not take over. */
+/** Old packages name their licence in a form that the lock file does not contain. */
 const fromPackage = (path: string): Locked => readJson(`${path}/package.json`)
 
 const forbidden = findForbidden(packages, fromPackage)

@@ -1,6 +1,6 @@
 /*
- * A machine's documentation, generated from the machine that runs: its configuration as JSON, for
- * Stately's importer, and a Mermaid diagram, for a README. Pure: `scripts/machines.ts` writes the files.
+ * A machine's documentation, generated from the machine that runs: its configuration as JSON for Stately's importer, and a
+ * Mermaid diagram for a README. Pure: `scripts/machines.ts` writes the files.
  */
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate'
 
@@ -10,26 +10,26 @@ export const machineDocs = (machine: AnyStateMachine): Readonly<Record<string, s
   [`${machine.id}.mmd`]: machineMermaid(machine),
 })
 
-/** The configuration with implementations by name; the context's initial value, a function, is left out. */
+/** The configuration, with implementations by name. The context's initial value is a function and is left out. */
 export const machineJson = (machine: AnyStateMachine) => `${JSON.stringify(machine.config, null, 2)}\n`
 
 /**
- * A `stateDiagram-v2`. Mermaid takes a state named outside its composite for a member of the outer
- * one, and cannot draw an edge from a composite to its own child: so every edge joins two states of
- * the same composite, and its label names the inner end where there is one. Its `--` between
- * regions takes their names away, and with named ones it fails to lay out composites (11.17): so
- * regions are composites side by side and their parent's title says that they are parallel.
+ * Returns a `stateDiagram-v2`. Mermaid treats a state named outside its composite as a member of the outer one, and cannot
+ * draw an edge from a composite to its own child. So every edge joins two states of the same composite, and its label
+ * names the inner end if there is one. Mermaid's `--` between regions removes their names, and with named regions it fails
+ * to lay out composites (11.17). So regions are composites side by side, and their parent's title says that they are
+ * parallel.
  */
 export function machineMermaid({ root }: AnyStateMachine): string {
   const names = [...descend(root)].map(node => node.key)
-  if (new Set(names).size !== names.length) throw new Error('Mermaid needs state names that are unique')
+  if (new Set(names).size !== names.length) throw new Error('Mermaid needs unique names of states')
   const edges = collectEdges(root)
   const lines = root.type === 'parallel' ? drawState(root, edges) : drawInside(root, edges)
   return `${['stateDiagram-v2', ...indent(lines)].join('\n')}\n`
 }
 
 interface Edge {
-  /** Both ends are children of it. */
+  /** The composite of which both ends are children. */
   readonly scope: AnyStateNode
   readonly from: AnyStateNode
   readonly to: AnyStateNode
@@ -47,7 +47,7 @@ function* descend(node: AnyStateNode): Generator<AnyStateNode> {
   for (const child of childrenOf(node)) yield* descend(child)
 }
 
-/** From the root down to the node itself. */
+/** The nodes from the root down to the node itself. */
 const pathOf = (node: AnyStateNode): readonly AnyStateNode[] =>
   node.parent === undefined ? [node] : [...pathOf(node.parent), node]
 
@@ -70,7 +70,7 @@ function edgesOf(source: AnyStateNode, target: AnyStateNode, transition: AnyTran
   const sources = isInward ? childrenOf(source) : [source]
   const edges = sources.map(from => edgeBetween(from, target, transition))
   if (!isInward) return edges
-  // Coming back to where one is, with nothing done, is nothing to show.
+  // A transition to the same state without actions changes nothing, so it is not drawn.
   return edges.filter(edge => edge.from !== edge.to || transition.actions.length > 0)
 }
 
@@ -81,7 +81,7 @@ function edgeBetween(source: AnyStateNode, target: AnyStateNode, transition: Any
   const depth = fork === -1 ? sourcePath.length - 1 : fork
   const [scope, from, to] = [sourcePath[depth - 1], sourcePath[depth], targetPath[depth]]
   if (scope === undefined || from === undefined || to === undefined) {
-    throw new Error(`no composite holds both ends of ${source.id} → ${target.id}`)
+    throw new Error(`no composite contains both ends of ${source.id} → ${target.id}`)
   }
   const isEntered = to === target || to.initial?.target?.[0] === target
   const condition = [
@@ -112,7 +112,7 @@ function drawState(node: AnyStateNode, edges: readonly Edge[]): readonly string[
   return [`state ${title} {`, ...indent(drawInside(node, edges)), '}']
 }
 
-/** With, inside it as UML has them, the transitions that change the data but not the state. */
+/** A leaf, with the transitions that change the data but not the state inside it, as in UML. */
 function drawLeaf(node: AnyStateNode): readonly string[] {
   const internal = pathOf(node).flatMap(ancestor => transitionsOf(ancestor).filter(isInternal))
   const texts = withConditions(internal, eventLabel, ({ guard }) => guardLabel(guard))
@@ -131,7 +131,7 @@ function drawInside(node: AnyStateNode, edges: readonly Edge[]): readonly string
   ]
 }
 
-/** One arrow for each pair of states, with all that leads along it. */
+/** One arrow for each pair of states, with all transitions between them. */
 function drawEdges(edges: readonly Edge[]): readonly string[] {
   const arrows = groupBy(edges, ({ from, to }) => `${from.key} --> ${to.key}`)
   return [...arrows].map(([arrow, along]) => {
@@ -144,7 +144,7 @@ function drawEdges(edges: readonly Edge[]): readonly string[] {
   })
 }
 
-/** A line for each condition, with all the events it holds for. */
+/** A line for each condition, with all its events. */
 function withConditions<T>(
   items: readonly T[],
   eventOf: (item: T) => string,
@@ -166,9 +166,9 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMa
   return groups
 }
 
-/** `markdown` with its one Mermaid block replaced by `diagram`. Throws when it has none. */
+/** Replaces the one Mermaid block of `markdown` by `diagram`. Throws if there is none. */
 export function withDiagram(markdown: string, diagram: string): string {
   const block = /```mermaid\n[\s\S]*?```/
-  if (!block.test(markdown)) throw new Error('There is no ```mermaid block to put the diagram into')
+  if (!block.test(markdown)) throw new Error('There is no ```mermaid block for the diagram')
   return markdown.replace(block, () => `\`\`\`mermaid\n${diagram.trimEnd()}\n\`\`\``)
 }

@@ -1,4 +1,4 @@
-/* `npm run machines`: writes the documents of every machine, and README's diagram; a test keeps them current. */
+/* `npm run machines`: writes the documents of every machine and README's diagram. A test checks that they are current. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { broadcastMachine, tripMachine } from '../src/machines/index.js'
 import { machineDocs, machineMermaid, withDiagram } from './machine-docs.js'

@@ -1,4 +1,4 @@
-/* `npm run migrate`: brings the database of the settings to this release's schema. */
+/* `npm run migrate`: migrates the database of the settings to this release's schema. */
 import { migrate } from '../src/adapters/postgres/migrate.js'
 import { createDatabaseWait } from '../src/database-wait.js'
 import { consoleLog, withDatabase } from './with-database.js'

@@ -1,12 +1,12 @@
-/* Chooses histories worth keeping: each shows decisions that those before it do not. */
+/* Chooses histories that are worth keeping: each shows decisions that the earlier ones do not show. */
 import fc from 'fast-check'
 import type { JournalEntry } from '../src/runtime/types.js'
 import { type Golden, goldenOf, pureTarget, replay, type Subject, schedules } from '../src/testing/index.js'
 
-/** Enough schedules that later ones show hardly anything new. */
+/** After this many schedules, further ones show hardly anything new. */
 const TRIED = 400
 const SEED = 1
-/** A dozen files can still be read. */
+/** People can still read a dozen files. */
 const MAX_KEPT = 12
 
 /** Deterministic: the same definition gives the same histories. */
@@ -31,7 +31,7 @@ export async function recordGoldens(subject: Subject): Promise<Golden[]> {
   return kept
 }
 
-/** State, event and state after it. */
+/** Each decision: the state, the event and the state after it. */
 function decisionsOf({ entries }: Golden): ReadonlySet<string> {
   const value = (i: number) => JSON.stringify(entries[i]?.after.snapshot.value)
   return new Set(entries.map(({ event }, i) => `${value(i - 1)} ${event.type} ${value(i)}`))

@@ -1,10 +1,10 @@
 /*
- * `npm run replay -- <file or folder> …`: replays saved histories through the machines of this code, and says where
- * they would decide differently. Without a path the golden histories of the repository, which CI does too. Exit code 1
- * on any difference, 2 for what cannot be replayed.
+ * `npm run replay -- <file or folder> …`: replays saved histories through the machines of this code, and prints where they
+ * would decide differently. Without a path it replays the golden histories of the repository, as CI does. The exit code is
+ * 1 if there is a difference, and 2 if a file cannot be replayed.
  *
- * `npm run replay -- --record` keeps golden histories for versions that have none yet. It changes none that are there:
- * what was decided was decided.
+ * `npm run replay -- --record` records golden histories for versions that have none yet. It never changes existing ones,
+ * because past decisions must stay as they were.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
@@ -43,7 +43,7 @@ async function filesOf(path: string): Promise<string[]> {
     .map(name => join(path, name))
 }
 
-/** What is different, in words. */
+/** The differences, as sentences. */
 async function replayFile(path: string): Promise<string[]> {
   const text = await readFile(path, 'utf8')
   const { format, machine } = JSON.parse(text) as { format?: string; machine?: string }
@@ -60,7 +60,7 @@ async function record(): Promise<void> {
   const folder = join(GOLDENS, `${name}-v${version}`)
   if (existsSync(folder)) {
     throw new Error(
-      `${folder} is there: what version ${version} decided is kept. Raise the version to record anew.`,
+      `${folder} exists: the decisions of version ${version} are kept. Raise the version to record again.`,
     )
   }
   await mkdir(folder, { recursive: true })

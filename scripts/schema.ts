@@ -1,4 +1,4 @@
-/* `npm run schema`: writes migrations/schema.txt anew, from an empty database that all migrations were applied to. */
+/* `npm run schema`: writes migrations/schema.txt from an empty database to which all migrations were applied. */
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -10,7 +10,7 @@ import { dumpProduct } from '../src/adapters/postgres/schema-dump.js'
 import { consoleLog } from './with-database.js'
 
 const dataDir = await mkdtemp(join(tmpdir(), 'loadcast-schema-'))
-await chmod(dataDir, 0o711) // as root, Postgres runs as another user, who must enter it
+await chmod(dataDir, 0o711) // If root runs this, Postgres runs as another user, which must enter the folder.
 const server = await startEmbeddedPostgres({ dataDir, log: consoleLog, settings: { fsync: 'off' } })
 try {
   await migrate(server.connectionString, { log: consoleLog })

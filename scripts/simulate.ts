@@ -1,8 +1,8 @@
 /*
- * `npm run simulate -- --seed S --runs N`: simulated clusters, each from a seed of its own; exit code 1 at the first
- * that breaks a promise, with its seed, the smallest schedule and a trace; 2 for what cannot be run. A run has at most
- * `--steps` steps and at least `--least-steps`. `--subject` names a module that exports another machine's subject, `--save`
- * writes the schedule to a file, `--schedule` runs a saved one.
+ * `npm run simulate -- --seed S --runs N`: simulates clusters, each with a seed of its own. At the first run that breaks a
+ * promise it prints the seed, the smallest schedule and a trace, and ends with exit code 1. If a run is not possible, the
+ * exit code is 2. A run has at most `--steps` steps and at least `--least-steps`. `--subject` names a module that exports
+ * the subject of another machine, `--save` writes the schedule to a file, and `--schedule` runs a saved one.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'

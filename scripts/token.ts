@@ -3,17 +3,17 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { signToken } from '../src/adapters/tokens/jwt.js'
 import { signRefreshToken } from '../src/adapters/tokens/refresh.js'
-import { clientId } from '../src/dispatch/requests.js'
+import { clientId, role } from '../src/dispatch/requests.js'
 import { loadSettings } from '../src/settings.js'
 import { resolveTokenKeys } from '../src/token-keys.js'
 
 const USAGE =
-  'npm run token -- --role customer|transporter|driver|admin --sub <id> [--ttl 30s|15m|1h|7d] [--refresh]'
+  'npm run token -- --role customer|transporter|driver|admin|viewer --sub <id> [--ttl 30s|15m|1h|7d] [--refresh]'
 
 const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 const options = z.strictObject({
-  role: z.enum(['customer', 'transporter', 'driver', 'admin']),
+  role,
   sub: clientId,
   ttl: z
     .string()

@@ -1,6 +1,6 @@
 /*
- * `npm run verify`: checks the invariants of docs/ARCHITECTURE.md on a live database. Exit code 1 on any violation.
- * With `-- --repair` missing timers are armed again; what that repaired is not counted as a violation.
+ * `npm run verify`: checks the invariants of docs/ARCHITECTURE.md on a live database. Exit code 1 on any violation. With
+ * `-- --repair` missing timers are armed again, and a repaired timer does not count as a violation.
  */
 import { parseArgs } from 'node:util'
 import { createAuditStore } from '../src/adapters/postgres/audit-store.js'
@@ -16,7 +16,7 @@ import { createRegistry } from '../src/runtime/registry.js'
 import { silentLog } from '../src/runtime/silent-log.js'
 import { withDatabase } from './with-database.js'
 
-/** A defect that breaks everything should not scroll the first violation away. */
+/** A defect that breaks everything should not scroll the first violation out of sight. */
 const MAX_LINES = 100
 
 const definitions = [broadcastDefinition as unknown as Definition]

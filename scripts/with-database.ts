@@ -7,8 +7,8 @@ export const consoleLog = {
 }
 
 /**
- * Runs `work` on the database of the settings: that of DATABASE_URL, or the embedded one,
- * which is started and stopped again if it is not running. An error is printed as its sentence, exit code 1.
+ * Runs `work` on the database of the settings: that of DATABASE_URL, or the embedded one. The embedded one is started and
+ * stopped again if it is not running. An error is printed as its message, with exit code 1.
  */
 export async function withDatabase(
   work: (connectionString: string, settings: Settings) => Promise<void>,

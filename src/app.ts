@@ -24,6 +24,7 @@ import { createDeviceStore } from './adapters/postgres/device-store.js'
 import { createFleetStore } from './adapters/postgres/fleet-store.js'
 import { createPostgresChecks, withRecentFailures } from './adapters/postgres/health.js'
 import { createIdempotencyStore } from './adapters/postgres/idempotency-store.js'
+import { Peers } from './adapters/postgres/peers.js'
 import { createPushQueue } from './adapters/postgres/push-queue.js'
 import { createHealthPool, createLookupPool, createQueryPool } from './adapters/postgres/query-pool.js'
 import { createReadStore } from './adapters/postgres/read-store.js'
@@ -92,6 +93,12 @@ export interface App {
  */
 const BACKLOG = 4_096
 
+/**
+ * A process of the release before that starts beside this one is not noticed for up to one announcement (5 s, or three if two
+ * fail). What was said meanwhile is told to its sockets again.
+ */
+const OLD_UNNOTICED_MS = 15_000
+
 export async function createApp(options: AppOptions): Promise<App> {
   const { settings, connectionString, tokenKeys, log } = options
   const { instanceId = randomUUID() } = options
@@ -106,7 +113,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const database = createDatabase(connectionString, log)
   const pool = createQueryPool(database, log)
   const lookups = createLookupPool(database, log)
-  const store = createPostgresStore({ connectionString, database, log, ...faults })
+  const peers = new Peers()
+  const store = createPostgresStore({ connectionString, database, peers, log, ...faults })
   const wakeups = createWakeups({ connectionString, database, log })
   const keys = createIdempotencyStore(pool, { perDay: settings.caps.idempotencyKeysPerDay })
   const inspection =
@@ -128,7 +136,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     log,
     rateLimits: limits,
     cluster: cluster?.cluster,
+    peers,
   })
+  peers.onOldCame(() => cluster?.cluster.tellMissed(OLD_UNNOTICED_MS))
   const product = createDispatch({
     fleet: createFleetStore(pool, lookups),
     keys,

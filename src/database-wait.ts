@@ -23,7 +23,7 @@ const PAUSE_MS = 500
 const TELL_EVERY_MS = 5_000
 
 export interface DatabaseWaitOptions {
-  /** Time limit from the first failure on; 0: do not wait. */
+  /** Time limit from the first failure on. 0 means that a start does not wait. */
   readonly waitMs: number
   readonly tell: (line: string) => void
   readonly signal?: AbortSignal
@@ -56,7 +56,7 @@ export function createDatabaseWait({ waitMs, tell, signal }: DatabaseWaitOptions
       const attempt = giveUpAt === undefined ? work() : unlessAbandoned(work(), signal)
       try {
         const value = await attempt
-        if (told !== '') tell('the database is there')
+        if (told !== '') tell('the database is available')
         told = ''
         return value
       } catch (error) {
@@ -71,7 +71,8 @@ export function createDatabaseWait({ waitMs, tell, signal }: DatabaseWaitOptions
 function unlessAbandoned<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
   return new Promise((resolve, reject) => {
-    const abandon = () => reject(new StartAbandonedError('asked to end while it waited for the database'))
+    const abandon = () =>
+      reject(new StartAbandonedError('the process was asked to end while it waited for the database'))
     if (signal.aborted) abandon()
     signal.addEventListener('abort', abandon)
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abandon))

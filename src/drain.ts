@@ -1,32 +1,32 @@
 /*
- * The end of a process in order. The balancer is shown that it ends while it still answers; then it takes nothing new,
- * finishes what it has taken, sends its sockets to others and gives up the leases of what it could not finish. Each part
- * has its share of the time, so that the last, which others wait for, always gets its own.
+ * The orderly end of a process. It reports the shutdown on `/health` while it still serves. Then it accepts nothing new,
+ * finishes the requests in progress, sends its sockets to other processes and releases the leases of unfinished work.
+ * Each step has its share of the time, so the last one, for which other processes wait, always gets its own.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { HttpServer } from './adapters/http/server.js'
 import type { SocketServer } from './adapters/socket/server.js'
 import type { DispatchService } from './dispatch/dispatch.js'
 
-/** Balancers look every few seconds, and believe it the second time. */
+/** Balancers check every few seconds, and act on the second failed check. */
 const LONGEST_NOTICE_MS = 5_000
-/** Share of the notice for health checks; the rest is for connections that are kept. */
+/** Share of the notice for health checks. In the rest of it, connections are kept open. */
 const WATCHED_SHARE = 0.8
 /** After this long without a request, one is unlikely to arrive at the instant the port closes. */
 const QUIET_MS = 1_000
 /** Older requests do not mean that more will come. The slowest health checks run twice a minute. */
 const ASKED_WITHIN_MS = 60_000
 const NOTICE_SHARE = 0.2
-/** What somebody uploads slowly must not keep timers and deliveries from being handed over. */
+/** Slow uploads must not delay the handover of timers and deliveries. */
 const REQUESTS_UNTIL_SHARE = 0.5
-/** After that there are connections to end, and perhaps a database of our own. */
+/** The rest of the time is for closing connections, and for stopping an embedded Postgres. */
 const ENGINE_UNTIL_SHARE = 0.75
 
 export interface Drainable {
   readonly http: Pick<HttpServer, 'retire' | 'closePort' | 'drain' | 'traffic'>
   readonly sockets: Pick<SocketServer, 'sendAway'>
   readonly product: Pick<DispatchService, 'engine' | 'close'>
-  /** Absent: no notice is needed, since nothing is in front. `isWatched`: something asks for `/health`. */
+  /** Absent if nothing is in front of the process, so no notice is needed. `isWatched`: something checks `/health`. */
   readonly notice: { readonly isWatched: boolean } | undefined
   readonly withinMs: number
 }
@@ -47,7 +47,7 @@ export async function drain({ http, sockets, product, notice, withinMs }: Draina
 /**
  * Serves as before while `/health` reports the shutdown. Returns whether any client was there to notice.
  *
- * A health check has most of the time to see it, and meanwhile each answer ends its connection. A proxy that relies on
+ * Health checks have most of the time to see it, and meanwhile each answer ends its connection. A proxy that relies on
  * failures sends requests until the port is closed. At that instant a request on a new connection could be lost, but not
  * one on an open connection. So in the last part connections are kept until no more requests come. The notice is skipped
  * if no request came lately and no client is connected.

@@ -1,7 +1,7 @@
 /* `node dist/health-check.js`: exit code 0 if the server in this container is alive. An image without curl needs it. */
 import { takeEnvironment } from './settings.js'
 
-/** It answers from memory: longer than this, its event loop hangs. */
+/** The server answers from memory. If it takes longer than this, its event loop hangs. */
 const ANSWER_MS = 4_000
 
 const { PORT = '3000' } = takeEnvironment([])

@@ -1,10 +1,10 @@
 /*
- * One line now and then that says how late the most delayed timer or delivery is. Autoscaling and alarms are made of
- * it: see infra/lib/scaling.ts, which reads `msg` and `lagMs`.
+ * Logs how late the most delayed timer or delivery is, every 30 s. Autoscaling and alarms depend on this line:
+ * infra/lib/scaling.ts reads `msg` and `lagMs`.
  */
 import type { Logger } from 'pino'
 
-/** Metrics have a value a minute: two reports fall into each. */
+/** A metric has one value a minute, and two reports fall into each minute. */
 const INTERVAL_MS = 30_000
 
 type LagCheck = () => Promise<Readonly<Record<string, unknown>>>
@@ -24,8 +24,8 @@ export function startLagReport(
       const lags = [timers.lagMs, outbox.lagMs].map(Number)
       log.info({ lagMs: Math.max(...lags), timersLagMs: lags[0], outboxLagMs: lags[1] }, 'lag')
     } catch (error) {
-      // No line is a finding too: the alarm fires when none comes.
-      log.warn({ err: error }, 'lag could not be found out')
+      // The alarm also fires when no line is logged.
+      log.warn({ err: error }, 'lag could not be measured')
     }
   }, intervalMs)
   timer.unref()

@@ -1,6 +1,6 @@
 /*
- * The program: secrets → settings → database → app → until a signal says to end.
- * It ends with 0 when it was asked to and could finish, with 1 for anything else, and says why.
+ * The program: it reads secrets and settings, opens the database, starts the app and runs until a signal ends it.
+ * The exit code is 0 if the process was asked to end and finished in time. Otherwise it is 1, and the reason is printed.
  */
 import { randomUUID } from 'node:crypto'
 import { type Logger, pino } from 'pino'
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
     const reason = await Promise.race([signal, app.unfit])
     if (reason instanceof Error) {
       endAfter(settings.drainMs, log)
-      // No notice: until the port is closed each call that comes is told to come back.
+      // No notice is needed: until the port is closed, callers are told to retry.
       await app.close()
       throw reason
     }
@@ -87,14 +87,17 @@ async function main(): Promise<void> {
   log.info('ended')
 }
 
-/** The tokens that are printed are good for trying all of it. Without a fleet they still work, so a failure is only logged. */
+/**
+ * Puts the driver whose token is printed into a fleet, so that the printed tokens can be used for everything. Without a fleet
+ * they still work, so a failure is only logged.
+ */
 async function introduceDemoPeople(url: string, secret: string, log: Logger): Promise<void> {
   await hireDemoDriver(url, secret).catch(error =>
     log.warn({ err: error }, 'the driver whose token is printed is in no fleet yet'),
   )
 }
 
-/** Ours when nobody gave one. Outside production it is brought up to date; in production a release does that. */
+/** Starts an embedded Postgres if DATABASE_URL is not set. Migrates the database, which a release does in production. */
 async function openDatabase(settings: Settings, log: Logger, whenAvailable: DatabaseWait): Promise<Database> {
   const database = await findDatabase(settings, log)
   const { connectionString } = database
@@ -115,7 +118,7 @@ async function assertMigrated(connectionString: string): Promise<void> {
   const pending = await pendingMigrations(connectionString)
   if (pending.length === 0) return
   throw new MigrationError(
-    `The database lacks ${pending.join(', ')}: do npm run migrate before this release starts`,
+    `The database lacks ${pending.join(', ')}: run npm run migrate before this release starts`,
   )
 }
 
@@ -131,18 +134,18 @@ async function findDatabase({ databaseUrl, dataDir }: Settings, log: Logger): Pr
   const embedded = await startEmbeddedPostgres({ dataDir, log })
   return {
     connectionString: embedded.connectionString,
-    description: `a Postgres of our own, in ${embedded.dataDir}`,
+    description: `an embedded Postgres, in ${embedded.dataDir}`,
     stop: () => embedded.stop(),
   }
 }
 
-/** Production's logs are its standard output. Elsewhere that is a terminal, and logs step aside. */
+/** In production, logs go to standard output. Elsewhere that is a terminal with the banner, so logs go to standard error. */
 function openLog({ logLevel: level, isProduction }: Settings, instanceId: string): Logger {
   const destination = pino.destination({ dest: isProduction ? 1 : 2, sync: true })
   return createLog({ level, version, instanceId, destination })
 }
 
-/** What nobody may have decided. */
+/** Warns of limits that are switched off, which may be an oversight. */
 function warnOfOpenDoors(settings: Settings, log: Logger): void {
   const { rateLimitUserPerMinute, rateLimitAddressPerMinute, trustedProxies } = settings
   if (rateLimitUserPerMinute === 0) log.warn('no limit by user: set RATE_LIMIT_USER_PER_MINUTE')
@@ -155,8 +158,8 @@ function warnOfOpenDoors(settings: Settings, log: Logger): void {
 }
 
 /**
- * Resolves at the first SIGTERM or SIGINT; the second ends the process at once. From the first the time runs, also when
- * it comes in the middle of a start that hangs.
+ * Resolves at the first SIGTERM or SIGINT. A second one ends the process at once. The time to drain runs from the first
+ * signal on, even if that signal arrives during a start that hangs.
  */
 function awaitSignal(drainMs: number, log: Logger): Promise<NodeJS.Signals> {
   return new Promise(resolve => {
@@ -175,7 +178,7 @@ function awaitSignal(drainMs: number, log: Logger): Promise<NodeJS.Signals> {
   })
 }
 
-/** What cannot finish in time is left to others: nothing acknowledged depends on it. */
+/** Ends a process that does not drain in time. Others take over its work, and nothing acknowledged depends on it. */
 function endAfter(drainMs: number, log: Logger): void {
   setTimeout(() => {
     log.error({ drainMs }, 'not drained in time')
@@ -183,7 +186,7 @@ function endAfter(drainMs: number, log: Logger): void {
   }, drainMs).unref()
 }
 
-/** After a defect nobody knows what still holds: the process ends loudly, and another one starts clean. */
+/** After a defect the state of the process is unknown. It ends with an error, so that a new process can start clean. */
 function endOnDefects(log: Logger): void {
   const end = (error: unknown) => {
     log.fatal({ err: error }, 'defect: the process ends')
@@ -193,7 +196,7 @@ function endOnDefects(log: Logger): void {
 }
 
 function explain(error: unknown): string {
-  // Written for the operator, with what to do about it.
+  // These messages are written for the operator and say what to do.
   if (
     [
       SecretsError,
@@ -210,7 +213,7 @@ function explain(error: unknown): string {
     return (error as Error).message
   }
   const { code, message, stack } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return `${message}. Set PORT to another one, or to 0 for any that is free`
+  if (code === 'EADDRINUSE') return `${message}. Set PORT to another port, or to 0 for any free port`
   return stack ?? message ?? String(error)
 }
 
@@ -221,7 +224,7 @@ main().then(
       process.stderr.write(`Loadcast ended before it had started: ${error.message}\n`)
       process.exit(0)
     }
-    process.stderr.write(`Loadcast could not go on. ${explain(error)}\n`)
+    process.stderr.write(`Loadcast could not continue. ${explain(error)}\n`)
     process.exit(1)
   },
 )

@@ -1,6 +1,6 @@
 /*
- * `node dist/migrate.js`: brings the database of DATABASE_URL, or of the secret, to this release's schema. It is what
- * a release runs once, from its own image, before any of its servers starts. It needs nothing of the development tools.
+ * `node dist/migrate.js` brings a database to this release's schema. A release runs it once, from its own image, before
+ * any of its servers starts. The database is the one of DATABASE_URL, or of the secret. It needs no development tools.
  */
 import { complaintAbout } from './adapters/postgres/connection/address.js'
 import { MigrationError, migrate } from './adapters/postgres/migrate.js'

@@ -4,7 +4,7 @@ import type { HealthCheck } from './adapters/http/health.js'
 import { createRateLimiter, type RateLimiter } from './adapters/memory/rate-limiter.js'
 import { createSharedCounts } from './adapters/redis/shared-counts.js'
 import { addressOf } from './dispatch/auth/sender.js'
-import type { RateLimits } from './dispatch/ports.js'
+import { personKey, type RateLimits } from './dispatch/ports.js'
 import type { Settings } from './settings.js'
 
 export interface OpenRateLimits extends RateLimits {
@@ -34,7 +34,7 @@ export function openRateLimits(
   const users = limiter('user', rateLimitUserPerMinute)
   const addresses = limiter('address', rateLimitAddressPerMinute)
   return {
-    ofUser: id => users?.take(id),
+    ofUser: person => users?.take(personKey(person)),
     ofAddress: sender => addresses?.take(addressOf(sender, trustedProxies)),
     isAlone: () => shared?.isFailing() ?? false,
     close() {

@@ -1,6 +1,6 @@
 /*
- * `npm run rotate-secrets`, or `node dist/rotate-secrets.js` as a task of its own: docs/OPERATIONS.md says when.
- * A dry run unless `--apply` is given.
+ * Replaces secrets. It runs as `npm run rotate-secrets`, or as a task with `node dist/rotate-secrets.js`.
+ * docs/OPERATIONS.md says when to run it. Without `--apply` it is a dry run.
  */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -18,19 +18,19 @@ import { createSecretsClient, readSecret } from './adapters/secrets/secrets-mana
 import { takeEnvironment } from './settings.js'
 
 const USAGE = `npm run rotate-secrets -- [--only jwt,database,fcm,redis] [--apply]
-  --apply                    do it; without it, only say what would be done
-  --only <parts>             what to rotate: jwt and database unless given
+  --apply                    rotate; without it, only print what would be done
+  --only <parts>             what to rotate; the default is jwt and database
   --end-overlap              refuse the previous JWT keys from now on
-  --abandon                  give up what an earlier run began, if it is not in force yet
-  --first                    the very first values, redis among them: no service runs yet
+  --abandon                  give up an unfinished rotation whose values are not in use yet
+  --first                    create the first values, with redis if --redis is given; no service runs yet
   --secret <arn>             the secret (SECRETS_ARN)
   --admin-secret <arn>       user and password of the database's administrator (ADMIN_SECRET_ARN)
-  --database <address>       host:port/name?parameters, where the secret does not say (DATABASE_ADDRESS)
-  --cluster <name>           of ECS (ECS_CLUSTER)
-  --services <names>         that read the secret (ECS_SERVICES)
+  --database <address>       host:port/name?parameters, if the secret has no DATABASE_URL yet (DATABASE_ADDRESS)
+  --cluster <name>           the ECS cluster (ECS_CLUSTER)
+  --services <names>         the services that read the secret (ECS_SERVICES)
   --fcm-file <path>          the new service account
-  --redis <host:port>        where the cache is (REDIS_ADDRESS) …
-  --redis-auth-secret <arn>  … and the secret with the token that opens it now (REDIS_AUTH_SECRET_ARN)`
+  --redis <host:port>        the address of the cache (REDIS_ADDRESS)
+  --redis-auth-secret <arn>  the secret with the cache's current token (REDIS_AUTH_SECRET_ARN)`
 
 const text = { type: 'string' } as const
 const flag = { type: 'boolean', default: false } as const
@@ -100,7 +100,7 @@ function readAdministrator(secret: string): z.infer<typeof administrator> {
   try {
     return administrator.parse(JSON.parse(secret))
   } catch {
-    // The parser's words would quote the password.
+    // The parser's message would quote the password.
     throw new Error('--admin-secret: Expected a JSON secret with username and password')
   }
 }
@@ -127,7 +127,7 @@ function openServices(given: Values, region: string) {
   return { names, ...createServices({ client, cluster: required(given, 'cluster'), services: names }) }
 }
 
-/** What the command line does not say, the task definition may. */
+/** Options that are missing on the command line are taken from the environment of the task definition. */
 function withEnvironment(values: Values, environment: Readonly<Record<string, string>>): Values {
   const names = {
     secret: 'SECRETS_ARN',

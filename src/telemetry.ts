@@ -31,6 +31,6 @@ export function meteredFanout(fanout: Fanout, meter: ProductMeter): Fanout {
       meter.emitted(envelope.type, rooms.length)
       fanout.emit(rooms, envelope, except)
     },
-    disconnectUser: userId => fanout.disconnectUser(userId),
+    disconnectPerson: person => fanout.disconnectPerson(person),
   }
 }

@@ -1,6 +1,6 @@
 /*
- * How many one-row commits a second the database takes at this moment. Asked before and after everything that is compared
- * with it, because machines were seen to halve in speed within minutes.
+ * The limit: how many one-row commits a second the database can make at this moment. It is measured before and after
+ * everything that is compared with it, because machines were seen to halve their speed within minutes.
  */
 import type pg from 'pg'
 import { inFlight, mean } from '../measure.js'
@@ -9,19 +9,19 @@ import { type Band, findPgbench, runPgbench } from './pgbench.js'
 import { fillInstances, makeSample, type Sample } from './sample.js'
 import { BEYOND_ALL, NAMES, statement } from './statement.js'
 
-/** How many clients pgbench is tried with; which is best depends on the machine. */
+/** The numbers of clients that pgbench is tried with. The best one depends on the machine. */
 const CLIENTS = [1, 8, 32]
 const POOL_CONNECTIONS = 32
-/** Commits of one asking: with one client a second's worth is less. */
+/** Commits of one measurement. One client makes fewer in a second. */
 const COMMITS = 4_000
 const COMMITS_ALONE = 800
 
 export interface LimitRate {
-  /** Commits a second of the best number of pgbench's clients; absent where it is not installed. */
+  /** Commits a second with the best number of pgbench clients. Absent if pgbench is not installed. */
   readonly pgbench?: number
-  /** The same statement from a pool of 32 connections in this process. */
+  /** Commits a second of the same statement, from a pool of 32 connections in this process. */
   readonly pool: number
-  /** The greatest of all: the limit. */
+  /** The largest of these rates, which is the limit. */
   readonly best: number
 }
 
@@ -30,7 +30,7 @@ export interface Limit {
   close(): Promise<void>
 }
 
-/** On a database of its own, with instances enough that each is used once in an asking. */
+/** Opens the limit on a database of its own, with enough instances to use each only once in a measurement. */
 export async function openLimit(world: Pick<World, 'folder' | 'createDatabase'>, scale = 1): Promise<Limit> {
   const database = await world.createDatabase()
   const { id, ...sample } = await makeSample(database)
@@ -49,7 +49,7 @@ export async function openLimit(world: Pick<World, 'folder' | 'createDatabase'>,
     async measure() {
       const expected = ++asked
       const [ofPool, ...others] = bands.map(band => ({ ...band, expected }))
-      if (ofPool === undefined) throw new Error('the pool has a band')
+      if (ofPool === undefined) throw new Error('expected a band for the pool')
       const rates: number[] = []
       for (const band of others) {
         rates.push(await runPgbench(database.connectionString, world.folder, sample, band))
@@ -66,7 +66,7 @@ export async function openLimit(world: Pick<World, 'folder' | 'createDatabase'>,
   }
 }
 
-/** The first is the pool's. */
+/** The bands of instances. The first one is for the pool. */
 function bandsOf(clients: readonly number[], scale: number): Omit<Band, 'expected'>[] {
   let first = 1
   return [POOL_CONNECTIONS, ...clients].map(many => {
@@ -96,7 +96,7 @@ async function runPool(
   return (count / (performance.now() - begunAt)) * 1000
 }
 
-/** A statement that moves nothing is quick. */
+/** Checks that all rows moved, because a statement that moves nothing is fast. */
 async function assertAllMoved({ pool }: Database, bands: readonly Band[], version: number): Promise<void> {
   const expected = bands.reduce((sum, { each, clients }) => sum + each * clients, 0)
   const { rows } = await pool.query<{ moved: number }>(
@@ -106,7 +106,7 @@ async function assertAllMoved({ pool }: Database, bands: readonly Band[], versio
   if (rows[0]?.moved !== expected) throw new Error(`the limit moved ${rows[0]?.moved} rows of ${expected}`)
 }
 
-/** Runs `work` so many times with the limit before and after each; answers each value with the mean of its two limits. */
+/** Runs `work` for each round, with the limit before and after it. Returns each value with the mean of its two limits. */
 export async function besideLimit<T>(
   limit: Limit,
   rounds: number,

@@ -1,4 +1,4 @@
-/* The limit sent by `pgbench`, which adds next to nothing to what the database does. Used where it is installed. */
+/* The limit measured with `pgbench`, which adds almost nothing to the work of the database. Used if it is installed. */
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,13 +8,13 @@ import { pgbenchStatement } from './statement.js'
 
 const run = promisify(execFile)
 
-/** Each client goes through instances of its own: a row is nobody else's, so that nobody waits for a lock. */
+/** Each client uses instances of its own, so no client waits for the lock of another. */
 const SCRIPT = `\\set n :first + :client_id * :each + :i
 \\set i :i + 1
 ${pgbenchStatement}
 `
 
-/** Its version in words, or undefined where there is none. */
+/** The version of pgbench as it prints it, or undefined if it is not installed. */
 export async function findPgbench(): Promise<string | undefined> {
   try {
     return (await run('pgbench', ['--version'])).stdout.trim()
@@ -24,14 +24,14 @@ export async function findPgbench(): Promise<string | undefined> {
 }
 
 export interface Band {
-  /** The first of the instances that are used, which all have the version `expected`. */
+  /** The first of the instances to use, all of which have the version `expected`. */
   readonly first: number
   readonly each: number
   readonly clients: number
   readonly expected: number
 }
 
-/** Commits a second, without the time for connecting. */
+/** Returns commits a second, without the time to connect. */
 export async function runPgbench(
   connectionString: string,
   folder: string,
@@ -62,7 +62,7 @@ export async function runPgbench(
   return readRate(stdout, each * clients)
 }
 
-/** From what pgbench prints. Throws if it did not do all of it. */
+/** Reads the rate from the output of pgbench. Throws if it did not run all transactions. */
 export function readRate(output: string, count: number): number {
   const done = /transactions actually processed: (\d+)/.exec(output)?.[1]
   const perSecond = /^tps = ([\d.]+) \(without initial connection time\)/m.exec(output)?.[1]

@@ -1,13 +1,13 @@
-/* Rows of an accept that the engine itself has made: what the limit writes is of their size, because it is them. */
+/* The rows of an accept that the engine itself has made. The limit writes these rows, so it writes rows of the same size. */
 import type pg from 'pg'
 import { createRequest, openEngine, sendAccept } from '../engine.js'
 import type { Database } from '../world.js'
 import { idOf, type Name } from './statement.js'
 
-/** What of the statement's parameters is the same for every row; JSON as text. */
+/** The parameters of the statement that are the same for every row. JSON is text. */
 export type Sample = Readonly<Record<Exclude<Name, 'n' | 'expected'>, string>>
 
-/** Makes a request of two trucks and an accept of one, and reads what they wrote. */
+/** Creates a request of two trucks and accepts one, then reads the rows that were written. */
 export async function makeSample({
   connectionString,
   pool,
@@ -29,11 +29,11 @@ export async function makeSample({
   )
   const [sample, ...more] = rows
   if (sample === undefined || more.length > 0)
-    throw new Error('an accept emits one event, and its request has timers')
+    throw new Error('expected that an accept emits one event, and that its request has timers')
   return { ...sample, id }
 }
 
-/** Instances 1 to `count`, at version 1, each with a claim, as a request has them that nobody has accepted yet. */
+/** Creates instances 1 to `count` at version 1, each with a claim, like requests without an accept. */
 export async function fillInstances(pool: pg.Pool, sampleId: string, count: number): Promise<void> {
   await pool.query(
     `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)

@@ -1,17 +1,17 @@
 /*
- * The limit: what the database takes of the commit that everything here is compared with, one row at a time and without
- * anything around it. The same tables and rows of the same size as those of an accept of the engine's own (sample.ts): the
- * guarded UPDATE, and a row each of journal, events, outbox, timers and claims. It writes a little less than an accept does,
- * which has a row of `trips`, a second claim and, with all the product's subscribers, a second row of the outbox.
+ * The limit is what the database takes for the commit that everything here is compared with: one row at a time, with
+ * nothing around it. It uses the same tables, and rows of the size of an accept by the engine (sample.ts). These are the
+ * guarded UPDATE, and a row each of journal, events, outbox, timers and claims. It writes a little less than an accept,
+ * which also has a row of `trips`, a second claim and, with all subscribers of the product, a second outbox row.
  */
 
-/** Instance number `n`, as SQL: below every id that the engine makes. */
+/** SQL for the id of instance number `n`, which is below every id that the engine makes. */
 export const idOf = (n: string) => `('00000000-0000-7000-8000-' || lpad(to_hex(${n}), 12, '0'))::uuid`
 
-/** Above all of those, and below the engine's. */
+/** Above all of these ids, and below the engine's. */
 export const BEYOND_ALL = '00000000-0000-7000-9000-000000000000'
 
-/** With names that pgbench fills in; `n`: which instance, `expected`: the version it must have. */
+/** The names are filled in by pgbench. `n` is the number of the instance, `expected` the version it must have. */
 const NAMED = `
 with moved as (
   update instances
@@ -55,12 +55,12 @@ export const NAMES = [
 
 export type Name = (typeof NAMES)[number]
 
-/** On one line, as pgbench wants it. */
+/** On one line, because pgbench requires it. */
 export const pgbenchStatement = `${NAMED.replaceAll(/\s+/g, ' ').trim()};`
 
-/** With `$1`, `$2`, … in the order of `NAMES`. */
+/** The statement with `$1`, `$2`, … in the order of `NAMES`. */
 export const statement = NAMED.replaceAll(/(?<!:):([a-z]+)/g, (_, name: Name) => {
   const place = NAMES.indexOf(name) + 1
-  if (place === 0) throw new Error(`:${name} is no parameter of the limit's statement`)
+  if (place === 0) throw new Error(`:${name} is not a parameter of the limit's statement`)
   return `$${place}`
 })

@@ -1,6 +1,6 @@
 /*
- * A year of business in a database: many requests that have ended, some that seek, and people with long histories.
- * Rows are copied in SQL from two requests that the engine itself made, so their snapshots are real.
+ * A database with a year of business: many requests that have ended, some that seek, and users with long histories. Rows
+ * are copied in SQL from two requests that the engine itself made, so their snapshots are real.
  */
 import type pg from 'pg'
 import { uuidAt } from '../uuid.js'
@@ -10,25 +10,25 @@ export interface Sizes {
   readonly live: number
 }
 
-/** People whose lists are long: the worst case of each list. */
+/** Users with long lists, which are the worst case of each list. */
 export const HEAVY = {
   customer: 'heavy-customer',
   transporter: 'heavy-transporter',
   driver: 'heavy-driver',
 } as const
 
-/** Requests of one customer, as far as customers are not the heavy one. */
+/** The number of requests of a customer, except for the heavy one. */
 const REQUESTS_EACH = 20
 
-/** The snapshot of the sample `s` for another customer, its text otherwise as the engine wrote it. */
+/** The snapshot of the sample `s` for another customer. The rest of the text stays as the engine wrote it. */
 const ownedBy = (owner: string) =>
   `replace(s.snapshot_json::text, '"customerId":"' || s.owner || '"', '"customerId":"' || ${owner} || '"')::json`
 
-/** Each is one statement; `$1` is the number of ended requests, `$2` of live ones, `$3` and `$4` the two samples. */
+/** Each step is one statement. `$1` is the number of ended requests, `$2` of live ones, `$3` and `$4` are the samples. */
 const steps: readonly (readonly [title: string, sql: string])[] = [
   [
     'ended requests',
-    // Every hundredth is the heavy customer's. Cancelled ones are in the oldest hundredth alone: the rarest status.
+    // Every hundredth is the heavy customer's. Only the oldest hundredth has cancelled ones, the rarest status.
     `insert into instances (id, machine, definition_version, version, status, owner, snapshot_json, created_at, updated_at)
      select ${uuidAt('clock_timestamp() + make_interval(secs => n - $1 - 86400)')}, s.machine, s.definition_version, 3,
        case when n < $1 / 100 then 'cancelled' when n % 10 < 7 then 'fully_filled' else 'expired' end,
@@ -53,7 +53,7 @@ const steps: readonly (readonly [title: string, sql: string])[] = [
   ],
   [
     'recipients',
-    // Two for an ended request, of 1,000 transporters; the heavy one was offered every fifth, and every 30th live one.
+    // An ended request has two, out of 1,000 transporters. The heavy one was offered every fifth, and every 30th live one.
     `insert into recipients (broadcast_id, transporter_id, step, distance_km, offered_at, declined_at)
      select i.id, t.id, '1', 3, i.created_at, case when t.k = 1 then i.updated_at end
      from (select id, created_at, updated_at, status, row_number() over (order by id) as n from instances

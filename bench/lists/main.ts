@@ -1,6 +1,6 @@
 /*
- * `npm run bench:lists`: every list of the interface against a database with a year of business in it: time from the
- * call to the finished answer, without HTTP, and the plan of each statement.
+ * `npm run bench:lists`: measures every list of the interface on a database with a year of business. It prints the time
+ * from the call to the finished answer, without HTTP, and the plan of each statement.
  *
  *   npm run bench:lists                      1,000,000 ended requests, 10,000 live ones
  *   npm run bench:lists -- 100000 1000
@@ -125,7 +125,7 @@ function itemsOf(result: Result<unknown>): number {
   return (result.value as { items: unknown[] }).items.length
 }
 
-/** Two requests made by the engine itself: one that was filled, one that seeks. Their people count among nobody's. */
+/** Two requests made by the engine itself, a filled one and one that seeks. No measured user has them in a list. */
 async function makeSamples(dispatch: Dispatch): Promise<{ ended: string; live: string }> {
   const transporter: Caller = { id: 'sample-t', role: 'transporter' }
   await dispatch.isActive(transporter)
@@ -151,8 +151,8 @@ function must<T>(result: Result<T>): T {
 
 async function withServer(work: (connectionString: string) => Promise<void>): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'loadcast-bench-'))
-  await chmod(dataDir, 0o711) // as root, Postgres runs as another user, who must enter it
-  // What is measured is reading: filling may be quick.
+  await chmod(dataDir, 0o711) // If root runs this, Postgres runs as another user, which must enter the folder.
+  // Only reads are measured, so the database may be filled without fsync.
   const settings = { fsync: 'off', max_wal_size: '4GB', shared_buffers: '1GB' }
   const server = await startEmbeddedPostgres({ dataDir, log: silent, settings })
   try {

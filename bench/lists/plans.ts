@@ -5,7 +5,7 @@ export interface Sent {
   readonly values: readonly unknown[]
 }
 
-/** Every statement that this process sends to Postgres while `work` runs. */
+/** Records every statement that this process sends to Postgres while `work` runs. */
 export async function sentBy(work: () => Promise<unknown>): Promise<readonly Sent[]> {
   const sent: Sent[] = []
   const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown }
@@ -33,7 +33,7 @@ interface PlanNode {
   readonly Plans?: readonly PlanNode[]
 }
 
-/** How it was run, in a line: which tables by which index, and how many 8 KB pages were touched. */
+/** Describes how a statement was run, in a line: its tables with their indexes, and the number of 8 KB pages it read. */
 export async function planOf(pool: pg.Pool, { text, values }: Sent): Promise<string> {
   const { rows } = await pool.query(`explain (analyze, buffers, format json) ${text}`, [...values])
   const root = rows[0]['QUERY PLAN'][0].Plan as PlanNode

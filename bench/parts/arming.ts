@@ -1,14 +1,14 @@
 import { inFlight } from '../measure.js'
 
 export const WITHIN_MS = 5_000
-/** All are armed by then. */
+/** All timers are armed before the first is due. */
 export const LEAD_MS = 12_000
 export const ARMED_AT_ONCE = 128
 
-/** When the `i`th of `count` is due. */
+/** The due time of timer `i` of `count`. */
 const dueAtOf = (firstAt: number, i: number, count: number) => firstAt + Math.round((i * WITHIN_MS) / count)
 
-/** Arms so many, which come due evenly within five seconds, some seconds from now. Throws if that is too soon. */
+/** Arms `count` timers, due evenly within five seconds that begin after `LEAD_MS`. Throws if arming took longer. */
 export async function armAll(
   count: number,
   arm: (i: number, dueAt: number) => Promise<unknown>,

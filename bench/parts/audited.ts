@@ -1,6 +1,6 @@
 /*
- * What `npm run verify` looks for, after the load: figures of an engine that broke a promise are worth nothing.
- * Replaying a journal takes a millisecond or two, so of many instances some are looked at, in pages all over the table.
+ * Runs the checks of `npm run verify` after the load, because figures of an engine that broke a promise are worthless.
+ * Replaying a journal takes a millisecond or two. If there are many instances, only pages spread over the table are checked.
  */
 import type pg from 'pg'
 import { createAuditStore } from '../../src/adapters/postgres/audit-store.js'
@@ -10,14 +10,14 @@ import { type AuditStore, audit } from '../../src/runtime/audit.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import type { Database } from '../world.js'
 
-/** Some seconds of work. Strays and what is undelivered are looked for in all of the database in any case. */
+/** Some seconds of work. Strays and undelivered events are looked for in the whole database in any case. */
 const MAX_PAGES = 40
-/** The audit's own: a shorter page is its last. */
+/** The page size of the audit, which takes a shorter page as the last. */
 const PAGE_SIZE = 50
 
-/** Throws with the first violation of any. */
+/** Throws with the first violation. */
 export async function assertNoViolations({ pool }: Pick<Database, 'pool'>): Promise<void> {
-  // The audit's plans are made for tables that have been there for a while.
+  // The plans of the audit expect tables with statistics.
   await pool.query('analyze')
   const starts = await pageStarts(pool)
   const definitions = [broadcastDefinition as unknown as Definition]
@@ -28,7 +28,7 @@ export async function assertNoViolations({ pool }: Pick<Database, 'pool'>): Prom
   }
 }
 
-/** Ids after which pages begin: of every page, or of so many that are evenly spread. `undefined`: from the first. */
+/** Ids after which pages begin: of all pages, or of evenly spread ones. `undefined` means the beginning. */
 async function pageStarts(pool: pg.Pool): Promise<(string | undefined)[]> {
   const { rows } = await pool.query<{ id: string }>(
     `select id from (select id, row_number() over (order by id) as n, count(*) over () as total from instances) i
@@ -37,7 +37,7 @@ async function pageStarts(pool: pg.Pool): Promise<(string | undefined)[]> {
   return [undefined, ...rows.map(({ id }) => id)]
 }
 
-/** The store, asked for these pages one after the other. */
+/** The store with these pages only, one after the other. */
 function sampling(store: AuditStore, starts: readonly (string | undefined)[]): AuditStore {
   let next = 0
   return {

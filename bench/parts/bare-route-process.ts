@@ -1,4 +1,4 @@
-/* What B7 is beside: Express, the same JSON parsing, the same check of the token and the same zod schema, and an answer. */
+/* The comparison of B7: Express with the same JSON parsing, token check and zod schema, and an answer, but no work. */
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'

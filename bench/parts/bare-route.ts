@@ -5,7 +5,7 @@ export interface BareRoute {
   end(): Promise<void>
 }
 
-/** In a process of its own; each answer is JSON of about so many bytes. */
+/** Starts the route in a process of its own. Each answer is JSON of about `answerBytes` bytes. */
 export async function startBareRoute(answerBytes: number): Promise<BareRoute> {
   const worker = await startWorker<object, string>(new URL('bare-route-process.ts', import.meta.url), [
     `${answerBytes}`,

@@ -1,9 +1,9 @@
-/** What is waited for would otherwise be waited for in vain. */
+/** Nothing that takes longer than this will come any more. */
 const PATIENCE_MS = 180_000
 
-/** Waits for so many of something. */
+/** Waits for a known number of events. */
 export class Countdown {
-  /** Resolves when all have been counted. Rejects after three minutes, and when there are too many. */
+  /** Resolves when all have been counted. Rejects after three minutes, or if there are too many. */
   readonly done: Promise<void>
   #left: number
   #settle: { resolve(): void; reject(error: Error): void } = { resolve() {}, reject() {} }
@@ -20,12 +20,12 @@ export class Countdown {
         reject,
       }
     })
-    this.done.catch(() => {}) // whoever waits for it hears of it
+    this.done.catch(() => {}) // The caller that awaits it handles the rejection.
   }
 
   countOne(): void {
     this.#left -= 1
     if (this.#left === 0) this.#settle.resolve()
-    if (this.#left < 0) throw new Error('more came than were waited for')
+    if (this.#left < 0) throw new Error('more events came than were expected')
   }
 }

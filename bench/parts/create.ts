@@ -11,7 +11,7 @@ const REQUESTS = 20_000
 const WARM_UP = 1_000
 const AT_ONCE = 256
 const TRUCKS = 2
-/** A deadline, and the next step of the search. */
+/** The deadline, and the next step of the search. */
 const TIMERS_EACH = 2
 
 export const create: Part = {

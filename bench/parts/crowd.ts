@@ -1,4 +1,4 @@
-/* A crowd that wants one request: fired from this process, or from processes of their own. */
+/* A crowd of contenders for one request, fired from this process or from processes of their own. */
 import { tally } from '../../demo/figures.js'
 import { epochMs } from '../measure.js'
 import { startWorker } from '../worker.js'
@@ -10,7 +10,7 @@ export interface Order {
 }
 
 export interface Report {
-  /** Milliseconds since the epoch: comparable between processes of one machine. */
+  /** Milliseconds since the epoch, comparable between processes of one machine. */
   readonly begunAt: number
   readonly endedAt: number
   readonly outcomes: readonly (readonly [outcome: string, count: number])[]
@@ -28,7 +28,7 @@ export async function fireCrowd(
   return { begunAt, endedAt: epochMs(), outcomes: [...tally(outcomes)] }
 }
 
-/** From the first that was fired to the last that was decided. */
+/** Milliseconds from the first call to the last decision. */
 export function elapsedMs(reports: readonly Report[]): number {
   return Math.max(...reports.map(r => r.endedAt)) - Math.min(...reports.map(r => r.begunAt))
 }
@@ -37,6 +37,6 @@ export function countOf(reports: readonly Report[], outcome: string): number {
   return reports.flatMap(r => r.outcomes).reduce((sum, [name, n]) => (name === outcome ? sum + n : sum), 0)
 }
 
-/** Fires crowds from an engine of its own. */
+/** Starts a process that fires crowds from its own engine. */
 export const startCrowdProcess = (connectionString: string) =>
   startWorker<Order, Report>(new URL('crowd-process.ts', import.meta.url), [connectionString])

@@ -1,4 +1,4 @@
-/* B5: what is measured of the engine's timers. */
+/* B5: the measurements of the engine's timers. */
 import type { Transition } from '../../src/runtime/types.js'
 import { copyInstances } from '../copies.js'
 import { openEngine } from '../engine.js'
@@ -9,10 +9,10 @@ import { armAll } from './arming.js'
 import { assertNoViolations } from './audited.js'
 import { Countdown } from './countdown.js'
 
-/** No part of any other text of the request. */
+/** Occurs in no other text of the request. */
 const SAMPLE = 'sampled-for-copies'
 
-/** Rows of `timers` alone: of what is not due nothing else is looked at. They go before the audit. */
+/** Adds rows of `timers` only: the engine reads nothing else before they are due. They are removed before the audit. */
 export async function fillNotDue({ pool }: Database, count: number): Promise<void> {
   await pool.query(
     `insert into timers (instance, send_id, machine, generation, event_json, due_at)
@@ -28,7 +28,7 @@ export async function removeNotDue({ pool }: Database): Promise<void> {
   await pool.query("delete from timers where due_at > now() + interval '12 hours'")
 }
 
-/** From the time at which a request's deadline is due to when its expiry is committed and seen. */
+/** Measures the time from the due time of a request's deadline to its committed expiry. */
 export async function measureLateness(
   { connectionString }: Database,
   prefix: string,
@@ -53,7 +53,7 @@ export async function measureLateness(
   return lateness
 }
 
-/** How many a second, from the start of an engine that finds `count` deadlines overdue. */
+/** Timers a second, from the start of an engine that finds `count` deadlines overdue. */
 export async function measureDrain(world: World, count: number): Promise<number> {
   const database = await world.createDatabase()
   const before = await openEngine(database.connectionString, { isStarted: false })

@@ -8,8 +8,8 @@ const TRUCKS = 2
 export type FreshAccepts = Timed
 
 /**
- * Creates `count` requests of two trucks, which is not timed, and sends each one accept, which is, so many at once.
- * Throws unless all of them win: nobody competes.
+ * Creates `count` requests of two trucks, and then times one accept of each, with `atOnce` in flight. Throws unless all of
+ * them win, since they do not compete.
  */
 export async function acceptFresh(
   engine: Engine,
@@ -25,6 +25,6 @@ export async function acceptFresh(
   const result = await timed(count, atOnce, async i => {
     if ((await sendAccept(engine, ids[i] ?? '', `${prefix}-${i}`)) === 'won') won += 1
   })
-  if (won !== count) throw new Error(`${won} accepts of ${count} won; nobody competes, so all must`)
+  if (won !== count) throw new Error(`${won} accepts of ${count} won, but without competition all must win`)
   return result
 }

@@ -1,4 +1,4 @@
-/* B8: B1 on tables in which a million requests have ended, beside B1 on empty ones, in turn. */
+/* B8: B1 on tables with a million ended requests, and B1 on empty ones, in turn. */
 import type { Engine } from '../../src/runtime/index.js'
 import { copyInstances } from '../copies.js'
 import { createRequest, openEngine, sendAccept } from '../engine.js'
@@ -15,7 +15,7 @@ const REQUESTS = 5_000
 const AT_ONCE = 64
 const WARM_UP = 2_000
 const GOAL = 0.9
-/** No part of any other text of the request. */
+/** Occurs in no other text of the request. */
 const SAMPLE = 'sampled-for-copies'
 
 export const growth: Part = {
@@ -62,13 +62,13 @@ async function run(context: Context): Promise<Outcome> {
   }
 }
 
-/** Requests that had one accept and were cancelled then: rows in every table that keeps what is past. */
+/** Adds requests that had one accept and were then cancelled, which have rows in every table that keeps the past. */
 async function fill({ connectionString, pool }: Database, count: number): Promise<void> {
   const { engine, close } = await openEngine(connectionString)
   const id = await endedRequest(engine)
   await close()
   await copyInstances(pool, { id, name: SAMPLE }, count, { prefix: 'ended-', hasEvents: false })
-  // As the sweep of events notes it: there are none from before.
+  // As the sweep of events records it: there are no events from before.
   await pool.query(
     'insert into event_retention (swept_before) values (now()) on conflict (is_only) do update set swept_before = now()',
   )

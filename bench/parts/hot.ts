@@ -1,4 +1,4 @@
-/* B3: one request of many trucks that a whole crowd wants at once, on one process and on two. */
+/* B3: a crowd wants one request of many trucks at once, on one process and on two. */
 import type { Engine } from '../../src/runtime/index.js'
 import { createRequest, sendAccept } from '../engine.js'
 import { median } from '../measure.js'
@@ -11,9 +11,9 @@ import { onStage } from './stage.js'
 const TRUCKS = 200
 const CONTENDERS = 1_000
 const PROCESSES = 2
-/** Each takes a tenth of a second, and varies by as much. */
+/** A round takes only a tenth of a second and varies by as much, so there are more of them. */
 const ROUNDS_EACH = 3
-/** New processes: their code is slow, and their connections are opened. */
+/** For new processes, whose code is still slow and whose connections are not open yet. */
 const WARM_UPS = 3
 const GOAL_USUAL = 40
 const GOAL_ONE_MS = 100
@@ -71,7 +71,7 @@ interface Scale {
   readonly rounds: number
 }
 
-/** How long each took. The first ones are not counted. */
+/** The milliseconds of each round. The first rounds are not counted. */
 async function roundsOf(
   engine: Engine,
   name: string,
@@ -92,7 +92,7 @@ function assertWins(reports: readonly Report[], trucks: number, contenders: numb
   const [won, lost] = [countOf(reports, 'won'), countOf(reports, 'NO_LONGER_AVAILABLE')]
   if (won === trucks && lost === contenders - trucks) return
   throw new Error(
-    `B3: exactly ${trucks} of ${contenders} must win, and all others hear NO_LONGER_AVAILABLE: ${won} won, ${lost} heard it`,
+    `B3: exactly ${trucks} of ${contenders} must win, and all others must get NO_LONGER_AVAILABLE: ${won} won, ${lost} got it`,
   )
 }
 
@@ -103,7 +103,7 @@ function figuresOf(
   usual: readonly number[],
 ): Measured[] {
   const rate = (times: readonly number[]) => times.map(ms => (contenders / ms) * 1000)
-  // There are fewer rounds of it: its median stands beside all of ours.
+  // The usual way has fewer rounds, so its median is compared with all of ours.
   const what = 'the usual way'
   return [
     {

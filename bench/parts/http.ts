@@ -1,6 +1,6 @@
 /*
- * B7: accepts over HTTP with connections kept alive, beside a bare Express route that parses, checks the token and the body
- * as ours does, and answers as many bytes, without doing anything. Each server is a process of its own.
+ * B7: accepts over HTTP with keep-alive connections, compared with a bare Express route. That route parses and checks the
+ * token and the body as ours does, and answers as many bytes, but does no work. Each server is a process of its own.
  */
 import { percentile } from '../../demo/figures.js'
 import { createPoster, type Poster } from '../../test/support/post.js'
@@ -45,7 +45,7 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   const poster = createPoster(server.url, AT_ONCE)
   let answerBytes = 0
 
-  /** Accepts with trucks `first` and on; each is of another transporter than the one before. */
+  /** Accepts with trucks from number `first` on. Each is by another transporter than the one before. */
   async function acceptMany({ post }: Poster, pathOf: (i: number) => string, first: number, accepts: number) {
     return timed(accepts, AT_ONCE, async i => {
       const truck = first + i
@@ -116,7 +116,7 @@ function figuresOf(rounds: readonly Round[]): Measured[] {
 const p99 = ({ latenciesMs }: Timed) => percentile(latenciesMs, 0.99) ?? Number.NaN
 const transporterId = (i: number) => `transporter-${i}`
 
-/** Truck `i`, a driver and a vehicle, is transporter `i % TRANSPORTERS`'s. */
+/** Truck `i`, a driver with a vehicle, belongs to transporter `i % TRANSPORTERS`. */
 async function fillFleet({ pool }: Database, trucks: number): Promise<void> {
   await pool.query(
     "insert into users (id) select 'transporter-' || n from generate_series(0, $1::int - 1) n",

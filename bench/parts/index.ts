@@ -13,7 +13,7 @@ import { spreadParts } from './spread.js'
 import { start } from './start.js'
 import { timerParts } from './timers.js'
 
-/** In the order in which they run. */
+/** The parts, in the order in which they run. */
 export const parts: readonly Part[] = [
   ...spreadParts,
   plot,

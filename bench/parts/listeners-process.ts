@@ -1,4 +1,4 @@
-/* The customers of B6: remembers when each message came, and acknowledges what is to be. */
+/* The customers of B6. The process records when each message came, and acknowledges those that require it. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { io } from 'socket.io-client'
 import { tokenFor } from '../../test/support/tokens.js'

@@ -1,9 +1,9 @@
-/* Customers' sockets, in a process of their own: what they do must not hold up the one that is measured. */
+/* Sockets of customers in a process of their own, so that their work does not slow the measured process down. */
 import { startWorker, type Worker } from '../worker.js'
 
 export interface ListenOrder {
   readonly type: string
-  /** So many are waited for, for some seconds. */
+  /** The number of messages to wait for, for some seconds. */
   readonly count: number
 }
 
@@ -14,12 +14,12 @@ export interface Heard {
 }
 
 export interface Listeners {
-  /** What of this type came since it was last asked for. Throws unless there were exactly so many. */
+  /** Returns the messages of this type since the last call. Throws unless there were exactly `count`. */
   heard(type: string, count: number): Promise<readonly Heard[]>
   end(): Promise<void>
 }
 
-/** Sockets of the customers `customer-0`, `customer-1`, …, connected. */
+/** Connects sockets of the customers `customer-0`, `customer-1`, …. */
 export async function startListeners(url: string, customers: number): Promise<Listeners> {
   const script = new URL('listeners-process.ts', import.meta.url)
   const worker: Worker<ListenOrder, readonly Heard[]> = await startWorker(script, [url, `${customers}`])

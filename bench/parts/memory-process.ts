@@ -1,4 +1,4 @@
-/* The process of B9. Run with --expose-gc. */
+/* The process of B9. Run it with --expose-gc. */
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { openEngine, sendAccept } from '../engine.js'
@@ -9,9 +9,9 @@ import type { Touched, TouchOrder } from './memory.js'
 const AT_ONCE = 64
 const PAGE = 5_000
 const SAMPLE_EVERY_MS = 100
-/** What the collector frees goes back to the system by and by. */
+/** The garbage collector returns memory to the system only after a while. */
 const REST_MS = 3_000
-/** So that code, plans and connections are there before; they are touched like all others. */
+/** Loads code, plans and connections first. These instances are touched like all others. */
 const WARM_UP = 1_000
 
 const connectionString = process.argv[2] ?? ''
@@ -20,7 +20,7 @@ const resident = () => process.memoryUsage.rss()
 
 async function settled(): Promise<number> {
   const collect = globalThis.gc
-  if (collect === undefined) throw new Error('it takes --expose-gc')
+  if (collect === undefined) throw new Error('run this process with --expose-gc')
   for (let i = 0; i < 3; i++) {
     collect()
     await delay(REST_MS / 3)
@@ -32,7 +32,7 @@ async function touch({ prefix, count }: TouchOrder): Promise<Touched> {
   const pool = new pg.Pool({ connectionString, max: 1 })
   let won = 0
   let last = '00000000-0000-0000-0000-000000000000'
-  /** The next page's ids: all of them would be memory of the benchmark's. */
+  /** Reads ids page by page, because a list of all ids would add memory of the benchmark itself. */
   async function touchPage(limit: number): Promise<number> {
     const { rows } = await pool.query<{ id: string }>(
       'select id from instances where id > $1 and owner like $2 order by id limit $3',

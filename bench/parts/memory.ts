@@ -1,4 +1,4 @@
-/* B9: what a process keeps of instances that it has touched once: 100,000 of them, one accept each. */
+/* B9: the memory that a process keeps of instances it has touched once, 100,000 of them with one accept each. */
 import { copyInstances } from '../copies.js'
 import { createRequest, openEngine } from '../engine.js'
 import { BYTES_PER_MB } from '../measure.js'
@@ -11,7 +11,7 @@ const INSTANCES = 100_000
 const TRUCKS = 2
 const SAMPLE = 'sampled-for-copies'
 const GOAL_MB = 150
-/** The cache of snapshots is bounded by 96 MB of them; the rest is what the collector leaves between them. */
+/** The cache of snapshots is bounded by 96 MB. The rest is what the garbage collector leaves between them. */
 const GOAL_KEPT_MB = 100
 
 export const memory: Part = {
@@ -22,7 +22,7 @@ export const memory: Part = {
 }
 
 export interface TouchOrder {
-  /** Of the instances' customers. */
+  /** The prefix of the instances' customers. */
   readonly prefix: string
   readonly count: number
 }
@@ -31,7 +31,7 @@ export interface TouchOrder {
 export interface Touched {
   readonly beforeBytes: number
   readonly mostBytes: number
-  /** After the collector was told to do its work, and some seconds. */
+  /** After garbage collections and some seconds. */
   readonly afterBytes: number
   readonly won: number
 }

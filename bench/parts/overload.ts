@@ -1,6 +1,6 @@
 /*
- * Three times as many creates and cancels over HTTP as the server takes from 64 at a time: what becomes of those that it
- * takes, how soon the others hear that they are too many, what memory it costs, and how soon it is over.
+ * Sends three times as many creates and cancels over HTTP as the server handles from 64 callers at a time. It measures the
+ * accepted calls, how soon the others are refused, the memory, and how soon the server is back to normal.
  */
 import { percentile } from '../../demo/figures.js'
 import { type Call, type Customers, createCustomers, MAX_CONNECTIONS } from '../../test/support/customers.js'
@@ -13,14 +13,14 @@ import { assertNoViolations } from './audited.js'
 import type { Context, Outcome, Part } from './part.js'
 
 const OVERLOAD = 3
-/** Of the calls: what the customers cannot keep up with is left out, and then it is another measurement. */
+/** The least share of the calls that the customers must really send. With fewer, it would be another measurement. */
 const LEAST_CAME = 0.95
 const SECONDS = 60
 const QUICK_SECONDS = 10
 const USUAL_SECONDS = 5
 const AT_ONCE = 64
 const CUSTOMERS = 20_000
-/** By then it has found out, and has worked off what it had taken until then. */
+/** By then the server has noticed the overload, and has finished the calls that it had accepted before. */
 const SETTLED_AFTER_MS = 6_000
 const RECOVERY_LOOKS = 60
 
@@ -68,7 +68,7 @@ async function secondsUntilNormal(customers: Customers): Promise<number> {
 
 interface Overload {
   readonly usual: readonly Call[]
-  /** A second, 64 at a time. */
+  /** Calls a second, with 64 at a time. */
   readonly rate: number
   readonly calls: readonly Call[]
   readonly seconds: number

@@ -1,4 +1,4 @@
-/* What a part of the benchmark is given, and what it gives. */
+/* The input and the output of a part of the benchmark. */
 import type { Measured } from '../report/figure.js'
 import type { Point } from '../report/results.js'
 import type { World } from '../world.js'
@@ -6,17 +6,17 @@ import type { World } from '../world.js'
 export interface Context {
   readonly world: World
   readonly size: Size
-  /** Says what is being done now. A part says it as often as its `steps` announce. */
+  /** Reports the current step. A part calls it as often as its `steps` says. */
   step(what: string): void
 }
 
-/** How much is done: `--quick` does a tenth, once. */
+/** The amount of work. `--quick` does a tenth of it, once. */
 export interface Size {
   readonly isQuick: boolean
   readonly rounds: number
-  /** Of the limit's own work. */
+  /** The factor for the work of the limit itself. */
   readonly limitScale: number
-  /** So many of `count`, at least one. */
+  /** The share of `count` to do, at least one. */
   of(count: number): number
 }
 
@@ -37,8 +37,8 @@ export interface Part {
 
 export interface Outcome {
   readonly measured: readonly Measured[]
-  /** For the plot. */
+  /** The points of the plot. */
   readonly curve?: readonly Point[]
-  /** What somebody who reads the figures must know of this run. */
+  /** Facts about this run that a reader of the figures must know. */
   readonly notes?: readonly string[]
 }

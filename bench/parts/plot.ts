@@ -1,4 +1,4 @@
-/* The points of the plot: B1 with few in flight and with many, each once. */
+/* The points of the plot: B1 with few and with many operations in flight, each once. */
 import { percentile } from '../../demo/figures.js'
 import { besideLimit, openLimit } from '../limit/limit.js'
 import { rounded } from '../report/figure.js'
@@ -7,7 +7,7 @@ import { acceptFresh } from './fresh-accepts.js'
 import type { Context, Outcome, Part } from './part.js'
 import { onStage } from './stage.js'
 
-/** With few in flight fewer are enough, and take as long. */
+/** With few in flight, fewer requests take as long. */
 const POINTS = [
   { atOnce: 1, requests: 1_000 },
   { atOnce: 8, requests: 5_000 },
@@ -36,7 +36,7 @@ async function run(context: Context): Promise<Outcome> {
       const [round] = await besideLimit(limit, 1, () =>
         acceptFresh(engine, `${atOnce}`, size.of(requests), atOnce),
       )
-      if (round === undefined) throw new Error('a round was asked for')
+      if (round === undefined) throw new Error('expected one round')
       const { perSecond, latenciesMs } = round.value
       const at = (share: number) => percentile(latenciesMs, share) ?? Number.NaN
       points.push({

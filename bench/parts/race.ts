@@ -1,4 +1,4 @@
-/* B2: many requests, and for each many times as many contenders as it has trucks, all fired at once. */
+/* B2: many requests, each with far more contenders than trucks, all fired at once. */
 import { tally } from '../../demo/figures.js'
 import { createRequest, sendAccept } from '../engine.js'
 import { besideLimit, openLimit } from '../limit/limit.js'
@@ -86,7 +86,7 @@ async function fireTogether(way: Way, prefix: string, requests: number) {
     ids[i] = await way.create(`${prefix}-${i}`)
   })
   const begunAt = performance.now()
-  // Contender by contender: each request's own are spread over the whole crowd.
+  // In turns over all requests, so the contenders of each request are spread over the whole crowd.
   const outcomes = await Promise.all(
     Array.from({ length: requests * CONTENDERS }, (_, i) =>
       way.accept(ids[i % requests] ?? '', `${prefix}-${i}`),
@@ -101,6 +101,6 @@ function assertWins(outcomes: ReadonlyMap<string, number>, requests: number): vo
   if (won === requests * TRUCKS && lost === requests * (CONTENDERS - TRUCKS)) return
   const found = [...outcomes].map(([outcome, n]) => `${n} ${outcome}`).join(', ')
   throw new Error(
-    `B2: exactly ${requests * TRUCKS} must win, and all others hear NO_LONGER_AVAILABLE: ${found}`,
+    `B2: exactly ${requests * TRUCKS} must win, and all others must get NO_LONGER_AVAILABLE: ${found}`,
   )
 }

@@ -1,6 +1,6 @@
 /*
- * What a million transitions leave in the tables: whole lives of requests of one truck, from the create to the delivery. What
- * keeps the past grows with it; what is emptied again (timers, outbox, claims) must not.
+ * Measures what a million transitions leave in the tables. These are whole lives of requests of one truck, from the create
+ * to the delivery. Tables of the past grow with them. Tables that are emptied again (timers, outbox, claims) must not.
  */
 import type { Engine } from '../../src/runtime/index.js'
 import { createRequest, openEngine, sendAccept } from '../engine.js'
@@ -13,7 +13,7 @@ const TRANSITIONS = 1_000_000
 /** Create, accept, start, complete. */
 const LIFE = 4
 const AT_ONCE = 256
-/** Says so often how far it is. */
+/** Progress is reported this many times. */
 const LEGS = 10
 
 export const sizes: Part = {

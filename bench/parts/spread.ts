@@ -1,4 +1,4 @@
-/* B1: fresh requests of two trucks, one accept each, so many in flight. Nobody waits for anybody. */
+/* B1: fresh requests of two trucks with one accept each, and a fixed number in flight. No accept waits for another. */
 import { percentile } from '../../demo/figures.js'
 import { besideLimit, type LimitRate, openLimit } from '../limit/limit.js'
 import { atLeast, atMost, type Measured } from '../report/figure.js'
@@ -12,10 +12,10 @@ const GOALS = [
   { atOnce: 256, ratio: 1.5 },
 ]
 const P99_MS_AT_64 = 40
-/** Machine code, plans and connections. */
+/** Warms up compiled code, plans and connections. */
 const WARM_UP = 2_000
 
-/** One for each number in flight that has a goal, so that either can be run alone. */
+/** One part for each number in flight that has a goal, so that each can be run alone. */
 export const spreadParts: readonly Part[] = GOALS.map(goal => ({
   id: `B1.${goal.atOnce}`,
   title: `spread: fresh requests of 2 trucks, one accept each, ${goal.atOnce} in flight`,
@@ -64,7 +64,7 @@ function figuresOf(atOnce: number, ratio: number, rounds: readonly Round[]): Mea
   ]
 }
 
-/** What all ratios are of: for those who want to compare with another machine. */
+/** The base of all ratios, for comparisons with another machine. */
 function limitFigures(rates: readonly LimitRate[]): Measured[] {
   const unit = '/s'
   const ofPgbench = rates.flatMap(({ pgbench }) => pgbench ?? [])

@@ -1,4 +1,4 @@
-/* What most parts stand on: an engine on a database of its own, audited when the work is done. */
+/* The basis of most parts: an engine on a database of its own, which is audited when the work is done. */
 import type { Engine } from '../../src/runtime/index.js'
 import { openEngine } from '../engine.js'
 import type { Database } from '../world.js'
@@ -10,7 +10,7 @@ export interface Stage {
   readonly engine: Engine
 }
 
-/** The audit is the last of the part's steps. */
+/** Runs `work` on a stage. The audit is the last step of the part. */
 export async function onStage<T>(
   { world, step }: Context,
   part: string,

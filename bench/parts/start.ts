@@ -1,4 +1,7 @@
-/* B10: from the start of the program to its open port, embedded, on a database that is there; beside its Postgres alone. */
+/*
+ * B10: the time from a start of the program to its open port, with an embedded Postgres on existing data. It is compared
+ * with the start of its Postgres alone.
+ */
 import { join } from 'node:path'
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/index.js'
 import { startServerProcess } from '../../test/support/server-process.js'
@@ -46,7 +49,7 @@ async function run({ world, size, step }: Context): Promise<Outcome> {
   }
 }
 
-/** Milliseconds until it listens. Throws unless it ends well. */
+/** Milliseconds until the server listens. Throws unless it ends with exit code 0. */
 async function startAndEnd(dataDir: string): Promise<number> {
   const begunAt = performance.now()
   const server = await startServerProcess({ DATA_DIR: dataDir, LOG_LEVEL: 'error' })

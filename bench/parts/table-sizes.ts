@@ -1,11 +1,11 @@
-/* How large the tables are that the engine writes to, each with its indexes. */
+/* The sizes of the tables that the engine writes to, each with its indexes. */
 import { BYTES_PER_MB } from '../measure.js'
 import type { Database } from '../world.js'
 
 export const KEEP_THE_PAST = ['instances', 'journal', 'events', 'trips']
 export const ARE_EMPTIED = ['timers', 'outbox', 'claims']
 
-/** Bytes; `total` is with the indexes. */
+/** In bytes. `total` includes the indexes. */
 export interface Size {
   readonly table: number
   readonly total: number
@@ -23,7 +23,7 @@ export async function tableSizes({ pool }: Database): Promise<Sizes> {
   return new Map(rows.map(({ name, ...size }) => [name, size]))
 }
 
-/** The table and what its indexes add, in MB. */
+/** The size of the table plus that of its indexes, in MB. */
 export function sizeInWords({ table, total }: Size): string {
   const mb = (bytes: number) => (bytes / BYTES_PER_MB).toFixed(bytes < 10 * BYTES_PER_MB ? 1 : 0)
   return `${mb(table)} + ${mb(total - table)}`

@@ -10,17 +10,17 @@ import { onUsualWay, usualDrain, usualLateness } from './usual-timers.js'
 
 const DUE = 10_000
 const NOT_DUE = 1_000_000
-/** To the advantage of the peers, which take minutes to be given a million. */
+/** Fewer than for the engine, to the advantage of the peers: they would need minutes to store a million. */
 const NOT_DUE_PEERS = 100_000
 const OVERDUE = 100_000
-/** Of the usual way and the peers: a rate is a rate, and they take longer. */
+/** For the usual way and the peers. Only the rate is compared, and they take longer. */
 const OVERDUE_OTHERS = 5_000
 const GOAL_P99_MS = 20
 const GOAL_MAX_MS = 100
 const GOAL_DRAIN = 5_000
 const THE_USUAL_WAY = 'the usual way'
 
-/** Every part of B5, each of which can be run alone. */
+/** All parts of B5. Each can be run alone. */
 export const timerParts: readonly Part[] = [
   {
     id: 'B5.late',

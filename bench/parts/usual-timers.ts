@@ -1,4 +1,4 @@
-/* B5: the same of the usual way's. */
+/* B5: the same measurements of the usual way's timers. */
 import type { Redis } from 'ioredis'
 import { inFlight } from '../measure.js'
 import { openUsualWay, type UsualWay } from '../usual/requests.js'

@@ -1,9 +1,9 @@
-/* Timers as jobs of graphile-worker, with many workers that look as often as makes sense. Prints its figures as JSON. */
+/* Timers as jobs of graphile-worker, with many workers that poll as often as is useful. Prints its figures as JSON. */
 import { Logger, run, runMigrations } from 'graphile-worker'
 import { countdown, openRequests } from './requests.js'
 
 const WORKERS = 16
-/** Of each idle worker; the standard is two seconds. */
+/** For each idle worker. The default is two seconds. */
 const POLL_EVERY_MS = 50
 const BATCH = 100_000
 
@@ -14,7 +14,7 @@ const logger = new Logger(() => (level, message) => {
 const requests = await openRequests(connectionString)
 await runMigrations({ connectionString, logger })
 
-/** Jobs for requests `first` and on, each `stepMs` after the one before. */
+/** Adds jobs for requests from number `first` on, each `stepMs` after the one before. */
 async function addJobs(task, { first, count, firstAt, stepMs }) {
   for (let done = 0; done < count; done += BATCH) {
     await requests.pool.query(
@@ -27,7 +27,7 @@ async function addJobs(task, { first, count, firstAt, stepMs }) {
   }
 }
 
-/** Runs until `count` have been done. */
+/** Runs until `count` jobs are done. */
 async function work(count, onDone) {
   const { done, countOne } = countdown(count)
   const expire = async ({ n }) => {

@@ -1,13 +1,13 @@
-/* Timers as jobs of pg-boss, in batches and looked for as often as it allows. Prints its figures as JSON. */
+/* Timers as jobs of pg-boss, in batches and polled as often as it allows. Prints its figures as JSON. */
 import PgBoss from 'pg-boss'
 import { countdown, openRequests } from './requests.js'
 
 const QUEUE = 'expire'
-/** The shortest that it takes. */
+/** The shortest interval that it accepts. */
 const POLL_EVERY_S = 0.5
-/** As many as come due between two looks. */
+/** As many as come due between two polls. */
 const BATCH = 1_000
-/** Of one insert: its jobs are one parameter, of JSON. */
+/** Jobs of one insert, which are one JSON parameter. */
 const INSERTED_AT_ONCE = 10_000
 
 const { connectionString, due, leadMs, withinMs, notDue, overdue } = JSON.parse(process.argv[2])
@@ -21,7 +21,7 @@ async function open() {
   return boss
 }
 
-/** Jobs for requests `first` and on, each `stepMs` after the one before. */
+/** Adds jobs for requests from number `first` on, each `stepMs` after the one before. */
 async function addJobs(boss, { first, count, firstAt, stepMs }) {
   for (let done = 0; done < count; done += INSERTED_AT_ONCE) {
     const jobs = Array.from({ length: Math.min(INSERTED_AT_ONCE, count - done) }, (_, i) => ({
@@ -33,7 +33,7 @@ async function addJobs(boss, { first, count, firstAt, stepMs }) {
   }
 }
 
-/** Resolves when `count` have been done. */
+/** Resolves when `count` jobs are done. */
 async function work(boss, count, onDone) {
   const { done, countOne } = countdown(count)
   await boss.work(QUEUE, { pollingIntervalSeconds: POLL_EVERY_S, batchSize: BATCH }, async jobs => {

@@ -1,6 +1,6 @@
 /*
- * What a timer does here, for each queue the same: a request's one guarded update. It is late by the time from which it
- * was due until that is committed, as with the engine.
+ * The work of a timer, the same for each queue: one guarded update of a request. Lateness is the time from the due time to
+ * the commit of that update, as with the engine.
  */
 import pg from 'pg'
 
@@ -30,7 +30,7 @@ export async function openRequests(connectionString) {
   }
 }
 
-/** `countOne` so often, and `done` resolves. */
+/** `done` resolves after `count` calls of `countOne`. */
 export function countdown(count) {
   let left = count
   let settle

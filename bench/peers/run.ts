@@ -1,4 +1,4 @@
-/* Job queues on Postgres, each in a process of its own. They are installed only by those who ask for them. */
+/* Job queues on Postgres, each in a process of its own. They are installed only on request. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -10,18 +10,18 @@ const NAMES = ['graphile-worker', 'pg-boss'] as const
 export type PeerName = (typeof NAMES)[number]
 
 export const HOW_TO_INSTALL = 'npm ci --prefix bench/peers installs it.'
-/** It prints a number for each timer: some hundred kilobytes. */
+/** A peer prints a number for each timer, some hundred kilobytes in all. */
 const MAX_OUTPUT_BYTES = 10_000_000
 
 export interface PeerWork {
   readonly connectionString: string
-  /** Timers due one after the other from `leadMs` from now on, evenly within `withinMs`. */
+  /** Timers that come due one after the other, starting in `leadMs`, evenly within `withinMs`. */
   readonly due: number
   readonly leadMs: number
   readonly withinMs: number
-  /** Timers that are there and due in a day. */
+  /** Timers that are due in a day. */
   readonly notDue: number
-  /** Timers that are due when the workers start: measured after the others. */
+  /** Timers that are already due when the workers start. They are measured after the others. */
   readonly overdue: number
 }
 
@@ -33,7 +33,7 @@ export function findPeers(): { installed: readonly PeerName[]; missing: readonly
   return { installed: NAMES.filter(isInstalled), missing: NAMES.filter(name => !isInstalled(name)) }
 }
 
-/** Throws, with what it printed, if it fails. */
+/** Runs a peer. Throws with its output if it fails. */
 export async function runPeer(name: PeerName, work: PeerWork): Promise<z.infer<typeof result>> {
   const script = fileURLToPath(new URL(`${name}.js`, import.meta.url))
   const { stdout } = await run(process.execPath, [script, JSON.stringify(work)], {

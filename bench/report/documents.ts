@@ -1,4 +1,4 @@
-/* What the documentation has of bench/results.json: the table in docs/PERFORMANCE.md, and the plot. */
+/* The parts of the documentation that come from bench/results.json: the table in docs/PERFORMANCE.md, and the plot. */
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -10,17 +10,17 @@ const fileOf = (name: string) => fileURLToPath(new URL(`../../${name}`, import.m
 const BEGIN = '<!-- figures: written by `npm run bench` -->'
 const END = '<!-- end of figures -->'
 
-/** `markdown` with what is between its two marks replaced. Throws when it has not both. */
+/** Replaces the text between the two marks in `markdown`. Throws if a mark is missing. */
 export function withFigures(markdown: string, results: Results): string {
   const begin = markdown.indexOf(BEGIN)
   const end = markdown.indexOf(END)
-  if (begin < 0 || end < begin) throw new Error(`There is no ${BEGIN} … ${END} to put the figures into`)
+  if (begin < 0 || end < begin) throw new Error(`There is no ${BEGIN} … ${END} for the figures`)
   const day = results.date.slice(0, 10)
   const figures = `${BEGIN}\n${results.machine}. Last measured on ${day}.\n\n${figuresMarkdown(figuresOf(results))}\n\n`
   return markdown.slice(0, begin) + figures + markdown.slice(end)
 }
 
-/** Name → what it should contain, by the last results. */
+/** File name → the content that it should have, from the last results. */
 export function performanceDocuments(): Readonly<Record<string, string>> {
   const results = readResults()
   if (results === undefined) return {}

@@ -1,6 +1,6 @@
 /*
- * One line of the benchmark: what was measured round by round, beside what, and whether it is what was wanted.
- * What a goal asks of is the ratio where there is one, unless it says otherwise.
+ * One line of the benchmark: the measured values of all rounds, what they are compared with, and whether the goal is met.
+ * A goal is about the ratio if there is one, unless it says otherwise.
  */
 import { median, spread } from '../measure.js'
 
@@ -11,33 +11,33 @@ export interface Goal {
 }
 
 export interface Measured {
-  /** `B1.64`: a part, and what of it. */
+  /** The part and a measurement of it, such as `B1.64`. */
   readonly key: string
   readonly what: string
   readonly unit: string
-  /** One for each round. */
+  /** One value for each round. */
   readonly values: readonly number[]
-  /** The same of something else, in the same rounds; one value alone stands beside all rounds. */
+  /** The compared values, of the same rounds. A single value is compared with all rounds. */
   readonly beside?: { readonly what: string; readonly values: readonly number[] }
   readonly goal?: Goal
 }
 
-/** As kept in results.json. */
+/** A figure as results.json stores it. */
 export interface Figure {
   readonly what: string
   /** The median of the rounds. */
   readonly value: number
   readonly unit: string
-  /** `value` over `beside.value`, as the median of the rounds' own ratios. */
+  /** `value` divided by `beside.value`, as the median of the ratios of the rounds. */
   readonly ratio: number | null
   readonly beside: { readonly what: string; readonly value: number } | null
-  /** In words, of the ratio or of the value: `ratio at least 1.5`. */
+  /** The goal in words, about the ratio or the value: `ratio at least 1.5`. */
   readonly goal: string | null
   readonly met: boolean | null
-  /** The least and the greatest of the rounds: of the ratio if the goal is of that, or there is no goal, else of the value. */
+  /** The extremes of the rounds: of the values if the goal is about them or there is no ratio, else of the ratios. */
   readonly spread: readonly [min: number, max: number]
   readonly rounds: number
-  /** When it was measured: parts may be measured one by one. */
+  /** When it was measured, because parts may be measured one by one. */
   readonly at: string
 }
 
@@ -46,7 +46,7 @@ export const atMost = (bound: number, of: Goal['of'] = 'value'): Goal => ({ of, 
 
 export const inWords = ({ of, is, bound }: Goal) => `${of} ${is} ${bound}`
 
-/** Throws when there is no round, or another number of them beside it. */
+/** Throws if there is no round, or if the numbers of rounds differ. */
 export function toFigure({ what, unit, values, beside, goal }: Measured, at: Date): Figure {
   const ratios = beside && ratiosOf(values, beside.values)
   const judged = goal?.of === 'value' || ratios === undefined ? values : ratios
@@ -75,5 +75,5 @@ function isMet(value: number, { is, bound }: Goal): boolean {
   return is === 'at least' ? value >= bound : value <= bound
 }
 
-/** Four digits are more than these measurements are good for. */
+/** These measurements are not exact enough for more than four digits. */
 export const rounded = (value: number) => Number(value.toPrecision(4))

@@ -1,4 +1,4 @@
-/* The plot of docs/PERFORMANCE.md as SVG: throughput and latency of B1 against operations in flight. Pure. */
+/* The plot of docs/PERFORMANCE.md as SVG: throughput and latency of B1 by operations in flight. Pure. */
 import type { Point, Results } from './results.js'
 import { short } from './table.js'
 
@@ -6,7 +6,7 @@ const TITLE = 'Accepts of fresh requests, against operations in flight'
 const WIDTH = 860
 const PANEL = { width: 350, height: 260, top: 90 }
 const LEFTS = [60, 480]
-/** Lines across a panel, the axis among them. */
+/** Horizontal lines of a panel, including the axis. */
 const GRID_LINES = 5
 const COLOURS = { ours: '#1f6feb', limit: '#8b949e', p99: '#cf222e', text: '#24292f', grid: '#d8dee4' }
 
@@ -17,7 +17,7 @@ interface Line {
   readonly values: readonly number[]
 }
 
-/** Throws when there is no point. */
+/** Returns the SVG. Throws if there is no point. */
 export function plotSvg({ curve, machine }: Pick<Results, 'curve' | 'machine'>): string {
   const date = curve.at(-1)?.at
   if (date === undefined) throw new Error('there are no points to plot')
@@ -63,7 +63,7 @@ function inWords(date: string): string {
 function panel(left: number, title: string, inFlight: readonly number[], lines: readonly Line[]): string[] {
   const top = niceCeiling(Math.max(...lines.flatMap(({ values }) => values)))
   const y = (value: number) => PANEL.top + PANEL.height * (1 - value / top)
-  // Evenly apart: what is in flight grows by factors.
+  // Evenly spaced, because the numbers in flight grow by factors.
   const x = (i: number) => left + (PANEL.width * (i + 0.5)) / inFlight.length
   const grid = Array.from({ length: GRID_LINES }, (_, i) => (top * i) / (GRID_LINES - 1))
   return [
@@ -109,10 +109,10 @@ function text(
   return `<text x="${at(x)}" y="${at(y)}" text-anchor="${anchor}" font-size="${size}" fill="${colour}">${escaped}</text>`
 }
 
-/** A tenth of a unit is less than a pixel. */
+/** One decimal, since less than that is below a pixel. */
 const at = (value: number) => String(Math.round(value * 10) / 10)
 
-/** The next of 1, 2, 4, 6, 8, 10 times a power of ten: its quarters are short numbers too. */
+/** The next of 1, 2, 4, 6, 8, 10 times a power of ten, whose quarters are short numbers too. */
 export function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value))
   const factor = [1, 2, 4, 6, 8, 10].find(times => times * power >= value) ?? 10

@@ -1,8 +1,8 @@
-/* How far the benchmark is: a bar in a terminal, a line for each step elsewhere. On standard error. */
+/* The progress of the benchmark on standard error: a bar in a terminal, and a line for each step elsewhere. */
 import { Presets, SingleBar } from 'cli-progress'
 
 export interface Progress {
-  /** Says what is being done now: one step of as many as were announced. */
+  /** Reports the current step, one of the announced number of steps. */
   step(what: string): void
   stop(): void
 }

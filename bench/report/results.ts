@@ -1,4 +1,4 @@
-/* bench/results.json: what the benchmark measured last, part by part, on one machine. */
+/* bench/results.json: the last measurements of the benchmark, part by part, on one machine. */
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
@@ -21,7 +21,7 @@ const figure: z.ZodType<Figure> = z.strictObject({
   at: z.iso.datetime(),
 })
 
-/** B1 at one number of operations in flight. */
+/** B1 with one number of operations in flight. */
 const point = z.strictObject({
   inFlight: z.int().positive(),
   perSecond: z.number(),
@@ -40,7 +40,7 @@ const results = z
 export type Results = z.infer<typeof results>
 type Figures = Readonly<Record<string, Figure>>
 
-/** Undefined where nothing has been measured yet. Throws if the file is not what it should be. */
+/** Returns undefined if nothing has been measured yet. Throws if the file is invalid. */
 export function readResults(file = RESULTS_FILE): Results | undefined {
   return existsSync(file) ? results.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined
 }
@@ -54,8 +54,8 @@ export function figuresOf({ machine: _, date: __, curve: ___, ...figures }: Resu
 }
 
 /**
- * Puts what was measured now in the place of what was measured before. Figures of another machine are not kept: they
- * could not be compared.
+ * Replaces earlier results by the new ones of the same parts. Figures of another machine are dropped, because they cannot
+ * be compared.
  */
 export function merged(
   before: Results | undefined,
@@ -73,12 +73,12 @@ export function merged(
   })
 }
 
-/** B2 before B10, and a part before what of it. */
+/** Sorts B2 before B10, and a part before its own measurements. */
 export function byKey(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true })
 }
 
-/** In words, as far as it matters here. */
+/** Describes the machine in words, as far as it matters for the figures. */
 export function describeMachine(): string {
   const all = cpus()
   const gigabytes = Math.round(totalmem() / 1024 ** 3)

@@ -1,4 +1,4 @@
-/* The figures as a table: for a terminal, and for docs/PERFORMANCE.md. */
+/* The figures as a table, for a terminal and for docs/PERFORMANCE.md. */
 import { count, table } from '../../demo/table.js'
 import type { Figure } from './figure.js'
 import { byKey } from './results.js'
@@ -32,7 +32,7 @@ function rowsOf(figures: Readonly<Record<string, Figure>>): string[][] {
 
 const withUnit = (value: number, unit: string) => `${short(value)}${unit.startsWith('/') ? '' : ' '}${unit}`
 
-/** Whole from a hundred on, else with as much as tells something. */
+/** Whole numbers from 100 on, else three digits. */
 export function short(value: number): string {
   return value >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(3)))
 }

@@ -1,11 +1,11 @@
-/* A lock in Redis as it is usually written: SET NX PX with a token, released by a script that compares it. */
+/* A Redis lock in the usual way: SET NX PX with a token, released by a script that compares the token. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 
-/** Longer than what is done under it; after that it is somebody else's, whatever the holder believes. */
+/** Longer than the work under the lock. After this another client may take it, whatever the holder believes. */
 const HELD_MS = 10_000
-/** Between tries, up and down by half, as libraries come with it. With half of it a crowd's asking halves what is decided. */
+/** The pause between tries, ± 50 %, a default of libraries. With half of it, a crowd's retries halve the throughput. */
 const RETRY_MS = 200
 /** Callers have given up by then. */
 const PATIENCE_MS = 30_000
@@ -14,7 +14,7 @@ const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call
 
 export class LockTimeoutError extends Error {}
 
-/** Runs `work` while nobody else runs theirs under the same name. Throws `LockTimeoutError` after half a minute. */
+/** Runs `work` under the lock `name`. Throws `LockTimeoutError` after half a minute without the lock. */
 export async function withLock<T>(redis: Redis, name: string, work: () => Promise<T>): Promise<T> {
   const key = `lock:${name}`
   const token = randomUUID()

@@ -1,7 +1,7 @@
 /*
- * Requests for trucks the usual way: a Redis lock for each request, and under it a SERIALIZABLE transaction that reads,
- * decides, and updates if the version is still the one that was read; tried again three times. What has ended is seen
- * before the lock is asked for, as a careful author does. Nothing is told to anybody and no history is kept.
+ * Requests for trucks in the usual way: a Redis lock for each request, and a SERIALIZABLE transaction under it. The
+ * transaction reads, decides, and updates if the version is still the one that was read, with three retries. As a careful
+ * author would do, ended requests are detected before the lock is taken. There are no notifications and no history.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,12 +14,12 @@ import { createUsualTables } from './schema.js'
 
 const CONNECTIONS = 32
 const RETRIES = 3
-/** Before the first retry, twice as long before the next, up and down by half: at once, they would only meet again. */
+/** The pause before the first retry, doubled for the next, ± 50 %. Without it, the retries would only collide again. */
 const RETRY_PAUSE_MS = 20
-/** Serialization failure, deadlock: to be tried again. */
+/** Serialization failure and deadlock, which are retried. */
 const RETRIED = ['40001', '40P01']
 
-/** `busy`: driver or vehicle is on a trip; `ended`: there was no truck left, or no time. */
+/** `busy`: driver or vehicle is on a trip. `ended`: no truck or no time was left. */
 export type UsualOutcome = 'won' | 'busy' | 'ended' | 'gave up'
 
 interface Row {
@@ -35,19 +35,19 @@ class StaleError extends Error {}
 export interface UsualWay {
   create(name: string, trucks: number, timeoutMs?: number): Promise<string>
   accept(id: string, name: string): Promise<UsualOutcome>
-  /** At its deadline. False if it had ended otherwise. */
+  /** Called at the deadline. Returns false if the request had ended otherwise. */
   expire(id: string): Promise<boolean>
   close(): Promise<void>
 }
 
-/** On tables of its own in this database. */
+/** Creates its own tables in this database. */
 export async function openUsualWay(connectionString: string, redis: Redis): Promise<UsualWay> {
   const pool = openPool(connectionString, CONNECTIONS)
   await createUsualTables(pool)
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()))
   for (const client of clients) client.release()
 
-  /** `otherwise`: when the lock did not come in time, or all tries have failed. */
+  /** Resolves with `otherwise` if the lock did not come in time, or if all tries failed. */
   async function locked<T>(
     id: string,
     work: (client: pg.PoolClient) => Promise<T>,
@@ -143,7 +143,7 @@ async function acceptIn(client: pg.PoolClient, id: string, name: string): Promis
   return 'won'
 }
 
-/** Ids that are numbered would all lie on one page of the index; real ones are spread. */
+/** Numbered ids would all be on one page of the index, while real ids are spread. */
 const spread = (id: string) => createHash('md5').update(id).digest('hex')
 
 async function expireIn(client: pg.PoolClient, id: string): Promise<boolean> {
@@ -172,5 +172,5 @@ async function updateIfStill(
      where id = $1 and version = $2`,
     [id, version, status, filled],
   )
-  if (rowCount === 0) throw new StaleError(`version ${version} of ${id} is not the present one`)
+  if (rowCount === 0) throw new StaleError(`version ${version} of ${id} is not the current one`)
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 
-/** As such tables usually look: the request with its counters, and its trips. */
+/** The usual form of such tables: the request with its counters, and its trips. */
 const SCHEMA = `
 create table usual_requests (
   id uuid primary key,
@@ -32,8 +32,8 @@ create index usual_trips_driver on usual_trips (driver_id, status);
 create index usual_trips_vehicle on usual_trips (vehicle_id, status);`
 
 /**
- * Past trips: with none, all who run at once share the few pages of each index, and SERIALIZABLE would fail them for it
- * most of the time.
+ * The number of past trips. Without them, all concurrent transactions share the few pages of each index, and SERIALIZABLE
+ * fails most of them for that.
  */
 const PAST_TRIPS = 50_000
 
@@ -46,7 +46,7 @@ with past as (
 insert into usual_trips (id, request_id, transporter_id, driver_id, vehicle_id, status, driver, vehicle)
 select gen_random_uuid(), id, md5('t' || id), md5('d' || id), md5('v' || id), 'completed', '{}', '{}' from past`
 
-/** As after a while of use. */
+/** Creates tables in the state after some use. */
 export async function createUsualTables(pool: pg.Pool): Promise<void> {
   await pool.query(SCHEMA)
   await pool.query(FILL, [PAST_TRIPS])

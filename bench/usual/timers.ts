@@ -1,21 +1,21 @@
-/* Deadlines the usual way: a sorted set in Redis by time, looked at every five seconds. */
+/* Deadlines in the usual way: a sorted set in Redis by time, polled every five seconds. */
 import type { Redis } from 'ioredis'
 import { inFlight } from '../measure.js'
 
 const KEY = 'deadlines'
 const POLL_EVERY_MS = 5_000
 const BATCH = 1_000
-/** Expired at once: as many as the pool has connections. */
+/** The number that expire at once, as many as the pool has connections. */
 const AT_ONCE = 32
 
 export interface UsualTimers {
   set(id: string, dueAt: number): Promise<void>
-  /** From now on; the first look is at once. */
+  /** Starts polling. The first poll is at once. */
   start(): void
   stop(): Promise<void>
 }
 
-/** `fire` is called for each that is due, once it has been taken out of the set: if it fails, the deadline is lost. */
+/** Calls `fire` for each due deadline after it has been removed from the set. If `fire` fails, the deadline is lost. */
 export function createUsualTimers(redis: Redis, fire: (id: string) => Promise<unknown>): UsualTimers {
   let alarm: NodeJS.Timeout | undefined
   let looking: Promise<void> | undefined
@@ -31,7 +31,7 @@ export function createUsualTimers(redis: Redis, fire: (id: string) => Promise<un
     }
   }
 
-  /** A look that takes longer than the time between two is not begun again meanwhile. */
+  /** Starts a poll, unless the previous one is still running. */
   function tick(): void {
     looking ??= look().finally(() => {
       looking = undefined

@@ -1,6 +1,6 @@
 /*
- * A seat in a theatre: somebody holds it for a while and buys it, or the hold runs out. Nothing of Loadcast is in the
- * machine; the definition beside it says what persisting it takes.
+ * A seat in a theatre. A visitor holds it for a while and buys it, or the hold runs out. The machine contains nothing of
+ * Loadcast. The definition below it says what is needed to store it.
  */
 import type { Definition } from 'loadcast/runtime'
 import { assign, emit, setup } from 'xstate'
@@ -64,7 +64,7 @@ export const seatDefinition: Definition<typeof seatMachine> = {
   },
   status: snapshot => String(snapshot.value),
   owner: snapshot => snapshot.context.show,
-  // Nobody holds two seats of one show at once.
+  // A visitor holds at most one seat of a show.
   claims: ({ value, context }) => (value === 'held' ? [`${context.show}:${context.holder}`] : []),
   refuse: (snapshot, event) => {
     if (snapshot.value === 'sold') return { reason: 'SOLD' }

@@ -1,4 +1,4 @@
-/* `cdk synth`, `cdk deploy`: with the configuration that the context `config` names. */
+/* The app of `cdk synth` and `cdk deploy`. The context `config` names its configuration. */
 import { App } from 'aws-cdk-lib'
 import { addStacks } from '../lib/app.ts'
 import { loadConfig } from '../lib/config.ts'

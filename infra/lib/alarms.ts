@@ -1,4 +1,4 @@
-/* What wakes somebody. docs/OPERATIONS.md says for each what to do. */
+/* The alarms that notify an operator. docs/OPERATIONS.md says for each what to do. */
 import { Duration, type Stack } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
@@ -29,9 +29,9 @@ interface Alarm {
   readonly metric: cloudwatch.IMetric
   readonly threshold: number
   readonly minutes: number
-  /** True where less is worse. */
+  /** True if small values are bad. */
   readonly below?: boolean
-  /** What no data at all means: nothing, unless said. */
+  /** What missing data mean. The default is that they mean nothing. */
   readonly missing?: cloudwatch.TreatMissingData
 }
 
@@ -49,7 +49,7 @@ export function addAlarms(stack: Stack, watched: Watched): void {
       treatMissingData: alarm.missing ?? cloudwatch.TreatMissingData.NOT_BREACHING,
     }).addAlarmAction(new SnsAction(topic))
   }
-  // A deployment that was rolled back leaves everything healthy: no metric would tell.
+  // After a rollback everything is healthy, so no metric shows the failed deployment.
   new events.Rule(stack, 'DeploymentFailed', {
     eventPattern: {
       source: ['aws.ecs'],

@@ -16,7 +16,7 @@ export function addStacks(app: App, config: Config) {
   return { foundation, service, pipeline }
 }
 
-/** A finding that nobody has acknowledged fails the synthesis. */
+/** Adds the checks. A finding that is not acknowledged fails the synthesis. */
 export function addChecks(app: App): void {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app, { verbose: true }))
 }

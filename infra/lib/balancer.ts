@@ -9,11 +9,11 @@ import { acknowledge } from './acknowledge.ts'
 import { PORT } from './names.ts'
 import type { Network } from './network.ts'
 
-/** Socket.IO sends a ping every 25 s: a connection without one for this long is dead. */
+/** Socket.IO sends a ping every 25 s, so a connection that is silent for this long is dead. */
 const IDLE_TIMEOUT = Duration.seconds(120)
 /**
- * A Multi-AZ failover takes one to two minutes, in which every process says that Postgres is down. ECS replaces
- * tasks that the balancer gives up on, and new ones would be no better: so it gives up after 150 s.
+ * A Multi-AZ failover takes one to two minutes, in which every process reports that Postgres is down. ECS replaces tasks
+ * that the balancer gives up on, but new ones would not be better. So the balancer gives up only after 150 s.
  */
 const HEALTH = { interval: Duration.seconds(15), timeout: Duration.seconds(5), unhealthyThresholdCount: 10 }
 
@@ -49,7 +49,7 @@ export class Balancer extends Construct {
       protocol: elb.ApplicationProtocol.HTTP,
       targetType: elb.TargetType.IP,
       targets: [service],
-      // Sockets last for hours: the next one goes where there are few, not where its turn is.
+      // Sockets last for hours. A new one must go to the task with the fewest, not to the next in turn.
       loadBalancingAlgorithmType: elb.TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
       deregistrationDelay: Duration.seconds(30),
       healthCheck: { path: '/health', healthyHttpCodes: '200', healthyThresholdCount: 2, ...HEALTH },
@@ -61,7 +61,11 @@ export class Balancer extends Construct {
       sslPolicy: elb.SslPolicy.RECOMMENDED_TLS,
       defaultTargetGroups: [this.targets],
     })
-    acknowledge(securityGroup, 'AwsSolutions-EC23', 'Clients are anywhere: this is the one public door.')
+    acknowledge(
+      securityGroup,
+      'AwsSolutions-EC23',
+      'Clients are anywhere, and this is the only public entrance.',
+    )
   }
 
   private accessLogs(): s3.Bucket {
@@ -72,7 +76,11 @@ export class Balancer extends Construct {
       lifecycleRules: [{ expiration: Duration.days(90) }],
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    acknowledge(bucket, 'AwsSolutions-S1', 'It holds logs: logging their reading as well would never end.')
+    acknowledge(
+      bucket,
+      'AwsSolutions-S1',
+      'It holds logs. Logging the access to them as well would never end.',
+    )
     return bucket
   }
 }

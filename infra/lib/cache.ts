@@ -9,7 +9,7 @@ import { acknowledge } from './acknowledge.ts'
 import { NAME } from './names.ts'
 
 const REDIS_PORT = 6379
-/** ElastiCache takes 16 to 128 characters. */
+/** ElastiCache accepts 16 to 128 characters. */
 const TOKEN_LENGTH = 64
 
 export interface CacheProps {
@@ -18,7 +18,7 @@ export interface CacheProps {
   readonly key: kms.IKey
 }
 
-/** Presence and fan-out between processes: TLS and a token, two zones. Nothing in it cannot be made again. */
+/** Redis for presence and fan-out between processes, with TLS and a token, in two zones. All its data can be rebuilt. */
 export class Cache extends Construct {
   readonly group: CfnReplicationGroup
   readonly authToken: secrets.Secret
@@ -43,7 +43,7 @@ export class Cache extends Construct {
     acknowledge(
       this.authToken,
       'AwsSolutions-SMG4',
-      'Changed by hand, with both tokens good meanwhile: docs/OPERATIONS.md says how.',
+      'Changed by hand, while both tokens are accepted: docs/OPERATIONS.md says how.',
     )
     const subnets = new CfnSubnetGroup(this, 'Subnets', {
       description: 'Loadcast: without a way out',
@@ -62,7 +62,7 @@ export class Cache extends Construct {
       transitEncryptionMode: 'required',
       atRestEncryptionEnabled: true,
       kmsKeyId: key.keyArn,
-      // A reference that CloudFormation follows when it deploys: the template never holds the token.
+      // A reference that CloudFormation resolves when it deploys, so the template never contains the token.
       authToken: this.authToken.secretValue.unsafeUnwrap(),
       cacheSubnetGroupName: subnets.ref,
       securityGroupIds: [securityGroup.securityGroupId],
@@ -74,7 +74,7 @@ export class Cache extends Construct {
     acknowledge(
       this.group,
       'AwsSolutions-AEC5',
-      'Another port hides nothing: only the tasks’ security group gets here at all.',
+      'Another port hides nothing: only the tasks’ security group reaches it at all.',
     )
   }
 }

@@ -1,17 +1,17 @@
-/* What differs from one installation to the next. A file of JSON, checked before anything is built from it. */
+/* The configuration of an installation: a JSON file, which is checked before anything is built from it. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 export interface Config {
   readonly account: string
   readonly region: string
-  /** Named, so that nothing has to be looked up: two or three. */
+  /** Two or three zones. They are named here so that nothing has to be looked up. */
   readonly availabilityZones: readonly string[]
-  /** Of the name that clients call. */
+  /** The certificate of the name that clients call. */
   readonly certificateArn: string
-  /** Who hears alarms. */
+  /** The recipient of alarms. */
   readonly alarmEmail: string
-  /** Whose main branch may deploy, by its names and by the numbers that outlive them. */
+  /** The repository whose main branch may deploy, by its names and by its numbers, which outlive the names. */
   readonly github: {
     readonly owner: string
     readonly ownerId: string
@@ -31,7 +31,7 @@ const patterns: Readonly<Record<string, RegExp>> = {
   'github.repositoryId': /^\d+$/,
 }
 
-/** Reads `path`, from the folder of this package. Throws with everything that is wrong at once. */
+/** Reads `path`, relative to the folder of this package. Throws an error that names all problems at once. */
 export function loadConfig(path: string): Config {
   return checkConfig(JSON.parse(readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), 'utf8')))
 }

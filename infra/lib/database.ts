@@ -23,7 +23,7 @@ export interface DatabaseProps {
   readonly key: kms.IKey
 }
 
-/** Postgres in two zones, not to be deleted by mistake, with seven days to go back to. */
+/** Postgres in two zones, protected against deletion, with seven days of backups. */
 export class Database extends Construct {
   readonly instance: rds.DatabaseInstance
 
@@ -46,7 +46,7 @@ export class Database extends Construct {
       publiclyAccessible: false,
       port: POSTGRES_PORT,
       databaseName: NAME,
-      // RDS makes the administrator's password, keeps it in Secrets Manager and changes it every seven days.
+      // RDS creates the administrator's password, keeps it in Secrets Manager and changes it every seven days.
       credentials: rds.Credentials.fromUsername('loadcast_admin', { encryptionKey: key }),
       manageMasterUserPassword: true,
       multiAz: true,
@@ -68,7 +68,7 @@ export class Database extends Construct {
         description: 'Loadcast: TLS or nothing',
         parameters: {
           'rds.force_ssl': '1',
-          // Not the statements of ordinary work: their values are personal data.
+          // Only slow statements are logged, and without their values: those are personal data.
           log_min_duration_statement: '1000',
           log_parameter_max_length: '0',
         },
@@ -80,7 +80,7 @@ export class Database extends Construct {
       autoMinorVersionUpgrade: true,
     })
     for (const name of ['postgresql', 'upgrade']) {
-      // RDS would make these itself, and keep them for ever.
+      // Otherwise RDS would create the log groups itself and keep them for ever.
       const group = new logs.LogGroup(this, `Logs-${name}`, {
         logGroupName: `/aws/rds/instance/${NAME}/${name}`,
         retention: logs.RetentionDays.ONE_MONTH,
@@ -91,12 +91,12 @@ export class Database extends Construct {
     acknowledge(
       this.instance,
       'AwsSolutions-RDS11',
-      'Another port hides nothing: only the tasks’ security group gets here at all.',
+      'Another port hides nothing: only the tasks’ security group reaches it at all.',
     )
     acknowledge(
       this.instance,
       'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole]',
-      'The role that RDS itself takes on to write figures of the machine: AWS says what it needs.',
+      'RDS itself takes this role to write metrics of the machine, and AWS defines what it needs.',
     )
   }
 }

@@ -1,4 +1,4 @@
-/* What outlives every release: network, database, cache, secrets, images. */
+/* The resources that outlive every release: network, database, cache, secrets, images. */
 import { type App, CfnOutput, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import * as ecr from 'aws-cdk-lib/aws-ecr'
 import * as iam from 'aws-cdk-lib/aws-iam'
@@ -11,7 +11,7 @@ import { Database } from './database.ts'
 import { NAME } from './names.ts'
 import { Network } from './network.ts'
 
-/** Enough to go back weeks, with a release or two a day. */
+/** With a release or two a day, enough to go back some weeks. */
 const KEPT_IMAGES = 50
 
 export class FoundationStack extends Stack {
@@ -23,7 +23,7 @@ export class FoundationStack extends Stack {
   readonly repository: ecr.Repository
   private readonly zones: readonly string[]
 
-  /** Those of the configuration: otherwise they would be looked up, with an account's keys. */
+  /** The zones of the configuration. Otherwise they would be looked up, with the keys of an account. */
   override get availabilityZones(): string[] {
     return [...this.zones]
   }
@@ -41,7 +41,7 @@ export class FoundationStack extends Stack {
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    // Alarms go to an encrypted topic: whoever publishes there must be able to use its key.
+    // Alarms go to an encrypted topic, and a service that publishes there must be able to use its key.
     for (const service of ['cloudwatch.amazonaws.com', 'events.amazonaws.com']) {
       this.key.addToResourcePolicy(
         new iam.PolicyStatement({
@@ -56,7 +56,7 @@ export class FoundationStack extends Stack {
     const inside = { vpc: this.network.vpc, clients: this.network.tasks, key: this.key }
     this.database = new Database(this, 'Database', inside)
     this.cache = new Cache(this, 'Cache', inside)
-    // Made with one value of its own; rotate-secrets --first puts in all the others.
+    // Created with a single value. `rotate-secrets --first` adds all others.
     this.secret = new secrets.Secret(this, 'Secret', {
       secretName: `${NAME}/app`,
       description: 'What the processes read first',
@@ -72,12 +72,12 @@ export class FoundationStack extends Stack {
     acknowledge(
       this.secret,
       'AwsSolutions-SMG4',
-      'Rotated by npm run rotate-secrets, with an overlap that a rotation by itself would not keep.',
+      'Rotated by npm run rotate-secrets, with an overlap that AWS’s own rotation would not keep.',
     )
     this.repository = new ecr.Repository(this, 'Repository', {
       repositoryName: NAME,
       imageScanOnPush: true,
-      // What was tested under a tag is what runs under it.
+      // The image that was tested under a tag is the one that runs under it.
       imageTagMutability: ecr.TagMutability.IMMUTABLE,
       encryption: ecr.RepositoryEncryption.KMS,
       encryptionKey: this.key,

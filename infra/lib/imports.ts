@@ -1,6 +1,6 @@
 /*
- * The foundation's parts as other stacks see them: by name, so that what they grant is written into their own roles
- * and never back into the foundation, which would tie the stacks into a knot.
+ * References to the foundation's resources for other stacks, by name. Grants are therefore written into the roles of
+ * those stacks. Written into the foundation, they would make the stacks depend on each other in a circle.
  */
 
 import { Stack } from 'aws-cdk-lib'
@@ -28,7 +28,7 @@ export function importRepository(
   return ecr.Repository.fromRepositoryAttributes(scope, id, { repositoryArn, repositoryName })
 }
 
-/** Reads, and if asked to writes, secrets that the foundation's key closes; the key serves for nothing else. */
+/** Lets `role` read, and optionally write, secrets that the foundation's key encrypts, and use the key for them only. */
 export function grantSecrets(
   role: iam.IRole,
   foundation: FoundationStack,

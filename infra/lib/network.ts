@@ -5,10 +5,10 @@ import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
 import { PORT } from './names.ts'
 
-/** Balancer outside, tasks behind it with a way out, data without any. */
+/** Three kinds of subnets: public for the balancer, with a way out for the tasks, and isolated for the data. */
 export class Network extends Construct {
   readonly vpc: ec2.Vpc
-  /** Worn by every task: what may speak to the database and the cache. */
+  /** The security group of every task, which may connect to the database and the cache. */
   readonly tasks: ec2.SecurityGroup
   readonly balancer: ec2.SecurityGroup
 
@@ -16,14 +16,14 @@ export class Network extends Construct {
     super(scope, id)
     this.vpc = new ec2.Vpc(this, 'Vpc', {
       availabilityZones: [...availabilityZones],
-      // One in each zone: tasks reach FCM and ECR when another zone is down.
+      // One in each zone, so that tasks reach FCM and ECR when another zone is down.
       natGateways: availabilityZones.length,
       subnetConfiguration: [
         { name: 'public', subnetType: ec2.SubnetType.PUBLIC, mapPublicIpOnLaunch: false },
         { name: 'tasks', subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
         { name: 'data', subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
       ],
-      // Image layers come from S3: this way they do not pass the NAT gateways, which bill by the byte.
+      // Image layers come from S3. This way they avoid the NAT gateways, which charge by the byte.
       gatewayEndpoints: { s3: { service: ec2.GatewayVpcEndpointAwsService.S3 } },
       flowLogs: {
         all: {
@@ -40,7 +40,7 @@ export class Network extends Construct {
     acknowledge(
       this.vpc,
       'CloudFormation-Validate::W3010',
-      'Zones are configuration: looked up, a synthesis would need an account’s keys.',
+      'The zones are configuration. To look them up, a synthesis would need the keys of an account.',
     )
     const group = (name: string, allowAllOutbound: boolean) =>
       new ec2.SecurityGroup(this, name, { vpc: this.vpc, allowAllOutbound, description: `Loadcast ${name}` })

@@ -1,4 +1,4 @@
-/* Where an operator rotates secrets: a task inside the network, since nothing outside reaches the database. */
+/* The task in which an operator rotates secrets. It is inside the network, as the database is not reachable from outside. */
 import { Fn, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
@@ -11,7 +11,7 @@ import { Task } from './tasks.ts'
 export function operationsTask(scope: Construct, foundation: FoundationStack, imageTag: string): Task {
   const { database, cache, secret } = foundation
   const administrator = database.instance.secret
-  if (administrator === undefined) throw new Error('RDS manages the password, so there is a secret')
+  if (administrator === undefined) throw new Error('Expected a secret with the password that RDS manages')
   const address = Fn.join('', [
     database.instance.dbInstanceEndpointAddress,
     ':',
@@ -49,7 +49,7 @@ export function operationsTask(scope: Construct, foundation: FoundationStack, im
   acknowledge(
     role as iam.Role,
     'AwsSolutions-IAM5[Resource::*]',
-    'Tasks are bound to the cluster by a condition; listing and deregistering definitions know no resources.',
+    'Tasks are bound to the cluster by a condition; listing and deregistering definitions support no resources.',
   )
   return task
 }

@@ -1,4 +1,4 @@
-/* Who may deploy: the main branch of one repository, for as long as a run lasts, and nobody by a key. */
+/* Lets only runs on the main branch of one repository deploy, and only while they last. No key can deploy. */
 import { type App, CfnOutput, Duration, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import { acknowledge } from './acknowledge.ts'
@@ -68,7 +68,7 @@ export class PipelineStack extends Stack {
     })
     const standing: Record<string, string> = {
       'Resource::*':
-        'Logging in to ECR and registering definitions know no resources; tasks are bound to the cluster.',
+        'Logging in to ECR and registering definitions support no resources; tasks are bound to the cluster.',
       [`Resource::arn:aws:ecs:${region}:${account}:task-definition/${NAME}-migrate:*`]:
         'Any revision of that one family.',
       [`Resource::arn:aws:logs:${region}:${account}:log-group:/${NAME}/migrate:*`]:
@@ -81,8 +81,8 @@ export class PipelineStack extends Stack {
 }
 
 /**
- * The two forms in which GitHub names a run on main: repositories made or renamed since July 2026 have the numbers of
- * owner and repository in it. Whole texts, compared for equality: a pattern would let others in.
+ * The two forms in which GitHub names a run on main. For repositories created or renamed since July 2026, the name
+ * contains the numbers of owner and repository. They are compared as a whole, because a pattern would admit other runs.
  */
 export function subjectsOf({ github }: Pick<Config, 'github'>): string[] {
   const { owner, ownerId, repository, repositoryId } = github

@@ -1,6 +1,6 @@
 /*
- * How many processes there are. Target tracking adds when any of its measures is above its target, and takes away
- * only when all of them are below.
+ * Scales the number of processes. Target tracking adds processes if any of its metrics is above its target, and removes
+ * some only if all metrics are below.
  */
 import { Duration } from 'aws-cdk-lib'
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
@@ -10,21 +10,21 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { METRICS } from './names.ts'
 
-/** Two of each, in two zones: one may go at any time. */
+/** Two of each service, in two zones, so that one may fail at any time. */
 const MIN_TASKS = 2
-/** Each has some 20 connections: more tasks than this, and Postgres needs a pooler first (docs/SCALING.md). */
+/** Each task has about 20 connections. With more tasks than this, Postgres needs a pooler (docs/SCALING.md). */
 const MAX_API_TASKS = 12
 const MAX_WORKER_TASKS = 8
-/** One event loop on one vCPU: beyond this, the tail of the latencies grows before the mean shows it. */
+/** A task has one event loop on one vCPU. Beyond this load, the tail of the latencies grows before the mean shows it. */
 const CPU_PERCENT = 60
-/** Timers are looked for once a second: this late, the workers there are cannot keep up. */
+/** Timers are looked for once a second. If they are this late, the present workers cannot keep up. */
 const LAG_MS = 2_000
-/** A request takes a millisecond or two of CPU: this is half of what one process can do. */
+/** A request takes one or two milliseconds of CPU, so this is half of what one process can handle. */
 const REQUESTS_PER_TASK_AND_MINUTE = 12_000
 
 const slowly = { scaleOutCooldown: Duration.minutes(1), scaleInCooldown: Duration.minutes(10) }
 
-/** The longest that anything due has waited, as each process logs it. */
+/** The longest time that due work has waited, from the logs of all processes. */
 export function lagMetric(scope: Construct, logGroups: readonly logs.ILogGroup[]): cloudwatch.Metric {
   const filters = logGroups.map(
     (logGroup, index) =>
@@ -37,7 +37,7 @@ export function lagMetric(scope: Construct, logGroups: readonly logs.ILogGroup[]
       }),
   )
   const [first] = filters
-  if (first === undefined) throw new Error('Somebody has to log it')
+  if (first === undefined) throw new Error('Expected at least one log group')
   return first.metric({ statistic: 'Maximum', period: Duration.minutes(1) })
 }
 

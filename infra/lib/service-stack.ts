@@ -1,4 +1,4 @@
-/* What a release changes: the services and what stands before and watches over them. */
+/* The resources that a release changes: the services, and the balancer and alarms around them. */
 import { type App, CfnOutput, Duration, Stack } from 'aws-cdk-lib'
 import { SubnetType } from 'aws-cdk-lib/aws-ec2'
 import * as ecs from 'aws-cdk-lib/aws-ecs'
@@ -20,7 +20,7 @@ export class ServiceStack extends Stack {
       terminationProtection: true,
     })
     const { network } = foundation
-    // Read when CloudFormation deploys: the pipeline writes it once a release runs.
+    // Resolved when CloudFormation deploys. The pipeline writes it once a release runs.
     const imageTag = ssm.StringParameter.valueForStringParameter(this, IMAGE_TAG_PARAMETER)
     const cluster = new ecs.Cluster(this, 'Cluster', {
       clusterName: NAME,
@@ -41,10 +41,10 @@ export class ServiceStack extends Stack {
         vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
         securityGroups: [network.tasks],
         assignPublicIp: false,
-        // Rolling: the new ones stand before the old ones go.
+        // A rolling deployment: new tasks run before old ones end.
         minHealthyPercent: 100,
         maxHealthyPercent: 200,
-        // Rollback has to be asked for: without it a failed deployment stays as it failed.
+        // Without an explicit rollback, a failed deployment would stay as it is.
         circuitBreaker: { enable: true, rollback: true },
         enableECSManagedTags: true,
         propagateTags: ecs.PropagatedTagSource.SERVICE,

@@ -1,6 +1,6 @@
 /*
- * What ECS starts: one image in four parts. Values that must stay secret are named here and never written; each
- * part has a role of its own with no more than it needs.
+ * The tasks that ECS starts: one image in four roles. Secret values are referenced here by name and never written. Each
+ * task has an IAM role of its own, with only the permissions it needs.
  */
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import * as ecs from 'aws-cdk-lib/aws-ecs'
@@ -13,7 +13,7 @@ import { grantSecrets, importRepository, importSecret } from './imports.ts'
 import { NAME, type ONE_OFF_TASKS, PORT, type ServiceName } from './names.ts'
 
 /**
- * The balancer is the one proxy of ours. A busy app sends some twenty requests a minute; a depot's phones share an
+ * The balancer is our only proxy. A busy app sends about twenty requests a minute, and all phones of a depot share an
  * address.
  */
 const limits = {
@@ -30,10 +30,10 @@ const limits = {
   ADMIN_ACTIONS_PER_HOUR: '1000',
 }
 
-/** Of the secret: all that ECS can inject, which is what is always there. The others come by SECRETS_ARN. */
+/** The values of the secret that always exist, so ECS can inject them. The others are read through SECRETS_ARN. */
 const INJECTED = ['DATABASE_URL', 'JWT_SECRET', 'JWT_REFRESH_SECRET', 'REDIS_URL'] as const
 
-/** A drain takes DRAIN_SECONDS, 25 unless set: killed earlier, its work would wait for a lease to run out. */
+/** A drain takes DRAIN_SECONDS, 25 by default. If a task is killed earlier, its work waits until a lease expires. */
 const STOP_TIMEOUT = Duration.seconds(40)
 
 export interface TaskProps {
@@ -100,23 +100,23 @@ export class Task extends Construct {
     acknowledge(
       this.definition,
       'AwsSolutions-ECS2',
-      'What stands in the environment is no secret: names, and the ARN under which the secrets are.',
+      'The environment contains no secret: only names, and the ARN of the secret.',
     )
-    // The only action without a resource to name. It opens the registry's door; the pull itself is granted by name.
+    // The only action without a resource. It allows the login to the registry; the pull itself is granted by name.
     acknowledge(
       this.definition.executionRole as iam.Role,
       'AwsSolutions-IAM5[Resource::*]',
-      'ecr:GetAuthorizationToken knows no resources.',
+      'ecr:GetAuthorizationToken supports no resources.',
     )
   }
 
-  /** Reads the secret by itself, for what ECS cannot inject. */
+  /** Lets the task read the secret itself, for values that ECS cannot inject. */
   readSecret(foundation: FoundationStack): void {
     grantSecrets(this.definition.taskRole, foundation, [foundation.secret.secretArn])
   }
 }
 
-/** Alive is enough here: whether it can serve is for the balancer to ask. */
+/** This check only asks whether the process is alive. The balancer checks whether it can serve. */
 const serving = {
   portMappings: [{ containerPort: PORT, name: 'http' }],
   healthCheck: {
@@ -124,12 +124,12 @@ const serving = {
     interval: Duration.seconds(15),
     timeout: Duration.seconds(5),
     retries: 3,
-    // A start may wait for the database as long as DATABASE_WAIT_SECONDS says: 60 unless set.
+    // A start may wait for the database for DATABASE_WAIT_SECONDS, 60 by default.
     startPeriod: Duration.seconds(90),
   },
 } satisfies Partial<ecs.ContainerDefinitionOptions>
 
-/** A process that serves: `ROLE` says in which part. */
+/** A task that serves. `ROLE` selects its role. */
 export function servingTask(
   scope: Construct,
   name: ServiceName,
@@ -154,7 +154,7 @@ export function servingTask(
   return task
 }
 
-/** What a release does once, before any of its servers takes traffic. */
+/** The task that a release runs once, before any of its servers takes traffic. */
 export function migrateTask(scope: Construct, foundation: FoundationStack, imageTag: string): Task {
   return new Task(scope, 'MigrateTask', {
     name: 'migrate',

@@ -48,7 +48,7 @@ test('R9.2 P3.3 the database stands in two zones, cannot be deleted, keeps seven
       MonitoringInterval: 60,
       EnablePerformanceInsights: true,
     },
-    // Not even a deleted stack takes it along.
+    // The database stays even if the stack is deleted.
     DeletionPolicy: 'Retain',
     UpdateReplacePolicy: 'Retain',
   })
@@ -76,7 +76,7 @@ test('R9.2 the cache speaks TLS, wants a token and stands in two zones', () => {
     AutomaticFailoverEnabled: true,
     MultiAZEnabled: true,
     NumCacheClusters: 2,
-    // A reference that is followed at the deployment, no value.
+    // A reference that is resolved at the deployment, and no value.
     AuthToken: {
       'Fn::Join': ['', ['{{resolve:secretsmanager:', { Ref: Match.anyValue() }, ':SecretString:::}}']],
     },
@@ -109,7 +109,7 @@ test('R9.2 database and cache are where nothing leads out, and only the tasks ge
   for (const [port, from] of doors) assert.equal(from, port === 3000 ? 'Networkbalancer' : 'Networktasks')
   for (const group of Object.values(foundation.findResources('AWS::EC2::SecurityGroup'))) {
     const open = group.Properties.SecurityGroupIngress ?? []
-    // The balancer's two doors; nothing else is open to an address.
+    // The two ports of the balancer. Nothing else is open to an address.
     if (open.length > 0)
       assert.deepEqual(
         open.map((rule: { FromPort: number }) => rule.FromPort),

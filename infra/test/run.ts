@@ -1,3 +1,3 @@
-/* All tests in one process: a synthesis takes its ten seconds, and they can share it. */
+/* Runs all tests in one process, because a synthesis takes ten seconds and they can share it. */
 import './foundation.test.ts'
 import './service.test.ts'

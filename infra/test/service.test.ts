@@ -137,7 +137,7 @@ test('R9.2 the balancer is asked for over TLS, ties no client to a task, and loo
   )
   assert.equal(attributes['deletion_protection.enabled'], 'true')
   assert.equal(attributes['routing.http.drop_invalid_header_fields.enabled'], 'true')
-  // A ping comes every 25 s; an idle time shorter than that would cut every socket.
+  // A ping comes every 25 s. A shorter idle time would cut every socket.
   assert.ok(Number(attributes['idle_timeout.timeout_seconds']) > 60)
 })
 
@@ -201,7 +201,7 @@ test('R9.3 P4.4 whoever deploys is a run on main of this repository, in either f
           Action: 'sts:AssumeRoleWithWebIdentity',
           Effect: 'Allow',
           Principal: { Federated: Match.anyValue() },
-          // Equality alone: no StringLike, so no pattern.
+          // Only equality: with StringLike, a pattern would be possible.
           Condition: {
             StringEquals: {
               'token.actions.githubusercontent.com:aud': 'sts.amazonaws.com',

@@ -1,6 +1,6 @@
 /*
- * The templates as the command line makes them: once for each test file, without keys and without a way out, so that
- * a look-up would fail it.
+ * The templates as the command line synthesizes them, once for each test file. There are no keys and no network, so a
+ * look-up would fail the synthesis.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { Template } from 'aws-cdk-lib/assertions'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-/** Nothing listens there. */
+/** Nothing listens on this port. */
 const NOWHERE = 'http://127.0.0.1:9'
 
 export interface Synthesized {

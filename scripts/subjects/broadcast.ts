@@ -1,4 +1,4 @@
-/* Requests for trucks as a subject of the race kit: few drivers, few trucks, short deadlines, so that all of them meet. */
+/* Requests for trucks as a subject of the race kit. Drivers and trucks are few and deadlines short, so that they collide. */
 import fc from 'fast-check'
 import { broadcastInvariants } from '../../src/dispatch/invariants.js'
 import { type BroadcastSnapshot, broadcastDefinition } from '../../src/machines/index.js'
@@ -39,7 +39,7 @@ const accept = fc
     vehicle: { id: `v${vehicle}`, number: `MH 0${vehicle}`, vehicleType: vehicle === 3 ? '20ft' : '14ft' },
   }))
 
-/** `tripId` is a number here: the place of the trip among those that the request has had. */
+/** `tripId` is a number here: the index of a trip in the list of the request's trips. */
 const tripCommand = fc.record({
   type: fc.constantFrom('trip.start', 'trip.complete', 'trip.release', 'trip.abandon'),
   tripId: fc.nat(2),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Below these there are too many that cannot be reached from here; npm's own words for weight. */
+/** Less severe ones are too many, and most cannot be exploited here. The words are npm's. */
 const WEIGHTY = ['high', 'critical'] as const
 
 const report = z.object({
@@ -10,15 +10,15 @@ const report = z.object({
   ),
 })
 
-/** What `npm audit --json` printed, as a verdict. No report is no verdict, which is said and passes. */
+/** Judges the output of `npm audit --json`. An output that is no report passes, with a message. */
 export function judgeAudit(output: string): { readonly isGood: boolean; readonly says: string } {
   const parsed = report.safeParse(parseJson(output))
   if (!parsed.success)
-    return { isGood: true, says: 'npm audit: the registry did not answer; nothing was checked' }
+    return { isGood: true, says: 'npm audit: the registry did not answer, so nothing was checked' }
   const found = Object.values(parsed.data.vulnerabilities)
   const weighty = found.filter(({ severity }) => (WEIGHTY as readonly string[]).includes(severity))
   if (weighty.length === 0)
-    return { isGood: true, says: `npm audit: ${found.length} known holes, none of weight` }
+    return { isGood: true, says: `npm audit: ${found.length} known vulnerabilities, none of them severe` }
   const lines = weighty.map(({ name, severity, range }) => `  ${name} ${range ?? ''}: ${severity}`)
   return { isGood: false, says: `npm audit:\n${lines.join('\n')}` }
 }

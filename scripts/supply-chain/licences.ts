@@ -1,6 +1,6 @@
-/* Licences by their SPDX names. Whatever is not named here has to be read by a person first. */
+/* Licences by their SPDX names. A person must read any other licence before it is added here. */
 
-/** They ask for no more than that their text is kept. */
+/** These licences only require that their text is kept. */
 const ANYWHERE = [
   'MIT',
   'ISC',
@@ -11,19 +11,19 @@ const ANYWHERE = [
   'BlueOak-1.0.0',
   'CC0-1.0',
 ]
-/** Of what we build and test with and do not give to others. */
+/** Allowed for packages that we only build and test with, and do not ship. */
 const IN_DEVELOPMENT = [...ANYWHERE, 'PSF-2.0', 'Python-2.0', 'CC-BY-4.0']
 
-/** A package as a lock file or its own `package.json` has it. */
+/** A package in a lock file or in its own `package.json`. */
 export interface Locked {
   readonly license?: string
   readonly licenses?: readonly { readonly type: string }[]
   readonly dev?: boolean
-  /** A link into the repository itself. */
+  /** True for a link into the repository itself. */
   readonly link?: boolean
 }
 
-/** Each package that may not be used, as a sentence. `readPackage` is asked where the lock names no licence. */
+/** Returns a sentence for each forbidden package. `readPackage` is called if the lock file names no licence. */
 export function findForbidden(
   packages: Readonly<Record<string, Locked>>,
   readPackage: (path: string) => Locked,
@@ -43,7 +43,7 @@ function licenceOf({ license, licenses }: Locked): string | undefined {
   return typeof license === 'string' ? license : licenses?.map(({ type }) => type).join(' OR ')
 }
 
-/** Of `A OR B` one is enough, of `A AND B` both are needed; no package here nests them deeper. */
+/** Of `A OR B` one must be allowed, of `A AND B` both. No package here nests them deeper. */
 export function isAllowed(expression: string, allowed: readonly string[]): boolean {
   return expression
     .replaceAll(/[()]/g, '')

@@ -4,6 +4,7 @@
  */
 import type { IdempotencyKey } from '../runtime/types.js'
 import type { Caller, Role } from './api.js'
+import { readsAll } from './person.js'
 import type { Reader } from './ports.js'
 import { type Problem, problem } from './problems.js'
 
@@ -21,14 +22,14 @@ type Row = Readonly<Partial<Record<Role, Standing>>>
 export const access = {
   createBroadcast: { customer: 'self' },
   retryBroadcast: { customer: 'owner' },
-  listBroadcasts: { customer: 'self', transporter: 'self', admin: 'any' },
-  getBroadcast: { customer: 'owner', transporter: 'reader', driver: 'reader', admin: 'any' },
-  getHistory: { customer: 'owner', admin: 'any' },
+  listBroadcasts: { customer: 'self', transporter: 'self', admin: 'any', viewer: 'any' },
+  getBroadcast: { customer: 'owner', transporter: 'reader', driver: 'reader', admin: 'any', viewer: 'any' },
+  getHistory: { customer: 'owner', admin: 'any', viewer: 'any' },
   // Accepts may outrun offers.
   'broadcast.accept': { transporter: 'any' },
   'broadcast.cancel': { customer: 'owner' },
   'broadcast.decline': { transporter: 'reader' },
-  getTrip: { customer: 'party', transporter: 'party', driver: 'party', admin: 'any' },
+  getTrip: { customer: 'party', transporter: 'party', driver: 'party', admin: 'any', viewer: 'any' },
   'trip.start': { transporter: 'party', driver: 'party' },
   'trip.complete': { transporter: 'party', driver: 'party' },
   'trip.release': { transporter: 'party' },
@@ -48,9 +49,10 @@ export const access = {
   putVehicle: { transporter: 'ownerOrNew' },
   deleteVehicle: { transporter: 'owner' },
   listAnswers: { transporter: 'self' },
-  sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self', viewer: 'self' },
   registerDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   removeDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  inspect: { admin: 'any', viewer: 'any' },
   administer: { admin: 'any' },
 } as const satisfies Readonly<Record<string, Row>>
 
@@ -69,16 +71,22 @@ export function refuseRole(
 
 /** Whether the caller may see a trip, alone or as part of its request. How much of it: views/visibility.ts. */
 export function maySeeTrip(
-  { id, role }: Caller,
+  caller: Caller,
   trip: { readonly customerId: string; readonly transporterId: string; readonly driverId: string },
 ): boolean {
-  const party = { customer: trip.customerId, transporter: trip.transporterId, driver: trip.driverId }
-  return role === 'admin' || party[role] === id
+  if (readsAll(caller)) return true
+  const { id, role } = caller
+  const party: Partial<Record<Role, string>> = {
+    customer: trip.customerId,
+    transporter: trip.transporterId,
+    driver: trip.driverId,
+  }
+  return party[role] === id
 }
 
-/** As whom the caller may read requests; an admin reads all of them. */
+/** As whom the caller may read requests; absent: it reads all of them. */
 export function readerOf({ id, role }: Caller): Reader | undefined {
-  return role === 'admin' ? undefined : { id, role }
+  return role === 'admin' || role === 'viewer' ? undefined : { id, role }
 }
 
 export const actorOf = <TRole extends string>({ id, role }: { id: string; role: TRole }) => ({ id, role })

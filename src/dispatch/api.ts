@@ -168,9 +168,9 @@ export interface Dispatch {
 
   /** Where the caller is woken by push. */
   registerDevice(caller: Caller, device: requests.Device): Promise<Result<Record<string, never>>>
-  removeDevice(caller: Caller, device: requests.Device): Promise<Result<void>>
-  /** An envelope that wakes people has arrived on a socket of the user's: it is not pushed. Returns at once. */
-  acknowledged(userId: string, envelopeId: string): void
+  removeDevice(caller: Caller, device: Pick<requests.Device, 'token'>): Promise<Result<void>>
+  /** An envelope that wakes people has arrived on a socket of the person's: it is not pushed. Returns at once. */
+  acknowledged(person: Person, envelopeId: string): void
 
   /** What the caller has missed since a point that it names, a page of it; or what stands now. */
   sync(caller: Caller, request: SyncRequest): Promise<Result<Synced>>

@@ -127,7 +127,7 @@ export function createDispatch(
     sync: allowed('sync', (...args) => sync(all, ...args)),
     registerDevice: allowed('registerDevice', (...args) => registerDevice(all, ...args)),
     removeDevice: allowed('removeDevice', (...args) => removeDevice(all, ...args)),
-    acknowledged: (userId, envelopeId) => acknowledgements.note({ userId, envelopeId }),
+    acknowledged: (person, envelopeId) => acknowledgements.note({ person, envelopeId }),
 
     getTrip: allowed('getTrip', (...args) => trips.getTrip(all, ...args)),
     sendToTrip: (caller, id, event, options) =>
@@ -156,15 +156,15 @@ export function createDispatch(
     listAnswers: allowed('listAnswers', (...args) => listAnswers(all, ...args)),
 
     setPersonActive: allowed('administer', (...args) => people.setActive(...args)),
-    listInstances: allowed('administer', (...args) => instances.listInstances(all, ...args)),
-    getInstance: allowed('administer', (...args) => instances.getInstance(all, ...args)),
+    listInstances: allowed('inspect', (...args) => instances.listInstances(all, ...args)),
+    getInstance: allowed('inspect', (...args) => instances.getInstance(all, ...args)),
     sendToInstance: allowed('administer', (...args) => instances.sendToInstance(all, ...args)),
-    listDeadLetters: allowed('administer', (...args) => listDeadLetters(all, ...args)),
+    listDeadLetters: allowed('inspect', (...args) => listDeadLetters(all, ...args)),
     redriveDeadLetter: allowed('administer', (...args) => redriveDeadLetter(all, ...args)),
     dropDeadLetter: allowed('administer', (...args) => dropDeadLetter(all, ...args)),
-    listRecipients: allowed('administer', (...args) => listRecipients(all, ...args)),
-    tellStory: allowed('administer', (...args) => tellStory(all, ...args)),
-    listAdminActions: allowed('administer', (...args) => listActions(all, ...args)),
+    listRecipients: allowed('inspect', (...args) => listRecipients(all, ...args)),
+    tellStory: allowed('inspect', (...args) => tellStory(all, ...args)),
+    listAdminActions: allowed('inspect', (...args) => listActions(all, ...args)),
   }
 
   async function idle() {

@@ -2,12 +2,18 @@
  * Whoever uses the product. The same id in two roles is two people: neither sees, replays nor ends anything of the
  * other's.
  */
-export type Role = 'customer' | 'transporter' | 'driver' | 'admin'
+export const ROLES = ['customer', 'transporter', 'driver', 'admin', 'viewer'] as const
+export type Role = (typeof ROLES)[number]
 
 export interface Person {
   readonly id: string
   readonly role: Role
 }
+
+/** An admin, and a viewer, which sends nothing. */
+export const readsAll = ({ role }: Person): boolean => role === 'admin' || role === 'viewer'
+
+export const isSamePerson = (a: Person, b: Person): boolean => a.id === b.id && a.role === b.role
 
 /** Names a person in maps, limits and records. Roles have no colon, so no two people share one. */
 export const personKey = ({ role, id }: Person): string => `${role}:${id}`

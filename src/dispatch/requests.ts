@@ -3,6 +3,7 @@
  * Parsed at the border; everything behind it trusts the types. All objects are strict.
  */
 import { z } from 'zod'
+import { ROLES } from './person.js'
 
 /** Trucks of one request. More would make the snapshot, which every accept rewrites, larger than 250 KB. */
 export const MAX_TRUCKS = 500
@@ -36,7 +37,7 @@ export const clientId = z
   .regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'Expected 1 to 64 of A-Z a-z 0-9 _ . : -')
   .meta({ examples: ['asha-1'] })
 /** As tokens name it. */
-export const role = z.enum(['customer', 'transporter', 'driver', 'admin'])
+export const role = z.enum(ROLES)
 export const vehicleType = z
   .string()
   .regex(/^[a-z0-9_]{1,40}$/, 'Expected a slug of 1 to 40 of a-z 0-9 _')

@@ -1,6 +1,6 @@
 /*
- * Model-based commands for `fc.asyncModelRun`, for those who prefer that style: the model is the machine itself, so
- * every command is checked against what the machine alone would have answered.
+ * Model-based commands for `fc.asyncModelRun`, for tests in that style. The model is the machine itself, so every command
+ * is checked against the answer of the machine alone.
  */
 import fc from 'fast-check'
 import type { AnyMachineSnapshot } from 'xstate'
@@ -10,13 +10,13 @@ import type { Engine, SendResult } from '../runtime/public-engine.js'
 import { createRegistry } from '../runtime/registry.js'
 import type { Subject } from './subject.js'
 
-/** What the model knows of the one instance that commands are sent to. */
+/** The model's knowledge of the one instance that commands are sent to. */
 export interface CommandsModel {
   version: number
   snapshot: AnyMachineSnapshot
 }
 
-/** What commands run on: an engine, started or not, and an instance of the subject. */
+/** The system that commands run on: an engine, started or not, and an instance of the subject. */
 export interface CommandsSystem {
   readonly engine: Engine
   readonly instance: string
@@ -27,23 +27,23 @@ type RaceCommand = fc.AsyncCommand<CommandsModel, CommandsSystem>
 const actor = { id: 'model', role: 'caller' }
 
 /**
- * Commands for a subject, and the model and system to begin with:
+ * Commands for a subject. `raceSetup` makes the model and the system to start with:
  *
  *   fc.asyncProperty(commands, async given => {
  *     await fc.asyncModelRun(() => raceSetup(subject, engine, input), given)
  *   })
  *
- * Timers must be further away than a run takes: the model has no clock. Nobody else may send to the instance.
+ * Timers must be further away than a run takes, because the model has no clock. Nothing else may send to the instance.
  */
 export function raceCommands(subject: Subject, options: { readonly maxCommands?: number } = {}) {
   const one = subject.commands.map(command => new Sent(subject, command))
   return fc.commands([one], { maxCommands: options.maxCommands ?? 30, size: 'max' })
 }
 
-/** Makes the instance, and the model of it. */
+/** Creates the instance and the model of it. Throws if the create is refused. */
 export async function raceSetup(subject: Subject, engine: Engine, input: Readonly<Record<string, unknown>>) {
   const made = await engine.create(subject.definition.name, input, { actor })
-  if (made.kind !== 'created') throw new Error(`The instance could not be made: ${made.reason}`)
+  if (made.kind !== 'created') throw new Error(`The instance could not be created: ${made.reason}`)
   const model: CommandsModel = { version: 1, snapshot: made.snapshot }
   return { model, real: { engine, instance: made.id } }
 }

@@ -1,6 +1,6 @@
 /*
- * What happened when a schedule was run: what each caller asked and was told, when, and what the system has kept.
- * Plain JSON. The checker judges nothing else, so a history of any origin can be judged.
+ * The history of a run: what each caller asked and was told, when, and what the system stored. It is plain JSON and the
+ * only input of the checker, so a history of any origin can be judged.
  */
 import { z } from 'zod'
 import type { JournalEntry } from '../runtime/types.js'
@@ -21,8 +21,8 @@ const outcome = z.discriminatedUnion('kind', [
     holder: z.string().optional(),
   }),
   /**
-   * The key had been used: the transition that used it. `unchanged`: the answer given again was "unchanged", as of
-   * this version, so the key used none.
+   * The key had been used before, by the transition named here. With `unchanged`, the repeated answer was "unchanged" as
+   * of this version, so the key belongs to no transition.
    */
   z.strictObject({
     kind: z.literal('replayed'),
@@ -31,27 +31,27 @@ const outcome = z.discriminatedUnion('kind', [
     unchanged: z.literal(true).optional(),
   }),
   z.strictObject({ kind: z.literal('read'), version }),
-  /** Nobody knows whether it was done: no answer, or one that says so. */
+  /** It is unknown whether it was done: there was no answer, or the answer says so. */
   z.strictObject({ kind: z.literal('unknown'), error: z.string() }),
-  /** It was surely not done. */
+  /** It was certainly not done. */
   z.strictObject({ kind: z.literal('failed'), error: z.string() }),
 ])
 
 const operation = z.strictObject({
   id: z.int(),
   kind: z.enum(['create', 'send', 'read']),
-  /** `null`: a create that told no id. */
+  /** `null` for a create whose id was not answered. */
   instance: z.string().nullable(),
-  /** In the journal as the actor's id, where the target writes one: tells one operation from another. */
+  /** The actor's id in the journal, if the target writes one. It tells operations apart. */
   actor: z.string().optional(),
   node: z.int().optional(),
-  /** What was sent; of a create the input, with type `xstate.init`. */
+  /** The sent event. For a create, the input with type `xstate.init`. */
   event: z.looseObject({ type: z.string() }),
   ifVersion: version.optional(),
   key: z.string().optional(),
-  /** Milliseconds since `startedAt`. What returned before another was called came before it. */
+  /** Milliseconds since `startedAt`. A call that returned before another one was made came before it. */
   calledAt: time,
-  /** `null`: never. */
+  /** `null` if it never returned. */
   returnedAt: time.nullable(),
   outcome,
 })
@@ -81,14 +81,14 @@ const history = z.strictObject({
   definitionVersion: z.int(),
   /** Milliseconds since the epoch. */
   startedAt: time,
-  /** How far any clock may have been from the one that wrote these times. */
+  /** The largest difference between any clock and the one that wrote these times. */
   clockErrorMs: time,
   operations: z.array(operation),
-  /** By instance, where the target tells. Without them the checker looks for one that explains the answers. */
+  /** By instance, if the target provides them. Without journals the checker searches for ones that explain the answers. */
   journals: z.record(z.string(), z.array(journalEntry)).optional(),
-  /** In which order the transitions of all instances were committed, and when, where the target knows. */
+  /** The order in which transitions of all instances were committed, and when, if the target knows. */
   commits: z.array(z.strictObject({ instance: z.string(), version, at: time.optional() })).optional(),
-  /** Every time a subscriber was told of an event, in order. Given only when all was delivered that would be. */
+  /** All deliveries to subscribers, in order. Given only if everything that would be delivered has been. */
   deliveries: z.array(delivery).optional(),
 })
 
@@ -99,7 +99,7 @@ export type Operation = z.infer<typeof operation>
 export type OperationOutcome = Operation['outcome']
 export type Delivery = z.infer<typeof delivery>
 
-/** Not a history, or one that nothing can be said about. The message says what was expected. */
+/** The value is not a history, or cannot be judged. The message says what was expected. */
 export class HistoryError extends Error {
   constructor(message: string) {
     super(message)
@@ -107,14 +107,14 @@ export class HistoryError extends Error {
   }
 }
 
-/** A saved history, from JSON text or what it was parsed to. Throws `HistoryError`. */
+/** Parses a saved history from JSON text or a parsed value. Throws `HistoryError`. */
 export function parseHistory(given: unknown): History {
   let value = given
   if (typeof given === 'string') {
     try {
       value = JSON.parse(given)
     } catch (error) {
-      throw new HistoryError(`This is no JSON: ${error instanceof Error ? error.message : error}`)
+      throw new HistoryError(`This is not JSON: ${error instanceof Error ? error.message : error}`)
     }
   }
   const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown }

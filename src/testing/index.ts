@@ -1,6 +1,6 @@
 /*
- * The race kit, `loadcast/testing`: races on any machine that the runtime can make durable, judged by the machine
- * itself. docs/TESTING.md teaches it in five minutes.
+ * The race kit, `loadcast/testing`. It races any machine that the runtime can make durable, and the machine itself is the
+ * judge. docs/TESTING.md teaches it in five minutes.
  */
 export { type CheckOptions, check, type Verdict } from './check/check.js'
 export { formatViolation, type Rule, type Violation } from './check/violation.js'

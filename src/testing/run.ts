@@ -1,6 +1,6 @@
 /*
- * Runs a schedule against a target and writes down what happened. The same for every target: what differs is what
- * time is, and who answers.
+ * Runs a schedule against a target and records what happened. It is the same for all targets: they differ in their time
+ * and in the system that answers.
  */
 import type { Command } from '../runtime/api.js'
 import {
@@ -14,7 +14,7 @@ import {
 import { type Schedule, ScheduleError, type SendStep } from './schedule/schedule.js'
 import type { Subject } from './subject.js'
 
-/** An answer, with the snapshot that came with it, if one did. */
+/** An answer, with the snapshot that it contained, if any. */
 export interface Answer {
   readonly outcome: OperationOutcome
   /** The instance that was created. */
@@ -43,18 +43,18 @@ export interface Read extends Question {
   readonly instance: string
 }
 
-/** What a target has kept, once nothing is under way any more. */
+/** The data that a target stored, after everything in progress has ended. */
 export interface Aftermath {
   readonly journals?: History['journals']
   readonly commits?: History['commits']
   readonly deliveries?: readonly Delivery[]
-  /** What the target found wrong by itself, in words. */
+  /** The problems that the target itself found, as sentences. */
   readonly problems?: readonly string[]
 }
 
-/** One run on a target. Nothing of it throws for what the system under test does: that is an outcome. */
+/** One run on a target. Failures of the system under test are outcomes and never exceptions. */
 export interface Session {
-  /** The time in which a run's calls and returns are noted: milliseconds, any origin, never going back. */
+  /** The clock for a run's calls and returns: milliseconds, of any origin, never going back. */
   nowMs(): number
   /** Milliseconds since the epoch. */
   epochMs(): number
@@ -62,9 +62,9 @@ export interface Session {
   create(question: Create): Promise<Answer>
   send(question: Send): Promise<Answer>
   read?(question: Read): Promise<Answer>
-  /** Absent where processes cannot be made to die: such steps are then left out. */
+  /** Absent if processes cannot be killed. Such steps are skipped then. */
   crash?(step: Extract<Schedule['steps'][number], { kind: 'crash' }>): void
-  /** Likewise, where they cannot be made to stand still. */
+  /** Absent if processes cannot be paused. Such steps are skipped then. */
   pause?(step: Extract<Schedule['steps'][number], { kind: 'pause' }>): void
   settle(): Promise<Aftermath>
   close(): Promise<void>
@@ -72,7 +72,7 @@ export interface Session {
 
 export interface Target {
   readonly name: string
-  /** How far the clocks of those who answer may be from the session's. */
+  /** The largest difference between the session's clock and those of the system that answers. */
   readonly clockErrorMs: number
   open(subject: Subject, schedule: Schedule): Promise<Session>
 }
@@ -80,14 +80,14 @@ export interface Target {
 export interface Run {
   readonly history: History
   readonly problems: readonly string[]
-  /** Steps that the target could not carry out: crashes where nothing can be made to crash, say. */
+  /** Number of steps that the target could not carry out, such as crashes if nothing can be made to crash. */
   readonly skipped: number
 }
 
-/** Too little to matter and enough to tell two instants apart: what is noted later has a later time. */
+/** Small enough not to matter, but enough to tell two instants apart: later notes have later times. */
 const TICK_MS = 1e-6
 
-/** Runs a schedule. Throws `ScheduleError` when it is not one for this subject. */
+/** Runs a schedule. Throws `ScheduleError` if it is for another definition or version. */
 export async function replay(target: Target, subject: Subject, schedule: Schedule): Promise<Run> {
   const { name, version } = subject.definition
   if (schedule.machine !== name || schedule.definitionVersion !== version) {
@@ -135,13 +135,13 @@ async function drive(target: Target, session: Session, subject: Subject, schedul
     operations.push(operation)
     const done = send(actor).then(answer => {
       operation.outcome = answer.outcome
-      // What is not known to be over may still take effect: it never returned.
+      // An operation with an unknown outcome may still take effect, so it has not returned.
       operation.returnedAt = answer.outcome.kind === 'unknown' ? null : now()
       operation.instance ??= answer.instance ?? null
       note(operation.instance, answer)
       onAnswer(answer)
     })
-    // Waited for below; a target that fails before that must not end the process.
+    // It is awaited below. If the target fails before that, the rejection must not end the process.
     done.catch(() => {})
     underWay.push(done)
   }

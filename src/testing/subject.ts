@@ -1,4 +1,4 @@
-/* What the kit must be told about a machine that it cannot read off it: what people send to it. */
+/* What the kit cannot learn from a machine itself: the inputs and commands that callers send to it. */
 import type { Arbitrary } from 'fast-check'
 import type { Command } from '../runtime/api.js'
 import type { ProductInvariants } from '../runtime/audit.js'
@@ -6,17 +6,17 @@ import type { Definition } from '../runtime/definition.js'
 
 export interface Subject {
   readonly definition: Definition
-  /** What instances are created from, as plain JSON. Let some of them want the same claims. */
+  /** Inputs to create instances from, as plain JSON. Let some of them need the same claims. */
   readonly inputs: Arbitrary<Readonly<Record<string, unknown>>>
-  /** What callers send, as plain JSON. Few different values meet more often. */
+  /** Commands that callers send, as plain JSON. Few different values collide more often. */
   readonly commands: Arbitrary<Command>
   /**
-   * Fills in what only a living instance can tell, an id that the machine made, say. `seen` is the snapshot that was
-   * last answered of it to anybody, if any. Pure; `undefined` when the command makes no sense yet: it is not sent.
+   * Fills in values that only a live instance knows, such as an id that the machine made. `seen` is the snapshot that was
+   * last answered to any caller, if any. Pure. Returns `undefined` if the command makes no sense yet; it is not sent then.
    */
   complete?(command: Command, seen: unknown): Command | undefined
-  /** Milliseconds after the creation at which much happens at once: deadlines, ends of windows. */
+  /** Milliseconds after the creation at which much happens at once, such as deadlines and ends of windows. */
   readonly moments?: readonly number[]
-  /** What always holds of an instance and its history, beyond what holds of any machine. */
+  /** Properties of an instance and its history that always hold, beyond those of any machine. */
   readonly invariants?: ProductInvariants
 }

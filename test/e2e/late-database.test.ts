@@ -92,7 +92,7 @@ describe('a process that starts before its database', () => {
         expect(starting.output()).not.toMatch(/postgres:\/\//)
         await gate.open('through')
         await until(() => listening(starting.output()) !== undefined, PATIENCE_MS)
-        expect(starting.output()).toContain('the database is there')
+        expect(starting.output()).toContain('the database is available')
         const url = listening(starting.output()) ?? ''
         expect((await call(url, 'GET', '/health')).body.checks.postgres.status).not.toBe('down')
       } finally {

@@ -200,6 +200,7 @@ const habits: Readonly<Record<Role, readonly Command[]>> = {
     read,
   ],
   admin: [tripEvent('abandon'), turnSomeoneOff, turnSomeoneOff, read],
+  viewer: [read],
 }
 
 async function createWalkers(): Promise<readonly Walker[]> {

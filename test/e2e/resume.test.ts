@@ -27,6 +27,7 @@ afterAll(() => servers.close())
 
 interface Party {
   readonly id: string
+  readonly role: Role
   readonly client: Client
   readonly link: ClientLink
   readonly ids: string[]
@@ -44,7 +45,7 @@ async function join(role: Role, id: string): Promise<Party> {
     if (why === 'older') ids.push(event.id)
   })
   expect(await client.connect()).toEqual({ ok: true })
-  return { id, client, link, ids }
+  return { id, role, client, link, ids }
 }
 
 /** Each customer asks for a truck, it is accepted, and the customer cancels. */
@@ -78,8 +79,8 @@ describe('clients of a process that is killed with -9', () => {
     ])
     const everybodyHasAll = async () => {
       await servers.delivered()
-      for (const { id, ids } of parties) {
-        const expected = await idsFor(id, { query })
+      for (const { id, role, ids } of parties) {
+        const expected = await idsFor({ role, id }, { query })
         await until(() => expected.every(one => ids.includes(one)))
         expect(ids.filter(one => !one.endsWith(':offer')).toSorted()).toEqual(expected)
       }

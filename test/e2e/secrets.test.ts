@@ -94,6 +94,6 @@ describe('a start in AWS', () => {
     const nowhere = { ...taskEnvironment(), AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` }
     const { code, output } = await runServerToEnd(nowhere)
     expect(code).toBe(1)
-    expect(output).toContain('could not be asked (ECONNREFUSED)')
+    expect(output).toContain('could not be read: the request failed (ECONNREFUSED)')
   })
 })

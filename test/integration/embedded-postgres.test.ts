@@ -179,7 +179,7 @@ describe('after kill -9', () => {
     expect(await findEmbeddedPostgres(dataDir)).toBe(left.connectionString)
     const log = recordingLog()
     const server = await start({ log })
-    expect(log.lines.join()).toContain(`process ${pid}) was left running`)
+    expect(log.lines.join()).toContain(`(process ${pid}) that an earlier start left running`)
     expect(await postmasterPid(server.dataDir)).toBe(pid)
     expect(await query(server.connectionString, 'select * from kept')).toEqual([])
     await server.stop()
@@ -246,7 +246,9 @@ test('data of another major version are refused with both versions named, and no
   await stop()
   await writeFile(join(data, 'PG_VERSION'), '17\n')
   const before = await contents(data)
-  await expect(start()).rejects.toThrow(/made by Postgres 17; this program brings Postgres 18.*not touched/)
+  await expect(start()).rejects.toThrow(
+    /made by Postgres 17\. This release contains Postgres 18.*not changed/,
+  )
   expect(await contents(data)).toEqual(before)
 })
 
@@ -254,7 +256,7 @@ test('a folder that is no Postgres data is refused and not touched', async () =>
   const data = join(dataDir, 'postgres', 'data')
   await mkdir(data, { recursive: true })
   await writeFile(join(data, 'diary.txt'), 'mine')
-  await expect(start()).rejects.toThrow('is no Postgres data folder')
+  await expect(start()).rejects.toThrow('is not a data folder of Postgres')
   expect(await readdir(data)).toEqual(['diary.txt'])
 })
 
@@ -289,7 +291,7 @@ describe('as root', () => {
       const log = recordingLog()
       const first = await start({ ...options, log })
       expect(dirname(dirname(first.dataDir))).toBe(system)
-      expect(log.lines.join('\n')).toContain(`data are kept in ${dirname(first.dataDir)}`)
+      expect(log.lines.join('\n')).toContain(`data are in ${dirname(first.dataDir)}`)
       expect(await findEmbeddedPostgres(options.dataDir)).toBe(first.connectionString)
       await query(first.connectionString, 'create table kept ()')
       await first.stop()
@@ -316,7 +318,7 @@ describe('as root', () => {
     await mkdir(systemFolder)
     await chmod(systemFolder, 0o777)
     await expect(start({ dataDir: join(shut, '.loadcast'), systemFolder })).rejects.toThrow(
-      'may have been planted',
+      'may have planted it',
     )
   })
 

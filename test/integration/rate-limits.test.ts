@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
+import type { Role } from '../../src/dispatch/person.js'
 import { openRateLimits } from '../../src/rate-limits.js'
 import { publicRoutes, routes } from '../support/api/scene.js'
 import { call, createClient, listen } from '../support/clients.js'
@@ -112,6 +113,17 @@ describe('R9.5 requests of one user', () => {
     const headers = as(newAddress(), { authorization: `Bearer ${client}` })
     expect((await call(app.url, 'GET', '/api/v1/broadcasts', headers)).status).toBe(200)
   })
+
+  test('R11.1 another role of the same id does not use up what a person may ask', async () => {
+    const headersOf = async (role: Role) =>
+      as(newAddress(), { authorization: `Bearer ${await tokenFor(role, 'of-both')}` })
+    let status = 200
+    for (let i = 0; i < 10 && status === 200; i++) {
+      status = (await call(app.url, 'GET', '/api/v1/sync', await headersOf('customer'))).status
+    }
+    expect(status).toBe(429)
+    expect((await call(app.url, 'GET', '/api/v1/sync', await headersOf('transporter'))).status).toBe(200)
+  })
 })
 
 describe('R9.5 connection attempts of sockets', () => {
@@ -177,26 +189,27 @@ describeWithRedis('R9.5 limits of several processes', () => {
 
   test('are one limit, within a moment', async () => {
     const [a, b] = [open(100), open(100)]
-    for (let i = 0; i < 90; i++) expect(a.ofUser('u')).toBeUndefined()
-    for (let i = 0; i < 9; i++) expect(b.ofUser('u')).toBeUndefined()
+    for (let i = 0; i < 90; i++) expect(a.ofUser({ role: 'customer', id: 'u' })).toBeUndefined()
+    for (let i = 0; i < 9; i++) expect(b.ofUser({ role: 'customer', id: 'u' })).toBeUndefined()
     let passed = 99
     // Each tells the other when its turn comes.
     await until(() => {
-      const wait = passed % 2 === 0 ? a.ofUser('u') : b.ofUser('u')
+      const wait =
+        passed % 2 === 0 ? a.ofUser({ role: 'customer', id: 'u' }) : b.ofUser({ role: 'customer', id: 'u' })
       if (wait !== undefined) return true
       passed += 1
       return false
     })
     expect(passed).toBeLessThan(190)
     const third = open(100)
-    await until(() => third.ofUser('u') !== undefined)
+    await until(() => third.ofUser({ role: 'customer', id: 'u' }) !== undefined)
   })
 
   test('nobody waits for a Redis that hangs: each process counts for itself', async () => {
     const limits = open(50)
-    limits.ofUser('first')
+    limits.ofUser({ role: 'customer', id: 'first' })
     redis.freeze()
-    const answers = Array.from({ length: 60 }, () => limits.ofUser('u'))
+    const answers = Array.from({ length: 60 }, () => limits.ofUser({ role: 'customer', id: 'u' }))
     expect(answers.filter(wait => wait === undefined)).toHaveLength(50)
     redis.thaw()
   })

@@ -78,7 +78,7 @@ describeWithRedis('a connection to Redis', () => {
   it('lets only so many commands wait, in an outage as behind a slow answer', async () => {
     const redis = open('redis://127.0.0.1:1', { maxQueuedCommands: 3, commandTimeoutMs: 10_000 })
     const waiting = [1, 2, 3].map(() => redis.ping().catch(() => 'ended'))
-    await expect(redis.ping()).rejects.toThrow('3 commands wait for it already')
+    await expect(redis.ping()).rejects.toThrow('3 commands are waiting already')
     redis.disconnect()
     expect(await Promise.all(waiting)).toEqual(['ended', 'ended', 'ended'])
 
@@ -86,7 +86,7 @@ describeWithRedis('a connection to Redis', () => {
     await slow.ping()
     server.freeze()
     const unanswered = [1, 2, 3].map(() => slow.ping())
-    await expect(slow.ping()).rejects.toThrow('3 commands wait for it already')
+    await expect(slow.ping()).rejects.toThrow('3 commands are waiting already')
     server.thaw()
     expect(await Promise.all(unanswered)).toEqual(['PONG', 'PONG', 'PONG'])
   })

@@ -84,7 +84,7 @@ async function everythingWorks(url: string, mode: RedisMode, caFile?: string): P
     const [from, to] = [await sockets(url, kind, mode, caFile), await sockets(url, kind, mode, caFile)]
     const listener = await listen(to.url, await tokenFor('customer', 'c1'))
     open.push(listener)
-    from.sockets.fanout.emit(['user:c1'], {
+    from.sockets.fanout.emit(['person:customer:c1'], {
       id: 'e1',
       version: 1,
       type: 'booking_updated',

@@ -105,11 +105,30 @@ describe('R9.5 a refresh token', () => {
     expect((await refresh(await sign('c-one'))).status).toBe(401)
   })
 
+  test('R11.1 of one role does not touch a family of another’s with the same id, though it names the same', async () => {
+    const sign = (role: 'customer' | 'driver') =>
+      signRefreshToken({ id: 'both', role }, TEST_REFRESH_SECRET, { id: 'one-jti' })
+    const [asCustomer, asDriver] = [await sign('customer'), await sign('driver')]
+    const first = await refresh(asCustomer)
+    expect((await refresh(asDriver)).status).toBe(200)
+    expect((await refresh(asDriver)).status).toBe(401)
+    // The driver's family has ended, the customer's goes on.
+    expect((await refresh(first.body.refreshToken)).status).toBe(200)
+    expect((await refresh(asCustomer)).status).toBe(401)
+    // Both begin at the same moment.
+    const raced = await Promise.all(
+      (['customer', 'driver'] as const).map(async role =>
+        refresh(await signRefreshToken({ id: 'raced', role }, TEST_REFRESH_SECRET, { id: 'raced-jti' })),
+      ),
+    )
+    expect(raced.map(({ status }) => status)).toEqual([200, 200])
+  })
+
   test('families are remembered until their last token has expired, and then forgotten', async () => {
     const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
     const families = createRefreshFamilies(pool)
     const rotation = {
-      userId: 'swept',
+      person: { role: 'customer', id: 'swept' } as const,
       family: 'f',
       shown: 'a',
       next: 'b',

@@ -180,7 +180,7 @@ describe('R7.3 late events', () => {
     }
     await tell(ended)
     for (const [n, reader] of readers.entries()) {
-      const expected = (await idsFor(reader.id, home)).filter(id => id.startsWith(`${request}:3:`))
+      const expected = (await idsFor(reader, home)).filter(id => id.startsWith(`${request}:3:`))
       expect(expected.length > 0).toBe(reader !== stranger)
       const after = points[n] ?? ''
       const ofRequest = (ids: readonly string[]) => ids.filter(id => id.startsWith(`${request}:3:`)).sort()
@@ -214,7 +214,7 @@ describe('R7.3 late events', () => {
     await takeOver()
     const ids = await resumed(driver, after)
     expect(ids.filter(id => id.startsWith(`${request}:3:`))).toEqual(
-      (await idsFor(driver.id, home)).filter(id => id.startsWith(`${request}:3:`)),
+      (await idsFor(driver, home)).filter(id => id.startsWith(`${request}:3:`)),
     )
     expect(new Set(ids).size).toBe(ids.length)
   })

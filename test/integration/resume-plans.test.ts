@@ -8,6 +8,7 @@ import { qualified } from '../../src/adapters/postgres/engine-schema.js'
 import { eventsInSql, eventsOfSql } from '../../src/adapters/postgres/resume-events-sql.js'
 import { createResumeStore, firstIdAt } from '../../src/adapters/postgres/resume-store.js'
 import { sweepEventsSql } from '../../src/adapters/postgres/sweep-events.js'
+import type { Person } from '../../src/dispatch/person.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 
 const REQUESTS = process.env.LOADCAST_LONG_TESTS !== undefined ? 100_000 : 10_000
@@ -103,8 +104,14 @@ const valuesOf = (user: string, hoursAgo: number) => {
     user,
     firstIdAt(since - 30 * 24 * HOUR),
     firstIdAt(since - 25 * HOUR),
-    user.startsWith('t'),
+    personOf(user).role,
   ]
+}
+
+/** Ids begin with the letter of their role. */
+function personOf(id: string): Person {
+  const roles = { c: 'customer', d: 'driver', t: 'transporter' } as const
+  return { role: roles[id[0] as keyof typeof roles] ?? 'customer', id }
 }
 
 describe('R7.3 a resume', () => {
@@ -135,9 +142,8 @@ describe('R7.3 a resume', () => {
         after: undefined,
         limit: 201,
         offersSince: Number(since) - 25 * HOUR,
-        mayBeOffered: user.startsWith('t'),
       }
-      const read = await rowsRead(() => store.eventsOf(user, query))
+      const read = await rowsRead(() => store.eventsOf(personOf(user), query))
       expect(read).toBeLessThanOrEqual(atMost)
       expect(await planOf(eventsOfSql, valuesOf(user, hoursAgo))).toEqual([])
     }
@@ -158,11 +164,10 @@ describe('R7.3 a resume', () => {
       after: undefined,
       limit: 201,
       offersSince: since - 25 * HOUR,
-      mayBeOffered: user.startsWith('t'),
     }
     for (const prepare of ['select 1', 'analyze']) {
       await sql.query(prepare)
-      expect(await rowsRead(() => store.eventsOf(user, query))).toBeLessThanOrEqual(atMost)
+      expect(await rowsRead(() => store.eventsOf(personOf(user), query))).toBeLessThanOrEqual(atMost)
       expect(await planOf(eventsOfSql, valuesOf(user, 0.05))).toEqual([])
     }
   })
@@ -171,15 +176,17 @@ describe('R7.3 a resume', () => {
     const store = createResumeStore(sql)
     const mark = { kind: 'event', instance: request, version: 1, index: 0, at: undefined } as const
     const few = 50
-    expect(await rowsRead(() => store.moment(mark, 't1'))).toBeLessThan(few)
-    expect(await rowsRead(() => store.moment({ kind: 'offer', broadcastId: request }, 't1'))).toBeLessThan(
-      few,
-    )
+    expect(await rowsRead(() => store.moment(mark, { role: 'transporter', id: 't1' }))).toBeLessThan(few)
+    expect(
+      await rowsRead(() =>
+        store.moment({ kind: 'offer', broadcastId: request }, { role: 'transporter', id: 't1' }),
+      ),
+    ).toBeLessThan(few)
     const query = { since: now() - 48 * HOUR, after: undefined, limit: 201 }
     expect(await rowsRead(() => store.eventsIn(request, query))).toBeLessThan(few)
     expect(await planOf(eventsInSql, [query.since, null, null, null, null, 201, request])).toEqual([])
     expect(await rowsRead(() => store.liveOffers('t1', 200))).toBeLessThan(few)
-    expect(await rowsRead(() => store.liveOf('c1', 100))).toBeLessThan(4 * 200)
+    expect(await rowsRead(() => store.liveOf(personOf('c1'), 100))).toBeLessThan(4 * 200)
   })
 
   it('R7.3 a sweep reads what it deletes, and not what is young', async () => {

@@ -95,7 +95,9 @@ describe('R7.3 a socket that comes back', () => {
     for (const app of [other, home]) {
       const back = await connect(app, caller, seen)
       await settled(back)
-      expect([...new Set([...before, ...ids(back)])].sort()).toEqual(await idsFor('back', home))
+      expect([...new Set([...before, ...ids(back)])].sort()).toEqual(
+        await idsFor({ role: 'customer', id: 'back' }, home),
+      )
       const versions = back.events.map(event => event.version ?? 0)
       expect(versions).toEqual(versions.toSorted((a, b) => a - b))
       // From the middle it is the rest.
@@ -138,7 +140,7 @@ describe('R7.3 a socket that comes back', () => {
     await settled(back)
     expect(ids(back)).toEqual(
       expect.arrayContaining(
-        (await idsFor(transporter.id, home)).filter(id => id.startsWith(`${slow.request}:3`)),
+        (await idsFor(transporter, home)).filter(id => id.startsWith(`${slow.request}:3`)),
       ),
     )
   })
@@ -158,7 +160,9 @@ describe('R7.3 a socket that comes back', () => {
     const { id: seen = '' } = await listener.next('booking_updated', event => event.broadcastId === body.id)
     listener.close()
     await passTime(30)
-    expect((await idsFor('late', home)).filter(id => id.startsWith(`${request}:2`))).toHaveLength(1)
+    expect(
+      (await idsFor({ role: 'customer', id: 'late' }, home)).filter(id => id.startsWith(`${request}:2`)),
+    ).toHaveLength(1)
     // The lease runs out, and whoever is up delivers it: to nobody, as its customer is not there.
     await home.query('update outbox set due_at = now()')
     await delivered()
@@ -189,7 +193,9 @@ describe('R7.3 a socket that comes back', () => {
     await settled(back)
     expect(back.events.map(event => event.broadcastId).at(-1)).toBe(body.id)
     expect(back.events.map(event => event.broadcastId).at(0)).toBe(request)
-    expect([...new Set([...before, ...ids(back)])].sort()).toEqual(await idsFor('overtaken', home))
+    expect([...new Set([...before, ...ids(back)])].sort()).toEqual(
+      await idsFor({ role: 'customer', id: 'overtaken' }, home),
+    )
     expect(new Set(ids(back)).size).toBe(back.events.length)
   })
 
@@ -226,7 +232,9 @@ describe('R7.3 GET /api/v1/sync', () => {
     await cancel(caller, request)
     const { status, body } = await caller.get(`/api/v1/sync?after=${encodeURIComponent(seen)}`)
     expect([status, Object.keys(body).sort()]).toEqual([200, ['events', 'hasMore', 'next']])
-    expect(body.events.map((event: { id: string }) => event.id).sort()).toEqual(await idsFor('http', home))
+    expect(body.events.map((event: { id: string }) => event.id).sort()).toEqual(
+      await idsFor({ role: 'customer', id: 'http' }, home),
+    )
     await passTime(60)
     const next = await caller.get(`/api/v1/sync?after=${encodeURIComponent(body.next)}`)
     expect(next.body).toMatchObject({ events: [], hasMore: false })
@@ -245,7 +253,7 @@ describe('R7.3 GET /api/v1/sync', () => {
        from events, generate_series(1, 450) n where instance = $1 and type = 'broadcast.created'`,
       [request],
     )
-    const expected = await idsFor('pages', home)
+    const expected = await idsFor({ role: 'customer', id: 'pages' }, home)
     const got: string[] = []
     let pages = 0
     for (let after = seen, hasMore = true; hasMore; pages++) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { personRoom } from '../../src/dispatch/ports.js'
 import type { EmittedEvent } from '../../src/runtime/types.js'
 import {
   accept,
@@ -115,17 +116,22 @@ describe('telling again', () => {
     const ended = await cancelled('again-ended')
     await delivered()
     const heard = (room: string) => product.fanout.heardIn(room).map(({ id }) => id)
-    const rooms = [`user:${truck.caller.id}`, 'user:again', 'user:again-ended', `broadcast:${ended}`]
+    const rooms = [
+      personRoom(truck.caller),
+      'person:customer:again',
+      'person:customer:again-ended',
+      `broadcast:${ended}`,
+    ]
     const first = rooms.map(room => new Set(heard(room)))
     const count = product.fanout.emits.length
     product.retell(1_000)
-    await until(() => product.fanout.heard(`user:${truck.caller.id}`, 'new_broadcast').length > 2)
+    await until(() => product.fanout.heard(personRoom(truck.caller), 'new_broadcast').length > 2)
     expect(product.fanout.emits.length).toBeGreaterThan(count)
     // The offer of the request that ended is none any more.
     const again = product.fanout.emits.slice(count)
     expect(again.map(({ envelope }) => envelope.id)).toContain(`${broadcast.id}:offer`)
     expect(again.map(({ envelope }) => envelope.id)).not.toContain(`${ended}:offer`)
-    await until(() => heard('user:again').length > 1)
+    await until(() => heard('person:customer:again').length > 1)
     expect(rooms.map(room => new Set(heard(room)))).toEqual(first)
   })
 

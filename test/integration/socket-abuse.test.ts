@@ -53,7 +53,7 @@ describe('a client that does not read', () => {
     const filling = 'x'.repeat(16_000)
     let sent = 0
     for (; sent < 5_000 && sockets.countConnections() === 2; sent += 1) {
-      sockets.fanout.emit(['user:stuck', 'user:good'], event(filling))
+      sockets.fanout.emit(['person:transporter:stuck', 'person:transporter:good'], event(filling))
       await until(() => good.events.length > sent)
     }
     expect(sockets.countConnections()).toBe(1)

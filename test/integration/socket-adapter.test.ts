@@ -57,7 +57,7 @@ const envelope = (id: string, text = '') => ({
 /** What `from` emits is heard by a client of `to`. */
 async function crosses(from: ClusteredSockets, to: ClusteredSockets): Promise<void> {
   const client = await connectAs(to.url, 'crossing')
-  from.sockets.fanout.emit(['user:crossing'], envelope('crossed'))
+  from.sockets.fanout.emit(['person:customer:crossing'], envelope('crossed'))
   await client.next('booking_updated')
 }
 
@@ -92,12 +92,12 @@ describeWithRedis('a Redis that cannot do it', () => {
     await redis.kill()
     const [a, b] = [await start(redis.url), await start(redis.url)]
     const here = await connectAs(a.url, 'here')
-    a.sockets.fanout.emit(['user:here'], envelope('e1'))
+    a.sockets.fanout.emit(['person:customer:here'], envelope('e1'))
     await here.next('booking_updated')
     await redis.start()
     const there = await connectAs(b.url, 'there')
     await until(() => {
-      a.sockets.fanout.emit(['user:there'], envelope('e2'))
+      a.sockets.fanout.emit(['person:customer:there'], envelope('e2'))
       return there.events.length > 0
     }, 20_000)
   })
@@ -183,12 +183,12 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
     network.lead([])
     network.cut()
     const before = performance.now()
-    mute.sockets.fanout.emit(['user:x'], envelope('lost'))
+    mute.sockets.fanout.emit(['person:customer:x'], envelope('lost'))
     // It waits for its time, and then is gone.
     await until(() => mute.cluster.state().dropped > 0)
     network.lead([redis.url])
     await until(() => {
-      mute.sockets.fanout.emit(['user:x'], envelope('next'))
+      mute.sockets.fanout.emit(['person:customer:x'], envelope('next'))
       return good.missed.length > 0 && mute.cluster.state().dropped === 0
     })
     expect(good.missed[0]).toBeGreaterThan(0)
@@ -203,7 +203,7 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
     network.cut()
     const count = 1_500
     for (let i = 0; i < count; i += 1) {
-      alone.sockets.fanout.emit(['user:local'], envelope(`e${i}`, 'x'.repeat(1_000)))
+      alone.sockets.fanout.emit(['person:customer:local'], envelope(`e${i}`, 'x'.repeat(1_000)))
       if (i % 100 === 0) await new Promise(resolve => setImmediate(resolve))
     }
     await until(() => client.events.length === count)

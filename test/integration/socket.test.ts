@@ -252,7 +252,7 @@ describe('fan-out', () => {
       const ids = ['u0', 'u600', 'u1199', 'outsider']
       const listeners = await Promise.all(ids.map(async id => listen(url, await tokenFor('customer', id))))
       for (const listener of listeners.slice(0, 3)) await listener.send('watch', { broadcastId })
-      const rooms = Array.from({ length: 1_200 }, (_, i) => `user:u${i}`)
+      const rooms = Array.from({ length: 1_200 }, (_, i) => `person:customer:u${i}`)
       const envelope = {
         id: 'e1',
         type: 'booking_updated',
@@ -267,10 +267,10 @@ describe('fan-out', () => {
       // Left out, though it watches and is among the rooms.
       for (const listener of listeners.slice(0, 3)) await listener.send('watch', { broadcastId })
       const other = { ...envelope, id: 'e2' }
-      sockets.fanout.emit([...rooms, `broadcast:${broadcastId}`], other, ['user:u600'])
+      sockets.fanout.emit([...rooms, `broadcast:${broadcastId}`], other, ['person:customer:u600'])
       for (const listener of listeners) await listener.send('unwatch', { broadcastId })
       expect(listeners.map(listener => listener.events.length)).toEqual([2, 1, 2, 0])
-      sockets.fanout.disconnectUser('u0')
+      sockets.fanout.disconnectPerson({ role: 'customer', id: 'u0' })
       await Promise.all(listeners.slice(0, 1).map(({ socket }) => disconnected(socket)))
       expect(sockets.countConnections()).toBe(3)
     } finally {

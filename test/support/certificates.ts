@@ -12,7 +12,7 @@ export interface Certificates {
   readonly keyFile: string
 }
 
-/** An authority of a test's own, and a certificate of it for these names. Needs the openssl program. */
+/** Makes an authority and a certificate signed by it for these names. Needs the openssl program. */
 export async function makeCertificates(names: readonly string[] = ['localhost']): Promise<Certificates> {
   const folder = await temporaryFolder('certificates')
   const file = (name: string) => join(folder, name)

@@ -1,6 +1,6 @@
 /*
  * A process that arms the bells of a chime, leases them, and is killed before it has fired one:
- * `chime-victim.ts <connection string>`. It reports the chime and when its bells are due on standard output.
+ * `chime-victim.ts <connection string>`. It prints the chime and the due times of its bells on standard output.
  */
 import { writeSync } from 'node:fs'
 import { createPostgresStore } from '../../src/adapters/postgres/store.js'
@@ -9,10 +9,10 @@ import { armAll, newChime, standingClock } from './chimes.js'
 import { chimeDefinition } from './machines/chime.js'
 
 const [connectionString = ''] = process.argv.slice(2)
-/** Longer than it takes to arm them. */
+/** Longer than arming them takes. */
 const DELAY_MS = 1_000
 
-/** A test that never comes to its point is a mistake: better an exit code than a hang. */
+/** If the fault point is never reached, the test is wrong. An exit code is better than a hang. */
 setTimeout(() => process.exit(3), 20_000)
 
 const store = createPostgresStore({ connectionString })
@@ -38,7 +38,7 @@ const engine = createEngine({
   faults(point) {
     if (point !== 'timers.leased' || !hasLeased) return undefined
     process.kill(process.pid, 'SIGKILL')
-    // Death by signal is not at once: nothing may happen here any more.
+    // Death by a signal is not immediate, and nothing may happen here any more.
     return new Promise<void>(() => {})
   },
 })

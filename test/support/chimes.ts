@@ -1,4 +1,4 @@
-/* Chimes, rung by a plain actor and by durable engines: the order must be the same. */
+/* Chimes rung by a plain actor and by durable engines. The order must be the same. */
 import { createActor, SimulatedClock } from 'xstate'
 import type { Engine } from '../../src/runtime/api.js'
 import type { SyncedClock } from '../../src/runtime/clock.js'
@@ -6,7 +6,7 @@ import { actor } from './doors.js'
 import { until } from './engine.js'
 import { type Bell, chimeMachine } from './machines/chime.js'
 
-/** When bells are armed, in milliseconds since the chime was made. */
+/** Bells that are armed together, `atMs` milliseconds after the chime was made. */
 export interface Arming {
   readonly atMs: number
   readonly bells: readonly Bell[]
@@ -15,12 +15,12 @@ export interface Arming {
 /** Longer than any bell of these tests. */
 const ALL_RUNG_MS = 1_000
 
-/** In which order a running XState actor rings. */
+/** The order in which a running XState actor rings. */
 export function plainOrder(armings: readonly Arming[]): string[] {
   const clock = new SimulatedClock()
   const chime = createActor(chimeMachine, { clock })
   chime.start()
-  // Millisecond by millisecond: what rings would otherwise arm others as of the end of the leap.
+  // In steps of a millisecond: in one leap, bells that ring would arm others as of its end.
   const goTo = (time: number) => {
     while (clock.now() < time) clock.increment(1)
   }
@@ -32,7 +32,7 @@ export function plainOrder(armings: readonly Arming[]): string[] {
   return chime.getSnapshot().context.rung
 }
 
-/** A clock that stands until it is set: what is armed in different transitions can be due at the same millisecond. */
+/** A clock that only moves when it is set, so bells armed in different transitions can be due at the same millisecond. */
 export function standingClock(time: number): SyncedClock & { set(time: number): void } {
   let now = time
   return {
@@ -51,7 +51,7 @@ export async function newChime(engine: Engine): Promise<string> {
   return created.instance.id
 }
 
-/** Arms bells at their times after `base`; `clock` is that of `engine`. */
+/** Arms bells at their times after `base`. `clock` must be that of `engine`. */
 export async function armAll(
   engine: Engine,
   clock: ReturnType<typeof standingClock>,
@@ -69,7 +69,7 @@ export async function rungOf(engine: Engine, id: string): Promise<readonly strin
   return (await engine.get(id))?.snapshot.context.rung ?? []
 }
 
-/** What has rung once that many have. */
+/** The bells that have rung, after `count` have. */
 export async function rungAfter(engine: Engine, id: string, count: number): Promise<readonly string[]> {
   await until(async () => (await rungOf(engine, id)).length >= count, 20_000)
   return rungOf(engine, id)

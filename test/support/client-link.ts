@@ -1,18 +1,18 @@
 /*
- * A client's way to a server: cut off, led to another process, or cut off after the server has sent so many bytes more,
- * in the middle of whatever that is.
+ * A client's connection to a server, which a test can cut or lead to another process. It can also be cut after the server
+ * has sent a number of bytes, in the middle of whatever they are.
  */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface ClientLink {
   readonly url: string
-  /** Ends what is connected; what comes next goes to `url`, if one is given. */
+  /** Ends the open connections. New ones go to `url`, if it is given. */
   cut(url?: string): void
-  /** Ends each connection once it has brought the client so many bytes more. */
+  /** Ends each connection after it has brought the client this many more bytes. */
   cutAfter(bytes: number): void
-  /** What is connected stays so, and nothing comes through any more: a phone that has lost its network. */
+  /** Open connections stay open but carry nothing any more, like a phone that has lost its network. */
   swallow(): void
-  /** Nobody gets through, until `restore`. */
+  /** Refuses all connections until `restore`. */
   sever(): void
   restore(): void
   close(): Promise<void>

@@ -1,6 +1,6 @@
 /*
- * The client's types as schemas, strict: what the server says is parsed by them. Each is held to be exactly the type it
- * stands for, so that neither the schemas nor the client's types can drift.
+ * The client's types as strict schemas, which parse what the server sends. Each schema must have exactly the type that it
+ * stands for, so neither the schemas nor the client's types can drift.
  */
 import { z } from 'zod'
 import type * as client from '../../src/client/index.js'
@@ -9,7 +9,7 @@ import type {
   TripStatus as MachineTripStatus,
 } from '../../src/machines/index.js'
 
-/** `true` only for types that are the same, optional members included. */
+/** `true` only if the types are the same, including optional members. */
 export type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 export const holds = <_TSame extends true>() => {}
 
@@ -118,7 +118,7 @@ holds<Same<DeepReadonly<z.infer<typeof driverStatusEvent>>, DeepReadonly<client.
 holds<Same<client.BroadcastStatus, MachineStatus>>()
 holds<Same<client.TripStatus, MachineTripStatus>>()
 
-/** Also flattens intersections, which would else differ from the object they are. */
+/** Also flattens intersections, which would otherwise differ from the object they describe. */
 export type DeepReadonly<T> = T extends readonly (infer E)[]
   ? readonly DeepReadonly<E>[]
   : T extends object

@@ -14,6 +14,7 @@ export interface Answer {
 
 export interface Client {
   readonly id: string
+  readonly role: Role
   readonly token: string
   get(path: string): Promise<Answer>
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
@@ -33,7 +34,7 @@ export async function createClient(url: string, role: Role, id: string): Promise
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
-  return { id, token, get: send('GET'), post: send('POST'), put: send('PUT'), delete: send('DELETE') }
+  return { id, role, token, get: send('GET'), post: send('POST'), put: send('PUT'), delete: send('DELETE') }
 }
 
 /** One call, exactly as given. JSON comes back parsed, all else as text. The answer is held against the document. */

@@ -1,6 +1,6 @@
 /*
- * Customers who ask for a truck that nobody has and cancel, over and over: each call is one transition. At their own pace,
- * which is what the server takes, or at one that it cannot keep.
+ * Customers who request a truck that nobody has and cancel, over and over. Each call is one transition. They call either at
+ * the pace of the server, or faster than it can answer.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { asking } from './fleet.js'
@@ -8,24 +8,24 @@ import { createPoster, type PostAnswer, type Poster } from './post.js'
 import { tokenFor } from './tokens.js'
 
 const TICK_MS = 10
-/** One for each call that may be under way, as phones have them. */
+/** One for each call that may be in progress, because each phone has its own. */
 export const MAX_CONNECTIONS = 2_500
 const REQUEST = asking(1, 'nobody_has_this')
 
 export interface Call {
   readonly status: number
   readonly retryAfter: string | undefined
-  /** From when it was sent, in milliseconds since the run began, and for how long. */
+  /** When the call was sent, in milliseconds since the run began, and how long it took. */
   readonly sentAt: number
   readonly ms: number
 }
 
 export interface Customers {
-  /** So many at once, each beginning when another has ended. */
+  /** Keeps `atOnce` calls in progress. Each starts when another has ended. */
   atTheirPace(atOnce: number, seconds: number): Promise<readonly Call[]>
   /**
-   * So many calls a second, whatever becomes of those before, as long as a customer is idle: what this process cannot keep up
-   * with is left out. Rejects when one is not answered. `onSecond`: after each.
+   * Makes `perSecond` calls a second, without waiting for earlier ones, as long as a customer is idle. Calls that this process
+   * cannot make in time are left out. Rejects if a call is not answered. `onSecond` is called after each second.
    */
   evenly(
     perSecond: number,
@@ -37,11 +37,11 @@ export interface Customers {
 
 export interface Customer {
   readonly token: string
-  /** Of the request that is to be cancelled next. */
+  /** The request to cancel next. */
   broadcastId?: string
 }
 
-/** Asks for a truck, or cancels what was asked for last. */
+/** Requests a truck, or cancels the last request. */
 export async function askOrCancel({ post }: Poster, customer: Customer): Promise<PostAnswer> {
   const { token, broadcastId } = customer
   const answer =
@@ -54,7 +54,7 @@ export async function askOrCancel({ post }: Poster, customer: Customer): Promise
   return answer
 }
 
-/** There must be more of them than calls are ever under way: each does one thing at a time. */
+/** `count` must exceed the calls ever in progress, because a customer makes one call at a time. */
 export async function createCustomers(url: string, count: number): Promise<Customers> {
   const poster = createPoster(url, MAX_CONNECTIONS)
   const tokens = await Promise.all(Array.from({ length: count }, (_, i) => tokenFor('customer', `busy-${i}`)))
@@ -62,7 +62,7 @@ export async function createCustomers(url: string, count: number): Promise<Custo
 
   async function call(begunAt: number): Promise<Call> {
     const customer = idle.pop()
-    if (customer === undefined) throw new Error(`more than ${count} calls are under way`)
+    if (customer === undefined) throw new Error(`more than ${count} calls are in progress`)
     const sentAt = performance.now()
     const { status, retryAfter, text } = await askOrCancel(poster, customer)
     if (status >= 300 && status !== 503) throw new Error(`a call was answered ${status}: ${text}`)
@@ -90,7 +90,7 @@ export async function createCustomers(url: string, count: number): Promise<Custo
         for (; due < elapsed * perSecond; due++) {
           if (idle.length === 0) continue
           const one = call(begunAt)
-          one.catch(() => {}) // thrown at the end
+          one.catch(() => {}) // Thrown at the end.
           calls.push(one)
         }
         if (elapsed >= second + 1) await onSecond?.(++second)

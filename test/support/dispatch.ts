@@ -1,4 +1,4 @@
-/* Dispatch as it runs in production but for its doors: real engine, real Postgres, a fan-out that remembers. */
+/* Dispatch as in production, but without HTTP and sockets: a real engine, a real Postgres, and a fan-out that records. */
 import pg from 'pg'
 import { createMemoryPresence } from '../../src/adapters/memory/presence.js'
 import { createAdminStore } from '../../src/adapters/postgres/admin-store.js'
@@ -36,7 +36,7 @@ import { recordingPush } from './recording-push.js'
 
 const MINUTE_MS = 60_000
 
-/** Nothing happens by time unless a test wants it. */
+/** No timer fires unless a test wants it. */
 const quietSettings: DispatchSettings = {
   broadcastTimeoutMs: 10 * MINUTE_MS,
   reachStepsKm: [10, 25, 50, 75],
@@ -62,17 +62,17 @@ export interface Product {
   readonly pushes: PushQueue
   readonly fanout: RecordingFanout
   readonly sql: pg.Pool
-  /** Moves the clock of presence, and of nothing else, on. */
+  /** Moves only the clock of presence. */
   passTime(ms: number): void
   startSweeps(): void
-  /** Tells again what was told in the last so many milliseconds. */
+  /** Redelivers the events of the last `forMs` milliseconds. */
   retell(forMs: number): void
-  /** Waits for catch-ups and news of drivers. */
+  /** Waits for catch-ups and for news about drivers. */
   settled(): Promise<void>
   close(): Promise<void>
 }
 
-/** A log that fails a test: nothing here is expected to go wrong. */
+/** A log that fails the test: no warning is expected here. */
 const strictLog: DispatchLog = {
   warn: (fields, message) => {
     if (message.endsWith('told again')) return
@@ -83,7 +83,7 @@ const strictLog: DispatchLog = {
   },
 }
 
-/** `given.presence` stands for the one in the process; whoever gives it moves its time and closes it. */
+/** `given.presence` replaces the one in the process. The caller then moves its time and closes it. */
 export function openDispatch(
   connectionString: string,
   settings: Partial<DispatchSettings> = {},
@@ -137,13 +137,13 @@ export function openDispatch(
   }
 }
 
-/** The value of a result that should have been one. */
+/** Returns the value of a result that must be one. */
 export function expectOk<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(`Unexpected problem: ${JSON.stringify(result.problem)}`)
   return result.value
 }
 
-/** The code of a result that should have been a problem. */
+/** Returns the code of a result that must be a problem. */
 export function expectProblem(result: Result<unknown>): string {
   if (result.ok) throw new Error(`Expected a problem, got ${JSON.stringify(result.value)}`)
   return result.problem.code
@@ -157,7 +157,7 @@ export const admin: Caller = { id: 'root', role: 'admin' }
 export const PICKUP = { lat: 28.61, lng: 77.2 }
 export const DROP = { lat: 19.07, lng: 72.87 }
 
-/** A place so many kilometres north of the pickup. */
+/** A place `km` kilometres north of the pickup. */
 export const northOfPickup = (km: number) => ({ lat: PICKUP.lat + km / 111.195, lng: PICKUP.lng })
 
 export function asking(count = 1, vehicleType = 'tata_ace'): CreateBroadcast {
@@ -170,7 +170,7 @@ export interface Truck {
   readonly vehicleId: string
 }
 
-/** The driver is invited, and agrees. */
+/** Invites the driver to the caller's fleet, and has the driver agree. */
 export async function hire(
   { dispatch }: Pick<Product, 'dispatch'>,
   caller: Caller,
@@ -181,7 +181,7 @@ export async function hire(
   expectOk(await dispatch.joinFleet(driver(driverId), { transporterId: caller.id }))
 }
 
-/** A transporter with a driver and a vehicle; with `place`, all of them ready for offers there. */
+/** A transporter with a driver and a vehicle. With `place`, they are ready for offers there. */
 export async function registerTruck(
   { dispatch }: Pick<Product, 'dispatch'>,
   name: string,

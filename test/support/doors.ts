@@ -1,4 +1,4 @@
-/* Doors, and what callers do with them: shared by the tests that make engines race. */
+/* Commands of doors, shared by the tests that race engines. */
 import type { Engine } from '../../src/runtime/api.js'
 import type { Outcome } from '../../src/runtime/types.js'
 
@@ -14,7 +14,7 @@ export async function newDoor(engine: Engine, closeMs = LONG_MS): Promise<string
 export const newDoors = (engine: Engine, count: number, closeMs = LONG_MS) =>
   Promise.all(Array.from({ length: count }, () => newDoor(engine, closeMs)))
 
-/** The commands of a door, sent by the engine it is made for. */
+/** The commands of a door, sent through `engine`. */
 export function callerOf(engine: Engine) {
   const send = (id: string, event: { type: string } & Record<string, unknown>, ifVersion?: number) =>
     engine.send(id, event, ifVersion === undefined ? { actor } : { actor, ifVersion })
@@ -27,7 +27,7 @@ export function callerOf(engine: Engine) {
   }
 }
 
-/** One word for an outcome: `applied`, `unchanged`, or why it was refused. */
+/** One word for an outcome: `applied`, `unchanged`, or the reason of a refusal. */
 export const wordOf = (outcome: Outcome) => (outcome.kind === 'refused' ? outcome.reason : outcome.kind)
 /** The word and the version. */
 export const briefly = (outcome: Outcome) => `${wordOf(outcome)} ${outcome.version}`

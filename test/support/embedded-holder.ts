@@ -1,7 +1,7 @@
 /*
  * A process that holds an embedded Postgres, for tests that kill it: `embedded-holder.ts <dataDir>`.
- * Prints one line of JSON: {connectionString, dataDir} or {error}. Ends its Postgres when its input ends.
- * On SIGINT it first commits a row, as a server that drains does.
+ * It prints one line of JSON: {connectionString, dataDir} or {error}. It stops its Postgres when its input ends.
+ * On SIGINT it first commits a row, as a draining server does.
  */
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/index.js'

@@ -10,13 +10,13 @@ import { trafficLightDefinition } from './machines/traffic-light.js'
 
 export const testDefinitions = [doorDefinition, trafficLightDefinition] as unknown as Definition[]
 
-/** A subscriber that remembers what it was told. */
+/** A subscriber that records its events. */
 export function recordingSubscriber(name = 'recorder'): Subscriber & { readonly events: EmittedEvent[] } {
   const events: EmittedEvent[] = []
   return { name, wants: () => true, events, handle: event => void events.push(event) }
 }
 
-/** An engine as another process would have it, on a store of its own. */
+/** An engine as in another process, with a store of its own. */
 export function openEngine(
   connectionString: string,
   options: {
@@ -46,7 +46,7 @@ export function openEngine(
   }
 }
 
-/** Waits until `condition` holds, looking every few milliseconds; fails after `timeoutMs`. */
+/** Polls every few milliseconds until `condition` holds. Throws after `timeoutMs`. */
 export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
   const giveUpAt = performance.now() + timeoutMs
   while (!(await condition())) {

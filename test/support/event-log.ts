@@ -1,5 +1,6 @@
-/* What the event table says that a user should have been told: read whole, by rules of its own. */
+/* The events of a person according to the event table, which is read whole and by rules of this file alone. */
 import { announcements } from '../../src/dispatch/announcements/announcements.js'
+import type { Person } from '../../src/dispatch/person.js'
 import { envelopeId } from '../../src/dispatch/resume/points.js'
 import type { TestApp } from './server.js'
 
@@ -14,8 +15,8 @@ interface Row {
   readonly offered: readonly string[]
 }
 
-/** The ids of all envelopes for this user's own room, but offers. */
-export async function idsFor(userId: string, { query }: Pick<TestApp, 'query'>): Promise<string[]> {
+/** The ids of all envelopes for this person's own room, but offers. */
+export async function idsFor({ role, id }: Person, { query }: Pick<TestApp, 'query'>): Promise<string[]> {
   const rows = await query<Row>(`
     select e.instance, e.version, e.index, (extract(epoch from e.at) * 1000)::float8 as at, e.type, e.payload_json as payload, i.owner,
       array(select r.transporter_id from recipients r
@@ -26,16 +27,16 @@ export async function idsFor(userId: string, { query }: Pick<TestApp, 'query'>):
       (announcements[type] as readonly { to: string; when?(event: object): boolean }[]).flatMap(
         ({ to, when }, n) => {
           const { trip } = payload
-          const told: Record<string, readonly (string | undefined)[]> = {
-            customer: [owner],
-            watchers: [owner],
-            driver: [trip?.driver.id],
-            transporter: [trip?.transporterId],
-            driverAndTransporter: [trip?.driver.id, trip?.transporterId],
-            offered: offered.filter(id => id !== owner),
+          const told: Record<string, readonly string[]> = {
+            customer: [`customer ${owner}`],
+            watchers: [`customer ${owner}`],
+            driver: [`driver ${trip?.driver.id}`],
+            transporter: [`transporter ${trip?.transporterId}`],
+            driverAndTransporter: [`driver ${trip?.driver.id}`, `transporter ${trip?.transporterId}`],
+            offered: offered.map(one => `transporter ${one}`),
           }
           const isSaid = when?.({ type, ...payload }) !== false
-          return isSaid && told[to]?.includes(userId) ? [envelopeId({ ...place, n })] : []
+          return isSaid && told[to]?.includes(`${role} ${id}`) ? [envelopeId({ ...place, n })] : []
         },
       ),
     )

@@ -1,16 +1,16 @@
-/* Fault points that a test stops work at: nothing is timed, the test says when it goes on. */
+/* Fault points at which a test stops work. Nothing depends on time: the test says when the work continues. */
 import type { FaultPoint, Faults } from '../../src/runtime/faults.js'
 
 export interface Hold {
-  /** Resolves when something has come to the point and waits there. */
+  /** Resolves when some work has reached the point and waits there. */
   readonly reached: Promise<void>
-  /** Lets it go on, and all that come later. */
+  /** Lets it continue, together with all work that reaches the point later. */
   release(): void
 }
 
 export interface ControlledFaults {
   readonly faults: Faults
-  /** Whatever comes to `point` from now on waits there. */
+  /** Stops all work that reaches `point` from now on. */
   hold(point: FaultPoint): Hold
 }
 

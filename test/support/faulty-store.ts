@@ -1,19 +1,19 @@
-/* A store whose connection misbehaves as it is told, one word for each call, in order. */
+/* A store whose connection fails as it is told: one word for each call, in order. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { StoreUnavailableError } from '../../src/runtime/errors.js'
 import type { Store } from '../../src/runtime/ports.js'
 
-/** `lost`: it never arrives. `unanswered`: it is done, unsaid. `late`: the caller gives up before it arrives. */
+/** `lost`: it never arrives. `unanswered`: it is done without an answer. `late`: the caller gives up before it arrives. */
 export type Mishap =
   | { readonly kind: 'none' | 'lost' | 'unanswered' }
   | { readonly kind: 'slow' | 'late'; readonly ms: number }
 
 export interface FaultyStore extends Store {
-  /** Resolves when all that was sent has arrived. */
+  /** Resolves when all calls that were sent have arrived. */
   settled(): Promise<void>
 }
 
-/** Only reads and commits meet mishaps; each takes the next of `mishaps`, and none when they are used up. */
+/** Affects only reads and commits. Each takes the next of `mishaps`, and none is affected after the last. */
 export function faultyStore(store: Store, mishaps: readonly Mishap[]): FaultyStore {
   const underWay = new Set<Promise<unknown>>()
   let next = 0

@@ -1,6 +1,6 @@
 /*
- * FCM's v1 interface and Google's sign-in, on this machine: HTTPS under their own names, with a certificate of the
- * test's own. What it answers, a test says, message by message.
+ * FCM's v1 interface and Google's sign-in on this machine: HTTPS under their own names, with a certificate made for the
+ * test. The test decides the answer to each message.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { makeCertificates } from './certificates.js'
 export const FCM_HOST = 'fcm.googleapis.com'
 export const SIGN_IN_HOST = 'oauth2.googleapis.com'
 
-/** What was asked of `/v1/projects/<project>/messages:send`. */
+/** A request to `/v1/projects/<project>/messages:send`. */
 export interface Asked {
   readonly path: string
   readonly authorization: string | undefined
@@ -30,12 +30,12 @@ export type FcmReply =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body: string }
 
 export interface FcmServer {
-  /** Leads both hosts here, and trusts this server alone. */
+  /** Connects both hosts to this server, and trusts no other. */
   readonly agent: Agent
   readonly asked: readonly Asked[]
-  /** Sign-ins so far. */
+  /** The number of sign-ins so far. */
   readonly signIns: () => number
-  /** What it answers from now on. */
+  /** The answers from now on. */
   reply: (asked: Asked) => FcmReply
   /** The status of sign-ins from now on. */
   signInStatus: number
@@ -43,7 +43,7 @@ export interface FcmServer {
   close(): Promise<void>
 }
 
-/** FCM's error for this status, with its own code where it gives one. */
+/** FCM's error for this status, with its own code if there is one. */
 export function fcmError(
   status: number,
   word: string,
@@ -145,7 +145,7 @@ function respond(
 }
 
 function agentTo(port: number, ca: Buffer): Agent {
-  // Fails here rather than at the first message, if it is none.
+  // Throws here for an invalid certificate, and not at the first message.
   new X509Certificate(ca)
   const agent = new Agent({ keepAlive: true, maxSockets: 20 })
   Object.assign(agent, {

@@ -3,20 +3,20 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 export interface FloodAnswers {
-  /** How many were answered so, by status. */
+  /** The number of answers by status. */
   readonly answers: Readonly<Record<number, number>>
-  /** Of those with 503, the ones that were not told when to come back. */
+  /** The number of 503 answers without Retry-After. */
   readonly withoutWord: number
 }
 
 export interface Flood {
-  /** A moment ago. */
+  /** The state a moment ago. */
   latest(): FloodAnswers
-  /** Lets what is under way be answered. Rejects when a call was not. */
+  /** Waits for the calls in progress. Rejects if a call was not answered. */
   end(): Promise<FloodAnswers>
 }
 
-/** So many callers, each of whom calls again as soon as it is answered. */
+/** Starts `callers` callers. Each calls again as soon as it is answered. */
 export function startFlood(url: string, token: string, callers: number): Flood {
   const script = fileURLToPath(new URL('./flood.ts', import.meta.url))
   const child = fork(script, [url, token, String(callers)], { execArgv: ['--import', 'tsx'] })

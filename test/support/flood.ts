@@ -1,6 +1,6 @@
 /*
- * A process of its own that calls without pause, whatever it is answered: `flood.ts <url> <token> <callers>`. In the test's
- * own process it would keep everything else waiting that goes on there, the way to the database too.
+ * A process that calls without pause, whatever the answers: `flood.ts <url> <token> <callers>`. In the process of the test
+ * it would delay everything else there, including the connection to the database.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Pool } from 'undici'

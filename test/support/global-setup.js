@@ -1,5 +1,5 @@
 /*
- * Jest loads this file by itself, without its transform: hence plain JavaScript, and tsx for what it imports.
+ * Jest loads this file without its transform. It is therefore plain JavaScript, and uses tsx for its imports.
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,7 @@ export default async function globalSetup() {
   globalThis.loadcastTestServer = await startTestServer()
 }
 
-/** What `npm start` runs: compiled once, where each of the many servers that tests start would do it again. */
+/** Builds the program of `npm start` once, because the many servers that tests start would each build it again. */
 function compile() {
   const args = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']
   const { status, stdout } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' })

@@ -3,12 +3,12 @@ import { type Client, listen } from './clients.js'
 import { until } from './engine.js'
 
 /**
- * A user connected to several processes. A timer fires on whichever is up, and until sockets are shared only
- * the clients of that one hear of it.
+ * A user connected to several processes. Any of them may fire a timer, and until sockets are shared, only the clients of
+ * that process get the event.
  */
 export interface BothEars {
   events(): readonly Envelope[]
-  /** The first event of this type that fits, on any of them, past or to come. */
+  /** The first event of this type that fits, on any of them, whether past or future. */
   next(type: string, fits: (event: Envelope) => boolean, patienceMs?: number): Promise<Envelope>
   close(): void
 }

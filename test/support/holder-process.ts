@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url'
 
 export interface Holder {
   readonly pid: number
-  /** Its first line: what it started, or why not. */
+  /** Its first line: the server it started, or an error. */
   readonly answer: { connectionString: string; dataDir: string; error?: undefined } | { error: string }
-  /** Sends the signal (to its whole process group, as a terminal does, for `group`) and waits for its end. */
+  /** Sends the signal and waits for the end. With `group` it goes to the whole process group, as from a terminal. */
   kill(signal: NodeJS.Signals, target?: 'process' | 'group'): Promise<void>
-  /** Lets it stop its Postgres and waits for its end. */
+  /** Lets the process stop its Postgres, and waits for its end. */
   stop(): Promise<void>
 }
 

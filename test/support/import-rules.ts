@@ -1,4 +1,4 @@
-/* Who may import whom: the rules of docs/ARCHITECTURE.md, over the source text. */
+/* The rules of docs/ARCHITECTURE.md for imports, checked on the source text. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url'
 export const repositoryRoot = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
 export interface SourceFile {
-  /** From the repository's root, with forward slashes. */
+  /** The path from the root of the repository, with forward slashes. */
   readonly path: string
   readonly text: string
 }
 
-/** Packages that each room may use, and the other rooms it may look into. Absent: any package. */
+/** The packages that a room may import (absent: any), and the other rooms that it may import. */
 interface Room {
   readonly rooms: readonly string[]
   readonly packages?: readonly string[]
@@ -22,11 +22,11 @@ const ROOMS: Readonly<Record<string, Room>> = {
   runtime: { rooms: [], packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
   dispatch: { rooms: ['machines', 'runtime'], packages: ['zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
   'adapters/*': { rooms: ['runtime', 'dispatch'] },
-  // It runs in browsers.
+  // The client runs in browsers.
   client: { rooms: [], packages: ['socket.io-client'] },
   testing: { rooms: ['runtime', 'machines'] },
   settings: { rooms: [], packages: ['zod'] },
-  // Composition: the only place that sees all.
+  // Composition: the only files that may import all rooms.
   '': { rooms: ['settings', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
 }
 
@@ -40,7 +40,7 @@ export function sourceFiles(folder: string): SourceFile[] {
     }))
 }
 
-/** Every breach of the rules in `files`, each as a sentence. */
+/** Returns each breach of the rules in `files`, as a sentence. */
 export function findBreaches(files: readonly SourceFile[]): string[] {
   return files.flatMap(file => importsOf(file).flatMap(specifier => judge(file.path, specifier)))
 }
@@ -51,7 +51,7 @@ function importsOf({ text }: SourceFile): string[] {
   return [...text.matchAll(pattern)].map(match => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
-/** `src/adapters/http/routes/x.ts` lives in `adapters/http`; `src/main.ts` in ''. */
+/** `src/adapters/http/routes/x.ts` is in the room `adapters/http`, and `src/main.ts` in ''. */
 function roomOf(path: string): string {
   const [, first = '', second = ''] = path.split('/')
   if (first === 'adapters') return `adapters/${second}`

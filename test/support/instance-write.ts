@@ -3,14 +3,14 @@ import type { InstanceWrite } from '../../src/runtime/ports.js'
 
 const actor = { id: 'tester', role: 'admin' }
 
-/** Stamps are a second apart, one for each version, so that a write knows the stamp of the version before it. */
+/** Stamps of versions are a second apart, so a write knows the stamp of the previous version. */
 const begunAt = Date.now()
 const stampOf = (version: number) => begunAt + version * 1_000
 
-/** What a write of this version stores. */
+/** The version and stamp that a write of this version stores. */
 export const stampedVersion = (version: number) => ({ version, updatedAt: stampOf(version) })
 
-/** A write of one transition, with nothing beside the row and its journal unless given. */
+/** A write of one transition. Without `more`, it has only the row and its journal entry. */
 export function write(id: string, version: number, more: Partial<InstanceWrite> = {}): InstanceWrite {
   const at = stampOf(version)
   return {

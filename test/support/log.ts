@@ -4,11 +4,11 @@ export const silentLog: Log = { info() {}, warn() {} }
 
 export interface RecordingLog extends Log {
   readonly lines: string[]
-  /** Resolves once a line that contains the text has been said. */
+  /** Resolves when a line that contains the text has been logged. */
   said(text: string): Promise<void>
 }
 
-/** Keeps what was said, for a test to look at or wait for. */
+/** Records lines, so that a test can read them or wait for them. */
 export function recordingLog(): RecordingLog {
   const lines: string[] = []
   const waiting: { text: string; resolve: () => void }[] = []

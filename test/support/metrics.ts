@@ -1,4 +1,4 @@
-/** What `/metrics` tells of a series without labels. Throws when it does not tell it. */
+/** The value of a series without labels in `/metrics`. Throws if it is not there. */
 export async function figureOf(url: string, name: string): Promise<number> {
   const page = await (await fetch(`${url}/metrics`)).text()
   const value = new RegExp(`^${name} (.*)$`, 'm').exec(page)?.[1]

@@ -1,4 +1,4 @@
-/* A process that migrates: `migrating-process.ts <connection string> <folder>`. Made to be killed half way. */
+/* A process that migrates: `migrating-process.ts <connection string> <folder>`. Tests kill it half way. */
 import { migrate } from '../../src/adapters/postgres/migrate.js'
 import { silentLog } from './log.js'
 

@@ -1,2 +1,2 @@
-/** A test kills processes, never the machine: what the kernel has is not lost, and waiting for the disk is saved. */
+/** Tests kill processes but never the machine, so the kernel's buffers are never lost and no write must reach the disk. */
 export const NO_FSYNC = { fsync: 'off', full_page_writes: 'off' }

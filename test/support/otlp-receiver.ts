@@ -1,4 +1,4 @@
-/* A collector: takes traces over OTLP/HTTP as JSON, and remembers their spans. */
+/* A collector that receives traces over OTLP/HTTP as JSON and records their spans. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { until } from './engine.js'
@@ -6,13 +6,13 @@ import { until } from './engine.js'
 export interface ReceivedSpan {
   readonly traceId: string
   readonly spanId: string
-  /** Empty for the root of a tree. */
+  /** Empty for the root of a trace. */
   readonly parentSpanId: string
   readonly name: string
   readonly kind: number
   readonly durationMs: number
   readonly attributes: Readonly<Record<string, unknown>>
-  /** `service.instance.id` of the process that sent it. */
+  /** The `service.instance.id` of the sending process. */
   readonly instanceId: string
   readonly isError: boolean
 }
@@ -20,7 +20,7 @@ export interface ReceivedSpan {
 export interface OtlpReceiver {
   readonly endpoint: string
   readonly spans: readonly ReceivedSpan[]
-  /** Waits until a span fits, and answers it. */
+  /** Waits until a span fits, and returns it. */
   span(fits: (span: ReceivedSpan) => boolean): Promise<ReceivedSpan>
   close(): Promise<void>
 }
@@ -100,7 +100,7 @@ function toSpan(raw: RawSpan, resource: Readonly<Record<string, unknown>>): Rece
 const valuesOf = (attributes: readonly Attribute[]) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
-/** The spans of a trace as a tree, indented, with how long each took: for people, and for comparing. */
+/** The spans of a trace as an indented tree with their durations, for people and for comparison. */
 export function drawTree(spans: readonly ReceivedSpan[], withTimes = true): string {
   const draw = (parent: string, depth: number): string[] =>
     spans

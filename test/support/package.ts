@@ -1,4 +1,4 @@
-/* The package as others install it: built, packed, unpacked beside what it depends on. */
+/* The package as users install it: built, packed and unpacked beside its dependencies. */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,11 +10,11 @@ export interface InstalledPackage {
   readonly tarball: string
   /** The unpacked package. */
   readonly folder: string
-  /** A project that has it installed, with nothing in it yet. */
+  /** An empty project in which the package is installed. */
   readonly project: string
-  /** Runs a program of the repository's dependencies, or `node`, in the project. Rejects with its output. */
+  /** Runs `node`, or a program of the repository's dependencies, in the project. Rejects with its output. */
   run(program: string, ...args: string[]): Promise<string>
-  /** Runs a line of a shell in the project, with more in its environment. Rejects with its output. */
+  /** Runs a shell command in the project, with additional environment variables. Rejects with its output. */
   shell(line: string, env?: Readonly<Record<string, string>>): Promise<string>
   remove(): Promise<void>
 }
@@ -53,7 +53,7 @@ export async function installPackage(): Promise<InstalledPackage> {
     if (name !== '.bin') await symlink(join(repositoryRoot, 'node_modules', name), join(modules, name))
   }
   await writeFile(join(project, 'package.json'), '{"type":"module"}')
-  // What the test runner sets for its own would be taken for the project's.
+  // Variables that the test runner sets for itself would affect the project too.
   const { NODE_OPTIONS: _, NODE_TEST_CONTEXT: _context, ...env } = process.env
   async function run(file: string, args: readonly string[], more: Readonly<Record<string, string>> = {}) {
     const options = { cwd: project, env: { ...env, ...more }, maxBuffer: MAX_OUTPUT_BYTES }

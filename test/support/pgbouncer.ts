@@ -1,6 +1,6 @@
 /*
- * A real PgBouncer in front of a test database. The program is taken from PATH or from Debian's package; where there is
- * none, the tests that need it are skipped and the summary says so.
+ * A real PgBouncer in front of a test database. The program is taken from PATH or from Debian's package. Without it, the
+ * tests that need it are skipped, and the summary says so.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,21 +15,21 @@ import { temporaryFolder } from './temporary-folder.js'
 
 export interface PgbouncerOptions {
   readonly poolMode?: 'session' | 'transaction'
-  /** Lines of the section `[pgbouncer]`; they win over ours. */
+  /** Lines of the section `[pgbouncer]`, which replace ours. */
   readonly config?: readonly string[]
 }
 
 export interface Pgbouncer {
   /** The database of `target` through PgBouncer. */
   readonly connectionString: string
-  /** As in `1.18.0`. */
+  /** A version such as `1.18.0`. */
   readonly version: string
   /** Its log so far. */
   output(): string
   stop(): Promise<void>
 }
 
-/** `describe`, or `describe.skip` where no PgBouncer can be had. */
+/** Returns `describe`, or `describe.skip` if PgBouncer is not available. */
 export async function describeWithPgbouncer(): Promise<typeof describe | typeof describe.skip> {
   const found = await findProgram('pgbouncer')
   if ('program' in found) return describe
@@ -58,7 +58,7 @@ export async function startPgbouncer(target: string, options: PgbouncerOptions =
     'default_pool_size = 100',
     'max_client_conn = 500',
     'ignore_startup_parameters = options',
-    // As root it needs the user to run as.
+    // As root, PgBouncer needs a user to run as.
     ...(process.getuid?.() === 0 ? ['user = nobody'] : []),
     ...(options.config ?? []),
   ]
@@ -91,7 +91,7 @@ async function answers(
 ): Promise<boolean> {
   if (child.exitCode !== null) throw new Error(`PgBouncer ended at its start:\n${output()}`)
   const client = new pg.Client({ connectionString })
-  client.on('error', () => {}) // the call under way fails with it
+  client.on('error', () => {}) // The call in progress fails with the same error.
   try {
     await client.connect()
     await client.query('select 1')

@@ -1,8 +1,8 @@
-/* What a prepared statement reads, as Postgres plans it. */
+/* The tables and indexes that a prepared statement reads, according to its plan. */
 import type pg from 'pg'
 import { onStatement } from './statements.js'
 
-/** Notes the text of each prepared statement that is sent from now on. */
+/** Records the text of each prepared statement that is sent from now on. */
 export function recordStatements(): { statements: Map<string, string>; stop(): void } {
   const statements = new Map<string, string>()
   const stop = onStatement(({ name, text }) => {
@@ -19,7 +19,7 @@ interface Plan {
   readonly Plans?: readonly Plan[]
 }
 
-/** What is read through: a table, or an index from end to end. Following an index's order to a limit says its bound. */
+/** Full reads: of a table, or of an index from end to end. An index scan with a condition is not one. */
 const readsOf = (plan: Plan): string[] => [
   ...(plan['Node Type'] === 'Seq Scan' ? [`all of ${plan['Relation Name']}`] : []),
   ...(/^Index (Only )?Scan$/.test(plan['Node Type']) && plan['Index Cond'] === undefined
@@ -28,7 +28,7 @@ const readsOf = (plan: Plan): string[] => [
   ...(plan.Plans ?? []).flatMap(readsOf),
 ]
 
-/** What the statement reads through when its parameters are not known. (`explain (generic_plan)` is new in Postgres 16.) */
+/** The full reads of a statement with unknown parameters. (`explain (generic_plan)` is new in Postgres 16.) */
 export async function readThrough(client: pg.ClientBase, text: string): Promise<readonly string[]> {
   await client.query('begin; set local plan_cache_mode = force_generic_plan')
   try {
@@ -41,6 +41,6 @@ export async function readThrough(client: pg.ClientBase, text: string): Promise<
     await client.query('deallocate explained')
     return readsOf(rows[0]['QUERY PLAN'][0].Plan)
   } finally {
-    await client.query('rollback') // also ends the transaction of a failed statement
+    await client.query('rollback') // Also ends the transaction of a failed statement.
   }
 }

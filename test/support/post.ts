@@ -12,7 +12,7 @@ export interface Poster {
   close(): Promise<void>
 }
 
-/** The least that a client has to do, on so many connections that are kept alive. */
+/** A minimal client with keep-alive connections. */
 export function createPoster(url: string, connections: number): Poster {
   const pool = new Pool(url, { connections, pipelining: 1 })
   return {

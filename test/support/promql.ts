@@ -1,4 +1,4 @@
-/* What an expression of PromQL asks for: names of metrics, and the labels it selects or groups by. */
+/* The names of metrics in a PromQL expression, and the labels that it selects or groups by. */
 
 export interface Asked {
   readonly names: readonly string[]
@@ -17,7 +17,7 @@ export function readExpression(expression: string): Asked {
   return { names: [...new Set(expression.match(namePattern) ?? [])], labels: [...grouped, ...selected] }
 }
 
-/** A metric as `/metrics` names it; a histogram comes as three series. */
+/** The series of a `/metrics` page. A histogram has three. */
 export function seriesOf(page: string): ReadonlySet<string> {
   return new Set(
     [...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = '', type]) =>

@@ -1,4 +1,4 @@
-/* A client of Socket.IO down at its bytes, for what a well-behaved one never does. */
+/* A Socket.IO client at the level of bytes, for behaviour that a well-behaved client never shows. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -6,19 +6,19 @@ import { until } from './engine.js'
 
 export interface RawSocket {
   readonly socket: Socket
-  /** All the bytes that came, as text. */
+  /** All received bytes, as text. */
   text(): string
-  /** One WebSocket frame. `opcode` 1 is text, 2 binary. */
+  /** Sends one WebSocket frame. `opcode` 1 is text, 2 is binary. */
   send(payload: string | Buffer, opcode?: number): void
-  /** Bytes as they are. */
+  /** Sends bytes unchanged. */
   write(bytes: Buffer): void
-  /** The server has said that it closes, or the connection is gone. */
+  /** True if the server has announced that it closes, or the connection is gone. */
   readonly isClosed: boolean
   /** Resolves when the connection is gone. */
   closed(): Promise<void>
 }
 
-/** A WebSocket of Engine.IO 4. With a token it is a connected socket of Socket.IO. */
+/** Opens a WebSocket of Engine.IO 4. With a token it becomes a connected Socket.IO socket. */
 export async function openRawSocket(url: string, token?: string): Promise<RawSocket> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -53,10 +53,10 @@ export async function openRawSocket(url: string, token?: string): Promise<RawSoc
   }
 }
 
-/** Without a reason, or with one. Nothing else that a server sends to a raw client has such a byte. */
+/** A close frame without a reason, or with one. Nothing else that a server sends to a raw client contains such a byte. */
 const closeFrame = new RegExp(`${String.fromCharCode(0x88)}[\\x00\\x02]`)
 
-/** Clients mask what they send. RFC 6455 §5.2. */
+/** Clients must mask their frames (RFC 6455 §5.2). */
 function frame(payload: Buffer, opcode: number): Buffer {
   const mask = randomBytes(4)
   const head =

@@ -1,4 +1,4 @@
-import type { Envelope, Fanout } from '../../src/dispatch/ports.js'
+import { type Envelope, type Fanout, personKey } from '../../src/dispatch/ports.js'
 
 export interface Emit {
   readonly rooms: readonly string[]
@@ -9,13 +9,13 @@ export interface Emit {
 export interface RecordingFanout extends Fanout {
   readonly emits: Emit[]
   readonly disconnected: string[]
-  /** What a socket in this room alone would have got. */
+  /** The events that a socket in only this room would have received. */
   heardIn(room: string): Envelope[]
-  /** The same by type. */
+  /** The same, of one type. */
   heard(room: string, type: string): Envelope[]
 }
 
-/** Remembers what went out, to which rooms. */
+/** Records the emitted events and their rooms. */
 export function recordingFanout(): RecordingFanout {
   const emits: Emit[] = []
   const disconnected: string[] = []
@@ -25,7 +25,7 @@ export function recordingFanout(): RecordingFanout {
     emits,
     disconnected,
     emit: (rooms, envelope, except = []) => void emits.push({ rooms, envelope, except }),
-    disconnectUser: userId => void disconnected.push(userId),
+    disconnectPerson: person => void disconnected.push(personKey(person)),
     heardIn,
     heard: (room, type) => heardIn(room).filter(envelope => envelope.type === type),
   }

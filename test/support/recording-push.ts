@@ -2,19 +2,19 @@ import type { PushMessage, PushResult, PushSender } from '../../src/dispatch/por
 
 export interface RecordingPush extends PushSender {
   readonly batches: (readonly PushMessage[])[]
-  /** All that was sent, in order. */
+  /** All sent messages, in order. */
   messages(): readonly PushMessage[]
-  /** What becomes of messages from now on: sent, unless a test says otherwise. */
+  /** The result of messages from now on. Unless a test sets it, they are sent. */
   answer: (message: PushMessage) => PushResult
-  /** The project is told to wait for so long. */
+  /** The pause that the service asks of the project, in milliseconds. */
   pauseMs: number | undefined
-  /** Signing in fails. */
+  /** If true, signing in fails. */
   isLockedOut: boolean
-  /** From now on nothing is sent, until the function that it answers is called. */
+  /** Stops sending until the returned function is called. */
   hold(): () => void
 }
 
-/** Remembers what it was given to send. The real thing is tested against a server: see fcm.test.ts. */
+/** Records the messages it is given. The real sender is tested against a server in fcm.test.ts. */
 export function recordingPush(): RecordingPush {
   const batches: (readonly PushMessage[])[] = []
   let isLetGo: Promise<void> | undefined

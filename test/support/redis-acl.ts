@@ -1,9 +1,9 @@
-/* The rules of a user of Redis, as docs/OPERATIONS.md gives them to operators. */
+/* The rules for a Redis user that docs/OPERATIONS.md gives to operators. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { repositoryRoot } from './import-rules.js'
 
-/** For `standalone` those of a server alone, also behind sentinels; for `sentinel` those of the sentinels' own user. */
+/** `standalone`: for a single server, also behind sentinels. `sentinel`: for the sentinels' own user. */
 export function redisRules(mode: 'standalone' | 'cluster' | 'sentinel'): string {
   const text = readFileSync(join(repositoryRoot, 'docs/OPERATIONS.md'), 'utf8')
   const block = new RegExp(`^~~~acl ${mode}\\n([^~]+)~~~`.replaceAll('~', '`'), 'm').exec(text)?.[1]

@@ -1,6 +1,6 @@
 /*
- * A real Redis Cluster for tests: masters that share the slots, a replica for each, on this machine. A master that dies
- * is replaced by its replica within some two seconds.
+ * A real Redis Cluster for tests on this machine: masters that share the slots, each with a replica. A dead master is
+ * replaced by its replica within about two seconds.
  */
 import { freePort } from '../../src/adapters/postgres/embedded/port.js'
 import { until } from './engine.js'
@@ -8,22 +8,22 @@ import { askRedis, type RedisServer, type RedisServerOptions, startRedisServer }
 
 export interface ClusterNode extends RedisServer {
   readonly id: string
-  /** Sends a command to this node, whatever it serves. */
+  /** Sends a command to this node, whatever slots it serves. */
   ask<T = unknown>(command: string, ...args: (string | number)[]): Promise<T>
 }
 
 export interface RedisCluster {
-  /** Of all nodes, as REDIS_URL has it. */
+  /** The URL of all nodes, in the form of REDIS_URL. */
   readonly url: string
   readonly nodes: readonly ClusterNode[]
-  /** The node that serves the slot of this key or channel now. Waits until all that are up agree. */
+  /** The node that serves the slot of this key or channel now. Waits until all running nodes agree. */
   masterOf(key: string): Promise<ClusterNode>
   replicaOf(master: ClusterNode): Promise<ClusterNode>
   /** The keys of all masters, in no order. */
   keys(): Promise<string[]>
   /** Moves the slot of this key to another master, with the keys in it, as resharding does. */
   moveSlot(key: string): Promise<void>
-  /** Resolves when every slot is served and every node that is up says so. */
+  /** Resolves when every slot is served and every running node says so. */
   settled(): Promise<void>
   stop(): Promise<void>
 }
@@ -52,7 +52,7 @@ export async function startRedisCluster(
   for (const other of others) {
     await first?.ask('CLUSTER', 'MEET', '127.0.0.1', other.port, other.busPort)
   }
-  // A replica follows only a master that it has heard of.
+  // A replica can only follow a master that it knows.
   await until(async () => {
     const views = await Promise.all(nodes.map(node => node.ask<string>('CLUSTER', 'NODES')))
     return views.every(view => view.trim().split('\n').length === nodes.length && !/handshake/.test(view))

@@ -1,11 +1,11 @@
-/* Presence in Redis for tests: several, as of several processes, on one server, with a time that a test moves. */
+/* Presence in Redis for tests: several, as in several processes, on one server, with a time that the test moves. */
 import { Redis } from 'ioredis'
 import { createRedisPresence, type RedisPresence } from '../../src/adapters/redis/presence.js'
 
 export const TRANSPORTER_TTL_MS = 120_000
 export const DRIVER_TTL_MS = 60_000
 
-/** A log that fails a test: nothing here is expected to go wrong. */
+/** A log that fails the test: no warning is expected here. */
 export const strictRedisLog = {
   info() {},
   warn(fields: object, message: string) {
@@ -14,7 +14,7 @@ export const strictRedisLog = {
 }
 
 export interface RedisPresences {
-  /** One more process. `fillMs` 0, unless given: what is absent from an empty Redis is absent. */
+  /** Opens presence as in one more process. `fillMs` is 0 by default, so keys missing in an empty Redis count as absent. */
   open(options?: {
     readonly fillMs?: number
     readonly url?: string
@@ -22,9 +22,9 @@ export interface RedisPresences {
   }): Promise<RedisPresence>
   /** Moves time on for all of them. */
   passTime(ms: number): void
-  /** Sends a command of its own. */
+  /** Sends a command over a connection of its own. */
   ask(command: string, ...args: (string | number)[]): Promise<unknown>
-  /** Everything that Redis holds, as text: keys and what is in them. */
+  /** All keys and values in Redis, as text. */
   contents(): Promise<string>
   close(): void
 }
@@ -44,7 +44,7 @@ export function redisPresences(server: { readonly url: string }): RedisPresences
         transporterTtlMs: TRANSPORTER_TTL_MS,
         driverTtlMs: DRIVER_TTL_MS,
         log: strictRedisLog,
-        // A machine that is busy with other tests is no outage.
+        // A machine that is busy with other tests must not count as an outage.
         commandTimeoutMs: 10_000,
         fillMs,
         now: () => time,

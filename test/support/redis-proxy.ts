@@ -1,20 +1,20 @@
 /*
- * A TCP proxy before Redis that counts round trips, and holds answers back: for a given time, or until a test lets
- * them go. As long as it holds them, whoever waits for Redis waits.
+ * A TCP proxy in front of Redis that counts round trips. It can delay answers for a given time, or hold them back until the
+ * test releases them.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface RedisProxy {
   readonly url: string
-  /** Requests that came after an answer: each is a round trip, however much was asked in it. */
+  /** The number of requests that came after an answer. Each is a round trip, whatever the number of commands in it. */
   roundTrips(): number
-  /** Answers come so much later. */
+  /** Delays answers by this long. */
   delay(ms: number): void
-  /** No answer comes any more, until `release`: then all that were held back come at once. */
+  /** Holds back all answers until `release`, which then sends them all at once. */
   hold(): void
   release(): void
-  /** Sends this to all connected clients, as if it came from Redis. */
+  /** Sends these bytes to all connected clients, as if they came from Redis. */
   inject(bytes: string): void
   close(): Promise<void>
 }

@@ -1,13 +1,13 @@
-/* A real master, a replica and three sentinels for tests. A master that dies is replaced within some three seconds. */
+/* A real master, a replica and three sentinels for tests. A dead master is replaced within about three seconds. */
 import { until } from './engine.js'
 import { askRedis, type RedisServer, type RedisServerOptions, startRedisServer } from './redis-server.js'
 
 export interface RedisSentinels {
-  /** Of the sentinels, as REDIS_URL has it. */
+  /** The URL of the sentinels, in the form of REDIS_URL. */
   readonly url: string
   readonly servers: readonly RedisServer[]
   readonly sentinels: readonly RedisServer[]
-  /** The server that most sentinels take for the master now. */
+  /** The server that most sentinels consider the master now. */
   master(): Promise<RedisServer>
   /** Resolves when the sentinels agree, and the replica follows the master. */
   settled(): Promise<void>
@@ -24,7 +24,7 @@ export async function startSentinels(
   options: {
     readonly config?: readonly string[]
     readonly tls?: RedisServerOptions['tls']
-    /** Lines for the sentinels alone. */
+    /** Configuration lines of the sentinels only. */
     readonly sentinelConfig?: readonly string[]
     readonly userInfo?: string
     /** Parameters of the URL. */
@@ -83,7 +83,7 @@ export async function startSentinels(
     }, SETTLE_TIMEOUT_MS)
   }
 
-  // Before they know each other and the replica, they elect none.
+  // Sentinels elect no master until they know each other and the replica.
   await until(async () => {
     const facts = await Promise.all(sentinels.map(s => ask<string[]>(s, 'MASTER', MASTER_NAME)))
     return facts.every(
@@ -100,7 +100,7 @@ export async function startSentinels(
     async failOver() {
       const [sentinel] = sentinels
       const before = await master()
-      // It refuses until the replica is known to be healthy, and for a while after another failover.
+      // A failover is refused until the replica is known to be healthy, and for a while after another failover.
       await until(
         async () =>
           sentinel !== undefined &&

@@ -1,8 +1,8 @@
 /*
- * Real Redis servers for tests. The program is taken from PATH, else from Debian's package where we may install it,
- * else the tests that need it are skipped, and the last line of the run says so. A server lives in a folder of the
- * test run, on a free port, and keeps nothing on disk unless a test asks for it. A run that was killed leaves its
- * servers; the next run ends them (endRedisServersIn).
+ * Real Redis servers for tests. The program is taken from PATH, or from Debian's package if it may be installed. Otherwise
+ * the tests that need it are skipped, and the last line of the run says so. A server has a folder of the test run and a free
+ * port, and stores nothing on disk unless a test asks for it. If a run is killed, its servers stay, and the next run ends
+ * them (endRedisServersIn).
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,33 +18,33 @@ import { FOLDER_VARIABLE, temporaryFolder } from './temporary-folder.js'
 const run = promisify(execFile)
 const PROGRAM = 'redis-server'
 const PID_FILE = 'redis-server.pid'
-/** In the run's folder: why tests were skipped, a line each. The summary reads it. */
+/** A file in the run's folder with the reasons why tests were skipped, one a line. The summary reads it. */
 export const SKIPS_FILE = 'skip-reasons'
 
 export interface RedisServer {
-  /** The same after a restart. */
+  /** The URL, which stays the same after a restart. */
   readonly url: string
   readonly port: number
-  /** The process ends at once, as by a power cut. */
+  /** Ends the process at once, as a power cut does. */
   kill(): Promise<void>
-  /** Starts it again on the same port: empty, unless it was asked to keep its data. */
+  /** Starts the server again on the same port. It is empty unless it was configured to keep its data. */
   start(): Promise<void>
-  /** Stops answering without closing anything, until `thaw`. */
+  /** Stops answering without closing connections, until `thaw`. */
   freeze(): void
   thaw(): void
   stop(): Promise<void>
 }
 
 export interface RedisServerOptions {
-  /** Lines of redis.conf, the last word on everything but the port. */
+  /** Lines of redis.conf, which override everything but the port. */
   readonly config?: readonly string[]
-  /** Serve TLS only, with these files (PEM). The URL is then rediss://localhost. */
+  /** Serves TLS only, with these files (PEM). The URL is then rediss://localhost. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }
-  /** The same program as a sentinel: `config` says what it watches. */
+  /** Runs the program as a sentinel. `config` names the master to watch. */
   readonly isSentinel?: boolean
 }
 
-/** Where redis-server is, or why there is none. */
+/** The path of redis-server, or the reason why there is none. */
 export const findRedis = () => findProgram(PROGRAM)
 
 /** The path of a program, or why there is none. Installs the Debian package of that name if necessary and allowed. */
@@ -52,14 +52,14 @@ export async function findProgram(name: string): Promise<{ program: string } | {
   const found = programInPath(name)
   if (found !== undefined) return { program: found }
   const reason = await alone(`install-${name}`, async () => {
-    if (programInPath(name) !== undefined) return undefined // another test file has installed it
+    if (programInPath(name) !== undefined) return undefined // Another test file has installed it.
     return await installPackage(name)
   })
   const program = programInPath(name)
   return program === undefined ? { missing: reason ?? 'it could not be installed' } : { program }
 }
 
-/** Notes for the last line of the run why tests are skipped. */
+/** Records why tests are skipped, for the last line of the run. */
 export async function noteSkip(reason: string): Promise<void> {
   const folder = process.env[FOLDER_VARIABLE]
   if (folder !== undefined) await appendFile(join(folder, SKIPS_FILE), `${reason}\n`)
@@ -75,7 +75,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
     'bind 127.0.0.1',
     `dir ${folder}`,
     ...(isSentinel ? [] : ['save ""', 'appendonly no']),
-    // A test's keys may be of any slot; nobody else can come in.
+    // Tests use keys of any slot. Without protected mode the server is still reachable from this machine only.
     'protected-mode no',
     ...(tls === undefined
       ? [`port ${port}`]
@@ -136,7 +136,7 @@ async function launch(
   const ended = once(child, 'exit').then(() => {
     throw new Error(`redis-server ended at its start:\n${said}`)
   })
-  ended.catch(() => {}) // after the start nobody waits for it
+  ended.catch(() => {}) // After the start, nothing awaits it.
   await writeFile(join(folder, PID_FILE), String(child.pid))
   await Promise.race([answering(url, options), ended])
   return child
@@ -151,7 +151,7 @@ export async function askRedis<T>(
 ): Promise<T> {
   const secure = tls === undefined ? {} : { tls: { ca: await readFile(tls.caFile) } }
   const client = new Redis(url, { ...secure, retryStrategy: () => null, enableReadyCheck: false })
-  client.on('error', () => {}) // the command fails with it
+  client.on('error', () => {}) // The command fails with the same error.
   try {
     return (await client.call(command, ...args)) as T
   } finally {
@@ -161,7 +161,7 @@ export async function askRedis<T>(
 
 async function answering(url: string, options: RedisOptions): Promise<void> {
   const redis = new Redis(url, { ...options, retryStrategy: () => 10, maxRetriesPerRequest: null })
-  redis.on('error', () => {}) // not up yet
+  redis.on('error', () => {}) // The server is not up yet.
   try {
     await redis.ping()
   } finally {
@@ -169,7 +169,7 @@ async function answering(url: string, options: RedisOptions): Promise<void> {
   }
 }
 
-/** Ends the servers that work in this folder of a test run, whoever started them. */
+/** Ends the servers that run in this folder of a test run, whichever process started them. */
 export async function endRedisServersIn(folder: string): Promise<void> {
   const files = await readdir(folder, { recursive: true })
   for (const file of files.filter(name => basename(name) === PID_FILE)) {
@@ -181,7 +181,7 @@ export async function endRedisServersIn(folder: string): Promise<void> {
   }
 }
 
-/** The number may by now be another process's: the name and, where the system tells, the folder must be right. */
+/** The pid may belong to another process by now, so the name must match and, on Linux, the folder too. */
 async function isServerIn(pid: number, folder: string): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 1) return false
   try {
@@ -190,12 +190,12 @@ async function isServerIn(pid: number, folder: string): Promise<boolean> {
     if (process.platform !== 'linux') return true
     return (await readlink(`/proc/${pid}/cwd`)).startsWith(folder)
   } catch {
-    return false // it has ended
+    return false // The process has ended.
   }
 }
 
 function programInPath(name: string): string | undefined {
-  // Debian keeps servers outside an ordinary user's PATH.
+  // Debian keeps servers outside of an ordinary user's PATH.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
   return folders.map(folder => join(folder, name)).find(isExecutable)
 }
@@ -209,7 +209,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** Answers why it could not be done, if so. */
+/** Returns the reason if the package could not be installed. */
 async function installPackage(name: string): Promise<string | undefined> {
   if (process.platform !== 'linux' || !isExecutable('/usr/bin/apt-get')) {
     return 'it is not in PATH, and this is no Debian to install it on'
@@ -234,7 +234,7 @@ async function installPackage(name: string): Promise<string | undefined> {
   }
 }
 
-/** One test file at a time; what a killed one left behind is the run's, and goes with its folder. */
+/** Runs `work` in one test file at a time. The lock of a killed one is deleted with the run's folder. */
 async function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
   const folder = process.env[FOLDER_VARIABLE]
   if (folder === undefined) return await work()

@@ -3,11 +3,11 @@
  *
  *   const { describeWithRedis } = await redisForTests()
  *   describeWithRedis('presence in Redis', () => {
- *     const redis = useRedis()   // a server of this file's own, from before its first test to after its last
+ *     const redis = useRedis()   // a server for this describe, from before its first test to after its last
  *     it('…', () => connectRedis({ url: redis.url, … }))
  *   })
  *
- * A server of one's own costs some 50 ms, so no test file sees another's keys, channels or faults.
+ * A server costs about 50 ms, so each file has its own and never sees another file's keys, channels or faults.
  */
 import { afterAll, beforeAll, describe } from '@jest/globals'
 import { hasOpenssl } from './certificates.js'
@@ -21,7 +21,7 @@ import {
 
 export { type RedisServer, startRedisServer } from './redis-server.js'
 
-/** `describe` where there is a redis-server, else one that skips, counted, with the reason in the last line. */
+/** Returns `describe`. Without a redis-server its tests are skipped and counted, and the last line says why. */
 export async function redisForTests(): Promise<{
   readonly describeWithRedis: typeof describe | typeof describe.skip
 }> {
@@ -31,7 +31,7 @@ export async function redisForTests(): Promise<{
   return { describeWithRedis: describe.skip }
 }
 
-/** The same for tests that need TLS, and so openssl to make certificates with. */
+/** The same for tests with TLS, which need openssl to make certificates. */
 export async function tlsRedisForTests(): Promise<Awaited<ReturnType<typeof redisForTests>>> {
   if (await hasOpenssl()) return redisForTests()
   await noteSkip('no openssl to make certificates with')
@@ -40,7 +40,7 @@ export async function tlsRedisForTests(): Promise<Awaited<ReturnType<typeof redi
 
 /**
  * A server from before the first test of this `describe` to after its last. Hooks of one kind run in the order in which
- * they are written: so an `afterAll` that ends connections stands before this, a `beforeAll` that makes them after.
+ * they are written. So put an `afterAll` that ends connections before this call, and a `beforeAll` that opens them after it.
  */
 export function useRedis(options: RedisServerOptions = {}): Omit<RedisServer, 'stop'> {
   let server: RedisServer | undefined
@@ -49,7 +49,7 @@ export function useRedis(options: RedisServerOptions = {}): Omit<RedisServer, 's
   })
   afterAll(() => server?.stop())
   const running = () => {
-    if (server === undefined) throw new Error('The server is there from beforeAll on, not before.')
+    if (server === undefined) throw new Error('The server starts in beforeAll and does not exist before.')
     return server
   }
   return {

@@ -1,6 +1,6 @@
-/* docs/REQUIREMENTS.md, and the rows that titles of tests begin with. */
+/* The rows of docs/REQUIREMENTS.md, and the rows that titles of tests begin with. */
 
-/** How many rows each group has: `R1.1` to `R1.5`, and so on. */
+/** The number of rows in each group: `R1.1` to `R1.5`, and so on. */
 const GROUPS: Readonly<Record<string, number>> = {
   R1: 5,
   R2: 4,
@@ -27,7 +27,7 @@ export const allRows: readonly string[] = Object.entries(GROUPS).flatMap(([group
 export interface Row {
   readonly id: string
   readonly state: string
-  /** Below `test/`, without `.test.ts`; `infra/…` for those of the infrastructure. */
+  /** Test files below `test/`, without `.test.ts`. Those of the infrastructure are `infra/…`. */
   readonly shownBy: readonly string[]
 }
 
@@ -39,21 +39,21 @@ export function readRows(document: string): Row[] {
   })
 }
 
-/** A string that begins with rows, unless it is the title of what does not run. */
+/** A string that begins with rows, unless it is the title of a test that does not run. */
 const titlePattern = /(?<!\b(?:skip|todo)\(\s*)(['"`])((?:[RP]\d+\.\d+ )+)(?=\S)/g
 
-/** The rows that titles in this test file begin with, in order, repetitions included. */
+/** The rows that titles in this test file begin with, in order, with repetitions. */
 export function rowsInTitles(text: string): string[] {
   return [...text.matchAll(titlePattern)].flatMap(match => (match[2] ?? '').trim().split(' '))
 }
 
 export interface TestFile {
-  /** From the repository's root. */
+  /** The path from the root of the repository. */
   readonly path: string
   readonly text: string
 }
 
-/** Whatever in the document and the titles does not fit together, each as a sentence. */
+/** Returns each mismatch between the document and the titles, as a sentence. */
 export function findGaps(document: string, tests: readonly TestFile[]): string[] {
   const rows = readRows(document)
   const shown = new Map(

@@ -1,19 +1,19 @@
 /*
- * The network between phones and processes: a balancer over several addresses that can delay, cut and swallow.
- * Every connection goes to the next address that answers. What is swallowed looks alive from both ends.
+ * The network between phones and processes: a balancer over several addresses that can delay, cut and swallow connections.
+ * Each new connection goes to the next address that answers. A swallowed connection looks alive from both ends.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface RoughNetwork {
   readonly url: string
-  /** Connections that stand, swallowed ones included. */
+  /** The number of open connections, including swallowed ones. */
   readonly size: number
-  /** From now on this is where new connections go, in turn. */
+  /** Sends new connections to these addresses, in turn. */
   lead(targets: readonly string[]): void
-  /** Ends connections that stand: those for which `which` is true, by their number since the start. */
+  /** Ends the open connections for which `which` is true. They are numbered from the start. */
   cut(which?: (connection: number) => boolean): void
-  /** Lets nothing through any more on connections that stand; neither end is told. */
+  /** Open connections carry nothing any more, and neither end is told. */
   swallow(which?: (connection: number) => boolean): void
   close(): Promise<void>
 }
@@ -25,7 +25,7 @@ interface Line {
 }
 
 export interface RoughNetworkOptions {
-  /** How long a chunk takes, asked for each; chunks of one connection stay in order. */
+  /** The delay of each chunk. Chunks of one connection stay in order. */
   readonly delayMs?: () => number
 }
 
@@ -52,7 +52,7 @@ export async function startRoughNetwork(
     })
     from.on('error', () => {})
     from.on('close', () => {
-      // Of a line that is swallowed the other end stands until it is cut.
+      // The other end of a swallowed line stays open until it is cut.
       if (!line.isSwallowed) to.destroy()
       if (to.destroyed) lines.delete(line)
     })
@@ -100,7 +100,7 @@ export async function startRoughNetwork(
   }
 }
 
-/** A connection to one of these, the one whose turn it is first. */
+/** Connects to one of these addresses, starting with the one whose turn it is. */
 async function reach(addresses: readonly string[], turn: number): Promise<Socket | undefined> {
   for (let i = 0; i < addresses.length; i++) {
     const { hostname, port } = new URL(addresses[(turn + i) % addresses.length] ?? '')

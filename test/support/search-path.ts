@@ -1,8 +1,8 @@
 import pg from 'pg'
 
 /**
- * Only the schema `public` is searched by new sessions. Otherwise a user called loadcast would find the engine's tables by
- * their bare names, where others find the views that are there for the previous release.
+ * New sessions search only the schema `public`. Otherwise a user called loadcast would find the engine's tables by their
+ * bare names, where other users find the views for the previous release.
  */
 export async function usePublicOnly(connectionString: string): Promise<void> {
   const client = new pg.Client(connectionString)

@@ -1,4 +1,4 @@
-/* A request whose secrets are found again in whatever text shows them. */
+/* A request with secrets, and a search for them in any JSON that is shown. */
 
 export const SECRETIVE = {
   pickup: { lat: 28.613456, lng: 77.209876, address: 'Plot 7, Copper Lane' },
@@ -7,7 +7,7 @@ export const SECRETIVE = {
   notes: 'gate code 1234',
 } as const
 
-/** More than two decimals of either place. */
+/** Either place with more than two decimals. */
 const places = /28\.613|77\.209|33\.868|151\.209/
 const secrets = [
   ['address', /Copper Lane|Herring Wharf/],
@@ -17,7 +17,7 @@ const secrets = [
 
 export type Secret = (typeof secrets)[number][0]
 
-/** Which secrets an answer, an envelope or anything else that is sent as JSON holds, in the order of their names. */
+/** The names of the secrets in an answer, an envelope or any other JSON, in the order of the list above. */
 export function found(shown: unknown): readonly Secret[] {
   const text = JSON.stringify(shown) ?? ''
   return secrets.flatMap(([name, pattern]) => (pattern.test(text) ? [name] : []))

@@ -1,8 +1,8 @@
-/* Chance that can be repeated: fast-check prints seeds of its own; end-to-end tests name theirs in their titles. */
+/* Repeatable randomness. fast-check prints seeds of its own, and end-to-end tests name theirs in their titles. */
 import { createChance as createSimulationChance } from '../../src/testing/simulation/chance.js'
 
 export interface Chance {
-  /** From 0 up to, but not, 1. */
+  /** At least 0, and less than 1. */
   next(): number
   below(count: number): number
   pick<T>(of: readonly T[]): T

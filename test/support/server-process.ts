@@ -3,28 +3,28 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SERVER = 'dist/main.js'
-/** A first start makes a database; on a busy machine that takes its time. */
+/** A first start creates a database, which takes long on a busy machine. */
 const START_TIMEOUT_MS = 60_000
 
 export interface ServerProcess {
   readonly url: string
   readonly pid: number
-  /** All it has printed, and logged. */
+  /** All that it has printed and logged. */
   output(): string
-  /** Resolves when it ends: the exit code, or the signal that it died of. */
+  /** Resolves when the process has ended, with the exit code or the signal that killed it. */
   readonly ended: Promise<number | NodeJS.Signals>
-  /** Sends a signal and waits for the end, as above. */
+  /** Sends a signal, and resolves like `ended`. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>
 }
 
 export interface StartingProcess {
   readonly output: ServerProcess['output']
-  /** The exit code, or the signal that it died of. */
+  /** The exit code, or the signal that killed it. */
   readonly ended: Promise<number | NodeJS.Signals>
   readonly end: ServerProcess['end']
 }
 
-/** Starts it and does not wait for it to listen. */
+/** Starts the program without waiting until it listens. */
 export function beginServerProcess(env: Readonly<Record<string, string>>, program = SERVER): StartingProcess {
   const { process: running, output, ended } = spawnServer(env, program)
   return {
@@ -37,7 +37,7 @@ export function beginServerProcess(env: Readonly<Record<string, string>>, progra
   }
 }
 
-/** Starts the program as `npm start` does; the run has built it. Rejects, with its output, if it ends instead. */
+/** Starts the program like `npm start`, from the build of the run. Rejects with its output if it ends instead. */
 export async function startServerProcess(
   env: Readonly<Record<string, string>>,
   program = SERVER,
@@ -73,10 +73,10 @@ export async function startServerProcess(
   }
 }
 
-/** Runs it to its end, for starts that are to fail. */
+/** Runs the program to its end, for starts that must fail. */
 export const runServerToEnd = (env: Readonly<Record<string, string>>) => runToEnd(SERVER, env)
 
-/** The same of another program of ours. */
+/** The same for another program of ours. */
 export async function runToEnd(
   program: string,
   env: Readonly<Record<string, string>>,
@@ -105,7 +105,7 @@ function spawnServer(
   child.stderr.on('data', chunk => {
     text += chunk
   })
-  // `close` comes after everything printed has been read; `exit` may come before.
+  // `close` comes after all output has been read. `exit` may come before that.
   const ended = new Promise<number | NodeJS.Signals>(resolve =>
     child.once('close', (code, signal) => resolve(code ?? signal ?? 1)),
   )

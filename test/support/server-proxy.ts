@@ -1,14 +1,14 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A way to the database that a test can cut, slow down or stop. */
+/** A connection to the database that a test can cut, slow down or stop. */
 export interface DatabaseProxy {
   readonly connectionString: string
-  /** What goes on is lost, what comes is refused, until `restore`. */
+  /** Breaks open connections and refuses new ones, until `restore`. */
   cut(): Promise<void>
   restore(): Promise<void>
-  /** From now on everything takes so much longer, each way. */
+  /** Delays everything by this long, in each direction. */
   slow(delayMs: number): void
-  /** Nothing comes through any more and nobody is told, until `flow`. */
+  /** Carries nothing any more without telling either end, until `flow`. */
   stall(): void
   flow(): void
 }
@@ -33,7 +33,7 @@ export async function proxyDatabase(connectionString: string): Promise<DatabaseP
         else setTimeout(() => other.write(chunk), arrivesAt - now)
       })
       if (isStalled) socket.pause()
-      // Errors are followed by `close`; the other half goes with it.
+      // `close` follows each error, and ends the other half.
       socket.on('error', () => {})
       socket.on('close', () => {
         sockets.delete(socket)

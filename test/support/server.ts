@@ -17,9 +17,9 @@ export interface TestApp {
   readonly url: string
   readonly inspectUrl: string | undefined
   readonly database: TestDatabase
-  /** Asks the database directly, to see what is really there. */
+  /** Queries the database directly, to see what is really stored. */
   query<T extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<T[]>
-  /** Rows of every table, to see that nothing was written. */
+  /** Counts the rows of every table, to show that nothing was written. */
   countRows(): Promise<Readonly<Record<string, number>>>
   close(): Promise<void>
 }
@@ -27,24 +27,24 @@ export interface TestApp {
 export interface TestAppOptions {
   /** Settings by their names in the environment. */
   readonly env?: Readonly<Record<string, string>>
-  /** Stands in for the way to the database: is given its address, answers another. */
+  /** Replaces the connection to the database: gets its URL and returns another. */
   readonly route?: (connectionString: string) => Promise<string> | string
-  /** One that is shared with another server, and outlives this one. */
+  /** A database that is shared with another server and outlives this one. */
   readonly database?: TestDatabase
   readonly faults?: Faults
-  /** Stands for FCM. */
+  /** Replaces FCM. */
   readonly pushSender?: PushSender
 }
 
 /**
- * The whole server in this process, every part real, on a database and a free port of its own.
- * Faults are logged to standard error: a passing test shows none.
+ * The whole server in this process with all its real parts, on its own database and a free port. Faults are logged to
+ * standard error, so a passing test prints none.
  */
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const { env = {}, route = url => url, faults, pushSender } = options
   const database = options.database ?? (await createTestDatabase())
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-  pool.on('error', () => {}) // a test may end the server: its next query says so
+  pool.on('error', () => {}) // A test may end the server. Its next query then fails with the error.
   const app = await createApp({
     settings: loadSettings({ PORT: '0', LOG_LEVEL: 'error', ...env }),
     connectionString: await route(database.connectionString),
@@ -69,13 +69,13 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   }
 }
 
-/** Settings of a server that is started as a process of its own, for tokens of the tests. */
+/** Settings of a server in a process of its own, with the keys of the tests' tokens. */
 export const processEnvironment = {
   JWT_SECRET: TEST_SECRET,
   JWT_REFRESH_SECRET: TEST_REFRESH_SECRET,
 } as const
 
-/** The same on this database, where nobody is refused for coming often and only errors are logged: for load. */
+/** The same for load on this database: without rate limits, and with only errors logged. */
 export const environmentForLoad = (connectionString: string) => ({
   ...processEnvironment,
   DATABASE_URL: connectionString,
@@ -84,7 +84,7 @@ export const environmentForLoad = (connectionString: string) => ({
   RATE_LIMIT_ADDRESS_PER_MINUTE: '0',
 })
 
-/** What `npm run verify` would say of this database: nothing, if all is well. */
+/** The violations that `npm run verify` would report for this database. */
 export async function findViolations(connectionString: string): Promise<readonly Violation[]> {
   const pool = new pg.Pool({ connectionString, max: 1 })
   try {
@@ -103,7 +103,7 @@ export async function findViolations(connectionString: string): Promise<readonly
 
 async function countRows(query: TestApp['query']): Promise<Record<string, number>> {
   const tables = await query<{ table_schema: string; table_name: string }>(
-    // Refused accepts are written a moment later, and what was told is crossed out, whatever a test is at by then.
+    // Left out: refused accepts are written a moment later, and rows of delivered events are removed at any time.
     `select table_schema, table_name from information_schema.tables
      where table_schema in ('public', 'loadcast') and table_type = 'BASE TABLE'
        and table_name not in ('answers', 'outbox') and table_name not like 'journal\\_%' order by 2`,

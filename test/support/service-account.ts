@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 
-/** As Google's console hands it out; of no project that exists. */
+/** A service account in the form of Google's console, for a project that does not exist. */
 export function makeServiceAccount(): Readonly<Record<string, string>> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   return {

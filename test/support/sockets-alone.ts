@@ -1,6 +1,6 @@
 /*
- * The socket server with nothing behind it: everybody may do everything. For tests of what connections cost, and of
- * whom an emit reaches.
+ * The socket server alone, where every user may do everything. For tests of what connections cost and which sockets an
+ * emit reaches.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -24,9 +24,9 @@ import { TEST_SECRET } from './tokens.js'
 export interface SocketsAlone {
   readonly url: string
   readonly sockets: SocketServer
-  /** What was logged, a line of JSON each. */
+  /** The logged lines of JSON. */
   readonly lines: readonly string[]
-  /** These are turned off from now on. */
+  /** Users that are turned off. */
   readonly inactive: Set<string>
   close(): Promise<void>
 }
@@ -73,11 +73,11 @@ export async function startSocketsAlone(
 
 export interface ClusteredSockets extends SocketsAlone {
   readonly cluster: SocketCluster
-  /** How long ago it was told that something may be missing, each time. */
+  /** For each report that messages may be missing: for how many milliseconds back. */
   readonly missed: readonly number[]
 }
 
-/** The same on a Redis, as one of several. */
+/** The same with Redis, as one of several servers. */
 export async function startClusteredSockets(
   url: string,
   kind: AdapterKind = 'classic',

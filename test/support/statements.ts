@@ -4,9 +4,9 @@ const follows =
   /^\s*(delete from \S*outbox|insert into answers|insert into pushes|select d\.id, d\.transporter_id as "transporterId")/
 
 /**
- * Every statement that this process sends to Postgres while `work` runs, in order: each is a round trip.
- * What follows some answer, and nobody waits for, is left out: the removal of delivered outbox rows, the record of refused
- * accepts, the queueing of pushes, and the look at drivers whose state is to be told.
+ * Records every statement that this process sends to Postgres while `work` runs, in order. Each is a round trip. Work that
+ * follows an answer without anyone waiting for it is left out: the removal of delivered outbox rows, the record of refused
+ * accepts, the queueing of pushes, and the read of drivers whose state is to be announced.
  */
 export async function statementsOf<T>(work: () => Promise<T>): Promise<{ value: T; statements: string[] }> {
   const statements: string[] = []
@@ -22,11 +22,11 @@ export async function statementsOf<T>(work: () => Promise<T>): Promise<{ value: 
 
 interface Statement {
   readonly text: string
-  /** Of one that is prepared. */
+  /** The name of a prepared statement. */
   readonly name?: string
 }
 
-/** Hears each statement that this process sends to Postgres from now on, until the answer is called. */
+/** Calls `hear` for each statement that this process sends to Postgres, until the returned function is called. */
 export function onStatement(hear: (statement: Statement) => void): () => void {
   const prototype = pg.Client.prototype as unknown as { query: (...args: unknown[]) => unknown }
   const { query } = prototype

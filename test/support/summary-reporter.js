@@ -1,7 +1,7 @@
 /*
- * The last lines of a run: each test file with its counts, then each test that failed with the beginning of its reason,
- * then the totals on the last line, with the reasons of what could not run.
- * Also kept in coverage/test-summary.txt, so that they can be printed again after other output.
+ * The last lines of a run: each test file with its counts, then each failed test with the beginning of its reason, then the
+ * totals with the reasons of skipped tests. They are also written to coverage/test-summary.txt, so that they can be printed
+ * again after other output.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -34,7 +34,7 @@ export default class SummaryReporter {
   }
 }
 
-/** A file that could not be run at all counts as one failure: its tests are unknown. */
+/** A file that could not be run counts as one failure, because its tests are unknown. */
 function counts({
   numPassingTests,
   numFailingTests,
@@ -52,7 +52,7 @@ function counts({
   }
 }
 
-/** Where the output is cut in the middle, its end alone must say what to look at. */
+/** If the output is cut in the middle, its end alone must say which tests failed and why. */
 const MAX_REASON_CHARACTERS = 300
 
 function failures(name, { testResults, failureMessage }) {
@@ -66,13 +66,13 @@ function failures(name, { testResults, failureMessage }) {
 const reason = message =>
   stripVTControlCharacters(message).replaceAll(/\s+/g, ' ').trim().slice(0, MAX_REASON_CHARACTERS)
 
-/** What test files that could not run noted in the run's folder (test/support/redis-server.ts). */
+/** The reasons that skipped test files wrote to the run's folder (test/support/redis-server.ts). */
 function skipReasons() {
   try {
     const text = readFileSync(join(process.env.LOADCAST_TEST_FOLDER, 'skip-reasons'), 'utf8')
     return ` (skipped: ${[...new Set(text.trim().split('\n'))].join('; ')})`
   } catch {
-    return '' // nobody noted any
+    return '' // No test file wrote a reason.
   }
 }
 

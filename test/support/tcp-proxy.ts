@@ -1,39 +1,39 @@
 /*
- * A TCP proxy before Postgres that cuts connections where a test says: when a client sends a given text, before or
- * after the server has had it, or long after the client has given up.
+ * A TCP proxy in front of Postgres that cuts connections when a client sends a given text: before or after the server has
+ * received it, or so that the server receives it long after the client has given up.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface Cut {
-  /** Resolves when the text has come and the cut been made. */
+  /** Resolves when the text has come and the connection has been cut. */
   readonly made: Promise<void>
 }
 
 export interface HeldBack extends Cut {
-  /** Hands the server what the client sent before it was cut off; resolves when the server has answered. */
+  /** Sends the server what the client had sent before the cut. Resolves when the server has answered. */
   land(): Promise<void>
 }
 
 export interface TcpProxy {
   /** The same database through the proxy. */
   readonly connectionString: string
-  /** The next time a client sends `text`, the server never gets it: both sides are cut. */
+  /** When a client next sends `text`, cuts both sides before the server gets it. */
   cutBefore(text: string): Cut
-  /** The next time, the server gets it and answers; the answer is thrown away and both sides are cut. */
+  /** When a client next sends `text`, lets the server answer, drops the answer and cuts both sides. */
   cutAfter(text: string): Cut
-  /** The next time, the client is cut off and the text kept, to land later. */
+  /** When a client next sends `text`, cuts the client off and keeps the text to send it later. */
   holdBack(text: string): HeldBack
-  /** As if the network were gone: cuts all connections, and new ones at once, until `mend`. */
+  /** Like a network failure: cuts all connections, and new ones at once, until `mend`. */
   sever(): void
   mend(): void
   close(): Promise<void>
 }
 
-/** What happens to a connection once its client sends `text`. */
+/** The action on a connection when its client sends `text`. */
 interface Trap {
   readonly text: string
-  /** `rest`: the chunk that had the text. */
+  /** `rest` is the chunk that contained the text. */
   spring(client: Socket, server: Socket, rest: Buffer): void
 }
 
@@ -98,7 +98,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
           server.destroy()
           client.destroy()
         })
-        client.on('data', more => server.write(more)) // a long message comes in several chunks
+        client.on('data', more => server.write(more)) // A long message comes in several chunks.
         server.write(chunk)
       })
       return { made: sprung.then(() => answered) }

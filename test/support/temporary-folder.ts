@@ -5,12 +5,12 @@ import { join } from 'node:path'
 export const FOLDER_VARIABLE = 'LOADCAST_TEST_FOLDER'
 
 /**
- * A new folder that others may enter, inside that of the test run: it goes with it, at the latest when the next run
- * finds this one dead.
+ * Creates a folder that other users may enter, inside the folder of the test run. It is deleted with the run, or by the next
+ * run if this one is killed.
  */
 export async function temporaryFolder(name: string): Promise<string> {
   const parent = process.env[FOLDER_VARIABLE]
-  if (parent === undefined) throw new Error('No test run is under way: start tests with npm test.')
+  if (parent === undefined) throw new Error('No test run is in progress: start tests with npm test.')
   const folder = await mkdtemp(join(parent, `${name}-`))
   await chmod(folder, 0o755)
   return folder

@@ -1,7 +1,7 @@
 /*
- * The one Postgres of a test run, migrated into a template database that test files clone, and the folder in which the
- * run keeps all its files. Both go at the end. A run that was killed leaves them; the next run finds that no live
- * process holds the folder, ends the servers in it and deletes it.
+ * The Postgres of a test run, migrated into a template database that test files clone, and the folder with all files of the
+ * run. Both are removed at the end. A killed run leaves them. The next run then finds that no live process holds the folder,
+ * ends the servers in it and deletes it.
  */
 import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -35,7 +35,7 @@ const GIVEN_VARIABLE = 'LOADCAST_TEST_DATABASE_URL'
 export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
   await removeLeftovers()
   const folder = await mkdtemp(join(tmpdir(), PREFIX))
-  await chmod(folder, 0o711) // as root, Postgres runs as another user, who must enter it
+  await chmod(folder, 0o711) // As root, Postgres runs as another user, which must enter it.
   const given = process.env[GIVEN_VARIABLE]
   const server = given
     ? { connectionString: given, dataDir: join(folder, 'none'), async stop() {} }
@@ -63,7 +63,7 @@ export async function startTestServer(): Promise<{ stop(): Promise<void> }> {
 async function makeTemplate(connectionString: string): Promise<void> {
   const client = new pg.Client({ connectionString })
   await client.connect()
-  // One that is left is of an earlier run on a server that was given.
+  // An existing one was left by an earlier run on a given server.
   await client.query(`drop database if exists ${TEMPLATE}`)
   await client.query(`create database ${TEMPLATE}`)
   await client.end()
@@ -72,7 +72,7 @@ async function makeTemplate(connectionString: string): Promise<void> {
   await migrate(url.href, { log: silentLog })
 }
 
-/** A run makes its folder just before it takes hold of it. */
+/** Younger folders are left alone, because a run creates its folder just before it holds it. */
 const LEFTOVER_AGE_MS = 10_000
 
 async function removeLeftovers(): Promise<void> {
@@ -95,19 +95,19 @@ async function lockUnlessHeld(folder: string): Promise<Lock | undefined> {
   try {
     return await acquireLock(folder)
   } catch (error) {
-    if (error instanceof EmbeddedPostgresHeldError) return undefined // a run that is under way
+    if (error instanceof EmbeddedPostgresHeldError) return undefined // The folder of a run in progress.
     throw error
   }
 }
 
-/** The run's own, and those that its tests had started. */
+/** Ends the run's own server and those that its tests had started. */
 async function endServersIn(folder: string): Promise<void> {
   const files = await readdir(folder, { recursive: true })
   for (const file of files.filter(name => basename(name) === 'postgres.json')) {
     const connection = await readConnection(join(folder, dirname(file)))
     const postmaster = connection && (await findPostmaster(connection.data))
     if (connection === undefined || postmaster === undefined) continue
-    process.kill(postmaster.pid, 'SIGQUIT') // at once: the data are deleted next
+    process.kill(postmaster.pid, 'SIGQUIT') // An immediate shutdown, because the data are deleted next.
     while (await findPostmaster(connection.data)) await delay(10)
   }
 }

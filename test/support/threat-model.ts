@@ -1,9 +1,9 @@
-/* The tables of docs/threat-model.md: their rows, and the tests that each names. */
+/* The rows of the tables in docs/threat-model.md, and the tests that each of them names. */
 
 export interface Shown {
-  /** Below `test/`, without `.test.ts`. */
+  /** A path below `test/`, without `.test.ts`. */
   readonly file: string
-  /** Words of a title in it. */
+  /** Words of a test title in that file. */
   readonly title: string
 }
 
@@ -26,7 +26,7 @@ export function readThreats(document: string): Threat[] {
     })
 }
 
-/** What is named and is not there, each as a sentence. `readTest`: a test file's text, if there is one. */
+/** Returns a sentence for each named test that does not exist. `readTest` returns the text of a test file that exists. */
 export function findUnshown(
   threats: readonly Threat[],
   readTest: (file: string) => string | undefined,

@@ -1,6 +1,6 @@
 /*
- * Two processes of the program on one database of the run's Postgres. Presence and rooms are each process's own
- * for now, so heartbeats and offers go to `home`; requests go to either.
+ * Two processes of the program on one database of the run's Postgres. Each process has presence and rooms of its own for
+ * now, so heartbeats and offers go to `home`. Requests go to either.
  */
 import pg from 'pg'
 import { until } from './engine.js'
@@ -11,16 +11,16 @@ import { type ServerProcess, startServerProcess } from './server-process.js'
 export interface TwoServers {
   readonly home: ServerProcess
   readonly other: ServerProcess
-  /** The addresses of both, to take turns. */
+  /** The URLs of both, to use in turn. */
   readonly urls: readonly [string, string]
   /** Starts one more on the same database. */
   start(): Promise<ServerProcess>
   query<T extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<T[]>
-  /** Resolves when every event has been told, within seconds. */
+  /** Resolves when every event has been delivered, within seconds. */
   delivered(): Promise<void>
-  /** What the audit finds, what could not be delivered, and what the processes logged as faults: nothing. */
+  /** Violations of the audit, dead letters, and logged faults. Expected to be empty. */
   faults(): Promise<readonly string[]>
-  /** Ends all that runs, in order: codes other than 0 reject. */
+  /** Ends all running processes in order. Rejects if an exit code is not 0. */
   close(): Promise<void>
 }
 
@@ -52,7 +52,7 @@ export async function startTwoServers(env: Readonly<Record<string, string>> = {}
       return [...broken, ...dead.map(letter => JSON.stringify(letter)), ...logged]
     },
     async close() {
-      // Those that a test has ended answer how they ended.
+      // Processes that a test has ended return how they ended.
       const codes = await Promise.all(started.map(server => server.end('SIGTERM')))
       await pool.end()
       await database.drop()

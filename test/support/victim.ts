@@ -1,6 +1,6 @@
 /*
  * A process that works until it dies at a fault point: `victim.ts <connection string> <fault point> <which hit>`.
- * It reports on standard output, a line of JSON for each answer it got and each event it delivered.
+ * It prints a line of JSON for each answer it got and each event it delivered.
  */
 import { writeSync } from 'node:fs'
 import { createPostgresStore } from '../../src/adapters/postgres/store.js'
@@ -10,16 +10,16 @@ import { doorDefinition } from './machines/door.js'
 
 const [connectionString = '', fatalPoint = '', hit = '1'] = process.argv.slice(2)
 const DOORS = 6
-/** Soon enough that the victim fires timers, late enough that some are left to others. */
+/** Soon enough that the victim fires timers, and late enough that some are left to other processes. */
 const CLOSE_MS = 250
 
 let hits = 0
 const faults = (point: string) => {
   if (point === fatalPoint && ++hits === Number(hit)) process.kill(process.pid, 'SIGKILL')
-  // Death by signal is not at once: nothing may happen here any more.
+  // Death by a signal is not immediate, and nothing may happen here any more.
   if (point === fatalPoint && hits >= Number(hit)) return new Promise<void>(() => {})
 }
-/** A point that is never reached is a mistake in the test: better an exit code than a hang. */
+/** If the fault point is never reached, the test is wrong. An exit code is better than a hang. */
 setTimeout(() => process.exit(3), 20_000)
 
 const report = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`)
@@ -61,7 +61,7 @@ for (let round = 0; ; round++) {
           report({ acknowledged: outcome.uid, instance: id, version: outcome.version })
         }
       }
-      // Refused: decided on a snapshot that must be read again first.
+      // Refused. The decision needs a snapshot that must be read again first.
       await engine.send(id, { type: 'open', who: 'eve' }, { actor })
     }),
   )

@@ -4,7 +4,7 @@ import { audit } from '../../src/runtime/audit.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import { testDefinitions } from './engine.js'
 
-/** What the audit finds in a database, in words: nothing, if all is well. */
+/** The violations that the audit finds in a database, as sentences. */
 export async function violationsOf(sql: pg.Pool, definitions: readonly Definition[] = testDefinitions) {
   const found: string[] = []
   for await (const { invariant, instance, message } of audit(createAuditStore(sql), definitions)) {

@@ -34,7 +34,7 @@ describe('waiting for the database', () => {
     expect(told).toEqual([
       expect.stringMatching(/for 60 s more: connect ECONNREFUSED 127\.0\.0\.1:5432$/),
       expect.stringMatching(/s more: starting up \(57P03\)$/),
-      'the database is there',
+      'the database is available',
     ])
   })
 

@@ -33,7 +33,7 @@ describe('messages between processes', () => {
   })
 
   test('a UUID takes little more than its bytes', () => {
-    const rooms = Array.from({ length: 1_000 }, () => `user:${randomUUID()}`)
+    const rooms = Array.from({ length: 1_000 }, () => `person:transporter:${randomUUID()}`)
     const packed = pack(JSON.stringify(rooms))
     expect(packed.length).toBeLessThan(1_000 * 16.5)
   })

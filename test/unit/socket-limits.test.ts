@@ -46,11 +46,11 @@ describe('an expiry', () => {
 })
 
 describe('rooms of one emit', () => {
-  const users = (count: number) => Array.from({ length: count }, (_, i) => `user:u${i}`)
+  const users = (count: number) => Array.from({ length: count }, (_, i) => `person:driver:u${i}`)
 
   test('a few rooms are one emit', () => {
-    expect(chunkRooms(['user:a', 'broadcast:b'], 500)).toEqual([
-      { to: ['broadcast:b', 'user:a'], except: [] },
+    expect(chunkRooms(['person:driver:a', 'broadcast:b'], 500)).toEqual([
+      { to: ['broadcast:b', 'person:driver:a'], except: [] },
     ])
     expect(chunkRooms([], 500)).toEqual([])
   })
@@ -64,8 +64,8 @@ describe('rooms of one emit', () => {
   test('who is in a shared room of an earlier chunk is left out of the later ones', () => {
     const chunks = chunkRooms([...users(3), 'broadcast:b'], 2)
     expect(chunks).toEqual([
-      { to: ['broadcast:b', 'user:u0'], except: [] },
-      { to: ['user:u1', 'user:u2'], except: ['broadcast:b'] },
+      { to: ['broadcast:b', 'person:driver:u0'], except: [] },
+      { to: ['person:driver:u1', 'person:driver:u2'], except: ['broadcast:b'] },
     ])
   })
 })

@@ -136,7 +136,7 @@ describe('local secrets', () => {
     const dir = await folder()
     const path = join(dir, 'secrets.json')
     await writeFile(path, '{"jwtSecret":"tell-nobody"')
-    await expect(loadLocalSecrets(dir)).rejects.toThrow(/does not hold the secrets/)
+    await expect(loadLocalSecrets(dir)).rejects.toThrow(/does not contain valid secrets/)
     await expect(loadLocalSecrets(dir)).rejects.not.toThrow(/tell-nobody/)
     expect(await readFile(path, 'utf8')).toContain('tell-nobody')
   })

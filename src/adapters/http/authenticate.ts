@@ -20,7 +20,7 @@ export async function authenticate(
   const verified = await verifyToken(token)
   if (!verified.ok) return verified
   const { caller } = verified.value
-  const wait = limits.ofUser(caller.id)
+  const wait = limits.ofUser(caller)
   if (wait !== undefined) return { ok: false, problem: tooMany('user', wait) }
   if (!(await dispatch.isActive(caller))) return problem('USER_INACTIVE')
   return roles.includes(caller.role) ? ok(caller) : problem('FORBIDDEN')

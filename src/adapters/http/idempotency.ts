@@ -40,7 +40,7 @@ export function parseIdempotencyKey(
     const message = `Expected 1 to ${MAX_KEY_LENGTH} printable ASCII characters, in quotes or not`
     return invalid([{ path: 'Idempotency-Key', message }])
   }
-  const scope = `${caller.id} ${method.toUpperCase()} ${path}`
+  const scope = `${caller.role} ${caller.id} ${method.toUpperCase()} ${path}`
   return ok({ scope, key, fingerprint: fingerprint(payload) })
 }
 

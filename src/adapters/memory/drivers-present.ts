@@ -1,12 +1,12 @@
 /*
- * The drivers of one process: when they were seen, where, with which vehicle. Those who lapsed stay known, so
- * that the next heartbeat brings them back without asking the database; they are in no index until then.
+ * The drivers of one process: when and where they were last seen, and with which vehicle. Drivers whose presence has
+ * expired stay known but are in no index. Their next heartbeat brings them back without a query to the database.
  */
 import type { DriverBeat, DriverState, NearbyDriver, Point } from '../../dispatch/ports.js'
 import { LastSeen } from './last-seen.js'
 import { PlaceIndex } from './place-index.js'
 
-/** About 100 MB. Beyond it those not seen for longest are forgotten, and looked up again when they come back. */
+/** About 100 MB. Beyond this, the drivers not seen for longest are forgotten, and looked up again when they return. */
 const MAX_DRIVERS = 200_000
 
 type Vehicle = { readonly id: string; readonly vehicleType: string } | undefined
@@ -40,13 +40,13 @@ export class DriversPresent {
     return { isKnown: true, transporterId, vehicleId: vehicle?.id, wasLapsed, isFirstPlace }
   }
 
-  /** Answers whether it was online. */
+  /** Returns whether the driver was online before. */
   put(id: string, facts: { transporterId: string; vehicle: Vehicle; place?: Point }, now: number): boolean {
     const known = this.#find(id)
     const wasOnline = known !== undefined && this.#isOnline(known, now)
     if (known !== undefined) this.#unindex(known)
     const { transporterId, vehicle, place } = facts
-    // Where it was for another fleet is not for this one.
+    // A place that the driver reported for another fleet is not passed on to this one.
     const knownPlace = known?.transporterId === transporterId ? known.place : undefined
     const driver = { id, transporterId, vehicle, place: knownPlace, lastSeenAt: now }
     this.#see(driver, place, now)
@@ -62,7 +62,7 @@ export class DriversPresent {
     if (isIndexed) this.#index(driver)
   }
 
-  /** Answers whether it was online. */
+  /** Returns whether the driver was online before. */
   drop(id: string, now: number): boolean {
     const driver = this.#find(id)
     if (driver === undefined) return false

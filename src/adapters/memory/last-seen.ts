@@ -1,6 +1,6 @@
 /*
- * Who was seen when, in the order of being seen: what has lapsed is always at the front, so that looking for it
- * costs nothing while there is none. Bounded: the one not seen for longest goes first.
+ * Entries in the order in which they were last seen. Expired entries are always at the front, so a search for them costs
+ * nothing if there are none. The number of entries is bounded: the one not seen for longest is removed first.
  */
 export class LastSeen<T extends { lastSeenAt: number }> {
   readonly #entries = new Map<string, T>()
@@ -20,7 +20,7 @@ export class LastSeen<T extends { lastSeenAt: number }> {
     return entry
   }
 
-  /** Puts the entry at the end. Answers one that had to go for it, if any. */
+  /** Moves the entry to the end. Returns the entry that was removed to make room, if any. */
   see(id: string, entry: T): readonly [string, T] | undefined {
     this.#entries.delete(id)
     this.#entries.set(id, entry)
@@ -30,7 +30,7 @@ export class LastSeen<T extends { lastSeenAt: number }> {
     return oldest
   }
 
-  /** Takes out everything last seen before `time`, oldest first. */
+  /** Removes and returns all entries last seen before `time`, oldest first. */
   takeBefore(time: number): (readonly [string, T])[] {
     const taken: (readonly [string, T])[] = []
     for (const [id, entry] of this.#entries) {

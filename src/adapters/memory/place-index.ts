@@ -1,12 +1,12 @@
 /*
- * Things on the globe, found by distance. Cells of a tenth of a degree hold what is in them, so that moving is
- * cheap and a search looks only at cells that the circle may touch. Nothing here knows what the things are.
+ * Finds items on the globe by distance. Items are kept in cells of a tenth of a degree, so moving one is cheap and a
+ * search reads only the cells that the circle may touch. The index knows nothing about the items.
  */
 
 import type { Point } from '../../dispatch/ports.js'
 import { distanceKm, EARTH_RADIUS_KM } from '../../dispatch/reach/distance.js'
 
-/** About 11 km: a search within 10 to 75 km looks at some ten to two hundred cells. */
+/** A cell is about 11 km high: a search within 10 to 75 km reads about ten to two hundred cells. */
 const CELLS_PER_DEGREE = 10
 const CELLS_AROUND = 360 * CELLS_PER_DEGREE
 const CELLS_UP = 180 * CELLS_PER_DEGREE
@@ -44,7 +44,7 @@ export class PlaceIndex<T> {
     if (items?.size === 0) this.#cells.delete(cell)
   }
 
-  /** Everything within the radius, in no order. */
+  /** All items within the radius, in no order. */
   within(centre: Point, radiusKm: number): { item: T; distanceKm: number }[] {
     const found: { item: T; distanceKm: number }[] = []
     for (const items of this.#cellsNear(centre, radiusKm)) {
@@ -56,7 +56,7 @@ export class PlaceIndex<T> {
     return found
   }
 
-  /** The cells that the circle may touch; all there are where that would be more. */
+  /** The cells that the circle may touch, or all existing cells if those are fewer. */
   *#cellsNear(centre: Point, radiusKm: number): Iterable<Map<T, Point>> {
     const latReach = ((radiusKm / EARTH_RADIUS_KM) * 180) / Math.PI
     const bottom = row(centre.lat - latReach)
@@ -77,7 +77,7 @@ export class PlaceIndex<T> {
   }
 }
 
-/** How far east and west a circle of `latReach` degrees goes; all around where it holds a pole. */
+/** How many degrees a circle of `latReach` degrees extends to the east and west. 180 if it contains a pole. */
 function longitudeReach(lat: number, latReach: number): number {
   if (Math.abs(lat) + latReach >= 90) return 180
   const toRadians = Math.PI / 180

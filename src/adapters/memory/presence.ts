@@ -1,15 +1,15 @@
-/* Presence in one process: what a cluster keeps in Redis. Lost when the process ends; heartbeats fill it again. */
+/* Presence in one process, which a cluster keeps in Redis. It is lost when the process ends; heartbeats fill it again. */
 import type { Presence } from '../../dispatch/ports.js'
 import { DriversPresent } from './drivers-present.js'
 import { LastSeen } from './last-seen.js'
 
-/** Far more than one process serves; the limit keeps forged ids from filling memory. */
+/** Far more than one process serves. The limit keeps forged ids from filling the memory. */
 const MAX_TRANSPORTERS = 200_000
 
 export interface MemoryPresenceOptions {
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
-  /** Milliseconds; only differences matter. `lastSeenAt` is given in them. */
+  /** A clock in milliseconds. Only differences matter; `lastSeenAt` is given in its time. */
   readonly now?: () => number
 }
 

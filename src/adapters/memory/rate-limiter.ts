@@ -1,46 +1,46 @@
 /*
- * How often somebody may do something in a minute, over a window that slides: what the last minute counted weighs as
- * much as of it still lies within sixty seconds, so nobody gets twice the limit around the turn of a minute. Decided
- * from memory at once. What is counted is told to other processes, and theirs learnt, a few times a second: nobody ever
- * waits for that, and where it fails each process counts for itself.
+ * A rate limiter by minute, with a sliding window. The previous window counts in proportion to how much of it overlaps
+ * the last 60 s, so a client does not get twice the limit around the turn of a minute. Decisions are made from memory at
+ * once. Processes exchange their counts a few times a second, and no caller waits for that. If the exchange fails, each
+ * process counts for itself.
  */
 import { LRUCache } from 'lru-cache'
 import type { Counted, SharedCounts } from '../../dispatch/ports.js'
 
 export interface RateLimiter {
-  /** Counts one more for `key`: `undefined` if it may go on, else the seconds after which it is worth another try. */
+  /** Counts one call for `key`. Returns `undefined` if it is allowed, else the seconds until a retry may succeed. */
   take(key: string): number | undefined
-  /** Tells others what was counted since, and learns what they did. Never fails. */
+  /** Sends the new counts to other processes and reads theirs. Never fails. */
   share(): Promise<void>
   close(): void
 }
 
 const WINDOW_MS = 60_000
-/** Some 30 MB. Who floods from more addresses at once drives the quietest out, who then begin anew. */
+/** About 30 MB. A flood from more addresses at once evicts the keys used least recently, whose counts start again. */
 const MAX_KEYS = 100_000
-/** So much later do other processes know; a flood gets by with what it sends to each of them in this time. */
+/** Other processes learn of a call after this time. Until then a flood may use up the limit in each of them. */
 const SHARE_EVERY_MS = 250
-/** Keys of one round trip: some milliseconds of Redis. The rest goes with the next. */
+/** Keys of one round trip, which takes Redis some milliseconds. The rest follows in the next one. */
 const MAX_SHARED_AT_ONCE = 1_000
 
-/** Of fractions of a count, and of a second: else who comes back to the second could be a hair too early. */
+/** Tolerance for fractions of a count and of a second: without it, a client that returns on time could be refused. */
 const ROUNDING = 1e-6
 
 interface Count {
   window: number
-  /** In this window and the one before, by all processes as far as known. */
+  /** Calls in this window and in the previous one, by all processes as far as known. */
   current: number
   previous: number
-  /** Of `current`, what others have not been told. */
+  /** The part of `current` that other processes do not know yet. */
   untold: number
 }
 
 export function createRateLimiter(options: {
   readonly perMinute: number
-  /** Names the limit among those that share. */
+  /** The name of the limit, which separates its keys from those of others. */
   readonly name: string
   readonly shared?: SharedCounts | undefined
-  /** Milliseconds of a clock that processes have in common. */
+  /** A clock in milliseconds that all processes share. */
   readonly now?: () => number
   readonly maxKeys?: number
 }): RateLimiter {
@@ -54,7 +54,7 @@ export function createRateLimiter(options: {
     const count = counts.get(key) ?? newCount(at)
     roll(count, at)
     const passed = (at % WINDOW_MS) / WINDOW_MS
-    // What is refused is not counted: who slows down gets through, however long it was too fast.
+    // Refused calls are not counted, so a client that slows down is allowed again, however long it was too fast.
     if (count.previous * (1 - passed) + count.current + 1 > perMinute + ROUNDING)
       return waitFor(count, passed)
     count.current += 1
@@ -64,9 +64,9 @@ export function createRateLimiter(options: {
     return undefined
   }
 
-  /** When the sliding count has room for one more. */
+  /** The seconds until the sliding count has room for one more. */
   function waitFor({ current, previous }: Count, passed: number): number {
-    // Within this window, if enough of the last one leaves it; else in the next, where `current` is the last one.
+    // In this window, if enough of the previous one drops out. Otherwise in the next one, whose previous one is `current`.
     const room = perMinute - 1 - current
     const share = room >= 0 && previous > 0 ? 1 - room / previous : 2 - (perMinute - 1) / current
     return Math.max(1, Math.ceil(((share - passed) * WINDOW_MS) / 1000 - ROUNDING))
@@ -87,7 +87,7 @@ export function createRateLimiter(options: {
       const totals = await shared.add(told.map(({ sent }) => sent))
       for (const [i, { count, sent }] of told.entries()) learn(count, sent, totals[i])
     } catch {
-      // Whoever keeps the connection has said so. Each counts for itself meanwhile, and tells when it is heard again.
+      // The connection has logged the failure. Each process counts for itself until its counts get through again.
       for (const { sent } of told) untold.add(sent.key.slice(name.length + 1))
     }
   }
@@ -110,17 +110,17 @@ const newCount = (at: number): Count => ({
   untold: 0,
 })
 
-/** Brings a count to the window that `at` lies in. What was not told of an earlier one no longer matters. */
+/** Moves a count to the window of `at`. Counts of earlier windows that were not sent no longer matter. */
 function roll(count: Count, at: number): void {
   const window = Math.floor(at / WINDOW_MS)
-  if (window <= count.window) return // a clock that was set back waits for its time
+  if (window <= count.window) return // A clock that was set back: the count stays until the clock catches up.
   count.previous = window === count.window + 1 ? count.current : 0
   count.current = 0
   count.untold = 0
   count.window = window
 }
 
-/** `count` may have gone on, and into the next window, while it was told. */
+/** Adopts the total of all processes. While it was requested, `count` may have grown or moved to the next window. */
 function learn(count: Count, sent: Counted, total: { current: number; previous: number } | undefined): void {
   if (total === undefined) return
   if (count.window === sent.window) {

@@ -50,10 +50,12 @@ where r.broadcast_id = $1 and ($2::text is null or r.transporter_id > $2)
 order by r.transporter_id limit $5`
 
 const transporterFactsSql = `
-select u.id is not null as "isKnown", ${isActiveTransporter('$1')} as "isActive",
+select p.id is not null or t.id is not null as "isKnown", ${isActiveTransporter('$1')} as "isActive",
   coalesce(t.is_available, false) as "isAvailable",
   array(select distinct v.vehicle_type from vehicles v where v.transporter_id = $1 order by 1) as "vehicleTypes"
-from (select) one left join users u on u.id = $1 left join transporters t on t.id = $1`
+from (select) one
+left join people p on p.id = $1 and p.role = 'transporter'
+left join transporters t on t.id = $1`
 
 const listActionsSql = `
 select a.id, a.admin_id as "adminId", a.action, a.target, a.reason, a.detail, a.outcome,

@@ -1,25 +1,31 @@
 import type { Pool } from 'pg'
 import type { DeviceStore } from '../../dispatch/ports.js'
+import { isDeviceOf } from './devices-of.js'
 import { query } from './query.js'
 
 /** One too many goes before the new one comes: the statement does not see what it inserts itself. */
 const registerSql = `
 with surplus as (
   delete from devices where id in (
-    select id from devices where user_id = $1 and token <> $2 order by registered_at desc offset $4 - 1
+    select d.id from devices d where ${isDeviceOf('$1', '$2')} and d.token <> $3
+    order by d.registered_at desc offset $5 - 1
   )
 )
-insert into devices (token, user_id, platform) values ($2, $1, $3)
+insert into devices (user_id, role, token, platform, registered_at, role_noted_at)
+select $1, $2, $3, $4, at, at from clock_timestamp() as at
 on conflict (token) do update set
-  user_id = excluded.user_id, platform = excluded.platform, registered_at = excluded.registered_at`
+  user_id = excluded.user_id, role = excluded.role, platform = excluded.platform,
+  registered_at = excluded.registered_at, role_noted_at = excluded.role_noted_at`
+
+const removeSql = `delete from devices d where d.token = $3 and ${isDeviceOf('$1', '$2')}`
 
 export function createDeviceStore(pool: Pool): DeviceStore {
   return {
-    async register(userId, { token, platform }, max) {
-      await query(pool, registerSql, [userId, token, platform, max])
+    async register({ id, role }, { token, platform }, max) {
+      await query(pool, registerSql, [id, role, token, platform, max])
     },
-    async remove(userId, token) {
-      await query(pool, 'delete from devices where token = $2 and user_id = $1', [userId, token])
+    async remove({ id, role }, token) {
+      await query(pool, removeSql, [id, role, token])
     },
   }
 }

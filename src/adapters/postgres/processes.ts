@@ -1,9 +1,10 @@
 /*
- * Living processes, the versions they know and the storage format they read. Announcements take turns, by an advisory lock: of two that begin at the
+ * Living processes, the versions they know, the storage format they read and the protocol they speak. Announcements take turns, by an advisory lock: of two that begin at the
  * same moment, one with a new version and one that knows only the old, the second sees the first.
  */
 import type { ProcessVersions, Store } from '../../runtime/ports.js'
 import type { EnginePool } from './engine-schema.js'
+import { type Peers, PROTOCOL } from './peers.js'
 import { NEWEST_FORMAT, type StorageFormat } from './storage-format.js'
 
 /** Any number that no other use of advisory locks in this database has. */
@@ -36,12 +37,13 @@ with mine as (
 ), dead as (
   delete from {processes} where alive_until < clock_timestamp() and id <> $1
 ), announced as (
-  insert into {processes} (id, machine, version, storage_format, alive_until)
-  select $1, machine, version, $5::int, clock_timestamp() + $4::float8 * interval '1 millisecond' from mine
+  insert into {processes} (id, machine, version, storage_format, protocol, alive_until)
+  select $1, machine, version, $5::int, $6::int, clock_timestamp() + $4::float8 * interval '1 millisecond' from mine
   on conflict (id, machine) do update
-  set version = excluded.version, storage_format = excluded.storage_format, alive_until = excluded.alive_until
+  set version = excluded.version, storage_format = excluded.storage_format, protocol = excluded.protocol,
+    alive_until = excluded.alive_until
 ), others as (
-  select machine, version, storage_format from {processes} where id <> $1 and alive_until >= clock_timestamp()
+  select machine, version, storage_format, protocol from {processes} where id <> $1 and alive_until >= clock_timestamp()
 ), known as (
   select machine, version from mine
   union all
@@ -56,13 +58,16 @@ with mine as (
   on conflict (machine) do update set version = greatest(d.version, excluded.version)
   returning machine, version
 )
-select machine, version, coalesce((select format from settled), (select format from {storage_format})) as format
+select machine, version, coalesce((select format from settled), (select format from {storage_format})) as format,
+  (select min(protocol) from others) as protocol
 from versions`
 
 interface Answer {
   readonly machine: string
   readonly version: number
   readonly format: number
+  /** The oldest that another process speaks; null if there is no other. */
+  readonly protocol: number | null
 }
 
 const FORGET = 'delete from {processes} where id = $1'
@@ -70,6 +75,7 @@ const FORGET = 'delete from {processes} where id = $1'
 export function createProcesses(
   pool: EnginePool,
   formats: StorageFormat,
+  peers: Peers,
 ): Pick<Store, 'announceProcess' | 'forgetProcess'> {
   return {
     async announceProcess({ id, versions }: ProcessVersions, leaseMs: number) {
@@ -77,11 +83,14 @@ export function createProcesses(
       const client = await pool.connect()
       try {
         await client.query(TAKE_TURN)
-        const values = [id, machines, [...versions.values()], leaseMs, NEWEST_FORMAT]
+        const values = [id, machines, [...versions.values()], leaseMs, NEWEST_FORMAT, PROTOCOL]
         const { rows } = await client.query<Answer>(pool.qualify(ANNOUNCE), values)
         await client.query('end')
         client.release()
-        if (rows[0] !== undefined) formats.note(rows[0].format)
+        if (rows[0] !== undefined) {
+          formats.note(rows[0].format)
+          peers.note(rows[0].protocol)
+        }
         return new Map(rows.map(({ machine, version }) => [machine, version]))
       } catch (error) {
         // Whatever state the connection is in: another takes its place.

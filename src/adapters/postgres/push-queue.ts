@@ -4,38 +4,45 @@
  */
 import type { Pool } from 'pg'
 import type { LeasedPush, PushQueue, PushSettlement } from '../../dispatch/ports.js'
+import { devicesOf, isDeviceOf } from './devices-of.js'
 import { query } from './query.js'
 import { millis } from './stored-instance.js'
 
 const time = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000)`
 
-/**
- * A user's devices, by their index, one look for each user. `offset 0` keeps it so: joined in any other way, an offer to
- * 10,000 users without devices took longer than a statement may.
- */
-export const devicesOf = (userId: string) =>
-  `(select d.id, d.user_id from devices d where d.user_id = ${userId} offset 0) as d`
-
-/** $1: the envelopes, each with a number; $2, $3: number and user. */
+/** $1: the envelopes, each with a number; $2, $3, $4: number, id and role of a person. */
 const queueSql = `
-insert into pushes (envelope_id, device_id, user_id, broadcast_id, message, ends_at, due_at)
-select e.envelope_id, d.id, d.user_id, (e.message ->> 'broadcastId')::uuid, e.message,
+insert into pushes (envelope_id, device_id, user_id, role, broadcast_id, message, ends_at, due_at)
+select e.envelope_id, d.id, d.user_id, d.role, (e.message ->> 'broadcastId')::uuid, e.message,
   to_timestamp(e.ends_at / 1000), to_timestamp(e.due_at / 1000)
-from unnest($2::int[], $3::text[]) as w (n, user_id)
+from unnest($2::int[], $3::text[], $4::text[]) as w (n, user_id, role)
 join jsonb_to_recordset($1::jsonb) as e (n int, envelope_id text, message jsonb, ends_at float8, due_at float8)
   on e.n = w.n
-cross join lateral ${devicesOf('w.user_id')}
+cross join lateral ${devicesOf('w.user_id', 'w.role')}
 order by e.envelope_id, d.id
 on conflict (envelope_id, device_id) do nothing`
 
 const acknowledgeSql = `
-insert into pushes (envelope_id, device_id, user_id, ends_at, due_at, outcome)
-select a.envelope_id, d.id, d.user_id, ${time('$3')}, ${time('$3')}, 'acknowledged'
-from (select distinct * from unnest($1::text[], $2::text[]) as n (envelope_id, user_id)) as a
-cross join lateral ${devicesOf('a.user_id')}
+insert into pushes (envelope_id, device_id, user_id, role, ends_at, due_at, outcome)
+select a.envelope_id, d.id, d.user_id, d.role, ${time('$4')}, ${time('$4')}, 'acknowledged'
+from (select distinct * from unnest($1::text[], $2::text[], $3::text[]) as n (envelope_id, user_id, role)) as a
+cross join lateral ${devicesOf('a.user_id', 'a.role')}
 order by a.envelope_id, d.id
 on conflict (envelope_id, device_id) do update set outcome = excluded.outcome, due_at = excluded.due_at
 where pushes.outcome is null`
+
+/**
+ * As whom a push is meant. The release before queues without a role; then the type of the event says it, or nothing does
+ * ("Trip cancelled", a request's end).
+ */
+const roleMeant = `coalesce(p.role, case p.message ->> 'type'
+    when 'trip_assigned' then 'driver' when 'new_broadcast' then 'transporter' when 'truck_confirmed' then 'customer'
+    when 'truck_released' then 'customer' when 'no_vehicles_available' then 'customer' end)`
+
+/** Where nothing says the role it is sent only if the id has one role. */
+const isForAnother = `case when whom.role is null
+    then (select count(*) from people where id = p.user_id) > 1
+    else not ${isDeviceOf('p.user_id', 'whom.role')} end`
 
 /**
  * $1 now, $2 limit, $3 lease, $4 pushes a second. Who finds the pace's row locked takes nothing this time: another
@@ -54,12 +61,16 @@ due as materialized (
 ),
 judged as materialized (
   select p.*, d.token, d.platform,
-    p.ends_at <= ${time('$1')} or p.user_id <> d.user_id or not u.active or (p.is_offer and (
+    p.ends_at <= ${time('$1')} or p.user_id <> d.user_id or ${isForAnother}
+    or exists (
+      select from people o where o.id = p.user_id and not o.active and coalesce(o.role = whom.role, true)
+    )
+    or (p.is_offer and (
       coalesce(i.status, '') not in ('searching', 'partially_filled') or r.declined_at is not null)) as has_ended
   from due
   join pushes p on p.envelope_id = due.envelope_id and p.device_id = due.device_id
   join devices d on d.id = p.device_id
-  join users u on u.id = p.user_id
+  cross join lateral (select ${roleMeant} as role) whom
   left join {instances} i on p.is_offer and i.id = p.broadcast_id
   left join recipients r on p.is_offer and r.broadcast_id = p.broadcast_id and r.transporter_id = p.user_id
   where p.envelope_id = any(array(select envelope_id from due)) and d.id = any(array(select device_id from due))
@@ -113,7 +124,7 @@ settled as (
 buried as (
   insert into {dead_letters} (instance, version, index, subscriber, attempts, error, push)
   select broadcast_id, (message ->> 'version')::int, 0, 'push', attempts, error, jsonb_build_object(
-    'envelopeId', envelope_id, 'deviceId', device_id, 'userId', user_id, 'type', message ->> 'type',
+    'envelopeId', envelope_id, 'deviceId', device_id, 'userId', user_id, 'role', role, 'type', message ->> 'type',
     'message', message, 'isOffer', is_offer, 'endsAt', ends_at)
   from settled s where kind = 'dead' and (
     select count(*) from (
@@ -130,12 +141,13 @@ with risen as (
   delete from {dead_letters} where id = $1 and push is not null returning instance, push
 ),
 queued as (
-  insert into pushes (envelope_id, device_id, user_id, broadcast_id, message, is_offer, ends_at, due_at)
-  select push ->> 'envelopeId', d.id, d.user_id, r.instance, push -> 'message', (push ->> 'isOffer')::boolean,
+  insert into pushes (envelope_id, device_id, user_id, role, broadcast_id, message, is_offer, ends_at, due_at)
+  select push ->> 'envelopeId', d.id, d.user_id, push ->> 'role', r.instance, push -> 'message', (push ->> 'isOffer')::boolean,
     case when (push ->> 'isOffer')::boolean then (push ->> 'endsAt')::timestamptz
       else greatest((push ->> 'endsAt')::timestamptz, clock_timestamp() + interval '1 hour') end,
     clock_timestamp()
   from risen r join devices d on d.id = (push ->> 'deviceId')::bigint and d.user_id = push ->> 'userId'
+    and (push ->> 'role' is null or ${isDeviceOf("push ->> 'userId'", "push ->> 'role'")})
   on conflict (envelope_id, device_id) do update set
     outcome = null, attempts = 0, ends_at = excluded.ends_at, due_at = excluded.due_at
   where pushes.outcome = 'dead'
@@ -161,18 +173,20 @@ export function createPushQueue(pool: Pool): PushQueue {
         ends_at: endsAt,
         due_at: dueAt,
       }))
-      const whom = pushes.flatMap(({ userIds }, n) => userIds.map(userId => ({ n, userId })))
+      const whom = pushes.flatMap(({ people }, n) => people.map(person => ({ n, person })))
       if (whom.length === 0) return
       await query(pool, queueSql, [
         JSON.stringify(envelopes),
         whom.map(({ n }) => n),
-        whom.map(({ userId }) => userId),
+        whom.map(({ person }) => person.id),
+        whom.map(({ person }) => person.role),
       ])
     },
     async acknowledge(acknowledgements, now) {
       const ids = acknowledgements.map(a => a.envelopeId)
-      const users = acknowledgements.map(a => a.userId)
-      await query(pool, acknowledgeSql, [ids, users, now])
+      const userIds = acknowledgements.map(({ person }) => person.id)
+      const roles = acknowledgements.map(({ person }) => person.role)
+      await query(pool, acknowledgeSql, [ids, userIds, roles, now])
     },
     lease: ({ now, limit, leaseMs, perSecond }) =>
       query<LeasedPush>(pool, leaseSql, [now, limit, leaseMs, perSecond]),

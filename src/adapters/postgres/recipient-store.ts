@@ -2,8 +2,8 @@ import type { Pool } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { type OfferEntry, type Offered, PUSHED_AFTER_MS, type RecipientStore } from '../../dispatch/ports.js'
 import { gathered } from '../../runtime/gathered.js'
+import { devicesOf } from './devices-of.js'
 import { isActiveTransporter } from './fleet/people.js'
-import { devicesOf } from './push-queue.js'
 import { type LookUp, query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 import { contextOf } from './stored-json.js'
@@ -59,13 +59,13 @@ with entry as materialized (
   where r.offered_at is null or (r.step = excluded.step and excluded.offered_at is not null)
   returning r.broadcast_id, r.transporter_id, r.distance_km, r.offered_at
 ), pushed as (
-  insert into pushes (envelope_id, device_id, user_id, broadcast_id, message, is_offer, ends_at, due_at)
-  select l.id || ':offer', d.id, d.user_id, l.id, jsonb_build_object(
+  insert into pushes (envelope_id, device_id, user_id, role, broadcast_id, message, is_offer, ends_at, due_at)
+  select l.id || ':offer', d.id, d.user_id, d.role, l.id, jsonb_build_object(
       'type', 'new_broadcast', 'broadcastId', l.id, 'version', l.version, 'trucks', l.trucks),
     true, to_timestamp(l.expires_at / 1000), now() + $6::float8 * interval '1 millisecond'
   from written w
   join live l on l.id = w.broadcast_id
-  cross join lateral ${devicesOf('w.transporter_id')}
+  cross join lateral ${devicesOf('w.transporter_id', "'transporter'")}
   where w.offered_at = now()
   order by 1, 2
   on conflict (envelope_id, device_id) do nothing

@@ -47,7 +47,7 @@ export const TOLD_TO_OFFERED = ['broadcast.filled', 'broadcast.cancelled', 'broa
 const toldToOffered = TOLD_TO_OFFERED.map(type => `'${type}'`).join(', ')
 
 /**
- * `mine`: the requests that concern the reader, and whether it was offered them. `$7`: the reader. `$8`: the smallest id of
+ * `mine`: the requests that concern the reader, and whether it was offered them. `$7`: the reader, `$10` in which role. `$8`: the smallest id of
  * a request to look at. `$9`: the same for requests that were only offered. Open and declined offers are two parts, because
  * each has an index.
  * `fresh`: those of them whose newest event was recorded after `$1`.
@@ -55,22 +55,24 @@ const toldToOffered = TOLD_TO_OFFERED.map(type => `'${type}'`).join(', ')
 const FRESH = `
 mine as materialized (
   select m.instance, bool_or(m.is_offered) as is_offered from (
-    select i.id as instance, false as is_offered from {instances} i where i.owner = $7 and i.id >= $8::uuid
+    select i.id as instance, false as is_offered from {instances} i
+    where $10 = 'customer' and i.owner = $7 and i.id >= $8::uuid
     union all
     select t.instance, false from trips t
-    where t.transporter_id = $7 and t.id >= $8::uuid
+    where $10 = 'transporter' and t.transporter_id = $7 and t.id >= $8::uuid
       and (t.ended_at is null or t.ended_at > ${SINCE} - ${STAMP_LAG})
     union all
     select t.instance, false from trips t
-    where t.driver_id = $7 and t.id >= $8::uuid
+    where $10 = 'driver' and t.driver_id = $7 and t.id >= $8::uuid
       and (t.ended_at is null or t.ended_at > ${SINCE} - ${STAMP_LAG})
     union all
     select r.broadcast_id, true from recipients r
-    where r.transporter_id = $7 and r.broadcast_id >= $9::uuid
+    where $10 = 'transporter' and r.transporter_id = $7 and r.broadcast_id >= $9::uuid
       and r.offered_at is not null and r.declined_at is null
     union all
     select r.broadcast_id, true from recipients r
-    where r.transporter_id = $7 and r.broadcast_id >= $9::uuid and r.declined_at is not null
+    where $10 = 'transporter' and r.transporter_id = $7 and r.broadcast_id >= $9::uuid
+      and r.declined_at is not null
   ) m
   group by m.instance
 ),
@@ -86,7 +88,6 @@ fresh as materialized (
  * and an accept that overtook its offer has left no row in `recipients`.
  * Events that are both late and fresh are found only here. Times are compared outside of `late_own`: inside, the planner
  * might use the index by time and read everyone's events.
- * `$10`: whether the reader may have been offered requests.
  */
 const LATE = `
 late_own as materialized (
@@ -95,7 +96,7 @@ late_own as materialized (
 ),
 late_ends as materialized (
   select e.instance, e.version, e.index, e.late_at from {events} e
-  where $10::boolean and e.late_at is not null and e.late_at > ${SINCE} and e.type in (${toldToOffered})
+  where $10::text = 'transporter' and e.late_at is not null and e.late_at > ${SINCE} and e.type in (${toldToOffered})
 ),
 late as materialized (
   select l.instance, l.version, l.index, bool_or(l.is_offered) as is_offered from (

@@ -11,6 +11,7 @@ import type {
   Mark,
   Micros,
   Moment,
+  Reader,
   ResumedEvent,
   ResumeQuery,
   ResumeStore,
@@ -35,21 +36,33 @@ select ${micros('clock_timestamp()')} as now,
       where e.instance = $2::uuid and e.version = $3::integer and e.index = $4::integer
         and ($6::float8 is null or e.at between to_timestamp(($6 - 1) / 1000) and to_timestamp(($6 + 1) / 1000))
         and (
-        $5::text is null or i.owner = $5
-        or exists (select from recipients r
-                   where r.broadcast_id = i.id and r.transporter_id = $5 and r.offered_at is not null)
-        or exists (select from trips t where t.instance = i.id and (t.transporter_id = $5 or t.driver_id = $5))
+        $5::text is null
+        or $7 = 'customer' and i.owner = $5
+        or $7 = 'driver' and exists (select from trips t where t.instance = i.id and t.driver_id = $5)
+        or $7 = 'transporter' and (
+          exists (select from recipients r
+                  where r.broadcast_id = i.id and r.transporter_id = $5 and r.offered_at is not null)
+          or exists (select from trips t where t.instance = i.id and t.transporter_id = $5))
       ))
     when 'offer' then (
-      select ${micros('r.offered_at')} from recipients r where r.broadcast_id = $2::uuid and r.transporter_id = $5)
+      select ${micros('r.offered_at')} from recipients r
+      where r.broadcast_id = $2::uuid and $7::text = 'transporter' and r.transporter_id = $5)
   end as "markedAt"`
 
-async function moment(pool: Pool, mark: Mark | undefined, readerId: string | undefined): Promise<Moment> {
+async function moment(pool: Pool, mark: Mark | undefined, reader: Reader | undefined): Promise<Moment> {
   const [id, version, index, at = null] =
     mark?.kind === 'event'
       ? [mark.instance, mark.version, mark.index, mark.at]
       : [mark?.broadcastId, null, null, null]
-  const values = [mark?.kind ?? null, id ?? null, version, index, readerId ?? null, at]
+  const values = [
+    mark?.kind ?? null,
+    id ?? null,
+    version,
+    index,
+    reader?.id ?? null,
+    at,
+    reader?.role ?? null,
+  ]
   const [row] = await query<Moment>(pool, momentSql, values)
   if (row === undefined) throw new Error('A select without from gave no row')
   return row
@@ -111,39 +124,41 @@ const MAX_OWN = 200
 
 const liveOfSql = `
 with mine as (
-  select c.instance from {claims} c where c.key = 'customer:' || $1
+  select c.instance from {claims} c where $3 = 'customer' and c.key = 'customer:' || $1
   union
-  select t.instance from trips t where t.driver_id = $1 and t.ended_at is null
+  select t.instance from trips t where $3 = 'driver' and t.driver_id = $1 and t.ended_at is null
   union
-  select t.instance from trips t where t.transporter_id = $1 and t.ended_at is null
+  select t.instance from trips t where $3 = 'transporter' and t.transporter_id = $1 and t.ended_at is null
   union
   select under_way.instance
-  from (select id from {instances} where owner = $1 order by id desc limit ${MAX_OWN}) own
+  from (
+    select id from {instances} where $3 = 'customer' and owner = $1 order by id desc limit ${MAX_OWN}
+  ) own
   cross join lateral (
     select t.instance from trips t where t.instance = own.id and t.ended_at is null limit 1
   ) under_way
   union
   select s.instance from ${seeking} join recipients n on n.broadcast_id = s.instance and n.transporter_id = $1
-  where s.key like 'customer:%' and n.offered_at is not null and n.declined_at is null
+  where $3 = 'transporter' and s.key like 'customer:%' and n.offered_at is not null and n.declined_at is null
 )
 select ${BROADCAST_COLUMNS}
 from {instances} i
-left join recipients r on r.broadcast_id = i.id and r.transporter_id = $1
+left join recipients r on $3::text = 'transporter' and r.broadcast_id = i.id and r.transporter_id = $1
 where i.id = any(array(select instance from mine)) and i.machine = 'broadcast'
 order by i.id desc limit $2`
 
 export function createResumeStore(pool: Pool): ResumeStore {
   return {
-    moment: (mark, readerId) => moment(pool, mark, readerId),
-    eventsOf: (userId, { since, after, limit, offersSince, mayBeOffered }) =>
+    moment: (mark, reader) => moment(pool, mark, reader),
+    eventsOf: ({ id, role }, { since, after, limit, offersSince }) =>
       events(pool, eventsOfSql, [
         since,
         ...positionValues(after),
         limit,
-        userId,
+        id,
         firstIdAt(since - OLDEST_REQUEST_MICROS),
         firstIdAt(offersSince),
-        mayBeOffered,
+        role,
       ]),
     eventsIn: (broadcastId, { since, after, limit }: ResumeQuery) =>
       events(pool, eventsInSql, [since, ...positionValues(after), limit, broadcastId]),
@@ -152,8 +167,8 @@ export function createResumeStore(pool: Pool): ResumeStore {
       const rows = await query<Row>(pool, liveOffersSql, [transporterId, limit])
       return rows.map(row => ({ ...toBroadcastRecord(row), distanceKm: row.distanceKm }))
     },
-    async liveOf(userId, limit): Promise<readonly BroadcastRecord[]> {
-      return (await query<BroadcastRow>(pool, liveOfSql, [userId, limit])).map(toBroadcastRecord)
+    async liveOf({ id, role }, limit): Promise<readonly BroadcastRecord[]> {
+      return (await query<BroadcastRow>(pool, liveOfSql, [id, limit, role])).map(toBroadcastRecord)
     },
     sweep: async (olderThanMs, limit) => (await query(pool, sweepEventsSql, [olderThanMs, limit])).length,
   }

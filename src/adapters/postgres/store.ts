@@ -10,6 +10,7 @@ import { DEFAULT_SCHEMA, inSchema } from './engine-schema.js'
 import { loadHistory, loadInstances, loadUsedKeys } from './instances.js'
 import { createJournalMonths } from './journal-months.js'
 import { createOutbox } from './outbox.js'
+import { Peers } from './peers.js'
 import { createPosition } from './position.js'
 import { createProcesses } from './processes.js'
 import { orUnavailable } from './sqlstate.js'
@@ -24,6 +25,8 @@ export interface PostgresStoreOptions {
   readonly log?: Logger
   /** Where `migrate` has made the engine's tables: `loadcast` unless given. */
   readonly schema?: string
+  /** Learns with each announcement which releases the other processes are of. */
+  readonly peers?: Peers
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
 }
@@ -48,7 +51,7 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
   const { releaseTimers, ...timers } = createTimers(tables, formats)
   const { releaseDeliveries, deadDeliveries, redriveDelivery, dropDelivery, ...outbox } = createOutbox(tables)
   const { postponeTimer, buryTimer, ...deadTimers } = createDeadTimers(tables)
-  const { announceProcess, forgetProcess } = createProcesses(tables, formats)
+  const { announceProcess, forgetProcess } = createProcesses(tables, formats, options.peers ?? new Peers())
 
   return {
     async now() {

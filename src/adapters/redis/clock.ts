@@ -1,18 +1,18 @@
 /*
- * Redis' time, known without asking it each time: what counts as present is measured by the one clock that all
- * processes share, so theirs may differ by hours.
+ * The time of Redis, without a request for each reading. All processes measure presence by this one clock, so their own
+ * clocks may differ by hours.
  */
 import type { Redis } from 'ioredis'
 
-/** Quartz drifts by some milliseconds in this time; a clock that is set jumps, and is right again after it. */
+/** A quartz clock drifts by some milliseconds in this time. If the server's clock jumps, ours is right again after it. */
 const ASK_AGAIN_MS = 10_000
 
 export class RedisClock {
-  /** Redis' milliseconds less ours, which begin with the process and never jump. */
+  /** Milliseconds of Redis less ours. Ours start with the process and never jump. */
   #offset: Promise<number> | undefined
   #askedAt = Number.NEGATIVE_INFINITY
 
-  /** Milliseconds since the epoch, as Redis counts them; a round trip once in ten seconds. */
+  /** Milliseconds since the epoch by the clock of Redis. Takes a round trip once in ten seconds. */
   async now(redis: Redis): Promise<number> {
     const ours = performance.now()
     if (this.#offset === undefined || ours - this.#askedAt > ASK_AGAIN_MS) {

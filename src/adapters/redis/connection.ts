@@ -1,8 +1,7 @@
 /*
- * The one place that makes connections to Redis. Whatever happens to Redis, a connection made here neither ends
- * the process (no 'error' event is left unheard) nor makes anybody wait: commands have a time limit, the queue of
- * those that wait for a connection has an end, and what was under way when a connection broke is not sent again,
- * for by then it may no longer be true.
+ * The only place that makes connections to Redis. A failing Redis can neither end the process, since every 'error' event
+ * has a listener, nor make callers wait for long. Commands have a time limit, and the queue for a connection is bounded.
+ * Commands that were in progress when a connection broke are not sent again, because they may be outdated by then.
  */
 import { readFileSync } from 'node:fs'
 import { type Command, Redis, type RedisOptions } from 'ioredis'
@@ -18,7 +17,7 @@ export interface RedisLog {
 
 /** The address of Redis from the settings. */
 export interface RedisPlace {
-  /** `redis://` or `rediss://` (TLS, certificates verified), as REDIS_URL has it. */
+  /** `redis://` or `rediss://` (TLS, certificates verified), the value of REDIS_URL. */
   readonly url: string
   /** Defaults to standalone. */
   readonly mode?: RedisMode
@@ -30,7 +29,7 @@ export interface RedisConnection extends Redis {
 }
 
 export interface RedisConnectionOptions extends RedisPlace {
-  /** What the connection is for: named in Redis' own list of clients, and in the log. */
+  /** What the connection is for. Redis shows it in its list of clients, and the log names it. */
   readonly purpose: string
   readonly log: RedisLog
   /**
@@ -50,24 +49,24 @@ export interface RedisConnectionOptions extends RedisPlace {
 }
 
 /**
- * A hundred times what Redis needs, and more than a busy process takes to come round to its answer; little enough
- * for the one request that finds out that Redis hangs to be answered without it.
+ * A hundred times as long as Redis needs, and longer than a busy process takes to read the answer. It is still short
+ * enough that the one request that finds Redis hanging can be answered without it.
  */
 export const COMMAND_TIMEOUT_MS = 500
-/** A connection that cannot be made in this time is tried again: a lost packet of the handshake costs one second. */
+/** A connection attempt that takes longer is repeated. A lost packet of the handshake costs one second. */
 const CONNECT_TIMEOUT_MS = 2_000
 /** A connection without an answer for this long is dead, even if TCP has not noticed, and is replaced. */
 const HUNG_MS = 5_000
-/** NATs and balancers forget quiet connections after minutes. */
+/** NATs and balancers drop idle connections after some minutes. */
 const KEEP_ALIVE_MS = 30_000
-/** Subscriptions and publications of a moment. Without an end, an outage fills the memory. */
+/** As many as a process subscribes and publishes at one moment. Without a bound, an outage would fill the memory. */
 export const MAX_QUEUED_COMMANDS = 1_000
 
 const FIRST_RETRY_MS = 50
-/** When Redis is back everyone is within this time; the jitter keeps them from coming all at once. */
+/** When Redis is back, every process connects within this time. The jitter keeps them from connecting all at once. */
 const MAX_RETRY_MS = 2_000
 
-/** What a connection says to introduce itself is not held back by the queue of those that wait for it. */
+/** Commands that set up a connection. They skip the queue of commands that wait for it. */
 const INTRODUCTIONS: ReadonlySet<string> = new Set(['auth', 'client', 'hello', 'info', 'readonly', 'select'])
 
 /**
@@ -77,8 +76,8 @@ const INTRODUCTIONS: ReadonlySet<string> = new Set(['auth', 'client', 'hello', '
 const MOVED_AWAY = /^(READONLY|MOVED|CLUSTERDOWN|MASTERDOWN|NOREPLICAS) /
 
 /**
- * A connection that is made at its first command, or by `connect()`; it goes on trying for ever, until
- * `disconnect()`. Replies that mean "not here" make it look up the server again.
+ * A connection that is made at its first command, or by `connect()`. It retries for ever, until `disconnect()`. Replies
+ * that mean "not here" make it look up the server again.
  */
 export function connectRedis(options: RedisConnectionOptions): RedisConnection {
   const { url, mode = 'standalone', purpose, slotOf = '', commandTimeoutMs = COMMAND_TIMEOUT_MS } = options
@@ -91,12 +90,12 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
     ...(tls === undefined ? {} : { tls }),
     Connector: connectorOf({ address, tls, locate, retryDelayMs: retryStrategy }),
     lazyConnect: true,
-    // One permission less for the Redis user.
+    // Saves a permission of the Redis user.
     disableClientInfo: true,
     connectionName: `loadcast-${purpose}`,
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // Not ioredis' `socketTimeout`: its timer outlives the connection it is for, and then ends the next one.
+    // ioredis' `socketTimeout` is not used: its timer outlives its connection, and then ends the next one.
     keepAlive: KEEP_ALIVE_MS,
     retryStrategy: attempt => retryStrategy(attempt),
     // The limit on waiting is the time limit of each command, not a count of attempts.
@@ -123,16 +122,16 @@ export async function assertRedisFits(
 const tlsOf = ({ caFile }: Pick<RedisConnectionOptions, 'caFile'>): RedisTls =>
   caFile === undefined ? {} : { ca: readFileSync(caFile) }
 
-/** Doubles from 50 ms to 2 s; each between half and all of it. Milliseconds. */
+/** The pause before a retry, in milliseconds. It doubles from 50 ms to 2 s, with a jitter down to half of it. */
 export function retryStrategy(attempt: number, random: () => number = Math.random): number {
   const longest = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10))
   return Math.round(longest * (0.5 + random() / 2))
 }
 
 /**
- * ioredis queues without end, lets what was under way when a connection broke wait for the next one, and writes each command
- * by itself: here all of one turn of the event loop go out in one write. Its own pipelines would do that too, but making one
- * costs as much as half a search for drivers.
+ * Corrects three behaviours of ioredis. Its queue has no bound. Commands in progress on a broken connection wait for the
+ * next one. Each command is written by itself, while here all commands of one turn of the event loop go out in one write.
+ * ioredis' pipelines would do that too, but creating one costs as much as half a search for drivers.
  */
 class BoundedRedis extends Redis implements RedisConnection {
   readonly #maxQueued: number
@@ -169,16 +168,16 @@ class BoundedRedis extends Redis implements RedisConnection {
 
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
     const [command] = args
-    // Subscribing again, say, ioredis does by itself, and nobody hears if that fails: it must not end the process.
+    // ioredis itself resubscribes, for example, and nobody handles its promise: a failure must not end the process.
     command.promise.then(
       () => this.#noteAnswer(),
       error => this.#noteFailure(error),
     )
     const { commandQueue, offlineQueue } = queuesOf(this)
-    // Also while Redis is slow to answer: a command that ran out of time stays in line for its answer.
+    // Counts also while Redis is slow: a command that timed out stays in the queue until its answer comes.
     const waiting = commandQueue.length + offlineQueue.length
     if (waiting >= this.#maxQueued && !isIntroduction(command)) {
-      command.reject(new Error(`Redis does not answer: ${waiting} commands wait for it already`))
+      command.reject(new Error(`Redis does not answer: ${waiting} commands are waiting already`))
       return command.promise
     }
     this.#gather()
@@ -190,7 +189,7 @@ class BoundedRedis extends Redis implements RedisConnection {
   }
 
   #noteFailure(error: Error): void {
-    // An error is an answer too: "out of memory", "read only".
+    // An error is an answer too, such as "out of memory" or "read only".
     if (error.name === 'ReplyError') this.#noteAnswer()
     else if (this.status === 'ready' && performance.now() - this.#lastAnswerAt > HUNG_MS) {
       this.#noteAnswer()
@@ -198,7 +197,7 @@ class BoundedRedis extends Redis implements RedisConnection {
     }
   }
 
-  /** Keeps what is written from now on until this turn of the event loop ends. */
+  /** Holds back writes until the end of this turn of the event loop. */
   #gather(): void {
     const { stream } = this
     if (this.#isGathering || stream === undefined) return
@@ -211,7 +210,7 @@ class BoundedRedis extends Redis implements RedisConnection {
   }
 }
 
-/** The start of ioredis' message for an answer that belongs to no command. */
+/** The start of ioredis' message for an answer without a command. */
 const UNASKED = 'Command queue state error'
 
 interface Queue {
@@ -219,29 +218,29 @@ interface Queue {
   shift(): { readonly command: Command } | undefined
 }
 
-/** Fields that ioredis' types do not show; tests see that they are still there. */
+/** Fields that the types of ioredis do not show. Tests check that they still exist. */
 function queuesOf(redis: Redis): { readonly commandQueue: Queue; readonly offlineQueue: Queue } {
   return redis as unknown as { readonly commandQueue: Queue; readonly offlineQueue: Queue }
 }
 
 const isIntroduction = (command: Command) => INTRODUCTIONS.has(command.name.toLowerCase())
 
-/** One line when the connection is lost, one when it is back, however many attempts lie between. */
+/** Logs one line when the connection is lost and one when it is back, however many attempts are between. */
 function tellOutages(redis: Redis, { purpose, log }: RedisConnectionOptions, address: string): void {
   const where = { purpose, redis: address }
   let isLost = false
   redis.on('error', (error: Error) => {
     if (isLost) return
     isLost = true
-    log.warn({ ...where, reason: error.message }, 'Redis cannot be reached; trying again')
+    log.warn({ ...where, reason: error.message }, 'Redis cannot be reached, retrying')
   })
   redis.on('close', () => {
     if (isLost || redis.status === 'end') return
     isLost = true
-    log.warn(where, 'the connection to Redis was lost; trying again')
+    log.warn(where, 'the connection to Redis was lost, retrying')
   })
   redis.on('ready', () => {
-    if (isLost) log.info(where, 'Redis is reached again')
+    if (isLost) log.info(where, 'Redis can be reached again')
     isLost = false
   })
 }

@@ -75,7 +75,7 @@ class Connector extends AbstractConnector {
     const problem = address.mode === 'sentinel' ? undefined : modeProblem(address, info.redis_mode)
     const isReplica = address.mode !== 'standalone' && info.role === 'slave'
     if (problem !== undefined) this.#report('error', new RedisModeError(problem))
-    else if (isReplica) this.#report('error', new Error('the server is a replica by now'))
+    else if (isReplica) this.#report('error', new Error('the server has become a replica'))
     else return true
     return false
   }

@@ -1,11 +1,11 @@
-/* Counts of one and the last window in Redis, added to by all processes: one script call for all that is told. */
+/* The counts of all processes in Redis, for this window and the previous one. One script call sends all new counts. */
 import type { SharedCounts } from '../../dispatch/ports.js'
 import { connectRedis, type RedisLog, type RedisPlace } from './connection.js'
 
-/** Both windows that are looked at, and some seconds by which clocks may differ. */
+/** Covers both windows, and some seconds by which clocks may differ. */
 const KEPT_MS = 150_000
 
-/** KEYS: for each count its key in this window and in the last. ARGV: how long they are kept, then what is added. */
+/** KEYS: two for each count, of this window and the previous one. ARGV: milliseconds to keep them, then the counts. */
 const ADD = `
 local totals = {}
 for i = 1, #KEYS, 2 do
@@ -21,11 +21,11 @@ export interface SharedCountsOptions extends RedisPlace {
 }
 
 export interface RedisCounts extends SharedCounts {
-  /** The last call failed: until one succeeds, each process counts for itself. */
+  /** True if the last call failed. Until one succeeds, each process counts for itself. */
   isFailing(): boolean
 }
 
-/** Does not wait for Redis: what is asked before it is reached fails, or is answered when it is. */
+/** Does not wait for Redis. Calls before it can be reached fail, or are answered once it is. */
 export function createSharedCounts(options: SharedCountsOptions): RedisCounts {
   const redis = connectRedis({ ...options, purpose: 'limits', slotOf: KEY_PREFIX })
   let isFailing = false
@@ -50,7 +50,7 @@ export function createSharedCounts(options: SharedCountsOptions): RedisCounts {
   }
 }
 
-/** All in one slot, so that one script may touch all of them in a cluster too. Presence has another slot. */
+/** All keys are in one slot, so that one script may use all of them in a cluster too. Presence has another slot. */
 const KEY_PREFIX = 'loadcast:{limits}'
 
 const keyOf = (key: string, window: number) => `${KEY_PREFIX}:${key}:${window}`

@@ -1,27 +1,27 @@
 /*
- * Whether Redis can be used, known before anybody asks it: one who finds it failing tells the others, who then do
- * not wait for it, and a small write, tried again and again, finds when it is back. A write, for a Redis that is
- * full, or a replica, still answers those who read.
+ * Knows whether Redis can be used, so that callers do not have to wait to find out. A caller whose command fails reports
+ * it, and from then on nobody waits for Redis. A small write, repeated at intervals, finds out when it is back. It has to
+ * be a write, because a full Redis or a replica still answers reads.
  */
 import type { RedisConnection, RedisLog } from './connection.js'
 
-/** How soon Redis is used again when it is back. */
+/** After this long a recovered Redis is used again. */
 const PROBE_EVERY_MS = 500
-/** At the start of a process: so long is Redis waited for, that the first request finds it. */
+/** How long the start of a process waits for Redis, so that the first request can use it. */
 const FIRST_PROBE_MS = 2_000
 
 export interface RedisWatch {
-  /** Costs nothing: for whoever would ask Redis next. */
+  /** Answers from memory. Call it before each use of Redis. */
   isUp(): boolean
-  /** Whoever found a command failing: from now on nobody waits, until a probe gets through. */
+  /** Reports a failed command. From then on callers do not wait for Redis, until a probe succeeds. */
   failed(error: unknown): void
-  /** For `/health`: asks now, in bounded time. */
+  /** Probes Redis now, in bounded time, for `/health`. */
   check(): Promise<{ readonly isUp: boolean; readonly ms: number; readonly reason?: string }>
   /** Ends the connection too. */
   close(): void
 }
 
-/** Connects, and waits for it for a bounded time; a process starts without Redis as it goes on without it. */
+/** Connects, and waits for Redis for a bounded time. A process starts without Redis, as it runs without it. */
 export async function watchRedis(
   redis: RedisConnection,
   options: { purpose: string; probeKey: string; log: RedisLog; everyMs?: number },
@@ -35,8 +35,8 @@ export async function watchRedis(
     reason = error instanceof Error ? error.message : String(error)
     if (!isUp) return
     isUp = false
-    // A lost connection has told so itself.
-    if (redis.status === 'ready') log.warn({ purpose, reason }, 'Redis fails; going on without it')
+    // The connection itself has logged its loss.
+    if (redis.status === 'ready') log.warn({ purpose, reason }, 'Redis is unavailable, continuing without it')
   }
 
   async function probe() {
@@ -57,7 +57,7 @@ export async function watchRedis(
     return probing
   }
 
-  // The first connection: what fails is told by the connection itself, which goes on trying.
+  // The first connection. It logs its own failures and retries.
   let timer: NodeJS.Timeout | undefined
   await Promise.race([
     redis.connect().then(probeOnce, () => {}),

@@ -1,6 +1,6 @@
 /*
- * The first thing a process does in AWS: read its secrets. They end up in the settings and nowhere else, least of all
- * in the environment, which children inherit and crash reports print.
+ * Reads the secrets of a process in AWS, before the process does anything else. They end up in the settings only.
+ * The environment does not get them, because child processes inherit it and crash reports print it.
  */
 
 import { regionOf } from './secret-arn.js'
@@ -11,8 +11,9 @@ import type { ReadOptions } from './secrets-manager.js'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The values of the secret named by `SECRETS_ARN`; none without it. What `environment` sets itself is for the
- * caller to prefer, and counts as there. Throws `SecretsError`, which names everything that is missing at once.
+ * Returns the values of the secret named by `SECRETS_ARN`, or none if it is not set. A value may be missing from the
+ * secret if `environment` has it; the caller prefers those of `environment`. Throws `SecretsError`, which names all
+ * missing values at once.
  */
 export async function bootstrapSecrets(
   environment: Environment,
@@ -22,7 +23,7 @@ export async function bootstrapSecrets(
   if (arn === undefined || arn === '') return {}
   regionOf(arn)
   refuseLongLivedKeys(environment)
-  // The SDK takes a while to load: only for those who need it.
+  // The SDK loads slowly, so it is imported only if there is a secret to read.
   const { readSecret } = await import('./secrets-manager.js')
   const { values, problems } = parseSecret(await readSecret(arn, options))
   const missing = missingNames(values, environment).map(name => `${name}: Missing`)
@@ -33,7 +34,7 @@ export async function bootstrapSecrets(
   return values
 }
 
-/** A key without a session is good for ever, wherever it leaks to. */
+/** A key without a session token never expires, wherever it leaks to. */
 function refuseLongLivedKeys(environment: Environment): void {
   const isLongLived = environment.AWS_ACCESS_KEY_ID !== undefined && !environment.AWS_SESSION_TOKEN
   if (environment.NODE_ENV !== 'production' || !isLongLived) return

@@ -1,6 +1,6 @@
 /*
- * Secrets of a computer that nobody gave any: generated once and kept in the data folder, readable by its
- * owner only, so that tokens survive a restart. Never used in production, where settings require them.
+ * Secrets for a computer that has none configured. They are generated once and kept in the data folder, where only their
+ * owner can read them, so tokens survive a restart. Production never uses them: its settings require secrets.
  */
 import { randomBytes } from 'node:crypto'
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -16,18 +16,18 @@ const content = z.strictObject({ jwtSecret: z.string().min(32), jwtRefreshSecret
 export type LocalSecrets = z.infer<typeof content>
 
 /**
- * The folder's secrets, made on the first call. Two processes that make them at once end up with the same.
- * Throws when the file is there and cannot be used: it is never overwritten.
+ * Returns the folder's secrets and creates them on the first call. Two processes that create them at once get the same
+ * ones. Throws if the file exists and cannot be used: it is never overwritten.
  */
 export async function loadLocalSecrets(dataDir: string): Promise<LocalSecrets> {
-  // Not closed to others: Postgres may run as another user, whose data lie in the same folder.
+  // The folder stays open to other users: Postgres may run as one of them, with its data in this folder.
   await mkdir(dataDir, { recursive: true })
   const path = join(dataDir, FILE)
   const existing = await readSecrets(path)
   if (existing !== undefined) return existing
   await publish(path, { jwtSecret: generate(), jwtRefreshSecret: generate() })
   const kept = await readSecrets(path)
-  if (kept === undefined) throw new Error(`${path} vanished while it was being made`)
+  if (kept === undefined) throw new Error(`${path} was deleted while it was being created`)
   return kept
 }
 
@@ -42,13 +42,11 @@ async function readSecrets(path: string): Promise<LocalSecrets | undefined> {
     return content.parse(JSON.parse(text))
   } catch {
     // The cause would quote the secrets.
-    throw new Error(
-      `${path} does not hold the secrets it should. Mend it, or delete it to have new ones made`,
-    )
+    throw new Error(`${path} does not contain valid secrets. Fix it, or delete it to have new ones created`)
   }
 }
 
-/** Written whole under another name, then linked: whoever comes first wins, and nobody reads half a file. */
+/** Writes a draft and then links it: the first process wins, and no process reads half a file. */
 async function publish(path: string, secrets: LocalSecrets): Promise<void> {
   const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
   await writeFile(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: OWNER_ONLY, flag: 'wx' })

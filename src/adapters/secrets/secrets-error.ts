@@ -1,4 +1,4 @@
-/** What cannot be had. The message is for an operator: it says what to look at, and holds no value. */
+/** A secret cannot be read or used. The message is for an operator: it says what to check, and contains no value. */
 export class SecretsError extends Error {
   override readonly name = 'SecretsError'
 }

@@ -1,19 +1,19 @@
 /*
- * AWS Secrets Manager, asked with patience that ends. Who asks is the task's role: the SDK finds its credentials
- * at the address that ECS gives every task, and no key is kept anywhere.
+ * Reads from AWS Secrets Manager, with a bounded number of attempts. The credentials are those of the task role: the SDK
+ * gets them from an address that ECS gives every task, so no key is stored anywhere.
  */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { regionOf } from './secret-arn.js'
 import { SecretsError } from './secrets-error.js'
 
-/** A TLS handshake inside a region takes some 10 ms: after this long there is no way to it. */
+/** A TLS handshake inside a region takes about 10 ms. After this long, the service cannot be reached. */
 const CONNECT_TIMEOUT_MS = 2_000
-/** It answers within 100 ms; longer than this, another attempt has a better chance. */
+/** The service answers within 100 ms. After this long, another attempt is more likely to succeed. */
 const ANSWER_TIMEOUT_MS = 3_000
-/** The SDK waits 100 ms doubling between them, or as long as throttling asks. */
+/** Between attempts the SDK waits 100 ms, doubled each time, or as long as throttling demands. */
 const ATTEMPTS = 4
 
-/** All attempts and waits together. ECS counts a task that is not healthy within its grace period as failed. */
+/** Limit for all attempts and pauses. ECS counts a task as failed if it is not healthy within its grace period. */
 const DEADLINE_MS = 20_000
 
 export interface Patience {
@@ -21,7 +21,7 @@ export interface Patience {
   readonly answerMs?: number
 }
 
-/** A client for the secret's own region. Destroy it after use. */
+/** A client for the secret's own region. The caller must destroy it after use. */
 export function createSecretsClient(arn: string, patience: Patience = {}): SecretsManagerClient {
   return new SecretsManagerClient({
     region: regionOf(arn),
@@ -38,7 +38,7 @@ export interface ReadOptions extends Patience {
   readonly deadlineMs?: number
 }
 
-/** The current text of the secret. Throws `SecretsError`. */
+/** Returns the current text of the secret. Throws `SecretsError`. */
 export async function readSecret(arn: string, { deadlineMs = DEADLINE_MS, ...patience }: ReadOptions = {}) {
   const client = createSecretsClient(arn, patience)
   let timer: NodeJS.Timeout | undefined
@@ -70,10 +70,10 @@ const reasons: Readonly<Record<string, string>> = {
   AbortError: 'it did not answer in time',
 }
 
-/** An SDK's error as a sentence. Its own message is left out where it is not known to hold nothing secret. */
+/** Describes an SDK error in a sentence. The SDK's own message is left out, because it may contain a secret. */
 export function secretsError(arn: string, error: unknown): SecretsError {
   if (error instanceof SecretsError) return error
   const { name, code } = error as { name?: string; code?: string }
-  const reason = reasons[name ?? ''] ?? `it could not be asked (${code ?? name ?? 'unknown error'})`
+  const reason = reasons[name ?? ''] ?? `the request failed (${code ?? name ?? 'unknown error'})`
   return new SecretsError(`The secret ${arn} could not be read: ${reason}`)
 }

@@ -8,8 +8,9 @@
  * once for all sockets.
  */
 import type { Server, Socket } from 'socket.io'
-import type { Envelope } from '../../dispatch/ports.js'
+import type { Envelope, Person } from '../../dispatch/ports.js'
 import type { SocketData } from './authenticate.js'
+import { fromOldRooms } from './cluster/old-rooms.js'
 import { isAnybodyIn } from './rooms.js'
 
 /** Between processes: "ask your sockets". */
@@ -22,7 +23,7 @@ const ANSWERS_KEPT_MS = 60_000
 /** `EVENT` in Socket.IO's protocol. */
 const EVENT = 2
 
-export type OnAcknowledged = (userId: string, envelopeId: string) => void
+export type OnAcknowledged = (person: Person, envelopeId: string) => void
 
 export interface AcknowledgedEmits {
   /** To the sockets of this process. */
@@ -54,7 +55,7 @@ export function createAcknowledgedEmits(io: Server, hasOthers: boolean): Acknowl
 
   function noteBy(envelope: Envelope) {
     return function (this: Socket) {
-      if (envelope.id !== undefined) note((this.data as SocketData).caller.id, envelope.id)
+      if (envelope.id !== undefined) note((this.data as SocketData).caller, envelope.id)
     }
   }
 
@@ -70,7 +71,10 @@ export function createAcknowledgedEmits(io: Server, hasOthers: boolean): Acknowl
   }
 
   if (hasOthers) {
-    io.on(ASK, (rooms: string[], except: string[], envelope: Envelope) => askOwn(rooms, except, envelope))
+    io.on(ASK, (to: string[], not: string[], envelope: Envelope) => {
+      const { rooms, except } = fromOldRooms({ rooms: to, except: not }, envelope)
+      askOwn(rooms, except, envelope)
+    })
   }
   return {
     askOwn,

@@ -31,7 +31,7 @@ async function identify(
   }
   const verified = await verifyToken(token)
   if (!verified.ok) return verified
-  const retryAfterSeconds = limits.ofUser(verified.value.caller.id)
+  const retryAfterSeconds = limits.ofUser(verified.value.caller)
   if (retryAfterSeconds !== undefined) return problem('RATE_LIMITED', { retryAfterSeconds })
   return (await dispatch.isActive(verified.value.caller)) ? verified : problem('USER_INACTIVE')
 }

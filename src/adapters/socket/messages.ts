@@ -36,7 +36,7 @@ export const messageHandlers: Readonly<Record<string, Handler>> = {
     const message = parseInput(watchMessage, payload)
     if (!message.ok) return message
     const { broadcastId: id, after } = message.value
-    // One room is the socket's own, one its user's.
+    // One room is the socket's own, one its person's.
     if (socket.rooms.size - 2 >= MAX_WATCHED) return tooManyWatched()
     if (!(await dispatch.mayWatch(caller, id))) return problem('NOT_FOUND')
     // It may have gone meanwhile: joined then, its rooms would never be left again.

@@ -1,6 +1,7 @@
 /* From a packet to its answer: limits, order, the right handler, an acknowledgement whatever happens. */
 import type { Logger } from 'pino'
 import { expectedProblem } from '../../dispatch/border.js'
+import { personKey } from '../../dispatch/person.js'
 import { type Problem, problem, type Result } from '../../dispatch/problems.js'
 import type { SocketLimits } from './limits.js'
 import { type MessageContext, messageHandlers } from './messages.js'
@@ -42,7 +43,7 @@ export function receiveMessages(
     acknowledge(socketProblem(tooFast(messagesPerSecond)))
     refused += 1
     if (refused > MAX_REFUSED_MESSAGES) {
-      log.warn({ userId: caller.id }, 'socket cut off: it floods')
+      log.warn({ person: personKey(caller) }, 'socket cut off: it floods')
       socket.disconnect(true)
     }
   })
@@ -74,7 +75,7 @@ async function handle(
     return await handler(context, payload)
   } catch (error) {
     const expected = expectedProblem(error)
-    if (expected === undefined) log.error({ err: error, userId: context.caller.id, type }, 'fault')
+    if (expected === undefined) log.error({ err: error, person: personKey(context.caller), type }, 'fault')
     return { ok: false, problem: expected ?? { code: 'UNAVAILABLE', retryAfterSeconds: 1 } }
   }
 }

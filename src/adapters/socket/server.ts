@@ -1,18 +1,18 @@
 /*
  * Sockets: who may connect, which rooms a connection is in, how long it lasts.
- * A socket is in its user's room, and in a request's room only after its user was found to be allowed there.
+ * A socket is in its person's room, and in a request's room only after its person was found to be allowed there.
  */
 import type { Server as NodeServer } from 'node:http'
 import type { Logger } from 'pino'
 import { Server, type Socket } from 'socket.io'
 import type { Caller, Dispatch } from '../../dispatch/api.js'
-import { type Fanout, personKey, type RateLimits, userRoom } from '../../dispatch/ports.js'
+import { type Fanout, personKey, personRoom, type RateLimits } from '../../dispatch/ports.js'
 import type { TokenVerifier } from '../../dispatch/tokens.js'
 import { createAcknowledgedEmits } from './acknowledged.js'
 import { authenticateSockets, type SocketData } from './authenticate.js'
 import type { SocketCluster } from './cluster/cluster.js'
 import { atExpiry } from './expiry.js'
-import { createFanout, createLocalFanout } from './fanout.js'
+import { createFanout, createLocalFanout, type Others } from './fanout.js'
 import { guardConnection } from './guard.js'
 import { limitHandshakes } from './handshakes.js'
 import { type SocketLimits, socketLimits } from './limits.js'
@@ -33,6 +33,8 @@ export interface SocketServerOptions {
   readonly log: Logger
   /** Joins the sockets of other processes. Absent: there are none. */
   readonly cluster?: SocketCluster | undefined
+  /** What is known of the processes of the cluster. Absent: they are of this release. */
+  readonly peers?: Others
   readonly limits?: SocketLimits
 }
 
@@ -59,6 +61,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     transporterTtlMs,
     log,
     cluster,
+    peers = { areOld: () => false },
     rateLimits = unlimited,
     limits = socketLimits,
   } = options
@@ -85,7 +88,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   cluster?.join(io, forMs => retell(forMs))
 
   return {
-    fanout: createFanout(io, acknowledged, cluster !== undefined),
+    fanout: createFanout(io, acknowledged, cluster === undefined ? undefined : peers),
     localFanout: createLocalFanout(io, acknowledged),
     attach(server, dispatch) {
       acknowledged.onAcknowledged(dispatch.acknowledged)
@@ -134,31 +137,34 @@ function welcome(newcomer: Newcomer): void {
     atExpiry(expiresAt, () => socket.disconnect(true)),
   )
   const settled = settleIn(newcomer, caller)
-    .catch(error => log.warn({ err: error, userId: caller.id }, 'a socket was not welcomed in full'))
+    .catch(error => log.warn({ err: error, person: personKey(caller) }, 'a socket was not welcomed in full'))
     .finally(() => {
       // It would wait in vain, or take what comes for all that there is. It connects again, with the point it has.
-      if (socket.connected && !socket.rooms.has(userRoom(caller.id))) socket.conn.close()
+      if (socket.connected && !socket.rooms.has(personRoom(caller))) socket.conn.close()
     })
   receiveMessages({ socket, caller, dispatch, resumer }, limits, log, settled)
 }
 
 /**
- * Of a user's connections the newest count: a phone that lost its network comes back before the old one is known
+ * Of a person's connections the newest count: a phone that lost its network comes back before the old one is known
  * to be gone. A room's sockets are in the order in which they came.
  */
-function dropOldest({ socket: { nsp }, limits, log }: Newcomer, { id }: Caller): void {
-  const own = nsp.adapter.rooms.get(userRoom(id))
+function dropOldest({ socket: { nsp }, limits, log }: Newcomer, caller: Caller): void {
+  const own = nsp.adapter.rooms.get(personRoom(caller))
   if (own === undefined || own.size <= limits.maxConnectionsPerUser) return
   const [oldest] = own
   if (oldest === undefined) return
-  log.warn({ userId: id, connections: own.size }, 'the oldest of a user’s many sockets is cut off')
+  log.warn(
+    { person: personKey(caller), connections: own.size },
+    'the oldest of a person’s many sockets is cut off',
+  )
   nsp.sockets.get(oldest)?.disconnect(true)
 }
 
 async function settleIn(newcomer: Newcomer, caller: Caller): Promise<void> {
   const { socket, dispatch, resumer } = newcomer
   const join = async () => {
-    await socket.join(userRoom(caller.id))
+    await socket.join(personRoom(caller))
     dropOldest(newcomer, caller)
   }
   const { after } = socket.handshake.auth
@@ -167,7 +173,7 @@ async function settleIn(newcomer: Newcomer, caller: Caller): Promise<void> {
     socket.conn.close()
     return
   }
-  // Once more, now that it is in the room by which a deactivated user's sockets are found.
+  // Once more, now that it is in the room by which a deactivated person's sockets are found.
   if (!(await dispatch.isActive(caller))) {
     socket.disconnect(true)
     return
@@ -185,13 +191,13 @@ function dropInactive(io: Server, dispatch: Dispatch, log: Logger): void {
   if (people.size === 0) return
   dispatch.inactiveAmong([...people.values()]).then(
     inactive => {
-      for (const { id } of inactive) io.local.in(userRoom(id)).disconnectSockets(true)
+      for (const person of inactive) io.local.in(personRoom(person)).disconnectSockets(true)
     },
     error => log.warn({ err: error }, 'it was not seen which connected people were turned off'),
   )
 }
 
-/** A connected socket is presence. Once for each user, however many sockets it has. */
+/** A connected socket is presence. Once for each transporter, however many sockets it has. */
 function keepPresent(io: Server, dispatch: Dispatch, log: Logger): void {
   const transporters = new Set<string>()
   for (const socket of io.of('/').sockets.values()) {

@@ -1,6 +1,6 @@
 /*
- * Logs: one JSON line each, with which process and which release says it. Whoever reads them learns no secret, no place
- * and no phone number: these are taken out here, whatever is handed to the log.
+ * Logs: one JSON object a line, with the process and the release that wrote it. Secrets, places and phone numbers are
+ * removed here, whatever a caller passes to the log.
  */
 import { type DestinationStream, type Logger, pino } from 'pino'
 
@@ -17,17 +17,17 @@ export function createLog({ level, version, instanceId, destination }: LogOption
     level,
     base: { version, instanceId },
     formatters: { log: (fields: Record<string, unknown>) => scrubFields(fields, 0) },
-    // Errors have been described by then, whatever they are called.
+    // The formatter above has already described every error, whatever its field is called.
     serializers: { err: (described: unknown) => described },
   }
   return pino(options, destination)
 }
 
 const HIDDEN = '[hidden]'
-/** Deeper things are not logged by anybody here; without an end one that contains itself would hang the process. */
+/** Nothing here logs deeper values. Without a limit, a value that contains itself would hang the process. */
 const MAX_DEPTH = 6
 
-/** Names of fields, in lower case, whose values open a door or say where or who somebody is. */
+/** Names of fields, in lower case, whose values give access, or say where or who a person is. */
 const closed = new Set([
   ...['authorization', 'cookie', 'token', 'accesstoken', 'refreshtoken', 'devicetoken', 'password', 'secret'],
   ...['jwtsecret', 'jwtrefreshsecret', 'databaseurl', 'connectionstring', 'redisurl', 'fcmserviceaccount'],
@@ -53,19 +53,19 @@ function scrub(value: unknown, depth: number): unknown {
   return typeof toJSON === 'function' ? value : scrubFields(value as Record<string, unknown>, depth + 1)
 }
 
-/** What opens a door, wherever in a text it stands: a password in an address, a token. */
+/** Hides credentials wherever they are in a text: a password in a URL, a token. */
 function scrubText(text: string): string {
   return text
     .replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]*@/gi, `$1${HIDDEN}@`)
     .replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, HIDDEN)
 }
 
-/** SQLSTATE class 22: the database names the value that it cannot store, which may be anything. */
+/** SQLSTATE class 22: the message quotes the value that cannot be stored, which may be anything. */
 const NAMES_A_VALUE = /^22/
 
 /**
- * An error by its type, message, code, stack and cause. Not what else hangs on it: an error of the database carries
- * rows and parameters, one of a request its headers.
+ * Describes an error by its type, message, code, stack and cause. Other properties are left out: an error of the database
+ * carries rows and parameters, and one of a request carries headers.
  */
 function describeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return scrub(error, 1)

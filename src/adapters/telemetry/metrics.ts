@@ -1,14 +1,14 @@
 /*
- * Metrics for Prometheus. Names and labels are the whole interface: dashboards and alerts in `ops/` are written against
- * them, and a test holds them together. No label has a value that clients choose freely: their number stays small.
+ * Metrics for Prometheus. Names and labels are a public interface: the dashboards and alerts in `ops/` use them, and a
+ * test checks that they match. Clients cannot choose the value of a label, so the number of series stays small.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ProductMeter } from '../../dispatch/ports.js'
 import type { Meter } from '../../runtime/telemetry.js'
 
-/** Seconds: from a commit on a quiet database to what clients give up on. */
+/** In seconds, from a commit on a quiet database to the time after which clients give up. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-/** Transitions of one commit: from alone to what one may hold. */
+/** Transitions of one commit, from one to the most that a commit may have. */
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500]
 const TRANSITIONS_HELP =
   'Events that were decided, by outcome; an accept refused before it gets there is among the answers over HTTP, by code'
@@ -16,12 +16,12 @@ const TRANSITIONS_HELP =
 export interface Metrics {
   readonly meter: Meter
   readonly product: ProductMeter
-  /** What is looked at when somebody asks. */
+  /** Gauges that are read whenever the metrics are requested. */
   watch(gauges: WatchedGauges): void
-  /** In the text format of Prometheus. */
+  /** The metrics in the text format of Prometheus. */
   page(): Promise<string>
   readonly contentType: string
-  /** Ours, for documents: what there is, and what it means. */
+  /** Loadcast's own metrics and what they mean, for the documentation. */
   describe(): readonly MetricDescription[]
 }
 
@@ -38,7 +38,7 @@ export interface PoolState {
   readonly waiting: number
 }
 
-/** What the database knows of work that waits, as of some seconds ago at most. Ages are milliseconds. */
+/** The work that waits according to the database, at most a few seconds old. Ages are in milliseconds. */
 export interface Backlog {
   readonly outboxDepth: number
   readonly outboxAgeMs: number
@@ -52,7 +52,7 @@ export interface WatchedGauges {
   requests(): { readonly underWay: number; readonly limit: number }
   traffic(): Readonly<Record<'connections' | 'underWay' | 'arriving' | 'unread', number>>
   pools(): Readonly<Record<string, PoolState>>
-  /** Throws when the database is away: then there are no such figures. */
+  /** Throws while the database is unavailable. These gauges are absent then. */
   backlog(): Promise<Backlog>
 }
 

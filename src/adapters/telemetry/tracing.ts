@@ -1,6 +1,6 @@
 /*
- * Traces by OpenTelemetry, sent over OTLP/HTTP. Loaded only where an endpoint is set. What is current is kept here, not
- * in OpenTelemetry's globals: several processes' worth of it may live in one, as in tests.
+ * OpenTelemetry traces, sent over OTLP/HTTP. This is loaded only if an endpoint is set. The current span is kept here and
+ * not in OpenTelemetry's globals, because a test may run several servers in one process.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import {
@@ -24,27 +24,27 @@ import {
 import type { Logger } from 'pino'
 import type { Span, SpanOptions, Tracer } from '../../runtime/telemetry.js'
 
-/** A second's worth of spans is sent together; a process that is killed takes no more with it. */
+/** Spans are sent once a second, so a killed process loses at most a second of them. */
 const SEND_EVERY_MS = 1_000
-/** Spans that wait while the collector is away: some 20 MB. What is beyond is dropped. */
+/** Spans that may wait while the collector is unavailable, about 20 MB. Further ones are dropped. */
 const MAX_WAITING_SPANS = 8_192
-/** A collector that takes longer gets the next batch. */
+/** A collector that takes longer gets the next batch instead. */
 const EXPORT_TIMEOUT_MS = 3_000
-/** Of the time a process has to end: the last spans are worth no more. */
+/** A share of the time that a process has to end. The last spans are worth no more. */
 const CLOSE_WITHIN_MS = 2_000
 
 export interface OpenTracer {
   readonly tracer: Tracer
-  /** Sends what waits, within a bounded time. */
+  /** Sends the waiting spans, within a bounded time. */
   close(): Promise<void>
 }
 
 export interface TracingOptions {
-  /** Of the collector, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it. */
+  /** The collector's endpoint, from `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly endpoint: string
   readonly version: string
   readonly instanceId: string
-  /** The share of traces that are kept, 0 to 1. */
+  /** The share of traces to keep, 0 to 1. */
   readonly ratio: number
   readonly log: Logger
 }
@@ -59,7 +59,7 @@ export function createTracing({ endpoint, version, instanceId, ratio, log }: Tra
       'service.version': version,
       'service.instance.id': instanceId,
     }),
-    // A caller may say of which trace it is part, not that more of them are kept.
+    // A caller may say which trace a request belongs to, but not that more of them are kept.
     sampler: new ParentBasedSampler({ root: share, remoteParentSampled: share }),
     spanProcessors: [
       new BatchSpanProcessor(exporter, {
@@ -72,7 +72,7 @@ export function createTracing({ endpoint, version, instanceId, ratio, log }: Tra
   return { tracer: tracerOf(provider), close: () => shutDown(provider) }
 }
 
-/** One line when the collector is lost, one when it is back: OpenTelemetry itself tells only by a global of its own. */
+/** Logs one line when the collector is lost and one when it is back. OpenTelemetry reports this only through a global. */
 function tellingOutages(exporter: SpanExporter, log: Logger): SpanExporter {
   let isLost = false
   return {
@@ -98,7 +98,7 @@ function tracerOf(provider: BasicTracerProvider): Tracer {
 
   function contextOf({ parent, isRoot, kind }: SpanOptions): Context {
     const named = parent === undefined ? undefined : parseTraceparent(parent)
-    // What a caller names is another's; what a journal names is our own, on whichever process.
+    // A parent named by a caller is remote. One named by a journal is our own, whichever process wrote it.
     if (named !== undefined) {
       return trace.setSpanContext(ROOT_CONTEXT, { ...named, isRemote: kind === 'server' })
     }
@@ -137,7 +137,7 @@ function tracerOf(provider: BasicTracerProvider): Tracer {
 
 const kinds = { server: SpanKind.SERVER, consumer: SpanKind.CONSUMER } as const
 
-/** Our own names get a prefix; those of the semantic conventions have one. */
+/** Adds a prefix to our own names. Names of the semantic conventions contain a dot and stay as they are. */
 function prefixed(attributes: Readonly<Record<string, string | number | boolean>>) {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, value]) => [
@@ -147,7 +147,7 @@ function prefixed(attributes: Readonly<Record<string, string | number | boolean>
   )
 }
 
-/** Not its message: that may hold what a log would hide. */
+/** The name only: the message may contain what a log would hide. */
 const nameOf = (error: unknown) => (error instanceof Error ? error.name : 'error')
 
 function traceparentOf(span: OtelSpan): string {
@@ -166,6 +166,6 @@ async function shutDown(provider: BasicTracerProvider): Promise<void> {
   const tooLate = new Promise<void>(resolve => {
     timer = setTimeout(resolve, CLOSE_WITHIN_MS)
   })
-  // What cannot be sent any more has been said to the log.
+  // Failed exports have already been logged.
   await Promise.race([provider.shutdown().catch(() => {}), tooLate]).finally(() => clearTimeout(timer))
 }

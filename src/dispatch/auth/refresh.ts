@@ -30,7 +30,7 @@ export function createRefresh(parts: {
     if (!(await parts.isActive(caller))) return problem('USER_INACTIVE')
     const next = await tokens.issue(caller, family)
     const isFirst = await families.rotate({
-      userId: caller.id,
+      person: caller,
       family,
       shown: id,
       next: next.refreshId,

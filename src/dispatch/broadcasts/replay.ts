@@ -13,7 +13,7 @@ import { cancelAnswer } from './cancel.js'
 import { answerCreated, type CreateParts } from './create.js'
 import { tripAnswer } from './trips.js'
 
-/** `undefined` when its journal is gone. `used` is the caller's own: a key's scope has the caller in it. */
+/** `undefined` when its journal is gone. `used` is the caller's own: a key's scope has the person in it. */
 export async function replay(
   parts: CreateParts,
   caller: Caller,

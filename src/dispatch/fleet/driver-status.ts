@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../../runtime/api.js'
 import type { Parts } from '../parts.js'
-import { userRoom } from '../ports.js'
+import { personRoom } from '../ports.js'
 import { isoTime } from '../views/trip-view.js'
 import { unlessLost } from './unless-lost.js'
 
@@ -65,7 +65,7 @@ export class DriverStatus {
       if (known?.transporterId !== transporterId) continue
       // While presence is lost, switched on counts: as lists and details show it.
       const isOnline = known.isSwitchedOn && (states === undefined || states.get(driverId)?.isOnline === true)
-      fanout.emit([userRoom(transporterId)], {
+      fanout.emit([personRoom({ role: 'transporter', id: transporterId })], {
         type: 'driver_status_changed',
         at: isoTime(engine.now()),
         data: { driverId, isOnline, isBusy: known.isBusy },

@@ -73,7 +73,7 @@ export class People {
       await fleet.setPersonActive(person, active)
       this.#note(person, active)
       if (!active) {
-        fanout.disconnectUser(person.id)
+        fanout.disconnectPerson(person)
         await unlessLost(this.#dropPresence(person))
       }
       return ok({ ...person, active })

@@ -1,3 +1,5 @@
+import { type Person, personKey } from '../person.js'
+
 /** What goes out on a socket. `id` names this socket event for good: a repeated delivery carries the same. */
 export interface Envelope {
   readonly id?: string
@@ -30,9 +32,11 @@ export interface Fanout {
    * Sockets in any room of `except` do not get it. What wakes people is to be acknowledged.
    */
   emit(rooms: readonly string[], envelope: Envelope, except?: readonly string[]): void
-  /** Ends every connection of a user, on any process. */
-  disconnectUser(userId: string): void
+  /** Ends every connection of a person, on any process. */
+  disconnectPerson(person: Person): void
 }
 
-export const userRoom = (userId: string) => `user:${userId}`
+/** A release named rooms `user:<id>`, and ids may have colons: another word keeps the two kinds apart. */
+export const PERSON_ROOM_PREFIX = 'person:'
+export const personRoom = (person: Person) => `${PERSON_ROOM_PREFIX}${personKey(person)}`
 export const broadcastRoom = (broadcastId: string) => `broadcast:${broadcastId}`

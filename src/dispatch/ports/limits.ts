@@ -1,3 +1,5 @@
+import type { Person } from '../person.js'
+
 /** Where a request came from, as the connection and its headers say. */
 export interface Sender {
   readonly remoteAddress: string | undefined
@@ -11,7 +13,7 @@ export interface Sender {
  */
 export interface RateLimits {
   ofAddress(sender: Sender): number | undefined
-  ofUser(userId: string): number | undefined
+  ofUser(person: Person): number | undefined
 }
 
 /** What was counted of one key in one window of time, here and not yet told to others. */

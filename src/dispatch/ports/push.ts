@@ -1,4 +1,5 @@
 /* Waking people on their devices: who has which, what is to be sent to them, and what sends it. */
+import type { Person } from '../person.js'
 
 /**
  * What its device has not acknowledged by then is pushed. The contract's; long enough for a phone on a slow network,
@@ -9,10 +10,10 @@ export const PUSHED_AFTER_MS = 2_000
 export type Platform = 'android' | 'ios' | 'web'
 
 export interface DeviceStore {
-  /** The user's from now on, whoever had it before. Of a user's devices the newest `max` are kept. */
-  register(userId: string, device: { token: string; platform: Platform }, max: number): Promise<void>
+  /** The person's from now on, whoever had it before. Of a person's devices the newest `max` are kept. */
+  register(person: Person, device: { token: string; platform: Platform }, max: number): Promise<void>
   /** Nothing happens if it is not there, or another's. */
-  remove(userId: string, token: string): Promise<void>
+  remove(person: Person, token: string): Promise<void>
 }
 
 /** What a push says of the event that it stands for: ids, and a sentence for people. */
@@ -28,7 +29,7 @@ export interface PushContent {
 
 export interface NewPush {
   readonly envelopeId: string
-  readonly userIds: readonly string[]
+  readonly people: readonly Person[]
   readonly content: PushContent
   readonly dueAt: number
   readonly endsAt: number
@@ -36,7 +37,7 @@ export interface NewPush {
 
 export interface Acknowledgement {
   readonly envelopeId: string
-  readonly userId: string
+  readonly person: Person
 }
 
 /** Names one envelope on its way to one device. */
@@ -70,14 +71,14 @@ export type PushSettlement = PushKey &
  * statement that makes them (see `RecipientStore`).
  */
 export interface PushQueue {
-  /** For each of the users' devices. What was queued, acknowledged or sent before stays as it is. */
+  /** For each of the people's devices. What was queued, acknowledged or sent before stays as it is. */
   queue(pushes: readonly NewPush[]): Promise<void>
   /** What is not sent yet will not be, also where it is queued only later. */
   acknowledge(acknowledgements: readonly Acknowledgement[], now: number): Promise<void>
   /**
    * Takes at most `limit` that are due, the longest due first, for `leaseMs`; none while the pace does not allow it.
    * What has ended is settled instead, and not answered: its time is over, an offer's request seeks no more or was
-   * declined, the user was turned off or has signed out of the device.
+   * declined, the person was turned off or has signed out of the device.
    */
   lease(options: {
     now: number

@@ -1,6 +1,8 @@
+import type { Person } from '../person.js'
+
 /** A refresh token that is shown, and the one that shall take its place. Times are milliseconds since the epoch. */
 export interface Rotation {
-  readonly userId: string
+  readonly person: Person
   readonly family: string
   readonly shown: string
   readonly next: string
@@ -8,7 +10,7 @@ export interface Rotation {
   readonly rememberUntil: number
 }
 
-/** Which token of each family is good. A family that nobody has used has no row. */
+/** Which token of each person's families is good. A family that nobody has used has no row. */
 export interface RefreshFamilies {
   /** True for exactly one of all who show the same token. False ends the family for good. */
   rotate(rotation: Rotation): Promise<boolean>

@@ -1,5 +1,6 @@
+import type { Person } from '../person.js'
 import type { TripSurroundings } from '../views/trip-view.js'
-import type { BroadcastRecord, RecordedEvent } from './reads.js'
+import type { BroadcastRecord, Reader, RecordedEvent } from './reads.js'
 
 /** What an envelope's id refers to. */
 export type Mark =
@@ -49,16 +50,17 @@ export interface ResumeQuery {
 
 /** The event table as those see it who were away. */
 export interface ResumeStore {
-  /** `readerId` absent: whoever may read all. */
-  moment(mark: Mark | undefined, readerId: string | undefined): Promise<Moment>
+  /** `reader` absent: whoever may read all. */
+  moment(mark: Mark | undefined, reader: Reader | undefined): Promise<Moment>
   /**
-   * Events that concern the user as customer, driver or transporter of a trip, or as a transporter who was offered a
-   * request that ended (`mayBeOffered`), in the order in which they were recorded. `offersSince`: older requests have no
-   * offers left that matter; their late events are found anyway.
+   * Events that may concern the person: a customer its requests, a driver its trips, a transporter its trips and the ends
+   * of requests it was offered, in the order in which they were recorded. They name ids without roles, so what the person
+   * is told of them is for the caller to say. `offersSince`: older requests have no offers left that matter; their late
+   * events are found anyway.
    */
   eventsOf(
-    userId: string,
-    query: ResumeQuery & { readonly offersSince: Micros; readonly mayBeOffered: boolean },
+    person: Person,
+    query: ResumeQuery & { readonly offersSince: Micros },
   ): Promise<readonly ResumedEvent[]>
   /** All events of one request, for those who watch it. */
   eventsIn(broadcastId: string, query: ResumeQuery): Promise<readonly ResumedEvent[]>
@@ -67,8 +69,11 @@ export interface ResumeStore {
     transporterId: string,
     limit: number,
   ): Promise<readonly (BroadcastRecord & { readonly distanceKm: number | null })[]>
-  /** What a user has to know of after a long absence: requests that seek or have a trip under way, newest first. */
-  liveOf(userId: string, limit: number): Promise<readonly BroadcastRecord[]>
+  /**
+   * What a person has to know of after a long absence, newest first: requests that seek or have a trip under way, a
+   * customer's own, a driver's trips, a transporter's trips and offers.
+   */
+  liveOf(person: Person, limit: number): Promise<readonly BroadcastRecord[]>
   /** Deletes up to `limit` delivered events older than this, oldest first; answers how many. */
   sweep(olderThanMs: number, limit: number): Promise<number>
 }

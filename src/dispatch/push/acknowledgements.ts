@@ -1,6 +1,6 @@
 /*
  * Who has got what on a socket is not to be pushed it. Acknowledgements come by the thousand after an offer, and
- * those of users without devices are forgotten by the statement that would note them. One that is lost means a push
+ * those of people without devices are forgotten by the statement that would note them. One that is lost means a push
  * too many, which an app drops by its id: so nobody waits for them, and few are ever held.
  */
 import type { DispatchLog } from '../parts.js'

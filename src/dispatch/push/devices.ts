@@ -16,7 +16,7 @@ export async function registerDevice(
   caller: Caller,
   device: Device,
 ): Promise<Result<Record<string, never>>> {
-  await devices.register(caller.id, device, MAX_DEVICES)
+  await devices.register(caller, device, MAX_DEVICES)
   return ok({})
 }
 
@@ -24,8 +24,8 @@ export async function registerDevice(
 export async function removeDevice(
   { devices }: DeviceParts,
   caller: Caller,
-  { token }: Device,
+  { token }: Pick<Device, 'token'>,
 ): Promise<Result<void>> {
-  await devices.remove(caller.id, token)
+  await devices.remove(caller, token)
   return ok(undefined)
 }

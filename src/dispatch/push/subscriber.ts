@@ -6,7 +6,7 @@ import type { BroadcastEmitted } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
 import { announcements } from '../announcements/announcements.js'
-import { usersToldTo } from '../announcements/audience.js'
+import { peopleToldTo } from '../announcements/audience.js'
 import { wordsFor } from '../announcements/words.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
@@ -58,12 +58,12 @@ async function pushesOf(
   const pushes: NewPush[] = []
   for (const { to, wakes, envelope } of said) {
     if (!wakes) continue
-    const userIds = await usersToldTo(to, concerned, () => recipients.offered(emitted.instance))
+    const people = await peopleToldTo(to, concerned, () => recipients.offered(emitted.instance))
     const { id, broadcastId, tripId, version } = envelope
     const life = envelope.type.startsWith('trip_') ? TRIP_LIFE_MS : NEWS_LIFE_MS
     pushes.push({
       envelopeId: id,
-      userIds,
+      people,
       content: { type: envelope.type, broadcastId, tripId, version, title: String(envelope.data.title) },
       // Of a dead process's share sockets are told now, too.
       dueAt: engine.now() + PUSHED_AFTER_MS,

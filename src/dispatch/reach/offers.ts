@@ -1,7 +1,7 @@
 import { refuseByState } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
-import { type Envelope, type Fanout, type Offered, userRoom } from '../ports.js'
+import { type Envelope, type Fanout, type Offered, personRoom } from '../ports.js'
 import { offerView } from '../views/broadcast-view.js'
 import { isoTime } from '../views/trip-view.js'
 
@@ -62,7 +62,7 @@ export function tellOffered(
   const now = engine.now()
   for (const { distanceKm, transporters } of byDistance(offered)) {
     fanout.emit(
-      transporters.map(userRoom),
+      transporters.map(id => personRoom({ role: 'transporter', id })),
       offerEnvelope(broadcast, { notified: first.notified, shownKm: distanceKm }, now),
     )
   }

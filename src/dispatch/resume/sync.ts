@@ -6,6 +6,8 @@
  * What is answered is in the order in which it was recorded: wherever the client is cut off, the last id it has got is
  * again a point from which nothing is missed. Offers come last, for the same reason.
  */
+
+import { readerOf } from '../access.js'
 import type { Said } from '../announcements/announcements.js'
 import { isToldTo, isToldWatching } from '../announcements/audience.js'
 import { wordsOf } from '../announcements/words.js'
@@ -62,8 +64,7 @@ export async function sync(
   }
   const point = after === undefined ? undefined : parsePoint(after)
   const mark = point?.kind === 'mark' ? point.mark : undefined
-  const readerId = caller.role === 'admin' ? undefined : caller.id
-  const { now, sweptBefore, markedAt } = await parts.resume.moment(mark, readerId)
+  const { now, sweptBefore, markedAt } = await parts.resume.moment(mark, readerOf(caller))
   if (after === undefined) return ok({ resync: false, events: [], next: momentPoint(now), hasMore: false })
 
   const since = point === undefined ? null : sinceOf(point, now, markedAt)
@@ -109,7 +110,7 @@ function read(
 ): Promise<readonly ResumedEvent[]> {
   if (watching !== undefined) return resume.eventsIn(watching, query)
   const offersSince = query.since - (settings.broadcastTimeoutMs + OFFERS_END_AFTER_MS) * 1000
-  return resume.eventsOf(caller.id, { ...query, offersSince, mayBeOffered: caller.role === 'transporter' })
+  return resume.eventsOf(caller, { ...query, offersSince })
 }
 
 /** What the event said to the caller, with no more of its trip than the caller may see now. */
@@ -118,8 +119,8 @@ function tell(resumed: ResumedEvent, caller: Caller, watching: string | undefine
   const { concerned, said } = wordsOf(resumed, request, resumed.tripStatus)
   const isTold = ({ to }: Said) =>
     watching === undefined
-      ? isToldTo(caller.id, to, concerned, isOffered)
-      : isToldWatching(caller.id, to, concerned)
+      ? isToldTo(caller, to, concerned, isOffered)
+      : isToldWatching(caller, to, concerned)
   return said.filter(isTold).map(({ envelope }) => envelope)
 }
 
@@ -147,7 +148,7 @@ async function standing(
   const { engine, resume } = parts
   const found: readonly (BroadcastRecord | undefined)[] =
     watching === undefined
-      ? await resume.liveOf(caller.id, MAX_LIVE)
+      ? await resume.liveOf(caller, MAX_LIVE)
       : [await findReadable(parts, caller, watching)]
   return found.flatMap(record => {
     if (record === undefined) return []

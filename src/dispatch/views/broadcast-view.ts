@@ -35,6 +35,7 @@ function nextEventsFor(
       if (!possible.includes('accept')) return []
       return standing.isOffered && !standing.hasDeclined ? ['accept', 'decline'] : ['accept']
     case 'driver':
+    case 'viewer':
       return []
     case 'admin':
       return possible

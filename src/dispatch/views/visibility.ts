@@ -25,7 +25,7 @@ export interface Sight {
  * not count: after an accept and a release at once, a transporter has the part that it had before.
  */
 export const parts = {
-  owner: { who: 'its customer; an admin', notes: true, places: 'exact', trips: 'all' },
+  owner: { who: 'its customer; an admin or a viewer', notes: true, places: 'exact', trips: 'all' },
   carrier: {
     who: 'a transporter or driver with a trip that stands',
     notes: true,
@@ -46,6 +46,7 @@ export function sightOf(caller: Caller, { snapshot }: Pick<Broadcast, 'snapshot'
   const { customerId, trips } = snapshot.context
   switch (caller.role) {
     case 'admin':
+    case 'viewer':
       return parts.owner
     case 'customer':
       return caller.id === customerId ? parts.owner : parts.bystander
@@ -61,7 +62,7 @@ export function sightOf(caller: Caller, { snapshot }: Pick<Broadcast, 'snapshot'
 
 /** How exact the places of a trip are for a caller that may see it; `status`: the present one, `null` if it is gone. */
 export function placesOfTrip(role: Role, status: TripStatus | null): Places {
-  if (role === 'customer' || role === 'admin') return parts.owner.places
+  if (role === 'customer' || role === 'admin' || role === 'viewer') return parts.owner.places
   return status !== null && isStanding({ status }) ? parts.carrier.places : parts.bystander.places
 }
 

@@ -1,6 +1,6 @@
 /*
- * What persisting a broadcast takes beyond its machine. It has the shape of the runtime's
- * `Definition` without importing it: machines know nothing of what runs them.
+ * What a broadcast needs to be stored, beyond its machine. It has the shape of the runtime's `Definition` without
+ * importing it, because machines know nothing of the runtime.
  */
 import { broadcastCommands, broadcastInput } from './events.js'
 import { broadcastMachine, isLive } from './machine.js'
@@ -9,8 +9,8 @@ import type { BroadcastEvent, Trip } from './types.js'
 import { type BroadcastSnapshot, broadcastStatus, isSeeking } from './views.js'
 
 /**
- * The customer may have one request that seeks; a driver and a vehicle one trip. An expired request may be retried
- * once, so its retry keeps that claim for good; it comes first, because it is the reason to name.
+ * The customer may have one request that seeks. A driver and a vehicle may have one trip. An expired request may be
+ * retried once, so its retry keeps that claim for good. That claim comes first, because it is the reason to report.
  */
 function claims(snapshot: BroadcastSnapshot): readonly string[] {
   const { customerId, trips, retryOf } = snapshot.context
@@ -23,7 +23,7 @@ function claims(snapshot: BroadcastSnapshot): readonly string[] {
 
 const claimsOfTrips = new WeakMap<Trip, readonly [driver: string, vehicle: string]>()
 
-/** Made once: each of the accepts of a large request would make those of all trips before it again. */
+/** Cached for each trip: otherwise each accept of a large request would build the keys of all earlier trips again. */
 function tripClaims(trip: Trip): readonly string[] {
   let keys = claimsOfTrips.get(trip)
   if (keys === undefined) {
@@ -80,7 +80,7 @@ export const broadcastDefinition = {
   status: broadcastStatus,
   owner: (snapshot: BroadcastSnapshot) => snapshot.context.customerId,
   claims,
-  /** Commands have been parsed and timers are the machine's own, so the event is one of its events. */
+  /** The cast is safe: commands have been parsed and timers are the machine's own. */
   refuse: (snapshot: BroadcastSnapshot, event: { readonly type: string }) =>
     refuse(snapshot, event as BroadcastEvent),
   refusePermanently,

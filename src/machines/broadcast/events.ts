@@ -1,7 +1,7 @@
 /*
- * What a broadcast is given: its input and its commands, as zod schemas, whole and without the stamp.
- * Every string is well-formed, free of NUL and bounded, because one bad string would abort the
- * commit it shares with other requests. Nothing here knows who may send what: dispatch does.
+ * The input and the commands of a broadcast, as complete zod schemas without the stamp. Every string is well-formed, free
+ * of NUL and bounded, because one bad string would abort the commit that it shares with other requests. Who may send which
+ * command is decided by dispatch, not here.
  */
 import { z } from 'zod'
 
@@ -16,7 +16,7 @@ const text = (maxLength: number) =>
 
 const name = (maxLength: number) => text(maxLength).min(1)
 
-/** An id that a client chose: of a user, a driver, a vehicle. */
+/** An id that a client chose, of a user, a driver or a vehicle. */
 const id = z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/)
 
 const vehicleType = z.string().regex(/^[a-z0-9_]{1,40}$/)
@@ -42,7 +42,7 @@ const trucks = z
 
 const durationMs = z.int().min(1).max(YEAR_MS)
 
-/** One to four distances, each beyond the last: the chart has a state for each of four. */
+/** One to four ascending distances, because the chart has a state for each of four. */
 const reachStepsKm = z
   .array(z.number().positive().max(EARTH_HALF_ROUND_KM))
   .min(1)
@@ -52,7 +52,7 @@ const reachStepsKm = z
     'must be ascending',
   )
 
-/** What a broadcast is created from. The settings are copied in: a later change leaves it alone. */
+/** The input of a new broadcast. The settings are copied into it, so a later change does not affect the broadcast. */
 export const broadcastInput = z
   .strictObject({
     customerId: id,
@@ -63,9 +63,9 @@ export const broadcastInput = z
     goods: text(500).optional(),
     notes: text(500).optional(),
     pricePerTruck: z.number().positive().optional(),
-    /** Of the payload: tells a double tap from another request. */
+    /** A hash of the payload, which tells a double tap from another request. */
     fingerprint: name(128).optional(),
-    /** The expired broadcast whose missing trucks this one asks for again. */
+    /** The expired broadcast whose missing trucks this one requests again. */
     retryOf: z.uuid().optional(),
     timeoutMs: durationMs,
     reachStepMs: durationMs,
@@ -80,7 +80,7 @@ export const broadcastInput = z
 const reason = text(500).optional()
 const tripId = z.uuid()
 
-/** The names and plates are facts of the fleet, read by dispatch, not taken from the client. */
+/** Names and plates are facts of the fleet. Dispatch reads them; they do not come from the client. */
 const accept = z.strictObject({
   type: z.literal('accept'),
   transporterId: id,
@@ -94,7 +94,7 @@ const tripComplete = z.strictObject({ type: z.literal('trip.complete'), tripId }
 const tripRelease = z.strictObject({ type: z.literal('trip.release'), tripId, reason })
 const tripAbandon = z.strictObject({ type: z.literal('trip.abandon'), tripId, reason })
 
-/** Everyone offered the request at `step` has declined. A late one, of an earlier step, changes nothing. */
+/** Everyone who was offered the request at `step` has declined. A late event, of an earlier step, changes nothing. */
 const reachExhausted = z.strictObject({
   type: z.literal('reach.exhausted'),
   step: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal('everyone')]),

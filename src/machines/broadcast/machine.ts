@@ -1,8 +1,7 @@
 /*
- * One request for trucks, from the search to its end and beyond: the only place that decides what
- * state a request is in. It has no clock and no randomness: events carry `at` and `uid`.
- * Nothing ever returns to `seeking`. This file can be pasted whole into the Stately visualizer,
- * which is why it imports `xstate` and types only and spells every state out.
+ * One request for trucks, from the search to its end and beyond. Only this file decides what state a request is in. It has
+ * no clock and no randomness: events carry `at` and `uid`. Nothing ever returns to `seeking`. The whole file can be pasted
+ * into the Stately visualizer, so it imports only `xstate` and types, and spells every state out.
  */
 import { assertEvent, assign, emit, enqueueActions, raise, setup } from 'xstate'
 import type { BroadcastInput } from './events.js'
@@ -23,7 +22,7 @@ import type {
 type AcceptEvent = Extract<BroadcastEvent, { type: 'accept' }>
 type TripEvent = Extract<BroadcastEvent, { tripId: string }>
 
-/** The trip machine by value: state → event → next state. A test holds it equal to `tripMachine`. */
+/** The trip machine as a value: state → event → next state. A test checks that it equals `tripMachine`. */
 export const tripSteps: Readonly<Record<TripStatus, Readonly<Record<string, TripStatus>>>> = {
   assigned: {
     'trip.start': 'started',
@@ -38,13 +37,13 @@ export const tripSteps: Readonly<Record<TripStatus, Readonly<Record<string, Trip
   abandoned: {},
 }
 
-/** Driver and vehicle are busy with it. */
+/** The trip keeps its driver and vehicle busy. */
 export const isLive = ({ status }: Pick<Trip, 'status'>) => status === 'assigned' || status === 'started'
 
-/** It has taken its truck: it was not released, cancelled or abandoned. */
+/** The trip has taken its truck: it was not released, cancelled or abandoned. */
 export const isStanding = (trip: Pick<Trip, 'status'>) => isLive(trip) || trip.status === 'completed'
 
-/** Trucks that a trip has taken. */
+/** The number of trucks that a trip has taken. */
 export function trucksFilled({ trucks }: BroadcastContext): number {
   let filled = 0
   for (const truck of trucks) if (truck.tripId !== null) filled++
@@ -60,7 +59,7 @@ export const findTrip = (context: BroadcastContext, tripId: string) =>
 const isUnderWay = (context: BroadcastContext) =>
   context.trips.some(trip => trip.status === 'started' || trip.status === 'completed')
 
-/** The lifecycle's status read from the data, for what is announced while a transition is under way. */
+/** The lifecycle's status derived from the context, for announcements during a transition. */
 export function statusOf(context: BroadcastContext): BroadcastStatus {
   if (context.endReason === undefined) return trucksFilled(context) === 0 ? 'searching' : 'partially_filled'
   if (context.endReason === 'filled') return 'fully_filled'
@@ -145,7 +144,7 @@ function stepTrip(trip: Trip, step: string, at: number): Trip {
   return { ...trip, status, ...(status === 'started' ? { startedAt: at } : { endedAt: at }) }
 }
 
-/** Moves the chosen trips by `step`; a trip that ends before the delivery opens its truck again. */
+/** Moves the chosen trips by `step`. A trip that ends before the delivery opens its truck again. */
 function moveTrips(
   context: BroadcastContext,
   isChosen: (trip: Trip) => boolean,
@@ -168,13 +167,13 @@ export const broadcastMachine = setup({
     emitted: {} as BroadcastEmitted,
   },
   delays: {
-    // From the context alone: `xstate.init` and raised events carry no `at`.
+    // Delays come from the context alone, because `xstate.init` and raised events carry no `at`.
     broadcastTimeout: ({ context }) => context.timeoutMs,
     cancelWindow: ({ context }) => context.cancelWindowMs,
     reachStep: ({ context }) => context.reachStepMs,
   },
   guards: {
-    /** In time, even if the deadline's timer is late; a truck of the type is open; nobody is busy here. */
+    /** In time, even if the deadline's timer is late. A truck of the type is open. Driver and vehicle are not busy here. */
     fillsTruck: ({ context, event }) => {
       assertEvent(event, 'accept')
       return isAcceptable(context, event)

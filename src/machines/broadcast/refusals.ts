@@ -1,6 +1,6 @@
 /*
- * Why the machine did not take an event, in the words of the public contract.
- * The machine has decided already: this only names the reason, and never says yes.
+ * Says why the machine did not take an event, in the words of the public contract. The machine has already decided: this
+ * file only names the reason, and never allows anything.
  */
 import { findOpenTruck, findTrip, isLive, trucksFilled } from './machine.js'
 import type { BroadcastContext, BroadcastEvent } from './types.js'
@@ -27,8 +27,8 @@ export interface BroadcastRefusal {
 type AcceptEvent = Extract<BroadcastEvent, { type: 'accept' }>
 
 /**
- * The first thing an accept is judged by: the request's state. `undefined`: it seeks and time is left.
- * Dispatch asks this before the fleet, and the fleet before the rest.
+ * Checks the request's state, by which an accept is judged first. Returns `undefined` if the request seeks and time is
+ * left. Dispatch checks this before the fleet, and the fleet before the rest.
  */
 export function refuseByState(
   snapshot: BroadcastSnapshot,
@@ -39,7 +39,7 @@ export function refuseByState(
   return at < snapshot.context.expiresAt ? undefined : { reason: 'BROADCAST_EXPIRED' }
 }
 
-/** Nothing returns to seeking, so whatever has left it refuses every accept for good. */
+/** Nothing returns to seeking, so a request that has left it refuses every accept for good. */
 export function refusePermanently(
   snapshot: BroadcastSnapshot,
   eventType: string,
@@ -68,7 +68,7 @@ function refuseAccept(snapshot: BroadcastSnapshot, event: AcceptEvent): Broadcas
   return { reason: isDriverBusy ? 'DRIVER_BUSY' : 'VEHICLE_BUSY' }
 }
 
-/** A second cancel has nothing to do: `undefined`. */
+/** Returns `undefined` for a second cancel, which has nothing to do. */
 function refuseCancel(snapshot: BroadcastSnapshot): BroadcastRefusal | undefined {
   if (snapshot.matches({ lifecycle: 'cancelled' })) return undefined
   const nobodySetOff = snapshot.matches({ lifecycle: 'expired' }) && trucksFilled(snapshot.context) === 0
@@ -83,9 +83,8 @@ function refuseTripEvent(context: BroadcastContext, type: string, tripId: string
 }
 
 /**
- * Why `event`, which the machine has not handled in `snapshot`, was not applied. `undefined`: it
- * changes nothing and that is fine, as with a second cancel, a late timer or an exhausted step that
- * is past.
+ * Returns why the machine did not handle `event` in `snapshot`. Returns `undefined` if the event changes nothing and that
+ * is fine, as with a second cancel, a late timer or the end of an earlier step.
  */
 export function refuse(snapshot: BroadcastSnapshot, event: BroadcastEvent): BroadcastRefusal | undefined {
   switch (event.type) {
@@ -103,7 +102,7 @@ export function refuse(snapshot: BroadcastSnapshot, event: BroadcastEvent): Broa
   }
 }
 
-/** Why an event that needs `key` cannot be applied while the instance `holder` has it. */
+/** Returns why an event that needs `key` cannot be applied while the instance `holder` has it. */
 export function refuseClaim(key: string, holder: string): BroadcastRefusal {
   if (key.startsWith('retry:')) return { reason: 'NOT_RETRYABLE' }
   if (key.startsWith('customer:')) return { reason: 'ACTIVE_BROADCAST_EXISTS', broadcastId: holder }

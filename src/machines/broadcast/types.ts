@@ -1,10 +1,10 @@
 /*
- * The words of the broadcast machine: what it remembers, what it hears and what it says.
- * All of it is plain JSON; times are milliseconds since the epoch, distances kilometres.
+ * The types of the broadcast machine: its context, the events it receives and the events it emits. All of it is plain
+ * JSON. Times are milliseconds since the epoch, and distances are kilometres.
  */
 import type { BroadcastCommand, BroadcastInput } from './events.js'
 
-/** What the runtime adds to the input and to every event. */
+/** Added by the runtime to the input and to every event. */
 export interface Stamp {
   readonly at: number
   readonly uid: string
@@ -13,14 +13,14 @@ export interface Stamp {
 export type BroadcastStatus = 'searching' | 'partially_filled' | 'fully_filled' | 'cancelled' | 'expired'
 export type EndReason = 'filled' | 'cancelled' | 'timeout' | 'truck_released'
 export type TripStatus = 'assigned' | 'started' | 'completed' | 'released' | 'cancelled' | 'abandoned'
-/** How far an offer has gone out; a number is a place in `reachStepsKm`, from 1. */
+/** How far an offer has gone out. A number is a position in `reachStepsKm`, from 1. */
 export type ReachStep = 1 | 2 | 3 | 4 | 'everyone'
 
 type Place = BroadcastInput['pickup']
 type Accept = Extract<BroadcastCommand, { type: 'accept' }>
 
 export interface Trip {
-  /** The uid of the accept that made it. */
+  /** The uid of the accept that made the trip. */
   readonly id: string
   readonly truckId: string
   readonly status: TripStatus
@@ -34,14 +34,14 @@ export interface Trip {
 }
 
 export interface Truck {
-  /** `t1`, `t2`, … in the order asked for. */
+  /** `t1`, `t2`, … in the order of the request. */
   readonly id: string
   readonly vehicleType: string
-  /** The trip that has taken it: assigned, started or completed. `null`: open. */
+  /** The assigned, started or completed trip that has taken the truck. `null` if it is open. */
   readonly tripId: string | null
 }
 
-/** Written whole at every transition: keep it compact. */
+/** The whole context is written at every transition, so keep it compact. */
 export interface BroadcastContext {
   readonly customerId: string
   readonly kind: 'booking' | 'order'
@@ -53,11 +53,11 @@ export interface BroadcastContext {
   readonly fingerprint?: string
   readonly retryOf?: string
   readonly trucks: readonly Truck[]
-  /** Past ones too, oldest first. */
+  /** Includes past trips, oldest first. */
   readonly trips: readonly Trip[]
   readonly createdAt: number
   readonly expiresAt: number
-  /** When it last came to an end, and how: a full request may still be cancelled. */
+  /** When and how it last ended. A full request may still be cancelled. */
   readonly endedAt?: number
   readonly endReason?: EndReason
   readonly timeoutMs: number
@@ -66,12 +66,12 @@ export interface BroadcastContext {
   readonly cancelWindowMs: number
 }
 
-/** `reach.stop` is raised by the machine itself. */
+/** The machine itself raises `reach.stop`. */
 export type BroadcastEvent = (BroadcastCommand & Stamp) | { type: 'reach.stop' }
 
 interface Emitted<TType extends string> {
   readonly type: TType
-  /** Users whom it concerns directly: customer, driver, transporter. */
+  /** The users directly concerned: customer, driver, transporter. */
   readonly audience: readonly string[]
 }
 
@@ -90,9 +90,9 @@ export type BroadcastEmitted =
         readonly trip: Trip
         readonly by: 'release' | 'abandon'
         readonly reason?: string
-        /** The request still seeks, so the truck is on offer again. */
+        /** True if the request still seeks, so the truck is on offer again. */
         readonly reopened: boolean
-        /** The request has expired: the customer may ask again for the missing trucks. */
+        /** True if the request has expired, so the customer may request the missing trucks again. */
         readonly retryable: boolean
       })
   | (Emitted<'trip.started'> & Progress & { readonly trip: Trip })
@@ -103,7 +103,7 @@ export type BroadcastEmitted =
       Progress & {
         readonly reason?: string
         readonly tripsCancelled: number
-        /** Started or completed before the cancel. */
+        /** The number of trips that had started or were completed before the cancel. */
         readonly tripsKept: number
       })
   | (Emitted<'broadcast.expired'> & Progress & { readonly endReason: 'timeout' })

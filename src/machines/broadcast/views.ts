@@ -1,6 +1,4 @@
-/*
- * What can be read off a broadcast's snapshot. Pure, and decides nothing: the machine does.
- */
+/* Facts read from a broadcast's snapshot. Pure. Nothing is decided here, because the machine does that. */
 import type { SnapshotFrom } from 'xstate'
 import type { BroadcastCommandType } from './events.js'
 import { type broadcastMachine, tripSteps } from './machine.js'
@@ -8,11 +6,11 @@ import type { BroadcastContext, BroadcastStatus, ReachStep, TripStatus } from '.
 
 export type BroadcastSnapshot = SnapshotFrom<typeof broadcastMachine>
 
-/** What a user may send; `reach.exhausted` is the program's own. */
+/** Commands that users may send. The program itself sends `reach.exhausted`. */
 export type UserCommandType = Exclude<BroadcastCommandType, 'reach.exhausted'>
 export type TripEventType = 'start' | 'complete' | 'release' | 'abandon'
 
-/** The two phases of a full request differ in who may still cancel, not in status. */
+/** The two phases of a full request have the same status. They differ in whether it can still be cancelled. */
 export function broadcastStatus({ value }: BroadcastSnapshot): BroadcastStatus {
   const { lifecycle } = value
   if (typeof lifecycle === 'string') return lifecycle
@@ -21,14 +19,14 @@ export function broadcastStatus({ value }: BroadcastSnapshot): BroadcastStatus {
 
 export const isSeeking = (snapshot: BroadcastSnapshot) => snapshot.matches({ lifecycle: 'seeking' })
 
-/** The vehicle types that an accept may still bring, each once, in the order asked for. */
+/** The vehicle types that an accept may still bring, each once, in the order of the request. */
 export function openTypes(context: BroadcastContext): readonly string[] {
   return [...new Set(context.trucks.filter(truck => truck.tripId === null).map(truck => truck.vehicleType))]
 }
 
 export interface Reach {
   readonly step: ReachStep | 'done'
-  /** Kilometres; `null` where distance does not matter. */
+  /** Kilometres. `null` if distance does not matter. */
   readonly radiusKm: number | null
 }
 
@@ -41,13 +39,13 @@ export function reachOf({ value, context }: BroadcastSnapshot): Reach {
 
 const tripEventTypes = ['start', 'complete', 'release', 'abandon'] as const
 
-/** What may happen next to a trip in `status`, whatever its request's state. */
+/** The events that may happen next to a trip in `status`, whatever the state of its request. */
 export const nextTripEvents = (status: TripStatus): readonly TripEventType[] =>
   tripEventTypes.filter(type => tripSteps[status][`trip.${type}`] !== undefined)
 
 /**
- * The command types that the machine would take at `at` (milliseconds), with the right data.
- * Who may send them is for the caller to judge.
+ * The command types that the machine would accept at `at` (milliseconds), with the right data. The caller must check who
+ * may send them.
  */
 export function nextEvents(snapshot: BroadcastSnapshot, at: number): readonly UserCommandType[] {
   const { context } = snapshot

@@ -1,8 +1,8 @@
 import { setup } from 'xstate'
 
 /**
- * One truck's journey for one request. It has no data: the broadcast keeps a trip's state as a word
- * beside its driver and vehicle, and moves it by the same steps.
+ * The journey of one truck for one request. It has no data: the broadcast stores a trip's state as a word, beside its
+ * driver and vehicle, and moves it by the same steps.
  */
 export const tripMachine = setup({
   types: {

@@ -1,7 +1,7 @@
 /*
- * Whether what a caller was told is what the machine says at some moment while it waited: at the version that the
- * answer names or, where it names none, at any that may have been the present one. What the stamp would have been is
- * not known of an event that was not applied, so the instants are tried at which a decision may change.
+ * Checks answers: a caller must have been told what the machine says at some moment while the caller waited. That is the
+ * version that the answer names or, if it names none, any version that may have been the present one. The stamp of an
+ * event that was not applied is unknown, so all instants at which a decision may change are tried.
  */
 import type { StampedEvent } from '../../runtime/definition.js'
 import type { Registered } from '../../runtime/registry.js'
@@ -23,13 +23,13 @@ export interface Court {
   readonly holds: Holds
   readonly startedAt: number
   readonly clockErrorMs: number
-  /** When the last answer came: until then one that never came may have been under way. */
+  /** When the last answer came. Until then, a call without an answer may have been in progress. */
   readonly endedAt: number
-  /** Whether refusals that nothing can undo may be given from memory, with the reason of an earlier moment. */
+  /** Whether permanent refusals may be given from memory, with the reason of an earlier moment. */
   readonly rememberedRefusals: boolean
 }
 
-/** What is wrong with the answer to an operation on an instance whose transitions are known. */
+/** Returns what is wrong with the answer to an operation, if anything. The instance's transitions are known. */
 export function judge(court: Court, judged: Judged, operation: Operation): Violation | undefined {
   const { outcome } = operation
   const { line, bounds } = judged
@@ -43,7 +43,7 @@ export function judge(court: Court, judged: Judged, operation: Operation): Viola
     case 'applied': {
       const { ifVersion } = operation
       if (ifVersion !== undefined && !isAsOf(line, ifVersion, outcome.version - 1)) {
-        return wrong('answer', `asked to apply to version ${ifVersion}, and made version ${outcome.version}`)
+        return wrong('answer', `was for version ${ifVersion} only, but made version ${outcome.version}`)
       }
       return undefined
     }
@@ -53,12 +53,12 @@ export function judge(court: Court, judged: Judged, operation: Operation): Viola
       if (outcome.version === undefined) return judgeAnywhen(court, judged, operation, wrong)
       const { version } = outcome
       if (version > line.journal.length)
-        return wrong('history', `was told of version ${version}, which is not there`)
+        return wrong('history', `names version ${version}, which does not exist`)
       const next = bounds.latest[version]
       if (next !== undefined && next < operation.calledAt) {
         return wrong(
           'order',
-          `was told "${wordOf(operation)}" as of version ${version}; version ${version + 1} had been answered before it asked`,
+          `was told "${wordOf(operation)}" as of version ${version}, but version ${version + 1} had been answered before this call`,
         )
       }
       if (outcome.kind === 'read' || version > line.snapshots.length) return undefined
@@ -75,7 +75,7 @@ export function judge(court: Court, judged: Judged, operation: Operation): Viola
 
 type Wrong = (rule: Violation['rule'], message: string) => Violation
 
-/** The answer names no version: one must fit of those that may have been the present one while the caller waited. */
+/** For an answer without a version: it must fit one that may have been the present one while the caller waited. */
 function judgeAnywhen(
   court: Court,
   judged: Judged,
@@ -99,7 +99,7 @@ function judgeAnywhen(
   if (court.rememberedRefusals && isRemembered(court, judged, operation, highest)) return undefined
   return wrong(
     'answer',
-    `${operation.event.type} was answered "${wordOf(operation)}"; at no version from ${lowest} to ${highest} does the machine say so`,
+    `${operation.event.type} was answered "${wordOf(operation)}", but the machine does not say so at any version from ${lowest} to ${highest}`,
   )
 }
 
@@ -116,7 +116,7 @@ function isRemembered(
     .some(snapshot => definition.refusePermanently(snapshot, event.type)?.reason === outcome.reason)
 }
 
-/** Whether nothing but migrations lies between the two: for callers they are the same. */
+/** Whether only migrations are between the two versions, which are then the same for callers. */
 function isAsOf({ journal }: Line, ifVersion: number, version: number): boolean {
   if (ifVersion > version) return false
   return journal.slice(ifVersion, version).every(({ event }) => event.type === MIGRATE)
@@ -155,7 +155,7 @@ function decidesAt(
   return isClaimRefusal(court, operation, line.instance, taken)
 }
 
-/** Whether one of these keys may have been in another's hands while the caller waited, and the answer says so. */
+/** Whether another instance may have held one of these keys while the caller waited, and the answer says so. */
 export function isClaimRefusal(
   { registered, holds, endedAt }: Court,
   { outcome, calledAt, returnedAt }: Operation,
@@ -172,10 +172,10 @@ export function isClaimRefusal(
   )
 }
 
-/** An event that is not applied leaves its uid nowhere. */
+/** An event that is not applied leaves no trace of its uid. */
 const SOME_UID = '00000000-0000-7000-8000-000000000000'
 
-/** Stamps that the event may have had: the ends of its window, and what falls due within it. */
+/** Stamps that the event may have had: the ends of its window, and the due times of timers within it. */
 function instantsOf(
   { startedAt, clockErrorMs, endedAt }: Court,
   { line }: Judged,

@@ -1,16 +1,16 @@
 /*
- * Between which two instants each transition must have been committed, as far as callers can tell: after whoever
- * caused it, or an earlier one, had asked; before the first was answered who knew of it, or of a later one. Where
- * the two cross no order fits with the clock on the wall. One pass each way: linear in the operations.
+ * Finds the two instants between which each transition must have been committed, as far as callers can tell. It came
+ * after the call that caused it or an earlier version. It came before the first answer that knew of it or of a later
+ * version. If the two instants cross, no order fits the wall clock. One pass each way, linear in the operations.
  */
 import type { Operation } from '../history.js'
 import type { Line } from './line.js'
 import type { Violation } from './violation.js'
 
 export interface Bounds {
-  /** At index v − 1: version v was not there before this. */
+  /** At index v − 1: version v did not exist before this. */
   readonly earliest: readonly number[]
-  /** At index v − 1: version v was there from this on. */
+  /** At index v − 1: version v existed from this instant on. */
   readonly latest: readonly number[]
   readonly violations: readonly Violation[]
 }
@@ -20,7 +20,7 @@ interface Limit {
   readonly operation: Operation | undefined
 }
 
-/** @param startedAt the history's, by which stamps and times are compared. */
+/** @param startedAt the start of the history, which relates stamps to its times. */
 export function findBounds(
   line: Line,
   byVersion: readonly (Operation | undefined)[],
@@ -61,8 +61,8 @@ export function findBounds(
     const { type } = journal[i]?.event ?? { type: '' }
     const isTimer = start.operation === undefined
     const message = isTimer
-      ? `version ${i + 1} (${type}) was there ${(start.time - end.time).toFixed(2)} ms before its timer was due`
-      : `version ${i + 1} (${type}) was answered before what it rests on had been asked for`
+      ? `version ${i + 1} (${type}) existed ${(start.time - end.time).toFixed(2)} ms before its timer was due`
+      : `version ${i + 1} (${type}) was answered before the call that made it, or an earlier version, had begun`
     const found = [end.operation, start.operation].flatMap(one => (one === undefined ? [] : [one.id]))
     violations.push({ rule: isTimer ? 'time' : 'order', message, instance, operations: found })
     break

@@ -1,6 +1,7 @@
 /*
- * Which operation caused which transition. Those that were answered "applied" name their version. Of those whose
- * answer nobody knows each may have caused one: the one that bears its name, or else the first that says the same.
+ * Finds which operation caused which transition. Operations that were answered "applied" name their version. Each
+ * operation with an unknown outcome may have caused one transition: the one that bears its name, or else the first one
+ * with the same content.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Definition } from '../../runtime/definition.js'
@@ -11,7 +12,7 @@ import type { Line } from './line.js'
 import type { Violation } from './violation.js'
 
 export interface Causes {
-  /** At index v − 1 the operation that caused version v; `undefined` for timers. */
+  /** At index v − 1 the operation that caused version v. `undefined` for timers. */
   readonly byVersion: readonly (Operation | undefined)[]
   readonly violations: readonly Violation[]
 }
@@ -30,7 +31,7 @@ export function findCauses(definition: Definition, line: Line, operations: reado
     const entry = journal[outcome.version - 1]
     const other = byVersion[outcome.version - 1]
     if (entry === undefined) {
-      report('history', `version ${outcome.version} was answered, and the journal has none`, operation)
+      report('history', `version ${outcome.version} was answered, but is not in the journal`, operation)
     } else if (other !== undefined) {
       report('order', `version ${outcome.version} was answered to two callers`, other, operation)
     } else if (!isOf(definition, operation, entry)) {
@@ -59,15 +60,15 @@ export function findCauses(definition: Definition, line: Line, operations: reado
       continue
     }
     const what = `version ${entry.version} (${entry.event.type})`
-    if (named === undefined) report('history', `${what} was caused by nobody`)
+    if (named === undefined) report('history', `${what} was not caused by any call`)
     else if (named.outcome.kind === 'unknown' || named.outcome.kind === 'applied') {
-      report('history', `${what} is there because of an operation that had been applied already`, named)
-    } else report('answer', `${what} was applied, and its caller was told "${named.outcome.kind}"`, named)
+      report('history', `${what} was caused by an operation that had been applied already`, named)
+    } else report('answer', `${what} was applied, but its caller was told "${named.outcome.kind}"`, named)
   }
   return { byVersion, violations }
 }
 
-/** Whether the entry is what the operation asks for. */
+/** Whether the entry is the one that the operation asked for. */
 function isOf(definition: Definition, operation: Operation, entry: JournalEntry): boolean {
   const { actor, event, outcome } = operation
   if (outcome.kind === 'applied' && outcome.uid !== undefined && outcome.uid !== entry.uid) return false
@@ -80,13 +81,13 @@ function isOf(definition: Definition, operation: Operation, entry: JournalEntry)
     )
   }
   const schema = definition.commands[event.type]
-  // As it was sent, or as the schema has read it.
+  // Either as it was sent, or as the schema has parsed it.
   return (
     schema !== undefined && (isSame(entry.event, event) || isSame(entry.event, schema.safeParse(event).data))
   )
 }
 
-/** Without the stamp, which the caller did not give. */
+/** Ignores the stamp, which does not come from the caller. */
 function isSame(journaled: unknown, given: unknown): boolean {
   if (typeof journaled !== 'object' || journaled === null) return false
   const { at: _at, uid: _uid, ...rest } = journaled as Record<string, unknown>

@@ -1,7 +1,7 @@
 /*
- * Judges a history with the machine itself as the specification: is there an order of all that was answered, in
- * keeping with the clock on the wall, in which the machine alone gives the same answers? Where versions are known, the
- * order is, and one pass each way tells; only an answer that names none is searched for in its window of time.
+ * Judges a history, with the machine itself as the specification. It asks for an order of all answered operations that
+ * fits the wall clock and in which the machine alone gives the same answers. If versions are known, they are the order,
+ * and one pass each way is enough. Only an answer without a version is searched for in its window of time.
  */
 import type { Definition } from '../../runtime/definition.js'
 import { createRegistry, type Registered } from '../../runtime/registry.js'
@@ -19,8 +19,8 @@ import type { Violation } from './violation.js'
 
 export interface CheckOptions {
   /**
-   * Whether a refusal that the definition calls permanent may be given from memory, with the reason of an earlier
-   * moment. Engines never do so by themselves; a service in front of them may.
+   * Whether a refusal that the definition calls permanent may be given from memory, with the reason of an earlier moment.
+   * Engines never do so by themselves, but a service in front of them may.
    */
   readonly rememberedRefusals?: boolean
 }
@@ -33,8 +33,8 @@ export interface Verdict {
 
 /**
  * Checks a history of a definition's instances. Throws `DefinitionError` with all faults of the definition, as the engine
- * does. Throws `HistoryError` for a history that cannot be judged: a green verdict always means that every answer in it
- * was explained.
+ * does. Throws `HistoryError` for a history that cannot be judged. A verdict without violations therefore means that every
+ * answer was explained.
  */
 export function check(history: History, definition: Definition, options: CheckOptions = {}): Verdict {
   const registered = createRegistry([definition]).get(definition.name)
@@ -45,7 +45,7 @@ export function check(history: History, definition: Definition, options: CheckOp
   }
   const isAnswered = ({ outcome }: Operation) => outcome.kind !== 'unknown' && outcome.kind !== 'failed'
   if (history.journals === undefined && !history.operations.some(isAnswered)) {
-    throw new HistoryError('Nothing in this history was answered: there is nothing to judge')
+    throw new HistoryError('This history has no answers, so there is nothing to judge')
   }
   const violations: Violation[] = []
   const byInstance = groupByInstance(history, violations)
@@ -97,7 +97,7 @@ export function check(history: History, definition: Definition, options: CheckOp
   }
 }
 
-/** No timer's transition was committed before the timer was due. */
+/** No transition of a timer may be committed before the timer was due. */
 function checkTimers({ journals, commits = [], startedAt, clockErrorMs }: History): Violation[] {
   return commits.flatMap(({ instance, version, at }) => {
     const entry = journals?.[instance]?.[version - 1]
@@ -116,7 +116,7 @@ interface Examined {
   readonly violations: readonly Violation[]
 }
 
-/** One instance by itself: the machine follows its journal, everyone caused what they say, and an order fits. */
+/** Checks one instance: the machine follows its journal, every transition has its cause, and an order fits. */
 function examine(
   history: History,
   registered: Registered,
@@ -132,7 +132,7 @@ function examine(
       )
       const violation: Violation = {
         rule: 'history',
-        message: 'was answered for, and has no journal',
+        message: 'has answers but no journal',
         instance,
       }
       return { line: undefined, bounds: nothing, byVersion: [], violations: isKnown ? [violation] : [] }
@@ -167,7 +167,7 @@ function groupByInstance(history: History, violations: Violation[]): Map<string,
     if (group === undefined) groups.set(instance, [operation])
     else group.push(operation)
   }
-  // A create that told no id, and is in the journal under its name, is an operation on what it made.
+  // A create whose id was not answered, but which is in the journal under its name, belongs to the instance it made.
   const nameless = new Map(
     history.operations.flatMap(o =>
       o.instance === null && o.outcome.kind === 'unknown' && o.actor !== undefined
@@ -182,7 +182,7 @@ function groupByInstance(history: History, violations: Violation[]): Map<string,
   return groups
 }
 
-/** A stamp lies between the call and the return, unless it had to wait for the one before it. */
+/** A stamp must be between the call and the return, unless it had to wait for the previous one. */
 function checkStamp(history: History, line: Line, operation: Operation): Violation | undefined {
   const { outcome, calledAt, returnedAt, id } = operation
   if (outcome.kind !== 'applied' || returnedAt === null) return undefined
@@ -197,7 +197,7 @@ function checkStamp(history: History, line: Line, operation: Operation): Violati
   return { rule: 'time', message, instance: line.instance, operations: [id] }
 }
 
-/** A create that made nothing was refused for a claim, or the machine would have made it. */
+/** A create that made nothing must have been refused for a claim: otherwise the machine would have made the instance. */
 function judgeCreate(court: Court, operation: Operation): Violation[] {
   const { outcome, event, id } = operation
   if (operation.kind !== 'create' || outcome.kind !== 'refused') return []
@@ -206,6 +206,6 @@ function judgeCreate(court: Court, operation: Operation): Violation[] {
   const input = { ...(definition.input.parse(given) as object), at: court.startedAt, uid: '' }
   const keys = definition.claims(stepper.begin(input, '').snapshot)
   if (isClaimRefusal(court, operation, null, keys)) return []
-  const message = `a create was refused with "${outcome.reason}", and nobody can have held what it needs`
+  const message = `a create was refused with "${outcome.reason}", but no instance can have held the claims it needs`
   return [{ rule: 'claim', message, operations: [id] }]
 }

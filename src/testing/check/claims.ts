@@ -1,4 +1,4 @@
-/* Who held which claim when: what the snapshots say, against one another. */
+/* Finds which instance held which claim when, according to the snapshots, and compares them. */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Definition } from '../../runtime/definition.js'
 import type { Bounds } from './bounds.js'
@@ -6,7 +6,7 @@ import { countUpTo } from './count-up-to.js'
 import type { Line } from './line.js'
 import type { Violation } from './violation.js'
 
-/** Instants: in the order of commits where it is known, or in time, as far as callers can tell. */
+/** Two instants. They count commits where the order of commits is known, and are times otherwise, as callers saw them. */
 interface Interval {
   readonly from: number
   readonly to: number
@@ -14,19 +14,19 @@ interface Interval {
 
 export interface Hold {
   readonly instance: string
-  /** The versions that took and gave it back. */
+  /** The versions that took the claim and gave it back. */
   readonly taken: number
   readonly freed: number | undefined
-  /** While it may have been held, and while it surely was, in the time of the history. */
+  /** When the claim may have been held, and when it surely was, in the time of the history. */
   readonly possible: Interval
   readonly certain: Interval
 }
 
-/** The holds of one key, by the first moment at which each may have begun. */
+/** All holds of one key, ordered by the first moment at which each may have begun. */
 interface KeyHolds {
   readonly holds: readonly Hold[]
   readonly starts: readonly number[]
-  /** At index i the last moment at which any of the holds up to i may have lasted. */
+  /** At index i, the last moment at which one of the holds up to i may have ended. */
   readonly latestEnds: readonly number[]
 }
 
@@ -78,7 +78,7 @@ function intervals({ earliest, latest }: Bounds, taken: number, freed: number | 
   }
 }
 
-/** Keys that two instances held at once. `commits`: the order of all transitions, where it is known. */
+/** Finds keys that two instances held at once. `commits` is the order of all transitions, if it is known. */
 export function findDoubleHolds(
   holds: Holds,
   commits: readonly { readonly instance: string; readonly version: number }[] | undefined,
@@ -108,7 +108,7 @@ export function findDoubleHolds(
   return violations
 }
 
-/** Others that may have held `key` at some moment of the window. */
+/** Other instances that may have held `key` at some moment of the window. */
 export function possibleHolders(
   holds: Holds,
   key: string,

@@ -1,4 +1,4 @@
-/** How many of the first entries of an ascending list fit. Whatever comes before one that fits must fit too. */
+/** Counts the first entries of an ascending list that fit. Every entry before a fitting one must fit too. */
 export function countUpTo(ascending: readonly number[], fits: (value: number) => boolean): number {
   let [low, high] = [0, ascending.length]
   while (low < high) {

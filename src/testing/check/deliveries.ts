@@ -1,4 +1,4 @@
-/* Every event that the machine emitted was told at least once, under its one id, and nothing else was. */
+/* Every emitted event must be delivered at least once, under its one id, and nothing else may be delivered. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Delivery } from '../history.js'
 import type { Line } from './line.js'
@@ -15,12 +15,12 @@ export function checkDeliveries(lines: readonly Line[], deliveries: readonly Del
     const event = emitted.get(name)
     const { instance, type, version, index } = delivery
     if (event === undefined) {
-      const message = `"${type}" was told as ${version}.${index}, which was never emitted`
+      const message = `"${type}" was delivered as ${version}.${index}, which was never emitted`
       if (!told.has(name)) violations.push({ rule: 'delivery', message, instance })
     } else if (event.type !== type || !isEqual(event.payload, delivery.payload)) {
       violations.push({
         rule: 'delivery',
-        message: `${version}.${index} was told as another event`,
+        message: `${version}.${index} was delivered as another event`,
         instance,
       })
     }
@@ -30,14 +30,14 @@ export function checkDeliveries(lines: readonly Line[], deliveries: readonly Del
     if (told.has(name)) continue
     violations.push({
       rule: 'delivery',
-      message: `"${type}" (${version}.${index}) was told to nobody`,
+      message: `"${type}" (${version}.${index}) was not delivered`,
       instance,
     })
   }
   return violations
 }
 
-/** As JSON has it: what is `undefined` is not there. */
+/** Compares values as JSON stores them: members that are `undefined` do not exist. */
 function isEqual(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(a, b) || isDeepStrictEqual(JSON.parse(JSON.stringify(a)), b)
 }

@@ -1,8 +1,8 @@
-/* Idempotency keys: what shares one is done once, and whoever repeats it is told of that. */
+/* Idempotency keys: operations that share a key are applied once, and each repetition is answered with that result. */
 import type { Operation } from '../history.js'
 import type { Violation } from './violation.js'
 
-/** `causes`: which operation caused which version of which instance. */
+/** `causes` says which operation caused which version of which instance. */
 export function checkKeys(
   operations: readonly Operation[],
   causes: ReadonlyMap<Operation, { readonly instance: string; readonly version: number }>,
@@ -27,14 +27,14 @@ function checkGroup(
   const done = group.filter(operation => causes.has(operation))
   if (done.length > 1) {
     const versions = done.map(one => causes.get(one)?.version).join(' and ')
-    report(`"${key}" was used once, and applied as versions ${versions}`, ...done)
+    report(`"${key}" was applied more than once, as versions ${versions}`, ...done)
   }
   for (const operation of group) {
     const { outcome } = operation
     if (outcome.kind === 'replayed' && outcome.unchanged) {
       if (!group.some(other => mayBeOrigin(other, operation, outcome.version))) {
         report(
-          `"${key}" was answered again with "unchanged" at version ${outcome.version}, which nobody with it had been told`,
+          `"${key}" was answered again with "unchanged" at version ${outcome.version}, which no caller with this key had been told`,
           operation,
         )
       }
@@ -46,14 +46,14 @@ function checkGroup(
     } else if (outcome.kind === 'refused' || outcome.kind === 'unchanged') {
       const earlier = done.find(({ returnedAt }) => returnedAt !== null && returnedAt < operation.calledAt)
       if (earlier !== undefined) {
-        report(`"${key}" had been applied, and its repetition was decided anew`, earlier, operation)
+        report(`"${key}" had been applied, but its repetition was decided again`, earlier, operation)
       }
     }
   }
   return violations
 }
 
-/** Whether what was answered again may be the answer of `other`: "unchanged" at that version, or lost on its way. */
+/** Whether the repeated answer may be that of `other`: it was "unchanged" at that version, or its answer was lost. */
 function mayBeOrigin(other: Operation, repetition: Operation, version: number): boolean {
   const { outcome, calledAt } = other
   if (other === repetition || calledAt > (repetition.returnedAt ?? Number.POSITIVE_INFINITY)) return false

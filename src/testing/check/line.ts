@@ -1,6 +1,6 @@
 /*
- * An instance's transitions, replayed through the machine alone: what must have been, version by version. The journal
- * says in which order; the machine says what each event does.
+ * The transitions of an instance, replayed through the machine alone. The journal gives their order, and the machine
+ * says what each event does. The result is what must have been true at each version.
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Registered } from '../../runtime/registry.js'
@@ -14,12 +14,12 @@ import type { Violation } from './violation.js'
 export interface Line {
   readonly instance: string
   readonly journal: readonly JournalEntry[]
-  /** At index v − 1 the snapshot of version v. Shorter than the journal where the machine does not follow it. */
+  /** At index v − 1 the snapshot of version v. Shorter than the journal if the machine does not follow it. */
   readonly snapshots: readonly AnyMachineSnapshot[]
-  /** At index v − 1 the version of the definition that this snapshot is of. */
+  /** At index v − 1 the version of the definition that this snapshot belongs to. */
   readonly versions: readonly Registered[]
   readonly emitted: readonly Delivery[]
-  /** When the timers were due that were armed at any time, ascending: instants at which decisions change. */
+  /** The due times of all timers that were ever armed, ascending. Decisions change at these instants. */
   readonly dueTimes: readonly number[]
 }
 
@@ -33,7 +33,7 @@ interface Armed {
   readonly dueAt: number
 }
 
-/** Replays a journal. Stops at the first entry that the machine would not have made. */
+/** Replays a journal. Stops at the first entry that the machine would not have produced. */
 export function replayLine(
   registered: Registered,
   instance: string,
@@ -87,7 +87,7 @@ export function replayLine(
     }
     if (step.kind === 'unchanged') {
       const state = JSON.stringify(snapshots[i - 1]?.value)
-      report('machine', `${where} was applied, but in ${state} the machine does not take it`)
+      report('machine', `${where} was applied, but the machine does not handle it in ${state}`)
       break
     }
     snapshots.push(step.snapshot)

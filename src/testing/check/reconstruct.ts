@@ -1,8 +1,8 @@
 /*
- * Finds a journal that explains the answers of an instance whose own nobody has shown: the operations that were
- * answered "applied" at their versions; for versions in between, what nobody knows the fate of, and the timers that the
- * machine armed. A search that goes back where it was wrong, after Wing and Gong, with Lowe's memory of where it
- * has been; where versions are known without gaps it never goes back.
+ * Finds a journal that explains the answers of an instance without a known one. Operations that were answered "applied"
+ * are placed at their versions. The versions between them are filled with operations of unknown outcome and with timers
+ * that the machine armed. It is a search with backtracking after Wing and Gong, with Lowe's memory of visited places. If
+ * the versions have no gaps, it never backtracks.
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Registered } from '../../runtime/registry.js'
@@ -29,7 +29,7 @@ interface Place {
   readonly used: ReadonlySet<Operation>
 }
 
-/** Beyond it a history without versions is too tangled to be judged; that is said, and is no green. */
+/** Beyond this, a history without versions is too tangled to be judged. That is reported as a violation. */
 const MAX_STEPS = 200_000
 
 export function reconstruct(
@@ -74,8 +74,8 @@ export function reconstruct(
   const stuck = applied.get(version)
   const message =
     stuck === undefined
-      ? `version ${version} is missing: no answer, no timer and nothing unanswered explains it`
-      : `version ${version} (${stuck.event.type}) was applied, but the machine does not take it there`
+      ? `version ${version} is missing: no answer, no timer and no call without an answer explains it`
+      : `version ${version} (${stuck.event.type}) was applied, but the machine does not handle it there`
   return failed({ rule: stuck === undefined ? 'history' : 'machine', message })
 
   function failed(violation: Omit<Violation, 'instance'>): Reconstructed {
@@ -92,7 +92,7 @@ export function reconstruct(
     const known = applied.get(version)
     if (known !== undefined) return byOperation(place, known)
     if (version === 1) {
-      // Somebody else made it, or its answer was lost.
+      // Another caller created it, or the answer was lost.
       return unknown.filter(({ kind }) => kind === 'create').flatMap(one => byOperation(place, one))
     }
     return [
@@ -103,7 +103,7 @@ export function reconstruct(
     ]
   }
 
-  /** Stamps that an event may have had: guards may look at the time. */
+  /** Tries the stamps that an event may have had, because guards may look at the time. */
   function byOperation(place: Place, operation: Operation): Place[] {
     const previous = place.journal.at(-1)?.at ?? 0
     const { startedAt } = history
@@ -174,5 +174,5 @@ function withEffect(timers: readonly Timer[], effect: Effect, at: number): reado
   return [...others, { sendId: effect.sendId, event: effect.event, dueAt: at + effect.delayMs }]
 }
 
-/** Where the answer did not tell it: one that cannot be taken for another. */
+/** If the answer did not contain a uid: one that no other operation has. */
 const uidOf = ({ id }: Operation) => `00000000-0000-7000-8000-${id.toString(16).padStart(12, '0')}`

@@ -1,31 +1,31 @@
-/* What the checker reports. */
+/* The violations that the checker reports. */
 
-/** Which promise was broken. */
+/** The promise that was broken. */
 export type Rule =
-  /** The history contradicts itself: versions missing or doubled, a transition that nobody caused. */
+  /** The history contradicts itself: a version is missing or doubled, or a transition was not caused by any call. */
   | 'history'
-  /** What was applied is not what the machine does. */
+  /** The machine does not do what was applied. */
   | 'machine'
-  /** No order of the transitions fits with who was answered before who asked. */
+  /** No order of the transitions fits the times of calls and answers. */
   | 'order'
-  /** A caller was told what the machine would not have said at any moment while it waited. */
+  /** A caller got an answer that the machine would not have given at any moment while the caller waited. */
   | 'answer'
-  /** A stamp that goes back, or lies outside of its call; a timer before its time. */
+  /** A stamp goes back or is outside of its call, or a timer fired too early. */
   | 'time'
-  /** A key that was used twice, or not honoured. */
+  /** An idempotency key was applied twice, or was not honoured. */
   | 'key'
-  /** A key that two instances held at once, or that nobody held who is said to have. */
+  /** Two instances held a claim at once, or a call was refused for a claim that no instance held. */
   | 'claim'
-  /** An event that was lost, or told without having been emitted. */
+  /** An event was lost, or was delivered without having been emitted. */
   | 'delivery'
-  /** What is stored is not what its own journal gives. */
+  /** The stored data of an instance differ from what its own journal gives. */
   | 'stored'
 
 export interface Violation {
   readonly rule: Rule
   readonly message: string
   readonly instance?: string
-  /** Operations that it shows in, by id. */
+  /** The ids of the operations that show it. */
   readonly operations?: readonly number[]
 }
 

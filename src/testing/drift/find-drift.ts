@@ -1,6 +1,6 @@
 /*
- * Where a changed definition would decide differently, lose a state that instances may be in, or leave a timer unarmed.
- * Nothing of it is wrong in a new version that has a migration; all of it is in the same one.
+ * Finds where a changed definition would decide differently, lose a state that instances may be in, or leave a timer
+ * unarmed. In a new version with a migration, all of this is allowed. In the same version, none of it is.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Definition } from '../../runtime/definition.js'
@@ -18,24 +18,24 @@ import {
 } from './golden.js'
 
 export interface Drift {
-  readonly kind: /** A past decision would come out differently. */
+  readonly kind: /** A past decision would have another result. */
     | 'decision'
-    /** Instances may be in a state that is no longer there. */
+    /** Instances may be in a state that no longer exists. */
     | 'state'
-    /** A state is active in stored instances, and its timer would never be armed. */
+    /** A state is active in stored instances, but its timer would never be armed. */
     | 'timer'
-    /** The version is not known, and no migration leads from it. */
+    /** The version is unknown, and no migration leads from it. */
     | 'version'
-  /** The journal's version it shows at, in a golden history. */
+  /** The version of the journal where it appears, in a golden history. */
   readonly at?: number
   readonly message: string
 }
 
-/** What of a golden history, or shape, no longer holds: nothing, if all is well. */
+/** Returns the parts of a golden history or shape that no longer hold. Empty if there are none. */
 export function findDrift(definition: Definition, golden: Golden | GoldenShape): Drift[] {
   const { name } = definition
   if (golden.machine !== name) {
-    return [{ kind: 'version', message: `this is of "${golden.machine}", not of "${name}"` }]
+    return [{ kind: 'version', message: `this history is of "${golden.machine}", not of "${name}"` }]
   }
   const newest = createRegistry([definition]).get(name)
   let recorded: Registered
@@ -52,7 +52,7 @@ export function findDrift(definition: Definition, golden: Golden | GoldenShape):
   ]
 }
 
-/** The first decision that differs: what follows from it differs for its sake. */
+/** Returns only the first decision that differs: later differences follow from it. */
 function driftOfDecisions(recorded: Registered, { entries }: Golden): Drift[] {
   const journal = entries.map(({ after, ...entry }): JournalEntry => ({ ...entry, status: after.status }))
   for (const [i, { version, event, after }] of entries.entries()) {
@@ -75,7 +75,7 @@ function driftOfDecisions(recorded: Registered, { entries }: Golden): Drift[] {
   return []
 }
 
-/** Whether a stored snapshot can still be gone on from. */
+/** Whether an instance can continue from a stored snapshot. */
 function driftOfStored(recorded: Registered, newest: Registered, { version, after }: GoldenEntry): Drift[] {
   const value = JSON.stringify(after.snapshot.value)
   try {
@@ -88,7 +88,7 @@ function driftOfStored(recorded: Registered, newest: Registered, { version, afte
         {
           kind: 'timer',
           at: version,
-          message: `stored in ${value}, nothing would arm ${unarmed.join(', ')}`,
+          message: `nothing would arm ${unarmed.join(', ')} in an instance stored in ${value}`,
         },
       ]
     }
@@ -102,7 +102,13 @@ function driftOfStored(recorded: Registered, newest: Registered, { version, afte
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''
     const message = error instanceof Error ? `${error.message}${cause}` : String(error)
-    return [{ kind: 'state', at: version, message: `stored in ${value}, it could not go on: ${message}` }]
+    return [
+      {
+        kind: 'state',
+        at: version,
+        message: `an instance stored in ${value} could not continue: ${message}`,
+      },
+    ]
   }
 }
 
@@ -116,12 +122,12 @@ function driftOfShape({ definition }: Registered, { states }: GoldenShape): Drif
   const withTimers = newRegions.flatMap(nodesOf).filter(node => node.after.length > 0)
   return [
     ...lost.map(
-      (id): Drift => ({ kind: 'state', message: `instances may be in "${id}", which is no longer there` }),
+      (id): Drift => ({ kind: 'state', message: `instances may be in "${id}", which no longer exists` }),
     ),
     ...withTimers.map(
       (node): Drift => ({
         kind: 'timer',
-        message: `"${node.id}" is in a new region: in instances that are stored nothing would arm its timer`,
+        message: `"${node.id}" is in a new region: nothing would arm its timer in stored instances`,
       }),
     ),
   ]

@@ -1,6 +1,6 @@
 /*
- * Golden histories: what a version of a definition once decided, kept for good. A machine that is changed must decide
- * the same, or be another version with a migration from this one.
+ * Golden histories: the decisions of a version of a definition, kept for good. A changed machine must decide the same, or
+ * be another version with a migration from this one.
  */
 
 import type { AnyStateNode } from 'xstate'
@@ -20,10 +20,10 @@ const snapshot = z.looseObject({ value: z.unknown(), context: z.unknown() })
 
 const after = z.strictObject({
   status: z.string(),
-  /** As it was stored. */
+  /** In its stored form. */
   snapshot,
   emitted: z.array(event),
-  /** Send id → when it was due. */
+  /** Send id → due time in milliseconds. */
   timers: z.record(z.string(), z.number()),
   claims: z.array(z.string()),
 })
@@ -33,7 +33,7 @@ const golden = z.strictObject({
   version: z.literal(VERSION),
   machine: z.string(),
   definitionVersion: z.int().min(1),
-  /** With what was there after each entry. */
+  /** Each entry has the result after it. */
   entries: z
     .array(
       z.strictObject({
@@ -53,7 +53,7 @@ const shape = z.strictObject({
   version: z.literal(VERSION),
   machine: z.string(),
   definitionVersion: z.int().min(1),
-  /** Ids of all state nodes: what live instances can be in. */
+  /** The ids of all state nodes, which live instances can be in. */
   states: z.array(z.string()),
 })
 
@@ -62,7 +62,7 @@ export type GoldenEntry = Golden['entries'][number]
 export type GoldenAfter = GoldenEntry['after']
 export type GoldenShape = z.infer<typeof shape>
 
-/** Not a golden history, or one with versions missing or doubled. The message says what was expected. */
+/** The value is not a golden history, or a version in it is missing or doubled. The message says what was expected. */
 export class GoldenError extends Error {
   constructor(message: string) {
     super(message)
@@ -70,7 +70,7 @@ export class GoldenError extends Error {
   }
 }
 
-/** What a definition decides for a journal, to be kept. Throws where it would not apply an entry. */
+/** Records the decisions of a definition for a journal. Throws if the definition would not apply an entry. */
 export function goldenOf(definition: Definition, journal: readonly JournalEntry[]): Golden {
   const registered = createRegistry([definition]).get(definition.name)
   const entries = journal.map(({ version, uid, at, event, actor }, i): GoldenEntry => {
@@ -87,10 +87,10 @@ export function goldenOf(definition: Definition, journal: readonly JournalEntry[
   })
 }
 
-/** What was there after the last entry of a fold. */
+/** The result after the last entry of a fold. */
 export function afterOf(fold: Fold, version: number): GoldenAfter {
   const { current, registered, events, timersSet } = fold
-  if (current === undefined) throw new Error('An empty journal leaves nothing behind')
+  if (current === undefined) throw new Error('An empty journal has no result')
   return plain({
     status: current.status,
     snapshot: JSON.parse(registered.stepper.persist(current.snapshot)),
@@ -111,14 +111,14 @@ export function nodesOf(node: AnyStateNode): AnyStateNode[] {
   return [node, ...Object.values(node.states).flatMap(nodesOf)]
 }
 
-/** A golden history or shape, from JSON text or what it was parsed to. Throws `GoldenError`. */
+/** Parses a golden history or shape from JSON text or a parsed value. Throws `GoldenError`. */
 export function parseGolden(given: unknown): Golden | GoldenShape {
   let value = given
   if (typeof given === 'string') {
     try {
       value = JSON.parse(given)
     } catch (error) {
-      throw new GoldenError(`This is no JSON: ${error instanceof Error ? error.message : error}`)
+      throw new GoldenError(`This is not JSON: ${error instanceof Error ? error.message : error}`)
     }
   }
   const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown }
@@ -148,5 +148,5 @@ function assertConsecutive(entries: readonly { readonly version: number }[]): vo
   }
 }
 
-/** As JSON has it: what is `undefined` is not there. */
+/** The value as JSON stores it: members that are `undefined` do not exist. */
 const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value))

@@ -1,6 +1,6 @@
 /*
- * The guarded commit on tables in memory, as the statement of the Postgres store has it: every guard looks at the
- * tables as they were before the statement; an instance whose guards fail writes nothing, the others are written.
+ * The guarded commit on tables in memory, equal to the statement of the Postgres store. Every guard reads the tables as
+ * they were before the statement. An instance whose guards fail writes nothing; the others are written.
  */
 import { nameOfKey } from '../../runtime/mailbox.js'
 import type { InstanceWrite, WriteResult } from '../../runtime/ports.js'
@@ -9,7 +9,7 @@ import { storable } from '../../runtime/storable.js'
 import type { Limited, Precondition } from '../../runtime/types.js'
 import { deliveryName, type Tables, timerName } from './tables.js'
 
-/** Commits all at once, or nothing of those that a guard holds back. `now`: milliseconds since the epoch. */
+/** Commits all writes whose guards hold, at once. `now` is in milliseconds since the epoch. */
 export function commitTo(
   tables: Tables,
   writes: readonly InstanceWrite[],
@@ -18,13 +18,13 @@ export function commitTo(
 ): readonly WriteResult[] {
   const results = writes.map(write => guard(tables, write, now))
   const moving = writes.filter((_, i) => results[i]?.kind === 'moved')
-  // Two rows of one unique key in one statement: Postgres would abort it, each time it is sent again.
+  // Two rows with one unique key in one statement: Postgres would abort it, also each time it is resent.
   if (hasClash(tables, moving)) return writes.map(() => ({ kind: 'busy' }))
   for (const write of moving) apply(tables, write, now + deliveryLeaseMs)
   return results
 }
 
-/** What the write's guards say: `moved` when it may be applied. */
+/** The result of the write's guards. `moved` means that it may be applied. */
 function guard(tables: Tables, write: InstanceWrite, now: number): WriteResult {
   const { id } = write.row
   try {
@@ -73,14 +73,14 @@ function limitOf({ instances }: Tables, { row, limits }: InstanceWrite, now: num
   return longest
 }
 
-/** Tables outside the engine: here those are the projections. */
+/** Checks tables outside of the engine, which are the projections here. */
 function isMet({ projections }: Tables, { table, row, isThere }: Precondition): boolean {
   const isSame = (other: Readonly<Record<string, unknown>>) =>
     Object.entries(row).every(([column, value]) => other[column] === value)
   return [...(projections.get(table)?.values() ?? [])].some(isSame) === isThere
 }
 
-/** Whether a unique key would be inserted twice; what is freed in the same statement is still there for it. */
+/** Whether a unique key would be inserted twice. A key freed in the same statement still counts as taken. */
 function hasClash(tables: Tables, writes: readonly InstanceWrite[]): boolean {
   const seen = new Set<string>()
   for (const { row, claimsTaken, keys } of writes) {
@@ -99,7 +99,7 @@ function hasClash(tables: Tables, writes: readonly InstanceWrite[]): boolean {
 function apply(tables: Tables, write: InstanceWrite, outboxDueAt: number): void {
   const { row } = write
   const before = tables.instances.get(row.id)
-  // Whose it is, and since when, is said once.
+  // Machine, owner and time of creation are written once.
   const kept = before && { machine: before.machine, owner: before.owner, createdAt: before.createdAt }
   tables.instances.set(row.id, { ...row, ...kept })
   appendTo(tables.journal, row.id, write.journal.map(copy))
@@ -144,5 +144,5 @@ function eventOf({ subscribers: _, ...event }: InstanceWrite['events'][number]) 
   return copy(event)
 }
 
-/** As it comes back out of a json column: nobody can change it through a reference, and `undefined` is gone. */
+/** The value as a json column returns it: `undefined` is gone, and no reference can change what is stored. */
 export const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value))

@@ -1,7 +1,7 @@
 /*
- * A database in memory with the semantics of the Postgres store, for tests and simulations. Every call is one
- * statement: it sees the tables as they are, changes them at once or not at all, and is over before the next begins.
- * Any number of engines may share one; it outlives all of them.
+ * A database in memory with the semantics of the Postgres store, for tests and simulations. Every call is one statement:
+ * it sees the tables as they are, changes them at once or not at all, and ends before the next one begins. Any number of
+ * engines may share one database, which outlives all of them.
  */
 import type { StateValue } from 'xstate'
 import type { AuditStore } from '../../runtime/audit.js'
@@ -38,7 +38,7 @@ import {
   timerName,
 } from './tables.js'
 
-/** A delivery or timer whose turn came this long ago has been forgotten: many times the leases and the sweeps. */
+/** A delivery or timer that is overdue by this long was forgotten: it is many times the leases and the sweeps. */
 const FORGOTTEN_AFTER_MS = 120_000
 
 export class MemoryDatabase {
@@ -49,8 +49,8 @@ export class MemoryDatabase {
   readonly #onMoved: (write: InstanceWrite) => void
 
   /**
-   * `now` is the database's clock: milliseconds since the epoch. `onMoved` is told of every write that was applied, in
-   * the order in which they were.
+   * `now` is the database's clock, in milliseconds since the epoch. `onMoved` is called for every applied write, in the
+   * order of the writes.
    */
   constructor(now: () => number = Date.now, onMoved: (write: InstanceWrite) => void = () => {}) {
     this.#now = now
@@ -83,7 +83,7 @@ export class MemoryDatabase {
     return keys.flatMap(key => this.tables.keys.get(nameOfKey(key)) ?? [])
   }
 
-  /** One server that is never restored, so its history never changes. */
+  /** The single server is never restored, so its history never changes. */
   position(): HistoryPosition {
     return { history: 'memory', offset: 0 }
   }
@@ -167,7 +167,7 @@ export class MemoryDatabase {
     return missing.length
   }
 
-  /** All that there are: a database in memory is small. */
+  /** Returns all instances at once, because a database in memory is small. */
   instancesToCheck(everyMs: number): InstancesToCheck | undefined {
     if ((this.tables.sweeps.get('timers') ?? 0) > this.#now()) return undefined
     this.tables.sweeps.set('timers', this.#now() + everyMs)
@@ -221,7 +221,7 @@ export class MemoryDatabase {
       .map(({ event, subscriber, attempts }) => ({ event, subscriber, attempts }))
   }
 
-  /** Nobody resumes here, so that it was asked for is all there is to note. */
+  /** Only notes the call: no client resumes here. */
   markLate(events: readonly Omit<DeliveryKey, 'subscriber'>[]): void {
     for (const { instance, version, index } of events) {
       this.tables.late.set(`${instance}:${version}:${index}`, this.#now())
@@ -316,7 +316,7 @@ export class MemoryDatabase {
     this.tables.processes.delete(id)
   }
 
-  /** What `audit` needs: everything that belongs to an instance, at one moment. */
+  /** The input of `audit`: all data of an instance, at one moment. */
   readonly auditStore: AuditStore = {
     count: async () => this.tables.instances.size,
     page: async (after, limit) =>
@@ -331,7 +331,7 @@ export class MemoryDatabase {
           timers: this.#timersOf(instance.id),
           claims: [...this.tables.claims].flatMap(([key, holder]) => (holder === instance.id ? [key] : [])),
           events: this.tables.events.get(instance.id) ?? [],
-          // Nothing is ever swept here.
+          // Events are never swept here.
           eventsSweptBefore: undefined,
           projections: this.#projectionsOf(instance.id),
         })),

@@ -1,8 +1,8 @@
-/* The runtime's store on a database in memory: what an engine needs to run without Postgres. */
+/* The runtime's store on a database in memory, so that an engine can run without Postgres. */
 import type { Store } from '../../runtime/ports.js'
 import { MemoryDatabase } from './database.js'
 
-/** Engines that are given stores of one `database` share it, as processes share a Postgres. */
+/** Engines whose stores have the same `database` share it, as processes share a Postgres. */
 export function createMemoryStore({
   database = new MemoryDatabase(),
 }: {

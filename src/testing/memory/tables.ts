@@ -1,4 +1,4 @@
-/* The tables of the database in memory: what the migrations describe, as maps. Rows are replaced, never changed. */
+/* The tables of the database in memory: those of the migrations, as maps. Rows are replaced, never changed. */
 import type {
   DeadDelivery,
   DeadTimer,
@@ -8,13 +8,13 @@ import type {
 } from '../../runtime/ports.js'
 import type { EmittedEvent, JournalEntry, UsedKey } from '../../runtime/types.js'
 
-/** As a database keeps it: the snapshot is text, so that nobody can change it through a reference. */
+/** A stored row. The snapshot is text, so no reference can change it. */
 export type InstanceRow = Omit<StoredInstance, 'snapshot'> & { readonly snapshot: string }
 
 export interface TimerRow {
   readonly timer: StoredTimer
   readonly leasedUntil: number
-  /** While it is a dead letter. */
+  /** Present while the timer is a dead letter. */
   readonly dead?: Pick<DeadTimer, 'id' | 'error' | 'diedAt'>
 }
 
@@ -27,7 +27,7 @@ export interface OutboxRow {
 
 export interface Tables {
   readonly instances: Map<string, InstanceRow>
-  /** By instance; entry i has version i + 1. */
+  /** By instance. Entry i has version i + 1. */
   readonly journal: Map<string, JournalEntry[]>
   readonly events: Map<string, EmittedEvent[]>
   readonly outbox: Map<string, OutboxRow>
@@ -42,9 +42,9 @@ export interface Tables {
   readonly processes: Map<string, { readonly process: ProcessVersions; readonly aliveUntil: number }>
   /** Machine → the version in which its instances are written. */
   readonly definitionVersions: Map<string, number>
-  /** When an event's delivery was noted to be late, by `instance:version:index`. */
+  /** When an event's delivery was marked as late, by `instance:version:index`. */
   readonly late: Map<string, number>
-  /** Work that one process does for all: when its next turn is due. */
+  /** For work that one process does for all: when it is due again. */
   readonly sweeps: Map<string, number>
   readonly deadLetters: Map<number, DeadDelivery & { readonly event: EmittedEvent }>
 }

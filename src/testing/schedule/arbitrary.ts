@@ -1,7 +1,7 @@
 /*
- * Schedules by chance, weighted towards the nasty: several at the same instant, on several nodes; the instants around
- * deadlines; retries with the same key; versions that have moved on; processes that die at the worst point.
- * They shrink: fewer steps, fewer nodes, less delay, no crash.
+ * Random schedules, weighted towards dangerous cases: several calls at the same instant on several nodes, instants around
+ * deadlines, retries with the same key, outdated versions, and processes that die at the worst point. They shrink to
+ * fewer steps, fewer nodes, less delay and no crash.
  */
 import fc from 'fast-check'
 import { FAULT_POINTS } from '../../runtime/faults.js'
@@ -20,17 +20,17 @@ export interface ScheduleOptions {
   readonly nodes?: number
   readonly callers?: number
   readonly instances?: number
-  /** At most; a burst counts as one. */
+  /** The most steps. A burst counts as one. */
   readonly steps?: number
-  /** At least; none if nothing is said, so that a schedule can shrink to what matters. */
+  /** The fewest steps. The default is none, so that a schedule can shrink to what matters. */
   readonly leastSteps?: number
-  /** Whether processes die, and stand still. */
+  /** Whether processes die and are paused. */
   readonly crashes?: boolean
 }
 
 type Delay = { readonly kind: 'by'; readonly ms: number } | { readonly kind: 'at'; readonly ms: number }
 
-/** A step before it is known what came before it. */
+/** A step that does not know yet which steps come before it. */
 type Draft =
   | {
       readonly kind: 'sends'
@@ -39,7 +39,7 @@ type Draft =
       readonly sends: readonly (Pick<SendStep, 'node' | 'caller' | 'event'> &
         Pick<Partial<SendStep>, 'ifVersion'> & { readonly isKeyed: boolean })[]
     }
-  /** Sends an earlier step again, with its key. */
+  /** Sends an earlier step again, with the same key. */
   | { readonly kind: 'retry'; readonly delay: Delay; readonly node: number; readonly back: number }
   | { readonly kind: 'read'; readonly delay: Delay; readonly node: number; readonly instance: number }
   | {
@@ -51,18 +51,18 @@ type Draft =
     }
   | { readonly kind: 'pause'; readonly delay: Delay; readonly node: number; readonly forMs: number }
 
-/** Where nothing is said: what three processes behind a load balancer see of one busy minute. */
+/** Defaults: what three processes behind a load balancer see in one busy minute. */
 const DEFAULTS = { nodes: 3, callers: 4, instances: 3, steps: 50, leastSteps: 0, crashes: true }
 const MAX_BURST = 4
-/** Longer than every lease: others take over what a process that stands still had begun. */
+/** Longer than every lease, so other processes take over the work of a paused one. */
 const LONGEST_PAUSE_MS = 12_000
-/** How far from a moment a step may fall, either way: a race, not a miss. */
+/** How far a step may be from a moment, before or after it: close enough to race with it. */
 const MOMENT_SPREAD_MS = 3
 
-/** Schedules for a subject. Throws `ScheduleError` where the options ask for what no schedule can say. */
+/** Random schedules for a subject. Throws `ScheduleError` if no schedule can meet the options. */
 export function schedules(subject: Subject, options: ScheduleOptions = {}): fc.Arbitrary<Schedule> {
   const { nodes, callers, instances, steps, leastSteps, crashes } = { ...DEFAULTS, ...options }
-  // What was found with it could not be saved.
+  // A schedule with more nodes could not be saved and run again.
   if (nodes > MAX_NODES) throw new ScheduleError(`A schedule has at most ${MAX_NODES} nodes, not ${nodes}`)
   if (leastSteps > steps) {
     throw new ScheduleError(`At least ${leastSteps} steps are more than at most ${steps}`)

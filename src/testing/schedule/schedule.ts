@@ -1,19 +1,19 @@
 /*
- * A schedule says who sends what to which instance, when, and what dies meanwhile. It is plain JSON: saved, it can be
- * run again, by another process, on another target. Of the same version of the format alone: another one would be
- * run as something that it does not say.
+ * A schedule says which caller sends what to which instance, when, and what dies meanwhile. It is plain JSON: a saved one
+ * can be run again, by another process or on another target. The version of the format must be the same, because another
+ * version would be run as something that it does not say.
  */
 import { z } from 'zod'
 import { FAULT_POINTS } from '../../runtime/faults.js'
 
 export const SCHEDULE_FORMAT = 'loadcast-schedule'
-/** Raised when a schedule that was saved before would be run as something else. */
+/** Increase it when a saved schedule would be run as something else. */
 export const SCHEDULE_VERSION = 1
 
-/** A day: a delay beyond it is a slip of the pen. */
+/** A day. A longer delay is a typing error. */
 const MAX_DELAY_MS = 86_400_000
 const MAX_STEPS = 100_000
-/** More are no other race, only a slower one. */
+/** More nodes make a race slower, but not different. */
 export const MAX_NODES = 16
 
 const delayMs = z.number().min(0).max(MAX_DELAY_MS)
@@ -21,7 +21,7 @@ const index = z.int().min(0)
 const event = z.looseObject({ type: z.string().min(1) })
 
 const instance = z.strictObject({
-  /** Milliseconds after the one before. */
+  /** Milliseconds after the previous instance. */
   delayMs,
   node: index,
   input: z.record(z.string(), z.unknown()),
@@ -29,15 +29,15 @@ const instance = z.strictObject({
 
 const send = z.strictObject({
   kind: z.literal('send'),
-  /** Milliseconds after the step before it; 0 is the same instant. */
+  /** Milliseconds after the previous step. 0 means the same instant. */
   delayMs,
   node: index,
   caller: index,
   instance: index,
   event,
-  /** Steps that share a key are retries of one request: they have the same caller, instance and event. */
+  /** Steps that share a key are retries of one request, with the same caller, instance and event. */
   key: z.string().optional(),
-  /** `seen`: the version that was last answered to anybody; `stale`: the one before it. */
+  /** `seen` is the version that was last answered to any caller; `stale` is the one before it. */
   ifVersion: z.enum(['seen', 'stale']).optional(),
 })
 
@@ -47,13 +47,13 @@ const crash = z.strictObject({
   kind: z.literal('crash'),
   delayMs,
   node: index,
-  /** It dies when it next comes to this point; `now` at once. */
+  /** The process dies when it next reaches this point. `now` means at once. */
   point: z.enum(['now', ...FAULT_POINTS]),
-  /** Another process takes its place this long after. */
+  /** Another process takes its place after this long. */
   restartMs: delayMs,
 })
 
-/** Stands still, as under a collector or a hypervisor: its leases run out, and it goes on as if nothing had been. */
+/** Stops a process as a garbage collector or a hypervisor does: its leases expire, and it continues without noticing. */
 const pause = z.strictObject({ kind: z.literal('pause'), delayMs, node: index, forMs: delayMs })
 
 const schedule = z.strictObject({
@@ -61,7 +61,7 @@ const schedule = z.strictObject({
   version: z.literal(SCHEDULE_VERSION),
   machine: z.string(),
   definitionVersion: z.int(),
-  /** Of all that is left to chance: how long messages take, which are lost. */
+  /** Decides everything random: how long messages take, and which are lost. */
   seed: z.int(),
   nodes: z.int().min(1).max(MAX_NODES),
   instances: z.array(instance).min(1).max(MAX_STEPS),
@@ -72,7 +72,7 @@ export type Schedule = z.infer<typeof schedule>
 export type ScheduleStep = Schedule['steps'][number]
 export type SendStep = Extract<ScheduleStep, { kind: 'send' }>
 
-/** Not a schedule, or not one that can be run here. The message says what was expected. */
+/** The value is not a schedule, or cannot be run here. The message says what was expected. */
 export class ScheduleError extends Error {
   constructor(message: string) {
     super(message)
@@ -80,14 +80,14 @@ export class ScheduleError extends Error {
   }
 }
 
-/** A saved schedule, from JSON text or what it was parsed to. Throws `ScheduleError`. */
+/** Parses a saved schedule from JSON text or a parsed value. Throws `ScheduleError`. */
 export function parseSchedule(given: unknown): Schedule {
   let value = given
   if (typeof given === 'string') {
     try {
       value = JSON.parse(given)
     } catch (error) {
-      throw new ScheduleError(`This is no JSON: ${error instanceof Error ? error.message : error}`)
+      throw new ScheduleError(`This is not JSON: ${error instanceof Error ? error.message : error}`)
     }
   }
   const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown }
@@ -123,7 +123,7 @@ function assertWithin({ instances, steps, nodes }: Schedule): void {
   }
 }
 
-/** As it is saved: one line a step, so that two of them can be compared by eye. */
+/** The saved form has one line for each step, so that two schedules can be compared by eye. */
 export function formatSchedule({ instances, steps, ...head }: Schedule): string {
   const lines = (items: readonly unknown[]) => items.map(item => `\n    ${JSON.stringify(item)}`).join(',')
   const list = (name: string, items: readonly unknown[]) =>

@@ -1,14 +1,14 @@
-/* Chance that can be repeated: everything a simulation leaves to chance is drawn here, in order. */
+/* A repeatable source of randomness. Everything random in a simulation is drawn from here, in order. */
 
 export interface Chance {
-  /** From 0 up to, but not, 1. */
+  /** At least 0, and less than 1. */
   next(): number
-  /** From `min` up to, but not, `max`. */
+  /** At least `min`, and less than `max`. */
   between(min: number, max: number): number
   happens(probability: number): boolean
 }
 
-/** Mulberry32: 32 bits of state, quick, and even enough for delays. */
+/** Mulberry32: 32 bits of state, fast, and uniform enough for delays. */
 export function createChance(seed: number): Chance {
   let state = seed >>> 0
   const next = () => {
@@ -24,14 +24,14 @@ export function createChance(seed: number): Chance {
   }
 }
 
-/** The seed of the run `index` of a campaign: neighbours have nothing in common. */
+/** The seed of run `index` of a campaign. Seeds of neighbouring runs have nothing in common. */
 export function seedOfRun(seed: number, index: number): number {
   let mixed = Math.imul((seed ^ 0x9e3779b9) + Math.imul(index + 1, 0x85ebca6b), 0xc2b2ae35)
   mixed ^= mixed >>> 15
   return (Math.imul(mixed, 0x2c1b3c6d) ^ (mixed >>> 13)) >>> 1
 }
 
-/** A UUIDv7 of this time. */
+/** A UUIDv7 with this time. */
 export function uuidAt(ms: number, chance: Chance): string {
   const time = Math.floor(ms).toString(16).padStart(12, '0')
   const hex = (digits: number) =>

@@ -1,6 +1,6 @@
 /*
- * A process's connection to the database: messages take time, overtake one another, and some are lost, answered to
- * nobody, or arrive after their sender has given them up. Between arriving and being done nothing comes: a statement.
+ * A process's connection to the database. Messages take time and overtake each other. Some are lost, some get no answer,
+ * and some arrive after their sender has given up. A statement runs the moment it arrives, with nothing in between.
  */
 import { StoreUnavailableError } from '../../runtime/errors.js'
 import type { InstanceWrite, Store } from '../../runtime/ports.js'
@@ -8,10 +8,10 @@ import { createMemoryStore } from '../memory/store.js'
 import type { SimulatedProcess } from './process.js'
 import type { World } from './world.js'
 
-/** A connection that breaks is noticed sooner or later: a reset at once, silence by the client's time-out. */
+/** A broken connection is noticed sooner or later: a reset at once, silence by the client's time limit. */
 const SHORTEST_NOTICE_MS = 1
 const LONGEST_NOTICE_MS = 7_000
-/** A statement that was sent may arrive this much after its sender has given up. */
+/** A statement may arrive up to this long after its sender has given up. */
 const LATE_WITHIN_MS = 5_000
 
 export function connect(

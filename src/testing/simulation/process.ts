@@ -1,6 +1,6 @@
 /*
- * A simulated process: the real engine on virtual time. When it dies, nothing of it goes on: its alarms do not ring,
- * its answers reach nobody, its messages that are under way arrive. Another takes its place under the same name.
+ * A simulated process: the real engine on virtual time. After it dies, its alarms do not ring and its answers reach no
+ * caller, but its messages in progress still arrive. Another process takes its place under the same name.
  */
 import type { Engine } from '../../runtime/api.js'
 import { createClock } from '../../runtime/clock.js'
@@ -14,9 +14,9 @@ import { uuidAt } from './chance.js'
 import { connect } from './connection.js'
 import { EPOCH_MS, type World } from './world.js'
 
-/** How a simulated system differs from the one that is meant: what mutants do. */
+/** How a simulated system differs from the intended one. Mutants use this. */
 export interface Alterations {
-  /** Between the network and the database: what a statement does. */
+  /** Between the network and the database: changes what a statement does. */
   database?(store: Store, world: World): Store
   /** Between the engine and the network. */
   store?(store: Store, world: World): Store
@@ -30,7 +30,7 @@ export interface ProcessOptions {
   readonly world: World
   readonly name: string
   readonly node: number
-  /** How many processes there were under this name before. */
+  /** The number of earlier processes under this name. */
   readonly start: number
   readonly definition: Definition
   readonly alterations: Alterations
@@ -40,14 +40,14 @@ export interface ProcessOptions {
   readonly onAnnounced: (dueAt: number) => void
 }
 
-/** A start whose first questions got no answer is tried again, as whoever runs a process would. */
+/** A start whose first queries got no answer is repeated after this, as a process manager would do. */
 const START_AGAIN_MS = 500
 
 export class SimulatedProcess {
   readonly name: string
   readonly engine: Engine
   isAlive = true
-  /** It has set its clock: no balancer sends anything to it before. */
+  /** The process has set its clock. Balancers send it nothing before that. */
   isReady = false
   readonly #world: World
   readonly #firesTimers: boolean
@@ -88,7 +88,7 @@ export class SimulatedProcess {
     )
   }
 
-  /** It dies when it next comes to `point`. */
+  /** The process dies when it next reaches `point`. */
   dieAt(point: FaultPoint | undefined): void {
     this.#diesAt = point
   }
@@ -100,7 +100,7 @@ export class SimulatedProcess {
     this.#onDied(this)
   }
 
-  /** What the engine calls at its fault points. */
+  /** The engine calls this at its fault points. */
   reach(point: FaultPoint): Promise<void> | void {
     if (this.isAlive && point === this.#diesAt) this.die(point)
     if (!this.isAlive) return new Promise(() => {})
@@ -110,13 +110,13 @@ export class SimulatedProcess {
     this.ifAlive(() => this.#onWake(dueAt))
   }
 
-  /** Stands still: whatever would go on in it waits until then. */
+  /** Pauses the process: all work in it waits until then. */
   pause(forMs: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#world.time.now + forMs)
-    this.#world.trace.note(this.name, this.name, `stands still for ${forMs} ms`)
+    this.#world.trace.note(this.name, this.name, `is paused for ${forMs} ms`)
   }
 
-  /** Work that goes on in the process: at once, when it no longer stands still, or never when it has died. */
+  /** Runs work of the process: at once, after its pause, or never if it has died. */
   ifAlive(work: () => void): void {
     const { time } = this.#world
     if (!this.isAlive) return
@@ -146,7 +146,7 @@ export class SimulatedProcess {
       async handle(event) {
         if (!isAlive()) return
         const fails = chance.happens(mishaps().subscriberFails)
-        if (fails && chance.happens(0.5)) throw new Error('the subscriber failed before it did anything')
+        if (fails && chance.happens(0.5)) throw new Error('the subscriber failed before it had done anything')
         trace.note(
           name,
           'subscriber',
@@ -154,7 +154,7 @@ export class SimulatedProcess {
         )
         onDelivered(event)
         await time.sleep(chance.between(0, 1))
-        if (fails) throw new Error('the subscriber failed after it was told')
+        if (fails) throw new Error('the subscriber failed after it had done its work')
       },
     }
   }

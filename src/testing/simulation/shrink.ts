@@ -1,11 +1,11 @@
 /*
- * Makes a schedule that fails smaller, as long as it fails: steps go in halves, quarters and so on, then one by one,
- * then what is left is made plainer. Leaving a step out changes all that chance decides after it, so a few seeds are
- * tried for each.
+ * Makes a failing schedule smaller as long as it fails. Steps are removed in halves, quarters and so on, then one by one,
+ * and the remaining steps are simplified. Without one step, everything random after it changes, so a few seeds are tried
+ * for each smaller schedule.
  */
 import type { Schedule, ScheduleStep } from '../schedule/schedule.js'
 
-/** Seeds for each smaller schedule: a race that needs luck still shows with one of them. */
+/** Seeds to try for each smaller schedule: a race that needs luck still shows with one of them. */
 const SEEDS_TRIED = 3
 
 export async function shrinkSchedule(

@@ -1,6 +1,6 @@
 /*
- * Campaigns of simulated runs: each has a seed, which gives a schedule and everything that is left to chance. A run
- * that breaks a promise is made smaller until nothing can be left out, and shown with its seed, schedule and trace.
+ * Campaigns of simulated runs. The seed of a run gives its schedule and everything random. A run that breaks a promise is
+ * shrunk until nothing can be left out, and reported with its seed, schedule and trace.
  */
 import fc from 'fast-check'
 import { check } from '../check/check.js'
@@ -19,7 +19,7 @@ export interface SimulatedRun {
   readonly history: History
   readonly violations: readonly Violation[]
   readonly transitions: number
-  /** Two runs that went the same way have the same. */
+  /** Equal for two runs with the same course of events. */
   readonly fingerprint: string
   readonly trace: readonly TraceEntry[]
 }
@@ -51,11 +51,11 @@ export interface CampaignOptions extends SimulationOptions {
 }
 
 export interface Failure {
-  /** `simulate` with this seed and one run shows it again. */
+  /** `simulate` with this seed and one run repeats the failure. */
   readonly seed: number
-  /** How many runs it took to find it. */
+  /** The number of the run that found it. */
   readonly run: number
-  /** The smallest that still fails. */
+  /** The smallest schedule that still fails. */
   readonly schedule: Schedule
   readonly violations: readonly Violation[]
   readonly history: History
@@ -70,15 +70,15 @@ export interface Campaign {
   readonly failure: Failure | undefined
 }
 
-/** Shrinking tries some hundred smaller schedules; a subject with huge ones must not keep it from answering. */
+/** Shrinking tries some hundred smaller schedules. A subject with huge ones must not delay the answer for longer. */
 const SHRINK_FOR_MS = 20_000
 
-/** Simulates `runs` runs, or fewer: it ends with the first that breaks a promise. */
+/** Simulates up to `runs` runs and stops at the first that breaks a promise. */
 export async function simulate(subject: Subject, options: CampaignOptions): Promise<Campaign> {
   const arbitrary = schedules(subject, options.schedules)
   let [operations, transitions] = [0, 0]
   for (let i = 0; i < options.runs; i++) {
-    // The first run's seed is the campaign's own, so that a failure's seed alone shows it again.
+    // The first run has the campaign's own seed, so a failure's seed alone repeats it.
     const seed = i === 0 ? options.seed : seedOfRun(options.seed, i)
     const [schedule] = fc.sample(arbitrary, { seed, numRuns: 1, unbiased: true })
     if (schedule === undefined) throw new Error('fast-check gave no schedule')
@@ -103,7 +103,7 @@ async function explain(
   foundViolations: readonly Violation[],
 ): Promise<Failure> {
   const giveUpAt = performance.now() + SHRINK_FOR_MS
-  // Of the same kind: what is smaller and breaks something else is another fault.
+  // Only violations of the same kind count: a smaller schedule that breaks something else shows another fault.
   const schedule = await shrinkSchedule(
     found,
     async smaller => {
@@ -117,7 +117,7 @@ async function explain(
   return { seed, run, schedule, violations, history, diagram: traceMermaid(trace) }
 }
 
-/** All that is needed to see it again, for a terminal: seed, violations, schedule, and the trace to be drawn. */
+/** Formats all that is needed to repeat the failure, for a terminal: seed, violations, schedule, and trace as a diagram. */
 export function formatFailure({ seed, run, schedule, violations, diagram }: Failure): string {
   return [
     `seed ${seed} (run ${run}) breaks ${violations.length === 1 ? 'a promise' : `${violations.length} promises`}:`,

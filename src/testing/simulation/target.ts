@@ -1,6 +1,6 @@
 /*
- * The simulated system as a target of schedules: several engines on one database, in virtual time. Deterministic: a
- * schedule says all, its seed included, so the same schedule gives the same history and the same trace.
+ * The simulated system as a target of schedules: several engines on one database, in virtual time. It is deterministic: a
+ * schedule contains its seed, so the same schedule gives the same history and the same trace.
  */
 import type { Engine } from '../../runtime/api.js'
 import type { Delivery, History } from '../history.js'
@@ -21,15 +21,15 @@ export interface SimulationOptions {
 }
 
 export interface SimulationTarget extends Target {
-  /** Of the last run. */
+  /** The trace of the last run. */
   readonly trace: Trace | undefined
 }
 
-/** Longer than every lease and the sum of the first retries: what is undone after it stays undone. */
+/** Longer than every lease and the sum of the first retries. Work that is not done by then is never done. */
 const SETTLE_WITHIN_MS = 90_000
 const SETTLE_STEP_MS = 1_000
 const READY_LOOK_MS = 5
-/** Timers fire within a look or two of their due time, once nothing goes wrong. */
+/** Once nothing goes wrong, timers fire within a few checks after their due time. */
 const OVERDUE_MS = 5_000
 
 export function simulationTarget(options: SimulationOptions = {}): SimulationTarget {
@@ -61,7 +61,7 @@ export class SimulationSession implements Session {
   readonly #commits: { instance: string; version: number; at: number }[] = []
   #startedMs = 0
   readonly #deliveries: Delivery[] = []
-  /** What waits for an answer of a process: told when it dies. */
+  /** Calls that wait for an answer of a process. They are answered when it dies. */
   readonly #waiting = new Map<SimulatedProcess, Set<(why: Answer) => void>>()
   #isCalm = false
   readonly #done: Promise<void>
@@ -85,7 +85,7 @@ export class SimulationSession implements Session {
     this.#done = new Promise(resolve => {
       this.#finish = resolve
     })
-    // Time passes by itself until the session is closed.
+    // Time runs by itself until the session is closed.
     this.#running = this.#world.time.runUntilDone(this.#done)
   }
 
@@ -93,7 +93,7 @@ export class SimulationSession implements Session {
     return this.#world.trace
   }
 
-  /** All processes have started. */
+  /** Resolves when all processes have started. */
   async ready(): Promise<void> {
     while (!this.#processes.every(process => process.isReady)) await this.sleep(READY_LOOK_MS)
     this.#startedMs = this.#world.time.now
@@ -179,7 +179,7 @@ export class SimulationSession implements Session {
       start,
       definition: this.#subject.definition,
       alterations: this.#alterations,
-      // The last of several only takes commands, and has to wake the others.
+      // The last of several processes only handles commands, and has to wake the others.
       firesTimers: i === 0 || i < this.#nodes - 1,
       onDelivered: ({ instance, version, index, type, payload }) =>
         this.#deliveries.push({ instance, version, index, type, payload }),
@@ -205,12 +205,12 @@ export class SimulationSession implements Session {
     }
     this.#world.time.after(this.#restartMs.get(i) ?? 0, () => {
       if (this.#processes[i] !== dead) return
-      this.#world.trace.note(dead.name, dead.name, 'starts again')
+      this.#world.trace.note(dead.name, dead.name, 'is restarted')
       this.#processes[i] = this.#startProcess(i)
     })
   }
 
-  /** Goes to the process that is meant, or the next one that lives, as through a load balancer. */
+  /** Calls the intended process or, if it is not ready, the next one that is, as a load balancer does. */
   #ask({ node, actor }: Question, label: string, work: (engine: Engine) => Promise<Answer>): Promise<Answer> {
     const { time, trace } = this.#world
     return new Promise<Answer>(resolve => {
@@ -237,7 +237,7 @@ export class SimulationSession implements Session {
     })
   }
 
-  /** What should have been done by now: deliveries, and timers that are due. */
+  /** Overdue work: deliveries, and timers that are due. */
   #undone(): string[] {
     const { outbox, timers } = this.#world.database.tables
     const now = this.#world.epochMs()

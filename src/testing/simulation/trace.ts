@@ -1,4 +1,4 @@
-/* What happened in a simulation, line by line: the same seed gives the same lines. */
+/* The events of a simulation, line by line. The same seed gives the same lines. */
 
 export interface TraceEntry {
   readonly atMs: number
@@ -10,14 +10,14 @@ export interface TraceEntry {
 export interface Trace {
   note(from: string, to: string, text: string): void
   readonly entries: readonly TraceEntry[]
-  /** Of all lines: two runs of one seed have the same. */
+  /** A hash of all lines, equal for two runs of one seed. */
   fingerprint(): string
 }
 
 const FNV_OFFSET = 0x811c9dc5
 const FNV_PRIME = 0x01000193
 
-/** `keeps`: whether lines are kept to be shown; the fingerprint is that of all lines either way. */
+/** `keeps` says whether the lines are kept to be shown. The fingerprint always covers all lines. */
 export function createTrace(now: () => number, keeps: boolean): Trace {
   const entries: TraceEntry[] = []
   let hash = FNV_OFFSET
@@ -35,7 +35,7 @@ export function createTrace(now: () => number, keeps: boolean): Trace {
   }
 }
 
-/** Longer diagrams are not drawn by the usual viewers, and not read by anybody. */
+/** The usual viewers do not draw longer diagrams, and people do not read them. */
 const MAX_DRAWN = 200
 
 /** A Mermaid sequence diagram of the last lines. */

@@ -1,6 +1,6 @@
 /*
- * Time that passes only when nothing is left to do at this instant. What falls on the same instant goes in an order
- * drawn by chance, so that seeds try orders, and one seed always the same.
+ * Time that advances only when nothing is left to do at this instant. Work at the same instant runs in a random order, so
+ * that seeds try different orders, and one seed always the same.
  */
 import type { Cancel } from '../../runtime/platform.js'
 import type { Chance } from './chance.js'
@@ -32,7 +32,7 @@ export class VirtualTime {
     return new Promise(resolve => void this.after(delayMs, resolve))
   }
 
-  /** Lets time pass until `work` is done. Throws when nothing is left that it could be waiting for. */
+  /** Advances time until `work` is done. Throws if nothing is left that it could be waiting for. */
   async runUntilDone<T>(work: Promise<T>): Promise<T> {
     let isOver = false
     const over = () => {
@@ -40,11 +40,11 @@ export class VirtualTime {
     }
     work.then(over, over)
     for (;;) {
-      // All promises that can go on now do, before time does.
+      // All promises that can settle do so before time advances.
       await new Promise<void>(resolve => void setImmediate(resolve))
       if (isOver) return work
       const entry = this.#pop()
-      if (entry === undefined) throw new Error('The simulation waits for what will never happen')
+      if (entry === undefined) throw new Error('The simulation waits for something that never happens')
       this.now = Math.max(this.now, entry.time)
       entry.work?.()
     }

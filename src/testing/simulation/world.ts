@@ -1,6 +1,6 @@
 /*
- * The world that simulated processes live in: time, chance, one database, and what goes wrong. Whether a thing goes
- * wrong is drawn for each message; `calm` ends all of it, so that what is left undone can be seen.
+ * The world of simulated processes: time, randomness, one database, and faults. Each message draws whether it fails.
+ * `calm` ends all faults, so that unfinished work becomes visible.
  */
 import type { InstanceWrite } from '../../runtime/ports.js'
 import { MemoryDatabase } from '../memory/database.js'
@@ -8,21 +8,21 @@ import { type Chance, createChance } from './chance.js'
 import { createTrace, type Trace } from './trace.js'
 import { VirtualTime } from './virtual-time.js'
 
-/** What goes wrong, and how often: probabilities for each message, milliseconds. */
+/** The faults and how often they happen, as probabilities for each message. Times are in milliseconds. */
 export interface Mishaps {
   /** A message to the database that never arrives. */
   readonly lost: number
-  /** A message that arrives and is answered to nobody. */
+  /** A message that arrives, but whose answer is lost. */
   readonly unanswered: number
-  /** The caller is told that the connection is lost; the message arrives after that. */
+  /** The caller is told that the connection is lost, and the message arrives after that. */
   readonly late: number
-  /** A slow message, up to `slowMs`. */
+  /** A message that takes up to `slowMs`. */
   readonly slow: number
   readonly slowMs: number
-  /** A subscriber that fails: half of the time after it has done its work, so that it does it twice. */
+  /** A subscriber that fails. Half of these fail after their work is done, so they do it twice. */
   readonly subscriberFails: number
   readonly wakeUpLost: number
-  /** How far each process's clock is from the database's before it is set, either way. */
+  /** The largest difference between a process's clock and the database's, before it is set. */
   readonly clockSkewMs: number
 }
 
@@ -39,11 +39,11 @@ export const DEFAULT_MISHAPS: Mishaps = {
 
 const NONE: Mishaps = { ...DEFAULT_MISHAPS, lost: 0, unanswered: 0, late: 0, slow: 0, subscriberFails: 0 }
 
-/** A network in one zone: a quarter of a millisecond to two. */
+/** A network within one zone: messages take 0.25 to 2 ms. */
 const SHORTEST_LATENCY_MS = 0.25
 const LONGEST_LATENCY_MS = 2
 
-/** The simulated time at which every run begins: what is stored is the same each time. */
+/** Every run begins at this simulated time, so what it stores is the same each time. */
 export const EPOCH_MS = Date.UTC(2026, 0, 1)
 
 export class World {
@@ -70,7 +70,7 @@ export class World {
     return EPOCH_MS + this.time.now
   }
 
-  /** How long one message takes. */
+  /** How long one message takes, in milliseconds. */
   latencyMs(): number {
     const { slow, slowMs } = this.mishaps
     return this.chance.happens(slow)
@@ -78,7 +78,7 @@ export class World {
       : this.chance.between(SHORTEST_LATENCY_MS, LONGEST_LATENCY_MS)
   }
 
-  /** From now on nothing goes wrong any more. */
+  /** Ends all faults. */
   calm(): void {
     this.mishaps = { ...NONE, clockSkewMs: this.mishaps.clockSkewMs }
   }

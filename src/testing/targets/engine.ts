@@ -1,7 +1,7 @@
-/* The engine on the store in memory, in virtual time, where nothing goes wrong but what the schedule says. */
+/* The engine on the store in memory, in virtual time. Only what the schedule says goes wrong. */
 import { type SimulationTarget, simulationTarget } from '../simulation/target.js'
 
-/** Everything that a simulation would leave to chance is off: messages arrive, and every clock is right. */
+/** All random faults of a simulation are off: messages arrive, and every clock is right. */
 export function virtualEngineTarget(): SimulationTarget {
   return simulationTarget({
     name: 'the engine in memory',

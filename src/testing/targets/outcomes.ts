@@ -1,4 +1,4 @@
-/* What an engine is asked, and what it answers or throws, as an outcome of a history. */
+/* Sends operations to an engine, and turns its answers and errors into outcomes of a history. */
 import type { Engine } from '../../runtime/api.js'
 import {
   InvalidEventError,
@@ -56,7 +56,7 @@ export function answerOf(outcome: Outcome | CreateOutcome | Replayed): Answer {
   }
 }
 
-/** An engine that cannot say whether it was done, and one that says that it was not. */
+/** An error that leaves open whether the operation was done, or one that says it was not. */
 export function answerOfError(error: unknown): Answer {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   if (error instanceof OverloadedError || error instanceof StoreUnavailableError) {

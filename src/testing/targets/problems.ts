@@ -1,4 +1,4 @@
-/* The audit of what a target has stored, in words. */
+/* The audit of the data that a target has stored, as sentences. */
 import { type AuditStore, audit } from '../../runtime/audit.js'
 import type { Subject } from '../subject.js'
 

@@ -1,6 +1,6 @@
 /*
- * The machine by itself as a target: one event after the other, in virtual time, nothing in between. What it answers
- * is the specification; a schedule that fails here shows a fault of the machine or of the subject.
+ * The machine alone as a target: one event after the other, in virtual time. Its answers are the specification, so a
+ * schedule that fails here shows a fault of the machine or of the subject.
  */
 
 import { parseCommand, parseInput } from '../../runtime/commands.js'
@@ -180,7 +180,7 @@ class PureSession implements Session {
     this.#push(id, kept, event, { id: 'timer', role: 'system', sendId })
   }
 
-  /** The journal grows, and is replayed: nothing is known here that a journal does not say. */
+  /** Extends the journal and replays it, so this target knows only what a journal contains. */
   #push(
     id: string,
     kept: Kept,

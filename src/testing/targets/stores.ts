@@ -1,7 +1,7 @@
 /*
- * Engines on stores that are given, in real time: one engine for each, as if each were a process. On two stores of one
- * Postgres it is two processes on one database. A process is made to die by cutting it off: nothing that it does
- * after that arrives anywhere, and another takes its place.
+ * Engines on given stores, in real time: one engine for each store, as if each were a process. On two stores of one
+ * Postgres these are two processes on one database. A process is killed by cutting it off: nothing that it does after
+ * that arrives, and another process takes its place.
  */
 
 import type { Engine } from '../../runtime/api.js'
@@ -18,14 +18,14 @@ import { problemsOf } from './problems.js'
 
 export interface StoresTargetOptions {
   readonly name: string
-  /** A connection of its own for each process; a process that takes a dead one's place gets another. */
+  /** Opens a connection for each process. A process that replaces a dead one gets another. */
   openStore(): Store
   readonly processes?: number
-  /** Looks at everything that is stored when a run is over: give it a database that holds nothing else. */
+  /** Checks all stored data after a run, so its database must contain nothing else. */
   readonly audit?: AuditStore
 }
 
-/** Processes on one machine, and the database on it too. */
+/** The processes and the database run on one machine. */
 const CLOCK_ERROR_MS = 50
 const HISTORY_PAGE = 1_000
 
@@ -113,7 +113,7 @@ class StoresSession implements Session {
     this.#isOver = true
     for (const process of this.#opened) process.diesAt = undefined
     await Promise.all(this.#restarts)
-    // A live process finishes what it has begun; what a dead one left is for others to take over, in its own time.
+    // Live processes finish what they have begun. The work of dead ones is taken over by others, in its own time.
     const hasDied = this.#opened.some(process => !process.isAlive)
     await Promise.all(this.#opened.map(process => process.isAlive && process.engine.close()))
     const reader = this.#options.openStore()
@@ -194,7 +194,7 @@ class StoresSession implements Session {
   }
 }
 
-/** A store that takes and answers nothing any more once its process is dead. */
+/** A store that accepts and answers nothing after its process is dead. */
 function severable(store: Store, isAlive: () => boolean): Store {
   return new Proxy(store, {
     get(target, name) {

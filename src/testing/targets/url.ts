@@ -1,7 +1,7 @@
 /*
- * Any address that speaks the transition API as a target: `POST <resource>` makes an instance, `POST
- * <resource>/<id>/events` sends it an event, `GET <resource>/<id>` reads it. Nothing is assumed of what is behind it.
- * What it answers beyond the API is an error that says so: a run on it never passes for a good one.
+ * Any URL with the transition API as a target. `POST <resource>` creates an instance, `POST <resource>/<id>/events` sends
+ * it an event, and `GET <resource>/<id>` reads it. Nothing else is assumed about the server. An answer outside of the API
+ * throws, so such a run never passes as a good one.
  */
 import { z } from 'zod'
 import type { Answer, Create, Question, Read, Send, Session, Target } from '../run.js'
@@ -9,23 +9,23 @@ import type { Schedule } from '../schedule/schedule.js'
 
 export interface UrlTargetOptions {
   readonly baseUrl: string
-  /** Path of the collection, `/api/v1/broadcasts` say. */
+  /** The path of the collection, such as `/api/v1/broadcasts`. */
   readonly resource: string
-  /** Headers of a request: the token of who asks. */
+  /** Headers of a request, with the caller's token. */
   headers?(question: Create | Send | Read): Record<string, string> | Promise<Record<string, string>>
-  /** Makes what the schedule needs to be there, users and fleets say. */
+  /** Creates what the schedule needs, such as users and fleets. */
   prepare?(schedule: Schedule): Promise<void>
-  /** The body that stands for an input or event; by itself it is sent as it is. */
+  /** The body for an input or event. The default is the input or event itself. */
   inputBody?(question: Create): unknown
   eventBody?(question: Send): unknown
-  /** What an answer tells beyond the API: the uid that the machine took new ids from, and the snapshot. */
+  /** Details of an answer beyond the API: the uid from which the machine took new ids, and the snapshot. */
   details?(body: Record<string, unknown>, question: Create | Send): { uid?: string; seen?: unknown }
-  /** How far the server's clock may be from this one's. */
+  /** The largest difference between the server's clock and this one. */
   readonly clockErrorMs?: number
   readonly timeoutMs?: number
 }
 
-/** The address does not answer, or not as the transition API does. */
+/** The server does not answer, or not as the transition API does. */
 export class TargetError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
@@ -35,7 +35,7 @@ export class TargetError extends Error {
 
 const DEFAULT_CLOCK_ERROR_MS = 1_000
 const DEFAULT_TIMEOUT_MS = 30_000
-/** Of an answer in a message of error. */
+/** The part of an answer that an error message quotes. */
 const SHOWN_CHARACTERS = 200
 
 const version = z.int().min(1)
@@ -89,7 +89,7 @@ class UrlSession implements Session {
     }
     if (reply.status !== 201 && reply.status !== 200) return refusalOf(reply)
     const made = expect(created, reply, '{id, version}')
-    // 200: it was there already; this caller has only seen it.
+    // 200 means that it existed already, and this caller only reads it.
     if (reply.status === 200) {
       return { outcome: { kind: 'read', version: made.version }, instance: made.id }
     }
@@ -132,7 +132,7 @@ class UrlSession implements Session {
 
   async close(): Promise<void> {}
 
-  /** An `Error` when there was no answer. Throws `TargetError` for one that is no JSON object. */
+  /** Returns an `Error` if there was no answer. Throws `TargetError` if the answer is not a JSON object. */
   async #request(
     method: string,
     path: string,
@@ -161,10 +161,12 @@ class UrlSession implements Session {
     try {
       parsed = JSON.parse(text)
     } catch {
-      throw new TargetError(`${what} was answered ${status} with what is no JSON: ${shorten(text)}`)
+      throw new TargetError(
+        `${what} was answered ${status} with something that is not JSON: ${shorten(text)}`,
+      )
     }
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-      throw new TargetError(`${what} was answered ${status} with no JSON object: ${shorten(text)}`)
+      throw new TargetError(`${what} was answered ${status} without a JSON object: ${shorten(text)}`)
     }
     return { status, headers: response.headers, body: parsed as Record<string, unknown>, what }
   }
@@ -178,14 +180,14 @@ function expect<T>(schema: z.ZodType<T>, { status, body, what }: Reply, expected
   )
 }
 
-/** What was not done, and why. Whether the machine says so too is for the checker. */
+/** An operation that was not done, and the reason. The checker decides whether the machine gives it too. */
 function refusalOf(reply: Reply): Answer {
   const { status, what } = reply
   const { code, version } = expect(problem, reply, 'a problem with a code')
   if (status === 401 || status === 403) {
-    throw new TargetError(`${what} was answered ${status} ${code}: give the target tokens that may ask`)
+    throw new TargetError(`${what} was answered ${status} ${code}: give the target tokens with permission`)
   }
-  // A twin of the same key is under way: this one did nothing.
+  // Another request with the same key is in progress, so this one did nothing.
   if (status === 429 || status === 400 || status === 413 || code === 'IDEMPOTENCY_IN_FLIGHT') {
     return { outcome: { kind: 'failed', error: `${status} ${code}` } }
   }

@@ -203,7 +203,7 @@ describe('a rotation', () => {
       expect.stringContaining('would change  JWT_SECRET'),
       expect.stringContaining('would change  JWT_REFRESH_SECRET'),
       expect.stringContaining('would change  DATABASE_URL: the user loadcast_b'),
-      expect.stringContaining('would deploy  api, anew, twice'),
+      expect.stringContaining('would deploy  api twice'),
       expect.stringContaining('would deploy  worker'),
       expect.stringContaining('would retire'),
       expect.stringContaining('dry run'),
@@ -252,19 +252,19 @@ describe('a rotation', () => {
   test('a deployment that fails stops it with nothing retired, and the next run ends it', async () => {
     ecs.ending.of = service => (service === 'worker' ? 'FAILED' : 'COMPLETED')
     await expect(doRotate()).rejects.toThrow(
-      /worker failed and was rolled back\. Old and new values are both good/,
+      /worker failed and was rolled back\. Old and new values both work/,
     )
     await expectNobodyLockedOut()
     expect(ecs.activeRevisions()).toHaveLength(6)
     ecs.ending.of = () => 'COMPLETED'
     await doRotate()
-    expect(told.join('\n')).toContain('going on')
+    expect(told.join('\n')).toContain('continuing    an earlier rotation')
     await expectRotated()
   })
 
   test('who comes while another is at it is kept out', async () => {
     const other = await openDatabaseRoles(database.connectionString, connect)
-    await expect(doRotate()).rejects.toThrow('Another rotation is under way')
+    await expect(doRotate()).rejects.toThrow('Another rotation is in progress')
     await other.close()
     await doRotate()
     await expectRotated()
@@ -282,7 +282,7 @@ describe('a rotation', () => {
         SecretString: JSON.stringify(changed),
       })
     }
-    await expect(doRotate()).rejects.toThrow('changed by somebody else')
+    await expect(doRotate()).rejects.toThrow('Something else changed the secret')
     expect(secrets.values('app')).toEqual(changed)
     const rotation = openRotation()
     await abandon(rotation)
@@ -326,7 +326,7 @@ describe('a rotation', () => {
       SecretString: JSON.stringify(values),
     })
     await doRotate({ parts: ['database'] })
-    expect(told.join('\n')).toContain(`The user ${username} is none of ours and was left alone`)
+    expect(told.join('\n')).toContain(`The user ${username} is not part of the rotation and was left alone`)
     expect(await canLogIn(database.connectionString)).toBe(true)
   })
 })
@@ -374,7 +374,10 @@ describe('npm run rotate-secrets', () => {
     await expectNobodyLockedOut()
 
     const second = await start(['--apply']).ended
-    expect(second).toMatchObject({ code: 0, output: expect.stringContaining('going on') })
+    expect(second).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('continuing    an earlier rotation'),
+    })
     expect(second.output).not.toMatch(/old-|postgres:\/\//)
     await expectRotated()
   }, 120_000)

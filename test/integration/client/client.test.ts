@@ -80,12 +80,14 @@ describe('R7.3 the client', () => {
     const accepted = await transporter.client.api.accept(id, { driverId, vehicleId })
     expect(accepted).toMatchObject({ ok: true, value: { assignment: { isFullyFilled: true } } })
     await until(() => titles.length === 1)
-    await until(async () => (await idsFor('hears', app)).every(one => customer.ids().includes(one)))
+    await until(async () =>
+      (await idsFor({ role: 'customer', id: 'hears' }, app)).every(one => customer.ids().includes(one)),
+    )
     expect(await customer.client.api.cancel(id)).toMatchObject({ ok: true, value: { outcome: 'applied' } })
     await until(() =>
       customer.events.some(event => event.type === 'booking_updated' && event.data.status === 'cancelled'),
     )
-    expect(customer.ids().sort()).toEqual(await idsFor('hears', app))
+    expect(customer.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'hears' }, app))
   })
 
   it('R7.3 cut off before it has seen anything misses nothing', async () => {
@@ -98,7 +100,7 @@ describe('R7.3 the client', () => {
     customer.link.restore()
     await isBack(customer)
     await until(() => customer.events.length === 2)
-    expect(customer.ids().sort()).toEqual(await idsFor('quiet', app))
+    expect(customer.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'quiet' }, app))
   })
 
   it('R7.3 cut off again and again, in the middle of what it had missed too, ends up with everything once', async () => {
@@ -113,7 +115,7 @@ describe('R7.3 the client', () => {
       customer.link.restore()
       await isBack(customer)
     }
-    const expected = await idsFor('often', app)
+    const expected = await idsFor({ role: 'customer', id: 'often' }, app)
     await until(() => expected.every(id => customer.ids().includes(id)))
     expect(customer.ids().sort()).toEqual(expected)
   })
@@ -128,7 +130,7 @@ describe('R7.3 the client', () => {
     await (await createCaller(app.url, 'customer', 'restarted')).put(`/api/v1/booking/${id}/cancel`, {})
     const second = await connected(await open('customer', 'restarted', { after: point ?? '' }))
     await until(() => second.events.length === 2) // the last one again, and the one that was missed
-    expect(second.ids().sort()).toEqual(await idsFor('restarted', app))
+    expect(second.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'restarted' }, app))
   })
 
   it('R7.3 a watched request: nothing of it is missed either', async () => {
@@ -144,7 +146,7 @@ describe('R7.3 the client', () => {
     await until(() => !admin.client.isConnected)
     await customer.client.api.cancel(id)
     admin.link.restore()
-    const told = (await idsFor('watched', app)).filter(one => one.startsWith(id))
+    const told = (await idsFor({ role: 'customer', id: 'watched' }, app)).filter(one => one.startsWith(id))
     await until(() => told.every(one => admin.ids().includes(one)))
     expect(admin.events.map(event => event.type)).toContain('booking_expired') // as those who were offered it
     await admin.client.unwatch(id)

@@ -40,7 +40,7 @@ test.each([
   const told: string[] = []
   const app = await start(60_000, told)
   await cut.made
-  expect(told).toEqual([expect.stringContaining('waiting for the database'), 'the database is there'])
+  expect(told).toEqual([expect.stringContaining('waiting for the database'), 'the database is available'])
   expect((await call(app.url, 'GET', '/health')).status).toBe(200)
   await app.close()
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
-import { broadcastRoom, userRoom } from '../../../src/dispatch/ports.js'
+import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
 import {
   accept,
   admin,
@@ -166,7 +166,7 @@ describe('an accept', () => {
     const { id } = await create(2)
     const { assignment } = expectOk(await accept(product, id, truck(0)))
     const { fanout } = product
-    const assigned = () => fanout.heard(userRoom(truck(0).driverId), 'trip_assigned')
+    const assigned = () => fanout.heard(personRoom(driver(truck(0).driverId)), 'trip_assigned')
     await until(() => assigned().length > 0)
     await product.settled()
     expect(assigned()[0]).toMatchObject({
@@ -183,7 +183,7 @@ describe('an accept', () => {
         },
       },
     })
-    expect(fanout.heard(userRoom(me().id), 'truck_confirmed')[0]?.data).toMatchObject({
+    expect(fanout.heard(personRoom(me()), 'truck_confirmed')[0]?.data).toMatchObject({
       trip: { vehicle: { number: `DL ${round}-0` } },
       trucksFilled: 1,
     })
@@ -194,9 +194,9 @@ describe('an accept', () => {
       trucksFilled: 1,
       trucksNeeded: 2,
     })
-    expect(fanout.heard(userRoom(me().id), 'booking_updated')).toEqual(updates)
+    expect(fanout.heard(personRoom(me()), 'booking_updated')).toEqual(updates)
     expect(
-      fanout.heard(userRoom(truck(0).caller.id), 'driver_status_changed').map(envelope => envelope.data),
+      fanout.heard(personRoom(truck(0).caller), 'driver_status_changed').map(envelope => envelope.data),
     ).toEqual([{ driverId: truck(0).driverId, isOnline: false, isBusy: true }])
   })
 })

@@ -161,8 +161,8 @@ describe('an action of an administrator', () => {
     expectOk(await product.dispatch.setPersonActive(admin, customer('u-1'), false))
     expectOk(await product.dispatch.setPersonActive(admin, customer('u-1'), true))
     expect((await actions(2)).map(a => [a.action, a.target, a.outcome])).toEqual([
-      ['user.activate', 'u-1', 'applied'],
-      ['user.deactivate', 'u-1', 'applied'],
+      ['user.activate', 'customer:u-1', 'applied'],
+      ['user.deactivate', 'customer:u-1', 'applied'],
     ])
   })
 })
@@ -195,7 +195,7 @@ describe('a dead letter', () => {
     fanout.emits.length = 0
     const letter = Number(second.items[0]?.id)
     expectOk(await dispatch.redriveDeadLetter(admin, letter, { reason: 'Fixed' }))
-    await until(() => fanout.heard('user:c-letter', 'booking_updated').length > 0)
+    await until(() => fanout.heard('person:customer:c-letter', 'booking_updated').length > 0)
     expect(expectProblem(await dispatch.redriveDeadLetter(admin, letter, {}))).toBe('NOT_FOUND')
     expect((await list({ limit: 20 })).items.map(item => item.type)).toEqual(['reach.widened'])
   })

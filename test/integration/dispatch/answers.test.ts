@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { RefusedAccepts } from '../../../src/dispatch/broadcasts/refused-accepts.js'
-import type { RefusedAccept } from '../../../src/dispatch/ports.js'
+import { personRoom, type RefusedAccept } from '../../../src/dispatch/ports.js'
 import {
   accept,
   asking,
@@ -155,7 +155,7 @@ describe('R6.5 a decline', () => {
     expect(last.broadcast.reach.step).not.toBe(1)
     // Nobody within 75 km is left: step after step finds nobody new, until everyone who owns such a truck is asked.
     await until(async () => (await step(id)) === 'everyone')
-    await until(() => product.fanout.heard(`user:${distant.caller.id}`, 'new_broadcast').length > 0)
+    await until(() => product.fanout.heard(personRoom(distant.caller), 'new_broadcast').length > 0)
     expect(await step(id)).toBe('everyone')
   })
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { broadcastRoom, userRoom } from '../../../src/dispatch/ports.js'
+import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
 import {
   accept,
   admin,
@@ -131,12 +131,12 @@ describe('a cancel', () => {
     expectOk(await cancel(id))
     const { fanout } = product
     await until(() => fanout.heard(broadcastRoom(id), 'booking_expired').length > 0)
-    for (const room of [userRoom(near.driverId), userRoom(near.caller.id)]) {
+    for (const room of [personRoom(driver(near.driverId)), personRoom(near.caller)]) {
       expect(fanout.heard(room, 'trip_cancelled').map(envelope => envelope.data.title)).toEqual([
         'Trip cancelled',
       ])
     }
-    for (const room of [userRoom(near.caller.id), userRoom(loser.caller.id)]) {
+    for (const room of [personRoom(near.caller), personRoom(loser.caller)]) {
       expect(fanout.heard(room, 'booking_expired').map(envelope => envelope.data)).toEqual([
         { title: 'Request cancelled', reason: 'customer_cancelled' },
       ])
@@ -144,10 +144,10 @@ describe('a cancel', () => {
     const toOffered = fanout.emits.find(emit => emit.envelope.type === 'booking_expired')
     expect(toOffered?.rooms).toContain(broadcastRoom(id))
     // Also not by way of the request's room, if the customer watches it.
-    expect(toOffered?.except).toEqual([userRoom(me().id)])
-    expect(fanout.heard(userRoom(me().id), 'booking_expired')).toEqual([])
-    await until(() => fanout.heard(userRoom(me().id), 'booking_updated').length > 0)
-    expect(fanout.heardIn(userRoom(truck().caller.id))).toEqual([])
+    expect(toOffered?.except).toEqual([personRoom(me())])
+    expect(fanout.heard(personRoom(me()), 'booking_expired')).toEqual([])
+    await until(() => fanout.heard(personRoom(me()), 'booking_updated').length > 0)
+    expect(fanout.heardIn(personRoom(truck().caller))).toEqual([])
   })
 })
 

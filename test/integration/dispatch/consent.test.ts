@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Caller } from '../../../src/dispatch/api.js'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personRoom } from '../../../src/dispatch/ports.js'
 import {
   accept,
   admin,
@@ -66,7 +66,7 @@ const ask = async (who = `c${round}`) => {
 const statusTold = async (to: Caller) => {
   await product.settled()
   return product.fanout
-    .heard(userRoom(to.id), 'driver_status_changed')
+    .heard(personRoom(to), 'driver_status_changed')
     .filter(e => e.data.driverId === me().id)
 }
 const nameAlone = () => ({ id: me().id, name: 'Asha', confirmed: false, isOnline: false, isBusy: false })

@@ -1,6 +1,6 @@
 /* Presence emptied under a dispatch, and filled again by heartbeats. */
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personRoom } from '../../../src/dispatch/ports.js'
 import {
   asking,
   customer,
@@ -74,7 +74,7 @@ describeWithRedis('presence that was emptied', () => {
     const { id } = expectOk(made).broadcast
     const isOffered = (truck: Truck) =>
       product.fanout
-        .heard(userRoom(truck.caller.id), 'new_broadcast')
+        .heard(personRoom(truck.caller), 'new_broadcast')
         .some(({ broadcastId }) => broadcastId === id)
     return [isOffered(near), isOffered(far)]
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personKey, personRoom } from '../../../src/dispatch/ports.js'
 import {
   accept,
   admin,
@@ -47,7 +47,7 @@ const toggle = (isOnline: boolean) => product.dispatch.setDriverAvailability(the
 const told = async () => {
   await product.settled()
   return product.fanout
-    .heard(userRoom(truck.caller.id), 'driver_status_changed')
+    .heard(personRoom(truck.caller), 'driver_status_changed')
     .map(({ data }) => [data.isOnline, data.isBusy])
 }
 const seen = async () => {
@@ -214,7 +214,7 @@ describe('a user', () => {
     const { dispatch, fanout } = product
     expect(await dispatch.isActive(truck.caller)).toBe(true)
     expectOk(await dispatch.setPersonActive(admin, truck.caller, false))
-    expect(fanout.disconnected).toContain(truck.caller.id)
+    expect(fanout.disconnected).toContain(personKey(truck.caller))
     expect(await dispatch.isActive(truck.caller)).toBe(false)
     const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
     expect(made.broadcast.matchingTransportersCount).toBe(0)

@@ -1,17 +1,19 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import type { PushMessage } from '../../../src/dispatch/ports.js'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import type { NewPush, Person, PushMessage } from '../../../src/dispatch/ports.js'
+import { personRoom } from '../../../src/dispatch/ports.js'
 import { PushWorker } from '../../../src/dispatch/push/worker.js'
 import {
   accept,
   admin,
   asking,
   customer,
+  driver,
   expectOk,
   openDispatch,
   PICKUP,
   type Product,
   registerTruck,
+  transporter,
 } from '../../support/dispatch.js'
 import { until } from '../../support/engine.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
@@ -131,15 +133,15 @@ describe('an offer', () => {
   it('R2.4 that was acknowledged is not pushed, also when that is known before it is queued', async () => {
     const { id, truck } = await offered('acknowledged')
     const { worker, push } = openWorker()
-    product.dispatch.acknowledged(truck.caller.id, `${id}:offer`)
+    product.dispatch.acknowledged(truck.caller, `${id}:offer`)
     // Twice at once, as two phones of one user do.
-    product.dispatch.acknowledged(truck.caller.id, `${id}:offer`)
+    product.dispatch.acknowledged(truck.caller, `${id}:offer`)
     await product.settled()
     expectOk(await accept(product, id, truck))
-    const driverRoom = userRoom(truck.driverId)
+    const driverRoom = personRoom(driver(truck.driverId))
     await until(() => product.fanout.heard(driverRoom, 'trip_assigned').length > 0)
     for (const { id } of product.fanout.heard(driverRoom, 'trip_assigned')) {
-      product.dispatch.acknowledged(truck.driverId, id ?? '')
+      product.dispatch.acknowledged(driver(truck.driverId), id ?? '')
     }
     await settled()
     aheadMs = 3 * SECOND_MS
@@ -323,7 +325,13 @@ describe('FCM', () => {
     await product.sql.query(sql)
     const content = { type: 'truck_confirmed', broadcastId: PLACEHOLDER_ID, version: 1, title: 'x' }
     await product.pushes.queue([
-      { envelopeId: 'crowd', userIds: ['c-crowd'], content, dueAt: now(), endsAt: now() + MINUTE_MS },
+      {
+        envelopeId: 'crowd',
+        people: [customer('c-crowd')],
+        content,
+        dueAt: now(),
+        endsAt: now() + MINUTE_MS,
+      },
     ])
     const [one, other] = [openWorker(), openWorker()]
     const begunAt = now()
@@ -373,6 +381,7 @@ describe('FCM', () => {
 it('R8.1 R6.4 is queued by one statement for a whole city, and an acknowledgement of each is noted by one', async () => {
   const { sql, pushes, recipients } = product
   const ids = Array.from({ length: 10_000 }, (_, n) => `city-${n}`)
+  const people = ids.map(transporter)
   await sql.query('insert into users (id) select unnest($1::text[])', [ids])
   await sql.query('insert into transporters (id, is_available) select unnest($1::text[]), true', [ids])
   const created = await product.dispatch.createBroadcast(customer('c-city'), asking(1, 'city'))
@@ -389,17 +398,24 @@ it('R8.1 R6.4 is queued by one statement for a whole city, and an acknowledgemen
   expect(await offer(ids.slice(5_000))).toHaveLength(5_000)
   expect(await queued()).toHaveLength(5_000)
   const content = { type: 'booking_expired', broadcastId: id, version: 2, title: 'Request cancelled' }
-  await pushes.queue([
-    { envelopeId: 'city-ends', userIds: ids, content, dueAt: now(), endsAt: now() + MINUTE_MS },
-  ])
+  await pushes.queue([{ envelopeId: 'city-ends', people, content, dueAt: now(), endsAt: now() + MINUTE_MS }])
   expect(await queued()).toHaveLength(15_000)
   await pushes.acknowledge(
-    ids.map(userId => ({ envelopeId: 'city-ends', userId })),
+    people.map(person => ({ envelopeId: 'city-ends', person })),
     now(),
   )
   const rows = await queued()
   expect(rows.filter(({ outcome }) => outcome === 'acknowledged')).toHaveLength(10_000)
   await sql.query('delete from devices where user_id = any($1)', [ids])
+})
+
+const pushes = () => product.pushes
+const newPush = (envelopeId: string, person: Person): NewPush => ({
+  envelopeId,
+  people: [person],
+  content: { type: 'trip_assigned', broadcastId: PLACEHOLDER_ID, version: 1, title: 'New trip assigned' },
+  dueAt: now(),
+  endsAt: now() + MINUTE_MS,
 })
 
 describe('a push that fails', () => {
@@ -504,6 +520,90 @@ describe('a device', () => {
     aheadMs = 3 * SECOND_MS
     await worker.turn()
     expect(push.messages()).toEqual([])
+  })
+
+  it('R11.1 is one person’s: another role of the same id is neither woken on it nor able to remove it', async () => {
+    const { truck } = await offered('same-id')
+    const own = tokenOf(truck.caller.id)
+    const twin = driver(truck.caller.id)
+    await carry(twin.id, 'driver', 'twin-token')
+    await pushes().queue([newPush('for-twin', twin)])
+    const { worker, push } = openWorker()
+    aheadMs = 3 * SECOND_MS
+    await worker.turn()
+    expect(
+      push
+        .messages()
+        .map(({ token, data }) => [token, data.type])
+        .toSorted(),
+    ).toEqual(
+      [
+        [own, 'new_broadcast'],
+        ['twin-token', 'trip_assigned'],
+      ].toSorted(),
+    )
+    expectOk(await product.dispatch.removeDevice(twin, { token: own }))
+    expect(await users(own)).toEqual([truck.caller.id])
+    // What the other acknowledges is pushed to this one all the same.
+    await pushes().queue([newPush('acknowledged', truck.caller)])
+    await pushes().acknowledge([{ envelopeId: 'acknowledged', person: twin }], now())
+    aheadMs = 6 * SECOND_MS
+    await worker.turn()
+    expect(
+      push
+        .messages()
+        .filter(({ data }) => data.id === 'acknowledged')
+        .map(({ token }) => token),
+    ).toEqual([own])
+  })
+
+  it('R11.1 that goes to another role of its id is not sent what was queued for the first', async () => {
+    const { truck } = await offered('handed-over')
+    const token = tokenOf(truck.caller.id)
+    await carry(truck.caller.id, 'customer', token)
+    const { worker, push } = openWorker()
+    aheadMs = 3 * SECOND_MS
+    await worker.turn()
+    expect(push.messages()).toEqual([])
+  })
+
+  it('R11.1 that the release before registered is nobody’s once its id has two roles, nor are its pushes', async () => {
+    const { sql } = product
+    const both = driver('old-device')
+    await product.dispatch.isActive(both)
+    // As that release writes them.
+    const insert = "insert into devices (token, user_id, platform) values ('old-token', 'old-device', 'web')"
+    await sql.query(`${insert} on conflict (token) do update set
+      user_id = excluded.user_id, platform = excluded.platform, registered_at = excluded.registered_at`)
+    await pushes().queue([newPush('old-1', both)])
+    const byOld = (id: string, type: string) =>
+      sql.query(
+        `insert into pushes (envelope_id, device_id, user_id, message, ends_at, due_at)
+         select $1, id, user_id, $2, now() + interval '1 hour', now() from devices where token = 'old-token'`,
+        [id, JSON.stringify({ type, broadcastId: PLACEHOLDER_ID, version: 1, title: 'Said' })],
+      )
+    await byOld('old-2', 'trip_cancelled')
+    const { worker, push } = openWorker()
+    aheadMs = 3 * SECOND_MS
+    await worker.turn()
+    expect(
+      push
+        .messages()
+        .map(({ data }) => data.id)
+        .toSorted(),
+    ).toEqual(['old-1', 'old-2'])
+    await product.dispatch.isActive(customer(both.id))
+    await pushes().queue([newPush('old-3', both), newPush('old-3', customer(both.id))])
+    await byOld('old-4', 'trip_cancelled')
+    await byOld('old-5', 'trip_assigned')
+    aheadMs = 6 * SECOND_MS
+    await worker.turn()
+    expect(
+      push
+        .messages()
+        .map(({ data }) => data.id)
+        .toSorted(),
+    ).toEqual(['old-1', 'old-2'])
   })
 
   it('R8.1 is removed by its own user only, and however often', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personRoom } from '../../../src/dispatch/ports.js'
 import type { EmittedEvent } from '../../../src/runtime/types.js'
 import {
   accept,
@@ -44,7 +44,7 @@ const create = async () =>
 /** Goes on to the next step, as its timer would. */
 const widen = (id: string, step: number | 'everyone') =>
   product.engine.send(id, { type: 'reach.exhausted', step }, { actor: { id: 'test', role: 'system' } })
-const offersTo = ({ caller }: Truck) => product.fanout.heard(userRoom(caller.id), 'new_broadcast')
+const offersTo = ({ caller }: Truck) => product.fanout.heard(personRoom(caller), 'new_broadcast')
 const recipients = async (id: string) =>
   (
     await product.sql.query(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Caller } from '../../../src/dispatch/api.js'
-import type { Envelope } from '../../../src/dispatch/ports.js'
+import { type Envelope, personRoom } from '../../../src/dispatch/ports.js'
 import type { Synced } from '../../../src/dispatch/resume/sync.js'
 import {
   accept,
@@ -59,8 +59,8 @@ async function missed(caller: Caller, after: string, watching?: string): Promise
   }
 }
 const idsOf = (envelopes: readonly Envelope[]) => [...new Set(envelopes.map(({ id }) => id ?? ''))].sort()
-const toldTo = (userId: string) =>
-  product.fanout.heardIn(`user:${userId}`).filter(event => event.id !== undefined)
+const toldTo = (person: Caller) =>
+  product.fanout.heardIn(personRoom(person)).filter(event => event.id !== undefined)
 const outboxEmpty = () =>
   until(async () => (await product.sql.query('select from outbox')).rowCount === 0, 20_000)
 
@@ -96,14 +96,14 @@ describe('R7.3 what a client missed', () => {
     expectOk(await product.dispatch.sendToBroadcast(caller, cancelled, { type: 'cancel' }))
     await outboxEmpty()
     for (const [who, beginning] of beginnings) {
-      const told = toldTo(who.id).filter(event => event.type !== 'new_broadcast')
+      const told = toldTo(who).filter(event => event.type !== 'new_broadcast')
       const read = (await missed(who, beginning)).filter(event => event.type !== 'new_broadcast')
       expect([who.id, idsOf(read)]).toEqual([who.id, idsOf(told)])
       for (const event of read) expect(event).toEqual(told.find(({ id }) => id === event.id))
       expect(new Set(read.map(({ id }) => id)).size).toBe(read.length)
     }
-    expect(toldTo(far.caller.id).map(event => event.type)).toContain('trip_cancelled')
-    expect(toldTo(near.caller.id).map(event => event.type)).toContain('booking_expired')
+    expect(toldTo(far.caller).map(event => event.type)).toContain('trip_cancelled')
+    expect(toldTo(near.caller).map(event => event.type)).toContain('booking_expired')
     expect((await missed(admin, beginnings.at(-1)?.[1] ?? '')).length).toBe(0)
     // Those who watch are told what the room is told.
     const inRoom = (id: string) => product.fanout.heardIn(`broadcast:${id}`)
@@ -117,10 +117,10 @@ describe('R7.3 what a client missed', () => {
     const caller = newCustomer()
     const before = (await page(near.caller)).next
     const id = await create(caller)
-    await until(() => toldTo(near.caller.id).some(event => event.id === `${id}:offer`))
+    await until(() => toldTo(near.caller).some(event => event.id === `${id}:offer`))
     const offers = await missed(near.caller, before)
     expect(offers.at(-1)).toEqual({
-      ...toldTo(near.caller.id).find(event => event.id === `${id}:offer`),
+      ...toldTo(near.caller).find(event => event.id === `${id}:offer`),
       at: expect.any(String),
     })
     expectOk(await product.dispatch.sendToBroadcast(caller, id, { type: 'cancel' }))
@@ -131,7 +131,7 @@ describe('R7.3 what a client missed', () => {
         .map(e => e.type)
       expect(types).toEqual(['booking_expired'])
     }
-    const told = toldTo(caller.id)
+    const told = toldTo(caller)
     for (const { id: seen = '' } of told) {
       expect(idsOf(await missed(caller, seen))).toEqual(idsOf(told))
     }
@@ -159,7 +159,7 @@ describe('R7.3 a point that is no good', () => {
     const owner = newCustomer()
     const id = await create(owner)
     await outboxEmpty()
-    const seen = toldTo(owner.id).at(-1)?.id ?? ''
+    const seen = toldTo(owner).at(-1)?.id ?? ''
     expect(await missed(owner, seen)).not.toEqual([])
     const never = '01890a5d-ac96-774b-bcce-b302099a8057'
     const stranger = newCustomer()

@@ -1,6 +1,6 @@
 /* Two dispatches, as in two processes, on one Postgres and one Redis. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personRoom } from '../../../src/dispatch/ports.js'
 import {
   asking,
   customer,
@@ -58,7 +58,7 @@ describeWithRedis('two processes on one Redis', () => {
   const told = async () => {
     await settled()
     return [a, b].flatMap(({ fanout }) =>
-      fanout.heard(userRoom(truck.caller.id), 'driver_status_changed').map(({ data }) => data.isOnline),
+      fanout.heard(personRoom(truck.caller), 'driver_status_changed').map(({ data }) => data.isOnline),
     )
   }
   const seenBy = async ({ dispatch }: Product) => {
@@ -105,7 +105,7 @@ describeWithRedis('two processes on one Redis', () => {
     const { dispatch } = b
     const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
     expect(made.broadcast.matchingTransportersCount).toBe(1)
-    expect(b.fanout.heard(userRoom(truck.caller.id), 'new_broadcast')).toHaveLength(1)
+    expect(b.fanout.heard(personRoom(truck.caller), 'new_broadcast')).toHaveLength(1)
   })
 
   it('R6.2 toggles of one transporter on both at once are counted together', async () => {

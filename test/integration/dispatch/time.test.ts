@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { broadcastRoom, userRoom } from '../../../src/dispatch/ports.js'
+import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
 import {
   accept,
   asking,
@@ -35,8 +35,8 @@ describe('R5.3 when time is up', () => {
     const me = customer('c-none')
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(1, 'x'))).broadcast
     const { fanout } = product
-    await until(() => fanout.heard(userRoom(me.id), 'no_vehicles_available').length > 0)
-    expect(fanout.heard(userRoom(me.id), 'no_vehicles_available').map(envelope => envelope.data)).toEqual([
+    await until(() => fanout.heard(personRoom(me), 'no_vehicles_available').length > 0)
+    expect(fanout.heard(personRoom(me), 'no_vehicles_available').map(envelope => envelope.data)).toEqual([
       {
         title: 'No transporters found',
         status: 'expired',
@@ -45,8 +45,8 @@ describe('R5.3 when time is up', () => {
         retry: { href: `/api/v1/broadcasts/${id}/retry` },
       },
     ])
-    expect(fanout.heard(userRoom(me.id), 'booking_expired')).toEqual([])
-    expect(fanout.heard(userRoom(truck.caller.id), 'booking_expired').map(e => e.data)).toEqual([
+    expect(fanout.heard(personRoom(me), 'booking_expired')).toEqual([])
+    expect(fanout.heard(personRoom(truck.caller), 'booking_expired').map(e => e.data)).toEqual([
       { title: 'Request expired', reason: 'timeout' },
     ])
     expect(fanout.heard(broadcastRoom(id), 'booking_expired')).toHaveLength(1)
@@ -65,11 +65,11 @@ describe('R5.3 when time is up', () => {
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(2))).broadcast
     expectOk(await accept(product, id, truck))
     const { fanout } = product
-    await until(() => fanout.heard(userRoom(me.id), 'booking_expired').length > 0)
-    expect(fanout.heard(userRoom(me.id), 'booking_expired').map(envelope => envelope.data)).toEqual([
+    await until(() => fanout.heard(personRoom(me), 'booking_expired').length > 0)
+    expect(fanout.heard(personRoom(me), 'booking_expired').map(envelope => envelope.data)).toEqual([
       expect.objectContaining({ title: 'Request expired', trucksFilled: 1, retry: expect.anything() }),
     ])
-    expect(fanout.heard(userRoom(me.id), 'no_vehicles_available')).toEqual([])
+    expect(fanout.heard(personRoom(me), 'no_vehicles_available')).toEqual([])
     expect(expectOk(await product.dispatch.getBroadcast(me, id))).toMatchObject({
       status: 'expired',
       endReason: 'timeout',

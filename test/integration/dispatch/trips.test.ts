@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { Caller } from '../../../src/dispatch/api.js'
-import { userRoom } from '../../../src/dispatch/ports.js'
+import { personRoom } from '../../../src/dispatch/ports.js'
 import type { TripEvent } from '../../../src/dispatch/requests.js'
 import {
   accept,
@@ -88,13 +88,13 @@ describe('a trip', () => {
   it('that is given back opens its truck again: others may take it, the driver is told and free', async () => {
     expect(expectOk(await send(truck.caller, 'release')).trip.status).toBe('released')
     const { fanout } = product
-    await until(() => fanout.heard(userRoom(me().id), 'truck_released').length > 0)
-    const told = fanout.heard(userRoom(me().id), 'truck_released')[0]
+    await until(() => fanout.heard(personRoom(me()), 'truck_released').length > 0)
+    const told = fanout.heard(personRoom(me()), 'truck_released')[0]
     expect(told?.data).toMatchObject({ status: 'searching', trucksFilled: 0, trip: { status: 'released' } })
     expect(told?.data).not.toHaveProperty('retry')
-    expect(fanout.heard(userRoom(truck.driverId), 'trip_cancelled')).toHaveLength(1)
-    await until(() => fanout.heard(userRoom(me().id), 'booking_updated').length > 0)
-    expect(fanout.heard(userRoom(me().id), 'booking_updated')[0]?.data).toMatchObject({ reopened: true })
+    expect(fanout.heard(personRoom(driver(truck.driverId)), 'trip_cancelled')).toHaveLength(1)
+    await until(() => fanout.heard(personRoom(me()), 'booking_updated').length > 0)
+    expect(fanout.heard(personRoom(me()), 'booking_updated')[0]?.data).toMatchObject({ reopened: true })
     expectOk(await accept(product, broadcastId, truck))
   })
 
@@ -108,8 +108,8 @@ describe('a trip', () => {
       nextEvents: ['cancel'],
     })
     const { fanout } = product
-    await until(() => fanout.heard(userRoom(me().id), 'truck_released').length > 0)
-    expect(fanout.heard(userRoom(me().id), 'truck_released')[0]?.data.retry).toEqual({
+    await until(() => fanout.heard(personRoom(me()), 'truck_released').length > 0)
+    expect(fanout.heard(personRoom(me()), 'truck_released')[0]?.data.retry).toEqual({
       href: `/api/v1/broadcasts/${broadcastId}/retry`,
     })
   })
@@ -118,7 +118,7 @@ describe('a trip', () => {
     expectOk(await send(theDriver(), 'start'))
     expect(expectOk(await send(admin, 'abandon')).trip.status).toBe('abandoned')
     const { fanout } = product
-    await until(() => fanout.heard(userRoom(truck.caller.id), 'trip_cancelled').length > 0)
+    await until(() => fanout.heard(personRoom(truck.caller), 'trip_cancelled').length > 0)
   })
 
   it('takes events from those alone who may send them: 403 for roles that never may, 404 for strangers', async () => {

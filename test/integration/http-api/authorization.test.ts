@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { ROLES, type Role } from '../../../src/dispatch/person.js'
 import {
   type Actor,
   actors,
@@ -14,14 +15,16 @@ import {
   send,
   wordOf,
 } from '../../support/api/scene.js'
-import { call, createClient } from '../../support/clients.js'
+import { call, createClient, listen } from '../../support/clients.js'
+import { until } from '../../support/engine.js'
 import { repositoryRoot } from '../../support/import-rules.js'
 import { startTestApp, type TestApp } from '../../support/server.js'
 import { tokenFor } from '../../support/tokens.js'
 
 /*
  * Every route × command × everyone who could call it, held against docs/authorization.md as it is committed. The scene
- * is shared where nothing may happen; whoever may do something gets one of its own.
+ * is shared where nothing may happen; whoever may do something gets one of its own. Then once more with the `sub` of
+ * each of them in every other role, over HTTP and on sockets.
  */
 
 let app: TestApp
@@ -33,22 +36,29 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-const roles = ['customer', 'transporter', 'driver', 'admin'] as const
 const table = new Map(
   readFileSync(join(repositoryRoot, 'docs/authorization.md'), 'utf8')
     .split('\n')
-    .filter(line => line.startsWith('| `'))
+    .filter(line => /^\| `(GET|POST|PUT|DELETE) /.test(line))
     .map(line => {
       const [name = '', ...cells] = line
         .split('|')
         .map(cell => cell.trim())
         .slice(1, -1)
-      return [name, Object.fromEntries(roles.map((role, i) => [role, cells[i] ?? '']))] as const
+      return [
+        name,
+        Object.fromEntries([...ROLES, 'another'].map((role, i) => [role, cells[i] ?? ''])),
+      ] as const
     }),
 )
 
 const rows = routes.flatMap(route =>
   route.commands.map(command => ({ route, command, name: nameOf(route, command) })),
+)
+
+/** So that nobody has anything of its own yet. */
+const readsFirst = rows.toSorted(
+  (a, b) => Number(b.route.method === 'get') - Number(a.route.method === 'get'),
 )
 
 function nameOf(route: (typeof routes)[number], command: string): string {
@@ -68,6 +78,16 @@ const relations: Readonly<Record<string, readonly Actor[]>> = {
 }
 
 const allowed = 'allowed'
+
+/** What the table says of a stranger in this role: its last column, by which another role of the same `sub` is answered. */
+function expectedOfTwin(name: string, role: Role): string | number {
+  const cell = table.get(name)?.another
+  if (cell === undefined) throw new Error(`docs/authorization.md has no row ${name}`)
+  const found = cell.split('; ').find(part => part.split(': ')[0]?.split(', ').includes(role))
+  const outcome = found?.split(': ')[1]
+  if (outcome === undefined) return 403
+  return /^\d+$/.test(outcome) ? Number(outcome) : outcome
+}
 
 /** What the table says will happen: a status, or that it is decided on its merits. */
 function expectedOf(name: string, actor: Actor): string | number {
@@ -109,6 +129,66 @@ describe('the table of authorization', () => {
     expect([refused.status, refused.body.code]).toEqual([403, 'USER_INACTIVE'])
   })
 
+  test.each(readsFirst)(
+    'R11.1 $name: to another role of the same sub what a stranger gets',
+    async ({ route, command, name }) => {
+      for (const actor of actors) {
+        for (const role of ROLES.filter(other => other !== roleOf[actor])) {
+          const expected = expectedOfTwin(name, role)
+          // What an admin may do it may do whatever its id.
+          if (expected === 'any' && role === 'admin' && route.method !== 'get') continue
+          const twin = await createClient(app.url, role, clientOf(shared, actor).id)
+          const body = bodyFor(shared, route, command, actor)
+          const answer = await send(twin, route, pathIn(shared, route), body)
+          const said = [actor, role, answer.status, answer.body?.code]
+          if (typeof expected === 'number') {
+            const code = { 403: 'FORBIDDEN', 404: 'NOT_FOUND' }[expected] ?? expect.stringMatching(/_TAKEN$/)
+            expect(said).toEqual([actor, role, expected, code])
+          } else if (answer.status >= 300) {
+            expect([...said.slice(0, 2), [...(route.problems ?? []), 'NOT_FOUND']]).toEqual([
+              actor,
+              role,
+              expect.arrayContaining([answer.body.code]),
+            ])
+          } else if (expected === 'its own' && route.method === 'get') {
+            expect([actor, role, ownIn(answer.body)]).toEqual([actor, role, []])
+          }
+        }
+      }
+    },
+  )
+
+  test('R11.1 on sockets: to another role of the same sub what a stranger gets, and no word that is not its own', async () => {
+    const scene = await createScene(app)
+    const people = (['customer', 'party', 'offered', 'driver'] as const).map(actor => clientOf(scene, actor))
+    const twins = await Promise.all(
+      people.flatMap(person =>
+        ROLES.filter(role => role !== person.role).map(async role => {
+          const listener = await listen(app.url, await tokenFor(role, person.id))
+          return { name: `${person.id} as ${role}`, role, listener }
+        }),
+      ),
+    )
+    const own = await listen(app.url, scene.customer.token)
+    for (const { name, role, listener } of twins) {
+      const readsAll = expectedOfTwin('`GET /api/v1/broadcasts/:id`', role) === 'any'
+      const watched = await listener.send('watch', { broadcastId: scene.id })
+      expect([name, watched.code ?? watched.ok]).toEqual([name, readsAll ? true : 'NOT_FOUND'])
+      if (readsAll) await listener.send('unwatch', { broadcastId: scene.id })
+    }
+    await scene.customer.post(`/api/v1/broadcasts/${scene.id}/events`, { type: 'cancel' })
+    await own.next('booking_updated', event => event.data.status === 'cancelled')
+    await until(async () => (await app.query('select from outbox')).length === 0)
+    for (const { name, role, listener } of twins) {
+      const beat = await listener.send('heartbeat', { lat: 28.6, lng: 77.2 })
+      const expected = role === 'transporter' ? undefined : role === 'driver' ? 'NOT_FOUND' : 'FORBIDDEN'
+      expect([name, beat.code]).toEqual([name, expected])
+      expect([name, listener.events]).toEqual([name, []])
+      listener.close()
+    }
+    own.close()
+  })
+
   test.each(rows)('$name: to each what the table says', async ({ route, command, name }) => {
     for (const actor of actors) {
       const expected = expectedOf(name, actor)
@@ -136,3 +216,12 @@ describe('the table of authorization', () => {
     }
   })
 })
+
+/** What a list or a resume shows of anybody. */
+function ownIn(body: {
+  items?: readonly unknown[]
+  events?: readonly unknown[]
+  broadcasts?: readonly unknown[]
+}) {
+  return [...(body.items ?? []), ...(body.events ?? []), ...(body.broadcasts ?? [])]
+}

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import { access } from '../../../src/dispatch/access.js'
+import { ROLES } from '../../../src/dispatch/person.js'
 import { documentedAnswers, seen } from '../../support/api/document-check.js'
 import {
   type Actor,
@@ -80,9 +81,7 @@ describe.each(routes)('$id', route => {
     const role = route.roles[0] ?? 'admin'
     await scene.admin.put(`/api/v1/admin/users/${role}/off-${role}`, { active: false })
     await raw(route, await tokenFor(role, `off-${role}`), body())
-    const stranger = (['customer', 'driver', 'transporter', 'admin'] as const).find(
-      r => !route.roles.includes(r),
-    )
+    const stranger = ROLES.find(r => !route.roles.includes(r))
     if (stranger !== undefined) await raw(route, await tokenFor(stranger, `wrong-${stranger}`), body())
   })
 
@@ -323,6 +322,19 @@ describe('what was refused on its merits', () => {
     expect((await scene.customer.post('/api/v1/devices', device)).status).toBe(200)
     expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
     expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
+    // As FCM writes them, in the path.
+    const fcm = { token: 'fGw0qy4TQ2:APA91b-Hun4_M/x+y?z%25', platform: 'web' }
+    const tokens = async () =>
+      (await app.query('select token from devices where user_id = $1', [scene.customer.id])).map(
+        ({ token }) => token,
+      )
+    expect((await scene.customer.post('/api/v1/devices', fcm)).status).toBe(200)
+    expect(await tokens()).toEqual([fcm.token])
+    const path = `/api/v1/devices/${encodeURIComponent(fcm.token)}`
+    expect((await scene.otherCustomer.delete(path)).status).toBe(204)
+    expect(await tokens()).toEqual([fcm.token])
+    expect((await scene.customer.delete(path)).status).toBe(204)
+    expect(await tokens()).toEqual([])
   })
 
   test('a driver that is invited, agrees, leaves and is turned off', async () => {

@@ -62,6 +62,8 @@ beforeAll(async () => {
       vehicleId: scenes.flatMap(scene => [scene.spare.vehicleId, scene.party.vehicleId]),
       // Nobody who acts here: who is turned off would say 403 to everything after.
       userId: ['u1', 'u2', 'u3'],
+      role: ['customer', 'driver'],
+      token: ['fGw0%3AAPA91', 'none'],
     },
   }
 })
@@ -69,9 +71,9 @@ afterAll(() => app.close())
 
 /** From now on every row that is written, changed or deleted draws a number, but for records. */
 async function countWrites(): Promise<void> {
-  await app.query('create sequence writes')
+  await app.query('create sequence public.writes')
   await app.query(`create function note_write() returns trigger language plpgsql as
-    $$ begin if new is distinct from old then perform nextval('writes'); end if; return null; end $$`)
+    $$ begin if new is distinct from old then perform nextval('public.writes'); end if; return null; end $$`)
   const tables = await app.query<{ name: string }>(
     `select table_name as name from information_schema.tables
      where table_schema in ('public', 'loadcast') and table_type = 'BASE TABLE' and table_name not like 'journal\\_%'`,
@@ -86,7 +88,7 @@ async function countWrites(): Promise<void> {
 }
 
 async function writes(): Promise<number> {
-  const [row] = await app.query<{ n: string }>('select last_value as n from writes')
+  const [row] = await app.query<{ n: string }>('select last_value as n from public.writes')
   return Number(row?.n)
 }
 

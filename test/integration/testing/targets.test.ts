@@ -138,7 +138,7 @@ describe('an engine that is broken', () => {
     })
     expect(await wrongWith(onPostgres(1), doorSubject, schedule)).toEqual([])
     expect(await wrongWith(forgetful, doorSubject, schedule)).toEqual([
-      expect.stringMatching(/^key: .* was used once, and applied as versions 2 and 4/),
+      expect.stringMatching(/^key: .* was applied more than once, as versions 2 and 4/),
     ])
   })
 })
@@ -279,12 +279,12 @@ describe('an address', () => {
     }
 
     it.each([
-      ['no JSON', 200, '<html>', /POST \/x was answered 200 with what is no JSON: <html>/],
-      ['no object', 200, '[]', /no JSON object/],
+      ['no JSON', 200, '<html>', /POST \/x was answered 200 with something that is not JSON: <html>/],
+      ['no object', 200, '[]', /without a JSON object/],
       ['something else', 201, '{"ok":true}', /expected \{id, version\}, got \{"ok":true\}/],
       ['a version that is none', 201, '{"id":"a","version":0}', /expected \{id, version\}/],
       ['an error without a code', 409, '{}', /expected a problem with a code/],
-      ['that it may not', 401, '{"code":"UNAUTHENTICATED"}', /give the target tokens that may ask/],
+      ['that it may not', 401, '{"code":"UNAUTHENTICATED"}', /give the target tokens with permission/],
     ])(
       'R10.3 is an error that says so, never a green: it answers %s',
       async (_what, status, body, message) => {
@@ -325,7 +325,7 @@ describe('a schedule', () => {
 
   it('R10.3 of another version, machine or shape is refused, and says what was expected', async () => {
     const [good] = fc.sample(schedules(doorSubject), 1) as [Schedule]
-    expect(() => parseSchedule('nonsense')).toThrow(/This is no JSON/)
+    expect(() => parseSchedule('nonsense')).toThrow(/This is not JSON/)
     expect(() => parseSchedule({ ...good, format: 'x' })).toThrow(
       /Expected a "format" of "loadcast-schedule"/,
     )

@@ -259,8 +259,8 @@ test(
             link.cutAfter(Number.POSITIVE_INFINITY)
           }
           await until(() => world.parties.every(({ client }) => client.isConnected), 20_000)
-          for (const { id, ids, client, link } of world.parties) {
-            const expected = await idsFor(id, app)
+          for (const { id, role, ids, client, link } of world.parties) {
+            const expected = await idsFor({ role, id }, app)
             await until(() => expected.every(one => ids.has(one))).catch(() => {})
             expect([...ids].filter(one => !one.endsWith(':offer')).toSorted()).toEqual(expected)
             client.close()

@@ -2,6 +2,7 @@
 
 import type { Route } from '../../../src/adapters/http/route.js'
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { type Answer, type Client, createClient } from '../clients.js'
 import { acceptBody, asking, hire, registerTruck, type Truck } from '../fleet.js'
 import type { TestApp } from '../server.js'
@@ -23,6 +24,7 @@ export interface Scene {
   /** Knows nothing of it. */
   readonly stranger: Truck
   readonly admin: Client
+  readonly viewer: Client
 }
 
 let scenes = 0
@@ -56,6 +58,7 @@ export async function createScene(app: TestApp): Promise<Scene> {
     offered,
     stranger,
     admin,
+    viewer: await createClient(url, 'viewer', `w-${n}`),
   }
 }
 
@@ -93,10 +96,11 @@ export const actors = [
   'driver',
   'otherDriver',
   'admin',
+  'viewer',
 ] as const
 export type Actor = (typeof actors)[number]
 
-export const roleOf: Readonly<Record<Actor, 'customer' | 'transporter' | 'driver' | 'admin'>> = {
+export const roleOf: Readonly<Record<Actor, Role>> = {
   customer: 'customer',
   otherCustomer: 'customer',
   party: 'transporter',
@@ -105,6 +109,7 @@ export const roleOf: Readonly<Record<Actor, 'customer' | 'transporter' | 'driver
   driver: 'driver',
   otherDriver: 'driver',
   admin: 'admin',
+  viewer: 'viewer',
 }
 
 export function clientOf(scene: Scene, actor: Actor): Client {
@@ -112,6 +117,7 @@ export function clientOf(scene: Scene, actor: Actor): Client {
     case 'customer':
     case 'otherCustomer':
     case 'admin':
+    case 'viewer':
       return scene[actor]
     case 'driver':
       return scene.party.driver
@@ -131,6 +137,7 @@ export function pathIn(scene: Scene, { path }: Pick<Route, 'path'>): string {
     vehicleId: scene.spare.vehicleId,
     role: 'customer',
     userId: scene.otherCustomer.id,
+    token: encodeURIComponent(`fGw0:${scene.id}`),
     file: 'start.js',
   }
   return path.replaceAll(/:(\w+)/g, (_, name: string) => ids[name] ?? `no id for ${name}`)
@@ -164,7 +171,7 @@ export function bodyFor(scene: Scene, route: Route, command: string, actor: Acto
     sendToInstance: { event: { type: 'cancel' }, reason: 'Asked for by phone' },
     // One device after another.
     registerDevice: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
-    removeDevice: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
+    removeDeviceByBody: { token: `token-of-${actor}-${scene.id}`, platform: 'android' },
     redriveDeadLetter: { reason: 'Fixed' },
     dropDeadLetter: { reason: 'Of no use any more' },
   }

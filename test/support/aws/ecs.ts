@@ -1,6 +1,6 @@
 /*
- * ECS as far as a rotation sees it: services whose tasks are given the secret's values when they start, and never
- * again; deployments that take their time and may fail; revisions of task definitions.
+ * ECS as far as a rotation uses it: services whose tasks get the secret's values only when they start, deployments that
+ * take time and may fail, and revisions of task definitions.
  */
 import { AwsError, type Body, type Operations, REGION } from './server.js'
 
@@ -17,7 +17,7 @@ interface Deployment {
 export interface RunningTask {
   readonly taskArn: string
   readonly startedBy: string
-  /** What ECS injected when it started. */
+  /** The values that ECS injected when it started. */
   readonly values: Readonly<Record<string, string>>
 }
 
@@ -29,14 +29,14 @@ interface FakeService {
 
 export interface EcsOptions {
   readonly services: readonly string[]
-  /** What a task that starts now is given. */
+  /** The values of a task that starts now. */
   values(): Readonly<Record<string, string>>
 }
 
 export function createEcs({ services: names, values }: EcsOptions) {
   let count = 0
   const active = new Set<string>()
-  /** How a deployment ends, and whether it has by the first look. */
+  /** How a deployment ends, and whether it has ended at the first poll. */
   const ending = {
     atOnce: false,
     of: (_service: string): 'COMPLETED' | 'FAILED' => 'COMPLETED',
@@ -58,7 +58,7 @@ export function createEcs({ services: names, values }: EcsOptions) {
     }),
   )
 
-  /** One look later: what was under way is done, or has failed and is as before. */
+  /** Advances by one poll: a deployment in progress completes, or fails and is undone. */
   function settle(name: string, service: FakeService): void {
     const under = service.deployments.find(({ rolloutState }) => rolloutState === 'IN_PROGRESS')
     if (under === undefined) return
@@ -109,10 +109,10 @@ export function createEcs({ services: names, values }: EcsOptions) {
           rolloutState: 'IN_PROGRESS',
           taskDefinition: service.taskDefinition,
         },
-        // Of several that were under way only the one that serves stays beside the new one.
+        // Of several deployments in progress, only the one that serves stays beside the new one.
         ...service.deployments.filter(({ rolloutState }) => rolloutState === 'COMPLETED'),
       ]
-      // It rolls: one of the new serves beside one of the old.
+      // A rolling deployment: one of the new tasks runs beside one of the old ones.
       const [first] = start(service.deployments[0]?.id ?? '')
       if (first !== undefined) service.tasks = [first, ...service.tasks.slice(1)]
       return { service: structuredClone(shown(name, service)) }
@@ -124,7 +124,7 @@ export function createEcs({ services: names, values }: EcsOptions) {
     },
     ListTaskDefinitions({ familyPrefix, nextToken }: Body) {
       const all = [...active].filter(arn => arn.startsWith(`${definitionArn(familyPrefix)}:`)).sort()
-      // One a page, so that whoever forgets to turn it is found out.
+      // A page has one item, so a caller that ignores the next page is found out.
       const at = Number(nextToken ?? 0)
       return {
         taskDefinitionArns: all.slice(at, at + 1),

@@ -1,4 +1,4 @@
-/* Secrets Manager's versions and their labels, with the rules that clients rely on. */
+/* The versions of Secrets Manager and their labels, with the rules that clients rely on. */
 import { randomUUID } from 'node:crypto'
 import { AwsError, type Body, type Operations, REGION } from './server.js'
 
@@ -78,7 +78,7 @@ export function createSecretsManager(secrets: Readonly<Record<string, string>>) 
   return {
     operations,
     versions: (name: string) => stored.get(arnOf(name)) ?? [],
-    /** What a task that starts now would be given. */
+    /** The values that a task would get if it started now. */
     values(name: string): Record<string, string> {
       const current = stored.get(arnOf(name))?.find(({ stages }) => stages.has('AWSCURRENT'))
       return JSON.parse(current?.text ?? '{}')

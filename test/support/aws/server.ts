@@ -1,6 +1,6 @@
 /*
- * AWS at the network's edge: an HTTP server that speaks JSON 1.1 as the services do, for the real SDK. It gives out
- * the task role's credentials too, and refuses what is not signed with them.
+ * An HTTP server that speaks AWS's JSON 1.1 protocol, for the real SDK. It also provides the credentials of the task role,
+ * and refuses requests that are not signed with them.
  */
 
 import { createHash, createHmac } from 'node:crypto'
@@ -12,7 +12,7 @@ const ACCESS_KEY = 'ASIATASKROLE'
 const SECRET_KEY = 'task-role-secret-key'
 const SESSION = 'task-role-session'
 
-/** An error as AWS answers it. */
+/** An error in the form in which AWS answers it. */
 export class AwsError extends Error {
   readonly type: string
   readonly status: number
@@ -30,18 +30,18 @@ export type Operations = Readonly<Record<string, (body: Body) => Body | Promise<
 
 export interface AwsServer {
   readonly url: string
-  /** Every operation that was asked for, in order. */
+  /** All requested operations, in order. */
   readonly calls: { readonly operation: string; readonly body: Body }[]
-  /** How a process of the task finds us, and its credentials. */
+  /** Environment variables with which a process finds this server and its credentials. */
   readonly environment: Readonly<Record<string, string>>
-  /** Runs before each operation; may throw an `AwsError`, or wait. */
+  /** Runs before each operation. It may throw an `AwsError`, or wait. */
   before: (operation: string, body: Body) => void | Promise<void>
-  /** Runs after it, before the answer: what throws here was done all the same. */
+  /** Runs after each operation, before the answer. If it throws, the operation is done nevertheless. */
   after: (operation: string) => void
   close(): Promise<void>
 }
 
-/** `operations` by their names in `X-Amz-Target`, without the service's prefix. */
+/** `operations` have the names of `X-Amz-Target`, without the service's prefix. */
 export async function startAws(operations: Operations): Promise<AwsServer> {
   const calls: { operation: string; body: Body }[] = []
   const server = createServer(async (request, response) => {
@@ -85,7 +85,7 @@ function credentials() {
   return { AccessKeyId: ACCESS_KEY, SecretAccessKey: SECRET_KEY, Token: SESSION, Expiration }
 }
 
-/** Signature Version 4, computed anew: who has other keys, or none, is not let in. */
+/** Checks Signature Version 4 by computing it. A caller with other keys, or none, is refused. */
 function assertSigned(request: IncomingMessage, body: string): void {
   const given = /Credential=(\S+?)\/(\d+)\/(\S+?)\/(\S+?)\/aws4_request, SignedHeaders=(\S+), Signature=(\w+)/
   const [, key, date = '', region = '', service = '', names = '', signature] =

@@ -1,4 +1,4 @@
-/* Loaded into a server by a test: at SIGUSR2 it prints what a child of the server is given. */
+/* A test loads this into a server. At SIGUSR2 it prints the environment of a child of the server. */
 import { execFileSync } from 'node:child_process'
 
 process.on('SIGUSR2', () => {

@@ -32,7 +32,7 @@ export async function startFailingServer(): Promise<FailingServer> {
   const options = '-c default_transaction_read_only=off'
   const superuser = new pg.Pool({ connectionString: postgres.connectionString, max: 1, options })
   const admin = (sql: string) => superuser.query(sql)
-  // Not a superuser, who would be exempt from limits.
+  // Not a superuser, because limits do not apply to one.
   await admin(`create role ${ROLE} login password '${PASSWORD}'`)
   await admin(`create database ${DATABASE} owner ${ROLE}`)
   const url = new URL(postgres.connectionString)
@@ -52,7 +52,7 @@ export async function startFailingServer(): Promise<FailingServer> {
     async inDatabase(sql) {
       const client = new pg.Client({
         connectionString: insideUrl,
-        options: `${options} -c search_path=public`, // what the app's role searches
+        options: `${options} -c search_path=public`, // The search path of the app's role.
       })
       await client.connect()
       return await client.query(sql).finally(() => client.end())

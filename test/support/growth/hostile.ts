@@ -378,6 +378,7 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
   deleteDriver: 'nothing',
   deleteVehicle: 'nothing',
   removeDevice: 'nothing',
+  removeDeviceByBody: 'nothing',
   listBroadcasts: 'nothing',
   getBroadcast: 'nothing',
   getHistory: 'nothing',

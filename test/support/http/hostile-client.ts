@@ -11,14 +11,14 @@ export interface HostileClient {
   readonly requests: readonly string[]
   /** The share of their bytes that is sent. */
   readonly sent: number
-  /** The bytes go out in so many parts. */
+  /** The number of parts in which the bytes are sent. */
   readonly parts: number
   readonly reads: boolean
   readonly waitMs: number
   readonly ending: (typeof endings)[number]
 }
 
-/** `token` is a customer's. */
+/** `token` must be a customer's. */
 export function hostileClients(token: string): fc.Arbitrary<HostileClient> {
   const auth = `authorization: Bearer ${token}\r\n`
   const json = 'content-type: application/json\r\n'

@@ -1,7 +1,7 @@
 /*
- * Does what a Dockerfile says, step by step, in empty folders: there is no engine where tests run. A stage is a
- * folder; what it copies comes from the context, as .dockerignore leaves it, or from another stage; what it runs,
- * runs there. Steps that change the system instead of the stage are left out, and named.
+ * Executes a Dockerfile step by step in empty folders, because there is no container engine where tests run. A stage is a
+ * folder. Its copies come from the context, as .dockerignore filters it, or from another stage, and its commands run in the
+ * folder. Steps that change the system instead of the stage are skipped and reported.
  */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readFile } from 'node:fs/promises'
@@ -20,7 +20,7 @@ export interface BuiltStage {
   readonly command: readonly string[]
   readonly entrypoint: readonly string[]
   readonly healthcheck: readonly string[]
-  /** Installed from the distribution: not done here. */
+  /** Steps that install packages of the distribution. They are not done here. */
   readonly systemSteps: readonly string[]
 }
 
@@ -36,7 +36,7 @@ interface Draft {
   workdir: string
 }
 
-/** Files of the context that .dockerignore lets through: it names each, after leaving out all. */
+/** The files of the context that .dockerignore lets through. It excludes everything and then names each. */
 async function allowedPaths(): Promise<string[]> {
   const lines = (await readFile(join(repositoryRoot, '.dockerignore'), 'utf8')).split('\n')
   const rules = lines.filter(line => line !== '' && !line.startsWith('#'))
@@ -46,7 +46,7 @@ async function allowedPaths(): Promise<string[]> {
   return rules.slice(1).map(rule => rule.slice(1))
 }
 
-/** Builds `target` and the stages it needs, those that wait for none side by side, each below `folder`. */
+/** Builds `target` and the stages it needs, each below `folder`. Independent stages are built at the same time. */
 export async function buildStage(
   target: string,
   folder: string,
@@ -136,7 +136,7 @@ export async function buildStage(
         case 'EXPOSE':
           break
         default:
-          throw new Error(`Nobody here knows how to do ${instruction.getInstruction()}`)
+          throw new Error(`The instruction ${instruction.getInstruction()} is not supported here`)
       }
     }
     return stage
@@ -159,7 +159,7 @@ export async function buildStage(
   return await build(target)
 }
 
-/** Of `COPY --from=<stage> …` */
+/** The stage in `COPY --from=<stage> …`. */
 const stageOf = (text: string) => /^COPY\s+--from=(\S+)/.exec(text)?.[1]
 
 async function run(stage: Draft, text: string): Promise<void> {
@@ -168,7 +168,7 @@ async function run(stage: Draft, text: string): Promise<void> {
     maxBuffer: 64 * 1024 * 1024,
     env: {
       PATH: process.env.PATH ?? '',
-      // The registry and the cache of whoever runs the tests, and nothing else of theirs.
+      // Only the registry and the npm cache of the user that runs the tests, and nothing else of that user.
       HOME: process.env.HOME ?? '',
       npm_config_prefer_offline: 'true',
       npm_config_audit: 'false',

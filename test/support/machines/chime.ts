@@ -1,9 +1,9 @@
-/* A machine that arms bells as it is told, and notes in which order they ring. */
+/* A machine that arms bells on command, and records the order in which they ring. */
 import { assign, cancel, emit, enqueueActions, raise, setup } from 'xstate'
 import { z } from 'zod'
 import type { Definition } from '../../../src/runtime/definition.js'
 
-/** Ringing, a bell may arm others: `next`. */
+/** A bell that rings may arm others: `next`. */
 export interface Bell {
   readonly name: string
   readonly delayMs: number
@@ -24,7 +24,7 @@ export const chimeMachine = setup({
   actions: {
     arm: enqueueActions(({ enqueue }, { bells }: { bells: readonly Bell[] }) => {
       for (const bell of bells) {
-        // An `after` cancels before it arms: so does this, where a bell is armed again.
+        // An `after` cancels before it arms, and so does this machine if a bell is armed again.
         enqueue(cancel(bell.name))
         enqueue(raise({ type: 'ring', bell } as ChimeEvent, { id: bell.name, delay: bell.delayMs }))
       }

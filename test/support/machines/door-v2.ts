@@ -1,6 +1,6 @@
 /*
- * The next version of the door: a closed one may be locked, and a bell in a region of its own rings when nobody has come
- * for a while. States have moved, decisions have changed, a timer is new: all that a migration has to handle.
+ * The next version of the door. A closed door may be locked, and a bell in a region of its own rings after a while without
+ * a visitor. States have moved, decisions have changed, and a timer is new, so a migration has to handle all of these.
  */
 import { assign, emit, setup } from 'xstate'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { doorDefinition } from './door.js'
 interface Context {
   owner: string
   closeMs: number
-  /** Counted now, no longer listed. */
+  /** Only a count now, no longer a list. */
   passages: number
   keyHolder: string | null
 }

@@ -1,4 +1,4 @@
-/* A machine that has nothing to do with trucks: a door with a key, that closes by itself. */
+/* A machine that has nothing to do with trucks: a door with a key, which closes by itself. */
 import { assign, emit, setup } from 'xstate'
 import { z } from 'zod'
 import type { Definition } from '../../../src/runtime/definition.js'

@@ -1,4 +1,4 @@
-/* A machine whose timers can fail, in every way in which a transition can, until it is mended. */
+/* A machine whose timers can fail in every way in which a transition can, until it is repaired. */
 import { assign, enqueueActions, raise, setup } from 'xstate'
 import { z } from 'zod'
 import { type Definition, migrateFrom } from '../../../src/runtime/definition.js'
@@ -13,11 +13,11 @@ export interface Fuse {
 }
 
 interface FuseContext {
-  /** Makes the rows of the projection its own. */
+  /** Makes the ids of the projection's rows unique to this instance. */
   readonly uid: string
   readonly burnt: readonly string[]
   readonly isMended: boolean
-  /** What the last fuse does to whatever looks at the snapshot. */
+  /** The effect of the last fuse on everything that reads the snapshot. */
   readonly fault: Fault | null
 }
 
@@ -28,7 +28,7 @@ type FuseEvent =
   | { type: 'leave' }
   | { type: 'enter' }
 
-/** Longer than any test, so that this `after` fires only where a test makes it due. */
+/** Longer than any test, so this `after` fires only if a test makes it due. */
 export const WATCH_MS = 3_600_000
 export const WATCH = `xstate.after.${WATCH_MS}.fuse.lit`
 
@@ -124,21 +124,21 @@ export const fuseDefinition = {
       columns: { id: 'text', note: 'text' },
       rows: (snapshot: { context: FuseContext }) => {
         const { uid, burnt, fault } = snapshot.context
-        // `note` must not be null.
+        // `note` must not be null, so this row fails.
         return burnt.map(name => ({ id: `${uid} ${name}`, note: fault === 'row' ? null : 'burnt' }))
       },
     },
   ],
 } as unknown as Definition
 
-/** The table of its projection; the test's own, not of the schema. */
+/** The table of the projection. It belongs to the test, not to the schema. */
 export const FUSES_TABLE = `
 create table fuses (id text, instance uuid not null, version int not null, note text not null, primary key (id))`
 
 const { config } = fuseMachine
 const { after: _, ...litWithoutWatch } = config.states?.lit ?? {}
 
-/** The next version watches nothing any more. */
+/** The next version has no watch any more. */
 export const fuseV2Definition = {
   ...fuseDefinition,
   version: 2,

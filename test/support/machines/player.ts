@@ -1,11 +1,11 @@
-/* A machine that remembers: a shallow and a deep history state, in a parallel state too. Made for migrations. */
+/* A machine with memory: a shallow and a deep history state, also within a parallel state. It is made for migrations. */
 import { createMachine } from 'xstate'
 import { z } from 'zod'
 import { type Definition, type Migration, migrateFrom } from '../../../src/runtime/definition.js'
 
 type Config = Parameters<typeof createMachine>[0]
 
-/** `on` has a deep memory of track and lamp, `again` a shallow one. */
+/** `on` has a deep history of track and lamp; `again` uses a shallow one. */
 const config = {
   id: 'player',
   context: {},
@@ -63,7 +63,7 @@ export function playerDefinition(
   } as unknown as Definition
 }
 
-/** Version 2, which takes over what version 1 stored; `apply` says what it changes. */
+/** Version 2, which migrates what version 1 stored. `apply` is the change. */
 export function playerV2(
   machineConfig: object,
   apply: Migration['apply'] = stored => ({ value: stored.value, context: stored.context }),

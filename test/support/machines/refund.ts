@@ -1,7 +1,7 @@
 /*
- * A machine that decides by the order of keys: its parallel regions leave in different directions on the same event, and the
- * best bid is the first lowest one. The names of its regions and bidders are such that a store which sorts keys, by name or by
- * length, changes what it does.
+ * A machine that decides by the order of keys. Its parallel regions leave in different directions on the same event, and the
+ * best bid is the first lowest one. A store that sorts keys, by name or by length, changes its decisions: the names of its
+ * regions and bidders are chosen for that.
  */
 import { assign, emit, setup } from 'xstate'
 import { z } from 'zod'

@@ -1,4 +1,4 @@
-/* A machine that lives by its timers alone: two of them, one inside the other's state. */
+/* A machine driven by two timers, one inside the other's state. */
 import { emit, setup } from 'xstate'
 import { z } from 'zod'
 import type { Definition } from '../../../src/runtime/definition.js'

@@ -1,6 +1,6 @@
 /*
- * Runs the jobs of a workflow as the runner would: jobs when those they need have succeeded, steps in order until one
- * fails, `run` in bash with the variables of workflow, job and step. Actions are played by the test.
+ * Runs the jobs of a workflow as a GitHub runner does. A job runs after the jobs that it needs have succeeded. Its steps run
+ * in order until one fails, each `run` in bash with the variables of workflow, job and step. The test plays the actions.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -40,25 +40,25 @@ export function readWorkflow(name: string): Workflow & { readonly text: string }
 type Outputs = Readonly<Record<string, string | undefined>>
 
 export interface World {
-  /** A checkout as far as the steps need one, and the runner's own files. */
+  /** A checkout with what the steps need, and the runner's own files. */
   readonly folder: string
-  /** Goes before PATH. */
+  /** A folder that comes first in PATH. */
   readonly bin: string
   readonly environment: Readonly<Record<string, string>>
   readonly contexts: Readonly<Record<string, Readonly<Record<string, string>>>>
-  /** Plays an action: its outputs, or `failed`. */
+  /** Plays an action. Returns its outputs, or `failed`. */
   action(name: string, inputs: Readonly<Record<string, string>>): Promise<Outputs | 'failed'>
 }
 
 export interface Run {
   readonly isGreen: boolean
-  /** `job: step`, in order, of what was begun. */
+  /** The steps that were started, in order, as `job: step`. */
   readonly begun: readonly string[]
   readonly failedAt: string | undefined
   readonly output: string
 }
 
-/** A checkout with the real steps; `ciRun` stands in for `.ci/run`, which runs this very test. */
+/** A checkout with the real steps. `ciRun` replaces `.ci/run`, which runs this very test. */
 export function layCheckout(folder: string, ciRun: string): void {
   mkdirSync(join(folder, '.ci'), { recursive: true })
   writeFileSync(join(folder, '.ci/run'), `#!/bin/sh\n${ciRun}\n`, { mode: 0o755 })
@@ -126,7 +126,7 @@ async function runStep(
   return Object.fromEntries(lines.map(line => [line.split('=')[0], line.slice(line.indexOf('=') + 1)]))
 }
 
-/** `${{ a.b.c }}` and `${{ a.b || c.d }}`: all that our workflows use. What is not there is empty, as it is for GitHub. */
+/** Fills in `${{ a.b.c }}` and `${{ a.b || c.d }}`. Our workflows use no more. As on GitHub, a missing value is empty. */
 function fill(text: string, scope: Scope): string {
   return text.replace(/\$\{\{\s*(.+?)\s*\}\}/g, (_, expression: string) => {
     for (const path of expression.split('||')) {

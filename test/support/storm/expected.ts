@@ -1,15 +1,15 @@
 /*
- * What each user should have heard: every row of the event table, said in the words of the announcement table, to whom it
- * is said there. Read from the database, after the fact.
+ * The envelopes that each user should have received: every row of the event table, turned into envelopes by the table of
+ * announcements. It is read from the database afterwards.
  */
 import { isToldTo } from '../../../src/dispatch/announcements/audience.js'
 import { wordsOf } from '../../../src/dispatch/announcements/words.js'
 import type { Processes, User } from './processes.js'
 
 export interface Expected {
-  /** Ids by user. */
+  /** Envelope ids by user. */
   readonly must: ReadonlyMap<string, ReadonlySet<string>>
-  /** Offers: who is away until a request has ended needs to hear of it no more. */
+  /** Offers. A user that is away until the request has ended need not receive its offer. */
   readonly may: ReadonlyMap<string, ReadonlySet<string>>
 }
 
@@ -39,9 +39,9 @@ export async function readExpected(processes: Processes, users: readonly User[])
   for (const { context, ...emitted } of rows) {
     const { concerned, said } = wordsOf(emitted, context)
     for (const { to, envelope } of said) {
-      for (const [id, ids] of must) {
-        const isOffered = offered.get(emitted.instance)?.has(id) ?? false
-        if (isToldTo(id, to, concerned, isOffered)) ids.add(envelope.id)
+      for (const user of users) {
+        const isOffered = offered.get(emitted.instance)?.has(user.id) ?? false
+        if (isToldTo(user, to, concerned, isOffered)) must.get(user.id)?.add(envelope.id)
       }
     }
   }

@@ -1,4 +1,4 @@
-/* What people do meanwhile: customers ask and cancel, transporters accept what they are offered, drivers drive. */
+/* What users do meanwhile: customers create and cancel, transporters accept their offers, drivers drive. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { asking } from '../fleet.js'
 import type { Chance } from '../seeded.js'
@@ -25,7 +25,7 @@ export function castOf(customers: number, transporters: number): Cast {
   return { ...cast, all: Object.values(cast).flat() }
 }
 
-/** Each transporter has one driver and one vehicle, ready for offers once the driver has said where it is. */
+/** Each transporter has one driver and one vehicle. They are ready for offers after the driver's first heartbeat. */
 export async function registerFleet({ call }: Processes, { transporters, drivers }: Cast): Promise<void> {
   const must = async (...args: Parameters<Processes['call']>) => {
     const { status, body } = await call(...args)
@@ -44,7 +44,7 @@ export async function registerFleet({ call }: Processes, { transporters, drivers
   )
 }
 
-/** Requests one after the other; every third is cancelled, most in vain or too late for somebody. */
+/** Creates requests one after the other. Every third is cancelled, and most of these cancels are too late. */
 export async function askForTrucks(
   { call }: Processes,
   customer: User,
@@ -61,7 +61,7 @@ export async function askForTrucks(
   }
 }
 
-/** Accepts some offers, and has the driver carry out, or gives back, what was won. */
+/** Accepts some offers. The trips that are won are carried out by the driver or given back. */
 export function acceptOffers(processes: Processes, phone: Phone, chance: Chance): { idle(): Promise<void> } {
   const number = phone.user.id.split('-')[1]
   const truck = { driverId: `driver-${number}`, vehicleId: `v-${number}` }

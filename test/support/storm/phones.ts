@@ -1,5 +1,6 @@
-/* The apps of many people, each with its own socket through the rough network, and all that each of them ever got. */
+/* The apps of many users, each with its own socket through the rough network, and all events that each has received. */
 import { createClient } from '../../../src/client/index.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { until } from '../engine.js'
 import { PICKUP } from '../fleet.js'
 import { tokenFor } from '../tokens.js'
@@ -14,11 +15,11 @@ export interface Heard {
 
 export interface Phone {
   readonly user: User
-  /** Every event that came, repetitions and late ones included. */
+  /** Every event that came, including repeated and late ones. */
   readonly heard: readonly Heard[]
-  /** What the app was shown: every id once. */
+  /** The events that the app was shown, each id once. */
   readonly shown: readonly Heard[]
-  /** How often it was told to begin anew. */
+  /** How often the client was told to start from the current state. */
   readonly resyncs: number
   readonly reconnects: number
   /** Called for each event that the app is shown. */
@@ -26,7 +27,7 @@ export interface Phone {
   close(): void
 }
 
-/** Connects everybody; resolves when all are. */
+/** Connects all users, and resolves when all are connected. */
 export async function connectPhones(url: string, users: readonly User[]): Promise<readonly Phone[]> {
   const phones = await Promise.all(users.map(user => connectPhone(url, user)))
   await until(() => phones.every(({ isReady }) => isReady()), 60_000)
@@ -35,7 +36,7 @@ export async function connectPhones(url: string, users: readonly User[]): Promis
 
 async function connectPhone(url: string, user: User): Promise<Phone & { isReady(): boolean }> {
   const place = { lat: PICKUP.lat, lng: PICKUP.lng }
-  const beats = { driver: () => place, transporter: () => ({}), customer: undefined, admin: undefined }
+  const beats: Partial<Record<Role, () => object>> = { driver: () => place, transporter: () => ({}) }
   const beat = beats[user.role]
   const client = createClient({
     url,
@@ -61,7 +62,7 @@ async function connectPhone(url: string, user: User): Promise<Phone & { isReady(
     close: () => client.close(),
   }
   client.on('event', event => {
-    // What a driver does at this moment is said without an id, and may be missed.
+    // The current state of a driver is announced without an id and may be missed.
     if (event.type === 'driver_status_changed') return
     heard.push(event)
     shown.push(event)

@@ -1,4 +1,4 @@
-/* Several processes of the program on one Postgres and one Redis, and calls to whichever is up. */
+/* Several processes of the program on one Postgres and one Redis, and calls to any that is up. */
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Role } from '../../../src/dispatch/api.js'
@@ -12,18 +12,18 @@ import { tokenFor } from '../tokens.js'
 export interface Processes {
   readonly connectionString: string
   readonly redis: RedisServer
-  /** Of those that are up. */
+  /** The URLs of running processes. */
   readonly urls: readonly string[]
   query<T extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<T[]>
-  /** Kills one with -9 in whatever it does. */
+  /** Kills a process with SIGKILL, whatever it is doing. */
   kill(which: number): Promise<void>
-  /** Starts another in its place. */
+  /** Starts another process in its place. */
   revive(which: number): Promise<void>
-  /** As a deployment does: starts another of this release in its place, and tells the old one to end. Answers with what code it did. */
+  /** Like a deployment: starts another process in its place and tells the old one to end. Returns the old one's exit code. */
   replace(which: number): Promise<number | NodeJS.Signals | undefined>
-  /** A call as this user, to whichever answers: a change is repeated with its key until there is an answer. */
+  /** Calls any process as this user. A change is retried with the same key until there is an answer. */
   call(user: User, method: string, path: string, body?: unknown): Promise<Answer>
-  /** Errors and defects that were logged, but for those of a machine that is merely too busy. */
+  /** Logged errors and defects, except those of a machine that is only too busy. */
   faults(): readonly string[]
   close(): Promise<void>
 }
@@ -33,11 +33,11 @@ export interface User {
   readonly role: Role
 }
 
-/** A process that was killed is replaced sooner. */
+/** The tries last longer than the replacement of a killed process takes. */
 const CALL_TRIES = 40
 const TRY_EVERY_MS = 250
 
-/** `program`: of another release. */
+/** `program` is that of another release. */
 export async function startProcesses(
   count: number,
   settings: Readonly<Record<string, string>>,
@@ -70,7 +70,7 @@ export async function startProcesses(
     return kept
   }
 
-  /** Told to end, and not ended yet: for a balancer it is there still. */
+  /** A process that was told to end and has not ended. A balancer still sends requests to it. */
   let leaving: ServerProcess | undefined
   const urls = () => [...running, leaving].flatMap(one => (one === undefined ? [] : [one.url]))
 
@@ -114,7 +114,7 @@ export async function startProcesses(
         if (answer !== undefined && answer.status !== 503 && answer.status !== 500) return answer
         await delay(TRY_EVERY_MS)
       }
-      throw new Error(`Nobody answers ${method} ${path}`)
+      throw new Error(`No process answers ${method} ${path}`)
     },
     faults: () => all.flatMap(({ output }) => output().split('\n').filter(isFault)),
     async close() {

@@ -1,14 +1,14 @@
-/* What befalls them: the network cuts and swallows, a process is killed with -9, Redis goes away. */
+/* The faults: the network cuts and swallows connections, processes are killed with SIGKILL, Redis goes away. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RoughNetwork } from '../rough-network.js'
 import type { Chance } from '../seeded.js'
 import type { Processes } from './processes.js'
 
 const GUST_EVERY_MS = 400
-/** Of the connections that stand, at each gust. */
+/** At each gust, this share of the open connections. */
 const CUT_ONE_IN = 6
 const SWALLOW_ONE_IN = 10
-/** Sooner than either end would notice by itself: a phone that has changed its network. */
+/** Sooner than either end would notice it by itself, as when a phone changes its network. */
 const SWALLOWED_FOR_MS = 800
 
 export async function blow(network: RoughNetwork, chance: Chance, isOver: () => boolean): Promise<void> {
@@ -25,7 +25,7 @@ export async function blow(network: RoughNetwork, chance: Chance, isOver: () => 
   }
 }
 
-/** One process after the other, and Redis meanwhile: both come back at once, and have to find one another. */
+/** Kills one process after the other, and Redis meanwhile. Both come back at once and have to find each other. */
 export async function strike(
   processes: Processes,
   network: RoughNetwork,
@@ -34,7 +34,7 @@ export async function strike(
   for (let i = 0; i < times; i++) {
     await delay(everyMs)
     const victim = i % 3
-    // From here on no delivery counts as made: whoever dies does so between telling and noting that it has told.
+    // From here on no delivery is recorded: a process dies after it has delivered an event, but before it records that.
     await processes.query(
       'create function keep() returns trigger language plpgsql as $$ begin return null; end $$',
     )

@@ -1,4 +1,4 @@
-/* Doors that are never bricked up and hardly ever at rest: most of what is asked of them is a transition. */
+/* Doors that are never bricked up and hardly ever idle, so most commands are transitions. */
 import fc from 'fast-check'
 import type { Command } from '../../../src/runtime/api.js'
 import type { Definition } from '../../../src/runtime/definition.js'

@@ -1,4 +1,4 @@
-/* The door as a subject of the race kit: short times, few keys, so that callers meet. */
+/* The door as a subject of the race kit, with short times and few keys, so that callers collide. */
 import fc from 'fast-check'
 import type { Command } from '../../../src/runtime/api.js'
 import type { Definition } from '../../../src/runtime/definition.js'

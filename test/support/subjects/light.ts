@@ -1,4 +1,4 @@
-/* The traffic light as a subject: two timers, one inside the other's state. */
+/* The traffic light as a subject, with two timers, one inside the other's state. */
 import fc from 'fast-check'
 import type { Command } from '../../../src/runtime/api.js'
 import type { Definition } from '../../../src/runtime/definition.js'

@@ -1,4 +1,4 @@
-/* Engines that are broken on purpose, each in one way that a real one might be. The kit must catch every one. */
+/* Engines that are broken on purpose, each in a way in which a real one might be. The kit must catch every one. */
 import fc from 'fast-check'
 import type { Command, Engine } from '../../../src/runtime/api.js'
 import type { Definition } from '../../../src/runtime/definition.js'
@@ -15,7 +15,7 @@ export interface Mutant {
   readonly name: string
   readonly alterations: Alterations
   readonly subject?: Subject
-  /** One of these at least must be reported: it is caught for what it is. */
+  /** At least one of these must be reported, so that the mutant is caught for the right reason. */
   readonly rules: readonly Rule[]
 }
 
@@ -27,7 +27,7 @@ const rewriting = (change: (write: InstanceWrite) => InstanceWrite): Alterations
   }),
 })
 
-/** The guard looks at nothing: whoever comes last overwrites. */
+/** The guard does not check the version, so the last write wins. */
 const unguarded: Alterations = {
   database: (store, world) => ({
     ...store,
@@ -35,7 +35,7 @@ const unguarded: Alterations = {
       const { instances, journal } = world.database.tables
       const moved = writes.map(write => {
         const version = instances.get(write.row.id)?.version ?? 0
-        // Its journal rows replace those that are there: as an upsert would.
+        // As in an upsert, its journal rows replace the existing ones.
         if (version >= write.row.version) journal.get(write.row.id)?.splice(write.expectedVersion)
         return { ...write, expectedVersion: version }
       })
@@ -44,7 +44,7 @@ const unguarded: Alterations = {
   }),
 }
 
-/** Claims are looked at before the commit, in a statement of their own, and then taken whoever has them by now. */
+/** Claims are checked before the commit, in a separate statement, and then taken even if they have a holder by now. */
 const claimsBefore: Alterations = {
   database: (store, world) => ({
     ...store,
@@ -66,7 +66,7 @@ const claimsBefore: Alterations = {
   }),
 }
 
-/** Everybody wants the same key. */
+/** All callers want the same key. */
 const oneKeyForAll: Subject = {
   ...doorSubject,
   commands: fc.constantFrom<Command>(
@@ -76,7 +76,7 @@ const oneKeyForAll: Subject = {
   ),
 }
 
-/** The end is not the end: what the machine would refuse for good still goes through. */
+/** Commands that the machine would refuse for good are still applied. */
 const cancelLoses: Alterations = {
   definition: definition => {
     const { config, implementations } = doorMachine
@@ -90,7 +90,7 @@ const cancelLoses: Alterations = {
   },
 }
 
-/** The clock of a process jumps back, and its stamps with it. */
+/** The clock of a process jumps back, and so do its stamps. */
 const clockGoesBack = rewriting(write => {
   const isOdd = write.row.version % 3 === 0
   if (!isOdd) return write
@@ -104,7 +104,7 @@ const clockGoesBack = rewriting(write => {
   }
 })
 
-/** Refuses from what it remembers, without asking whether that is still so. */
+/** Refuses from memory, without checking whether the reason still holds. */
 function refusesFromMemory(engine: Engine): Engine {
   const known = new Map<string, Instance>()
   const remember = <T extends object>(outcome: T): T => {
@@ -131,7 +131,7 @@ function refusesFromMemory(engine: Engine): Engine {
   return { ...engine, send: send as Engine['send'] }
 }
 
-/** Says that it is done when it has been sent: what is lost on the way was answered all the same. */
+/** Reports success when the commit has been sent, even if it is lost on its way. */
 const answersBeforeCommit: Alterations = {
   store: store => ({
     ...store,
@@ -157,7 +157,7 @@ export const mutants: readonly Mutant[] = [
   { name: 'a cancel that does not win', alterations: cancelLoses, rules: ['machine'] },
   {
     name: 'a timer applied twice',
-    // Neither gated nor removed: whoever has leased it applies it.
+    // Neither gated nor removed, so every process that has leased it applies it.
     alterations: rewriting(write => ({
       ...write,
       gates: [],
@@ -236,7 +236,7 @@ export const mutants: readonly Mutant[] = [
         ...store,
         async commit(writes, leaseMs) {
           const results = await store.commit(writes, leaseMs)
-          // Taken for moved: the caller is told of a lost race as if it had been won.
+          // Reports a lost race as won.
           return world.chance.happens(0.2) ? results.map(() => ({ kind: 'moved' as const })) : results
         },
       }),

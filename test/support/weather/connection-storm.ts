@@ -18,7 +18,7 @@ select pg_terminate_backend(pid) from pg_stat_activity
 where datname = current_database() and application_name <> 'weather' and random() < 0.5
   and (backend_start > clock_timestamp() - interval '20 milliseconds' or query ilike '%advisory%')`
 
-/** Ends at least so many connections of this database; resolves with how many it ended. */
+/** Ends at least `atLeast` connections of this database. Resolves with the number that it ended. */
 export async function storm(connectionString: string, atLeast: number): Promise<number> {
   let ended = 0
   const strikes = [

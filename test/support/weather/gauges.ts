@@ -1,6 +1,6 @@
 /* Gauges of /metrics that are not at rest although all work is done. */
 
-/** Facts and limits; connections that wait idle in a pool. All other gauges of ours rest at 0, or nearly. */
+/** Facts, limits, and idle connections of a pool. All other gauges of ours are 0 at rest, or nearly. */
 const NEVER_ZERO =
   /^loadcast_(info|http_requests_limit|backlog_known)\b|^loadcast_pool_connections\{.*state="idle"/
 

@@ -78,7 +78,7 @@ export async function leaveAtRandom(
       const leave = chance.below(3)
       if (leave === 0) await reset(socket)
       else if (leave === 1) socket.destroy()
-      else socket.end() // it never reads the rest
+      else socket.end() // The client never reads the rest.
     }),
   )
   for (const socket of sockets) socket.destroy()

@@ -112,7 +112,7 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
       }
       await delay(RETRY_MS)
     }
-    throw new Error(`Nobody answers POST ${path} of ${id}: ${latest}`)
+    throw new Error(`No process answers POST ${path} of ${id}: ${latest}`)
   }
 
   /** The answer if the write was acknowledged; a refusal is counted. */
@@ -150,9 +150,9 @@ export async function startWeatherLoad(options: WeatherLoadOptions): Promise<Wea
     while (!isOver) {
       const made = await write('create', customer, '/api/v1/broadcasts', asking(TRUCKS_EACH))
       await delay(chance.below(PAUSE_MS))
-      if (made === undefined) continue // the customer still has a request, which ends by its deadline
+      if (made === undefined) continue // The customer still has a request, which ends by its deadline.
       const known = { broadcastId: made.id, customerId: customer.id }
-      // Up to one more than there is room for.
+      // Up to one accept more than there are trucks.
       await Promise.all(Array.from({ length: chance.below(TRUCKS_EACH + 2) }, () => accept(known, chance)))
       const path = `/api/v1/broadcasts/${made.id}/events`
       if (chance.below(3) > 0) await write('cancel', customer, path, { type: 'cancel' }, known)
@@ -201,7 +201,7 @@ interface Known {
   readonly customerId: string
 }
 
-/** A user exists from the first call on. */
+/** The first call of a user creates the user. */
 async function register(
   url: string,
   owners: readonly User[],
@@ -219,10 +219,10 @@ async function register(
   )
 }
 
-/** A call for each would take longer than the fault. */
+/** Inserted in SQL, because a call for each truck would take longer than the fault. */
 async function hireTrucks(query: Query, owners: readonly User[]): Promise<void> {
   const ids = owners.map(({ id }) => id)
-  // Truck n belongs to owner n modulo their number, as `accept` has it.
+  // Truck n belongs to owner n modulo the number of owners, which `accept` relies on.
   const hired = `select 'hired-' || n, ($1::text[])[n % cardinality($1::text[]) + 1]`
   const from = `from generate_series(0, ${TRUCKS - 1}) n`
   await query(

@@ -27,7 +27,7 @@ export interface Pair {
   cutReplication(): void
   /** The primary dies, the standby is promoted, and the address leads to it. */
   failOver(): Promise<void>
-  /** The two halves of it: until the promotion the address leads to a server that only reads. */
+  /** The two halves of a failover. Until the promotion, the address leads to a server that only reads. */
   losePrimary(): Promise<void>
   promote(): Promise<void>
   /**

@@ -45,7 +45,7 @@ export interface PostgresServer {
   end(signal: 'SIGINT' | 'SIGKILL'): Promise<void>
 }
 
-/** Replay of a log of seconds, on a machine that does other things too. */
+/** Covers the replay of some seconds of log on a busy machine. */
 const START_TIMEOUT_MS = 60_000
 
 export interface PostgresOptions {
@@ -55,7 +55,7 @@ export interface PostgresOptions {
   readonly beforeStart?: (place: Place) => Promise<void>
 }
 
-/** With a migrated, empty database. */
+/** Starts a server with a migrated, empty database. */
 export async function startPostgres({
   settings = {},
   beforeData,
@@ -79,7 +79,7 @@ export async function findPlace(): Promise<{ readonly place: Place; readonly bin
   return { place, binaries }
 }
 
-/** For existing data. */
+/** Creates a server for existing data, without starting it. */
 export async function createServer(
   place: Place,
   binaries: Binaries,
@@ -153,6 +153,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It has ended meanwhile.
+    // The process has ended in the meantime.
   }
 }

@@ -6,7 +6,7 @@ export type Query = <T extends pg.QueryResultRow>(sql: string, values?: unknown[
 export function runOnce(connectionString: string): Query {
   return async (sql, values = []) => {
     const client = new pg.Client({ connectionString, application_name: 'weather' })
-    client.on('error', () => {}) // the query says it too
+    client.on('error', () => {}) // The query fails with the same error.
     await client.connect()
     try {
       return (await client.query(sql, values)).rows

@@ -149,7 +149,7 @@ describe('docs/PERFORMANCE.md and the plot', () => {
   })
 
   it('are not written where there is no place for it', () => {
-    expect(() => withFigures('# Performance', results)).toThrow('to put the figures into')
+    expect(() => withFigures('# Performance', results)).toThrow('for the figures')
   })
 })
 

@@ -3,16 +3,20 @@ import { describe, expect, it } from '@jest/globals'
 import { TOLD_TO_OFFERED } from '../../../src/adapters/postgres/resume-events-sql.js'
 import { type Audience, announcements } from '../../../src/dispatch/announcements/announcements.js'
 import { isToldTo, isToldWatching, roomsOf } from '../../../src/dispatch/announcements/audience.js'
-import { broadcastRoom, userRoom } from '../../../src/dispatch/ports.js'
+import { broadcastRoom, type Person, personKey, personRoom, type Role } from '../../../src/dispatch/ports.js'
 
 const rows = Object.values(announcements).flat()
 const audiences = [...new Set(rows.map(({ to }) => to as Audience))]
 const offered = ['t-offered', 't-assigned', 'c']
-const users = ['c', 't-offered', 't-assigned', 'd', 'stranger']
+const roles: readonly Role[] = ['customer', 'transporter', 'driver', 'admin']
+/** Each id in each role: the customer's own id is also a transporter's that was offered the request. */
+const people: readonly Person[] = ['c', 't-offered', 't-assigned', 'd', 'stranger'].flatMap(id =>
+  roles.map(role => ({ role, id })),
+)
 const trip = { driver: { id: 'd' }, transporterId: 't-assigned' }
 
 describe('R7.3 those who are told', () => {
-  it('R7.3 by a resume are those whose rooms hear it live, for every audience, with a trip and without', async () => {
+  it('R11.1 R7.3 by a resume are those whose rooms hear it live, for every audience, with a trip and without', async () => {
     expect(audiences.length).toBeGreaterThan(4)
     for (const concerned of [
       { customerId: 'c', trip },
@@ -20,16 +24,17 @@ describe('R7.3 those who are told', () => {
     ]) {
       for (const to of audiences) {
         const { rooms, except } = await roomsOf(to, 'b', concerned, async () => offered)
-        const hears = (user: string, ...joined: string[]) => {
-          const all = [userRoom(user), ...joined]
+        const hears = (person: Person, ...joined: string[]) => {
+          const all = [personRoom(person), ...joined]
           return all.some(room => rooms.includes(room)) && !all.some(room => except.includes(room))
         }
-        for (const user of users) {
-          const isOffered = offered.includes(user)
-          expect([to, user, isToldTo(user, to, concerned, isOffered)]).toEqual([to, user, hears(user)])
+        for (const person of people) {
+          const name = personKey(person)
+          const isOffered = offered.includes(person.id)
+          expect([to, name, isToldTo(person, to, concerned, isOffered)]).toEqual([to, name, hears(person)])
           // Who watches is in both rooms, and so is told what either hears.
-          const isTold = isToldWatching(user, to, concerned) || isToldTo(user, to, concerned, isOffered)
-          expect([to, user, isTold]).toEqual([to, user, hears(user, broadcastRoom('b'))])
+          const isTold = isToldWatching(person, to, concerned) || isToldTo(person, to, concerned, isOffered)
+          expect([to, name, isTold]).toEqual([to, name, hears(person, broadcastRoom('b'))])
         }
       }
     }

@@ -131,7 +131,7 @@ describe('the checker', () => {
     // Under way with the close: it may have come first.
     expect(messages(around(41, 90))).toEqual([])
     expect(messages(around(46, 90))).toEqual([
-      expect.stringContaining('at no version from 3 to 3 does the machine say so'),
+      expect.stringContaining('the machine does not say so at any version from 3 to 3'),
     ])
   })
 
@@ -142,7 +142,7 @@ describe('the checker', () => {
         { ...open, outcome: applied(2) },
         { ...open, outcome: refused('KEY_NOT_THERE', 1) },
       ]),
-      /order: was told "KEY_NOT_THERE" as of version 1; version 2 had been answered before/,
+      /order: was told "KEY_NOT_THERE" as of version 1, but version 2 had been answered before/,
     ],
     [
       'a refusal that the machine does not give',
@@ -160,7 +160,7 @@ describe('the checker', () => {
     [
       'a version that nothing explains',
       history([{ ...open, outcome: applied(3) }]),
-      /history: version 2 is missing: no answer, no timer and nothing unanswered explains it/,
+      /history: version 2 is missing: no answer, no timer and no call without an answer explains it/,
     ],
     [
       'an order that does not fit with the clock',
@@ -168,7 +168,7 @@ describe('the checker', () => {
         { ...open, outcome: applied(3) },
         { type: 'take.key', who: 'bob', outcome: applied(2), calledAt: 50, returnedAt: 55 },
       ]),
-      /order: version \d .* was answered before what it rests on had been asked for/,
+      /order: version \d .* was answered before the call that made it, or an earlier version, had begun/,
     ],
     [
       'an If-Match that was not looked at',
@@ -176,7 +176,7 @@ describe('the checker', () => {
         { ...open, outcome: applied(2) },
         { type: 'close', ifVersion: 1, outcome: applied(3) },
       ]),
-      /asked to apply to version 1, and made version 3/,
+      /was for version 1 only, but made version 3/,
     ],
     [
       'a key that was used twice',
@@ -185,7 +185,7 @@ describe('the checker', () => {
         { type: 'return.key', outcome: applied(3) },
         { type: 'take.key', who: 'bob', key: 'k', outcome: applied(4) },
       ]),
-      /key: "k" was used once, and applied as versions 2 and 4/,
+      /key: "k" was applied more than once, as versions 2 and 4/,
     ],
     [
       'a repetition that was decided anew',
@@ -193,7 +193,7 @@ describe('the checker', () => {
         { type: 'take.key', who: 'bob', key: 'k', outcome: applied(2) },
         { type: 'take.key', who: 'bob', key: 'k', outcome: refused('KEY_NOT_THERE', 2) },
       ]),
-      /key: "k" had been applied, and its repetition was decided anew/,
+      /key: "k" had been applied, but its repetition was decided again/,
     ],
     [
       'an answer given again that was never given',
@@ -205,7 +205,7 @@ describe('the checker', () => {
           outcome: { kind: 'replayed', instance: DOOR, version: 1, unchanged: true },
         },
       ]),
-      /key: "k" was answered again with "unchanged" at version 1, which nobody with it had been told/,
+      /key: "k" was answered again with "unchanged" at version 1, which no caller with this key had been told/,
     ],
   ])('R10.3 reports %s', (_what, given, message) => {
     expect(messages(given)).toContainEqual(expect.stringMatching(message))
@@ -257,12 +257,12 @@ describe('the checker', () => {
       [
         'a version that was answered and is not there',
         with2(made()),
-        'history: version 2 was answered, and the journal has none',
+        'history: version 2 was answered, but is not in the journal',
       ],
       [
         'a transition that the machine does not make',
         with2(made(), entry(2, open), entry(3, open)),
-        'machine: version 3 (open) was applied, but in "open" the machine does not take it',
+        'machine: version 3 (open) was applied, but the machine does not handle it in "open"',
       ],
       [
         'a stamp that goes back',
@@ -285,7 +285,7 @@ describe('the checker', () => {
       [
         'a transition that nobody caused',
         with2(made(), entry(2, open), entry(3, { type: 'close' })),
-        'history: version 3 (close) was caused by nobody',
+        'history: version 3 (close) was not caused by any call',
       ],
       [
         'a status that is not the machine’s',
@@ -300,7 +300,7 @@ describe('the checker', () => {
   it('R10.3 refuses what it cannot judge, and says what it expected', () => {
     const good = history([{ ...open, outcome: applied(2) }])
     expect(parseHistory(JSON.stringify(good))).toEqual(good)
-    expect(() => parseHistory('{')).toThrow(/no JSON/)
+    expect(() => parseHistory('{')).toThrow(/not JSON/)
     expect(() => parseHistory({})).toThrow(/Expected a "format" of "loadcast-history"/)
     expect(() => parseHistory({ ...good, version: 2 })).toThrow(
       /version 2 of the format; this kit reads version 1/,
@@ -314,7 +314,7 @@ describe('the checker', () => {
       ...good,
       operations: good.operations.map(o => ({ ...o, outcome: { kind: 'unknown', error: '' } as const })),
     }
-    expect(() => check(silent, definition)).toThrow(/Nothing in this history was answered/)
+    expect(() => check(silent, definition)).toThrow(/This history has no answers/)
   })
 })
 

@@ -1,4 +1,5 @@
 /* Which problems a route may answer with, and what they look like. */
+import { ROLES } from '../../../dispatch/person.js'
 import {
   type ProblemCode,
   type ProblemKind,
@@ -19,7 +20,7 @@ export function problemsOfRoute(route: Route): readonly ProblemCode[] {
     ['MALFORMED_JSON', body !== undefined],
     ['UNAUTHENTICATED', true],
     ['USER_INACTIVE', true],
-    ['FORBIDDEN', roles.length < 4 || commands.length > 1],
+    ['FORBIDDEN', roles.length < ROLES.length || commands.length > 1],
     ['NOT_FOUND', params !== undefined && namesNewId !== true],
     ['STALE_VERSION', isConditional === true],
     ['PAYLOAD_TOO_LARGE', body !== undefined],

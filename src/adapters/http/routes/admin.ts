@@ -23,7 +23,8 @@ import { okWith, page } from './answers.js'
 import { byDeadLetter, byInstance, byUser } from './params.js'
 import { problemsOf } from './problems.js'
 
-const commands = ['administer'] as const
+const reading = ['inspect'] as const
+const commanding = ['administer'] as const
 
 export const adminRoutes = [
   route({
@@ -31,7 +32,7 @@ export const adminRoutes = [
     method: 'put',
     path: '/api/v1/admin/users/:role/:userId',
     summary: 'Turns a person off, or on again: an id in one role',
-    commands,
+    commands: commanding,
     params: byUser,
     namesNewId: true,
     body: putUser,
@@ -46,7 +47,7 @@ export const adminRoutes = [
     method: 'get',
     path: '/api/v1/admin/instances',
     summary: 'Persisted machines, by machine, status and owner',
-    commands,
+    commands: reading,
     query: instancesQuery,
     answers: page('Newest first. A page may be short and still have a next one', instanceSummary),
     async handle({ dispatch }, { caller, query }) {
@@ -58,7 +59,7 @@ export const adminRoutes = [
     method: 'get',
     path: '/api/v1/admin/instances/:id',
     summary: 'All that is stored of an instance: snapshot, timers, claims, journal',
-    commands,
+    commands: reading,
     params: byInstance,
     answers: okWith('The instance', instanceDetail),
     async handle({ dispatch }, { caller, params }) {
@@ -70,7 +71,7 @@ export const adminRoutes = [
     method: 'post',
     path: '/api/v1/admin/instances/:id/events',
     summary: 'Sends any command of its machine, with a reason, which is journaled',
-    commands,
+    commands: commanding,
     params: byInstance,
     body: instanceEvent,
     isConditional: true,
@@ -86,7 +87,7 @@ export const adminRoutes = [
     method: 'get',
     path: '/api/v1/admin/dead-letters',
     summary: 'Deliveries and timers that failed too often and are no longer tried',
-    commands,
+    commands: reading,
     query: pageQuery,
     answers: page('Newest first', deadLetterView),
     async handle({ dispatch }, { caller, query }) {
@@ -98,7 +99,7 @@ export const adminRoutes = [
     method: 'post',
     path: '/api/v1/admin/dead-letters/:id/redrive',
     summary: 'Has a delivery made or a timer fired again, from the first attempt on',
-    commands,
+    commands: commanding,
     params: byDeadLetter,
     body: reasonBody,
     answers: okWith('It will be tried', z.object({ id: z.string(), redriven: z.literal(true) })),
@@ -111,7 +112,7 @@ export const adminRoutes = [
     method: 'post',
     path: '/api/v1/admin/dead-letters/:id/drop',
     summary: 'Removes a delivery or a timer for good: it is never tried again',
-    commands,
+    commands: commanding,
     params: byDeadLetter,
     body: reasonBody,
     answers: okWith('It is gone', z.object({ id: z.string(), dropped: z.literal(true) })),
@@ -124,7 +125,7 @@ export const adminRoutes = [
     method: 'get',
     path: '/api/v1/admin/broadcasts/:id/recipients',
     summary: 'Who was offered a request, and why others were not',
-    commands,
+    commands: reading,
     params: byInstance,
     query: recipientsQuery,
     answers: page(
@@ -141,7 +142,7 @@ export const adminRoutes = [
     method: 'get',
     path: '/api/v1/admin/broadcasts/:id/story',
     summary: 'What happened to a request, in order: the answer to most questions that begin with why',
-    commands,
+    commands: reading,
     params: byInstance,
     answers: okWith('Its story', storyView),
     async handle({ dispatch }, { caller, params }) {
@@ -153,7 +154,7 @@ export const adminRoutes = [
     method: 'get',
     path: '/api/v1/admin/actions',
     summary: 'What administrators did, when, why and with which outcome',
-    commands,
+    commands: reading,
     query: actionsQuery,
     answers: page('Newest first', adminActionView),
     async handle({ dispatch }, { caller, query }) {

@@ -77,7 +77,7 @@ export class Exchange {
     this.res = res
     this.#place = connection.shared.underWay.add(this)
     connection.add(this)
-    // Node goes on parsing what it had read before the socket closed, and emits nothing on those responses.
+    // Node continues to parse what it had read before the socket closed, and emits nothing on those responses.
     if (connection.isClosed) this.over()
   }
 

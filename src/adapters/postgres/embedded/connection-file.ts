@@ -1,6 +1,6 @@
 /*
- * How other processes (psql, `npm run migrate`, `npm run verify`) find the running server: a file in DATA_DIR.
- * It is a hint: whoever reads it checks that the server it names is alive.
+ * The file in DATA_DIR by which other processes (psql, `npm run migrate`, `npm run verify`) find the running server. It
+ * may be outdated, so a reader checks that the server is alive.
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -18,7 +18,7 @@ interface Connection {
 
 const FILE = 'postgres.json'
 
-/** It holds the password, so only its owner may read it. */
+/** The file contains the password, so only its owner may read it. */
 export async function writeConnection(dataDir: string, connection: Connection): Promise<void> {
   const draft = join(dataDir, `${FILE}.draft`)
   await rm(draft, { force: true })
@@ -41,8 +41,8 @@ export async function readConnection(dataDir: string): Promise<Connection | unde
 }
 
 /**
- * The connection string of the server that runs on `dataDir`, or undefined if none runs.
- * Throws an `EmbeddedPostgresError` if the folder's files belong to another user.
+ * Returns the connection string of the server that runs on `dataDir`, or undefined if none runs. Throws an
+ * `EmbeddedPostgresError` if the folder's files belong to another user.
  */
 export async function findEmbeddedPostgres(dataDir: string): Promise<string | undefined> {
   const connection = await readConnection(dataDir)

@@ -1,4 +1,4 @@
-/** A start or stop of the embedded Postgres that failed; the message is a sentence for the operator. */
+/** A start or stop of the embedded Postgres failed. The message is a sentence for the operator. */
 export class EmbeddedPostgresError extends Error {
   override readonly name = 'EmbeddedPostgresError'
 }
@@ -8,7 +8,7 @@ export class EmbeddedPostgresHeldError extends EmbeddedPostgresError {
   readonly pid: number | undefined
 
   constructor(dataDir: string, pid: number | undefined) {
-    const holder = pid === undefined ? 'another process (it did not say which)' : `process ${pid}`
+    const holder = pid === undefined ? 'another process (it did not answer with its pid)' : `process ${pid}`
     super(
       `DATA_DIR ${dataDir} is in use: ${holder} runs its Postgres. Stop that process, or set DATA_DIR to another folder.`,
     )
@@ -17,7 +17,10 @@ export class EmbeddedPostgresHeldError extends EmbeddedPostgresError {
 }
 
 const EXPLANATIONS: readonly (readonly [pattern: RegExp, sentence: string])[] = [
-  [/No space left on device|Check free disk space|ENOSPC/, 'The disk is full: make room, then start again.'],
+  [
+    /No space left on device|Check free disk space|ENOSPC/,
+    'The disk is full: free some space, then start again.',
+  ],
   [/Read-only file system|EROFS/, 'The disk is read-only: set DATA_DIR to a folder that can be written.'],
   [/Permission denied|EACCES|EPERM/, 'A folder or file may not be read or written by the user that runs it.'],
   [
@@ -32,7 +35,7 @@ const EXPLANATIONS: readonly (readonly [pattern: RegExp, sentence: string])[] = 
   [/could not (create|map|resize) (anonymous )?shared memory/, 'There is too little memory for Postgres.'],
 ]
 
-/** The failure `what`, with a sentence on its likely cause where the text is a known one, and the text itself. */
+/** An error with `what` failed, the likely cause in a sentence if the text is a known one, and the text itself. */
 export function explainedError(what: string, text: string, cause?: unknown): EmbeddedPostgresError {
   const known = EXPLANATIONS.find(([pattern]) => pattern.test(text))
   const parts = [`${what}.`, known?.[1], text.trim()].filter(part => part !== undefined && part !== '')

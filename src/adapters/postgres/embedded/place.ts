@@ -1,8 +1,8 @@
 /*
- * Where the data of a DATA_DIR lie: in its folder `postgres`, or, as root when the user that runs Postgres may not
- * enter DATA_DIR, in the system folder under a name keyed by DATA_DIR's path, to which the file `postgres.place` points.
- * A place, once chosen, is kept: a folder's mode may change without the data seeming lost.
- * The place is owned by us; `data` in it by the user that runs Postgres.
+ * Chooses where the data of a DATA_DIR are stored. Usually that is its folder `postgres`. If root starts the server and the
+ * user that runs Postgres may not enter DATA_DIR, it is a folder in the system folder. Its name contains a hash of
+ * DATA_DIR's path, and the file `postgres.place` points to it. A chosen place is kept, so data are still found when a
+ * folder's mode changes. The place belongs to us, and `data` in it to the user that runs Postgres.
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -15,15 +15,15 @@ import { ensureSystemFolder } from './system-folder.js'
 
 export interface Place {
   readonly folder: string
-  /** What Postgres calls its data directory. */
+  /** The data directory of Postgres. */
   readonly data: string
   readonly passwordFile: string
   readonly logFile: string
-  /** Who runs Postgres there: the owner of data that exist, else the account that was chosen. */
+  /** The user that runs Postgres there: the owner of existing data, else the chosen account. */
   readonly account: Account | undefined
 }
 
-/** Finds or makes the place. `dataDir` exists, is a real path, and is locked by us. */
+/** Finds or creates the place. `dataDir` must exist, be a real path, and be locked by us. */
 export async function choosePlace(
   dataDir: string,
   account: Account | undefined,
@@ -38,8 +38,8 @@ export async function choosePlace(
   if (reachable) return openPlace(inside, account)
   if (existsSync(place.data)) {
     throw new EmbeddedPostgresError(
-      `The data in ${inside} belong to ${place.account?.name}, who may no longer enter ${dataDir}. ` +
-        'Let others enter the folders above it (chmod o+x), or set DATA_DIR to another folder.',
+      `The data in ${inside} belong to ${place.account?.name}, a user that may no longer enter ${dataDir}. ` +
+        'Let other users enter the folders above it (chmod o+x), or set DATA_DIR to another folder.',
     )
   }
   return openPlace(await makeKeyedFolder(dataDir, systemFolder), account)
@@ -58,12 +58,12 @@ function placeIn(folder: string, account: Account | undefined): Place {
 async function openPlace(folder: string, account: Account | undefined): Promise<Place> {
   const owner = await ownerOf(folder, account)
   await mkdir(folder, { recursive: true })
-  // Root's place is entered by the user that runs Postgres, who owns the data folder in it.
+  // The user that runs Postgres must enter root's place, because it owns the data folder in there.
   await chmod(folder, account === undefined ? 0o700 : 0o711)
   return placeIn(folder, owner)
 }
 
-/** Root runs data made by an ordinary user as that user; an ordinary user cannot run data of another's. */
+/** Root runs the data of an ordinary user as that user. An ordinary user cannot run the data of another one. */
 async function ownerOf(folder: string, account: Account | undefined): Promise<Account | undefined> {
   const data = join(folder, 'data')
   const found = await stat(data).catch(error => {
@@ -89,7 +89,7 @@ interface Pointer {
 
 const POINTER = 'postgres.place'
 
-/** A DATA_DIR that was moved takes its place along; one that was copied gets a place of its own. */
+/** Returns the place that DATA_DIR points to. A moved DATA_DIR keeps its place; a copied one gets its own. */
 async function readPointer(dataDir: string, systemFolder: string): Promise<string | undefined> {
   const file = join(dataDir, POINTER)
   if (!existsSync(file)) return undefined
@@ -104,8 +104,8 @@ async function readPointer(dataDir: string, systemFolder: string): Promise<strin
 }
 
 /**
- * A DATA_DIR that was deleted and made again starts afresh, as it would with its data inside:
- * the name it had is taken, so it gets the next number.
+ * Creates a folder for the data. If DATA_DIR was deleted and created again, it starts without data, as it would if they
+ * had been inside it. The name from its path is taken then, so the next number is used.
  */
 async function makeKeyedFolder(dataDir: string, systemFolder: string): Promise<string> {
   const key = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)

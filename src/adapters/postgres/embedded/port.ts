@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 
-/** The preferred port if it is free on 127.0.0.1 (so that it seldom changes between starts), else one that is. */
+/** Returns the preferred port if it is free on 127.0.0.1, so that it seldom changes between starts. Otherwise a free one. */
 export async function freePort(preferred: number | undefined): Promise<number> {
   if (preferred !== undefined) {
     const port = await tryPort(preferred)

@@ -1,6 +1,6 @@
 /*
- * What is known of a running server from its data folder alone. Postgres writes `postmaster.pid` there and removes
- * it on a clean stop; after a crash it stays, and its pid may by then be a zombie or some other process.
+ * Finds a running server from its data folder alone. Postgres writes `postmaster.pid` there and removes it on a clean stop.
+ * After a crash the file stays, and its pid may by then belong to a zombie or to another process.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ export interface Postmaster {
   readonly status: 'starting' | 'stopping' | 'ready' | 'standby'
 }
 
-/** The server that lives on this data folder, or undefined if there is none (whatever a stale file says). */
+/** The server that runs on this data folder, or undefined if there is none, whatever a stale file says. */
 export async function findPostmaster(data: string): Promise<Postmaster | undefined> {
   const text = await readFile(pidFile(data), 'utf8').catch(error => {
     if (error.code === 'ENOENT') return ''
@@ -36,9 +36,9 @@ export function pidFile(data: string): string {
 }
 
 /**
- * The live Postgres processes that work in this data folder: a postmaster and its children, or orphans of one
- * that was killed. Postgres makes the data folder its working directory, so Linux can tell; elsewhere only
- * `suspect` is looked at, and any live process of that number counts.
+ * The live Postgres processes that use this data folder: a postmaster and its children, or the orphans of a killed one.
+ * On Linux they are found by their working directory, which is the data folder. Elsewhere only the process `suspect` is
+ * checked, and it counts if it is alive, even if it is not Postgres.
  */
 export function serverProcesses(data: string, suspect?: number): number[] {
   if (process.platform !== 'linux') return suspect !== undefined && isAlive(suspect) ? [suspect] : []
@@ -48,7 +48,7 @@ export function serverProcesses(data: string, suspect?: number): number[] {
     .map(Number)
 }
 
-/** Zombies have no working directory; processes that ended meanwhile and those of other users are not ours. */
+/** False for zombies, which have no working directory, for ended processes and for those of other users. */
 function worksIn(pid: string, data: string): boolean {
   try {
     return (

@@ -2,10 +2,10 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import type { Place } from './place.js'
 
-/** Past this, a start sets the log aside (one is kept), so that it cannot fill the disk over the years. */
+/** A start sets a larger log aside and keeps one old log, so that logs cannot fill the disk over the years. */
 const LOG_FILE_BYTES = 10_000_000
 
-/** What the server says goes to its end. Never follows a link: as root the file is ours, its neighbours are not. */
+/** Opens the server's log for appending. It never follows a link: root owns the file, but not all files beside it. */
 export async function openLog(place: Place): Promise<FileHandle> {
   const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
   const openIt = () => open(place.logFile, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
@@ -16,7 +16,7 @@ export async function openLog(place: Place): Promise<FileHandle> {
   return openIt()
 }
 
-/** The first 8 kB after `position`: a server that does not start says why at once. */
+/** The first 8 kB after `position`. A server that does not start writes the reason at once. */
 export async function textSince(file: FileHandle, position: number): Promise<string> {
   const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(8_000), position })
   return buffer.toString('utf8', 0, bytesRead)

@@ -1,9 +1,9 @@
-/** What differs from the defaults of Postgres 18, given on the command line so that it moves with the program. */
+/** Differences from the defaults of Postgres 18. They are given on the command line, so they change with the program. */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
-  // A socket's path may have 107 bytes, which a deep DATA_DIR exceeds; psql uses the port.
+  // The path of a socket may have 107 bytes, and a deep DATA_DIR has more. psql uses the port.
   unix_socket_directories: '',
-  // Every process of a small cluster on one machine, the demo's clients and a psql or two.
+  // Enough for all processes of a small cluster on one machine, the clients of the demo and some psql sessions.
   max_connections: '200',
   shared_buffers: '128MB',
   // Our statements are short and many: compiling one costs more than it saves.
@@ -15,15 +15,16 @@ const SETTINGS: Readonly<Record<string, string>> = {
 }
 
 /**
- * The whole environment of the server; ours holds secrets. By default glibc returns freed memory at the end of a backend's
- * heap to the system after each statement and faults it in again with the next. An accept then takes 25 to 180 page faults,
- * or one, depending on where the heap ends. With these settings it always takes 1 to 4. Other C libraries ignore them.
+ * The whole environment of the server. The process's own is not passed on, because it contains secrets. By default glibc
+ * returns freed memory at the end of a backend's heap to the system after each statement, and the next statement faults it
+ * in again. An accept then takes 25 to 180 page faults, or one, depending on where the heap ends. With these settings it
+ * always takes 1 to 4. Other C libraries ignore them.
  */
 export const SERVER_ENVIRONMENT: Readonly<Record<string, string>> = {
-  // The memory a backend keeps: about that of our largest statement, a commit of some hundred transitions. 200 connections
-  // that have all run one keep 1.6 GB.
+  // The memory that a backend keeps: about as much as our largest statement needs, a commit of some hundred transitions.
+  // 200 connections that have each run one keep 1.6 GB.
   MALLOC_TRIM_THRESHOLD_: String(8 * 1024 * 1024),
-  // The heap's growth step: one system call for most statements. It costs only address space until it is used.
+  // The step by which the heap grows: most statements need one system call. It takes only address space until it is used.
   MALLOC_TOP_PAD_: String(1024 * 1024),
   // Smaller blocks come from the heap; larger ones are mapped, and unmapped when they are freed.
   MALLOC_MMAP_THRESHOLD_: String(4 * 1024 * 1024),

@@ -1,7 +1,7 @@
 /*
- * The server process, started and waited for. It runs in a session of its own, so that Ctrl-C in a terminal
- * reaches our process alone, which can still commit while it drains. It outlives us if we are killed;
- * the next start takes it over.
+ * Starts the server process and waits for it. It runs in a session of its own: Ctrl-C in a terminal reaches only our
+ * process, which can still commit while it drains. The server outlives our process if that is killed, and the next start
+ * takes it over.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
@@ -18,13 +18,13 @@ import { findPostmaster, type Postmaster, pidFile, serverProcesses } from './pos
 import { openLog, textSince } from './server-log.js'
 import { SERVER_ENVIRONMENT, serverArguments } from './server-settings.js'
 
-/** How often a state that Postgres writes to a file is looked at: a start takes about 100 ms. */
+/** How often the state that Postgres writes to a file is read. A start takes about 100 ms. */
 const POLL_MS = 10
-/** Recovery after a crash reads at most `max_wal_size` (1 GB) of log: a minute on a slow disk. */
+/** Recovery after a crash reads at most `max_wal_size` (1 GB) of log, which takes a minute on a slow disk. */
 const READY_MS = 180_000
-/** Orphans of a killed postmaster notice within a second; one in the middle of a long statement may not. */
+/** Orphans of a killed postmaster end within a second, but one in a long statement may take longer. */
 const ORPHANS_MS = 20_000
-/** Another process may take the port between our finding it free and Postgres binding it. */
+/** Another process may take the port after we found it free and before Postgres binds it. */
 const PORT_ATTEMPTS = 5
 
 export interface ServerOptions {
@@ -35,12 +35,12 @@ export interface ServerOptions {
   readonly log: Log
 }
 
-/** A ready server on the place's data: the one that an earlier process left running, or a new one. */
+/** Returns a ready server on the place's data: the one that an earlier process left running, or a new one. */
 export async function ensureServer(options: ServerOptions): Promise<Postmaster> {
   const { place, log } = options
   const left = await settled(place)
   if (left !== undefined) {
-    log.info(`Postgres (process ${left.pid}) was left running by an earlier start; using it.`)
+    log.info(`Using the Postgres (process ${left.pid}) that an earlier start left running.`)
     return left
   }
   await removeStalePidFile(place)
@@ -54,7 +54,7 @@ export async function ensureServer(options: ServerOptions): Promise<Postmaster> 
   }
 }
 
-/** Waits while a server that is there starts or stops; undefined once there is none. */
+/** Waits while an existing server starts or stops. Resolves with undefined when there is none. */
 async function settled(place: Place): Promise<Postmaster | undefined> {
   for (const deadline = Date.now() + READY_MS; Date.now() < deadline; await delay(POLL_MS)) {
     const found = await findPostmaster(place.data)
@@ -64,8 +64,8 @@ async function settled(place: Place): Promise<Postmaster | undefined> {
 }
 
 /**
- * Postgres refuses to start while the process that its file names lives, even if that is a zombie or another program
- * by now. On Linux we know better: once nothing works in the data folder, the file is stale.
+ * Postgres refuses to start while the process named in its file is alive, even if that is a zombie or another program by
+ * then. On Linux we know more: if no process uses the data folder, the file is stale.
  */
 async function removeStalePidFile(place: Place): Promise<void> {
   if (process.platform !== 'linux') return
@@ -73,7 +73,7 @@ async function removeStalePidFile(place: Place): Promise<void> {
   for (let left = serverProcesses(place.data); left.length > 0; left = serverProcesses(place.data)) {
     if (Date.now() > deadline) {
       throw new EmbeddedPostgresError(
-        `Processes ${left.join(', ')} of a Postgres that was killed still use ${place.data}. End them, then start again.`,
+        `Processes ${left.join(', ')} of a killed Postgres still use ${place.data}. End them, then start again.`,
       )
     }
     await delay(POLL_MS)
@@ -114,7 +114,7 @@ async function launch(options: ServerOptions, port: number): Promise<Postmaster 
   }
 }
 
-/** Undefined if the process ended instead. */
+/** Resolves with undefined if the process ended instead. */
 async function untilReady(
   child: ChildProcess,
   place: Place,

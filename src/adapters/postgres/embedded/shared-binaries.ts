@@ -7,8 +7,8 @@ import { type Binaries, makeLibraryLinks } from './binaries.js'
 import { ensureSystemFolder } from './system-folder.js'
 
 /**
- * Binaries that the account may run: those of the package where it can reach them, else a copy
- * (about 55 MB) in the system folder, made once for each version of the package.
+ * Returns binaries that the account may run: those of the package if it can reach them, else a copy of about 55 MB in the
+ * system folder. The copy is made once for each version of the package.
  */
 export async function reachableBinaries(
   binaries: Binaries,
@@ -25,17 +25,17 @@ export async function reachableBinaries(
   return { ...binaries, folder: copy }
 }
 
-/** One file of each folder that Postgres reads: an install under umask 077 shuts some of them. */
+/** One file of each folder that Postgres reads, since an install under umask 077 makes some of them unreadable. */
 function essentials(folder: string): string[] {
   return ['bin/postgres', 'bin/initdb', 'lib/postgresql/plpgsql.so', 'share/postgresql/postgres.bki'].map(
     file => join(folder, file),
   )
 }
 
-/** The copy appears whole or not at all; of two starts at once one copy stays. */
+/** The copy appears complete or not at all. If two starts copy at once, one copy stays. */
 async function copyWhole(from: string, to: string): Promise<void> {
   const draft = `${to}.${process.pid}-${randomBytes(4).toString('hex')}`
-  const native = join(draft, 'native') // the list of links names its files from the folder above
+  const native = join(draft, 'native') // The list of links names its files relative to the folder above.
   try {
     await cp(from, native, {
       recursive: true,

@@ -17,30 +17,30 @@ import { isSystemError } from './system-error.js'
 import { SYSTEM_FOLDER } from './system-folder.js'
 
 export interface EmbeddedPostgresOptions {
-  /** Where the data are kept; made if it is not there. */
+  /** The folder for the data. It is created if it does not exist. */
   readonly dataDir: string
   readonly log: Log
-  /** Settings of Postgres that differ from ours: tests turn `fsync` off. */
+  /** Settings of Postgres that replace ours. Tests turn `fsync` off. */
   readonly settings?: Readonly<Record<string, string>>
-  /** Where root keeps what cannot lie in DATA_DIR; tests use one of their own. */
+  /** Where root stores what Postgres cannot reach in its usual place. Tests use a folder of their own. */
   readonly systemFolder?: string
   /** The Postgres to run, if not that of the npm package. */
   readonly binaries?: Binaries
 }
 
 export interface EmbeddedPostgres {
-  /** With user, password, port and database, for 127.0.0.1. */
+  /** A URL for 127.0.0.1 with user, password, port and database. */
   readonly connectionString: string
-  /** The data folder of Postgres itself, which need not lie in DATA_DIR. */
+  /** The data folder of Postgres itself, which may be outside of DATA_DIR. */
   readonly dataDir: string
-  /** Ends the server (fast shutdown: sessions are closed, nothing committed is lost) and lets DATA_DIR go. */
+  /** Stops the server and releases DATA_DIR. It is a fast shutdown: sessions are closed, nothing committed is lost. */
   stop(): Promise<void>
 }
 
 /**
- * Starts Postgres on `dataDir`, or takes over the one that a killed process left running, and holds `dataDir` until
- * `stop()` or the end of this process. Throws an `EmbeddedPostgresHeldError` if another live process holds it,
- * and an `EmbeddedPostgresError` with a sentence for the operator for all else.
+ * Starts Postgres on `dataDir`, or takes over the one that a killed process left running. Holds `dataDir` until `stop()`
+ * or the end of this process. Throws an `EmbeddedPostgresHeldError` if another live process holds it, and an
+ * `EmbeddedPostgresError` with a sentence for the operator in all other cases.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { log } = options
@@ -53,7 +53,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const binaries = await reachableBinaries(found, place.account, systemFolder)
     announce(place, dataDir, log)
     if ((await ensureCluster(place, binaries)) === 'made')
-      log.info(`Made a Postgres database in ${place.folder}.`)
+      log.info(`Created a Postgres database in ${place.folder}.`)
     const preferredPort = (await readConnection(dataDir).catch(() => undefined))?.port
     const server = await ensureServer({
       place,
@@ -80,7 +80,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 async function makeDataDir(dataDir: string): Promise<string> {
   try {
     const isNew = (await mkdir(dataDir, { recursive: true })) !== undefined
-    // Under a strict umask root's new folder would be shut to the user that runs Postgres.
+    // Under a strict umask, the user that runs Postgres could not enter a new folder of root.
     if (isNew && process.getuid?.() === 0) await chmod(dataDir, 0o711)
     return await realpath(dataDir)
   } catch (error) {
@@ -91,14 +91,14 @@ async function makeDataDir(dataDir: string): Promise<string> {
 function announce(place: Place, dataDir: string, log: Log): void {
   if (place.folder.startsWith(`${dataDir}/`)) return
   log.info(
-    `Postgres data are kept in ${place.folder}: Postgres runs as ${place.account?.name}, who may not enter ${dataDir}.`,
+    `Postgres data are in ${place.folder}, because Postgres runs as ${place.account?.name}, and this user may not enter ${dataDir}.`,
   )
 }
 
-/** The server has just reported ready, but on a busy machine a login is slow. */
+/** The server has just reported that it is ready, but on a busy machine a login is slow. */
 const CONNECT_TIMEOUT_MS = 30_000
 
-/** Makes the program's database if it is not there; that we can log in shows that the server is really ours. */
+/** Creates the program's database if it does not exist. A successful login shows that the server is really ours. */
 async function openDatabase(place: Place, { port }: Postmaster): Promise<string> {
   const base = `postgres://${USER}:${await readPassword(place)}@127.0.0.1:${port}`
   const server = createDatabase(`${base}/postgres`)
@@ -112,7 +112,7 @@ async function openDatabase(place: Place, { port }: Postmaster): Promise<string>
     }
   } catch (cause) {
     throw new EmbeddedPostgresError(
-      `The Postgres on port ${port} does not answer as the one of ${place.data} should: ${cause}`,
+      `Could not log in to the Postgres on port ${port}, which should be the one of ${place.data}: ${cause}`,
       { cause },
     )
   }

@@ -6,12 +6,12 @@ import { findPostmaster, serverProcesses } from './postmaster.js'
 import { errorCode } from './system-error.js'
 
 const POLL_MS = 10
-/** A fast shutdown ends with a checkpoint; past this, an immediate one leaves the work to the next start. */
+/** A fast shutdown ends with a checkpoint. If it takes longer, an immediate one leaves that work to the next start. */
 const FAST_SHUTDOWN_MS = 30_000
 
 /**
- * Fast shutdown: statements under way are rolled back, sessions closed, everything written.
- * Ends when the process is gone; does nothing if it is gone already.
+ * Ends the server with a fast shutdown: statements in progress are rolled back, sessions are closed, everything is written.
+ * Resolves when the process is gone. Does nothing if it is gone already.
  */
 export async function stopServer(place: Place, pid: number, log: Log): Promise<void> {
   const isGone = async () =>

@@ -1,6 +1,6 @@
 /*
- * Where root keeps what another user must reach when DATA_DIR or the checkout lies in a folder that only root may enter.
- * Nobody but root may write there, so a name in it cannot have been planted by others.
+ * The folder where root stores files that another user must reach, if DATA_DIR or the checkout is in a folder that only
+ * root may enter. Only root may write there, so no other user can plant files in it.
  */
 import { chmod, lstat, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -8,7 +8,7 @@ import { EmbeddedPostgresError } from './error.js'
 
 export const SYSTEM_FOLDER = '/var/lib/loadcast'
 
-/** Makes `folder` for root alone to write and all to enter, and makes sure that it is one. */
+/** Creates `folder`, which only root may write to and all may enter. Throws if it is anything else. */
 export async function ensureSystemFolder(folder: string): Promise<string> {
   try {
     await mkdir(dirname(folder), { recursive: true })
@@ -20,15 +20,15 @@ export async function ensureSystemFolder(folder: string): Promise<string> {
     )
   } catch (cause) {
     throw new EmbeddedPostgresError(
-      `${folder} cannot be made. It is needed as root when others may not enter the folder of the program or of its data: ` +
-        'set DATA_DIR to a folder that others may enter, or start as an ordinary user.',
+      `${folder} cannot be created. Root needs it if other users may not enter the folder of the program or of its data: ` +
+        'set DATA_DIR to a folder that other users may enter, or start as an ordinary user.',
       { cause },
     )
   }
   const found = await lstat(folder)
   if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o022) !== 0) {
     throw new EmbeddedPostgresError(
-      `${folder} is not a folder that root alone may write: it may have been planted. Look at it, then remove it.`,
+      `${folder} is not a folder that only root may write to: another user may have planted it. Check it, then remove it.`,
     )
   }
   return folder

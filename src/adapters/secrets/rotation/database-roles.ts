@@ -1,14 +1,14 @@
 /*
- * Two users that log in by turns, and one that owns. A session of either takes on the owner's role at login, so
- * tables belong to the same owner whoever made them. Only verifiers of passwords are sent: statements get logged.
+ * Two database users that take turns to log in, and one owner. At login a session of either user takes the owner's role,
+ * so all tables have the same owner. Only verifiers of passwords are sent, because statements are logged.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { LOGIN_ROLES, OWNER_ROLE, userOf } from './plan.js'
 
-/** Any number that no other use of advisory locks in this database has ("rotation", its first half). */
+/** A number that no other advisory lock of this database uses: the letters "rota". */
 const ADVISORY_LOCK = 0x726f7461
-/** What Postgres itself uses for a password that it is given. */
+/** The number that Postgres itself uses to hash a password. */
 const SCRAM_ITERATIONS = 4096
 const SALT_BYTES = 16
 
@@ -24,27 +24,27 @@ export interface DatabaseSession {
 export type Connect = (databaseUrl: string) => Promise<DatabaseSession>
 
 export interface DatabaseRoles {
-  /** Makes the URL's user, or gives it the URL's password, and proves by a login that it works. */
+  /** Creates the URL's user, or gives it the URL's password, and verifies with a login that it works. */
   prepare(databaseUrl: string): Promise<void>
-  /** The user of `databaseUrl` cannot log in any more, and its sessions end. Says what could not be done. */
+  /** Removes the login of the user in `databaseUrl` and ends its sessions. Returns a sentence if it left the user alone. */
   retire(databaseUrl: string): Promise<string | undefined>
   close(): Promise<void>
 }
 
-/** Connects as the administrator and keeps others out: fails if another rotation holds the database. */
+/** Connects as the administrator and takes an advisory lock. Throws if another rotation holds it. */
 export async function openDatabaseRoles(adminUrl: string, connect: Connect): Promise<DatabaseRoles> {
   const admin = await connect(adminUrl)
   const { rows } = await admin.query(`select pg_try_advisory_lock(${ADVISORY_LOCK}) as taken`)
   if (rows[0]?.taken !== true) {
     await admin.end()
-    throw new Error('Another rotation is under way on this database: wait for it, then run again')
+    throw new Error('Another rotation is in progress on this database: wait for it, then run again')
   }
 
   return {
     async prepare(databaseUrl) {
       const { pathname, password } = new URL(databaseUrl)
       const role = userOf(databaseUrl) ?? ''
-      if (!isOurs(role)) throw new Error(`The user ${role} is none of ours: ${LOGIN_ROLES.join(', ')}`)
+      if (!isOurs(role)) throw new Error(`The user ${role} is not one of ${LOGIN_ROLES.join(', ')}`)
       await ensureRole(admin, OWNER_ROLE, 'nologin')
       const database = pg.escapeIdentifier(decodeURIComponent(pathname.slice(1)))
       await admin.query(`grant connect, create, temporary on database ${database} to ${OWNER_ROLE}`)
@@ -62,7 +62,7 @@ export async function openDatabaseRoles(adminUrl: string, connect: Connect): Pro
     async retire(databaseUrl) {
       const role = userOf(databaseUrl) ?? ''
       if (!isOurs(role)) {
-        return `The user ${role} is none of ours and was left alone: take its login away, or rotate it in RDS`
+        return `The user ${role} is not part of the rotation and was left alone: remove its login, or rotate it in RDS`
       }
       await admin.query(`alter role ${role} nologin password null`)
       await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [role])
@@ -76,13 +76,13 @@ function isOurs(role: string): boolean {
   return LOGIN_ROLES.some(name => name === role)
 }
 
-/** `if not exists` is not to be had for roles. Two that make it at once: the lock lets only one in. */
+/** Postgres has no `create role if not exists`. The lock prevents two rotations from creating a role at once. */
 async function ensureRole(admin: DatabaseSession, role: string, option: string): Promise<void> {
   const { rowCount } = await admin.query('select from pg_roles where rolname = $1', [role])
   if (rowCount === 0) await admin.query(`create role ${role} ${option}`)
 }
 
-/** RFC 5803, as Postgres stores it. Our passwords are ASCII, so there is nothing to normalize. */
+/** The format of RFC 5803, as Postgres stores it. Our passwords are ASCII, so they need no normalization. */
 function scramVerifier(password: string): string {
   const salt = randomBytes(SALT_BYTES)
   const salted = pbkdf2Sync(password, salt, SCRAM_ITERATIONS, 32, 'sha256')

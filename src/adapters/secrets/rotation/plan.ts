@@ -1,6 +1,6 @@
 /*
- * What a rotation changes, decided from the values that are current. Pure but for the randomness that is handed in.
- * Every new value is accepted beside the old one until the old one is retired, so that nothing has to happen at once.
+ * Decides from the current values what a rotation changes. Pure: the caller passes the randomness. Each new value is
+ * accepted beside the old one until the old one is retired, so no two changes must happen at the same instant.
  */
 import { phaseName, type SecretName, type SecretValues } from '../secret-values.js'
 
@@ -9,54 +9,53 @@ export type Part = (typeof parts)[number]
 
 /** The two users take turns: while one is in use, the other gets its new password. */
 export const LOGIN_ROLES = ['loadcast_a', 'loadcast_b'] as const
-/** Owns the tables, whichever of the two made them. Nobody logs in as it. */
+/** Owns the tables, whichever user created them. It cannot log in. */
 export const OWNER_ROLE = 'loadcast'
 
 export interface RotationRequest {
   readonly parts: readonly Part[]
   /** The text of the new service account, for `fcm`. */
   readonly fcmServiceAccount?: string
-  /** Where the database is, for a secret that does not say: `host:port/name?parameters`. */
+  /** The address of the database, `host:port/name?parameters`, for a secret that has none yet. */
   readonly databaseAddress?: string
-  /** With the token that opens the cache now, for `redis`. */
+  /** For `redis`: the URL with the token that the cache accepts now. */
   readonly redisUrl?: string
-  /** Removes the previous keys instead: tokens signed with them are refused from then on. */
+  /** Only removes the previous keys. Tokens signed with them are refused from then on. */
   readonly endOverlap?: boolean
 }
 
 export interface Rotation {
   readonly next: SecretValues
-  /** For people, without a value. */
+  /** Lines for the operator, without any secret value. */
   readonly changes: readonly string[]
 }
 
 const jwtNames = ['JWT_SECRET', 'JWT_REFRESH_SECRET'] as const
 
-/** The new keys are accepted by all: now they may be signed with. */
+/** True between the halves of a rotation of the JWT keys: all processes accept the new keys, but none signs with them. */
 export const isIntroduced = (values: SecretValues): boolean => values[phaseName] === 'introduced'
 
 /**
- * The second half of a rotation of the JWT keys. Were a process to sign with a key that another does not know yet,
- * the other would refuse its tokens while a deployment rolls: so a key is introduced beside the one in use, deployed,
- * and only then changes places with it.
+ * Plans the second half of a rotation of the JWT keys. While a deployment is in progress, a process must not sign with a
+ * key that another process does not know: that process would refuse the tokens. So a key is first added beside the one
+ * in use and deployed, and only then changes places with it.
  */
 export function planSwap(current: SecretValues): Rotation {
   const { [phaseName]: _, ...next }: Partial<Record<SecretName, string>> = current
   for (const name of jwtNames) {
     const introduced = next[`${name}_PREVIOUS`]
     const signing = next[name]
-    if (introduced === undefined || signing === undefined)
-      throw new Error(`${name}: its new key is not there`)
+    if (introduced === undefined || signing === undefined) throw new Error(`${name}: the new key is missing`)
     next[name] = introduced
     next[`${name}_PREVIOUS`] = signing
   }
   return {
     next,
-    changes: jwtNames.map(name => `${name}: the new key signs; the one before it stays accepted`),
+    changes: jwtNames.map(name => `${name}: the new key signs; the previous one stays accepted`),
   }
 }
 
-/** What cannot be planned is an `Error` whose message says what to give. */
+/** Plans a rotation of `request.parts`, or the end of an overlap. Throws an `Error` that names a missing option. */
 export function planRotation(
   current: SecretValues,
   request: RotationRequest,
@@ -75,9 +74,9 @@ export function planRotation(
   if (request.parts.includes('jwt')) {
     for (const name of jwtNames) {
       if (current[name]) next[`${name}_PREVIOUS`] = random()
-      // Nothing was ever signed.
+      // Nothing was signed yet, so no old key has to be kept.
       else next[name] = next[`${name}_PREVIOUS`] = random()
-      changes.push(`${name}: a new key, accepted by all before any signs with it`)
+      changes.push(`${name}: a new key, which all processes accept before any of them signs with it`)
     }
     next[phaseName] = 'introduced'
   }
@@ -92,9 +91,10 @@ export function planRotation(
   if (request.parts.includes('redis')) {
     if (request.redisUrl === undefined) throw new Error('redis: give --redis <host:port>')
     next.REDIS_URL = request.redisUrl
-    if (request.redisUrl !== current.REDIS_URL) changes.push('REDIS_URL: the token that opens the cache now')
+    if (request.redisUrl !== current.REDIS_URL)
+      changes.push('REDIS_URL: the token that the cache accepts now')
   }
-  // Deliberately none, so that a start does not count it as forgotten.
+  // An empty text says that a value is deliberately unused. A start reports an absent one as missing.
   next.FCM_SERVICE_ACCOUNT ??= ''
   next.REDIS_URL ??= ''
   return { next, changes }
@@ -123,7 +123,7 @@ function checkedServiceAccount(text: string | undefined): string {
     const account = JSON.parse(text)
     if (fields.every(field => typeof account[field] === 'string')) return JSON.stringify(account)
   } catch {
-    // The parser's words would quote the key.
+    // The parser's message would quote the key.
   }
   throw new Error(`fcm: expected the JSON of a service account, with ${fields.join(', ')}`)
 }

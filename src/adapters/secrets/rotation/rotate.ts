@@ -1,7 +1,7 @@
 /*
- * A rotation, step by step. Each step may be done twice, and after a crash anywhere the next run goes on with the
- * same values: what was begun is known from the labels on the secret's versions, what each step left is looked at
- * and not remembered. Until `retire`, old and new values are both good.
+ * Runs a rotation, step by step. Each step may be repeated, and after a crash the next run continues with the same
+ * values. The labels on the secret's versions show what was begun. The effect of each step is looked up, not remembered.
+ * Until `retire`, old and new values both work.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { DatabaseRoles } from './database-roles.js'
@@ -9,20 +9,20 @@ import { isIntroduced, planRotation, planSwap, type Rotation, type RotationReque
 import type { SecretVersion, SecretVersions } from './secret-versions.js'
 import type { Services } from './services.js'
 
-/** 256 bits, which is what HS256 can make use of, with room to spare. */
+/** HS256 makes use of 256 bits (32 bytes). The rest is a margin. */
 const KEY_BYTES = 48
 
 export interface RotationParts {
   readonly versions: SecretVersions
-  /** Absent for the very first values, which nothing reads yet. */
+  /** Absent for the very first values, which no service reads yet. */
   readonly services?: Services & { readonly names: readonly string[] }
-  /** Asked for only when a database user changes. */
+  /** Called only if the database user changes. */
   openRoles(): Promise<DatabaseRoles>
-  /** Tells people what was done; never a value. */
+  /** Prints a line for the operator, which never contains a secret value. */
   tell(line: string): void
 }
 
-/** Says what would be done, and does nothing. */
+/** Prints what `rotate` would do, and changes nothing. */
 export async function describeRotation(
   { versions, services, tell }: RotationParts,
   request: RotationRequest,
@@ -31,19 +31,18 @@ export async function describeRotation(
   const unfinished = await versions.unfinished()
   const current = await versions.current()
   if (unfinished !== undefined || isIntroduced(current.values)) {
-    tell('An earlier rotation is not finished: --apply goes on with it, and does nothing else.')
+    tell('An earlier rotation is not finished: --apply continues it, and does nothing else.')
     return
   }
   const { next, changes } = planRotation(current.values, request, () => 'x'.repeat(KEY_BYTES))
-  const times = isIntroduced(next) ? 'anew, twice,' : 'anew'
+  const times = isIntroduced(next) ? 'twice' : 'once'
   for (const change of changes) tell(`would change  ${change}`)
-  for (const name of services?.names ?? [])
-    tell(`would deploy  ${name}, ${times} and wait until it is stable`)
+  for (const name of services?.names ?? []) tell(`would deploy  ${name} ${times} and wait until it is stable`)
   if (services !== undefined) tell('would retire  revisions of task definitions that are not in use')
   tell(
     changes.length === 0
       ? 'Nothing to change.'
-      : 'Nothing was changed: this was a dry run. Do it with --apply.',
+      : 'Nothing was changed: this was a dry run. Use --apply to rotate.',
   )
 }
 
@@ -53,7 +52,7 @@ export async function rotate(parts: RotationParts, request: RotationRequest): Pr
   const unfinished = await versions.unfinished()
   const base = await versions.current()
   if (unfinished !== undefined || isIntroduced(base.values)) {
-    tell('going on      with what an earlier run began; run again for anything else')
+    tell('continuing    an earlier rotation; run again for anything else')
   }
   const planned = isIntroduced(base.values)
     ? planSwap(base.values)
@@ -74,13 +73,13 @@ interface Started {
   readonly next: SecretVersion
 }
 
-/** Everything between the keeping of the next values and the end. */
+/** All steps after the next values are stored, up to the end of the rotation. */
 async function carryOut(parts: RotationParts, { base, next }: Started): Promise<void> {
   const { versions, services, tell } = parts
   const changesUser = next.values.DATABASE_URL !== base.values.DATABASE_URL
   const roles = changesUser ? await parts.openRoles() : undefined
   try {
-    // Behind the lock: another run may have gone from begin to end while we came here.
+    // Checked while holding the lock: another run may have completed a rotation in the meantime.
     await assertUnchanged(versions, base, next)
     await roles?.prepare(next.values.DATABASE_URL ?? '')
     if (changesUser) tell(`database      the user ${userOf(next.values.DATABASE_URL)} can log in`)
@@ -98,23 +97,23 @@ async function carryOut(parts: RotationParts, { base, next }: Started): Promise<
   }
 }
 
-/** Gives up what was begun, as long as nothing reads it yet. */
+/** Gives up a rotation that was begun. Throws if its values are already in use. */
 export async function abandon({ versions, tell }: RotationParts): Promise<void> {
   const unfinished = await versions.unfinished()
-  if (unfinished === undefined) return tell('No rotation is under way.')
+  if (unfinished === undefined) return tell('No rotation is in progress.')
   if ((await versions.current()).id === unfinished.next.id) {
-    throw new Error('Its values are in force already: finish it with --apply')
+    throw new Error('The values of the rotation are already in use: finish it with --apply')
   }
   await versions.finish(unfinished.base, unfinished.next)
   tell(`Abandoned version ${unfinished.next.id}.`)
 }
 
-/** A user may only get a new password while no value in force has it. */
+/** A user may get a new password only while no other version of the secret, which may name this user, is in use. */
 async function assertUnchanged(versions: SecretVersions, base: SecretVersion, next: SecretVersion) {
   const { id } = await versions.current()
   if (id === base.id || id === next.id) return
   throw new Error(
-    'The secret was changed by somebody else meanwhile. Look at its versions, then run with --abandon',
+    'Something else changed the secret during the rotation. Check its versions, then run with --abandon',
   )
 }
 

@@ -1,7 +1,7 @@
 /*
- * The state of a rotation is kept where the values are: as labels on the secret's versions. NEXT is on the version
- * that is being brought in, BASE on the one it was planned from. Both stay until everything is done, so whoever
- * comes after a crash finds the very values that were begun with.
+ * Keeps the state of a rotation where the values are: as labels on the versions of the secret. NEXT is on the new
+ * version, BASE on the version that it was planned from. Both stay until the rotation is finished, so a run after a crash
+ * finds the values that the rotation began with.
  */
 import {
   GetSecretValueCommand,
@@ -25,13 +25,13 @@ export interface SecretVersion {
 
 export interface SecretVersions {
   current(): Promise<SecretVersion>
-  /** What an earlier run began and did not end. */
+  /** The rotation that an earlier run began and did not finish. */
   unfinished(): Promise<{ readonly base: SecretVersion; readonly next: SecretVersion } | undefined>
-  /** Keeps the next values, in force nowhere yet. `id` makes a repeat harmless. */
+  /** Stores the next values, which nothing uses yet. The same `id` makes a repeat harmless. */
   begin(base: SecretVersion, values: SecretValues, id: string): Promise<SecretVersion>
-  /** From now on whoever starts reads `next`. Fails if somebody else has put another version in force. */
+  /** Makes `next` current, so processes that start from now on read it. Throws if another version has become current. */
   promote(base: SecretVersion, next: SecretVersion): Promise<void>
-  /** Ends a rotation, done or given up. */
+  /** Ends a rotation that is done or abandoned. */
   finish(base: SecretVersion, next: SecretVersion): Promise<void>
 }
 
@@ -48,7 +48,7 @@ export function createSecretVersions(client: SecretsManagerClient, arn: string):
     }
   }
 
-  /** Moves a label only from where we believe it to be: the service refuses otherwise. */
+  /** Moves a label only from the version where it is expected to be: the service refuses otherwise. */
   const moveLabel = (stage: string, from: string | undefined, to: string | undefined) =>
     client.send(
       new UpdateSecretVersionStageCommand({
@@ -61,7 +61,7 @@ export function createSecretVersions(client: SecretsManagerClient, arn: string):
 
   async function current(): Promise<SecretVersion> {
     const version = await labelled(CURRENT)
-    if (version === undefined) throw new SecretsError(`The secret ${arn} is not there, or holds no value yet`)
+    if (version === undefined) throw new SecretsError(`The secret ${arn} does not exist, or has no value yet`)
     return version
   }
 
@@ -69,7 +69,7 @@ export function createSecretVersions(client: SecretsManagerClient, arn: string):
     current,
     async unfinished() {
       const [base, next] = await Promise.all([labelled(BASE), labelled(NEXT)])
-      // A base alone is of a run that died before it had kept anything.
+      // A run that crashed before it stored the next values leaves only a base.
       return base === undefined || next === undefined ? undefined : { base, next }
     },
     async begin(base, values, id) {
@@ -90,13 +90,13 @@ export function createSecretVersions(client: SecretsManagerClient, arn: string):
       if (id === next.id) return
       if (holder?.id !== next.id || id !== base.id) {
         throw new SecretsError(
-          `The secret ${arn} was changed by somebody else meanwhile. Look at its versions, then run with --abandon`,
+          `Something else changed the secret ${arn} during the rotation. Check its versions, then run with --abandon`,
         )
       }
       await moveLabel(CURRENT, base.id, next.id)
     },
     async finish(base, next) {
-      // NEXT goes first: without it there is no rotation, whatever BASE says.
+      // NEXT is removed first: without it no rotation is in progress, whatever BASE says.
       await moveLabel(NEXT, next.id, undefined)
       await moveLabel(BASE, base.id, undefined)
     },

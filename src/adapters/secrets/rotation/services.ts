@@ -1,6 +1,6 @@
 /*
- * The services that read the secret. ECS injects values when a task starts and never again, so new values arrive by
- * new tasks: a forced deployment of the same revision, waited for, and checked task by task.
+ * The services that read the secret. ECS injects values only when a task starts, so new values need new tasks. A rotation
+ * forces a deployment of the same revision, waits for it, and checks every task.
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
@@ -15,9 +15,9 @@ import {
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs'
 
-/** Draining takes up to a minute and a start seconds: looking more often shows nothing new. */
+/** A drain takes up to a minute and a start takes seconds, so a shorter interval shows nothing new. */
 const POLL_MS = 5_000
-/** Rolling over some ten tasks, with a drain and a grace period each, takes ten minutes. */
+/** A rolling deployment of about ten tasks, each with a drain and a grace period, takes ten minutes. */
 const STABLE_MS = 30 * 60_000
 
 export interface ServicesOptions {
@@ -29,11 +29,11 @@ export interface ServicesOptions {
 }
 
 export interface Services {
-  /** Every service is there; throws with the names of those that are not. */
+  /** Throws with the names of the services that do not exist. */
   check(): Promise<void>
-  /** Replaces every task of `service`; returns when all that run are new. Throws if the deployment fails. */
+  /** Replaces every task of `service` and resolves when all that run are new. Throws if the deployment fails. */
   redeploy(service: string): Promise<void>
-  /** Deregisters all revisions of the services' families but those in use; returns their names. */
+  /** Deregisters all revisions of the services' families except those in use, and returns their names. */
   retireRevisions(): Promise<string[]>
 }
 
@@ -71,7 +71,7 @@ export function createServices(options: ServicesOptions): Services {
         const { tasks } = await client.send(new DescribeTasksCommand({ cluster, tasks: arns }))
         const old = (tasks ?? []).filter(task => task.startedBy !== deployment)
         if (old.length > 0) {
-          throw new Error(`${old.length} tasks of ${service} are still of an earlier start. ${BOTH_GOOD}`)
+          throw new Error(`${old.length} tasks of ${service} started before the deployment. ${BOTH_GOOD}`)
         }
       }
       nextToken = page.nextToken
@@ -100,7 +100,7 @@ export function createServices(options: ServicesOptions): Services {
         new UpdateServiceCommand({ cluster, service, forceNewDeployment: true }),
       )
       const deployment = answer.service?.deployments?.find(({ status }) => status === 'PRIMARY')?.id
-      if (deployment === undefined) throw new Error(`ECS began no deployment of ${service}`)
+      if (deployment === undefined) throw new Error(`ECS started no deployment of ${service}`)
       await untilStable(service, deployment)
       await assertOnlyTasksOf(service, deployment)
     },
@@ -125,8 +125,8 @@ export function createServices(options: ServicesOptions): Services {
   }
 }
 
-/** Why stopping here does no harm. */
-const BOTH_GOOD = 'Old and new values are both good and nothing was retired: mend it, then run again'
+/** Says that stopping here does no harm. */
+const BOTH_GOOD = 'Old and new values both work and nothing was retired: fix the cause, then run again'
 
 /** `arn:…:task-definition/loadcast-api:41` → `loadcast-api:41` */
 const nameOf = (arn = '') => arn.slice(arn.indexOf('/') + 1)

@@ -9,6 +9,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
 import { startEcho } from './echo.js'
+import { understandOldRooms } from './old-rooms.js'
 import { Publisher } from './publisher.js'
 import { assertSubscribes } from './start-check.js'
 import { Subscriber } from './subscriber.js'
@@ -40,6 +41,8 @@ export interface SocketCluster {
   state(): ClusterState
   /** Makes this server one of the cluster. `onMissed`: messages of the last so many milliseconds may be missing here. */
   join(io: Server, onMissed: (forMs: number) => void): void
+  /** Has the other processes tell their sockets again what was told in the last so many milliseconds. */
+  tellMissed(forMs: number): void
   /** Leaves the connections to whoever made them. */
   close(): void
 }
@@ -52,6 +55,7 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
   const { kind, connections, log, channelPrefix, echoEveryMs } = options
   await assertSubscribes({ ...options, subscriber: connections.subscriber })
   const subscriber = new Subscriber(connections.subscriber, log)
+  let tellMissed = (_forMs: number) => {}
   let onRecovered = (_afterMs: number) => {}
   const publisher = new Publisher(connections.publisher, afterMs => onRecovered(afterMs))
   let echo: ReturnType<typeof startEcho> | undefined
@@ -64,15 +68,20 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
       dropped: publisher.dropped,
     }),
     join(io, onMissed) {
-      io.adapter(
+      const createOne =
         kind === 'sharded'
           ? createShardedAdapter(publisher, subscriber, {
               channelPrefix,
               // A channel for each room would be one subscription for each user who is connected.
               subscriptionMode: 'static',
             })
-          : createAdapter(publisher, subscriber, { key: channelPrefix }),
-      )
+          : createAdapter(publisher, subscriber, { key: channelPrefix })
+      // Socket.IO calls it with `new`, so it cannot be an arrow.
+      function createBilingual(namespace: unknown) {
+        return understandOldRooms(createOne(namespace))
+      }
+      io.adapter(createBilingual as typeof createOne)
+      tellMissed = forMs => io.serverSideEmit(MISSED, forMs)
       onRecovered = afterMs => io.serverSideEmit(MISSED, afterMs)
       io.on(MISSED, (forMs: unknown) => {
         if (typeof forMs === 'number') onMissed(forMs)
@@ -92,6 +101,7 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
         },
       })
     },
+    tellMissed: forMs => tellMissed(forMs),
     close() {
       echo?.stop()
       subscriber.detach()
