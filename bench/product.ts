@@ -47,7 +47,7 @@ export interface Product {
 export function openProduct(
   connectionString: string,
   pool: pg.Pool,
-  fanout: Fanout = { emit() {}, disconnectPerson() {} },
+  fanout: Fanout = { emit() {}, disconnectPerson() {}, endSessions() {} },
 ): Product {
   const store = createPostgresStore({ connectionString })
   const lookups = createLookupPool(connectionString, { warn() {} })

@@ -1,4 +1,4 @@
--- A driver joins a fleet by agreeing to an invitation. `drivers` holds those who have agreed, each in one fleet; several
+-- A driver joins a fleet by agreeing to an invitation. `drivers` holds the drivers that have agreed, each in one fleet. Several
 -- transporters may invite the same person.
 
 -- Postgres stores this default once for all rows that there are, so no row is rewritten: they count as confirmed. Rows that
@@ -20,8 +20,8 @@ comment on table driver_invitations is 'drivers that a transporter has named and
 create index driver_invitations_of_transporter on driver_invitations (transporter_id, invited_at desc, driver_id desc);
 create index driver_invitations_of_driver on driver_invitations (driver_id, invited_at desc, transporter_id desc);
 
--- A process of the release before adds drivers without asking them. What it adds becomes an invitation before its statement ends,
--- so that it cannot assign the driver either. It still gets the row that it has written, as it expects.
+-- A process of the release before adds drivers without asking them. Its row becomes an invitation before its statement ends, so
+-- that it cannot assign the driver either. It still gets the row that it has written, as it expects.
 create function invite_unconfirmed_driver() returns trigger language plpgsql set search_path from current as $$
 begin
   insert into driver_invitations (driver_id, transporter_id, name, phone)

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { signToken } from '../src/adapters/tokens/jwt.js'
-import { signRefreshToken } from '../src/adapters/tokens/refresh.js'
+import { ACCESS_TTL_MS, REFRESH_TTL_MS, signRefreshToken } from '../src/adapters/tokens/refresh.js'
 import { clientId, role } from '../src/dispatch/requests.js'
 import { loadSettings } from '../src/settings.js'
 import { resolveTokenKeys } from '../src/token-keys.js'
@@ -39,8 +39,17 @@ async function main(): Promise<void> {
     throw new Error(`${lines.join('\n')}\n${USAGE}`)
   }
   const { role, sub, refresh } = parsed.data
-  const { secret, refreshSecret } = await resolveTokenKeys(loadSettings())
-  const ttlMs = millisecondsOf(parsed.data.ttl ?? (refresh ? '30d' : '1h'))
+  const settings = loadSettings()
+  const { secret, refreshSecret } = await resolveTokenKeys(settings)
+  const longestMs = refresh ? REFRESH_TTL_MS : settings.accessTokenMaxMs
+  const usualMs = refresh ? REFRESH_TTL_MS : Math.min(ACCESS_TTL_MS, longestMs)
+  const ttlMs = parsed.data.ttl === undefined ? usualMs : millisecondsOf(parsed.data.ttl)
+  if (ttlMs > longestMs) {
+    const why = refresh ? 'no refresh token lives longer' : 'ACCESS_TOKEN_MAX_SECONDS'
+    throw new Error(
+      `  --ttl: Expected at most ${longestMs / 1000}s (${why}): the server refuses a longer one`,
+    )
+  }
   const caller = { id: sub, role }
   console.log(
     await (refresh ? signRefreshToken(caller, refreshSecret, { ttlMs }) : signToken(caller, secret, ttlMs)),

@@ -11,9 +11,9 @@ import { broadcastInvariants, FLEET_INVARIANT } from '../src/dispatch/invariants
 import { broadcastDefinition } from '../src/machines/index.js'
 import { audit, TIMERS_MATCH, type Violation } from '../src/runtime/audit.js'
 import type { Definition } from '../src/runtime/definition.js'
-import { createRearm } from '../src/runtime/rearm.js'
-import { createRegistry } from '../src/runtime/registry.js'
+import { createRegistry } from '../src/runtime/definitions/registry.js'
 import { silentLog } from '../src/runtime/silent-log.js'
+import { createRearm } from '../src/runtime/timers/rearm.js'
 import { withDatabase } from './with-database.js'
 
 /** A defect that breaks everything should not scroll the first violation out of sight. */

@@ -36,8 +36,10 @@ import { createWakeups } from './adapters/postgres/wakeups.js'
 import { createRedisPresence } from './adapters/redis/presence.js'
 import { createSocketServer } from './adapters/socket/server.js'
 import type { Metrics } from './adapters/telemetry/metrics.js'
+import { openIssuerKeys } from './adapters/tokens/issuer-keys.js'
 import { createTokenVerifier } from './adapters/tokens/jwt.js'
-import { createRefreshTokens } from './adapters/tokens/refresh.js'
+import { ACCESS_TTL_MS, createRefreshTokens } from './adapters/tokens/refresh.js'
+import { withResolvers } from './concurrency/with-resolvers.js'
 import type { DatabaseWait } from './database-wait.js'
 import { familySweep } from './dispatch/auth/family-sweep.js'
 import { createRefresh } from './dispatch/auth/refresh.js'
@@ -51,7 +53,6 @@ import { openRateLimits, withLimits } from './rate-limits.js'
 import type { Engine } from './runtime/api.js'
 import { createEngine } from './runtime/engine.js'
 import type { Faults } from './runtime/faults.js'
-import { withResolvers } from './runtime/with-resolvers.js'
 import type { Settings } from './settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
 import { meteredFanout, openTelemetry } from './telemetry.js'
@@ -125,7 +126,8 @@ export async function createApp(options: AppOptions): Promise<App> {
           host: settings.host,
           port: settings.inspectPort,
         })
-  const verifyToken = createTokenVerifier(tokenKeys)
+  const issuer = openIssuer(settings, log)
+  const verifyToken = createTokenVerifier({ ...tokenKeys, maxTtlMs: settings.accessTokenMaxMs, issuer })
   const presence = await openPresence(settings, log)
   const pushSender = options.pushSender ?? (await openPush(settings, log))
   const limits = openRateLimits(settings, log)
@@ -173,7 +175,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { dispatch, engine } = product
   const families = createRefreshFamilies(pool)
   const refresh = createRefresh({
-    tokens: createRefreshTokens(tokenKeys),
+    tokens: createRefreshTokens({
+      ...tokenKeys,
+      accessTtlMs: Math.min(ACCESS_TTL_MS, settings.accessTokenMaxMs),
+    }),
     families,
     isActive: caller => dispatch.isActive(caller),
   })
@@ -247,6 +252,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     presence.close()
     inspection?.close()
     limits.close()
+    issuer?.keys.close()
     await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end(), healthPool.end()])
     await telemetry.close()
   }
@@ -256,6 +262,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       product.startSweeps()
       forgetting.start()
     }
+    if (takesRequests) await whenAvailable(() => product.watchSessions())
     const port = await listen(http.server, settings)
     return {
       url: `http://${urlHost(settings.host)}:${port}`,
@@ -273,6 +280,13 @@ export async function createApp(options: AppOptions): Promise<App> {
 export const version: string = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ).version
+
+/** Whoever else signs tokens, if the settings name somebody. */
+function openIssuer({ tokenIssuer }: Settings, log: Logger) {
+  if (tokenIssuer === undefined) return undefined
+  const { jwksUrl: url, issuer, audience } = tokenIssuer
+  return { keys: openIssuerKeys({ url, log }), issuer, audience }
+}
 
 /** In Redis if there is one, for any number of processes; else in this process. */
 async function openPresence(settings: Settings, log: Logger) {

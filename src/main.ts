@@ -67,6 +67,7 @@ async function main(): Promise<void> {
         url: app.url,
         database: database.description,
         secret: tokenKeys.secret,
+        accessTokenMaxMs: settings.accessTokenMaxMs,
         ...(inspectUrl === undefined ? {} : { inspectUrl }),
       }
       if (settings.role !== 'worker') await introduceDemoPeople(app.url, tokenKeys.secret, log)

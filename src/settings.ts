@@ -10,8 +10,10 @@ import { complaintAbout } from './adapters/postgres/connection/address.js'
 import { type RedisMode, redisModes, redisProblems } from './adapters/redis/address.js'
 import type { Caps } from './dispatch/caps.js'
 import { capSettings, capsOf } from './settings/caps.js'
+import { type TokenSettings, tokenEnvironment, tokenProblems, tokenSettingsOf } from './settings/tokens.js'
+import { decimalPattern, hours, seconds, wholeNumber } from './settings/values.js'
 
-export interface Settings {
+export interface Settings extends TokenSettings {
   readonly isProduction: boolean
   /** 0 takes any free port. */
   readonly port: number
@@ -24,15 +26,9 @@ export interface Settings {
   readonly redisUrl?: string
   /** The kind of server at `redisUrl`, which decides how the URL is parsed: see adapters/redis/address.ts. */
   readonly redisMode: RedisMode
-  /** Absent outside production only: then generated once and kept in `dataDir`. */
-  readonly jwtSecret?: string
-  /** Still accepted while a rotation is under way. */
-  readonly jwtSecretPrevious?: string
-  readonly jwtRefreshSecret?: string
   /** How the sockets of several processes are joined; without Redis there is one process. */
   readonly socketAdapter: (typeof socketAdapters)[number]
   readonly role: Role
-  readonly jwtRefreshSecretPrevious?: string
   readonly broadcastTimeoutMs: number
   /** Radii of the reach steps, ascending, in kilometres. */
   readonly reachStepsKm: readonly number[]
@@ -83,14 +79,10 @@ export class SettingsError extends Error {
   }
 }
 
-/** RFC 7518 §3.2: an HS256 key has at least the 256 bits of its hash. */
-const MIN_SECRET_LENGTH = 32
 /** The broadcast machine draws four rings; more radii would have no state to stand for. */
 const MAX_REACH_STEPS = 4
 /** Half of the equator: no radius beyond it means anything. */
 const MAX_RADIUS_KM = 20_037
-/** Thirty days. Longer is a mistake of units, and would overflow what a timer can wait. */
-const MAX_SECONDS = 2_592_000
 
 /** Where Stately's inspector is looked for. */
 const DEFAULT_INSPECT_PORT = 8080
@@ -101,55 +93,10 @@ const MAX_FLEET_SIZE = 100_000
 /** A content network, a balancer and a proxy beside the process are three. */
 const MAX_PROXIES = 10
 
-const decimalPattern = /^\d+(\.\d+)?$/
-
-/** Decimals in seconds, as whole milliseconds. */
-function seconds(standard: number, { min = 0.001 } = {}) {
-  const expected = `Expected seconds, a decimal number from ${min} to ${MAX_SECONDS}`
-  return z
-    .string()
-    .regex(decimalPattern, expected)
-    .transform(Number)
-    .refine(value => value >= min && value <= MAX_SECONDS, expected)
-    .default(standard)
-    .transform(value => Math.round(value * 1000))
-}
-
-/** A client that lost its network for less resumes; a year of events is a mistake of units. */
-const MIN_RETENTION_HOURS = 0.1
-const MAX_RETENTION_HOURS = 8_784
-
-/** Decimals in hours, as whole milliseconds. */
-function hours(standard: number) {
-  const expected = `Expected hours, a decimal number from ${MIN_RETENTION_HOURS} to ${MAX_RETENTION_HOURS}`
-  return z
-    .string()
-    .regex(decimalPattern, expected)
-    .transform(Number)
-    .refine(value => value >= MIN_RETENTION_HOURS && value <= MAX_RETENTION_HOURS, expected)
-    .default(standard)
-    .transform(value => Math.round(value * 3_600_000))
-}
-
-function wholeNumber(standard: number, min: number, max: number) {
-  const expected = `Expected a whole number from ${min} to ${max}`
-  return z
-    .string()
-    .regex(/^\d{1,10}$/, expected)
-    .transform(Number)
-    .refine(value => value >= min && value <= max, expected)
-    .default(standard)
-}
-
 /** For what a later version brings: anything but its resting value is refused, never ignored. */
 function notYet(what: string, restingPattern: RegExp) {
   return z.string().regex(restingPattern, `This version has no ${what} yet: leave it unset`).optional()
 }
-
-const secret = z
-  .string()
-  .min(MIN_SECRET_LENGTH, `Expected at least ${MIN_SECRET_LENGTH} characters`)
-  .optional()
 
 const radii = z
   .string()
@@ -239,12 +186,9 @@ const environment = z.object({
   DATABASE_WAIT_SECONDS: databaseWait,
   REDIS_URL: z.string().optional(),
   REDIS_MODE: z.enum(redisModes, `Expected ${redisModes.join(', ')}`).default('standalone'),
-  JWT_SECRET: secret,
-  JWT_SECRET_PREVIOUS: secret,
-  JWT_REFRESH_SECRET: secret,
+  ...tokenEnvironment,
   SOCKET_ADAPTER: z.enum(socketAdapters, 'Expected classic or sharded').optional(),
   ROLE: z.enum(roles, 'Expected all, api or worker').default('all'),
-  JWT_REFRESH_SECRET_PREVIOUS: secret,
   BROADCAST_TIMEOUT_SECONDS: seconds(120),
   REACH_STEPS_KM: radii,
   REACH_STEP_SECONDS: seconds(15),
@@ -322,20 +266,6 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
       if (given[name] === undefined) problems.push(`${name}: Required in production`)
     }
   }
-  if (given.JWT_REFRESH_SECRET !== undefined) {
-    for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']) {
-      if (given[name] === given.JWT_REFRESH_SECRET) {
-        problems.push(
-          `JWT_REFRESH_SECRET: Expected another value than ${name}, or refresh tokens open every door`,
-        )
-      }
-    }
-  }
-  for (const name of ['JWT_SECRET', 'JWT_REFRESH_SECRET']) {
-    if (given[`${name}_PREVIOUS`] !== undefined && given[name] === undefined) {
-      problems.push(`${name}_PREVIOUS: Expected ${name} beside it`)
-    }
-  }
   // Alone, an api would fire no timer, and a worker could tell nobody.
   if ((given.ROLE === 'api' || given.ROLE === 'worker') && given.REDIS_URL === undefined) {
     problems.push(`ROLE: Expected REDIS_URL beside ${given.ROLE}: roles work together through Redis`)
@@ -343,7 +273,7 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
   if (given.SOCKET_ADAPTER === 'sharded' && given.REDIS_URL === undefined) {
     problems.push('SOCKET_ADAPTER: Expected REDIS_URL beside sharded')
   }
-  problems.push(...redisProblems(given.REDIS_URL, given.REDIS_MODE))
+  problems.push(...tokenProblems(given), ...redisProblems(given.REDIS_URL, given.REDIS_MODE))
   return problems
 }
 
@@ -357,16 +287,11 @@ function settingsOf(env: Environment): Settings {
     ...(env.DATABASE_URL === undefined ? {} : { databaseUrl: env.DATABASE_URL }),
     databaseWaitMs: env.DATABASE_WAIT_SECONDS,
     ...(env.REDIS_URL === undefined ? {} : { redisUrl: env.REDIS_URL }),
-    ...(env.JWT_SECRET === undefined ? {} : { jwtSecret: env.JWT_SECRET }),
-    ...(env.JWT_SECRET_PREVIOUS === undefined ? {} : { jwtSecretPrevious: env.JWT_SECRET_PREVIOUS }),
-    ...(env.JWT_REFRESH_SECRET === undefined ? {} : { jwtRefreshSecret: env.JWT_REFRESH_SECRET }),
+    ...tokenSettingsOf(env),
     redisMode: env.REDIS_MODE,
     // In a cluster, every node would repeat every message of the classic adapter.
     socketAdapter: env.SOCKET_ADAPTER ?? (env.REDIS_MODE === 'cluster' ? 'sharded' : 'classic'),
     role: env.ROLE,
-    ...(env.JWT_REFRESH_SECRET_PREVIOUS === undefined
-      ? {}
-      : { jwtRefreshSecretPrevious: env.JWT_REFRESH_SECRET_PREVIOUS }),
     broadcastTimeoutMs: env.BROADCAST_TIMEOUT_SECONDS,
     reachStepsKm: env.REACH_STEPS_KM,
     reachStepMs: env.REACH_STEP_SECONDS,

@@ -32,5 +32,6 @@ export function meteredFanout(fanout: Fanout, meter: ProductMeter): Fanout {
       fanout.emit(rooms, envelope, except)
     },
     disconnectPerson: person => fanout.disconnectPerson(person),
+    endSessions: (person, issuedUpTo) => fanout.endSessions(person, issuedUpTo),
   }
 }

@@ -72,7 +72,7 @@ export function createApi({ call }: Http) {
     joinFleet: (transporterId: string) => post<contract.DriverFleet>('/driver/fleet', { transporterId }),
     leaveFleet: () => remove('/driver/fleet'),
 
-    /** Invites a driver, who is in the fleet once it agrees. */
+    /** Invites a driver. It is in the fleet after it has agreed. */
     putDriver: (id: string, driver: { readonly name: string; readonly phone?: string }) =>
       put<contract.Driver>(`/transporter/drivers/${segment(id)}`, driver),
     deleteDriver: (id: string) => remove(`/transporter/drivers/${segment(id)}`),
@@ -84,6 +84,9 @@ export function createApi({ call }: Http) {
     deleteVehicle: (id: string) => remove(`/transporter/vehicles/${segment(id)}`),
     listVehicles: (query?: contract.PageQuery) =>
       get<contract.Page<contract.Vehicle>>('/transporter/vehicles', query),
+
+    /** Ends every session of the user. `Client.logout` also closes the client. */
+    logout: () => post<undefined>('/auth/logout', undefined),
 
     /** What was missed since a point; without one, the present as a point. A connected client does this itself. */
     sync: (after?: string): Promise<Result<Synced>> => get<Synced>('/sync', { after }),

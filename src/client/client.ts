@@ -51,6 +51,11 @@ export interface Client {
   /** Resolves with the first connection, or when it was refused for good. Until `close` it reconnects by itself. */
   connect(): Promise<Connected>
   close(): void
+  /**
+   * Ends every session of the user, on all devices, and closes the client. A token that is refused was ended before. After
+   * any other problem the sessions may go on, and the client stays open: try again.
+   */
+  logout(): Promise<Result<undefined>>
   readonly isConnected: boolean
   /** The last event seen, to be kept by apps that are restarted. */
   readonly point: string | undefined
@@ -134,6 +139,12 @@ export function createClient(options: ClientOptions): Client {
     for (const resolve of settled) resolve(connected)
   }
 
+  function close(): void {
+    connection.close()
+    watches.close()
+    settle({ ok: false, problem: noAnswer('The client was closed') })
+  }
+
   return {
     api,
     on,
@@ -143,10 +154,12 @@ export function createClient(options: ClientOptions): Client {
       connection.open()
       return connected
     },
-    close() {
-      connection.close()
-      watches.close()
-      settle({ ok: false, problem: noAnswer('The client was closed') })
+    close,
+    async logout() {
+      const left = await api.logout()
+      const isOut = left.ok || left.problem.code === 'UNAUTHENTICATED'
+      if (isOut) close()
+      return left
     },
     get isConnected() {
       return connection.isConnected()

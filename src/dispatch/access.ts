@@ -12,8 +12,8 @@ import { type Problem, problem } from './problems.js'
  * What the caller must be to the thing that a command names.
  * `self`: it names nothing but the caller · `any`: whichever · `owner`: the customer whose request it is, the
  * transporter whose fleet · `ownerOrNew`: nobody else's (409 if it is) · `reader`: owner, was offered it, or has or had
- * a trip on it · `party`: customer, transporter or driver of the trip · `invited`: the driver whom a transporter has
- * invited into its fleet, or who is in it.
+ * a trip on it · `party`: customer, transporter or driver of the trip · `invited`: a driver that the transporter has
+ * invited, or that is in its fleet.
  */
 export type Standing = 'self' | 'any' | 'owner' | 'ownerOrNew' | 'reader' | 'party' | 'invited'
 
@@ -52,6 +52,7 @@ export const access = {
   sync: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self', viewer: 'self' },
   registerDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
   removeDevice: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self' },
+  logout: { customer: 'self', transporter: 'self', driver: 'self', admin: 'self', viewer: 'self' },
   inspect: { admin: 'any', viewer: 'any' },
   administer: { admin: 'any' },
 } as const satisfies Readonly<Record<string, Row>>

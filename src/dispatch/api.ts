@@ -8,6 +8,7 @@ import type { Person } from './person.js'
 import type { Result } from './problems.js'
 import type * as requests from './requests.js'
 import type { Synced, SyncRequest } from './resume/sync.js'
+import type { VerifiedToken } from './tokens.js'
 import type * as admin from './views/admin-views.js'
 import type * as views from './views/views.js'
 
@@ -50,8 +51,12 @@ export type InstanceEventAnswer = admin.InstanceEventAnswer
 export interface Dispatch {
   /** Registers the person on its first valid token; answers whether it is active (cached for seconds). */
   isActive(caller: Caller): Promise<boolean>
-  /** Those of the people that are turned off, as of now. */
-  inactiveAmong(people: readonly Person[]): Promise<readonly Person[]>
+  /** Who a token's bearer is, if its session goes on: `USER_INACTIVE`, or `UNAUTHENTICATED` where it was ended. */
+  admit(token: VerifiedToken): Promise<Result<Caller>>
+  /** Those of the tokens whose sessions were ended or whose people are turned off, as of now. */
+  endedAmong<T extends VerifiedToken>(tokens: readonly T[]): Promise<readonly T[]>
+  /** Ends all of the caller's sessions. `issuedAt`: of the token it shows, in seconds. */
+  logout(caller: Caller, issuedAt: number): Promise<Result<void>>
 
   createBroadcast(
     caller: Caller,
@@ -131,6 +136,8 @@ export interface Dispatch {
   /** Accepts, declines and refusals, newest first. */
   listAnswers(caller: Caller, query: requests.PageQuery): Promise<Result<Page<views.AnswerView>>>
 
+  /** Ends all sessions of another person. */
+  endSessions(caller: Caller, person: Person): Promise<Result<void>>
   setPersonActive(caller: Caller, person: Person, active: boolean): Promise<Result<admin.UserView>>
   listInstances(
     caller: Caller,

@@ -31,6 +31,7 @@ import * as membership from './fleet/membership.js'
 import { People } from './fleet/people.js'
 import { presenceSweep } from './fleet/presence-sweep.js'
 import * as transporters from './fleet/transporters.js'
+import { TurnedOff } from './fleet/turned-off.js'
 import { keySweep } from './key-sweep.js'
 import type { Parts } from './parts.js'
 import type { Fanout, PushSender } from './ports.js'
@@ -49,6 +50,8 @@ export interface DispatchService {
   readonly engine: Engine
   /** Begins to notice drivers that fell silent, to send what is to be pushed, and to forget what is old. */
   startSweeps(): void
+  /** Begins to hear whose sessions were ended. Resolves when the process may let callers in. */
+  watchSessions(): Promise<void>
   /**
    * Tells the sockets of this process again what was told in the last so many milliseconds: messages of other
    * processes may not have arrived.
@@ -94,15 +97,24 @@ export function createDispatch(
   const firstStep = new FirstStep()
   const all = { ...parts, catchUp, drivers, driverStatus, requests, refusedAccepts, firstStep }
   const retelling = new Retelling(all, given.localFanout ?? given.fanout)
-  const people = new People(parts)
-  const sweeps = [presenceSweep(parts, driverStatus), keySweep(parts), eventSweep(parts), pushSweep(timed)]
+  const turnedOff = new TurnedOff(all)
+  const people = new People({ ...parts, turnedOff })
+  const sweeps = [
+    presenceSweep(parts, driverStatus),
+    turnedOff.sweep,
+    keySweep(parts),
+    eventSweep(parts),
+    pushSweep(timed),
+  ]
   const acknowledgements = new Acknowledgements(parts.pushes, timed.now, parts.log)
   const pushWorker = new PushWorker({ ...timed, sender: given.pushSender, meter: given.meter })
   const { getBroadcast, listBroadcasts, sendToBroadcast, history, findReadable } = broadcasts
 
   const dispatch: Dispatch = {
     isActive: caller => people.isActive(caller),
-    inactiveAmong: those => people.inactiveAmong(those),
+    admit: token => people.admit(token),
+    endedAmong: tokens => people.endedAmong(tokens),
+    logout: allowed('logout', (...args) => people.logout(...args)),
     replay: (caller, used) => replay(all, caller, used),
     seenNow: (caller, answer) => seenNow(all, caller, answer),
     mayWatch: async (caller, id) => (await findReadable(all, caller, id)) !== undefined,
@@ -155,6 +167,7 @@ export function createDispatch(
     listVehicles: allowed('listFleet', (...args) => fleet.listVehicles(all, ...args)),
     listAnswers: allowed('listAnswers', (...args) => listAnswers(all, ...args)),
 
+    endSessions: allowed('administer', (...args) => people.endSessions(...args)),
     setPersonActive: allowed('administer', (...args) => people.setActive(...args)),
     listInstances: allowed('inspect', (...args) => instances.listInstances(all, ...args)),
     getInstance: allowed('inspect', (...args) => instances.getInstance(all, ...args)),
@@ -181,10 +194,12 @@ export function createDispatch(
       for (const sweep of sweeps) sweep.start()
       pushWorker.start()
     },
+    watchSessions: () => people.watch.start(),
     retell: forMs => retelling.request(forMs),
     idle,
     async close(options) {
       await retelling.stop()
+      await people.watch.stop()
       await pushWorker.stop()
       await Promise.all(sweeps.map(sweep => sweep.stop()))
       await catchUp.idle()

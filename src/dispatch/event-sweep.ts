@@ -1,5 +1,5 @@
+import { Periodic } from '../concurrency/periodic.js'
 import type { Parts } from './parts.js'
-import { Periodic } from './periodic.js'
 
 /** At 500 events a second 30,000 rows are due each time. */
 const SWEEP_EVERY_MS = 60_000
@@ -8,11 +8,11 @@ const BATCH = 1_000
 
 /** Forgets delivered events after their time. Any number of processes may: they delete different rows. */
 export function eventSweep({ resume, settings, log }: Pick<Parts, 'resume' | 'settings' | 'log'>): Periodic {
-  return new Periodic(
-    SWEEP_EVERY_MS,
-    async () => {
+  return new Periodic({
+    everyMs: SWEEP_EVERY_MS,
+    async work() {
       while ((await resume.sweep(settings.eventRetentionMs, BATCH)) === BATCH);
     },
-    error => log.warn({ err: error }, 'old events could not be deleted'),
-  )
+    onFailure: error => log.warn({ err: error }, 'old events could not be deleted'),
+  })
 }

@@ -1,5 +1,5 @@
+import { Periodic } from '../concurrency/periodic.js'
 import type { Parts } from './parts.js'
-import { Periodic } from './periodic.js'
 
 /** Promised to clients: a key is good for a day. */
 const KEPT_MS = 24 * 3_600_000
@@ -10,11 +10,11 @@ const BATCH = 1_000
 
 /** Forgets idempotency keys after their day. Any number of processes may: they delete different rows. */
 export function keySweep({ keys, log }: Pick<Parts, 'keys' | 'log'>): Periodic {
-  return new Periodic(
-    SWEEP_EVERY_MS,
-    async () => {
+  return new Periodic({
+    everyMs: SWEEP_EVERY_MS,
+    async work() {
       while ((await keys.sweep(KEPT_MS, BATCH)) === BATCH);
     },
-    error => log.warn({ err: error }, 'old idempotency keys could not be deleted'),
-  )
+    onFailure: error => log.warn({ err: error }, 'old idempotency keys could not be deleted'),
+  })
 }

@@ -10,6 +10,13 @@ export interface Person {
   readonly role: Role
 }
 
+/** What a person's tokens are judged by. */
+export interface PersonState {
+  readonly isActive: boolean
+  /** Seconds since the epoch: tokens issued in that second or before are good no more. 0: no session was ever ended. */
+  readonly endedUpTo: number
+}
+
 /** An admin, and a viewer, which sends nothing. */
 export const readsAll = ({ role }: Person): boolean => role === 'admin' || role === 'viewer'
 

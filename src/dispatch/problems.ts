@@ -43,13 +43,13 @@ export const problems = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'Sign in first',
-    when: 'There is no token, or it is not one of ours, or has expired, or is a refresh token that was used before',
-    next: 'Refresh the token, or sign in anew',
+    when: 'There is no token, or it is not one of ours, has expired, lives too long, is of a session that was ended, or is a refresh token that was used before',
+    next: 'Refresh the token, or sign in anew; `detail` says which',
   },
   FORBIDDEN: {
     status: 403,
     title: 'Not allowed for your role',
-    when: 'The role in the token may never do this',
+    when: 'The role in the token may never do this; or an administrator would turn off itself',
     next: 'Nothing: no other request of this role would be allowed',
   },
   USER_INACTIVE: {

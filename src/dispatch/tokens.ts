@@ -4,11 +4,16 @@ import type { Result } from './problems.js'
 
 export interface VerifiedToken {
   readonly caller: Caller
+  /** Seconds since the epoch, whole: `iat`. An end of sessions is for all tokens up to a second. */
+  readonly issuedAt: number
   /** Milliseconds since the epoch. From then on the token opens nothing. */
   readonly expiresAt: number
 }
 
-/** Answers `UNAUTHENTICATED` for whatever is not a valid token of today. Never throws, never asks anyone. */
+/**
+ * Answers `UNAUTHENTICATED` for whatever is not a valid token of today, `UNAVAILABLE` where that cannot be said because an
+ * issuer of tokens is away. Never throws. That a session was ended it does not know: `Dispatch.admit` does.
+ */
 export type TokenVerifier = (token: string) => Promise<Result<VerifiedToken>>
 
 export interface VerifiedRefreshToken extends VerifiedToken {
@@ -22,14 +27,16 @@ export interface IssuedTokens {
   readonly accessToken: string
   readonly expiresInSeconds: number
   readonly refreshToken: string
-  /** The `jti` of the refresh token. */
-  readonly refreshId: string
-  readonly refreshExpiresAt: number
 }
 
 export interface RefreshTokens {
+  /** How long those are good that are issued. */
+  readonly refreshTtlMs: number
   /** Answers `UNAUTHENTICATED` for whatever is not a valid refresh token. Never throws, never asks anyone. */
   verify(token: string): Promise<Result<VerifiedRefreshToken>>
-  /** An access token, and the refresh token that gets the next one. */
-  issue(caller: Caller, family: string): Promise<IssuedTokens>
+  /** An access token, and the refresh token that gets the next one. `id` is its `jti`; `issuedAt` is in seconds. */
+  issue(
+    caller: Caller,
+    token: { readonly family: string; readonly id: string; readonly issuedAt: number },
+  ): Promise<IssuedTokens>
 }

@@ -1,6 +1,6 @@
 /* The engine as its users see it. */
 import type { Refusal } from './definition.js'
-import type { MembershipState } from './membership.js'
+import type { MembershipState } from './definitions/membership.js'
 import type { DeadLetter, StoredInstance } from './ports.js'
 import type {
   Actor,

@@ -4,10 +4,10 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { AnyMachineSnapshot } from 'xstate'
+import type { Fold } from './commit/fold.js'
 import type { Definition } from './definition.js'
-import type { Fold } from './fold.js'
+import { createRegistry, type Registry } from './definitions/registry.js'
 import type { StoredInstance, StoredTimer } from './ports.js'
-import { createRegistry, type Registry } from './registry.js'
 import { replay } from './replay.js'
 import type { EmittedEvent, JournalEntry } from './types.js'
 

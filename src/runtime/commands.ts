@@ -3,12 +3,12 @@
  * no field of the stamp's.
  */
 import type { z } from 'zod'
-import { checkActor } from './checks/caller.js'
-import { cut, isObject, shown } from './checks/fault.js'
-import { STAMP_FIELDS } from './checks/schemas.js'
 import type { Definition } from './definition.js'
+import { checkActor } from './definitions/checks/caller.js'
+import { cut, isObject, shown } from './definitions/checks/fault.js'
+import { STAMP_FIELDS } from './definitions/checks/schemas.js'
+import { storedValue, UnstorableValueError } from './definitions/stored-value.js'
 import { DefinitionError, InvalidEventError } from './errors.js'
-import { storedValue, UnstorableValueError } from './stored-value.js'
 import type { Actor } from './types.js'
 
 /** Enough to correct a form. A payload of a million mistakes is not worth more. */

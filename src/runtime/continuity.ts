@@ -5,7 +5,8 @@
  * another timeline, as after any failover. The first is exact for one instance, the second tells even a process that reads nothing.
  */
 import type { Logger } from 'pino'
-import { type Cancel, type Platform, processPlatform } from './platform.js'
+import { Periodic } from '../concurrency/periodic.js'
+import { type Platform, processPlatform } from './platform.js'
 import type { HistoryPosition, Store } from './ports.js'
 import type { Meter } from './telemetry.js'
 
@@ -29,8 +30,6 @@ export function createContinuity(options: {
 }): Continuity {
   const { store, log, platform = processPlatform, meter, onLoss } = options
   let latest: HistoryPosition | undefined
-  let cancel: Cancel = () => {}
-  let isRunning = false
 
   function noteLoss(evidence: object): void {
     log.error(
@@ -55,25 +54,16 @@ export function createContinuity(options: {
     onLoss()
   }
 
-  function lookLater(): void {
-    if (isRunning) cancel = platform.after(LOOK_EVERY_MS, lookAgain, { inBackground: true })
-  }
-
-  function lookAgain(): void {
-    look()
-      .catch(error => log.debug({ err: error }, "the database's position could not be read"))
-      .finally(lookLater)
-  }
+  const looking = new Periodic({
+    everyMs: LOOK_EVERY_MS,
+    work: look,
+    onFailure: error => log.debug({ err: error }, "the database's position could not be read"),
+    alarms: platform,
+  })
 
   return {
-    start() {
-      isRunning = true
-      lookAgain()
-    },
-    stop() {
-      isRunning = false
-      cancel()
-    },
+    start: () => looking.start({ atOnce: true }),
+    stop: () => void looking.stop(),
     noteLoss,
   }
 }

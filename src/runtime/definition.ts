@@ -5,7 +5,7 @@
  */
 import type { AnyStateMachine, ContextFrom, SnapshotFrom } from 'xstate'
 import type { ZodType } from 'zod'
-import type { StoredHistory } from './history-value.js'
+import type { StoredHistory } from './definitions/history-value.js'
 
 /** What the runtime adds to every event and to the input of a new instance. */
 export interface Stamp {

@@ -1,4 +1,4 @@
-import type { Fault } from './checks/fault.js'
+import type { Fault } from './definitions/checks/fault.js'
 
 /** The event or input does not fit the definition's schema, or cannot be stored. The message tells the first `issues`. */
 export class InvalidEventError extends Error {
@@ -86,4 +86,13 @@ export function isEnvironmental(error: unknown): boolean {
 /** What a caller is told: that it may come back, or what is broken. */
 export function unavailable(error: unknown): unknown {
   return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
+}
+
+/** Waits for `work`, whose failure becomes the error for a caller. */
+export async function whenAvailable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw unavailable(error)
+  }
 }

@@ -7,7 +7,6 @@ export {
   type ProductInvariants,
   type Violation,
 } from './audit.js'
-export type { Fault } from './checks/fault.js'
 export type { Clock, SyncedClock } from './clock.js'
 export { ClockSkewError, createClock } from './clock.js'
 export {
@@ -21,6 +20,8 @@ export {
   type StampedEvent,
   type StoredState,
 } from './definition.js'
+export type { Fault } from './definitions/checks/fault.js'
+export type { StoredHistory } from './definitions/history-value.js'
 export type { EngineOptions } from './engine.js'
 export {
   DefinitionError,
@@ -29,7 +30,6 @@ export {
   StoreUnavailableError,
   UnknownInstanceError,
 } from './errors.js'
-export type { StoredHistory } from './history-value.js'
 export type { DeadDelivery, DeadLetter, DeadTimer, Store, StoredInstance, Wakeups } from './ports.js'
 export {
   type AskOptions,

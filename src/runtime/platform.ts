@@ -4,17 +4,13 @@
  */
 import { randomFillSync } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
+import { type Alarms, type Cancel, processAlarms } from '../concurrency/alarms.js'
 
-/** Stops an alarm. Harmless once it has rung. */
-export type Cancel = () => void
+export type { Cancel } from '../concurrency/alarms.js'
 
-export interface Platform {
+export interface Platform extends Alarms {
   /** Milliseconds, never going back; only differences mean something. */
   monotonicMs(): number
-  /** Calls `work` once, `delayMs` from now. With `inBackground` a process may end while it waits. */
-  after(delayMs: number, work: () => void, options?: { readonly inBackground?: boolean }): Cancel
-  /** Calls `work` after all callbacks of this tick. */
-  soon(work: () => void): void
   /** From 0 up to, but not, 1. */
   random(): number
   /** A new UUIDv7. */
@@ -38,13 +34,8 @@ function uid(): string {
 }
 
 export const processPlatform: Platform = {
+  ...processAlarms,
   monotonicMs: () => performance.now(),
-  after(delayMs, work, { inBackground = false } = {}) {
-    const timeout = setTimeout(work, delayMs)
-    if (inBackground) timeout.unref()
-    return () => clearTimeout(timeout)
-  },
-  soon: work => void setImmediate(work),
   random: Math.random,
   uid,
 }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Command, Engine as CoreEngine } from './api.js'
-import { checkActor, checkIdempotencyKey } from './checks/caller.js'
+import { checkActor, checkIdempotencyKey } from './definitions/checks/caller.js'
 import { createEngine as createCoreEngine, type EngineOptions } from './engine.js'
 import { InvalidEventError } from './errors.js'
 import type {

@@ -1,9 +1,9 @@
+import { Fold } from './commit/fold.js'
+import { stamped } from './commit/stamp.js'
 import type { StampedEvent } from './definition.js'
-import { Fold } from './fold.js'
-import type { Registered } from './registry.js'
-import { stamped } from './stamped.js'
+import type { Registered } from './definitions/registry.js'
+import { MIGRATE } from './definitions/upgrade.js'
 import type { JournalEntry } from './types.js'
-import { MIGRATE } from './upgrade.js'
 
 export const FIRST_VERSION = 1
 

@@ -54,7 +54,7 @@ export interface SpanOptions {
   /** It is part of nothing, whatever runs now. */
   readonly isRoot?: boolean
   readonly attributes?: Attributes
-  /** `performance.now()`, where it began before this call. */
+  /** The platform's monotonic time, which is `performance.now()` in a process, where it began before this call. */
   readonly startedAt?: number
   readonly kind?: 'server' | 'consumer'
 }

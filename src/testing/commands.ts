@@ -6,8 +6,8 @@ import fc from 'fast-check'
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Command } from '../runtime/api.js'
 import { parseCommand } from '../runtime/commands.js'
+import { createRegistry } from '../runtime/definitions/registry.js'
 import type { Engine, SendResult } from '../runtime/public-engine.js'
-import { createRegistry } from '../runtime/registry.js'
 import type { Subject } from './subject.js'
 
 /** The model's knowledge of the one instance that commands are sent to. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { Redis } from 'ioredis'
-import type { AdapterKind } from '../../src/adapters/socket/cluster/cluster.js'
+import type { AdapterKind } from '../../src/adapters/socket/cluster/start-check.js'
 import { type Listener, listen } from '../support/clients.js'
 import { asking, customer, expectOk, openDispatch, PICKUP, type Product } from '../support/dispatch.js'
 import { until } from '../support/engine.js'

@@ -6,6 +6,7 @@ import { createHttpApp, type HttpAppOptions } from '../../src/adapters/http/app.
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
 import type { IdempotencyStore } from '../../src/dispatch/ports.js'
+import { ok } from '../../src/dispatch/problems.js'
 import { type Client, call, createClient } from '../support/clients.js'
 import { asking, registerTruck } from '../support/fleet.js'
 import { startTestApp, type TestApp } from '../support/server.js'
@@ -29,7 +30,7 @@ function appOptions(write: (line: string) => void = () => {}): HttpAppOptions {
   }
   return {
     version: '0',
-    dispatch: { isActive: async () => true, listBroadcasts: failing } as unknown as Dispatch,
+    dispatch: { admit: async () => ok({}), listBroadcasts: failing } as unknown as Dispatch,
     keys: {} as IdempotencyStore,
     service: {
       health: async () => ({ status: 'ok', version: '1', checks: {} }) as never,

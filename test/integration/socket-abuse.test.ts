@@ -193,7 +193,7 @@ describe('a client whose network has gone', () => {
 
 describe('R7.2 a user who is turned off', () => {
   test('is cut off even where the word of it did not arrive', async () => {
-    const { url, inactive } = await start({ limits: { checkUsersEveryMs: 50 } })
+    const { url, inactive } = await start({ limits: { checkSessionsEveryMs: 50 } })
     const bad = await connectAs(url, 'bad')
     const good = await connectAs(url, 'good')
     const end = disconnected(bad.socket)

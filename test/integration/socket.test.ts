@@ -6,6 +6,8 @@ import { pino } from 'pino'
 import { createSocketServer } from '../../src/adapters/socket/server.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
+import { ok } from '../../src/dispatch/problems.js'
+import type { VerifiedToken } from '../../src/dispatch/tokens.js'
 import { createClient, disconnected, type Listener, listen } from '../support/clients.js'
 import { asking, PICKUP, registerTruck } from '../support/fleet.js'
 import { startTestApp, type TestApp } from '../support/server.js'
@@ -233,7 +235,7 @@ describe('messages', () => {
 describe('fan-out', () => {
   test('of 1,200 rooms reaches every socket once, also one that is in several of them', async () => {
     const dispatch = {
-      isActive: async () => true,
+      admit: async ({ caller }: VerifiedToken) => ok(caller),
       mayWatch: async () => true,
       connected: async () => {},
     } as unknown as Dispatch

@@ -326,6 +326,36 @@ describe('R11.5 a truck that was given back', () => {
   })
 })
 
+describe('R11.5 where a driver is', () => {
+  it('R11.5 is not kept in an answer that is given again when the driver may have left', async () => {
+    const { transporter, driverId } = await ready('fleet')
+    const put = () =>
+      transporter.put(
+        `/api/v1/transporter/drivers/${driverId}`,
+        { name: 'Asha' },
+        { 'idempotency-key': 'put' },
+      )
+    const first = await put()
+    expect(first.body).toMatchObject({ id: driverId, location: expect.anything() })
+    const again = await put()
+    expect(again.headers.get('idempotency-replayed')).toBe('true')
+    const { location: _, lastSeenAt: __, ...kept } = first.body
+    expect(again.body).toEqual(kept)
+  })
+
+  it('R11.5 is whole kilometres away for an admin who asks why a transporter was offered a load', async () => {
+    const { transporter } = await ready('measured')
+    const { id } = await ask()
+    const path = `/api/v1/admin/broadcasts/${id}/recipients?transporterId=${transporter.id}`
+    await until(async () => (await admin.get(path)).body.items[0]?.isOffered === true)
+    // The driver is 1.04 km away.
+    expect((await admin.get(path)).body.items[0].distanceKm).toBe(1)
+    const story = await admin.get(`/api/v1/admin/broadcasts/${id}/story`)
+    const offered = story.body.items.find((item: { what: string }) => item.what === 'offered')
+    expect(offered.detail).toMatchObject({ nearestKm: 1, farthestKm: 1 })
+  })
+})
+
 describe('R11.5 a trip that stands', () => {
   it('R11.5 is read in full, also when the load has been delivered', async () => {
     const truck = await unoffered('carrier')

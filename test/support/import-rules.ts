@@ -18,16 +18,21 @@ interface Room {
 }
 
 const ROOMS: Readonly<Record<string, Room>> = {
+  // The ground floor: collections, batches, limits and pauses, for any program.
+  concurrency: { rooms: [], packages: [] },
   machines: { rooms: [], packages: ['xstate', 'zod'] },
-  runtime: { rooms: [], packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
-  dispatch: { rooms: ['machines', 'runtime'], packages: ['zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
-  'adapters/*': { rooms: ['runtime', 'dispatch'] },
+  runtime: { rooms: ['concurrency'], packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
+  dispatch: {
+    rooms: ['concurrency', 'machines', 'runtime'],
+    packages: ['zod', 'uuid', 'lru-cache', 'pino', 'node:'],
+  },
+  'adapters/*': { rooms: ['concurrency', 'runtime', 'dispatch'] },
   // The client runs in browsers.
   client: { rooms: [], packages: ['socket.io-client'] },
-  testing: { rooms: ['runtime', 'machines'] },
+  testing: { rooms: ['concurrency', 'runtime', 'machines'] },
   settings: { rooms: [], packages: ['zod'] },
   // Composition: the only files that may import all rooms.
-  '': { rooms: ['settings', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
+  '': { rooms: ['concurrency', 'settings', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
 }
 
 export function sourceFiles(folder: string): SourceFile[] {
@@ -45,7 +50,8 @@ export function findBreaches(files: readonly SourceFile[]): string[] {
   return files.flatMap(file => importsOf(file).flatMap(specifier => judge(file.path, specifier)))
 }
 
-function importsOf({ text }: SourceFile): string[] {
+/** What a file imports or exports again, as it is written. */
+export function importsOf({ text }: SourceFile): string[] {
   const pattern =
     /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g
   return [...text.matchAll(pattern)].map(match => match[1] ?? match[2] ?? match[3] ?? '')
@@ -60,17 +66,24 @@ function roomOf(path: string): string {
 
 const ruleOf = (room: string) => ROOMS[room.startsWith('adapters/') ? 'adapters/*' : room]
 
+/** The file that a relative specifier in `path` names. */
+export function targetOf(path: string, specifier: string): string {
+  return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts')
+}
+
 function judge(path: string, specifier: string): string[] {
   const room = roomOf(path)
   const rule = ruleOf(room)
   if (rule === undefined) return [`${path}: "${room}" is no room of the house`]
   if (!specifier.startsWith('.')) {
     const isAllowed = rule.packages === undefined || rule.packages.some(name => specifier.startsWith(name))
-    return isAllowed ? [] : [`${path} imports ${specifier}: ${room} may use ${rule.packages?.join(', ')}`]
+    return isAllowed
+      ? []
+      : [`${path} imports ${specifier}: ${room} may use ${rule.packages?.join(', ') || 'no package'}`]
   }
-  const target = posix.join(posix.dirname(path), specifier)
+  const target = targetOf(path, specifier)
   if (!target.startsWith('src/')) return [`${path} imports ${specifier}: outside src`]
-  const targetRoom = roomOf(target.replace(/\.js$/, '.ts'))
+  const targetRoom = roomOf(target)
   if (targetRoom === room) return []
   const seen = targetRoom.startsWith('adapters/') ? 'adapters/*' : targetRoom
   if (!rule.rooms.includes(seen)) {
@@ -78,7 +91,7 @@ function judge(path: string, specifier: string): string[] {
       `${path} imports ${specifier}: ${room || 'src'} may look into ${rule.rooms.join(', ') || 'no other room'}`,
     ]
   }
-  if (targetRoom === 'machines' && target !== 'src/machines/index.js') {
+  if (targetRoom === 'machines' && target !== 'src/machines/index.ts') {
     return [`${path} imports ${specifier}: machines has one door, machines/index.js`]
   }
   return []

@@ -26,6 +26,7 @@ export function recordingFanout(): RecordingFanout {
     disconnected,
     emit: (rooms, envelope, except = []) => void emits.push({ rooms, envelope, except }),
     disconnectPerson: person => void disconnected.push(personKey(person)),
+    endSessions: () => {},
     heardIn,
     heard: (room, type) => heardIn(room).filter(envelope => envelope.type === type),
   }

@@ -8,17 +8,14 @@ import type { AddressInfo } from 'node:net'
 import { type Logger, pino } from 'pino'
 import type { RedisMode } from '../../src/adapters/redis/address.js'
 import { connectRedis } from '../../src/adapters/redis/connection.js'
-import {
-  type AdapterKind,
-  createSocketCluster,
-  type SocketCluster,
-} from '../../src/adapters/socket/cluster/cluster.js'
+import { createSocketCluster, type SocketCluster } from '../../src/adapters/socket/cluster/cluster.js'
+import type { AdapterKind } from '../../src/adapters/socket/cluster/start-check.js'
 import { type SocketLimits, socketLimits } from '../../src/adapters/socket/limits.js'
 import { createSocketServer, type SocketServer } from '../../src/adapters/socket/server.js'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
-import type { Person } from '../../src/dispatch/person.js'
-import { ok } from '../../src/dispatch/problems.js'
+import { ok, problem } from '../../src/dispatch/problems.js'
+import type { VerifiedToken } from '../../src/dispatch/tokens.js'
 import { TEST_SECRET } from './tokens.js'
 
 export interface SocketsAlone {
@@ -38,8 +35,10 @@ export async function startSocketsAlone(
   const inactive = new Set<string>()
   const log: Logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
   const dispatch = {
-    isActive: async ({ id }: { id: string }) => !inactive.has(id),
-    inactiveAmong: async (people: readonly Person[]) => people.filter(({ id }) => inactive.has(id)),
+    admit: async ({ caller }: VerifiedToken) =>
+      inactive.has(caller.id) ? problem('USER_INACTIVE') : ok(caller),
+    endedAmong: async (tokens: readonly VerifiedToken[]) =>
+      tokens.filter(({ caller }) => inactive.has(caller.id)),
     mayWatch: async () => true,
     transporterHeartbeat: async () => ok(undefined),
     connected: async () => {},

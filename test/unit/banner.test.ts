@@ -7,6 +7,7 @@ const facts = {
   url: 'http://127.0.0.1:3000',
   database: 'a Postgres of our own',
   secret: 'a secret of at least 32 characters',
+  accessTokenMaxMs: 86_400_000,
 }
 
 test('a start says where it is and gives a token of each role that works', async () => {
@@ -17,6 +18,15 @@ test('a start says where it is and gives a token of each role that works', async
   expect(callers.map(([, role]) => role)).toEqual(['customer', 'transporter', 'driver', 'admin'])
   for (const [, role, id, token = ''] of callers)
     expect(await verify(token)).toMatchObject({ value: { caller: { role, id } } })
+})
+
+test('R11.2 its tokens live no longer than tokens may', async () => {
+  expect(await banner(facts)).toContain('good for 24 hours')
+  const text = await banner({ ...facts, accessTokenMaxMs: 90_000 })
+  expect(text).toContain('good for 90 seconds')
+  const verify = createTokenVerifier({ secret: facts.secret, maxTtlMs: 90_000 })
+  const [token = ''] = /eyJ\S+/.exec(text) ?? []
+  expect(await verify(token)).toMatchObject({ ok: true })
 })
 
 test('R10.6 a start says where instances can be looked at, only where they can', async () => {

@@ -41,6 +41,7 @@ describe('settings', () => {
       cancelWindowMs: 300_000,
       transporterTtlMs: 120_000,
       driverTtlMs: 60_000,
+      accessTokenMaxMs: 86_400_000,
       eventRetentionMs: 86_400_000,
       maxFleet: 1000,
       databaseWaitMs: 60_000,

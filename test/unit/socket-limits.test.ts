@@ -1,20 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals'
 import { atExpiry } from '../../src/adapters/socket/expiry.js'
 import { chunkRooms } from '../../src/adapters/socket/fanout.js'
-import { createAllowance } from '../../src/adapters/socket/rate.js'
-
-describe('an allowance', () => {
-  test('gives its burst at once, then so many a second, and never saves up more than the burst', () => {
-    let now = 0
-    const mayCome = createAllowance(10, 3, () => now)
-    const taken = () => Array.from({ length: 5 }, mayCome).filter(Boolean).length
-    expect(taken()).toBe(3)
-    now += 200
-    expect(taken()).toBe(2)
-    now += 60_000
-    expect(taken()).toBe(3)
-  })
-})
 
 describe('an expiry', () => {
   test('beyond the longest timer of Node comes when it is due, not at once', () => {

@@ -5,6 +5,7 @@ import { describe, expect, test } from '@jest/globals'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { loadLocalSecrets } from '../../src/adapters/secrets/local-secrets.js'
 import { createTokenVerifier, signToken } from '../../src/adapters/tokens/jwt.js'
+import { createRefreshTokens, signRefreshToken } from '../../src/adapters/tokens/refresh.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 
 const secret = 's'.repeat(40)
@@ -13,6 +14,7 @@ const hour = 3_600_000
 const caller = { id: 'c1', role: 'customer' } as const
 const verify = createTokenVerifier({ secret })
 const inAnHour = () => Math.floor((Date.now() + hour) / 1000)
+const iat = Math.floor(Date.now() / 1000)
 
 /** Signs whatever it is given, as an attacker or a careless service would. */
 function forge(header: Record<string, unknown>, payload: Record<string, unknown>, key = secret): string {
@@ -34,7 +36,7 @@ describe('access tokens', () => {
     const token = await signToken(caller, secret, hour, now)
     expect(await createTokenVerifier({ secret }, () => now)(token)).toEqual({
       ok: true,
-      value: { caller, expiresAt: 1_700_000_000_000 + hour },
+      value: { caller, issuedAt: 1_700_000_000, expiresAt: 1_700_000_000_000 + hour },
     })
   })
 
@@ -61,15 +63,19 @@ describe('access tokens', () => {
   })
 
   test('alg none is refused, signed or not', async () => {
-    const unsigned = new UnsecuredJWT({ role: 'admin' }).setSubject('a1').setExpirationTime('1h').encode()
+    const unsigned = new UnsecuredJWT({ role: 'admin' })
+      .setSubject('a1')
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .encode()
     expect(await refusal(unsigned)).toBeDefined()
-    expect(await refusal(forge({ alg: 'none' }, { sub: 'a1', role: 'admin', exp: inAnHour() }))).toBe(
+    expect(await refusal(forge({ alg: 'none' }, { sub: 'a1', role: 'admin', iat, exp: inAnHour() }))).toBe(
       'Only HS256 is accepted',
     )
   })
 
   test('other algorithms are refused, though the key would do', async () => {
-    const claims = new SignJWT({ role: 'admin' }).setSubject('a1').setExpirationTime('1h')
+    const claims = new SignJWT({ role: 'admin' }).setSubject('a1').setIssuedAt().setExpirationTime('1h')
     const hs512 = await claims.setProtectedHeader({ alg: 'HS512' }).sign(Buffer.from('k'.repeat(64)))
     expect(await refusal(hs512, createTokenVerifier({ secret: 'k'.repeat(64) }))).toBe(
       'Only HS256 is accepted',
@@ -77,6 +83,7 @@ describe('access tokens', () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
     const rs256 = await new SignJWT({ role: 'admin' })
       .setSubject('a1')
+      .setIssuedAt()
       .setExpirationTime('1h')
       .setProtectedHeader({ alg: 'RS256' })
       .sign(privateKey)
@@ -84,16 +91,46 @@ describe('access tokens', () => {
   })
 
   test.each([
-    ['no exp', { sub: 'c1', role: 'customer' }],
-    ['no sub', { role: 'customer', exp: inAnHour() }],
-    ['no role', { sub: 'c1', exp: inAnHour() }],
-    ['an unknown role', { sub: 'c1', role: 'root', exp: inAnHour() }],
-    ['several roles', { sub: 'c1', role: ['customer', 'admin'], exp: inAnHour() }],
-    ['a sub that is no id', { sub: 'c 1\u0000', role: 'customer', exp: inAnHour() }],
-    ['an exp that is text', { sub: 'c1', role: 'customer', exp: '2099-01-01' }],
-    ['a start in the future', { sub: 'c1', role: 'customer', exp: inAnHour(), nbf: inAnHour() }],
+    ['no exp', { sub: 'c1', role: 'customer', iat }],
+    ['no sub', { role: 'customer', iat, exp: inAnHour() }],
+    ['no role', { sub: 'c1', iat, exp: inAnHour() }],
+    ['an unknown role', { sub: 'c1', role: 'root', iat, exp: inAnHour() }],
+    ['several roles', { sub: 'c1', role: ['customer', 'admin'], iat, exp: inAnHour() }],
+    ['a sub that is no id', { sub: 'c 1\u0000', role: 'customer', iat, exp: inAnHour() }],
+    ['an exp that is text', { sub: 'c1', role: 'customer', iat, exp: '2099-01-01' }],
+    ['a start in the future', { sub: 'c1', role: 'customer', iat, exp: inAnHour(), nbf: inAnHour() }],
+    ['no iat', { sub: 'c1', role: 'customer', exp: inAnHour() }],
+    ['an iat that is text', { sub: 'c1', role: 'customer', iat: String(iat), exp: inAnHour() }],
   ])('%s: refused', async (_what, payload) => {
     expect(await refusal(forge({ alg: 'HS256' }, payload))).toBeDefined()
+  })
+
+  test('R11.2 it lives for a day at most, or for as long as the settings say', async () => {
+    const at = (exp: number) => forge({ alg: 'HS256' }, { sub: 'c1', role: 'customer', iat, exp })
+    const tooLong = 'The token lives too long: exp may be at most 86400 seconds after iat'
+    expect((await verify(at(iat + 86_400))).ok).toBe(true)
+    expect(await refusal(at(iat + 86_401))).toBe(tooLong)
+    expect(await refusal(at(253_402_300_799))).toBe(tooLong) // the year 9999
+    expect(await refusal(at(1e308))).toBeDefined()
+    const short = createTokenVerifier({ secret, maxTtlMs: 60_000 })
+    expect((await short(at(iat + 60))).ok).toBe(true)
+    expect(await refusal(at(iat + 61), short)).toMatch('at most 60 seconds')
+    // An old token is not renewed by a late end.
+    const old = forge({ alg: 'HS256' }, { sub: 'c1', role: 'customer', iat: iat - 90_000, exp: inAnHour() })
+    expect(await refusal(old)).toBe(tooLong)
+    for (const odd of [-1, 0, 0.5]) {
+      const token = forge({ alg: 'HS256' }, { sub: 'c1', role: 'customer', iat: odd, exp: inAnHour() })
+      expect(await refusal(token)).toBe(tooLong)
+    }
+  })
+
+  test('R11.2 it may come from a clock that is a little ahead, and not from the future', async () => {
+    const now = iat * 1000
+    const verifier = createTokenVerifier({ secret }, () => now)
+    expect((await verifier(await signToken(caller, secret, hour, now + 5_000))).ok).toBe(true)
+    expect(await refusal(await signToken(caller, secret, hour, now + 6_000), verifier)).toMatch(
+      'in the future',
+    )
   })
 
   test.each(['', '.', '..', 'a.b.c', 'x'.repeat(5000), 'e30.e30.', '🚚.🚚.🚚'])(
@@ -105,10 +142,29 @@ describe('access tokens', () => {
 
   test('one changed character breaks it', async () => {
     const [header = '', , signature = ''] = (await signToken(caller, secret, hour)).split('.')
-    const payload = Buffer.from(JSON.stringify({ sub: 'c2', role: 'customer', exp: inAnHour() })).toString(
-      'base64url',
-    )
+    const payload = Buffer.from(
+      JSON.stringify({ sub: 'c2', role: 'customer', iat, exp: inAnHour() }),
+    ).toString('base64url')
     expect(await refusal(`${header}.${payload}.${signature}`)).toBe('The signature does not fit')
+  })
+})
+
+describe('refresh tokens', () => {
+  const refreshSecret = 'r'.repeat(40)
+  const tokens = createRefreshTokens({ secret, refreshSecret, accessTtlMs: 90_000 })
+  const monthMs = 30 * 24 * hour
+
+  test('R11.2 live for thirty days at most', async () => {
+    const sign = (ttlMs: number) => signRefreshToken(caller, refreshSecret, { ttlMs })
+    expect((await tokens.verify(await sign(monthMs))).ok).toBe(true)
+    const result = await tokens.verify(await sign(monthMs + 1_000))
+    expect(result).toMatchObject({ ok: false, problem: { detail: expect.stringMatching('lives too long') } })
+  })
+
+  test('R11.2 need an iat', async () => {
+    const claims = { sub: 'c1', role: 'customer', jti: 'j1', exp: inAnHour() }
+    expect((await tokens.verify(forge({ alg: 'HS256' }, { ...claims, iat }, refreshSecret))).ok).toBe(true)
+    expect((await tokens.verify(forge({ alg: 'HS256' }, claims, refreshSecret))).ok).toBe(false)
   })
 })
 

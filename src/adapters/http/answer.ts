@@ -1,7 +1,7 @@
 /* The only place that writes to a response. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Problem, type ProblemCode, problemDocument, problems } from '../../dispatch/problems.js'
-import type { Reply } from './route.js'
+import type { Reply } from './reply.js'
 
 /** Not Express's `res.json`: it would answer 304 to `If-None-Match`, though views change without a version. */
 export function sendReply(res: ServerResponse, reply: Reply): void {

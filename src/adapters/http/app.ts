@@ -134,9 +134,11 @@ function guarded(
   doors: Pick<HttpAppOptions, 'verifyToken' | 'limits' | 'dispatch'>,
 ): RequestHandler {
   return async (req, res) => {
-    const caller = await authenticate(req.headers.authorization, route.roles, doors)
-    if (!caller.ok) return sendProblem(req, res, caller.problem)
-    const result = await route.run(context, caller.value, {
+    const token = await authenticate(req.headers.authorization, route.roles, doors)
+    if (!token.ok) return sendProblem(req, res, token.problem)
+    const { caller, issuedAt } = token.value
+    const result = await route.run(context, caller, {
+      issuedAt,
       params: req.params,
       query: req.query,
       ifMatch: req.get('if-match'),

@@ -1,17 +1,17 @@
-import type { Caller, Dispatch, Role } from '../../dispatch/api.js'
+import type { Dispatch, Role } from '../../dispatch/api.js'
 import type { RateLimits } from '../../dispatch/ports.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
-import type { TokenVerifier } from '../../dispatch/tokens.js'
+import type { TokenVerifier, VerifiedToken } from '../../dispatch/tokens.js'
 import { tooMany } from './limits.js'
 
 const bearerPattern = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i
 
-/** Who calls, if they may: a valid token of an active user, not too often, whose role the route is open to. */
+/** Who calls, if they may: a valid token of an active person, not too often, whose role the route is open to. */
 export async function authenticate(
   authorization: string | undefined,
   roles: readonly Role[],
   { verifyToken, limits, dispatch }: { verifyToken: TokenVerifier; limits: RateLimits; dispatch: Dispatch },
-): Promise<Result<Caller>> {
+): Promise<Result<VerifiedToken>> {
   if (authorization === undefined) return problem('UNAUTHENTICATED', { detail: 'Expected a bearer token' })
   const token = bearerPattern.exec(authorization)?.[1]
   if (token === undefined) {
@@ -22,6 +22,7 @@ export async function authenticate(
   const { caller } = verified.value
   const wait = limits.ofUser(caller)
   if (wait !== undefined) return { ok: false, problem: tooMany('user', wait) }
-  if (!(await dispatch.isActive(caller))) return problem('USER_INACTIVE')
-  return roles.includes(caller.role) ? ok(caller) : problem('FORBIDDEN')
+  const admitted = await dispatch.admit(verified.value)
+  if (!admitted.ok) return admitted
+  return roles.includes(caller.role) ? ok(verified.value) : problem('FORBIDDEN')
 }

@@ -1,6 +1,6 @@
 import type { Created } from '../../dispatch/api.js'
 import { etagOf } from './conditional.js'
-import type { Reply } from './route.js'
+import type { Reply } from './reply.js'
 
 /** 201 for what is new; 200 for the same request found instead. */
 export function replyCreated({ broadcast, isNew }: Created): Reply {

@@ -12,7 +12,7 @@ import type { IdempotencyStore, KeptKey } from '../../dispatch/ports.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import type { IdempotencyKey } from '../../runtime/types.js'
 import { replyCreated } from './created.js'
-import type { Reply } from './route.js'
+import type { Reply } from './reply.js'
 
 /** The contract's limit. */
 const MAX_KEY_LENGTH = 255

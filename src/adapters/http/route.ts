@@ -14,6 +14,7 @@ import { parseIfMatch } from './conditional.js'
 import type { Service } from './health.js'
 import { parseIdempotencyKey, runKeyed } from './idempotency.js'
 import { parseOptional, parsePathIds } from './parse.js'
+import type { Reply } from './reply.js'
 
 /** What handlers work with. */
 export interface Context {
@@ -25,16 +26,10 @@ export interface Context {
   readonly openApi: Buffer
 }
 
-/** What a handler answers; problems come back as the other side of `Result`. */
-export interface Reply {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  /** Sent as JSON, or as it is where `headers` names a content type of its own. */
-  readonly body?: unknown
-}
-
 /** A request as it came in. The body is read only for a route that takes one, after everything else fits. */
 export interface RawRequest {
+  /** Of the caller's token: seconds since the epoch. */
+  readonly issuedAt: number
   readonly params: unknown
   readonly query: unknown
   readonly ifMatch: string | undefined
@@ -82,6 +77,8 @@ interface Schemas<P, Q, B> {
 /** What a handler is given: parsed, and nothing else. */
 export interface RouteInput<P, Q, B> {
   readonly caller: Caller
+  /** Of the caller's token: seconds since the epoch. */
+  readonly issuedAt: number
   readonly params: P
   readonly query: Q
   readonly body: B
@@ -179,7 +176,8 @@ async function parseAll<P, Q, B>(
   if (!raw.ok) return raw
   const body = parseOptional(spec.body, raw.value)
   if (!body.ok) return body
-  return ok({ params: params.value, query: query.value, body: body.value, options: options.value })
+  const { issuedAt } = request
+  return ok({ issuedAt, params: params.value, query: query.value, body: body.value, options: options.value })
 }
 
 /** Turns dispatch's answer into a reply, passing problems on. */

@@ -1,7 +1,7 @@
 /* The registry of all routes. A route that is not here does not exist. */
 import type { PublicRoute, Route } from './route.js'
 import { adminRoutes } from './routes/admin.js'
-import { authRoutes } from './routes/auth.js'
+import { authRoutes, sessionRoutes } from './routes/auth.js'
 import { customerRoutes } from './routes/customer.js'
 import { deviceRoutes } from './routes/devices.js'
 import { driverRoutes } from './routes/driver.js'
@@ -17,6 +17,7 @@ export const routes: readonly Route[] = [
   ...tripRoutes,
   ...syncRoutes,
   ...deviceRoutes,
+  ...sessionRoutes,
   ...adminRoutes,
 ]
 

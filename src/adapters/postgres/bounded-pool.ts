@@ -5,7 +5,7 @@
  */
 import pg from 'pg'
 import { Client } from './connection/client.js'
-import type { SharedState } from './connection/database.js'
+import type { SharedState } from './connection/shared-state.js'
 import { markUnavailable } from './sqlstate.js'
 
 /**

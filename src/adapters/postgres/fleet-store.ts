@@ -4,7 +4,14 @@ import { gathered } from '../../runtime/gathered.js'
 import { type AcceptQuestion, acceptFacts } from './fleet/accept-facts.js'
 import { driverPresenceFacts, getDriver, listDrivers, membersAmong } from './fleet/drivers.js'
 import { deleteDriver, fleetOfDriver, joinFleet, leaveFleet, putDriver } from './fleet/membership.js'
-import { inactiveAmong, seePeople, setPersonActive } from './fleet/people.js'
+import {
+  endedPeople,
+  endedWithin,
+  endSessions,
+  requestsOfInactive,
+  seePeople,
+  turnOn,
+} from './fleet/people.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'
@@ -20,8 +27,19 @@ export function createFleetStore(pool: Pool, lookups: Pool = pool): FleetStore {
   )
   return {
     seePerson: gathered(personKey, (people: readonly Person[]) => seePeople(lookups, people)),
-    setPersonActive: (person, isActive) => setPersonActive(pool, person, isActive),
-    inactiveAmong: people => inactiveAmong(pool, people),
+    async setPersonActive(person, isActive, by) {
+      if (!isActive) return (await endSessions(pool, person, { turnOff: true, by })) !== undefined
+      await turnOn(pool, person)
+      return true
+    },
+    async endSessions(person, issuedAt) {
+      const state = await endSessions(pool, person, { issuedAt })
+      if (state === undefined) throw new Error('an upsert without a condition answered no row')
+      return state
+    },
+    endedPeople: people => endedPeople(pool, people),
+    requestsOfInactive: those => requestsOfInactive(pool, those),
+    endedWithin: ms => endedWithin(lookups, ms),
     acceptFacts: (broadcastId, transporterId, driverId, vehicleId, maxPerDay = 0) =>
       acceptFactsOf({ broadcastId, transporterId, driverId, vehicleId, maxPerDay }),
     putDriver: (transporterId, driver, maxFleet) => putDriver(pool, transporterId, driver, maxFleet),

@@ -1,7 +1,8 @@
 /* Connections for what is asked; commits and the engine's other statements have their own (commit-pool.ts). */
 import type pg from 'pg'
 import { CLIENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
-import { type Database, type DatabaseLog, databaseOf, type PoolOptions } from './connection/database.js'
+import { type Database, databaseOf, type PoolOptions } from './connection/database.js'
+import type { DatabaseLog } from './connection/shared-state.js'
 
 /** Lists and changes of the fleet. */
 const QUERY_CONNECTIONS = 8

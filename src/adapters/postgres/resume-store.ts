@@ -16,8 +16,8 @@ import type {
   ResumeQuery,
   ResumeStore,
   TripRecord,
+  TripSurroundings,
 } from '../../dispatch/ports.js'
-import type { TripSurroundings } from '../../dispatch/views/trip-view.js'
 import { query } from './query.js'
 import { seeking } from './reads/live-requests.js'
 import { eventsInSql, eventsOfSql } from './resume-events-sql.js'

@@ -1,4 +1,4 @@
-import { SAME_STAMP_WITHIN_MS } from '../../runtime/snapshot-cache.js'
+import { SAME_STAMP_WITHIN_MS } from '../../runtime/commit/snapshot-cache.js'
 
 /** Whether the time in `column` is the stamp `ms`, an expression of milliseconds since the epoch. */
 export const sameStamp = (column: string, ms: string) =>

@@ -1,6 +1,6 @@
 import type { Held, KnownVersion, Store, StoredTimer } from '../../runtime/ports.js'
 import { storable } from '../../runtime/storable.js'
-import { earlierOf } from '../../runtime/timer-order.js'
+import { earlierOf } from '../../runtime/timers/timer-order.js'
 import type { EnginePool } from './engine-schema.js'
 import { sameStamp } from './same-stamp.js'
 import { orUnavailable } from './sqlstate.js'

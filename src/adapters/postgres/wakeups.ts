@@ -6,6 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { type Backoff, backoffMs } from '../../concurrency/backoff.js'
 import type { Wakeups } from '../../runtime/ports.js'
 import { CLIENT_TIMEOUT_MS, LIFETIME_JITTER, LIFETIME_MS } from './bounded-pool.js'
 import type { Client } from './connection/client.js'
@@ -16,10 +17,11 @@ const CHANNEL = 'loadcast_wake'
 const GATHER_MS = 20
 /** On a busy server a notification takes a few milliseconds. */
 const SELF_TEST_MS = 2_000
-/** After a connection that was good. */
-const FIRST_PAUSE_MS = 1_000
-/** After repeated failures, as behind a pooler. Without wake-ups a timer is at most a second late. */
-const MAX_PAUSE_MS = 60_000
+/**
+ * A second after a connection that was good; up to a minute after repeated failures, as behind a pooler. Without wake-ups a
+ * timer is at most a second late.
+ */
+const PAUSES: Backoff = { firstMs: 1_000, longestMs: 60_000, spread: [0.5, 1] }
 
 type OnWake = (dueAt: number) => void
 
@@ -85,7 +87,7 @@ interface ListeningParts {
 function startListening({ server, send, onWake, log }: ListeningParts): Listening {
   const stopping = new AbortController()
   let hasWarned = false
-  let pauseMs = FIRST_PAUSE_MS
+  let failures = 0
   let onTried = () => {}
   const hasTried = new Promise<void>(resolve => {
     onTried = resolve
@@ -101,7 +103,7 @@ function startListening({ server, send, onWake, log }: ListeningParts): Listenin
     try {
       if (!(await isHeard(client, send, onWake))) throw new Error('LISTEN is not heard')
       hasWarned = false
-      pauseMs = FIRST_PAUSE_MS
+      failures = 0
       onTried()
       return await over
     } finally {
@@ -118,12 +120,9 @@ function startListening({ server, send, onWake, log }: ListeningParts): Listenin
         hasWarned = true
         onTried()
       }
-      const pause = delay(pauseMs * (0.5 + Math.random() / 2), undefined, {
-        signal: stopping.signal,
-        ref: false,
-      })
+      failures++
+      const pause = delay(backoffMs(PAUSES, failures), undefined, { signal: stopping.signal, ref: false })
       await pause.catch(() => {}) // it was stopped
-      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
     }
   }
 

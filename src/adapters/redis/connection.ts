@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Command, Redis, type RedisOptions } from 'ioredis'
+import { type Backoff, backoffMs } from '../../concurrency/backoff.js'
 import { describeAddress, parseRedisUrl, type RedisMode } from './address.js'
 import { connectorOf } from './connector.js'
 import { assertRedisMode, locator, RedisModeError, type RedisTls } from './locate.js'
@@ -62,9 +63,10 @@ const KEEP_ALIVE_MS = 30_000
 /** As many as a process subscribes and publishes at one moment. Without a bound, an outage would fill the memory. */
 export const MAX_QUEUED_COMMANDS = 1_000
 
-const FIRST_RETRY_MS = 50
-/** When Redis is back, every process connects within this time. The jitter keeps them from connecting all at once. */
+/** When Redis is back, every process is connected within this time. */
 const MAX_RETRY_MS = 2_000
+/** Half of the pause is jitter, which keeps all processes from coming at once. */
+const RETRIES: Backoff = { firstMs: 50, longestMs: MAX_RETRY_MS, spread: [0.5, 1] }
 
 /** Commands that set up a connection. They skip the queue of commands that wait for it. */
 const INTRODUCTIONS: ReadonlySet<string> = new Set(['auth', 'client', 'hello', 'info', 'readonly', 'select'])
@@ -122,11 +124,9 @@ export async function assertRedisFits(
 const tlsOf = ({ caFile }: Pick<RedisConnectionOptions, 'caFile'>): RedisTls =>
   caFile === undefined ? {} : { ca: readFileSync(caFile) }
 
-/** The pause before a retry, in milliseconds. It doubles from 50 ms to 2 s, with a jitter down to half of it. */
-export function retryStrategy(attempt: number, random: () => number = Math.random): number {
-  const longest = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10))
-  return Math.round(longest * (0.5 + random() / 2))
-}
+/** The pause before a retry, in milliseconds; the first attempt is 1. */
+export const retryStrategy = (attempt: number, random: () => number = Math.random): number =>
+  backoffMs(RETRIES, attempt, random)
 
 /**
  * Corrects three behaviours of ioredis. Its queue has no bound. Commands in progress on a broken connection wait for the

@@ -33,7 +33,8 @@ async function identify(
   if (!verified.ok) return verified
   const retryAfterSeconds = limits.ofUser(verified.value.caller)
   if (retryAfterSeconds !== undefined) return problem('RATE_LIMITED', { retryAfterSeconds })
-  return (await dispatch.isActive(verified.value.caller)) ? verified : problem('USER_INACTIVE')
+  const admitted = await dispatch.admit(verified.value)
+  return admitted.ok ? verified : admitted
 }
 
 function connectError(refusal: Problem): Error {

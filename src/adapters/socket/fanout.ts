@@ -3,10 +3,12 @@ import {
   type Envelope,
   type Fanout,
   PERSON_ROOM_PREFIX,
+  type Person,
   personRoom,
   wakesPeople,
 } from '../../dispatch/ports.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
+import type { SocketData } from './authenticate.js'
 import { oldRoomsOf } from './cluster/old-rooms.js'
 import { isAnybodyIn } from './rooms.js'
 
@@ -40,6 +42,7 @@ export function createFanout(
       io.local.in(room).disconnectSockets(true)
       io.in(others?.areOld() ? [room, ...oldRoomsOf([room])] : room).disconnectSockets(true)
     },
+    endSessions: (person, issuedUpTo) => endSessions(io, person, issuedUpTo),
   }
 }
 
@@ -50,6 +53,16 @@ export function createLocalFanout(io: Server, { askOwn }: Pick<AcknowledgedEmits
       if (isAnybodyIn(io, rooms)) emitInChunks(io.local, askOwn, chunkRooms(rooms), ...said)
     },
     disconnectPerson: person => io.local.in(personRoom(person)).disconnectSockets(true),
+    endSessions: (person, issuedUpTo) => endSessions(io, person, issuedUpTo),
+  }
+}
+
+/** Those of a person's sockets here whose tokens are ended; a socket with a newer token stays. */
+function endSessions(io: Server, person: Person, issuedUpTo: number): void {
+  const { adapter, sockets } = io.of('/')
+  for (const id of [...(adapter.rooms.get(personRoom(person)) ?? [])]) {
+    const socket = sockets.get(id)
+    if (socket !== undefined && (socket.data as SocketData).issuedAt <= issuedUpTo) socket.disconnect(true)
   }
 }
 

@@ -4,8 +4,8 @@
  */
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
+import { createTokenBucket } from '../../concurrency/token-bucket.js'
 import type { SocketLimits } from './limits.js'
-import { createAllowance } from './rate.js'
 
 type Connection = Parameters<Parameters<Server['engine']['on']>[1]>[0]
 
@@ -21,7 +21,7 @@ const CLOSE_GRACE_MS = 1_000
 
 export function guardConnection(connection: Connection, limits: SocketLimits, log: Logger): void {
   const { packetsPerSecond, packetBurst, maxWaitingBytes } = limits
-  const mayCome = createAllowance(packetsPerSecond, packetBurst)
+  const mayCome = createTokenBucket(packetsPerSecond, packetBurst)
   let isCutOff = false
   /** Since the last flush; what was flushed before is in the wire's own buffer. */
   let waiting = 0

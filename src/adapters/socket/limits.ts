@@ -12,7 +12,7 @@ export interface SocketLimits {
   readonly maxWaitingBytes: number
   readonly maxConnectionsPerUser: number
   readonly maxConnections: number
-  readonly checkUsersEveryMs: number
+  readonly checkSessionsEveryMs: number
 }
 
 export const socketLimits: SocketLimits = {
@@ -43,8 +43,8 @@ export const socketLimits: SocketLimits = {
   /** At under 50 KB each, a gigabyte. Whoever comes then is sent to another process by the balancer. */
   maxConnections: 20_000,
   /**
-   * A user that is turned off is cut off at once, by a message to all processes. Messages can be lost:
-   * this is how long it takes when that one was.
+   * Sockets of ended sessions are cut off within a second (dispatch/auth/session-watch.ts). An end that became visible long
+   * after the time it bears, as of a commit that waited for a standby, is found this much later.
    */
-  checkUsersEveryMs: 15_000,
+  checkSessionsEveryMs: 15_000,
 }

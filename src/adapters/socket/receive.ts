@@ -1,11 +1,11 @@
 /* From a packet to its answer: limits, order, the right handler, an acknowledgement whatever happens. */
 import type { Logger } from 'pino'
+import { createTokenBucket } from '../../concurrency/token-bucket.js'
 import { expectedProblem } from '../../dispatch/border.js'
 import { personKey } from '../../dispatch/person.js'
 import { type Problem, problem, type Result } from '../../dispatch/problems.js'
 import type { SocketLimits } from './limits.js'
 import { type MessageContext, messageHandlers } from './messages.js'
-import { createAllowance } from './rate.js'
 import { socketProblem } from './socket-problem.js'
 
 /** Refusals after which a socket that does not slow down is cut off. */
@@ -24,7 +24,7 @@ export function receiveMessages(
 ): void {
   const { socket, caller } = context
   const { messagesPerSecond, messageBurst } = limits
-  const mayCome = createAllowance(messagesPerSecond, messageBurst)
+  const mayCome = createTokenBucket(messagesPerSecond, messageBurst)
   let refused = 0
   let latest = isReady
   let latestBeat = Promise.resolve()

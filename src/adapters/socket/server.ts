@@ -98,7 +98,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
       io.engine.use(limitHandshakes(rateLimits))
       io.engine.on('connection', connection => guardConnection(connection, limits, log))
       every(transporterTtlMs / BEATS_PER_TTL, () => keepPresent(io, dispatch, log))
-      every(limits.checkUsersEveryMs, () => dropInactive(io, dispatch, log))
+      every(limits.checkSessionsEveryMs, () => dropEnded(io, dispatch, log))
     },
     onMissed(listener) {
       retell = listener
@@ -173,27 +173,24 @@ async function settleIn(newcomer: Newcomer, caller: Caller): Promise<void> {
     socket.conn.close()
     return
   }
-  // Once more, now that it is in the room by which a deactivated person's sockets are found.
-  if (!(await dispatch.isActive(caller))) {
+  // Once more, now that it is in the room by which the sockets of ended sessions are found.
+  if (!(await dispatch.admit(socket.data as SocketData)).ok) {
     socket.disconnect(true)
     return
   }
   if (caller.role === 'transporter') await dispatch.connected(caller)
 }
 
-/** For when the word that a user was turned off did not reach this process. */
-function dropInactive(io: Server, dispatch: Dispatch, log: Logger): void {
-  const people = new Map<string, Caller>()
-  for (const socket of io.of('/').sockets.values()) {
-    const { caller } = socket.data as SocketData
-    people.set(personKey(caller), caller)
-  }
-  if (people.size === 0) return
-  dispatch.inactiveAmong([...people.values()]).then(
-    inactive => {
-      for (const person of inactive) io.local.in(personRoom(person)).disconnectSockets(true)
+/** For when this process has not heard that sessions were ended. */
+function dropEnded(io: Server, dispatch: Dispatch, log: Logger): void {
+  const sockets = [...io.of('/').sockets.values()]
+  if (sockets.length === 0) return
+  const tokens = new Map(sockets.map(socket => [socket.data as SocketData, socket]))
+  dispatch.endedAmong([...tokens.keys()]).then(
+    ended => {
+      for (const token of ended) tokens.get(token)?.disconnect(true)
     },
-    error => log.warn({ err: error }, 'it was not seen which connected people were turned off'),
+    error => log.warn({ err: error }, 'it was not seen which connected people are signed out'),
   )
 }
 

@@ -1,15 +1,23 @@
 /*
- * Access tokens: JSON Web Tokens signed with HS256 and nothing else (RFC 7519, RFC 8725).
- * Whatever is wrong with one, the answer is the same problem; `detail` says what to mend.
+ * Access tokens: JSON Web Tokens (RFC 7519, RFC 8725), signed with HS256 and our secret or, where an issuer is set, with one
+ * of its keys. The algorithm that a token names decides which keys are tried, and each key serves one algorithm: a public key
+ * is never taken for a secret. Whatever is wrong with a token, the answer is the same problem; `detail` says what to fix.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto'
-import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { Caller } from '../../dispatch/api.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import { clientId, role } from '../../dispatch/requests.js'
 import type { TokenVerifier, VerifiedToken } from '../../dispatch/tokens.js'
+import {
+  type IssuerAlgorithm,
+  type IssuerKey,
+  type IssuerKeys,
+  issuerAlgorithms,
+  MAX_KID_LENGTH,
+} from './issuer-keys.js'
 
 const ALGORITHM = 'HS256'
 /** A real token has some 200 characters. Longer ones are not worth hashing, nor keeping. */
@@ -20,7 +28,15 @@ export const MAX_TOKEN_LENGTH = 4096
  */
 const CACHED_TOKENS = 10_000
 
-const payload = z.object({ sub: clientId, role, exp: z.number() })
+/** A day: the contract's default. */
+export const ACCESS_TOKEN_MAX_MS = 86_400_000
+/**
+ * How far the clock of whoever signs tokens may be ahead of ours. Machines that keep time differ by milliseconds; one that is
+ * further off is refused with the reason, because its tokens would outlive the end of a session.
+ */
+const MAX_CLOCK_AHEAD_MS = 5_000
+
+const payload = z.object({ sub: clientId, role, iat: z.number(), exp: z.number() })
 
 export interface TokenKeys {
   readonly secret: string
@@ -28,28 +44,140 @@ export interface TokenKeys {
   readonly previous?: string | undefined
 }
 
+/** Somebody else who signs: with which keys, as whom, for whom. */
+export interface Issuer {
+  readonly keys: IssuerKeys
+  readonly issuer: string
+  readonly audience: string
+}
+
+export interface VerifierOptions extends TokenKeys {
+  /** The longest time from `iat` to `exp`. */
+  readonly maxTtlMs?: number
+  readonly issuer?: Issuer | undefined
+}
+
+interface Known extends VerifiedToken {
+  /** Absent: our own secret signed it. */
+  readonly issuerKey?: IssuerKey
+}
+
 /** `now` is milliseconds since the epoch. There is no tolerance: an expired token is expired. */
-export function createTokenVerifier(keys: TokenKeys, now: () => number = Date.now): TokenVerifier {
-  const accepted = [keys.secret, ...(keys.previous === undefined ? [] : [keys.previous])].map(keyOf)
-  const verified = new LRUCache<string, VerifiedToken>({ max: CACHED_TOKENS })
+export function createTokenVerifier(options: VerifierOptions, now: () => number = Date.now): TokenVerifier {
+  const { maxTtlMs = ACCESS_TOKEN_MAX_MS, issuer } = options
+  const secrets = secretsOf(options.secret, options.previous)
+  const verified = new LRUCache<string, Known>({ max: CACHED_TOKENS })
 
   return async token => {
     if (token.length > MAX_TOKEN_LENGTH) return refused('The token is too long')
     const known = verified.get(token)
     if (known !== undefined) {
-      if (now() < known.expiresAt) return ok(known)
+      if (now() >= known.expiresAt) {
+        verified.delete(token)
+        return refused('The token has expired')
+      }
+      if (known.issuerKey === undefined || issuer?.keys.isCurrent(known.issuerKey)) return ok(known)
       verified.delete(token)
-      return refused('The token has expired')
     }
-    const result = await verifyWithAny(token, accepted, now(), ['sub', 'role', 'exp'])
-    if (!result.ok) return result
-    const claims = payload.safeParse(result.value)
-    if (!claims.success) return refused('The token needs sub, exp and a known role')
-    const { sub, role, exp } = claims.data
-    const value = { caller: { id: sub, role }, expiresAt: exp * 1000 }
-    verified.set(token, value)
-    return ok(value)
+    const signed = await verifySignature(token, secrets, issuer, now())
+    if (!signed.ok) return signed
+    const value = readClaims(signed.value.payload, now(), maxTtlMs)
+    if (!value.ok) return value
+    const { issuerKey } = signed.value
+    const kept: Known = issuerKey === undefined ? value.value : { ...value.value, issuerKey }
+    verified.set(token, kept)
+    return ok(kept)
   }
+}
+
+export const secretsOf = (secret: string, previous: string | undefined): readonly KeyObject[] =>
+  [secret, ...(previous === undefined ? [] : [previous])].map(keyOf)
+
+type Signed = Result<{ readonly payload: JWTPayload; readonly issuerKey?: IssuerKey }>
+
+const requiredClaims = ['sub', 'role', 'iat', 'exp']
+
+async function verifySignature(
+  token: string,
+  secrets: readonly KeyObject[],
+  issuer: Issuer | undefined,
+  nowMs: number,
+): Promise<Signed> {
+  if (issuer !== undefined) {
+    const { alg, kid } = headerOf(token)
+    if (isIssuerAlgorithm(alg)) return verifyByIssuer(token, alg, kid, issuer, nowMs)
+    if (alg !== undefined && alg !== ALGORITHM) {
+      return refused(`Only ${[ALGORITHM, ...issuerAlgorithms].join(', ')} are accepted`)
+    }
+  }
+  const verified = await verifyWithAny(token, secrets, nowMs, requiredClaims)
+  return verified.ok ? ok({ payload: verified.value }) : verified
+}
+
+/** What a token says of itself, before anything of it is believed. A key that it carries or points to is not looked at. */
+function headerOf(token: string): { readonly alg?: unknown; readonly kid?: unknown } {
+  try {
+    return decodeProtectedHeader(token)
+  } catch {
+    return {}
+  }
+}
+
+const isIssuerAlgorithm = (alg: unknown): alg is IssuerAlgorithm =>
+  (issuerAlgorithms as readonly unknown[]).includes(alg)
+
+async function verifyByIssuer(
+  token: string,
+  algorithm: IssuerAlgorithm,
+  kid: unknown,
+  { keys, issuer, audience }: Issuer,
+  nowMs: number,
+): Promise<Signed> {
+  if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_LENGTH) {
+    return refused('The token needs a kid, the name of the key that signed it')
+  }
+  const issuerKey = await keys.find(kid, algorithm)
+  if (issuerKey === 'unknown') return refused('The issuer has no key of this kid and algorithm')
+  if (issuerKey === 'unavailable') {
+    return problem('UNAVAILABLE', { detail: 'The issuer of the token is away', retryAfterSeconds: 1 })
+  }
+  try {
+    const { payload } = await jwtVerify(token, issuerKey.key, {
+      algorithms: [algorithm],
+      issuer,
+      audience,
+      requiredClaims,
+      currentDate: new Date(nowMs),
+      clockTolerance: 0,
+    })
+    return ok({ payload, issuerKey })
+  } catch (error) {
+    return refused(reasonOf(error))
+  }
+}
+
+function readClaims(claims: JWTPayload, nowMs: number, maxTtlMs: number): Result<VerifiedToken> {
+  const parsed = payload.safeParse(claims)
+  if (!parsed.success) return refused('The token needs sub, iat, exp and a known role')
+  const { sub, role, iat, exp } = parsed.data
+  const life = refuseLife(iat, exp, nowMs, maxTtlMs)
+  return life ?? ok({ caller: { id: sub, role }, issuedAt: Math.floor(iat), expiresAt: exp * 1000 })
+}
+
+/** Of a token that lives too long, or was signed by a clock that is far ahead. All in seconds but what says otherwise. */
+export function refuseLife(
+  iat: number,
+  exp: number,
+  nowMs: number,
+  maxTtlMs: number,
+): Result<never> | undefined {
+  if (iat * 1000 > nowMs + MAX_CLOCK_AHEAD_MS) {
+    return refused('The token was issued in the future: is the clock of its issuer right?')
+  }
+  if ((exp - iat) * 1000 > maxTtlMs) {
+    return refused(`The token lives too long: exp may be at most ${maxTtlMs / 1000} seconds after iat`)
+  }
+  return undefined
 }
 
 /** Signs an access token that lives for `ttlMs` (whole seconds count). */
@@ -106,6 +234,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'The token has expired'
   if (error instanceof errors.JWTClaimValidationFailed)
     return `The claim ${error.claim} is missing or refused`
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature does not fit'
   if (error instanceof errors.JOSEAlgNotAllowed) return `Only ${ALGORITHM} is accepted`
   return 'Not a JSON Web Token'
 }

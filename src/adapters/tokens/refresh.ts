@@ -8,7 +8,7 @@ import type { Caller } from '../../dispatch/api.js'
 import { ok, type Result } from '../../dispatch/problems.js'
 import { clientId, role } from '../../dispatch/requests.js'
 import type { RefreshTokens, VerifiedRefreshToken } from '../../dispatch/tokens.js'
-import { keyOf, MAX_TOKEN_LENGTH, refused, sign, signToken, verifyWithAny } from './jwt.js'
+import { MAX_TOKEN_LENGTH, refused, refuseLife, secretsOf, sign, signToken, verifyWithAny } from './jwt.js'
 
 /** A socket ends with its token: an hour lets apps renew it well before, and bounds what a stolen one is good for. */
 export const ACCESS_TTL_MS = 3_600_000
@@ -18,6 +18,7 @@ export const REFRESH_TTL_MS = 30 * 24 * 3_600_000
 const payload = z.object({
   sub: clientId,
   role,
+  iat: z.number(),
   exp: z.number(),
   jti: clientId,
   /** Absent in a first token: it begins the family that is named after it. */
@@ -29,39 +30,43 @@ export function createRefreshTokens(
     secret,
     refreshSecret,
     previousRefresh,
+    accessTtlMs = ACCESS_TTL_MS,
   }: {
     readonly secret: string
     readonly refreshSecret: string
     readonly previousRefresh?: string | undefined
+    readonly accessTtlMs?: number
   },
   now: () => number = Date.now,
 ): RefreshTokens {
   // While keys are rotated, what was signed with the one before is still good.
-  const keys = [refreshSecret, ...(previousRefresh === undefined ? [] : [previousRefresh])].map(keyOf)
+  const keys = secretsOf(refreshSecret, previousRefresh)
   return {
     async verify(token): Promise<Result<VerifiedRefreshToken>> {
       if (token.length > MAX_TOKEN_LENGTH) return refused('The token is too long')
-      const verified = await verifyWithAny(token, keys, now(), ['sub', 'role', 'exp', 'jti'])
+      const verified = await verifyWithAny(token, keys, now(), ['sub', 'role', 'iat', 'exp', 'jti'])
       if (!verified.ok) return verified
       const claims = payload.safeParse(verified.value)
-      if (!claims.success) return refused('The token needs sub, exp, jti and a known role')
-      const { sub, role, exp, jti, family = jti } = claims.data
-      return ok({ caller: { id: sub, role }, id: jti, family, expiresAt: exp * 1000 })
+      if (!claims.success) return refused('The token needs sub, iat, exp, jti and a known role')
+      const { sub, role, iat, exp, jti, family = jti } = claims.data
+      const life = refuseLife(iat, exp, now(), REFRESH_TTL_MS)
+      if (life !== undefined) return life
+      return ok({
+        caller: { id: sub, role },
+        id: jti,
+        family,
+        issuedAt: Math.floor(iat),
+        expiresAt: exp * 1000,
+      })
     },
-    async issue(caller, family) {
-      const at = now()
-      const refreshId = randomUUID()
+    refreshTtlMs: REFRESH_TTL_MS,
+    async issue(caller, { family, id, issuedAt }) {
+      const nowMs = issuedAt * 1000
       const [accessToken, refreshToken] = await Promise.all([
-        signToken(caller, secret, ACCESS_TTL_MS, at),
-        signRefreshToken(caller, refreshSecret, { ttlMs: REFRESH_TTL_MS, id: refreshId, family, nowMs: at }),
+        signToken(caller, secret, accessTtlMs, nowMs),
+        signRefreshToken(caller, refreshSecret, { id, family, nowMs }),
       ])
-      return {
-        accessToken,
-        expiresInSeconds: ACCESS_TTL_MS / 1000,
-        refreshToken,
-        refreshId,
-        refreshExpiresAt: at + REFRESH_TTL_MS,
-      }
+      return { accessToken, expiresInSeconds: Math.floor(accessTtlMs / 1000), refreshToken }
     },
   }
 }

@@ -4,8 +4,9 @@
  * is part of the id under which clients drop repetitions.
  */
 import type { BroadcastEmitted, Progress, TripStatus } from '../../machines/index.js'
+import type { TripSurroundings } from '../ports.js'
 import { envelopeId } from '../resume/points.js'
-import { isoTime, recordOfTrip, type TripSurroundings, tripView } from '../views/trip-view.js'
+import { isoTime, recordOfTrip, tripView } from '../views/trip-view.js'
 import type { TripView } from '../views/views.js'
 import { type Places, placesOfTrip } from '../views/visibility.js'
 

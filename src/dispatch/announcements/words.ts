@@ -2,8 +2,7 @@
 import type { BroadcastEmitted, Trip, TripStatus } from '../../machines/index.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
-import type { RecordedEvent } from '../ports.js'
-import type { TripSurroundings } from '../views/trip-view.js'
+import type { RecordedEvent, TripSurroundings } from '../ports.js'
 import { announce, type Said } from './announcements.js'
 import type { Concerned } from './audience.js'
 

@@ -1,5 +1,5 @@
+import { Periodic } from '../../concurrency/periodic.js'
 import type { DispatchLog } from '../parts.js'
-import { Periodic } from '../periodic.js'
 import type { RefreshFamilies } from '../ports.js'
 
 /** A family lives for a month; that its row stays for minutes longer does no harm. */
@@ -9,11 +9,11 @@ const BATCH = 1_000
 
 /** Forgets families of refresh tokens when the last token has expired. Any number of processes may. */
 export function familySweep(families: RefreshFamilies, log: DispatchLog): Periodic {
-  return new Periodic(
-    SWEEP_EVERY_MS,
-    async () => {
+  return new Periodic({
+    everyMs: SWEEP_EVERY_MS,
+    async work() {
       while ((await families.sweep(BATCH)) === BATCH);
     },
-    error => log.warn({ err: error }, 'old families of refresh tokens could not be deleted'),
-  )
+    onFailure: error => log.warn({ err: error }, 'old families of refresh tokens could not be deleted'),
+  })
 }

@@ -3,10 +3,12 @@
  * twice, one of the two who have it stole it, and nobody can say which: the family ends, and its user signs in anew.
  */
 
+import { v4 as uuidv4 } from 'uuid'
 import type { Caller } from '../api.js'
 import type { RefreshFamilies } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { RefreshTokens } from '../tokens.js'
+import { sessionEnded } from './session-ended.js'
 
 export interface Refreshed {
   readonly accessToken: string
@@ -25,20 +27,23 @@ export function createRefresh(parts: {
   return async refreshToken => {
     const verified = await tokens.verify(refreshToken)
     if (!verified.ok) return verified
-    const { caller, family, id, expiresAt } = verified.value
-    // Before the token is used up: who is turned on again goes on with it.
+    const { caller, family, id, issuedAt, expiresAt } = verified.value
     if (!(await parts.isActive(caller))) return problem('USER_INACTIVE')
-    const next = await tokens.issue(caller, family)
-    const isFirst = await families.rotate({
+    const nextId = uuidv4()
+    const rotated = await families.rotate({
       person: caller,
       family,
-      shown: id,
-      next: next.refreshId,
-      rememberUntil: Math.max(expiresAt, next.refreshExpiresAt),
+      shown: { id, issuedAt, expiresAt },
+      next: { id: nextId, ttlMs: tokens.refreshTtlMs },
     })
-    if (!isFirst) {
+    if (rotated.kind === 'inactive') return problem('USER_INACTIVE')
+    if (rotated.kind === 'ended') return sessionEnded()
+    if (rotated.kind === 'used') {
       return problem('UNAUTHENTICATED', { detail: 'The refresh token was used before: sign in anew' })
     }
+    // Signed after the family has moved on, with the time it did: an end of sessions that comes meanwhile is for these too.
+    // A clock that is a little ahead may have signed the one that is shown.
+    const next = await tokens.issue(caller, { family, id: nextId, issuedAt: Math.max(issuedAt, rotated.at) })
     const { accessToken, expiresInSeconds } = next
     return ok({ accessToken, refreshToken: next.refreshToken, expiresInSeconds })
   }

@@ -4,7 +4,7 @@
  * committed; if not, the one who waits gives up and counts in the database.
  */
 import { LRUCache } from 'lru-cache'
-import { SlabMap } from '../../runtime/slab.js'
+import { SlabMap } from '../../concurrency/slab.js'
 
 /** Counts that nobody has asked for yet; a create asks within milliseconds. */
 const MAX_KEPT = 10_000

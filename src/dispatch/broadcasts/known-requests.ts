@@ -3,11 +3,11 @@
  * the commit, where this process has just made it, and else read, once for all who ask for it about the same commit.
  */
 import { LRUCache } from 'lru-cache'
+import { SlabMap } from '../../concurrency/slab.js'
 import { findTrip, type TripStatus } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
-import { SlabMap } from '../../runtime/slab.js'
 import type { EmittedEvent } from '../../runtime/types.js'
-import type { TripSurroundings } from '../views/trip-view.js'
+import type { TripSurroundings } from '../ports.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
 /** Each saves one read for each event. About 10 MB. */

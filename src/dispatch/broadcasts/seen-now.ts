@@ -23,7 +23,7 @@ export async function seenNow(
   caller: Caller,
   answer: unknown,
 ): Promise<unknown> {
-  if (typeof answer !== 'object' || answer === null || caller.role === 'admin') return answer
+  if (typeof answer !== 'object' || answer === null || readerOf(caller) === undefined) return answer
   // A kept place is old, and its driver may have left the fleet. The list of drivers has the present one.
   const { location: _, lastSeenAt: __, ...kept } = answer as Shown
   const { broadcast, trip } = kept

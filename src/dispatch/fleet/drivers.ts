@@ -108,7 +108,7 @@ export class Drivers {
     return ok({})
   }
 
-  /** Ends its presence: it has left its fleet, and what was known of it is not for the next one. */
+  /** Ends the presence of a driver that has left its fleet: the next transporter gets nothing that was known before. */
   async leftFleet(id: string): Promise<void> {
     this.#switchedOff.delete(id)
     await unlessLost(this.#parts.presence.dropDriver(id))

@@ -1,64 +1,84 @@
+/*
+ * Who may use the product: people that are turned off may not, and tokens of sessions that were ended may not. What was seen
+ * of a person is kept for seconds, so that a request costs no statement, and counts only while ends are being heard
+ * (auth/session-watch.ts).
+ */
 import { LRUCache } from 'lru-cache'
-import { SlabMap } from '../../runtime/slab.js'
+import { SlabMap } from '../../concurrency/slab.js'
 import { onRecord } from '../admin/on-record.js'
 import type { Caller } from '../api.js'
+import { sessionEnded } from '../auth/session-ended.js'
+import { FRESH_FOR_MS, SessionWatch } from '../auth/session-watch.js'
 import type { Parts } from '../parts.js'
-import { type Person, personKey } from '../person.js'
-import { ok, type Result } from '../problems.js'
-import { unlessLost } from './unless-lost.js'
+import { type Person, type PersonState, personKey } from '../person.js'
+import { ok, problem, type Result } from '../problems.js'
+import type { VerifiedToken } from '../tokens.js'
+import type { TurnedOff } from './turned-off.js'
 
-/** How long another process may go on serving a person that was turned off. Accepts look for themselves. */
-const ACTIVE_FOR_MS = 5_000
+/** How long another process may go on refusing a person that was turned on again. */
+const SEEN_FOR_MS = 5_000
 const MAX_PEOPLE_KEPT = 100_000
 
-type PeopleParts = Pick<Parts, 'admin' | 'fleet' | 'presence' | 'fanout' | 'log' | 'settings'>
+interface PeopleParts extends Pick<Parts, 'admin' | 'fleet' | 'fanout' | 'log' | 'settings'> {
+  readonly turnedOff: TurnedOff
+}
 
-interface Seen {
-  readonly isActive: boolean
+interface Look {
+  /** Monotonic. */
+  readonly begunAt: number
+  readonly state: Promise<PersonState>
 }
 
 export class People {
+  /** To be started by a process that has doors. */
+  readonly watch: SessionWatch
   readonly #parts: PeopleParts
   /** By `personKey`, as the looks under way. */
-  readonly #active = new LRUCache<string, Seen>({ max: MAX_PEOPLE_KEPT, ttl: ACTIVE_FOR_MS })
-  readonly #looks = new SlabMap<Promise<Seen>>()
+  readonly #seen = new LRUCache<string, PersonState>({ max: MAX_PEOPLE_KEPT, ttl: SEEN_FOR_MS })
+  readonly #looks = new SlabMap<Look>()
 
   constructor(parts: PeopleParts) {
     this.#parts = parts
+    this.watch = new SessionWatch({ ...parts, onEnded: people => this.#noteEnded(people) })
   }
 
-  /** Many requests of one person at once ask the database once. */
+  /** Registers the person if it is new. */
   async isActive(person: Person): Promise<boolean> {
-    const key = personKey(person)
-    const { isActive } = this.#active.get(key) ?? (await (this.#looks.get(key) ?? this.#look(person)))
-    return isActive
+    return (await this.#see(person)).isActive
   }
 
-  /** Calls that wait for a look while the person is changed get what the look found; it is not kept then. */
-  async #look(person: Person): Promise<Seen> {
-    const key = personKey(person)
-    const look = this.#parts.fleet.seePerson(person)
-    this.#looks.set(key, look)
-    const isLatest = () => this.#looks.get(key) === look
-    try {
-      const seen = await look
-      if (isLatest()) this.#active.set(key, seen)
-      return seen
-    } finally {
-      if (isLatest()) this.#looks.delete(key)
-    }
+  async admit({ caller, issuedAt }: VerifiedToken): Promise<Result<Caller>> {
+    const { isActive, endedUpTo } = await this.#see(caller)
+    if (!isActive) return problem('USER_INACTIVE')
+    return issuedAt > endedUpTo ? ok(caller) : sessionEnded()
   }
 
-  #note(person: Person, isActive: boolean): void {
-    const key = personKey(person)
-    this.#looks.delete(key)
-    this.#active.set(key, { isActive })
+  /** As of now. Finds what `watch` has missed. */
+  async endedAmong<T extends VerifiedToken>(tokens: readonly T[]): Promise<readonly T[]> {
+    const callers = new Map(tokens.map(({ caller }) => [personKey(caller), caller]))
+    const ended = await this.#parts.fleet.endedPeople([...callers.values()])
+    this.#noteEnded(ended)
+    const states = new Map(ended.map(person => [personKey(person), person]))
+    return tokens.filter(({ caller, issuedAt }) => {
+      const state = states.get(personKey(caller))
+      return state !== undefined && (!state.isActive || issuedAt <= state.endedUpTo)
+    })
   }
 
-  async inactiveAmong(people: readonly Person[]): Promise<readonly Person[]> {
-    const inactive = await this.#parts.fleet.inactiveAmong(people)
-    for (const person of inactive) this.#note(person, false)
-    return inactive
+  async logout(caller: Caller, issuedAt: number): Promise<Result<void>> {
+    const state = await this.#parts.fleet.endSessions(caller, issuedAt)
+    this.#noteEnded([{ ...caller, ...state }])
+    return ok(undefined)
+  }
+
+  /** Of a person that was never seen too: tokens that nobody has shown yet are no better. */
+  async endSessions(caller: Caller, person: Person): Promise<Result<void>> {
+    const action = { action: 'user.end_sessions', target: personKey(person), detail: {} }
+    return onRecord(this.#parts, caller, action, async () => {
+      const state = await this.#parts.fleet.endSessions(person)
+      this.#noteEnded([{ ...person, ...state }])
+      return ok(undefined)
+    })
   }
 
   async setActive(
@@ -69,20 +89,60 @@ export class People {
     const target = personKey(person)
     const action = { action: active ? 'user.activate' : 'user.deactivate', target, detail: {} }
     return onRecord(this.#parts, caller, action, async () => {
-      const { fleet, fanout } = this.#parts
-      await fleet.setPersonActive(person, active)
-      this.#note(person, active)
+      if (!active && target === personKey(caller)) {
+        return problem('FORBIDDEN', { detail: 'Administrators cannot turn off themselves' })
+      }
+      // So the last administrator stays on: it would have to turn off itself.
+      const by = person.role === 'admin' ? caller.id : undefined
+      if (!(await this.#parts.fleet.setPersonActive(person, active, by))) {
+        return problem('FORBIDDEN', { detail: 'You are turned off yourself' })
+      }
+      this.#forget(target)
       if (!active) {
-        fanout.disconnectPerson(person)
-        await unlessLost(this.#dropPresence(person))
+        this.#parts.fanout.disconnectPerson(person)
+        await this.#parts.turnedOff.follow(person, caller)
       }
       return ok({ ...person, active })
     })
   }
 
-  async #dropPresence({ role, id }: Person): Promise<void> {
-    const { presence } = this.#parts
-    if (role === 'transporter') await presence.dropTransporter(id)
-    if (role === 'driver') await presence.dropDriver(id)
+  async #see(person: Person): Promise<PersonState> {
+    const key = personKey(person)
+    const kept = this.watch.isFresh() ? this.#seen.get(key) : undefined
+    return kept ?? (await this.#lookOf(person, key).state)
+  }
+
+  /** Many requests of one person at once ask the database once. */
+  #lookOf(person: Person, key: string): Look {
+    const underWay = this.#looks.get(key)
+    // A slow one may have been answered before an end that is to be known by now.
+    if (underWay !== undefined && performance.now() - underWay.begunAt <= FRESH_FOR_MS) return underWay
+    const look = { begunAt: performance.now(), state: this.#parts.fleet.seePerson(person) }
+    this.#looks.set(key, look)
+    const isLatest = () => this.#looks.get(key) === look
+    look.state
+      .then(
+        state => void (isLatest() && this.#seen.set(key, state)),
+        () => {}, // told to all that wait for it
+      )
+      .finally(() => void (isLatest() && this.#looks.delete(key)))
+    return look
+  }
+
+  /** Calls that wait for a look get what it finds; it is not kept then. */
+  #forget(key: string): void {
+    this.#looks.delete(key)
+    this.#seen.delete(key)
+  }
+
+  /** Turns away tokens of sessions that were ended, and the sockets of this process that they opened. */
+  #noteEnded(people: readonly (Person & PersonState)[]): void {
+    for (const { role, id, isActive, endedUpTo } of people) {
+      const person = { role, id }
+      const key = personKey(person)
+      this.#forget(key)
+      this.#seen.set(key, { isActive, endedUpTo })
+      this.#parts.fanout.endSessions(person, isActive ? endedUpTo : Number.POSITIVE_INFINITY)
+    }
   }
 }

@@ -1,5 +1,5 @@
+import { Periodic } from '../../concurrency/periodic.js'
 import type { Parts } from '../parts.js'
-import { Periodic } from '../periodic.js'
 import type { DriverStatus } from './driver-status.js'
 import { unlessLost } from './unless-lost.js'
 
@@ -11,14 +11,14 @@ export function presenceSweep(
   { presence, log }: Pick<Parts, 'presence' | 'log'>,
   driverStatus: DriverStatus,
 ): Periodic {
-  return new Periodic(
-    SWEEP_EVERY_MS,
-    async () => {
+  return new Periodic({
+    everyMs: SWEEP_EVERY_MS,
+    async work() {
       const lapsed = await unlessLost(presence.lapsedDrivers())
       for (const { driverId, transporterId } of lapsed ?? []) {
         driverStatus.note(driverId, transporterId)
       }
     },
-    error => log.warn({ err: error }, 'silent drivers could not be looked for'),
-  )
+    onFailure: error => log.warn({ err: error }, 'silent drivers could not be looked for'),
+  })
 }

@@ -34,6 +34,8 @@ export interface Fanout {
   emit(rooms: readonly string[], envelope: Envelope, except?: readonly string[]): void
   /** Ends every connection of a person, on any process. */
   disconnectPerson(person: Person): void
+  /** Ends the connections on this process that a person opened with tokens issued up to that second. */
+  endSessions(person: Person, issuedUpTo: number): void
 }
 
 /** A release named rooms `user:<id>`, and ids may have colons: another word keeps the two kinds apart. */

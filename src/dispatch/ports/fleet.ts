@@ -1,5 +1,5 @@
 import type { Precondition } from '../../runtime/types.js'
-import type { Person } from '../person.js'
+import type { Person, PersonState } from '../person.js'
 import type { BroadcastRecord, Position } from './reads.js'
 
 export interface DriverRecord {
@@ -59,10 +59,23 @@ export interface AcceptFacts {
 /** People and fleets, in Postgres. `taken`, `busy` and the like are results, not exceptions. */
 export interface FleetStore {
   /** Registers the person if it is new. */
-  seePerson(person: Person): Promise<{ isActive: boolean }>
-  setPersonActive(person: Person, isActive: boolean): Promise<void>
-  /** Those of the people that are turned off. */
-  inactiveAmong(people: readonly Person[]): Promise<readonly Person[]>
+  seePerson(person: Person): Promise<PersonState>
+  /**
+   * Off ends every session there is; on again, they stay ended. `by`: the administrator who turns another one off. False:
+   * that one is turned off itself, and nothing was done.
+   */
+  setPersonActive(person: Person, isActive: boolean, by?: string): Promise<boolean>
+  /** Ends every session there is. `issuedAt`: of a token that is to end in any case, in seconds. */
+  endSessions(person: Person, issuedAt?: number): Promise<PersonState>
+  /** Those of the people that are turned off, or have had sessions ended. */
+  endedPeople(people: readonly Person[]): Promise<readonly (Person & PersonState)[]>
+  /** Seeking requests of customers that are turned off: of one, or of all that were in the last so many milliseconds. */
+  requestsOfInactive(those: {
+    readonly customerId?: string | undefined
+    readonly withinMs?: number | undefined
+  }): Promise<readonly string[]>
+  /** Whose sessions were ended in the last so many milliseconds. */
+  endedWithin(ms: number): Promise<readonly (Person & PersonState)[]>
   /** Driver and vehicle are undefined unless they belong to the transporter. `maxPerDay`: trips of a transporter, 0 for any number. */
   acceptFacts(
     broadcastId: string,

@@ -1,4 +1,4 @@
-import type { TripStatus } from '../../machines/index.js'
+import type { BroadcastContext, TripStatus } from '../../machines/index.js'
 import type { StoredInstance } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import type { Point } from './presence.js'
@@ -14,6 +14,9 @@ export interface BroadcastRecord {
   readonly isOffered: boolean
   readonly hasDeclined: boolean
 }
+
+/** What a trip shares with its request, and what never changes. */
+export type TripSurroundings = Pick<BroadcastContext, 'customerId' | 'pickup' | 'drop' | 'goods'>
 
 export interface TripRecord {
   readonly id: string

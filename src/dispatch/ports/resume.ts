@@ -1,6 +1,5 @@
 import type { Person } from '../person.js'
-import type { TripSurroundings } from '../views/trip-view.js'
-import type { BroadcastRecord, Reader, RecordedEvent } from './reads.js'
+import type { BroadcastRecord, Reader, RecordedEvent, TripSurroundings } from './reads.js'
 
 /** What an envelope's id refers to. */
 export type Mark =

@@ -1,29 +1,34 @@
 /*
- * Who has got what on a socket is not to be pushed it. Acknowledgements come by the thousand after an offer, and
- * those of people without devices are forgotten by the statement that would note them. One that is lost means a push
- * too many, which an app drops by its id: so nobody waits for them, and few are ever held.
+ * What a client has acknowledged on a socket is not pushed to it. Acknowledgements come by the thousand after an offer, and
+ * the statement that notes them ignores those of people without devices. A lost one means one push too many, which an app
+ * drops by its id: so nothing waits for them, and few are ever held.
  */
+
+import { Batcher, inThisTick } from '../../concurrency/batcher.js'
 import type { DispatchLog } from '../parts.js'
 import type { Acknowledgement, PushQueue } from '../ports.js'
-import { Gathering } from './gathering.js'
 
 const MAX_NOTED_AT_ONCE = 1_000
 /** What the sockets of one process can have been told in the time that the database may be away for. */
 const MAX_HELD = 50_000
 
 export class Acknowledgements {
-  readonly #gathering: Gathering<Acknowledgement>
+  readonly #batcher: Batcher<Acknowledgement>
   readonly #log: DispatchLog
 
   constructor(pushes: PushQueue, now: () => number, log: DispatchLog) {
     this.#log = log
-    this.#gathering = new Gathering(MAX_NOTED_AT_ONCE, batch => pushes.acknowledge(batch, now()))
+    this.#batcher = new Batcher({
+      maxBatch: MAX_NOTED_AT_ONCE,
+      begin: inThisTick,
+      work: batch => pushes.acknowledge(batch, now()),
+    })
   }
 
   /** Returns at once. */
   note(acknowledgement: Acknowledgement): void {
-    if (this.#gathering.size >= MAX_HELD) return
-    this.#gathering
+    if (this.#batcher.size >= MAX_HELD) return
+    this.#batcher
       .add(acknowledgement)
       .catch(error =>
         this.#log.warn({ err: error, ...acknowledgement }, 'an acknowledgement could not be noted'),
@@ -31,6 +36,6 @@ export class Acknowledgements {
   }
 
   idle(): Promise<void> {
-    return this.#gathering.idle()
+    return this.#batcher.idle()
   }
 }

@@ -2,6 +2,8 @@
  * Queues what wakes people, for those of them who have devices. It is sent some time later, unless it has been
  * acknowledged: see worker.ts. Handling an event again queues nothing twice.
  */
+
+import { Batcher, whenFullOrAfter } from '../../concurrency/batcher.js'
 import type { BroadcastEmitted } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
@@ -11,7 +13,6 @@ import { wordsFor } from '../announcements/words.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } from '../ports.js'
-import { Gathering } from './gathering.js'
 
 /** Envelopes of one statement. Each may be for thousands. */
 const MAX_QUEUED_AT_ONCE = 100
@@ -30,11 +31,11 @@ export interface PushParts {
 }
 
 export function pushSubscriber(parts: () => PushParts): Subscriber {
-  const queueing = new Gathering<readonly NewPush[]>(
-    MAX_QUEUED_AT_ONCE,
-    lists => parts().pushes.queue(lists.flat()),
-    QUEUE_GATHER_MS,
-  )
+  const queueing = new Batcher<readonly NewPush[]>({
+    maxBatch: MAX_QUEUED_AT_ONCE,
+    begin: whenFullOrAfter(QUEUE_GATHER_MS),
+    work: lists => parts().pushes.queue(lists.flat()),
+  })
   return {
     name: 'push',
     // Each is sent by the time that it is due.

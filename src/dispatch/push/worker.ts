@@ -3,13 +3,18 @@
  * A process that dies between sending and noting it has its batch sent again when the lease has run out, under the
  * same ids. Nothing is leased while nothing could be sent, so that an outage of FCM's sign-in costs no attempts.
  */
+import { type Backoff, backoffMs } from '../../concurrency/backoff.js'
+import { Limit } from '../../concurrency/limit.js'
+import { Periodic } from '../../concurrency/periodic.js'
 import type { DispatchLog } from '../parts.js'
 import type { LeasedPush, ProductMeter, PushQueue, PushResult, PushSender, PushSettlement } from '../ports.js'
 import { pushMessage } from './message.js'
 
 /** A push comes so much later than it is due, at worst and when there is little to send. */
 const LOOK_EVERY_MS = 300
-/** Batches under way: one that hangs for as long as a sender may take leaves others. */
+/** Keeps processes from looking together. */
+const LOOKS: Backoff = { firstMs: LOOK_EVERY_MS, longestMs: LOOK_EVERY_MS }
+/** Batches under way: one that hangs for as long as a sender may take leaves room for others. */
 const MAX_UNDER_WAY = 4
 /**
  * Longer than a sender's slowest batch (10 s until the last is begun, 10 s for its answer): another process sends again
@@ -19,8 +24,7 @@ const LEASE_MS = 30_000
 /** Half of what FCM grants a project (600,000 a minute): the rest is for what else the project sends. */
 const PUSHES_PER_SECOND = 5_000
 /** A second, doubling up to a minute, give or take a quarter: 24 attempts are some 19 minutes. */
-const FIRST_RETRY_MS = 1_000
-const MAX_RETRY_MS = 60_000
+const RETRIES: Backoff = { firstMs: 1_000, longestMs: 60_000 }
 const MAX_ATTEMPTS = 24
 /** An answer that asks for more is a mistake, and the next batch will ask again. */
 const MAX_PAUSE_MS = 3_600_000
@@ -42,16 +46,20 @@ export interface PushWorkerOptions {
 
 export class PushWorker {
   readonly #options: PushWorkerOptions
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #sending = new Limit(MAX_UNDER_WAY)
+  readonly #looking: Periodic
   readonly #counts = { sent: 0, retried: 0, dead: 0, unregistered: 0 }
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
-  #isRunning = false
   /** Failed looks in a row. */
   #failures = 0
 
   constructor(options: PushWorkerOptions) {
     this.#options = options
+    this.#looking = new Periodic({
+      everyMs: () => (this.#failures === 0 ? backoffMs(LOOKS, 1) : backoffMs(RETRIES, this.#failures)),
+      work: () => this.#look(),
+      onFailure: error => this.#lookFailed(error),
+      inBackground: false,
+    })
   }
 
   /** Since the process started. */
@@ -60,17 +68,13 @@ export class PushWorker {
   }
 
   start(): void {
-    if (this.#isRunning) return
-    this.#isRunning = true
-    this.#lookLater(LOOK_EVERY_MS)
+    this.#looking.start()
   }
 
-  /** Waits for what is being sent; what is due stays for others. */
+  /** Waits for what is being sent; what is due stays for other processes. */
   async stop(): Promise<void> {
-    this.#isRunning = false
-    clearTimeout(this.#timer)
-    await this.#looking
-    await Promise.all(this.#underWay)
+    await this.#looking.stop()
+    await this.#sending.idle()
   }
 
   /** Takes one batch and sends it. Answers how many pushes were in it. */
@@ -82,44 +86,25 @@ export class PushWorker {
     return batch.length
   }
 
-  #lookLater(afterMs: number): void {
-    if (!this.#isRunning) return
-    this.#timer = setTimeout(() => {
-      this.#looking = this.#look()
-        .then(
-          () => this.#lookSucceeded(),
-          error => this.#lookFailed(error),
-        )
-        .then(waitMs => this.#lookLater(waitMs))
-    }, afterMs * jitter())
-  }
-
   /** Takes batches until nothing is due, or enough are under way. */
   async #look(): Promise<void> {
-    const { sender } = this.#options
+    const { sender, log } = this.#options
     await sender.prepare()
-    while (this.#isRunning && this.#underWay.size < MAX_UNDER_WAY) {
+    while (this.#looking.isStarted && !this.#sending.isFull) {
       const { batch, leasedAt } = await this.#lease()
-      if (batch.length === 0) return
-      const work: Promise<void> = this.#send(batch, leasedAt)
-        .catch(error => this.#options.log.warn({ err: error }, 'it could not be noted what became of pushes'))
-        .finally(() => this.#underWay.delete(work))
-      this.#underWay.add(work)
+      if (batch.length === 0) break
+      this.#sending
+        .run(() => this.#send(batch, leasedAt))
+        .catch(error => log.warn({ err: error }, 'the results of pushes could not be noted'))
     }
-  }
-
-  #lookSucceeded(): number {
-    if (this.#failures > 0) this.#options.log.warn({ failures: this.#failures }, 'push works again')
+    if (this.#failures > 0) log.warn({ failures: this.#failures }, 'push works again')
     this.#failures = 0
-    return LOOK_EVERY_MS
   }
 
-  #lookFailed(error: unknown): number {
+  #lookFailed(error: unknown): void {
     this.#failures += 1
-    if (this.#failures === 1) {
-      this.#options.log.error({ err: error }, 'push does not work; what is to be pushed is kept')
-    }
-    return retryDelayMs(this.#failures)
+    if (this.#failures > 1) return
+    this.#options.log.error({ err: error }, 'push does not work; what is to be pushed is kept')
   }
 
   async #lease() {
@@ -178,16 +163,10 @@ function settle(push: LeasedPush, result: PushResult, now: number): PushSettleme
       return { ...key, kind: 'dead', error: result.error }
     case 'failed': {
       if (attempts >= MAX_ATTEMPTS) return { ...key, kind: 'dead', error: result.error }
-      const delayMs = Math.max(
-        retryDelayMs(attempts) * jitter(),
-        Math.min(result.notBeforeMs ?? 0, MAX_PAUSE_MS),
-      )
+      const delayMs = Math.max(backoffMs(RETRIES, attempts), Math.min(result.notBeforeMs ?? 0, MAX_PAUSE_MS))
       return { ...key, kind: 'retry', dueAt: now + delayMs, error: result.error }
     }
   }
 }
 
-const retryDelayMs = (failures: number) => Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS)
-/** So that what failed together does not come back together. */
-const jitter = () => 0.75 + Math.random() / 2
 const failedWith = (error: unknown): PushResult => ({ kind: 'failed', error: String(error) })

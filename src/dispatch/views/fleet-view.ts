@@ -6,7 +6,7 @@ import type { DriverFleetView, DriverView, VehicleView } from './views.js'
 export function driverView(driver: DriverRecord, known: DriverState | undefined | 'lost'): DriverView {
   const { id, name, phone, isConfirmed, vehicleId, isBusy } = driver
   const named = { id, name, ...(phone === undefined ? {} : { phone }), confirmed: isConfirmed }
-  // What it does is its own affair until it has agreed.
+  // Until it has agreed, its transporter sees no more than it said itself.
   if (!isConfirmed) return { ...named, isOnline: false, isBusy: false }
   const isLost = known === 'lost'
   const state = isLost ? undefined : known

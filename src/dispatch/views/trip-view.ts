@@ -1,14 +1,11 @@
 /* A trip. All who may see it see the same, but for its places: see visibility.ts. */
-import type { BroadcastContext, Trip } from '../../machines/index.js'
-import type { TripRecord } from '../ports.js'
+import type { Trip } from '../../machines/index.js'
+import type { TripRecord, TripSurroundings } from '../ports.js'
 import type { Place } from '../requests.js'
 import type { TripView } from './views.js'
 import { type Places, shownPlace } from './visibility.js'
 
 export const isoTime = (ms: number) => new Date(ms).toISOString()
-
-/** What a trip shares with its request, and what never changes. */
-export type TripSurroundings = Pick<BroadcastContext, 'customerId' | 'pickup' | 'drop' | 'goods'>
 
 export function recordOfTrip(trip: Trip, broadcastId: string, request: TripSurroundings): TripRecord {
   const { customerId, pickup, drop, goods } = request

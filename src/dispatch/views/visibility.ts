@@ -4,6 +4,7 @@
  * file at the moment it is shown, also for a kept answer or a late event. See ADR 69.
  */
 import { isStanding, refuseByState, type TripStatus } from '../../machines/index.js'
+import { readerOf } from '../access.js'
 import type { Caller, Role } from '../api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import type { Place } from '../requests.js'
@@ -44,25 +45,24 @@ export const parts = {
 /** Pure; `now` in milliseconds. Past its deadline a request is over, even where its timer is late. */
 export function sightOf(caller: Caller, { snapshot }: Pick<Broadcast, 'snapshot'>, now: number): Sight {
   const { customerId, trips } = snapshot.context
-  switch (caller.role) {
-    case 'admin':
-    case 'viewer':
-      return parts.owner
+  const reader = readerOf(caller)
+  if (reader === undefined) return parts.owner
+  switch (reader.role) {
     case 'customer':
-      return caller.id === customerId ? parts.owner : parts.bystander
+      return reader.id === customerId ? parts.owner : parts.bystander
     case 'driver':
-      return trips.some(trip => trip.driver.id === caller.id && isStanding(trip))
+      return trips.some(trip => trip.driver.id === reader.id && isStanding(trip))
         ? parts.carrier
         : parts.bystander
     case 'transporter':
-      if (trips.some(trip => trip.transporterId === caller.id && isStanding(trip))) return parts.carrier
+      if (trips.some(trip => trip.transporterId === reader.id && isStanding(trip))) return parts.carrier
       return refuseByState(snapshot, { at: now }) === undefined ? parts.bidder : parts.bystander
   }
 }
 
 /** How exact the places of a trip are for a caller that may see it; `status`: the present one, `null` if it is gone. */
 export function placesOfTrip(role: Role, status: TripStatus | null): Places {
-  if (role === 'customer' || role === 'admin' || role === 'viewer') return parts.owner.places
+  if (role !== 'transporter' && role !== 'driver') return parts.owner.places
   return status !== null && isStanding({ status }) ? parts.carrier.places : parts.bystander.places
 }
 

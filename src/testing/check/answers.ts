@@ -4,8 +4,8 @@
  * event that was not applied is unknown, so all instants at which a decision may change are tried.
  */
 import type { StampedEvent } from '../../runtime/definition.js'
-import type { Registered } from '../../runtime/registry.js'
-import { MIGRATE } from '../../runtime/upgrade.js'
+import type { Registered } from '../../runtime/definitions/registry.js'
+import { MIGRATE } from '../../runtime/definitions/upgrade.js'
 import type { Operation } from '../history.js'
 import type { Bounds } from './bounds.js'
 import { type Holds, possibleHolders } from './claims.js'

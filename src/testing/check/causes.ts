@@ -5,8 +5,8 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Definition } from '../../runtime/definition.js'
+import { MIGRATE } from '../../runtime/definitions/upgrade.js'
 import type { JournalEntry } from '../../runtime/types.js'
-import { MIGRATE } from '../../runtime/upgrade.js'
 import type { Operation } from '../history.js'
 import type { Line } from './line.js'
 import type { Violation } from './violation.js'

@@ -4,7 +4,7 @@
  * and one pass each way is enough. Only an answer without a version is searched for in its window of time.
  */
 import type { Definition } from '../../runtime/definition.js'
-import { createRegistry, type Registered } from '../../runtime/registry.js'
+import { createRegistry, type Registered } from '../../runtime/definitions/registry.js'
 import type { JournalEntry } from '../../runtime/types.js'
 import { type History, HistoryError, type Operation } from '../history.js'
 import { type Court, isClaimRefusal, judge } from './answers.js'

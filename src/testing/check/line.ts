@@ -3,11 +3,11 @@
  * says what each event does. The result is what must have been true at each version.
  */
 import type { AnyMachineSnapshot } from 'xstate'
-import type { Registered } from '../../runtime/registry.js'
+import type { Registered } from '../../runtime/definitions/registry.js'
+import type { Effect, Step } from '../../runtime/definitions/step.js'
+import { MIGRATE, upgrade } from '../../runtime/definitions/upgrade.js'
 import { FIRST_VERSION } from '../../runtime/replay.js'
-import type { Effect, Step } from '../../runtime/step.js'
 import type { JournalEntry } from '../../runtime/types.js'
-import { MIGRATE, upgrade } from '../../runtime/upgrade.js'
 import type { Delivery } from '../history.js'
 import type { Violation } from './violation.js'
 

@@ -5,8 +5,8 @@
  * the versions have no gaps, it never backtracks.
  */
 import type { AnyMachineSnapshot } from 'xstate'
-import type { Registered } from '../../runtime/registry.js'
-import type { Effect, Step } from '../../runtime/step.js'
+import type { Registered } from '../../runtime/definitions/registry.js'
+import type { Effect, Step } from '../../runtime/definitions/step.js'
 import type { JournalEntry } from '../../runtime/types.js'
 import type { History, Operation } from '../history.js'
 import type { Violation } from './violation.js'

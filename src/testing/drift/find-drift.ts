@@ -4,10 +4,10 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Definition } from '../../runtime/definition.js'
-import { createRegistry, type Registered } from '../../runtime/registry.js'
+import { createRegistry, type Registered } from '../../runtime/definitions/registry.js'
+import { timersOf, upgrade, upgradePath } from '../../runtime/definitions/upgrade.js'
 import { replay } from '../../runtime/replay.js'
 import type { JournalEntry } from '../../runtime/types.js'
-import { timersOf, upgrade, upgradePath } from '../../runtime/upgrade.js'
 import {
   afterOf,
   type Golden,

@@ -5,9 +5,9 @@
 
 import type { AnyStateNode } from 'xstate'
 import { z } from 'zod'
+import type { Fold } from '../../runtime/commit/fold.js'
 import type { Definition } from '../../runtime/definition.js'
-import type { Fold } from '../../runtime/fold.js'
-import { createRegistry } from '../../runtime/registry.js'
+import { createRegistry } from '../../runtime/definitions/registry.js'
 import { replay } from '../../runtime/replay.js'
 import type { JournalEntry } from '../../runtime/types.js'
 

@@ -2,9 +2,9 @@
  * The guarded commit on tables in memory, equal to the statement of the Postgres store. Every guard reads the tables as
  * they were before the statement. An instance whose guards fail writes nothing; the others are written.
  */
-import { nameOfKey } from '../../runtime/mailbox.js'
+import { nameOfKey } from '../../runtime/commit/mailbox.js'
+import { SAME_STAMP_WITHIN_MS } from '../../runtime/commit/snapshot-cache.js'
 import type { InstanceWrite, WriteResult } from '../../runtime/ports.js'
-import { SAME_STAMP_WITHIN_MS } from '../../runtime/snapshot-cache.js'
 import { storable } from '../../runtime/storable.js'
 import type { Limited, Precondition } from '../../runtime/types.js'
 import { deliveryName, type Tables, timerName } from './tables.js'

@@ -5,7 +5,7 @@
  */
 import type { StateValue } from 'xstate'
 import type { AuditStore } from '../../runtime/audit.js'
-import { nameOfKey } from '../../runtime/mailbox.js'
+import { nameOfKey } from '../../runtime/commit/mailbox.js'
 import type {
   DeadLetter,
   DeadTimer,
@@ -26,7 +26,7 @@ import type {
   TimersOfInstance,
   WriteResult,
 } from '../../runtime/ports.js'
-import { compareTimers, earlierOf } from '../../runtime/timer-order.js'
+import { compareTimers, earlierOf } from '../../runtime/timers/timer-order.js'
 import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
 import { commitTo, copy } from './commit.js'
 import {

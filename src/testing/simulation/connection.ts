@@ -3,9 +3,9 @@
  * and some arrive after their sender has given up. A statement runs the moment it arrives, with nothing in between.
  */
 import { StoreUnavailableError } from '../../runtime/errors.js'
+import type { FaultPoint } from '../../runtime/faults.js'
 import type { InstanceWrite, Store } from '../../runtime/ports.js'
 import { createMemoryStore } from '../memory/store.js'
-import type { SimulatedProcess } from './process.js'
 import type { World } from './world.js'
 
 /** A broken connection is noticed sooner or later: a reset at once, silence by the client's time limit. */
@@ -14,9 +14,19 @@ const LONGEST_NOTICE_MS = 7_000
 /** A statement may arrive up to this long after its sender has given up. */
 const LATE_WITHIN_MS = 5_000
 
+/** The process that a connection belongs to. */
+export interface ConnectedProcess {
+  readonly name: string
+  readonly isAlive: boolean
+  /** Work that goes on in the process, or never when it has died. */
+  ifAlive(work: () => void): void
+  /** Tells that the process has come to a fault point. */
+  reach(point: FaultPoint): Promise<void> | void
+}
+
 export function connect(
   world: World,
-  process: SimulatedProcess,
+  process: ConnectedProcess,
   alter: (store: Store, world: World) => Store = store => store,
 ): Store {
   const database = alter(createMemoryStore({ database: world.database }), world)

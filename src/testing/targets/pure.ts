@@ -4,12 +4,12 @@
  */
 
 import { parseCommand, parseInput } from '../../runtime/commands.js'
+import { Fold } from '../../runtime/commit/fold.js'
+import type { Registered } from '../../runtime/definitions/registry.js'
+import { createRegistry } from '../../runtime/definitions/registry.js'
+import type { Step } from '../../runtime/definitions/step.js'
 import { InvalidEventError } from '../../runtime/errors.js'
-import { Fold } from '../../runtime/fold.js'
-import type { Registered } from '../../runtime/registry.js'
-import { createRegistry } from '../../runtime/registry.js'
 import { replay } from '../../runtime/replay.js'
-import type { Step } from '../../runtime/step.js'
 import type { JournalEntry } from '../../runtime/types.js'
 import type { Delivery } from '../history.js'
 import type { Answer, Create, Send, Session, Target } from '../run.js'

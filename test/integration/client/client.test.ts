@@ -229,6 +229,26 @@ describe('the client’s calls', () => {
     })
   })
 
+  it('R11.2 sign the user out everywhere, and close the client that asked', async () => {
+    const token = await tokenFor('customer', 'leaves')
+    const leaving = await connected(await open('customer', 'leaves', { token }))
+    const elsewhere = await connected(await open('customer', 'leaves', { token }))
+    const refused: string[] = []
+    elsewhere.client.on('refused', ({ code }) => refused.push(code))
+    expect(await leaving.client.logout()).toMatchObject({ ok: true, status: 204 })
+    expect(leaving.client.isConnected).toBe(false)
+    await until(() => refused.length > 0)
+    expect(refused).toEqual(['UNAUTHENTICATED'])
+    expect(await leaving.client.api.listBroadcasts()).toMatchObject({
+      ok: false,
+      problem: { code: 'UNAUTHENTICATED', detail: 'The session was ended: sign in anew' },
+    })
+    // Where there is no network, nobody is signed out.
+    const fetch = () => Promise.reject(new TypeError('fetch failed'))
+    const lonely = await open('customer', 'stays-in', { fetch })
+    expect(await lonely.client.logout()).toMatchObject({ ok: false, problem: { code: 'NO_ANSWER' } })
+  })
+
   it('cover what a transporter and a driver do', async () => {
     const { client: transporter } = await open('transporter', 't-all')
     expect(await transporter.api.putVehicle('v-all', { vehicleType: '32ft', number: 'DL 1' })).toMatchObject({

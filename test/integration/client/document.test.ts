@@ -19,7 +19,7 @@ const blocks = [...document.matchAll(/```ts\n(.*?)```/gs)].map(match => match[1]
 
 /** What the page takes for granted, around its code; `tokens` are the readers' own. */
 function programOf(tokens: Readonly<Record<string, string>>): string {
-  const [first = '', second = '', third = '', answers = '', comingBack = ''] = blocks
+  const [first = '', second = '', third = '', answers = '', comingBack = '', leaving = ''] = blocks
   const story = [first, second, third]
   return [
     `const customerToken: string = '${tokens.customer}'`,
@@ -38,6 +38,8 @@ function programOf(tokens: Readonly<Record<string, string>>): string {
     comingBack,
     'show(cancelled.ok ? "cancelled" : cancelled.problem.code)',
     'show(String((await client.connect()).ok))',
+    leaving,
+    `show('signed out: ' + left.ok)`,
     'for (const one of [customer, transporter, driver, client]) one.close()',
   ].join('\n')
 }
@@ -50,7 +52,7 @@ afterAll(() => app.close())
 
 describe('R7.3 docs/CLIENT.md', () => {
   it('has the code that these tests run', () => {
-    expect(blocks).toHaveLength(5)
+    expect(blocks).toHaveLength(6)
   })
 
   it('has code that type-checks, strictly', async () => {
@@ -103,6 +105,7 @@ describe('R7.3 docs/CLIENT.md', () => {
         // The driver sets off in the same moment.
         expect.stringMatching(/^(cancelled|TOO_LATE_TO_CANCEL)$/),
         'true',
+        'signed out: true',
       ]),
     )
   })

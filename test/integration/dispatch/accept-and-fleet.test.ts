@@ -126,6 +126,10 @@ const changes: Readonly<Record<string, { change(): Promise<unknown>; code: strin
     },
     code: 'VEHICLE_NOT_IN_FLEET',
   },
+  'its driver is turned off': {
+    change: () => quick.dispatch.setPersonActive(admin, itsDriver(), false),
+    code: 'DRIVER_INACTIVE',
+  },
   'its transporter is turned off': {
     change: () => quick.dispatch.setPersonActive(admin, truck.caller, false),
     code: 'USER_INACTIVE',

@@ -101,6 +101,39 @@ describeWithRedis('two processes on one Redis', () => {
     expect((await told()).sort()).toEqual([false, true])
   })
 
+  it('R11.3 a driver that agrees to another fleet on one is gone from the old fleet on the other', async () => {
+    const next = transporter(`next-${round}`)
+    await a.dispatch.isActive(next)
+    const beat = ({ dispatch }: Product) => dispatch.driverHeartbeat(theDriver(), northOfPickup(2))
+    expectOk(await b.dispatch.leaveFleet(theDriver()))
+    expect(expectProblem(await beat(a))).toBe('NOT_FOUND')
+    expectOk(await a.dispatch.putDriver(truck.caller, truck.driverId, { name: 'Asha' }))
+    expectOk(await a.dispatch.putDriver(next, truck.driverId, { name: 'Asha' }))
+    expectOk(await a.dispatch.joinFleet(theDriver(), { transporterId: truck.caller.id }))
+    expectOk(
+      await b.dispatch.setDriverAvailability(theDriver(), { isOnline: true, vehicleId: truck.vehicleId }),
+    )
+    expectOk(await beat(a))
+    expect(await a.presence.driversOf(truck.caller.id)).toHaveLength(1)
+    await settled()
+    for (const { fanout } of [a, b]) fanout.emits.length = 0
+    expectOk(await b.dispatch.joinFleet(theDriver(), { transporterId: next.id }))
+    for (const product of [a, b]) {
+      expectOk(await beat(product))
+      expect(await product.presence.driversOf(truck.caller.id)).toEqual([])
+      expect(expectProblem(await product.dispatch.getDriver(truck.caller, truck.driverId))).toBe('NOT_FOUND')
+      const seen = expectOk(await product.dispatch.getDriver(next, truck.driverId))
+      expect(seen).toEqual({
+        id: truck.driverId,
+        name: 'Asha',
+        confirmed: true,
+        isOnline: false,
+        isBusy: false,
+      })
+    }
+    expect(await told()).toEqual([])
+  })
+
   it('R6.1 a request made on one goes to those who are with the other', async () => {
     const { dispatch } = b
     const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))

@@ -50,7 +50,7 @@ describe('R11.1 turning off', () => {
     await fleet.setPersonActive({ role: 'driver', id: 'x' }, false)
     expect(await areOn()).toEqual(['customer', 'transporter', 'admin'])
     const people = roles.map(role => ({ role, id: 'x' }))
-    expect(await fleet.inactiveAmong(people)).toEqual([{ role: 'driver', id: 'x' }])
+    expect(await fleet.endedPeople(people)).toMatchObject([{ role: 'driver', id: 'x', isActive: false }])
   })
 
   it('is for the release before the whole user’s, until every role is on again', async () => {
@@ -108,8 +108,8 @@ describe('R11.1 a user that was turned off before people were told apart', () =>
     await migrate(pool, { log: silentLog })
     const store = createFleetStore(pool)
     for (const role of roles) {
-      expect([role, await store.seePerson({ role, id: 'off' })]).toEqual([role, { isActive: false }])
-      expect([role, await store.seePerson({ role, id: 'on' })]).toEqual([role, { isActive: true }])
+      expect([role, await store.seePerson({ role, id: 'off' })]).toMatchObject([role, { isActive: false }])
+      expect([role, await store.seePerson({ role, id: 'on' })]).toMatchObject([role, { isActive: true }])
     }
     await pool.end()
     await own.drop()

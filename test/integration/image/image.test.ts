@@ -4,7 +4,6 @@ import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { validate } from 'dockerfile-utils'
-import { parse } from 'yaml'
 import { createClient } from '../../support/clients.js'
 import { type BuiltStage, buildStage } from '../../support/image/dockerfile.js'
 import { repositoryRoot } from '../../support/import-rules.js'
@@ -192,38 +191,5 @@ describe('the image', () => {
     const text = await readFile(join(stage.folder, path), 'utf8')
     expect(text.match(/-----BEGIN CERTIFICATE-----/g)?.length).toBeGreaterThan(50)
     expect(stage.environment.NODE_ENV).toBe('production')
-  })
-})
-
-describe('docker-compose.yml', () => {
-  const compose = parse(readFileSync(join(repositoryRoot, 'docker-compose.yml'), 'utf8'), { merge: true })
-
-  test('has Postgres 18, Redis 8, two api processes, a worker and a balancer', () => {
-    const { services } = compose
-    expect(services.postgres.image).toBe('postgres:18')
-    expect(services.redis.image).toBe('redis:8')
-    const roles = Object.entries<{ environment?: { ROLE?: string } }>(services)
-      .map(([name, { environment }]) => [name, environment?.ROLE])
-      .filter(([, role]) => role !== undefined)
-    expect(roles).toEqual([
-      ['api-1', 'api'],
-      ['api-2', 'api'],
-      ['worker', 'worker'],
-    ])
-    for (const name of ['api-1', 'api-2', 'worker', 'migrate']) {
-      expect(services[name]).toMatchObject({ read_only: true, build: { context: '.', target: 'production' } })
-    }
-    // Nobody serves before the schema is there.
-    for (const name of ['api-1', 'api-2', 'worker']) {
-      expect(services[name].depends_on.migrate.condition).toBe('service_completed_successfully')
-    }
-    expect(services.migrate.depends_on.postgres.condition).toBe('service_healthy')
-  })
-
-  test('has a balancer that knows every api by name', async () => {
-    const [path] = compose.services.balancer.volumes[0].split(':')
-    const text = await readFile(join(repositoryRoot, path), 'utf8')
-    const upstreams = [...text.matchAll(/server (\S+):3000/g)].map(match => match[1])
-    expect(upstreams).toEqual(Object.keys(compose.services).filter(name => name.startsWith('api-')))
   })
 })

@@ -153,7 +153,10 @@ function caseFor(route: Route): fc.Arbitrary<FuzzCase> {
 }
 
 /** Any request to any route. */
-export const fuzzCase: fc.Arbitrary<FuzzCase> = fc.oneof(...routes.map(caseFor))
+// After a logout everything would be a 401: sessions.test.ts.
+export const fuzzCase: fc.Arbitrary<FuzzCase> = fc.oneof(
+  ...routes.filter(({ id }) => id !== 'logout').map(caseFor),
+)
 
 export interface World {
   readonly url: string

@@ -56,7 +56,7 @@ export async function attack(
   attempts: number,
 ): Promise<Record<string, Size>> {
   const { app, caps, scene } = theatre
-  const names = { customer: 'c', transporter: 't', driver: 'd', admin: 'a', viewer: 'w' }
+  const names = { customer: 'c', transporter: 't', driver: 'd', admin: 'a', viewer: 'v' }
   const me = await createClient(app.url, role, `${names[role]}-${route}`)
   let keys = 0
   const send: Stage['send'] = async (method, path, body) => {

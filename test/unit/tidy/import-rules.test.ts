@@ -39,8 +39,10 @@ describe('the house', () => {
   it.each([
     ['src/machines/broadcast/x.ts', "import { y } from '../../runtime/step.js'", 'no other room'],
     ['src/machines/broadcast/x.ts', "import pg from 'pg'", 'machines may use xstate, zod'],
-    ['src/runtime/x.ts', "import { y } from '../machines/index.js'", 'no other room'],
-    ['src/runtime/x.ts', "import type { y } from '../dispatch/api.js'", 'no other room'],
+    ['src/concurrency/x.ts', "import type { y } from '../runtime/types.js'", 'no other room'],
+    ['src/concurrency/x.ts', "import { y } from 'node:timers'", 'concurrency may use no package'],
+    ['src/runtime/x.ts', "import { y } from '../machines/index.js'", 'may look into concurrency'],
+    ['src/runtime/x.ts', "import type { y } from '../dispatch/api.js'", 'may look into concurrency'],
     ['src/dispatch/x.ts', "import { y } from '../adapters/http/app.js'", 'machines, runtime'],
     ['src/dispatch/x.ts', "import { y } from '../machines/broadcast/machine.js'", 'one door'],
     ['src/adapters/http/x.ts', "import {\n  y,\n} from '../socket/server.js'", 'runtime, dispatch'],

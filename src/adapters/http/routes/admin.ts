@@ -18,7 +18,7 @@ import {
   storyView,
   userView,
 } from '../../../dispatch/views/admin-views.js'
-import { replyJson, route } from '../route.js'
+import { reply, replyJson, route } from '../route.js'
 import { okWith, page } from './answers.js'
 import { byDeadLetter, byInstance, byUser } from './params.js'
 import { problemsOf } from './problems.js'
@@ -40,6 +40,20 @@ export const adminRoutes = [
     async handle({ dispatch }, { caller, params, body }) {
       const person = { role: params.role, id: params.userId }
       return replyJson(await dispatch.setPersonActive(caller, person, body.active))
+    },
+  }),
+  route({
+    id: 'endSessions',
+    method: 'post',
+    path: '/api/v1/admin/users/:role/:userId/sessions/end',
+    summary: 'Signs a person out everywhere, as after the loss of a phone',
+    commands: commanding,
+    params: byUser,
+    namesNewId: true,
+    answers: { 204: { description: 'No token issued until now is good any more, shown before or not' } },
+    async handle({ dispatch }, { caller, params }) {
+      const person = { role: params.role, id: params.userId }
+      return reply(await dispatch.endSessions(caller, person), () => ({ status: 204 }))
     },
   }),
   route({

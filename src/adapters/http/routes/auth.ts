@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { PublicRoute } from '../route.js'
+import { type PublicRoute, reply, route } from '../route.js'
 
 /** Longer ones are refused by whoever verifies them; these are not even kept. */
 const MAX_TOKEN_LENGTH = 4_096
@@ -31,4 +31,18 @@ export const authRoutes: readonly PublicRoute[] = [
       return result.ok ? { status: 200, body: result.value } : { problem: result.problem }
     },
   },
+]
+
+export const sessionRoutes = [
+  route({
+    id: 'logout',
+    method: 'post',
+    path: '/api/v1/auth/logout',
+    summary: 'Signs the caller out everywhere: no token issued until now is good any more',
+    commands: ['logout'],
+    answers: { 204: { description: 'All sessions have ended, this one too' } },
+    async handle({ dispatch }, { caller, issuedAt }) {
+      return reply(await dispatch.logout(caller, issuedAt), () => ({ status: 204 }))
+    },
+  }),
 ]

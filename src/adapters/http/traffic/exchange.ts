@@ -6,8 +6,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Slab } from '../../../concurrency/slab.js'
 import { addressOf } from '../../../dispatch/auth/sender.js'
-import type { Slab } from '../../../runtime/slab.js'
 import type { Admission } from '../admission.js'
 import { senderOf } from '../sender.js'
 import type { Room } from './room.js'

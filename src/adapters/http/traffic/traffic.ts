@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { Slab } from '../../../runtime/slab.js'
+import { Slab } from '../../../concurrency/slab.js'
 import { chooseToEvict } from './eviction.js'
 import { Connection, Exchange, type Shared, type Tracked } from './exchange.js'
 import { Room, type RoomSize } from './room.js'

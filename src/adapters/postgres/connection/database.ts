@@ -7,11 +7,7 @@ import { failureOf, isReadOnly } from '../sqlstate.js'
 import { complaintAbout } from './address.js'
 import { Client, type ClientConfig, NETWORK_SETTINGS } from './client.js'
 import { createRecentFailures } from './failures.js'
-
-/** pino's logger fits. */
-export interface DatabaseLog {
-  warn(fields: object, message: string): void
-}
+import type { DatabaseLog, SharedState } from './shared-state.js'
 
 export type PoolOptions = Omit<BoundedPoolConfig, 'connectionString' | 'shared' | 'Client'>
 export type ConnectOptions = Omit<ClientConfig, 'connectionString'>
@@ -24,15 +20,6 @@ export interface Database {
   onRetired(listener: () => void): () => void
   /** SQLSTATE → how many statements failed with it in the last ten seconds; faults of the environment only. */
   recentFailures(): Readonly<Record<string, number>>
-}
-
-/** The interface between a database and its pools. */
-export interface SharedState {
-  /** Connections of an earlier generation must not be reused. */
-  readonly generation: number
-  /** `generation`: that of the failed connection; absent when there was none. */
-  noteFailure(error: unknown, generation?: number): void
-  readonly log: DatabaseLog | undefined
 }
 
 /** Opens no connection yet. Throws when the connection string asks for something unsupported. */

@@ -17,8 +17,9 @@ export interface DriverRow {
 }
 
 /**
- * Columns of a driver `d`, who has agreed if `isConfirmed`. One that is turned off is not online. On a trip means: a live request holds the claim on it. `offset 0`
- * keeps that a look-up by key for each row, where the planner would rather read all claims into a hash.
+ * Columns of a driver `d`. `isConfirmed` says in SQL whether it has agreed. A driver that is turned off is not online. It is on
+ * a trip if a live request holds the claim on it; `offset 0` keeps that a look-up by key for each row, where the planner would
+ * rather read all claims into a hash.
  */
 const columnsOf = (isConfirmed: string) => `d.id, ${positionColumn('d')}, d.transporter_id, d.name, d.phone,
   d.is_online and ${isActiveDriver('d.id')} as is_online, d.vehicle_id, ${isConfirmed} as is_confirmed,
@@ -29,7 +30,7 @@ export const driverColumns = columnsOf('true')
 /** Of a row of `membersOf` or `invitationsOf`, or of both. */
 export const listedColumns = columnsOf('d.is_confirmed')
 
-/** Drivers that have agreed, and those that were asked, as one kind of row. */
+/** Drivers that have agreed, and drivers that are invited, as one kind of row. */
 const MEMBER =
   'd.id, d.transporter_id, d.name, d.phone, d.is_online, d.vehicle_id, d.created_at, true as is_confirmed'
 export const membersOf = (drivers: string) => `select ${MEMBER} from ${drivers} d`
@@ -67,7 +68,7 @@ export async function getDriver(
   return rows[0] && toDriver(rows[0])
 }
 
-/** A page of each, then a page of both, then who of it is busy: else it is looked up for the whole fleet. */
+/** A page of each, then a page of both, then which of it are busy: else that is looked up for the whole fleet. */
 const listDriversSql = `
 select ${listedColumns} from (
   select * from (

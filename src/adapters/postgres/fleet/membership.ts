@@ -1,5 +1,5 @@
 /*
- * Who belongs to which fleet: a transporter invites and removes, a driver agrees and leaves. `drivers` holds those who have
+ * Membership in fleets: a transporter invites and removes, a driver agrees and leaves. `drivers` holds the drivers that have
  * agreed, so each has one fleet at most. Code that takes a driver out of a fleet locks its row and then checks the claims, as
  * accept-facts.ts says.
  */

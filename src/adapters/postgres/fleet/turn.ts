@@ -1,6 +1,6 @@
 /*
- * Changes of one transporter's fleet take turns over all processes, by an advisory lock. A statement sees what was committed
- * before it began, so what it counts would be out of date if it waited for a lock itself: the lock is taken first.
+ * Changes of one transporter's fleet take turns over all processes, by an advisory lock. A statement sees the rows that were
+ * committed before it began, so its counts would be out of date if it waited for a lock itself. The lock is taken first.
  */
 import { createHash } from 'node:crypto'
 import type pg from 'pg'

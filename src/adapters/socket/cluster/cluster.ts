@@ -11,10 +11,8 @@ import type { Server } from 'socket.io'
 import { startEcho } from './echo.js'
 import { understandOldRooms } from './old-rooms.js'
 import { Publisher } from './publisher.js'
-import { assertSubscribes } from './start-check.js'
+import { type AdapterKind, assertSubscribes } from './start-check.js'
 import { Subscriber } from './subscriber.js'
-
-export type AdapterKind = 'classic' | 'sharded'
 
 export interface SocketClusterOptions {
   readonly kind: AdapterKind

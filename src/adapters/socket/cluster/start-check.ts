@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
-import type { AdapterKind } from './cluster.js'
+
+export type AdapterKind = 'classic' | 'sharded'
 
 /** This Redis cannot do what the adapter needs. The message names the setting to change. */
 export class SocketAdapterError extends Error {

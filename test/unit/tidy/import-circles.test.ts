@@ -1,0 +1,43 @@
+import { describe, expect, it } from '@jest/globals'
+import { type Allowed, findCircles } from '../../support/import-circles.js'
+import { sourceFiles } from '../../support/import-rules.js'
+
+/** `Role` and `Caller` are declared beside the interface of dispatch, which names the results of its rooms. */
+const ALLOWED: readonly Allowed[] = [
+  ['src/dispatch/api.ts', 'src/dispatch/admin/recipients.ts'],
+  ['src/dispatch/api.ts', 'src/dispatch/resume/sync.ts'],
+]
+
+const file = (path: string, ...imported: string[]) => ({
+  path: `src/${path}.ts`,
+  text: imported.map(name => `import type { X } from './${name}.js'`).join('\n'),
+})
+
+describe('files', () => {
+  it('do not import one another in circles', () => {
+    expect(findCircles(sourceFiles('src'), ALLOWED)).toEqual([])
+  })
+
+  it.each([
+    ['two files', [file('a', 'b'), file('b', 'a')], ['src/a.ts → src/b.ts → src/a.ts']],
+    [
+      'three files, beside others that are in none',
+      [file('a', 'b'), file('b', 'c', 'd'), file('c', 'e', 'd'), file('d', 'b'), file('e')],
+      ['src/b.ts → src/d.ts → src/b.ts', 'src/c.ts → src/d.ts → src/b.ts → src/c.ts'],
+    ],
+    ['itself', [file('a', 'a')], ['src/a.ts → src/a.ts']],
+    [
+      'what is exported again',
+      [file('a', 'b'), { path: 'src/b.ts', text: "export { y } from './a.js'" }],
+      ['src/a.ts → src/b.ts → src/a.ts'],
+    ],
+    ['none', [file('a', 'b', 'c'), file('b', 'c'), file('c')], []],
+  ])('would be noticed in a circle of %s', (_what, files, circles) => {
+    expect(findCircles(files)).toEqual(circles)
+  })
+
+  it('would be noticed beside a circle that is allowed', () => {
+    const files = [file('a', 'b'), file('b', 'a', 'c'), file('c', 'b')]
+    expect(findCircles(files, [['src/b.ts', 'src/a.ts']])).toEqual(['src/b.ts → src/c.ts → src/b.ts'])
+  })
+})
