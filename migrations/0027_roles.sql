@@ -1,26 +1,16 @@
 -- What was kept by id alone gets the role: devices, pushes, families of refresh tokens, idempotency keys. Processes of the release
--- before write rows without it until they are replaced. No table is rewritten, and what takes long comes before what locks.
+-- before write rows without it until they are replaced. No table is rewritten.
 
 -- Idempotency keys have scopes `<role> <id> <method> <path>`. The release before leaves out the role. Each key that it records is
 -- recorded once more with it, in the same transaction, so that a repeat finds it and nothing is done twice. The role is that of the
 -- transition's actor; where nothing changed, that of the only role the path is open to. Where neither tells, there is no second
 -- record: these commands may be repeated, and nobody gets another's answer.
-create function role_of_key(key loadcast.idempotency_keys) returns text language sql stable as $$
+create function role_of_path(scope text) returns text language sql immutable as $$
   select case
-    when key.instance is not null then (
-      select actor.role
-      from loadcast.journal j
-      cross join lateral (
-        select coalesce(j.actor_json ->> 'role', j.actor ->> 'role') as role,
-               coalesce(j.actor_json ->> 'id', j.actor ->> 'id') as id
-      ) actor
-      where j.instance = key.instance and j.version = key.version and j.uid = key.uid
-        and actor.id = split_part(key.scope, ' ', 1)
-    )
-    when key.scope ~ ' /api/v1/(transporter|broadcast)/' then 'transporter'
-    when key.scope ~ ' /api/v1/driver/' then 'driver'
-    when key.scope ~ ' /api/v1/admin/' then 'admin'
-    when key.scope ~ ' /api/v1/(broadcasts$|broadcasts/[^/]+/retry$|booking|orders$)' then 'customer'
+    when scope ~ ' /api/v1/(transporter|broadcast)/' then 'transporter'
+    when scope ~ ' /api/v1/driver/' then 'driver'
+    when scope ~ ' /api/v1/admin/' then 'admin'
+    when scope ~ ' /api/v1/(broadcasts$|broadcasts/[^/]+/retry$|booking|orders$)' then 'customer'
   end
 $$;
 
@@ -29,38 +19,28 @@ create function lacks_role(scope text) returns boolean language sql immutable as
 $$;
 
 create function note_role_of_key() returns trigger language plpgsql set search_path from current as $$
+declare
+  its_role text := role_of_path(new.scope);
 begin
-  insert into loadcast.idempotency_keys as k (scope, key, fingerprint, instance, version, uid, answer, recorded_at)
-  select role_of_key(new) || ' ' || new.scope, new.key, new.fingerprint, new.instance, new.version, new.uid, new.answer,
-    new.recorded_at
-  where role_of_key(new) is not null
-  on conflict (scope, key) do update set answer = coalesce(k.answer, excluded.answer)
-  where k.fingerprint = excluded.fingerprint;
+  if new.instance is not null then
+    select coalesce(j.actor_json ->> 'role', j.actor ->> 'role') into its_role
+    from loadcast.journal j
+    where j.instance = new.instance and j.version = new.version and j.uid = new.uid
+      and coalesce(j.actor_json ->> 'id', j.actor ->> 'id') = split_part(new.scope, ' ', 1);
+  end if;
+  if its_role is not null then
+    insert into loadcast.idempotency_keys as k (scope, key, fingerprint, instance, version, uid, answer, recorded_at)
+    values (its_role || ' ' || new.scope, new.key, new.fingerprint, new.instance, new.version, new.uid, new.answer, new.recorded_at)
+    on conflict (scope, key) do update set answer = coalesce(k.answer, excluded.answer)
+    where k.fingerprint = excluded.fingerprint;
+  end if;
   return null;
 end $$;
 
--- Keys count for 24 hours.
-create function note_roles_of_keys(since timestamptz) returns void language sql as $$
-  insert into loadcast.idempotency_keys (scope, key, fingerprint, instance, version, uid, answer, recorded_at)
-  select role || ' ' || k.scope, k.key, k.fingerprint, k.instance, k.version, k.uid, k.answer, k.recorded_at
-  from loadcast.idempotency_keys k cross join lateral role_of_key(k) as role
-  where k.recorded_at > since and lacks_role(k.scope) and role is not null
-  on conflict (scope, key) do nothing
-$$;
-
--- Deferred: the journal of a commit is there when the commit is.
-do $$
-declare
-  began timestamptz := clock_timestamp();
-begin
-  perform note_roles_of_keys(began - interval '24 hours');
-  create constraint trigger idempotency_keys_role after insert or update of answer on loadcast.idempotency_keys
-    deferrable initially deferred
-    for each row when (lacks_role(new.scope)) execute function note_role_of_key();
-  -- Those that were being recorded meanwhile. A commit takes seconds at most.
-  perform note_roles_of_keys(began - interval '1 minute');
-end $$;
-drop function note_roles_of_keys;
+-- Deferred: the journal of a commit is there when the commit is. Keys from before are in 0031_keys_of_people.sql.
+create constraint trigger idempotency_keys_role after insert or update of answer on loadcast.idempotency_keys
+  deferrable initially deferred
+  for each row when (lacks_role(new.scope)) execute function note_role_of_key();
 
 alter table devices add column role text, add column role_noted_at timestamptz;
 comment on column devices.role is 'of the person whose device it is, as of role_noted_at';

@@ -95,8 +95,10 @@ describe('R11.1 turning off', () => {
   })
 })
 
-describe('R11.1 a user that was turned off before people were told apart', () => {
-  it('is off in every role after the migration, and all others are on', async () => {
+const INSTANCE = '019a8c5e-7b1f-7c3d-9e2a-4f6b8d0c1e2f'
+
+describe('R11.1 what was kept before people were told apart', () => {
+  it('counts in every role where a user was off, and in its own where a key tells the role', async () => {
     const earlier = await temporaryFolder('earlier-migrations')
     for (const name of (await readdir(MIGRATIONS_FOLDER)).filter(file => /^\d/.test(file) && file < '0026')) {
       await copyFile(join(MIGRATIONS_FOLDER, name), join(earlier, name))
@@ -105,7 +107,30 @@ describe('R11.1 a user that was turned off before people were told apart', () =>
     const pool = new pg.Pool({ connectionString: own.connectionString, max: 2 })
     await migrate(pool, { log: silentLog, folder: earlier })
     await pool.query("insert into users (id, active) values ('off', false), ('on', true)")
+    // A customer's create, recorded without a role, and two that changed nothing.
+    await pool.query(
+      `insert into loadcast.journal (instance, version, uid, event_json, status, actor_json, at)
+       values ($1, 1, $1, '{}', 'searching', '{"id":"on","role":"customer"}', now())`,
+      [INSTANCE],
+    )
+    await pool.query(
+      `insert into loadcast.idempotency_keys (scope, key, fingerprint, instance, version, uid) values
+         ('on POST /api/v1/broadcasts', 'k', 'f', $1, 1, $1),
+         ('on POST /api/v1/driver/heartbeat', 'k', 'f', null, null, null),
+         ('on POST /api/v1/devices', 'k', 'f', null, null, null)`,
+      [INSTANCE],
+    )
     await migrate(pool, { log: silentLog })
+    const { rows: keys } = await pool.query(
+      'select scope from loadcast.idempotency_keys order by scope collate "C"',
+    )
+    expect(keys.map(({ scope }) => scope)).toEqual([
+      'customer on POST /api/v1/broadcasts',
+      'driver on POST /api/v1/driver/heartbeat',
+      'on POST /api/v1/broadcasts',
+      'on POST /api/v1/devices',
+      'on POST /api/v1/driver/heartbeat',
+    ])
     const store = createFleetStore(pool)
     for (const role of roles) {
       expect([role, await store.seePerson({ role, id: 'off' })]).toMatchObject([role, { isActive: false }])
