@@ -340,6 +340,14 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
     n => ({ active: n % 2 === 0 }),
     ({ actions }) => ({ users: actions, people: actions }),
   ),
+  endSessions: administering(
+    'post',
+    (_, n) => `/api/v1/admin/users/driver/${noise(60)}-${n}/sessions/end`,
+    () => undefined,
+    ({ actions }) => ({ users: actions, people: actions }),
+  ),
+  // Its token is good no more after the first.
+  logout: repeating('customer', 'post', '/api/v1/auth/logout', () => undefined),
   sendToInstance: administering(
     'post',
     ({ id }) => `/api/v1/admin/instances/${id}/events`,
@@ -378,6 +386,7 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
   deleteDriver: 'nothing',
   deleteVehicle: 'nothing',
   removeDevice: 'nothing',
+  removeDeviceByBody: 'nothing',
   listBroadcasts: 'nothing',
   getBroadcast: 'nothing',
   getHistory: 'nothing',
