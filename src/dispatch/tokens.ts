@@ -1,5 +1,5 @@
 /* What a token says. HTTP and sockets ask the same verifier; `main` gives it to both. */
-import type { Caller } from './api.js'
+import type { Caller } from './person.js'
 import type { Result } from './problems.js'
 
 export interface VerifiedToken {
