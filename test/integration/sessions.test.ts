@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
+import { createRefreshFamilies } from '../../src/adapters/postgres/refresh-family-store.js'
 import { signToken } from '../../src/adapters/tokens/jwt.js'
 import { signRefreshToken } from '../../src/adapters/tokens/refresh.js'
 import type { Role } from '../../src/dispatch/person.js'
@@ -180,6 +181,30 @@ describe('R11.2 logout', () => {
       }
     }
   }, 60_000)
+
+  test('that is being written makes a refresh wait for it, and refuses it', async () => {
+    const person = { role: 'customer', id: 'lo-forced' } as const
+    await sync(app, await tokenFor(person.role, person.id))
+    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 2 })
+    const ending = await pool.connect()
+    try {
+      await ending.query('begin')
+      await createFleetStore(ending as unknown as pg.Pool).endSessions(person)
+      const issuedAt = secondNow() - 1
+      const rotating = createRefreshFamilies(pool).rotate({
+        person,
+        family: 'f',
+        shown: { id: 'a', issuedAt, expiresAt: Date.now() + 60_000 },
+        next: { id: 'b', ttlMs: 60_000 },
+      })
+      expect(await Promise.race([rotating, delay(300, 'waits')])).toBe('waits')
+      await ending.query('commit')
+      expect(await rotating).toMatchObject({ kind: 'ended' })
+    } finally {
+      ending.release()
+      await pool.end()
+    }
+  })
 
   test('by two processes at once is one', async () => {
     const token = await tokenFor('customer', 'lo-twice')

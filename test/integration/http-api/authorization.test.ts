@@ -133,7 +133,8 @@ describe('the table of authorization', () => {
     },
   )
 
-  test.each(readsFirst)(
+  // A logout ends the sessions of these for the rows that follow: sessions.test.ts has it.
+  test.each(readsFirst.filter(({ command }) => command !== 'logout'))(
     'R11.1 $name: to another role of the same sub what a stranger gets',
     async ({ route, command, name }) => {
       for (const actor of actors) {
