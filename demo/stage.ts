@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Beat, LoadcastEvent } from '../src/client/index.js'
-import type { Caller } from '../src/dispatch/api.js'
+import type { Caller } from '../src/dispatch/person.js'
 import { type ApiClient, createApiClient } from './api-client.js'
 import { type Connection, createConnection } from './connection.js'
 import type { Ledger } from './ledger.js'

@@ -1,6 +1,6 @@
 /* A customer: asks for trucks, waits for the end, thinks, asks again. Now and then impatient or clumsy. */
 import type { LoadcastEvent } from '../../src/client/index.js'
-import type { BroadcastEventAnswer } from '../../src/dispatch/api.js'
+import type { BroadcastEventAnswer } from '../../src/dispatch/answers.js'
 import type { BroadcastView, CreatedBroadcastView } from '../../src/dispatch/views/views.js'
 import type { Answer } from '../api-client.js'
 import { now } from '../ledger.js'

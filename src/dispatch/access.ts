@@ -3,8 +3,7 @@
  * be bound to things it stands in a relation to; of all others it learns as much as of things that do not exist.
  */
 import type { IdempotencyKey } from '../runtime/types.js'
-import type { Caller, Role } from './api.js'
-import { readsAll } from './person.js'
+import { type Caller, type Role, readsAll } from './person.js'
 import type { Reader } from './ports.js'
 import { type Problem, problem } from './problems.js'
 

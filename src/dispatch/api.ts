@@ -1,52 +1,26 @@
 /*
- * The product as its doors (HTTP, sockets) see it. Inputs are parsed already (requests.ts);
- * expected failures come back as problems, never thrown.
+ * The product as HTTP and sockets call it. Inputs are parsed already (requests.ts). Expected failures are returned as
+ * problems, never thrown.
  */
-import type { IdempotencyKey, UsedKey } from '../runtime/types.js'
+import type { UsedKey } from '../runtime/types.js'
 import type { RecipientQuery } from './admin/recipients.js'
-import type { Person } from './person.js'
+import type {
+  BroadcastEventAnswer,
+  Created,
+  CreateOptions,
+  InstanceEventAnswer,
+  Page,
+  Replay,
+  SendOptions,
+  TripEventAnswer,
+} from './answers.js'
+import type { Caller, Person } from './person.js'
 import type { Result } from './problems.js'
 import type * as requests from './requests.js'
 import type { Synced, SyncRequest } from './resume/sync.js'
 import type { VerifiedToken } from './tokens.js'
 import type * as admin from './views/admin-views.js'
 import type * as views from './views/views.js'
-
-export type { Role } from './person.js'
-
-/** Who asks, as the token says. */
-export type Caller = Person
-
-export interface Page<T> {
-  readonly items: readonly T[]
-  readonly nextCursor: string | null
-}
-
-export interface SendOptions {
-  /** From `If-Match`. */
-  readonly ifVersion?: number
-  /** From `Idempotency-Key`: recorded in the commit of what it causes. */
-  readonly key?: IdempotencyKey
-}
-
-export type CreateOptions = Pick<SendOptions, 'key'>
-
-/** The first success of an idempotency key, put together again from the journal. */
-export type Replay =
-  | { readonly kind: 'created'; readonly value: Created }
-  | { readonly kind: 'broadcast'; readonly value: BroadcastEventAnswer }
-  | { readonly kind: 'trip'; readonly value: TripEventAnswer }
-  | { readonly kind: 'instance'; readonly value: InstanceEventAnswer }
-
-export interface Created {
-  readonly broadcast: views.CreatedBroadcastView
-  /** False when the same request was found instead of made. */
-  readonly isNew: boolean
-}
-
-export type BroadcastEventAnswer = views.BroadcastEventAnswer
-export type TripEventAnswer = views.TripEventAnswer
-export type InstanceEventAnswer = admin.InstanceEventAnswer
 
 export interface Dispatch {
   /** Registers the person on its first valid token; answers whether it is active (cached for seconds). */

@@ -10,6 +10,9 @@ export interface Person {
   readonly role: Role
 }
 
+/** The person who sends a request, as its token says. */
+export type Caller = Person
+
 /** What a person's tokens are judged by. */
 export interface PersonState {
   readonly isActive: boolean

@@ -1,9 +1,9 @@
 /* What a token says. HTTP and sockets ask the same verifier; `main` gives it to both. */
-import type { Person } from './person.js'
+import type { Caller } from './person.js'
 import type { Result } from './problems.js'
 
 export interface VerifiedToken {
-  readonly caller: Person
+  readonly caller: Caller
   /** Seconds since the epoch, whole: `iat`. An end of sessions is for all tokens up to a second. */
   readonly issuedAt: number
   /** Milliseconds since the epoch. From then on the token opens nothing. */
@@ -36,7 +36,7 @@ export interface RefreshTokens {
   verify(token: string): Promise<Result<VerifiedRefreshToken>>
   /** An access token, and the refresh token that gets the next one. `id` is its `jti`; `issuedAt` is in seconds. */
   issue(
-    caller: Person,
+    caller: Caller,
     token: { readonly family: string; readonly id: string; readonly issuedAt: number },
   ): Promise<IssuedTokens>
 }

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { migrate } from '../../src/adapters/postgres/migrate.js'
-import type { Role } from '../../src/dispatch/api.js'
+import type { Role } from '../../src/dispatch/person.js'
 import { call } from '../support/clients.js'
 import { asking } from '../support/fleet.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'

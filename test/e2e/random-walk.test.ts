@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Role } from '../../src/dispatch/api.js'
+import type { Role } from '../../src/dispatch/person.js'
 import { problems } from '../../src/dispatch/problems.js'
 import { type Answer, type Client, createClient } from '../support/clients.js'
 import { until } from '../support/engine.js'

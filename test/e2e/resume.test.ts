@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Client, createClient } from '../../src/client/index.js'
-import type { Role } from '../../src/dispatch/api.js'
+import type { Role } from '../../src/dispatch/person.js'
 import { type ClientLink, openClientLink } from '../support/client-link.js'
 import { createClient as createCaller } from '../support/clients.js'
 import { until } from '../support/engine.js'

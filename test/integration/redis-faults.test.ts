@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
 import type { HealthReport } from '../../src/adapters/http/health.js'
-import type { Role } from '../../src/dispatch/api.js'
+import type { Role } from '../../src/dispatch/person.js'
 import { createClient } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { hire } from '../support/fleet.js'

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
-import type { Role } from '../../src/dispatch/api.js'
+import type { Role } from '../../src/dispatch/person.js'
 import { type Client, createClient, type Listener, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { acceptBody, asking, PICKUP, registerTruck } from '../support/fleet.js'

@@ -1,6 +1,6 @@
 /* What apps do, in as few words as tests need: call, listen, wait. */
 import { io, type Socket } from 'socket.io-client'
-import type { Role } from '../../src/dispatch/api.js'
+import type { Role } from '../../src/dispatch/person.js'
 import type { Envelope } from '../../src/dispatch/ports.js'
 import { checkAnswer } from './api/document-check.js'
 import { tokenFor } from './tokens.js'

@@ -11,10 +11,11 @@ import { createReadStore } from '../../src/adapters/postgres/read-store.js'
 import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
 import { createResumeStore } from '../../src/adapters/postgres/resume-store.js'
 import { createPostgresStore } from '../../src/adapters/postgres/store.js'
-import type { Caller, Dispatch } from '../../src/dispatch/api.js'
+import type { Dispatch } from '../../src/dispatch/api.js'
 import { NO_CAPS } from '../../src/dispatch/caps.js'
 import { createDispatch } from '../../src/dispatch/dispatch.js'
 import type { DispatchLog, DispatchSettings } from '../../src/dispatch/parts.js'
+import type { Caller } from '../../src/dispatch/person.js'
 import type {
   AdminStore,
   DeviceStore,

@@ -1,19 +1,15 @@
 /* Circles of files that import one another, type imports included. */
 import { importsOf, type SourceFile, targetOf } from './import-rules.js'
 
-/** An import that is left out of account: importer → imported, from the repository's root. */
-export type Allowed = readonly [importer: string, imported: string]
-
 /** A shortest circle of each group of files that import one another, as a path: `a.ts → b.ts → a.ts`. */
-export function findCircles(files: readonly SourceFile[], allowed: readonly Allowed[] = []): string[] {
+export function findCircles(files: readonly SourceFile[]): string[] {
   const known = new Set(files.map(({ path }) => path))
-  const isAllowed = (from: string, to: string) => allowed.some(([a, b]) => a === from && b === to)
   const imports = new Map(
     files.map(file => [
       file.path,
       importsOf(file)
         .map(specifier => targetOf(file.path, specifier))
-        .filter(target => known.has(target) && !isAllowed(file.path, target)),
+        .filter(target => known.has(target)),
     ]),
   )
   const told = new Set<string>()

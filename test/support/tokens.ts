@@ -1,5 +1,5 @@
 import { signToken } from '../../src/adapters/tokens/jwt.js'
-import type { Role } from '../../src/dispatch/api.js'
+import type { Role } from '../../src/dispatch/person.js'
 
 /** What servers under test sign with; a test may sign whatever it likes. */
 export const TEST_SECRET = 'a-secret-of-the-tests-and-of-nothing-else'

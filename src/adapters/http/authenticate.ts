@@ -1,4 +1,5 @@
-import type { Dispatch, Role } from '../../dispatch/api.js'
+import type { Dispatch } from '../../dispatch/api.js'
+import type { Role } from '../../dispatch/person.js'
 import type { RateLimits } from '../../dispatch/ports.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import type { TokenVerifier, VerifiedToken } from '../../dispatch/tokens.js'

@@ -1,4 +1,4 @@
-import type { Created } from '../../dispatch/api.js'
+import type { Created } from '../../dispatch/answers.js'
 import { etagOf } from './conditional.js'
 import type { Reply } from './reply.js'
 

@@ -4,10 +4,12 @@
  * Where a route's command is a transition, the engine records the key in its commit and this only finds it again;
  * elsewhere the answer is kept after the fact, which is enough for commands that may be repeated.
  */
-import type { Caller, Dispatch, Replay } from '../../dispatch/api.js'
+import type { Replay } from '../../dispatch/answers.js'
+import type { Dispatch } from '../../dispatch/api.js'
 import { invalid } from '../../dispatch/border.js'
 import { fingerprint } from '../../dispatch/broadcasts/fingerprint.js'
 import { atCap } from '../../dispatch/caps.js'
+import type { Caller } from '../../dispatch/person.js'
 import type { IdempotencyStore, KeptKey } from '../../dispatch/ports.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import type { IdempotencyKey } from '../../runtime/types.js'

@@ -5,8 +5,9 @@
  */
 import type { z } from 'zod'
 import { type CommandName, rolesOf } from '../../dispatch/access.js'
-import type { Caller, Dispatch, Role } from '../../dispatch/api.js'
+import type { Dispatch } from '../../dispatch/api.js'
 import type { Refresh } from '../../dispatch/auth/refresh.js'
+import type { Caller, Role } from '../../dispatch/person.js'
 import type { IdempotencyStore } from '../../dispatch/ports.js'
 import { ok, type Problem, type ProblemCode, type Result } from '../../dispatch/problems.js'
 import type { IdempotencyKey } from '../../runtime/types.js'

@@ -1,7 +1,8 @@
 /* What clients may send on a socket. Each message is answered `{ok: true}` or with a problem document. */
 import type { Socket } from 'socket.io'
-import type { Caller, Dispatch } from '../../dispatch/api.js'
+import type { Dispatch } from '../../dispatch/api.js'
 import { invalid, parseInput } from '../../dispatch/border.js'
+import type { Caller } from '../../dispatch/person.js'
 import { broadcastRoom } from '../../dispatch/ports.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import { driverHeartbeat, transporterHeartbeat, watchMessage } from '../../dispatch/requests.js'

@@ -4,7 +4,8 @@
  * what has been recorded meanwhile.
  */
 import type { Socket } from 'socket.io'
-import type { Caller, Dispatch } from '../../dispatch/api.js'
+import type { Dispatch } from '../../dispatch/api.js'
+import type { Caller } from '../../dispatch/person.js'
 import { type Envelope, wakesPeople } from '../../dispatch/ports.js'
 import { problem, type Result } from '../../dispatch/problems.js'
 import { createTurns } from '../../dispatch/turns.js'

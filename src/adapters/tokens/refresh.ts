@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import type { Caller } from '../../dispatch/api.js'
+import type { Caller } from '../../dispatch/person.js'
 import { ok, type Result } from '../../dispatch/problems.js'
 import { clientId, role } from '../../dispatch/requests.js'
 import type { RefreshTokens, VerifiedRefreshToken } from '../../dispatch/tokens.js'

@@ -1,5 +1,6 @@
-import type { Caller, Page } from '../api.js'
+import type { Page } from '../answers.js'
 import { decodeCursor, idCursor, pageOf } from '../cursors.js'
+import type { Caller } from '../person.js'
 import type { AdminActionRecord, AdminStore } from '../ports.js'
 import { ok, type Result } from '../problems.js'
 import type { PageQuery } from '../requests.js'

@@ -1,8 +1,9 @@
 /* Instances as they are stored, and commands to them that skip the product's own rules, but never the machine's. */
 import type { Engine } from '../../runtime/api.js'
 import { keyed } from '../access.js'
-import type { Caller, InstanceEventAnswer, Page, SendOptions } from '../api.js'
+import type { InstanceEventAnswer, Page, SendOptions } from '../answers.js'
 import { decodeCursor, idCursor, pageOf } from '../cursors.js'
+import type { Caller } from '../person.js'
 import type { InstanceDetail, InstanceFilter, InstanceSummary } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import { problemOfRefusal } from '../refusals.js'

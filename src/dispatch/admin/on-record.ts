@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { Caller } from '../api.js'
 import { atCap } from '../caps.js'
 import type { DispatchLog, DispatchSettings } from '../parts.js'
+import type { Caller } from '../person.js'
 import type { AdminAction, AdminStore } from '../ports.js'
 import type { Result } from '../problems.js'
 import { expectingFailures } from '../refusals.js'

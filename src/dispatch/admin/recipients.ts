@@ -5,9 +5,10 @@
  */
 import { openTypes } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
-import type { Caller, Page } from '../api.js'
+import type { Page } from '../answers.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
 import { clientIdCursor, decodeCursor, pageOf } from '../cursors.js'
+import type { Caller } from '../person.js'
 import type { AdminStore, Presence, RecipientRecord } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import { distanceKm } from '../reach/distance.js'

@@ -1,5 +1,5 @@
 /* What happened to a request, in the order in which it did: the first thing to look at when somebody asks why. */
-import type { Caller } from '../api.js'
+import type { Caller } from '../person.js'
 import type { AdminStore, StoryRecord } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { StoryView } from '../views/admin-views.js'

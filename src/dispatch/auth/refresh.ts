@@ -4,7 +4,7 @@
  */
 
 import { v4 as uuidv4 } from 'uuid'
-import type { Caller } from '../api.js'
+import type { Caller } from '../person.js'
 import type { RefreshFamilies } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { RefreshTokens } from '../tokens.js'

@@ -1,10 +1,10 @@
 /* Reading requests, and sending them events. */
 
 import { actorOf, readerOf } from '../access.js'
-import type { BroadcastEventAnswer, Caller, Page, SendOptions } from '../api.js'
+import type { BroadcastEventAnswer, Page, SendOptions } from '../answers.js'
 import { decodeCursor, idCursor, pageOf, versionCursor } from '../cursors.js'
 import type { PartsWithEngine } from '../parts.js'
-import { readsAll } from '../person.js'
+import { type Caller, readsAll } from '../person.js'
 import type { BroadcastListOptions, BroadcastRecord, Found } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { BroadcastEvent, PageQuery } from '../requests.js'

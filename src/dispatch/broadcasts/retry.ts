@@ -4,8 +4,9 @@
  */
 import { type BroadcastSnapshot, isSeeking } from '../../machines/index.js'
 import { actorOf, keyed, readerOf } from '../access.js'
-import type { Caller, Created, CreateOptions } from '../api.js'
+import type { Created, CreateOptions } from '../answers.js'
 import { limitsOfCreates, tooManyCreated } from '../caps.js'
+import type { Caller } from '../person.js'
 import { problem, type Result } from '../problems.js'
 import { problemOfRefusal } from '../refusals.js'
 import { asBroadcast, BROADCAST } from './broadcast.js'

@@ -3,8 +3,8 @@
  * see: a trip may have been released since, the request may have ended.
  */
 import { readerOf } from '../access.js'
-import type { Caller } from '../api.js'
 import type { PartsWithEngine } from '../parts.js'
+import type { Caller } from '../person.js'
 import type { BroadcastView, TripView } from '../views/views.js'
 import { limitBroadcast, limitTrip, parts, placesOfTrip, sightOf } from '../views/visibility.js'
 import { asBroadcast } from './broadcast.js'

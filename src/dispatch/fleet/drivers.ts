@@ -1,7 +1,7 @@
 /* A driver's own presence: switched on by its word, online by its heartbeats. */
 import { LRUCache } from 'lru-cache'
-import type { Caller } from '../api.js'
 import type { Parts } from '../parts.js'
+import type { Caller } from '../person.js'
 import type { DriverFacts } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { CatchUp } from '../reach/catch-up.js'

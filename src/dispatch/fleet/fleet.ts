@@ -1,7 +1,8 @@
 /* A transporter's drivers and vehicles. */
-import type { Caller, Page } from '../api.js'
+import type { Page } from '../answers.js'
 import { decodeCursor, pageOf, positionCursor } from '../cursors.js'
 import type { Parts } from '../parts.js'
+import type { Caller } from '../person.js'
 import type { DriverRecord } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
 import { MAX_PAGE_SIZE, type PageQuery } from '../requests.js'

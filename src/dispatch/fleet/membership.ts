@@ -1,6 +1,7 @@
 /* A driver's own word on whose fleet it is in. */
-import type { Caller } from '../api.js'
+
 import type { Parts } from '../parts.js'
+import type { Caller } from '../person.js'
 import { ok, problem, type Result } from '../problems.js'
 import { driverFleetView } from '../views/fleet-view.js'
 import type { DriverFleetView } from '../views/views.js'

@@ -1,6 +1,7 @@
 /* A transporter's own presence: available by its word, present by its heartbeats and sockets. */
-import type { Caller } from '../api.js'
+
 import type { Parts } from '../parts.js'
+import type { Caller } from '../person.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { CatchUp } from '../reach/catch-up.js'
 import { unlessLost } from './unless-lost.js'

@@ -1,4 +1,4 @@
-import type { Caller } from '../api.js'
+import type { Caller } from '../person.js'
 import type { DeviceStore } from '../ports.js'
 import { ok, type Result } from '../problems.js'
 import type { Device } from '../requests.js'

@@ -4,8 +4,8 @@
  */
 import { broadcastStatus, nextEvents, reachOf, trucksFilled } from '../../machines/index.js'
 import { maySeeTrip } from '../access.js'
-import type { Caller } from '../api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
+import type { Caller } from '../person.js'
 import { isoTime, recordOfTrip, tripView } from './trip-view.js'
 import type { BroadcastView } from './views.js'
 import { shownPlace, sightOf } from './visibility.js'

@@ -5,8 +5,8 @@
  */
 import { isStanding, refuseByState, type TripStatus } from '../../machines/index.js'
 import { readerOf } from '../access.js'
-import type { Caller, Role } from '../api.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
+import type { Caller, Role } from '../person.js'
 import type { Place } from '../requests.js'
 import type { BroadcastView, TripView } from './views.js'
 

@@ -5,7 +5,7 @@ import {
   createClient,
   type LoadcastEvent,
 } from '../../../src/client/index.js'
-import type { Role } from '../../../src/dispatch/api.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { type ClientLink, openClientLink } from '../../support/client-link.js'
 import { createClient as createCaller } from '../../support/clients.js'
 import { until } from '../../support/engine.js'

@@ -3,7 +3,7 @@
  * learns nothing and can assign nobody, and the rightful transporter is not kept out.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import type { Caller } from '../../../src/dispatch/api.js'
+import type { Caller } from '../../../src/dispatch/person.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import {
   accept,

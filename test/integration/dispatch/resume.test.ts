@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import type { Caller } from '../../../src/dispatch/api.js'
+import type { Caller } from '../../../src/dispatch/person.js'
 import { type Envelope, personRoom } from '../../../src/dispatch/ports.js'
 import type { Synced } from '../../../src/dispatch/resume/sync.js'
 import {

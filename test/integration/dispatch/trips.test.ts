@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
-import type { Caller } from '../../../src/dispatch/api.js'
+import type { Caller } from '../../../src/dispatch/person.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import type { TripEvent } from '../../../src/dispatch/requests.js'
 import {

@@ -5,7 +5,7 @@
  */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
-import type { Role } from '../../../src/dispatch/api.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { call, createClient, type Listener, listen } from '../../support/clients.js'
 import { until } from '../../support/engine.js'
 import { acceptBody, asking, registerTruck } from '../../support/fleet.js'

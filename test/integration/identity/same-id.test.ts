@@ -3,7 +3,7 @@
  * process and across two.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Role } from '../../../src/dispatch/api.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { type Client, createClient, disconnected, type Listener, listen } from '../../support/clients.js'
 import { until } from '../../support/engine.js'
 import { acceptBody, asking, registerTruck, type Truck } from '../../support/fleet.js'

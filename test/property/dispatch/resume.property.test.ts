@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { type Client, createClient } from '../../../src/client/index.js'
-import type { Role } from '../../../src/dispatch/api.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { type ClientLink, openClientLink } from '../../support/client-link.js'
 import { type Client as Caller, createClient as createCaller } from '../../support/clients.js'
 import { until } from '../../support/engine.js'

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
-import type { Role } from '../../../src/dispatch/api.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { ADVISED_CAPS } from '../../../src/settings/caps.js'
 import { expire, type Scene } from '../api/scene.js'
 import { type Answer, type Client, createClient } from '../clients.js'
@@ -378,6 +378,7 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
   deleteDriver: 'nothing',
   deleteVehicle: 'nothing',
   removeDevice: 'nothing',
+  removeDeviceByBody: 'nothing',
   listBroadcasts: 'nothing',
   getBroadcast: 'nothing',
   getHistory: 'nothing',

@@ -1,7 +1,7 @@
 /* Several processes of the program on one Postgres and one Redis, and calls to any that is up. */
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import type { Role } from '../../../src/dispatch/api.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { type Answer, call } from '../clients.js'
 import { createTestDatabase, type TestDatabase } from '../postgres.js'
 import { type RedisServer, startRedisServer } from '../redis-server.js'

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals'
 import type * as client from '../../../src/client/index.js'
 import { announce } from '../../../src/dispatch/announcements/announcements.js'
-import type * as api from '../../../src/dispatch/api.js'
+import type * as api from '../../../src/dispatch/answers.js'
 import type { ProblemCode } from '../../../src/dispatch/problems.js'
 import { offerEnvelope } from '../../../src/dispatch/reach/offers.js'
 import type * as requests from '../../../src/dispatch/requests.js'

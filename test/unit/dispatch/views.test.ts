@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import type { Caller, Role } from '../../../src/dispatch/api.js'
+import type { Caller, Role } from '../../../src/dispatch/person.js'
 import { broadcastView, offerView, type Standing } from '../../../src/dispatch/views/broadcast-view.js'
 import { driverView } from '../../../src/dispatch/views/fleet-view.js'
 import { limitBroadcast, parts, shownPlace } from '../../../src/dispatch/views/visibility.js'

@@ -1,12 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { type Allowed, findCircles } from '../../support/import-circles.js'
+import { findCircles } from '../../support/import-circles.js'
 import { sourceFiles } from '../../support/import-rules.js'
-
-/** `Role` and `Caller` are declared beside the interface of dispatch, which names the results of its rooms. */
-const ALLOWED: readonly Allowed[] = [
-  ['src/dispatch/api.ts', 'src/dispatch/admin/recipients.ts'],
-  ['src/dispatch/api.ts', 'src/dispatch/resume/sync.ts'],
-]
 
 const file = (path: string, ...imported: string[]) => ({
   path: `src/${path}.ts`,
@@ -15,7 +9,7 @@ const file = (path: string, ...imported: string[]) => ({
 
 describe('files', () => {
   it('do not import one another in circles', () => {
-    expect(findCircles(sourceFiles('src'), ALLOWED)).toEqual([])
+    expect(findCircles(sourceFiles('src'))).toEqual([])
   })
 
   it.each([
@@ -34,10 +28,5 @@ describe('files', () => {
     ['none', [file('a', 'b', 'c'), file('b', 'c'), file('c')], []],
   ])('would be noticed in a circle of %s', (_what, files, circles) => {
     expect(findCircles(files)).toEqual(circles)
-  })
-
-  it('would be noticed beside a circle that is allowed', () => {
-    const files = [file('a', 'b'), file('b', 'a', 'c'), file('c', 'b')]
-    expect(findCircles(files, [['src/b.ts', 'src/a.ts']])).toEqual(['src/b.ts → src/c.ts → src/b.ts'])
   })
 })
