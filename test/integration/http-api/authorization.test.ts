@@ -56,10 +56,10 @@ const rows = routes.flatMap(route =>
   route.commands.map(command => ({ route, command, name: nameOf(route, command) })),
 )
 
-/** So that nobody has anything of its own yet. */
-const readsFirst = rows.toSorted(
-  (a, b) => Number(b.route.method === 'get') - Number(a.route.method === 'get'),
-)
+/** Reads come first, so that nobody has anything of its own yet. Logouts come last: they end the callers' tokens. */
+const placeOf = ({ route }: (typeof rows)[number]) =>
+  route.method === 'get' ? 0 : route.path.endsWith('/auth/logout') ? 2 : 1
+const readsFirst = rows.toSorted((a, b) => placeOf(a) - placeOf(b))
 
 function nameOf(route: (typeof routes)[number], command: string): string {
   const variant = route.commands.length > 1 ? ` \`${wordOf(command)}\`` : ''

@@ -45,9 +45,16 @@ describeWithPreviousRelease('the release before', () => {
           },
           program,
         )
-        // By now this release has noticed that it is there.
+        // This release notices it with its next announcement. Before, what is not kept would not be told there.
+        const announced = () =>
+          now.query<{ until: Date }>('select alive_until as until from processes where protocol > 1')
         await until(
           async () => (await now.query('select from processes where protocol = 1')).length > 0,
+          TEST_TIMEOUT_MS,
+        )
+        const [first] = await announced()
+        await until(
+          async () => (await announced())[0]?.until.getTime() !== first?.until.getTime(),
           TEST_TIMEOUT_MS,
         )
       }, BUILD_TIMEOUT_MS)
