@@ -6,7 +6,8 @@ import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
 import { repositoryRoot } from '../../support/import-rules.js'
 import { findUnshown, readThreats } from '../../support/threat-model.js'
 
-const threats = readThreats(readFileSync(join(repositoryRoot, 'docs/threat-model.md'), 'utf8'))
+const document = readFileSync(join(repositoryRoot, 'docs/threat-model.md'), 'utf8')
+const threats = readThreats(document)
 
 function readTest(file: string): string | undefined {
   const path = join(repositoryRoot, 'test', `${file}.test.ts`)
@@ -38,6 +39,15 @@ describe('R9.5 docs/threat-model.md', () => {
     ],
   ])('would notice %s', (_what, line, message) => {
     expect(findUnshown(readThreats(line), readTest)).toEqual([expect.stringContaining(message)])
+  })
+
+  it('lists every route that needs no token', () => {
+    const section = document.split('## Open routes')[1]?.split('\n## ')[0] ?? ''
+    const listed = [...section.matchAll(/`(GET|POST|PUT|DELETE) ([^`]+)`/g)].map(
+      ([, method, path]) => `${method} ${path}`,
+    )
+    const open = publicRoutes.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
+    expect(listed.toSorted()).toEqual(open.toSorted())
   })
 
   it('no request names an address that the server would call', () => {
