@@ -260,7 +260,7 @@ function conflicts(given: Readonly<Record<string, string | undefined>>): string[
   const problems: string[] = []
   if (given.NODE_ENV === 'production') {
     if (!/^(0|false)?$/.test(given.INSPECT ?? '')) {
-      problems.push('INSPECT: Expected nothing in production: its packages are not installed there')
+      problems.push('INSPECT: Expected nothing in production: its package is not installed there')
     }
     for (const name of ['DATABASE_URL', 'JWT_SECRET', 'JWT_REFRESH_SECRET']) {
       if (given[name] === undefined) problems.push(`${name}: Required in production`)

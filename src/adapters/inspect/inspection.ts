@@ -1,7 +1,7 @@
 /*
  * Live instances in Stately's inspector: `INSPECT=1` opens a page on this machine that shows every instance as an actor,
- * with the diagram of the machine that runs, its events and its snapshots. For development: the package that does it
- * is not among those of production, and is loaded only here.
+ * with the diagram of the machine that runs, its events and its snapshots. For development: the inspector's package is not among
+ * those of production, and is loaded only here.
  */
 import type { createInspector } from '@statelyai/inspect'
 import type { Definition } from '../../runtime/definition.js'
@@ -21,15 +21,15 @@ const DEPTH_LIMIT = 100
 /** An inspector that shows more actors than this is of no use to anybody, and a slow page. */
 const MAX_SHOWN = 500
 
-/** Throws, with what to do, where the packages are not installed. `host`: the address that the page is served on. */
+/** Throws, with what to do, where the package is not installed. `host`: the address that the page is served on. */
 export async function createInspection(options: {
   readonly definitions: readonly Definition[]
   readonly host: string
   readonly port: number
 }): Promise<Inspection> {
   const { definitions, host, port } = options
-  const { createInspector, WebSocketServer } = await load()
-  const server = await createInspectorServer(WebSocketServer, { host, port })
+  const { createInspector } = await load()
+  const server = await createInspectorServer({ host, port })
   const inspector = createInspector({ send: server.send }, { serializationDepthLimit: DEPTH_LIMIT })
   const machines = new Map(definitions.map(({ name, machine }) => [name, machine]))
   const shown = new Set<string>()
@@ -58,13 +58,9 @@ type Shown = Exclude<Parameters<ReturnType<typeof createInspector>['actor']>[0],
 
 async function load() {
   try {
-    const [{ createInspector }, { WebSocketServer }] = await Promise.all([
-      import('@statelyai/inspect'),
-      import('ws'),
-    ])
-    return { createInspector, WebSocketServer }
+    return await import('@statelyai/inspect')
   } catch (cause) {
-    throw new Error('INSPECT needs packages for development: npm install --save-dev @statelyai/inspect ws', {
+    throw new Error('INSPECT needs a package for development: npm install --save-dev @statelyai/inspect', {
       cause,
     })
   }

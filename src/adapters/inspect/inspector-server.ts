@@ -7,7 +7,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { WebSocket, WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 
 /** The site of the inspector's page, which shows the events that our page posts to it. */
 const INSPECTOR = 'https://stately.ai'
@@ -28,14 +28,17 @@ export interface InspectorServer {
 }
 
 /** Listens on `host` only. `port` 0 takes any free port. */
-export async function createInspectorServer(
-  Sockets: typeof WebSocketServer,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<InspectorServer> {
+export async function createInspectorServer({
+  host,
+  port,
+}: {
+  readonly host: string
+  readonly port: number
+}): Promise<InspectorServer> {
   const token = randomBytes(24).toString('base64url')
   const kept: string[] = []
   const viewers = new Set<WebSocket>()
-  const webSockets = new Sockets({ noServer: true, maxPayload: MAX_MESSAGE_BYTES })
+  const webSockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES })
   const server = createServer((req, res) => {
     if (!knows(req, token)) {
       res.writeHead(401, { 'content-type': 'text/plain; charset=utf-8' })

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
-import type { Role } from '../../../src/dispatch/person.js'
+import type { Role } from '../../../src/dispatch/api.js'
 import { ADVISED_CAPS } from '../../../src/settings/caps.js'
 import { expire, type Scene } from '../api/scene.js'
 import { type Answer, type Client, createClient } from '../clients.js'
@@ -340,6 +340,14 @@ export const growth: Readonly<Record<string, Growth | 'nothing'>> = {
     n => ({ active: n % 2 === 0 }),
     ({ actions }) => ({ users: actions, people: actions }),
   ),
+  endSessions: administering(
+    'post',
+    (_, n) => `/api/v1/admin/users/driver/${noise(60)}-${n}/sessions/end`,
+    () => undefined,
+    ({ actions }) => ({ users: actions, people: actions }),
+  ),
+  // Its token is good no more after the first.
+  logout: repeating('customer', 'post', '/api/v1/auth/logout', () => undefined),
   sendToInstance: administering(
     'post',
     ({ id }) => `/api/v1/admin/instances/${id}/events`,

@@ -7,7 +7,10 @@ import { describe, expect, test } from '@jest/globals'
 import { repositoryRoot } from '../../support/import-rules.js'
 import { temporaryFolder } from '../../support/temporary-folder.js'
 
-const run = promisify(execFile)
+/** `npm test` hands its own settings down to its children: here only `.npmrc` may decide. */
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))
+const execute = promisify(execFile)
+const run = (program: string, args: readonly string[], cwd: string) => execute(program, args, { cwd, env })
 
 /** A package whose script leaves a mark, installed into a new project by the npm that is here. Answers whether it ran. */
 async function runsScriptsWith(npmrc: string | undefined): Promise<boolean> {
@@ -21,7 +24,7 @@ async function runsScriptsWith(npmrc: string | undefined): Promise<boolean> {
     join(hostile, 'package.json'),
     JSON.stringify({ name: 'hostile', version: '1.0.0', scripts }),
   )
-  await run('npm', ['pack', '--pack-destination', folder], { cwd: hostile })
+  await run('npm', ['pack', '--pack-destination', folder], hostile)
   const dependencies = { hostile: 'file:../hostile-1.0.0.tgz' }
   // Approved, so that only what stands in `.npmrc` can hold it back, whichever npm this is.
   const allowScripts = { hostile: true, 'file:../hostile-1.0.0.tgz': true }
@@ -30,7 +33,7 @@ async function runsScriptsWith(npmrc: string | undefined): Promise<boolean> {
     JSON.stringify({ name: 'project', dependencies, allowScripts }),
   )
   if (npmrc !== undefined) await copyFile(npmrc, join(project, '.npmrc'))
-  await run('npm', ['install', '--offline', '--no-audit'], { cwd: project })
+  await run('npm', ['install', '--offline', '--no-audit'], project)
   expect(existsSync(join(project, 'node_modules', 'hostile', 'package.json'))).toBe(true)
   return existsSync(mark)
 }
