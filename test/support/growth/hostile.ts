@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
-import type { Role } from '../../../src/dispatch/api.js'
+import type { Role } from '../../../src/dispatch/person.js'
 import { ADVISED_CAPS } from '../../../src/settings/caps.js'
 import { expire, type Scene } from '../api/scene.js'
 import { type Answer, type Client, createClient } from '../clients.js'
