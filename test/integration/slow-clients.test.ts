@@ -8,6 +8,7 @@ import { createHttpServer } from '../../src/adapters/http/server.js'
 import { Traffic, type TrafficLimits } from '../../src/adapters/http/traffic/traffic.js'
 import type { Dispatch } from '../../src/dispatch/api.js'
 import type { IdempotencyStore } from '../../src/dispatch/ports.js'
+import type { VerifiedToken } from '../../src/dispatch/tokens.js'
 import { until } from '../support/engine.js'
 
 /* Slow clients take few resources and none from other clients. The test controls the clock. */
@@ -47,7 +48,7 @@ async function start(limits: Partial<TrafficLimits> = {}): Promise<Scene> {
     onCutOff: reason => cutOff.push(reason),
   })
   const dispatch = {
-    isActive: async () => true,
+    admit: async ({ caller }: VerifiedToken) => ({ ok: true, value: caller }),
     listBroadcasts: () =>
       new Promise(resolve =>
         working.push(() => resolve({ ok: true, value: { items: [], nextCursor: null } })),

@@ -73,9 +73,9 @@ export function planRotation(
   }
   if (request.parts.includes('jwt')) {
     for (const name of jwtNames) {
-      if (current[name]) next[`${name}_PREVIOUS`] = random()
-      // Nothing was signed yet, so no old key has to be kept.
-      else next[name] = next[`${name}_PREVIOUS`] = random()
+      // A first key signs nothing after the swap, but the start refuses a previous key that equals the current one.
+      if (!current[name]) next[name] = random()
+      next[`${name}_PREVIOUS`] = random()
       changes.push(`${name}: a new key, which all processes accept before any of them signs with it`)
     }
     next[phaseName] = 'introduced'
