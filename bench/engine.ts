@@ -1,4 +1,4 @@
-/* The engine as the product configures it (src/app.ts), without the product around it: HTTP, facts, sockets, push. */
+/* The engine as the product configures it (src/app/app.ts), without the product around it: HTTP, facts, sockets, push. */
 import { createPostgresStore } from '../src/adapters/postgres/store.js'
 import { createWakeups } from '../src/adapters/postgres/wakeups.js'
 import { reachSubscriber, socketSubscriber } from '../src/dispatch/announcements/subscribers.js'

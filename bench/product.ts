@@ -1,4 +1,4 @@
-/* Dispatch on a real engine and a real Postgres, in this process, without HTTP and sockets. It is built as in src/app.ts. */
+/* Dispatch on a real engine and a real Postgres, in this process, without HTTP and sockets. It is built as in src/app/app.ts. */
 import type pg from 'pg'
 import { pino } from 'pino'
 import { createMemoryPresence } from '../src/adapters/memory/presence.js'

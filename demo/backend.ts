@@ -1,9 +1,9 @@
 /* The server that the demo drives: one of its own, or one that runs already. */
 import { findEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
 import { signToken } from '../src/adapters/tokens/jwt.js'
+import { loadSettings } from '../src/app/settings/settings.js'
+import { resolveTokenKeys } from '../src/app/token-keys.js'
 import type { Caller } from '../src/dispatch/person.js'
-import { loadSettings } from '../src/settings.js'
-import { resolveTokenKeys } from '../src/token-keys.js'
 import type { Check } from './checks.js'
 import { startServer } from './server.js'
 import { verifyDatabase } from './verify.js'

@@ -1,6 +1,6 @@
 /* `npm run migrate`: migrates the database of the settings to this release's schema. */
 import { migrate } from '../src/adapters/postgres/migrate.js'
-import { createDatabaseWait } from '../src/database-wait.js'
+import { createDatabaseWait } from '../src/app/database-wait.js'
 import { consoleLog, withDatabase } from './with-database.js'
 
 await withDatabase(async (connectionString, { databaseWaitMs }) => {

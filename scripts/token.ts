@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { signToken } from '../src/adapters/tokens/jwt.js'
 import { ACCESS_TTL_MS, REFRESH_TTL_MS, signRefreshToken } from '../src/adapters/tokens/refresh.js'
+import { loadSettings } from '../src/app/settings/settings.js'
+import { resolveTokenKeys } from '../src/app/token-keys.js'
 import { clientId, role } from '../src/dispatch/requests.js'
-import { loadSettings } from '../src/settings.js'
-import { resolveTokenKeys } from '../src/token-keys.js'
 
 const USAGE =
   'npm run token -- --role customer|transporter|driver|admin|viewer --sub <id> [--ttl 30s|15m|1h|7d] [--refresh]'

@@ -1,5 +1,5 @@
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
-import { loadSettings, type Settings } from '../src/settings.js'
+import { loadSettings, type Settings } from '../src/app/settings/settings.js'
 
 export const consoleLog = {
   info: (message: string) => console.log(message),

@@ -1,5 +1,5 @@
 /* `node dist/health-check.js`: exit code 0 if the server in this container is alive. An image without curl needs it. */
-import { takeEnvironment } from './settings.js'
+import { takeEnvironment } from './app/settings/settings.js'
 
 /** The server answers from memory. If it takes longer than this, its event loop hangs. */
 const ANSWER_MS = 4_000

@@ -14,18 +14,18 @@ import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
 import { SocketAdapterError } from './adapters/socket/cluster/start-check.js'
 import { createLog } from './adapters/telemetry/log.js'
-import { createApp, version } from './app.js'
-import { banner } from './banner.js'
+import { createApp, version } from './app/app.js'
+import { banner } from './app/banner.js'
 import {
   createDatabaseWait,
   DatabaseAwayError,
   type DatabaseWait,
   StartAbandonedError,
-} from './database-wait.js'
-import { hireDemoDriver } from './demo-people.js'
+} from './app/database-wait.js'
+import { hireDemoDriver } from './app/demo-people.js'
+import { loadSettings, type Settings, SettingsError, takeEnvironment } from './app/settings/settings.js'
+import { resolveTokenKeys } from './app/token-keys.js'
 import { DefinitionError } from './runtime/errors.js'
-import { loadSettings, type Settings, SettingsError, takeEnvironment } from './settings.js'
-import { resolveTokenKeys } from './token-keys.js'
 
 interface Database {
   readonly connectionString: string

@@ -8,8 +8,8 @@ import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'
-import { createDatabaseWait, DatabaseAwayError } from './database-wait.js'
-import { loadDatabaseWait, SettingsError, takeEnvironment } from './settings.js'
+import { createDatabaseWait, DatabaseAwayError } from './app/database-wait.js'
+import { loadDatabaseWait, SettingsError, takeEnvironment } from './app/settings/settings.js'
 
 const log = {
   info: (message: string) => void process.stdout.write(`${message}\n`),

@@ -15,7 +15,7 @@ import { createServices } from './adapters/secrets/rotation/services.js'
 import { regionOf } from './adapters/secrets/secret-arn.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { createSecretsClient, readSecret } from './adapters/secrets/secrets-manager.js'
-import { takeEnvironment } from './settings.js'
+import { takeEnvironment } from './app/settings/settings.js'
 
 const USAGE = `npm run rotate-secrets -- [--only jwt,database,fcm,redis] [--apply]
   --apply                    rotate; without it, only print what would be done

@@ -1,6 +1,6 @@
 /*
  * How much one person may make: its rows take the operator's disk, and its offers take the time of other people. Each
- * cap is a setting (src/settings/caps.ts says why which number is advised); 0 is none. What is refused is told what is allowed.
+ * cap is a setting (src/app/settings/caps.ts says why which number is advised); 0 is none. What is refused is told what is allowed.
  */
 import type { Limited, OwnerLimit } from '../runtime/types.js'
 import { problem, type Result } from './problems.js'

@@ -30,9 +30,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
   // The client runs in browsers.
   client: { rooms: [], packages: ['socket.io-client'] },
   testing: { rooms: ['concurrency', 'runtime', 'machines'] },
-  settings: { rooms: [], packages: ['zod'] },
-  // Composition: the only files that may import all rooms.
-  '': { rooms: ['concurrency', 'settings', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
+  // Composition: the only rooms that may import all others. The entry points are the files of src itself.
+  app: { rooms: ['concurrency', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
+  '': { rooms: ['app', 'concurrency', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
 }
 
 export function sourceFiles(folder: string): SourceFile[] {

@@ -3,7 +3,7 @@
  * indexes included. The short form (integration/growth) counts what is stored in them.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { ADVISED_CAPS } from '../../../src/settings/caps.js'
+import { ADVISED_CAPS } from '../../../src/app/settings/caps.js'
 import { keyMegabytesOf, readDocument } from '../../support/growth/document.js'
 import { type Growth, growth } from '../../support/growth/hostile.js'
 import { attack, openTheatre, type Theatre } from '../../support/growth/run.js'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseEnv, promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
-import { loadSettings } from '../../../src/settings.js'
+import { loadSettings } from '../../../src/app/settings/settings.js'
 import { repositoryRoot } from '../../support/import-rules.js'
 import { temporaryFolder } from '../../support/temporary-folder.js'
 

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
+import { ADVISED_CAPS } from '../../../src/app/settings/caps.js'
 import type { Role } from '../../../src/dispatch/person.js'
-import { ADVISED_CAPS } from '../../../src/settings/caps.js'
 import { expire, type Scene } from '../api/scene.js'
 import { type Answer, type Client, createClient } from '../clients.js'
 import { asking, DROP, PICKUP, registerTruck } from '../fleet.js'

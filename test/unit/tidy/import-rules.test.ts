@@ -9,7 +9,9 @@ describe('the house', () => {
   })
 
   it('reads the environment in settings.ts alone', () => {
-    const readers = files.filter(f => f.text.includes('process.env') && f.path !== 'src/settings.ts')
+    const readers = files.filter(
+      f => f.text.includes('process.env') && f.path !== 'src/app/settings/settings.ts',
+    )
     expect(readers.map(f => f.path)).toEqual([])
   })
 
@@ -47,7 +49,7 @@ describe('the house', () => {
     ['src/dispatch/x.ts', "import { y } from '../machines/broadcast/machine.js'", 'one door'],
     ['src/adapters/http/x.ts', "import {\n  y,\n} from '../socket/server.js'", 'runtime, dispatch'],
     ['src/adapters/http/x.ts', "const y = await import('../socket/server.js')", 'runtime, dispatch'],
-    ['src/adapters/http/x.ts', "export { y } from '../../settings.js'", 'runtime, dispatch'],
+    ['src/adapters/http/x.ts', "export { y } from '../../app/settings/settings.js'", 'runtime, dispatch'],
     ['src/client/x.ts', "import type { y } from '../dispatch/api.js'", 'no other room'],
     ['src/client/x.ts', "import { y } from 'node:fs'", 'client may use socket.io-client'],
     ['src/cellar/x.ts', "import 'pg'", 'no room of the house'],

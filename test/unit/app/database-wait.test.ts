@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { createDatabaseWait, DatabaseAwayError, StartAbandonedError } from '../../src/database-wait.js'
-import { StoreUnavailableError } from '../../src/runtime/errors.js'
+import { createDatabaseWait, DatabaseAwayError, StartAbandonedError } from '../../../src/app/database-wait.js'
+import { StoreUnavailableError } from '../../../src/runtime/errors.js'
 
 const away = (text: string, code?: string) =>
   new StoreUnavailableError(Object.assign(new Error(text), code === undefined ? {} : { code }))

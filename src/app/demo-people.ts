@@ -1,6 +1,6 @@
 /* The people whose tokens a start outside production prints. Its driver has agreed to its transporter, so both can be tried at once. */
-import { signToken } from './adapters/tokens/jwt.js'
-import type { Caller } from './dispatch/person.js'
+import { signToken } from '../adapters/tokens/jwt.js'
+import type { Caller } from '../dispatch/person.js'
 
 const transporter: Caller = { id: 't1', role: 'transporter' }
 const driver: Caller = { id: 'd1', role: 'driver' }

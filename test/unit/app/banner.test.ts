@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
-import { banner } from '../../src/banner.js'
+import { createTokenVerifier } from '../../../src/adapters/tokens/jwt.js'
+import { banner } from '../../../src/app/banner.js'
 
 const facts = {
   version: '1.2.3',

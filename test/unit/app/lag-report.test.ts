@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { startLagReport } from '../../src/lag-report.js'
+import { startLagReport } from '../../../src/app/lag-report.js'
 
 /** Collects lines until there are `count`, then stops. */
 function linesOf(checks: Parameters<typeof startLagReport>[0], count: number): Promise<unknown[]> {

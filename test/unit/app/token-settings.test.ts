@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { loadSettings, SettingsError } from '../../src/settings.js'
+import { loadSettings, SettingsError } from '../../../src/app/settings/settings.js'
 
 const secret = (letter: string) => letter.repeat(32)
 const production = {

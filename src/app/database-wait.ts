@@ -3,7 +3,7 @@
  * network. The reason is logged at once and every few seconds, so that a wrong password is visible.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { StoreUnavailableError } from './runtime/errors.js'
+import { StoreUnavailableError } from '../runtime/errors.js'
 
 /** Runs `work` and retries while the database is unavailable. One time limit covers the whole start. */
 export type DatabaseWait = <T>(work: () => Promise<T>) => Promise<T>

@@ -1,6 +1,6 @@
 /* Which keys tokens are signed and verified with: those of the settings, else those this computer keeps. */
-import { loadLocalSecrets } from './adapters/secrets/local-secrets.js'
-import type { Settings } from './settings.js'
+import { loadLocalSecrets } from '../adapters/secrets/local-secrets.js'
+import type { Settings } from './settings/settings.js'
 
 export interface TokenKeys {
   readonly secret: string

@@ -1,5 +1,5 @@
 /* What a person sees at a start outside production: where it is, where the data are, tokens to try it with. */
-import { signToken } from './adapters/tokens/jwt.js'
+import { signToken } from '../adapters/tokens/jwt.js'
 import { demoPeople } from './demo-people.js'
 
 /** A day of trying it out, unless tokens may not live as long. */

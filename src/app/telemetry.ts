@@ -1,9 +1,9 @@
 /* Figures and traces, put together: what the program tells of itself. */
 import type { Logger } from 'pino'
-import { createMetrics, type Metrics } from './adapters/telemetry/metrics.js'
-import type { Fanout, ProductMeter } from './dispatch/ports.js'
-import type { Tracer } from './runtime/telemetry.js'
-import type { Settings } from './settings.js'
+import { createMetrics, type Metrics } from '../adapters/telemetry/metrics.js'
+import type { Fanout, ProductMeter } from '../dispatch/ports.js'
+import type { Tracer } from '../runtime/telemetry.js'
+import type { Settings } from './settings/settings.js'
 
 export interface Telemetry {
   readonly metrics: Metrics
@@ -19,7 +19,7 @@ export async function openTelemetry(
 ): Promise<Telemetry> {
   const metrics = createMetrics(process)
   if (otlpEndpoint === undefined) return { metrics, tracer: undefined, async close() {} }
-  const { createTracing } = await import('./adapters/telemetry/tracing.js')
+  const { createTracing } = await import('../adapters/telemetry/tracing.js')
   const { tracer, close } = createTracing({ ...process, endpoint: otlpEndpoint, ratio: traceRatio, log })
   return { metrics, tracer, close }
 }

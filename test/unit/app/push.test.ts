@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { pino } from 'pino'
-import type { PushMessage } from '../../src/dispatch/ports.js'
-import { openPush } from '../../src/push.js'
+import { openPush } from '../../../src/app/push.js'
+import type { PushMessage } from '../../../src/dispatch/ports.js'
 
 function listening() {
   const lines: Record<string, unknown>[] = []

@@ -1,11 +1,11 @@
 /* The limits by user and by address, put together: counted in the process, shared through Redis if there is one. */
 import type { Logger } from 'pino'
-import type { HealthCheck } from './adapters/http/health.js'
-import { createRateLimiter, type RateLimiter } from './adapters/memory/rate-limiter.js'
-import { createSharedCounts } from './adapters/redis/shared-counts.js'
-import { addressOf } from './dispatch/auth/sender.js'
-import { personKey, type RateLimits } from './dispatch/ports.js'
-import type { Settings } from './settings.js'
+import type { HealthCheck } from '../adapters/http/health.js'
+import { createRateLimiter, type RateLimiter } from '../adapters/memory/rate-limiter.js'
+import { createSharedCounts } from '../adapters/redis/shared-counts.js'
+import { addressOf } from '../dispatch/auth/sender.js'
+import { personKey, type RateLimits } from '../dispatch/ports.js'
+import type { Settings } from './settings/settings.js'
 
 export interface OpenRateLimits extends RateLimits {
   /** Limits are on, but the counts of other processes are unknown now. */

@@ -1,9 +1,9 @@
 /* Two connections to Redis and the sockets' cluster on them. Adapters know nothing of one another. */
 import type { Logger } from 'pino'
-import type { HealthCheck } from './adapters/http/health.js'
-import { assertRedisFits, connectRedis } from './adapters/redis/connection.js'
-import { createSocketCluster, type SocketCluster } from './adapters/socket/cluster/cluster.js'
-import type { Settings } from './settings.js'
+import type { HealthCheck } from '../adapters/http/health.js'
+import { assertRedisFits, connectRedis } from '../adapters/redis/connection.js'
+import { createSocketCluster, type SocketCluster } from '../adapters/socket/cluster/cluster.js'
+import type { Settings } from './settings/settings.js'
 
 /**
  * Nobody waits for these. Redis that is slow for seconds gets through what waits; after that it counts as lost, and

@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { NO_CAPS } from '../../src/dispatch/caps.js'
-import { ADVISED_CAPS } from '../../src/settings/caps.js'
-import { loadDatabaseWait, loadSettings, SettingsError } from '../../src/settings.js'
-import { repositoryRoot } from '../support/import-rules.js'
-import { makeServiceAccount } from '../support/service-account.js'
-import { temporaryFolder } from '../support/temporary-folder.js'
+import { ADVISED_CAPS } from '../../../src/app/settings/caps.js'
+import { loadDatabaseWait, loadSettings, SettingsError } from '../../../src/app/settings/settings.js'
+import { NO_CAPS } from '../../../src/dispatch/caps.js'
+import { repositoryRoot } from '../../support/import-rules.js'
+import { makeServiceAccount } from '../../support/service-account.js'
+import { temporaryFolder } from '../../support/temporary-folder.js'
 
 const secret = (letter: string) => letter.repeat(32)
 const production = {

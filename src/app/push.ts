@@ -1,8 +1,8 @@
 /* What pushes: FCM where it is set up, else the log. */
 import type { Logger } from 'pino'
-import { createLoggedPush } from './adapters/push/logged.js'
-import type { PushSender } from './dispatch/ports.js'
-import type { Settings } from './settings.js'
+import { createLoggedPush } from '../adapters/push/logged.js'
+import type { PushSender } from '../dispatch/ports.js'
+import type { Settings } from './settings/settings.js'
 
 /** FCM's library is loaded only where it is used: it takes a third of a second and 30 MB. */
 export async function openPush(
@@ -10,7 +10,7 @@ export async function openPush(
   log: Logger,
 ): Promise<PushSender> {
   if (fcmServiceAccount !== undefined) {
-    const { createFcm } = await import('./adapters/push/fcm.js')
+    const { createFcm } = await import('../adapters/push/fcm.js')
     return createFcm({ account: fcmServiceAccount })
   }
   if (isProduction) log.warn('push is off, and nobody is woken: FCM_SERVICE_ACCOUNT is not set')

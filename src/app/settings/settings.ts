@@ -6,12 +6,12 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { complaintAbout } from './adapters/postgres/connection/address.js'
-import { type RedisMode, redisModes, redisProblems } from './adapters/redis/address.js'
-import type { Caps } from './dispatch/caps.js'
-import { capSettings, capsOf } from './settings/caps.js'
-import { type TokenSettings, tokenEnvironment, tokenProblems, tokenSettingsOf } from './settings/tokens.js'
-import { decimalPattern, hours, seconds, wholeNumber } from './settings/values.js'
+import { complaintAbout } from '../../adapters/postgres/connection/address.js'
+import { type RedisMode, redisModes, redisProblems } from '../../adapters/redis/address.js'
+import type { Caps } from '../../dispatch/caps.js'
+import { capSettings, capsOf } from './caps.js'
+import { type TokenSettings, tokenEnvironment, tokenProblems, tokenSettingsOf } from './tokens.js'
+import { decimalPattern, hours, seconds, wholeNumber } from './values.js'
 
 export interface Settings extends TokenSettings {
   readonly isProduction: boolean

@@ -4,9 +4,9 @@
  * Each step has its share of the time, so the last one, for which other processes wait, always gets its own.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { HttpServer } from './adapters/http/server.js'
-import type { SocketServer } from './adapters/socket/server.js'
-import type { DispatchService } from './dispatch/dispatch.js'
+import type { HttpServer } from '../adapters/http/server.js'
+import type { SocketServer } from '../adapters/socket/server.js'
+import type { DispatchService } from '../dispatch/dispatch.js'
 
 /** Balancers check every few seconds, and act on the second failed check. */
 const LONGEST_NOTICE_MS = 5_000
