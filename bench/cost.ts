@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
-import { migrate } from '../src/adapters/postgres/migrate.js'
+import { migrate } from '../src/adapters/postgres/schema/migrate.js'
 import { signToken } from '../src/adapters/tokens/jwt.js'
 
 const REQUESTS = Number(process.argv[2] ?? 1_000)

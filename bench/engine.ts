@@ -1,6 +1,6 @@
 /* The engine as the product configures it (src/app/app.ts), without the product around it: HTTP, facts, sockets, push. */
-import { createPostgresStore } from '../src/adapters/postgres/store.js'
-import { createWakeups } from '../src/adapters/postgres/wakeups.js'
+import { createPostgresStore } from '../src/adapters/postgres/engine/store.js'
+import { createWakeups } from '../src/adapters/postgres/engine/wakeups.js'
 import { reachSubscriber, socketSubscriber } from '../src/dispatch/announcements/subscribers.js'
 import { pushSubscriber } from '../src/dispatch/push/subscriber.js'
 import { broadcastDefinition } from '../src/machines/index.js'

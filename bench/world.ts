@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
-import { migrate } from '../src/adapters/postgres/migrate.js'
+import { migrate } from '../src/adapters/postgres/schema/migrate.js'
 import { type RedisServer, startRedisServer } from '../test/support/redis-server.js'
 import { FOLDER_VARIABLE } from '../test/support/temporary-folder.js'
 

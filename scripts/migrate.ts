@@ -1,5 +1,5 @@
 /* `npm run migrate`: migrates the database of the settings to this release's schema. */
-import { migrate } from '../src/adapters/postgres/migrate.js'
+import { migrate } from '../src/adapters/postgres/schema/migrate.js'
 import { createDatabaseWait } from '../src/app/database-wait.js'
 import { consoleLog, withDatabase } from './with-database.js'
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createDatabase } from '../src/adapters/postgres/connection/database.js'
 import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
-import { migrate } from '../src/adapters/postgres/migrate.js'
-import { SCHEMA_FILE } from '../src/adapters/postgres/migration-files.js'
-import { dumpProduct } from '../src/adapters/postgres/schema-dump.js'
+import { migrate } from '../src/adapters/postgres/schema/migrate.js'
+import { SCHEMA_FILE } from '../src/adapters/postgres/schema/migration-files.js'
+import { dumpProduct } from '../src/adapters/postgres/schema/schema-dump.js'
 import { consoleLog } from './with-database.js'
 
 const dataDir = await mkdtemp(join(tmpdir(), 'loadcast-schema-'))

@@ -3,10 +3,10 @@
  * `-- --repair` missing timers are armed again, and a repaired timer does not count as a violation.
  */
 import { parseArgs } from 'node:util'
-import { createAuditStore } from '../src/adapters/postgres/audit-store.js'
 import { createDatabase } from '../src/adapters/postgres/connection/database.js'
-import { tripsOutsideFleets } from '../src/adapters/postgres/fleet/outside-fleets.js'
-import { createPostgresStore } from '../src/adapters/postgres/store.js'
+import { createAuditStore } from '../src/adapters/postgres/engine/audit-store.js'
+import { createPostgresStore } from '../src/adapters/postgres/engine/store.js'
+import { tripsOutsideFleets } from '../src/adapters/postgres/product/fleet/outside-fleets.js'
 import { broadcastInvariants, FLEET_INVARIANT } from '../src/dispatch/invariants.js'
 import { broadcastDefinition } from '../src/machines/index.js'
 import { audit, TIMERS_MATCH, type Violation } from '../src/runtime/audit.js'

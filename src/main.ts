@@ -4,10 +4,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import { type Logger, pino } from 'pino'
+import { checkServer } from './adapters/postgres/connection/server-check.js'
+import { UnsupportedPostgresError } from './adapters/postgres/connection/server-version.js'
 import { EmbeddedPostgresError, startEmbeddedPostgres } from './adapters/postgres/embedded/index.js'
-import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/migrate.js'
-import { checkServer } from './adapters/postgres/server-check.js'
-import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
+import { MigrationError, migrate, pendingMigrations } from './adapters/postgres/schema/migrate.js'
 import { RedisModeError } from './adapters/redis/locate.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'

@@ -3,8 +3,8 @@
  * any of its servers starts. The database is the one of DATABASE_URL, or of the secret. It needs no development tools.
  */
 import { complaintAbout } from './adapters/postgres/connection/address.js'
-import { MigrationError, migrate } from './adapters/postgres/migrate.js'
-import { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
+import { UnsupportedPostgresError } from './adapters/postgres/connection/server-version.js'
+import { MigrationError, migrate } from './adapters/postgres/schema/migrate.js'
 import { bootstrapSecrets } from './adapters/secrets/bootstrap.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { SecretsError } from './adapters/secrets/secrets-error.js'

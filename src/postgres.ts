@@ -1,10 +1,11 @@
 /* The store on Postgres, and what brings a database to this release's schema: `loadcast/postgres`. */
-export { createAuditStore } from './adapters/postgres/audit-store.js'
+
+export { UnsupportedPostgresError } from './adapters/postgres/connection/server-version.js'
+export { createAuditStore } from './adapters/postgres/engine/audit-store.js'
+export { createPostgresStore, type PostgresStoreOptions } from './adapters/postgres/engine/store.js'
+export { createWakeups } from './adapters/postgres/engine/wakeups.js'
 export {
   MigrationError,
   type MigrationTarget,
   migrateEngine as migrate,
-} from './adapters/postgres/migrate.js'
-export { UnsupportedPostgresError } from './adapters/postgres/server-version.js'
-export { createPostgresStore, type PostgresStoreOptions } from './adapters/postgres/store.js'
-export { createWakeups } from './adapters/postgres/wakeups.js'
+} from './adapters/postgres/schema/migrate.js'

@@ -3,7 +3,7 @@
  * Replaying a journal takes a millisecond or two. If there are many instances, only pages spread over the table are checked.
  */
 import type pg from 'pg'
-import { createAuditStore } from '../../src/adapters/postgres/audit-store.js'
+import { createAuditStore } from '../../src/adapters/postgres/engine/audit-store.js'
 import { broadcastInvariants } from '../../src/dispatch/invariants.js'
 import { broadcastDefinition } from '../../src/machines/index.js'
 import { type AuditStore, audit } from '../../src/runtime/audit.js'

@@ -3,7 +3,7 @@
  * it adds is an invitation, for itself too, and the drivers that there were go on working on both.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { migrate } from '../../src/adapters/postgres/migrate.js'
+import { migrate } from '../../src/adapters/postgres/schema/migrate.js'
 import type { Role } from '../../src/dispatch/person.js'
 import { call } from '../support/clients.js'
 import { asking } from '../support/fleet.js'

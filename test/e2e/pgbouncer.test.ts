@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { createWakeups } from '../../src/adapters/postgres/wakeups.js'
+import { createWakeups } from '../../src/adapters/postgres/engine/wakeups.js'
 import { createClient, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { acceptBody, asking, registerTruck } from '../support/fleet.js'

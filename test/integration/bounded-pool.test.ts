@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import type { BoundedPool } from '../../src/adapters/postgres/bounded-pool.js'
+import type { BoundedPool } from '../../src/adapters/postgres/connection/bounded-pool.js'
 import { createDatabase } from '../../src/adapters/postgres/connection/database.js'
-import { query } from '../../src/adapters/postgres/query.js'
+import { query } from '../../src/adapters/postgres/connection/query.js'
 import { StoreUnavailableError } from '../../src/runtime/errors.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createResumeStore } from '../../src/adapters/postgres/resume-store.js'
+import { createResumeStore } from '../../src/adapters/postgres/product/resume-store.js'
 import type { ResumeStore } from '../../src/dispatch/ports.js'
 import { callerOf, newDoor } from '../support/doors.js'
 import { openEngine, recordingSubscriber, until } from '../support/engine.js'

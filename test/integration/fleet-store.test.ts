@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
-import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
+import { createFleetStore } from '../../src/adapters/postgres/product/fleet-store.js'
 import type { FleetStore } from '../../src/dispatch/ports.js'
 import { customer, transporter } from '../support/dispatch.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { createIdempotencyStore } from '../../src/adapters/postgres/idempotency-store.js'
+import { createIdempotencyStore } from '../../src/adapters/postgres/product/idempotency-store.js'
 import { createClient } from '../support/clients.js'
 import { acceptBody, asking, registerTruck } from '../support/fleet.js'
 import { startTestApp, type TestApp } from '../support/server.js'

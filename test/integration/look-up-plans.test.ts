@@ -1,10 +1,10 @@
 /* Look-ups by key are planned once for a connection, whatever the tables held then: none may read a table through. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type pg from 'pg'
-import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
-import { createLookupPool } from '../../src/adapters/postgres/query-pool.js'
-import { createReadStore } from '../../src/adapters/postgres/read-store.js'
-import { createRecipientStore } from '../../src/adapters/postgres/recipient-store.js'
+import { createLookupPool } from '../../src/adapters/postgres/connection/query-pool.js'
+import { createFleetStore } from '../../src/adapters/postgres/product/fleet-store.js'
+import { createReadStore } from '../../src/adapters/postgres/product/read-store.js'
+import { createRecipientStore } from '../../src/adapters/postgres/product/recipient-store.js'
 import { readThrough, recordStatements } from '../support/plans.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 

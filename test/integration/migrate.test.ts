@@ -4,15 +4,15 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { migrate, pendingMigrations } from '../../src/adapters/postgres/migrate.js'
+import { migrate, pendingMigrations } from '../../src/adapters/postgres/schema/migrate.js'
 import {
   MIGRATIONS_FOLDER,
   productMigrations,
   readMigrations,
   readProductMigrations,
   SCHEMA_FILE,
-} from '../../src/adapters/postgres/migration-files.js'
-import { dumpProduct, dumpSchema } from '../../src/adapters/postgres/schema-dump.js'
+} from '../../src/adapters/postgres/schema/migration-files.js'
+import { dumpProduct, dumpSchema } from '../../src/adapters/postgres/schema/schema-dump.js'
 import { until } from '../support/engine.js'
 import { repositoryRoot } from '../support/import-rules.js'
 import { recordingLog, silentLog } from '../support/log.js'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { createRefreshFamilies } from '../../src/adapters/postgres/refresh-family-store.js'
+import { createRefreshFamilies } from '../../src/adapters/postgres/product/refresh-family-store.js'
 import { signRefreshToken } from '../../src/adapters/tokens/refresh.js'
 import type { Role } from '../../src/dispatch/person.js'
 import { call, createClient } from '../support/clients.js'

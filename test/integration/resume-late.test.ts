@@ -5,7 +5,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createReadStore } from '../../src/adapters/postgres/read-store.js'
+import { createReadStore } from '../../src/adapters/postgres/product/read-store.js'
 import { type Client as Caller, createClient, type Listener, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'
 import { idsFor } from '../support/event-log.js'

@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { qualified } from '../../src/adapters/postgres/engine-schema.js'
-import { eventsInSql, eventsOfSql } from '../../src/adapters/postgres/resume-events-sql.js'
-import { createResumeStore, firstIdAt } from '../../src/adapters/postgres/resume-store.js'
-import { sweepEventsSql } from '../../src/adapters/postgres/sweep-events.js'
+import { qualified } from '../../src/adapters/postgres/connection/engine-schema.js'
+import { eventsInSql, eventsOfSql } from '../../src/adapters/postgres/product/resume-events-sql.js'
+import { createResumeStore, firstIdAt } from '../../src/adapters/postgres/product/resume-store.js'
+import { sweepEventsSql } from '../../src/adapters/postgres/product/sweep-events.js'
 import type { Person } from '../../src/dispatch/person.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 

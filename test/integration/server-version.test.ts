@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { migrate } from '../../src/adapters/postgres/migrate.js'
+import { migrate } from '../../src/adapters/postgres/schema/migrate.js'
 import { recordingLog, silentLog } from '../support/log.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 import { processEnvironment } from '../support/server.js'

@@ -1,7 +1,7 @@
 /* What ends with a person that is turned off, on two whole servers with one database; also when their process dies. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { createFleetStore } from '../../src/adapters/postgres/fleet-store.js'
+import { createFleetStore } from '../../src/adapters/postgres/product/fleet-store.js'
 import type { Role } from '../../src/dispatch/person.js'
 import { type Client, createClient, type Listener, listen } from '../support/clients.js'
 import { until } from '../support/engine.js'

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createWakeups } from '../../src/adapters/postgres/wakeups.js'
+import { createWakeups } from '../../src/adapters/postgres/engine/wakeups.js'
 import { openEngine, until } from '../support/engine.js'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
 

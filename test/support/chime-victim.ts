@@ -3,7 +3,7 @@
  * `chime-victim.ts <connection string>`. It prints the chime and the due times of its bells on standard output.
  */
 import { writeSync } from 'node:fs'
-import { createPostgresStore } from '../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../src/adapters/postgres/engine/store.js'
 import { createEngine } from '../../src/runtime/engine.js'
 import { armAll, newChime, standingClock } from './chimes.js'
 import { chimeDefinition } from './machines/chime.js'

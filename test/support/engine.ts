@@ -1,4 +1,4 @@
-import { createPostgresStore } from '../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../src/adapters/postgres/engine/store.js'
 import type { Engine } from '../../src/runtime/api.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import { createEngine } from '../../src/runtime/engine.js'

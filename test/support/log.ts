@@ -1,4 +1,4 @@
-import type { Log } from '../../src/adapters/postgres/log.js'
+import type { Log } from '../../src/adapters/postgres/connection/log.js'
 
 export const silentLog: Log = { info() {}, warn() {} }
 

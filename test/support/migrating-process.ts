@@ -1,5 +1,5 @@
 /* A process that migrates: `migrating-process.ts <connection string> <folder>`. Tests kill it half way. */
-import { migrate } from '../../src/adapters/postgres/migrate.js'
+import { migrate } from '../../src/adapters/postgres/schema/migrate.js'
 import { silentLog } from './log.js'
 
 const [connectionString = '', folder = ''] = process.argv.slice(2)

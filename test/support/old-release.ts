@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { createPostgresStore } from '../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../src/adapters/postgres/engine/store.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import { createEngine } from '../../src/runtime/engine.js'
 import { doorDefinition } from './machines/door.js'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { DEFAULT_SCHEMA } from '../../src/adapters/postgres/engine-schema.js'
+import { DEFAULT_SCHEMA } from '../../src/adapters/postgres/connection/engine-schema.js'
 
 /** Set by the global setup for the workers. */
 export const SERVER_VARIABLE = 'LOADCAST_TEST_SERVER'

@@ -23,8 +23,8 @@ const run = promisify(execFile)
 export interface PreviousRelease {
   /** What `npm start` runs. */
   readonly program: string
-  readonly migrate: typeof import('../../src/adapters/postgres/migrate.js').migrate
-  readonly createPostgresStore: typeof import('../../src/adapters/postgres/store.js').createPostgresStore
+  readonly migrate: typeof import('../../src/adapters/postgres/schema/migrate.js').migrate
+  readonly createPostgresStore: typeof import('../../src/adapters/postgres/engine/store.js').createPostgresStore
   readonly createEngine: typeof import('../../src/runtime/engine.js').createEngine
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../../src/adapters/postgres/embedded/index.js'
 import { acquireLock, type Lock } from '../../src/adapters/postgres/embedded/lock.js'
 import { findPostmaster } from '../../src/adapters/postgres/embedded/postmaster.js'
-import { migrate } from '../../src/adapters/postgres/migrate.js'
+import { migrate } from '../../src/adapters/postgres/schema/migrate.js'
 import { silentLog } from './log.js'
 import { NO_FSYNC } from './no-fsync.js'
 import { SERVER_VARIABLE, TEMPLATE } from './postgres.js'

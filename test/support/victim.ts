@@ -3,7 +3,7 @@
  * It prints a line of JSON for each answer it got and each event it delivered.
  */
 import { writeSync } from 'node:fs'
-import { createPostgresStore } from '../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../src/adapters/postgres/engine/store.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import { createEngine } from '../../src/runtime/engine.js'
 import { doorDefinition } from './machines/door.js'

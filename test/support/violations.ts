@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { createAuditStore } from '../../src/adapters/postgres/audit-store.js'
+import { createAuditStore } from '../../src/adapters/postgres/engine/audit-store.js'
 import { audit } from '../../src/runtime/audit.js'
 import type { Definition } from '../../src/runtime/definition.js'
 import { testDefinitions } from './engine.js'

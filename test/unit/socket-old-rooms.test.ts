@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { Peers, PROTOCOL } from '../../src/adapters/postgres/peers.js'
+import { Peers, PROTOCOL } from '../../src/adapters/postgres/engine/peers.js'
 import { fromOldRooms, oldRoomsOf } from '../../src/adapters/socket/cluster/old-rooms.js'
 import { announcements } from '../../src/dispatch/announcements/announcements.js'
 import { personRoom } from '../../src/dispatch/ports.js'

@@ -3,7 +3,7 @@
  * the harness lets it pass, and which counts the events that were written, so that their delivery can be waited for.
  */
 import type pg from 'pg'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { InstanceWrite, Store, StoredTimer } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, expect, test } from '@jest/globals'
 import pg from 'pg'
-import { migrate } from '../../../src/adapters/postgres/migrate.js'
+import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { broadcastDefinition } from '../../../src/machines/index.js'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { until } from '../../support/engine.js'

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { createAuditStore } from '../../../src/adapters/postgres/audit-store.js'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import { createTestDatabase } from '../../support/postgres.js'
 import { describeStore } from './store.js'
 

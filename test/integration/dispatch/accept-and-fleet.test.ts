@@ -4,7 +4,7 @@
  * is refused, and a process that dies in between leaves nothing behind.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { tripsOutsideFleets } from '../../../src/adapters/postgres/fleet/outside-fleets.js'
+import { tripsOutsideFleets } from '../../../src/adapters/postgres/product/fleet/outside-fleets.js'
 import type { FleetStore } from '../../../src/dispatch/ports.js'
 import {
   accept,

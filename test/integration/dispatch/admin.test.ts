@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import { NO_CAPS } from '../../../src/dispatch/caps.js'
 import {
   accept,

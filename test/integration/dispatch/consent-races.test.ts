@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { takeTurnSql } from '../../../src/adapters/postgres/fleet/turn.js'
+import { takeTurnSql } from '../../../src/adapters/postgres/product/fleet/turn.js'
 import type { Caller } from '../../../src/dispatch/person.js'
 import {
   driver,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createAuditStore } from '../../../src/adapters/postgres/audit-store.js'
+import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
 import { audit } from '../../../src/runtime/audit.js'
 import { openEngine, testDefinitions } from '../../support/engine.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'

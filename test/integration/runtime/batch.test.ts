@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { z } from 'zod'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { DefinitionError } from '../../../src/runtime/errors.js'
 import type { InstanceWrite, Store } from '../../../src/runtime/ports.js'

@@ -1,6 +1,6 @@
 /* What comes beside an event: an id, an actor and a key that the database would refuse are refused by name before. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { InvalidEventError, UnknownInstanceError } from '../../../src/runtime/errors.js'
 import type { Store } from '../../../src/runtime/ports.js'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { InstanceWrite, Store } from '../../../src/runtime/ports.js'
 import { taking, write } from '../../support/instance-write.js'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'

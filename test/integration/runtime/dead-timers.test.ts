@@ -1,8 +1,8 @@
 /* A timer whose transition fails is fired again after growing pauses, then is a dead letter. Nothing else suffers. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createAuditStore } from '../../../src/adapters/postgres/audit-store.js'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Engine } from '../../../src/runtime/api.js'
 import { type AuditStore, audit } from '../../../src/runtime/audit.js'
 import { createEngine, type EngineOptions } from '../../../src/runtime/engine.js'

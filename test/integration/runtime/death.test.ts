@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createAuditStore } from '../../../src/adapters/postgres/audit-store.js'
+import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
 import { audit } from '../../../src/runtime/audit.js'
 import { FAULT_POINTS, type FaultPoint } from '../../../src/runtime/faults.js'
 import { openEngine, recordingSubscriber, testDefinitions, until } from '../../support/engine.js'

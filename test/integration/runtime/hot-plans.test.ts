@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { uuidAt } from '../../../bench/uuid.js'
-import { createCommitPool } from '../../../src/adapters/postgres/commit-pool.js'
+import { createCommitPool } from '../../../src/adapters/postgres/connection/commit-pool.js'
 import { actor, callerOf, newDoor, newDoors } from '../../support/doors.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
 import { readThrough, recordStatements } from '../../support/plans.js'

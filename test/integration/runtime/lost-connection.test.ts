@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../../../src/adapters/postgres/embedded/index.js'
 import { findPostmaster } from '../../../src/adapters/postgres/embedded/postmaster.js'
-import { migrate } from '../../../src/adapters/postgres/migrate.js'
+import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { OverloadedError } from '../../../src/runtime/errors.js'
 import type { Outcome } from '../../../src/runtime/types.js'
 import { briefly, callerOf, newDoor, newDoors } from '../../support/doors.js'

@@ -1,6 +1,6 @@
 /* Timers fire in the order in which a running XState actor would fire them, whichever process does. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { createEngine, type EngineOptions } from '../../../src/runtime/engine.js'
 import type { Store } from '../../../src/runtime/ports.js'

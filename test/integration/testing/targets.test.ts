@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import pg from 'pg'
 import { broadcastSubject } from '../../../scripts/subjects/broadcast.js'
-import { createAuditStore } from '../../../src/adapters/postgres/audit-store.js'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import { createEngine } from '../../../src/runtime/index.js'
 import {
   check,

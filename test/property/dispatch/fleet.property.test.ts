@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { tripsOutsideFleets } from '../../../src/adapters/postgres/fleet/outside-fleets.js'
+import { tripsOutsideFleets } from '../../../src/adapters/postgres/product/fleet/outside-fleets.js'
 import type { Result } from '../../../src/dispatch/problems.js'
 import {
   admin,

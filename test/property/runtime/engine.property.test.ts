@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import pg from 'pg'
-import { createPostgresStore } from '../../../src/adapters/postgres/store.js'
+import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { StampedEvent } from '../../../src/runtime/definition.js'
 import { createRegistry } from '../../../src/runtime/definitions/registry.js'
 import { createEngine } from '../../../src/runtime/engine.js'

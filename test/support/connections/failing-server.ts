@@ -4,7 +4,7 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../../src/adapters/postgres/embedded/index.js'
-import { migrate } from '../../../src/adapters/postgres/migrate.js'
+import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { silentLog } from '../log.js'
 import { NO_FSYNC } from '../no-fsync.js'
 import { startTestApp, type TestApp } from '../server.js'

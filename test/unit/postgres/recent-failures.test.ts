@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { createRecentFailures } from '../../../src/adapters/postgres/connection/failures.js'
-import { withRecentFailures } from '../../../src/adapters/postgres/health.js'
+import { withRecentFailures } from '../../../src/adapters/postgres/health/health.js'
 
 const failed = (code?: string) => Object.assign(new Error('failed'), code === undefined ? {} : { code })
 

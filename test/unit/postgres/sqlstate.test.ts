@@ -5,7 +5,7 @@ import {
   failureOf,
   markUnavailable,
   orUnavailable,
-} from '../../../src/adapters/postgres/sqlstate.js'
+} from '../../../src/adapters/postgres/connection/sqlstate.js'
 import { StoreUnavailableError } from '../../../src/runtime/errors.js'
 
 const fromServer = (code: string, more = {}) =>

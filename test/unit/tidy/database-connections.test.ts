@@ -4,7 +4,10 @@ import { describe, expect, it } from '@jest/globals'
 import { repositoryRoot } from '../../support/import-rules.js'
 
 /** These two add the listener for lost connections at creation; everything else gets its connections from database.ts. */
-const MAKERS = ['src/adapters/postgres/connection/client.ts', 'src/adapters/postgres/bounded-pool.ts']
+const MAKERS = [
+  'src/adapters/postgres/connection/client.ts',
+  'src/adapters/postgres/connection/bounded-pool.ts',
+]
 
 /** All code except tests and benchmarks, which end their connections themselves. */
 const FOLDERS = ['src', 'scripts', 'deploy', 'demo', 'examples']

@@ -2,12 +2,13 @@
  * One database, shared by all pools and single connections of a process. When the server refuses a write as read-only,
  * every connection to it is replaced, including those of read-only pools.
  */
-import { BoundedPool, type BoundedPoolConfig } from '../bounded-pool.js'
-import { failureOf, isReadOnly } from '../sqlstate.js'
+
 import { complaintAbout } from './address.js'
+import { BoundedPool, type BoundedPoolConfig } from './bounded-pool.js'
 import { Client, type ClientConfig, NETWORK_SETTINGS } from './client.js'
 import { createRecentFailures } from './failures.js'
 import type { DatabaseLog, SharedState } from './shared-state.js'
+import { failureOf, isReadOnly } from './sqlstate.js'
 
 export type PoolOptions = Omit<BoundedPoolConfig, 'connectionString' | 'shared' | 'Client'>
 export type ConnectOptions = Omit<ClientConfig, 'connectionString'>

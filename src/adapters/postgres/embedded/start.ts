@@ -1,7 +1,7 @@
 import { chmod, mkdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createDatabase } from '../connection/database.js'
-import type { Log } from '../log.js'
+import type { Log } from '../connection/log.js'
 import { chooseAccount } from './account.js'
 import { type Binaries, resolveBinaries } from './binaries.js'
 import { DATABASE, ensureCluster, readPassword, USER } from './cluster.js'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Log } from '../log.js'
+import type { Log } from '../connection/log.js'
 import { EmbeddedPostgresError } from './error.js'
 import type { Place } from './place.js'
 import { findPostmaster, serverProcesses } from './postmaster.js'

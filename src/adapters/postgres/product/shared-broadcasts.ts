@@ -1,0 +1,41 @@
+/*
+ * Many ask for the same request at once, and its snapshot is by far the largest thing in the answer: it is sent, parsed
+ * and kept once for all of them.
+ */
+import type { BroadcastRecord } from '../../../dispatch/ports.js'
+import { INSTANCE_COLUMNS } from '../engine/instances.js'
+import { type BroadcastRow, NOTIFIED_COLUMN, toStoredInstance } from '../engine/stored-instance.js'
+
+/** Of an instance `i` that is joined to the first question alone that asks for it. */
+export const SHARED_BROADCAST_COLUMNS = `${INSTANCE_COLUMNS}, ${NOTIFIED_COLUMN}`
+
+export type SharedBroadcastRow =
+  | Omit<BroadcastRow, 'isOffered' | 'hasDeclined'>
+  | { readonly id: null; readonly notified: number }
+
+type Shared = Pick<BroadcastRecord, 'instance' | 'notified'>
+
+/** Of each id whether it is the first of its kind. */
+export function areFirst(ids: readonly string[]): readonly boolean[] {
+  const seen = new Set<string>()
+  return ids.map(id => {
+    const isFirst = !seen.has(id)
+    seen.add(id)
+    return isFirst
+  })
+}
+
+/** What was found for each of `ids`, `rows` being in their order. */
+export function sharedBroadcasts(
+  ids: readonly string[],
+  rows: readonly SharedBroadcastRow[],
+): readonly (Shared | undefined)[] {
+  const found = new Map<string, Shared>()
+  for (const [i, row] of rows.entries()) {
+    const id = ids[i]
+    if (row.id !== null && id !== undefined) {
+      found.set(id, { instance: toStoredInstance(row), notified: row.notified })
+    }
+  }
+  return ids.map(id => found.get(id))
+}
