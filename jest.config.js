@@ -3,7 +3,7 @@ const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 /** Tests run as native ES modules; swc only strips the types. */
 export default {
   testEnvironment: 'node',
-  // One real Postgres for the run; each test file clones its database (test/support/postgres.ts).
+  // One real Postgres for the run; each test file clones its database (test/support/database/postgres.ts).
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   // Many tests wait, for timers and for processes: a third worker uses the time, also where there are two cores.

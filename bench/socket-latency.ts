@@ -1,10 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { type Client, createClient, listen } from '../test/support/clients.js'
-import { askOrCancel, type Customer } from '../test/support/customers.js'
-import { createPoster, type Poster } from '../test/support/post.js'
-import type { ServerProcess } from '../test/support/server-process.js'
+import { createPoster, type Poster } from '../test/support/network/post.js'
+import { type Client, createClient, listen } from '../test/support/server/clients.js'
+import { askOrCancel, type Customer } from '../test/support/server/customers.js'
+import type { ServerProcess } from '../test/support/server/server-process.js'
 import { epochMs } from './measure.js'
 
 const CUSTOMERS = 250

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { openRawSocket, type RawSocket } from '../test/support/raw-socket.js'
-import type { ServerProcess } from '../test/support/server-process.js'
-import { tokenFor } from '../test/support/tokens.js'
+import { openRawSocket, type RawSocket } from '../test/support/network/raw-socket.js'
+import type { ServerProcess } from '../test/support/server/server-process.js'
+import { tokenFor } from '../test/support/server/tokens.js'
 
 const run = promisify(execFile)
 const SOCKETS = 5_000

@@ -9,8 +9,8 @@
  * Latency counts from `recorded_at`, which the database sets inside the commit's statement, so the commit is included.
  * The same event on a socket of process A is measured too. The difference is the way through Redis.
  */
-import { processEnvironment } from '../test/support/server.js'
-import { type ServerProcess, startServerProcess } from '../test/support/server-process.js'
+import { processEnvironment } from '../test/support/server/server.js'
+import { type ServerProcess, startServerProcess } from '../test/support/server/server-process.js'
 import { EVENTS_PER_SECOND, measureLatency } from './socket-latency.js'
 import { measureMemory } from './socket-memory.js'
 import { openWorld } from './world.js'

@@ -9,8 +9,8 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
 import { migrate } from '../src/adapters/postgres/schema/migrate.js'
-import { type RedisServer, startRedisServer } from '../test/support/redis-server.js'
-import { FOLDER_VARIABLE } from '../test/support/temporary-folder.js'
+import { FOLDER_VARIABLE } from '../test/support/processes/temporary-folder.js'
+import { type RedisServer, startRedisServer } from '../test/support/redis/redis-server.js'
 
 /** The most files that Postgres keeps by default (`max_wal_size`, 1 GB). */
 const WAL_STOCK = 64

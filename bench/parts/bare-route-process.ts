@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { createTokenVerifier } from '../../src/adapters/tokens/jwt.js'
 import { broadcastEvent } from '../../src/dispatch/requests.js'
-import { TEST_SECRET } from '../../test/support/tokens.js'
+import { TEST_SECRET } from '../../test/support/server/tokens.js'
 import { serveOrders } from '../worker.js'
 
 const verify = createTokenVerifier({ secret: TEST_SECRET })

@@ -3,10 +3,10 @@
  * token and the body as ours does, and answers as many bytes, but does no work. Each server is a process of its own.
  */
 import { percentile } from '../../demo/figures.js'
-import { createPoster, type Poster } from '../../test/support/post.js'
-import { environmentForLoad } from '../../test/support/server.js'
-import { startServerProcess } from '../../test/support/server-process.js'
-import { tokenFor } from '../../test/support/tokens.js'
+import { createPoster, type Poster } from '../../test/support/network/post.js'
+import { environmentForLoad } from '../../test/support/server/server.js'
+import { startServerProcess } from '../../test/support/server/server-process.js'
+import { tokenFor } from '../../test/support/server/tokens.js'
 import { createRequest, openEngine } from '../engine.js'
 import { inFlight, type Timed, timed } from '../measure.js'
 import { atLeast, type Measured } from '../report/figure.js'

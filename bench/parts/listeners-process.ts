@@ -1,7 +1,7 @@
 /* The customers of B6. The process records when each message came, and acknowledges those that require it. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { io } from 'socket.io-client'
-import { tokenFor } from '../../test/support/tokens.js'
+import { tokenFor } from '../../test/support/server/tokens.js'
 import { epochMs, inFlight } from '../measure.js'
 import { customerOf } from '../subject.js'
 import { serveOrders } from '../worker.js'

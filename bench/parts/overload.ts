@@ -3,10 +3,15 @@
  * accepted calls, how soon the others are refused, the memory, and how soon the server is back to normal.
  */
 import { percentile } from '../../demo/figures.js'
-import { type Call, type Customers, createCustomers, MAX_CONNECTIONS } from '../../test/support/customers.js'
-import { figureOf } from '../../test/support/metrics.js'
-import { environmentForLoad } from '../../test/support/server.js'
-import { startServerProcess } from '../../test/support/server-process.js'
+import {
+  type Call,
+  type Customers,
+  createCustomers,
+  MAX_CONNECTIONS,
+} from '../../test/support/server/customers.js'
+import { figureOf } from '../../test/support/server/metrics.js'
+import { environmentForLoad } from '../../test/support/server/server.js'
+import { startServerProcess } from '../../test/support/server/server-process.js'
 import { BYTES_PER_MB } from '../measure.js'
 import type { Measured } from '../report/figure.js'
 import { assertNoViolations } from './audited.js'

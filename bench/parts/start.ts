@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded/index.js'
-import { startServerProcess } from '../../test/support/server-process.js'
+import { startServerProcess } from '../../test/support/server/server-process.js'
 import { atMost } from '../report/figure.js'
 import { quietLog, removeData } from '../world.js'
 import type { Context, Outcome, Part } from './part.js'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
 import { compatibilityDocument } from './document.js'
 import { memoryBackend, postgresBackend } from './harness/backend.js'
 import { breachOf, type Finding, judge } from './harness/judge.js'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import pg from 'pg'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
 import { type Backend, memoryBackend, postgresBackend } from './harness/backend.js'
 import type { Case, Step } from './harness/case.js'
 import { definitionOf } from './harness/definition.js'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { createClient } from '../support/clients.js'
-import { acceptBody, asking, registerTruck } from '../support/fleet.js'
-import { findViolations, startTestApp, type TestApp } from '../support/server.js'
+import { createClient } from '../support/server/clients.js'
+import { acceptBody, asking, registerTruck } from '../support/server/fleet.js'
+import { findViolations, startTestApp, type TestApp } from '../support/server/server.js'
 
 const RACERS = 30
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { type Answer, createClient } from '../support/clients.js'
-import { asking } from '../support/fleet.js'
-import { startTwoServers, type TwoServers } from '../support/two-servers.js'
+import { type Answer, createClient } from '../support/server/clients.js'
+import { asking } from '../support/server/fleet.js'
+import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /* A customer that creates and cancels on two processes at once, as fast as they answer. One of them is killed meanwhile. */
 

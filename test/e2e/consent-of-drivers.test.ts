@@ -5,17 +5,17 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { migrate } from '../../src/adapters/postgres/schema/migrate.js'
 import type { Role } from '../../src/dispatch/person.js'
-import { call } from '../support/clients.js'
-import { asking } from '../support/fleet.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
 import {
   buildPreviousRelease,
   previousReleaseForTests,
   WITHOUT_CONSENT,
-} from '../support/previous-release.js'
-import { findViolations, processEnvironment } from '../support/server.js'
-import { type ServerProcess, startServerProcess } from '../support/server-process.js'
-import { tokenFor } from '../support/tokens.js'
+} from '../support/processes/previous-release.js'
+import { call } from '../support/server/clients.js'
+import { asking } from '../support/server/fleet.js'
+import { findViolations, processEnvironment } from '../support/server/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
+import { tokenFor } from '../support/server/tokens.js'
 
 const { describeWithPreviousRelease } = await previousReleaseForTests(WITHOUT_CONSENT)
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Answer, createClient, type Listener, listen } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { acceptBody, asking, DROP, PICKUP, registerTruck } from '../support/fleet.js'
-import { startTwoServers, type TwoServers } from '../support/two-servers.js'
+import { until } from '../support/engine/engine.js'
+import { type Answer, createClient, type Listener, listen } from '../support/server/clients.js'
+import { acceptBody, asking, DROP, PICKUP, registerTruck } from '../support/server/fleet.js'
+import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /* The owner's criteria P1.1 to P1.5, over HTTP, each on two processes that share one database. */
 

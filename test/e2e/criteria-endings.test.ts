@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Client, createClient, type Listener, listen } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { acceptBody, asking, registerTruck, type Truck } from '../support/fleet.js'
-import { type BothEars, hearBoth } from '../support/hear-both.js'
-import { startTwoServers, type TwoServers } from '../support/two-servers.js'
+import { until } from '../support/engine/engine.js'
+import { type BothEars, hearBoth } from '../support/network/hear-both.js'
+import { type Client, createClient, type Listener, listen } from '../support/server/clients.js'
+import { acceptBody, asking, registerTruck, type Truck } from '../support/server/fleet.js'
+import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /*
  * The owner's criteria P2.1, P2.4 and P2.5 over HTTP and sockets, on two processes that share one database.

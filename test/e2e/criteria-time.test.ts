@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Answer, createClient } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { DROP, PICKUP } from '../support/fleet.js'
-import type { ServerProcess } from '../support/server-process.js'
-import { startTwoServers, type TwoServers } from '../support/two-servers.js'
+import { until } from '../support/engine/engine.js'
+import { type Answer, createClient } from '../support/server/clients.js'
+import { DROP, PICKUP } from '../support/server/fleet.js'
+import type { ServerProcess } from '../support/server/server-process.js'
+import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /* The owner's criteria P2.2 and P2.3: time goes on, whichever process is up. */
 

@@ -1,12 +1,12 @@
 /* Sessions end on real processes: one that is paused, one that is killed in the middle of it. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Client, createClient, disconnected, listen } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { asking } from '../support/fleet.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { processEnvironment } from '../support/server.js'
-import { type ServerProcess, startServerProcess } from '../support/server-process.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { until } from '../support/engine/engine.js'
+import { type Client, createClient, disconnected, listen } from '../support/server/clients.js'
+import { asking } from '../support/server/fleet.js'
+import { processEnvironment } from '../support/server/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 import { runOnce } from '../support/weather/run-once.js'
 
 const WITHIN_MS = 1_000

@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { freePort } from '../../src/adapters/postgres/embedded/port.js'
-import { call } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { processEnvironment } from '../support/server.js'
-import { beginServerProcess, runToEnd } from '../support/server-process.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { until } from '../support/engine/engine.js'
+import { call } from '../support/server/clients.js'
+import { processEnvironment } from '../support/server/server.js'
+import { beginServerProcess, runToEnd } from '../support/server/server-process.js'
 
 /* A process that starts before its database waits, logs that it does, and continues by itself. */
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { createClient, type Listener, listen } from '../support/clients.js'
-import { acceptBody, asking, registerTruck } from '../support/fleet.js'
-import { findViolations, startTestApp, type TestApp } from '../support/server.js'
+import { createClient, type Listener, listen } from '../support/server/clients.js'
+import { acceptBody, asking, registerTruck } from '../support/server/fleet.js'
+import { findViolations, startTestApp, type TestApp } from '../support/server/server.js'
 
 /** Short, so that a request is seen to end by itself; long enough for the others to be accepted. */
 const TIMEOUT_SECONDS = 1.5

@@ -3,13 +3,17 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { createClient as createApp } from '../../src/client/index.js'
-import { type Answer, call, createClient } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { asking } from '../support/fleet.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { startRoughNetwork } from '../support/rough-network.js'
-import { findViolations, processEnvironment } from '../support/server.js'
-import { beginServerProcess, type ServerProcess, startServerProcess } from '../support/server-process.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { until } from '../support/engine/engine.js'
+import { startRoughNetwork } from '../support/network/rough-network.js'
+import { type Answer, call, createClient } from '../support/server/clients.js'
+import { asking } from '../support/server/fleet.js'
+import { findViolations, processEnvironment } from '../support/server/server.js'
+import {
+  beginServerProcess,
+  type ServerProcess,
+  startServerProcess,
+} from '../support/server/server-process.js'
 
 /* How a process of the program ends: asked to, asked twice, in the middle of a start, and by a defect. */
 

@@ -1,11 +1,11 @@
 /* Three times as many calls as a process can do: it does what it can, the others hear at once that they may come back. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { type Call, type Customers, createCustomers, MAX_CONNECTIONS } from '../support/customers.js'
-import { until } from '../support/engine.js'
-import { figureOf } from '../support/metrics.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { environmentForLoad, findViolations } from '../support/server.js'
-import { type ServerProcess, startServerProcess } from '../support/server-process.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { until } from '../support/engine/engine.js'
+import { type Call, type Customers, createCustomers, MAX_CONNECTIONS } from '../support/server/customers.js'
+import { figureOf } from '../support/server/metrics.js'
+import { environmentForLoad, findViolations } from '../support/server/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const OVERLOAD_SECONDS = isLong ? 60 : 10

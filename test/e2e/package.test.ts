@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { repositoryRoot } from '../support/import-rules.js'
-import { type InstalledPackage, installPackage } from '../support/package.js'
-import { createTestDatabase } from '../support/postgres.js'
+import { createTestDatabase } from '../support/database/postgres.js'
+import { repositoryRoot } from '../support/house/import-rules.js'
+import { type InstalledPackage, installPackage } from '../support/processes/package.js'
 
 let installed: InstalledPackage
 beforeAll(async () => {

@@ -5,13 +5,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { createWakeups } from '../../src/adapters/postgres/engine/wakeups.js'
-import { createClient, listen } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { acceptBody, asking, registerTruck } from '../support/fleet.js'
-import { describeWithPgbouncer, type Pgbouncer, startPgbouncer } from '../support/pgbouncer.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { findViolations, processEnvironment } from '../support/server.js'
-import { runServerToEnd, type ServerProcess, startServerProcess } from '../support/server-process.js'
+import { describeWithPgbouncer, type Pgbouncer, startPgbouncer } from '../support/database/pgbouncer.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { until } from '../support/engine/engine.js'
+import { createClient, listen } from '../support/server/clients.js'
+import { acceptBody, asking, registerTruck } from '../support/server/fleet.js'
+import { findViolations, processEnvironment } from '../support/server/server.js'
+import { runServerToEnd, type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
 const TIMEOUT_SECONDS = 2
 /** The database settings from docs/OPERATIONS.md, since PgBouncer drops the settings of connections. */

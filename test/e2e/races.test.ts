@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Answer, type Client, createClient } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { acceptBody, asking, DROP, PICKUP, registerTruck, type Truck } from '../support/fleet.js'
-import { type Chance, createChance } from '../support/seeded.js'
-import { startTwoServers, type TwoServers } from '../support/two-servers.js'
+import { until } from '../support/engine/engine.js'
+import { type Chance, createChance } from '../support/engine/seeded.js'
+import { type Answer, type Client, createClient } from '../support/server/clients.js'
+import { acceptBody, asking, DROP, PICKUP, registerTruck, type Truck } from '../support/server/fleet.js'
+import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /*
  * What everybody wants at the same instant, on two processes that share one database. Offsets are drawn from a

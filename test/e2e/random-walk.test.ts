@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Role } from '../../src/dispatch/person.js'
 import { problems } from '../../src/dispatch/problems.js'
-import { type Answer, type Client, createClient } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { DROP, hire, PICKUP } from '../support/fleet.js'
-import { type Chance, createChance } from '../support/seeded.js'
-import { startTwoServers, type TwoServers } from '../support/two-servers.js'
+import { until } from '../support/engine/engine.js'
+import { type Chance, createChance } from '../support/engine/seeded.js'
+import { type Answer, type Client, createClient } from '../support/server/clients.js'
+import { DROP, hire, PICKUP } from '../support/server/fleet.js'
+import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /*
  * Fifty users who do whatever comes into their heads, on two processes: nothing they do breaks an invariant, and

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Client, createClient } from '../../src/client/index.js'
 import type { Role } from '../../src/dispatch/person.js'
-import { type ClientLink, openClientLink } from '../support/client-link.js'
-import { createClient as createCaller } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { idsFor } from '../support/event-log.js'
-import { acceptBody, asking, registerTruck, type Truck } from '../support/fleet.js'
-import { tokenFor } from '../support/tokens.js'
-import { startTwoServers, type TwoServers } from '../support/two-servers.js'
+import { until } from '../support/engine/engine.js'
+import { type ClientLink, openClientLink } from '../support/network/client-link.js'
+import { createClient as createCaller } from '../support/server/clients.js'
+import { idsFor } from '../support/server/event-log.js'
+import { acceptBody, asking, registerTruck, type Truck } from '../support/server/fleet.js'
+import { tokenFor } from '../support/server/tokens.js'
+import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /*
  * Real processes: one is killed with -9 while it commits and delivers, its clients go to another one, and from there to

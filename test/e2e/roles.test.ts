@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { hasOpenssl, makeCertificates } from '../support/certificates.js'
-import { call, createClient, listen } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { acceptBody, asking, registerTruck } from '../support/fleet.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { type RedisServer, redisForTests, startRedisServer } from '../support/redis.js'
-import { findViolations, processEnvironment } from '../support/server.js'
-import { type ServerProcess, startServerProcess } from '../support/server-process.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { until } from '../support/engine/engine.js'
+import { hasOpenssl, makeCertificates } from '../support/network/certificates.js'
+import { type RedisServer, redisForTests, startRedisServer } from '../support/redis/redis.js'
+import { call, createClient, listen } from '../support/server/clients.js'
+import { acceptBody, asking, registerTruck } from '../support/server/fleet.js'
+import { findViolations, processEnvironment } from '../support/server/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
 /* One process takes requests, another looks after what is due; Redis between them, over TLS where there is openssl. */
 

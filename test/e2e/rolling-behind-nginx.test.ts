@@ -3,9 +3,8 @@ import { afterEach, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { Agent } from 'undici'
 import { freePort } from '../../src/adapters/postgres/embedded/port.js'
-import { until } from '../support/engine.js'
-import { asking } from '../support/fleet.js'
-import { createTestDatabase } from '../support/postgres.js'
+import { createTestDatabase } from '../support/database/postgres.js'
+import { until } from '../support/engine/engine.js'
 import {
   type Nginx,
   nginxForTests,
@@ -13,9 +12,10 @@ import {
   shippedConfiguration,
   startNginx,
 } from '../support/rolling/nginx.js'
-import { environmentForLoad } from '../support/server.js'
-import { type ServerProcess, startServerProcess } from '../support/server-process.js'
-import { tokenFor } from '../support/tokens.js'
+import { asking } from '../support/server/fleet.js'
+import { environmentForLoad } from '../support/server/server.js'
+import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
+import { tokenFor } from '../support/server/tokens.js'
 
 /*
  * A rolling restart behind a proxy without health checks, which detects a stopped process only by failures. No call is

@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { arnOf, createSecretsManager } from '../support/aws/secrets-manager.js'
 import { type AwsServer, startAws } from '../support/aws/server.js'
-import { createClient } from '../support/clients.js'
-import { until } from '../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { runServerToEnd, startServerProcess } from '../support/server-process.js'
-import { TEST_REFRESH_SECRET, TEST_SECRET } from '../support/tokens.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { until } from '../support/engine/engine.js'
+import { createClient } from '../support/server/clients.js'
+import { runServerToEnd, startServerProcess } from '../support/server/server-process.js'
+import { TEST_REFRESH_SECRET, TEST_SECRET } from '../support/server/tokens.js'
 
 let database: TestDatabase
 let secrets: ReturnType<typeof createSecretsManager>

@@ -1,9 +1,9 @@
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { processEnvironment } from '../support/server.js'
-import { runServerToEnd, startServerProcess } from '../support/server-process.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { processEnvironment } from '../support/server/server.js'
+import { runServerToEnd, startServerProcess } from '../support/server/server-process.js'
 
 let database: TestDatabase
 

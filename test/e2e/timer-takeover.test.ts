@@ -6,11 +6,11 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { createPostgresStore } from '../../src/adapters/postgres/engine/store.js'
 import { createEngine } from '../../src/runtime/engine.js'
-import { armAll, rungAfter, standingClock } from '../support/chimes.js'
-import { repositoryRoot } from '../support/import-rules.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { violationsOf } from '../support/database/violations.js'
+import { armAll, rungAfter, standingClock } from '../support/engine/chimes.js'
+import { repositoryRoot } from '../support/house/import-rules.js'
 import { chimeDefinition } from '../support/machines/chime.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
-import { violationsOf } from '../support/violations.js'
 
 const definitions = [chimeDefinition]
 
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 it('R5.2 timers of a process that was killed ring before those that were armed after them for the same millisecond', async () => {
   const { connectionString } = database
-  const args = ['--import', 'tsx', 'test/support/chime-victim.ts', connectionString]
+  const args = ['--import', 'tsx', 'test/support/engine/chime-victim.ts', connectionString]
   const victim = spawn(process.execPath, args, {
     cwd: repositoryRoot,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -10,9 +10,9 @@ import { Countdown } from '../../bench/parts/countdown.js'
 import { openUsualWay, type UsualWay } from '../../bench/usual/requests.js'
 import { createUsualTimers } from '../../bench/usual/timers.js'
 import { type Database, openPool, type World } from '../../bench/world.js'
-import { createTestDatabase } from '../support/postgres.js'
-import { redisForTests, useRedis } from '../support/redis.js'
-import { temporaryFolder } from '../support/temporary-folder.js'
+import { createTestDatabase } from '../support/database/postgres.js'
+import { temporaryFolder } from '../support/processes/temporary-folder.js'
+import { redisForTests, useRedis } from '../support/redis/redis.js'
 
 async function createDatabase(): Promise<Database> {
   const { connectionString, drop } = await createTestDatabase()

@@ -1,9 +1,9 @@
 /* `npm run verify`, as an operator runs it. */
 import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { asking, customer, expectOk, openDispatch, type Product } from '../support/dispatch.js'
-import { repositoryRoot } from '../support/import-rules.js'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
+import { asking, customer, expectOk, openDispatch, type Product } from '../support/engine/dispatch.js'
+import { repositoryRoot } from '../support/house/import-rules.js'
 
 let database: TestDatabase
 let product: Product

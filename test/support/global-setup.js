@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 // biome-ignore lint/style/noDefaultExport: jest asks for one
 export default async function globalSetup() {
-  const { startTestServer } = await tsImport('./test-server.ts', import.meta.url)
+  const { startTestServer } = await tsImport('./database/test-server.ts', import.meta.url)
   compile()
   globalThis.loadcastTestServer = await startTestServer()
 }

@@ -66,7 +66,7 @@ function failures(name, { testResults, failureMessage }) {
 const reason = message =>
   stripVTControlCharacters(message).replaceAll(/\s+/g, ' ').trim().slice(0, MAX_REASON_CHARACTERS)
 
-/** The reasons that skipped test files wrote to the run's folder (test/support/redis-server.ts). */
+/** The reasons that skipped test files wrote to the run's folder (test/support/redis/redis-server.ts). */
 function skipReasons() {
   try {
     const text = readFileSync(join(process.env.LOADCAST_TEST_FOLDER, 'skip-reasons'), 'utf8')

@@ -4,19 +4,19 @@ import pg from 'pg'
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { broadcastDefinition } from '../../../src/machines/index.js'
 import type { Definition } from '../../../src/runtime/definition.js'
-import { until } from '../../support/engine.js'
-import { asking } from '../../support/fleet.js'
-import { recordingLog, silentLog } from '../../support/log.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { usePublicOnly } from '../../support/database/search-path.js'
+import { until } from '../../support/engine/engine.js'
+import { recordingLog, silentLog } from '../../support/engine/log.js'
 import {
   buildPreviousRelease,
   type PreviousRelease,
   previousReleaseForTests,
-} from '../../support/previous-release.js'
+} from '../../support/processes/previous-release.js'
 import { type Balancer, startBalancer } from '../../support/rolling/balancer.js'
 import { startLoad } from '../../support/rolling/load.js'
-import { usePublicOnly } from '../../support/search-path.js'
-import { findViolations } from '../../support/server.js'
+import { asking } from '../../support/server/fleet.js'
+import { findViolations } from '../../support/server/server.js'
 import { castOf, registerFleet } from '../../support/storm/people.js'
 import { type Processes, startProcesses } from '../../support/storm/processes.js'
 

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
-import { until } from '../../support/engine.js'
+import { until } from '../../support/engine/engine.js'
 import { findLost } from '../../support/weather/acknowledged.js'
 import { expectCalm, expectHealthy, healthOf } from '../../support/weather/calm.js'
 import { useCleanups } from '../../support/weather/cleanups.js'

@@ -18,9 +18,9 @@ import { signToken } from '../../../src/adapters/tokens/jwt.js'
 import { createEcs } from '../../support/aws/ecs.js'
 import { arnOf, createSecretsManager } from '../../support/aws/secrets-manager.js'
 import { AwsError, type AwsServer, REGION, startAws } from '../../support/aws/server.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { startServerProcess } from '../../support/server-process.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { startServerProcess } from '../../support/server/server-process.js'
 
 const SERVICES = ['api', 'worker']
 const everything: RotationRequest = { parts: ['jwt', 'database'] }

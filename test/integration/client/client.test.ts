@@ -6,13 +6,13 @@ import {
   type LoadcastEvent,
 } from '../../../src/client/index.js'
 import type { Role } from '../../../src/dispatch/person.js'
-import { type ClientLink, openClientLink } from '../../support/client-link.js'
-import { createClient as createCaller } from '../../support/clients.js'
-import { until } from '../../support/engine.js'
-import { idsFor } from '../../support/event-log.js'
-import { DROP, PICKUP, registerTruck, type Truck } from '../../support/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server.js'
-import { tokenFor } from '../../support/tokens.js'
+import { until } from '../../support/engine/engine.js'
+import { type ClientLink, openClientLink } from '../../support/network/client-link.js'
+import { createClient as createCaller } from '../../support/server/clients.js'
+import { idsFor } from '../../support/server/event-log.js'
+import { DROP, PICKUP, registerTruck, type Truck } from '../../support/server/fleet.js'
+import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { tokenFor } from '../../support/server/tokens.js'
 
 let app: TestApp
 let truck: Truck

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { Server, type Socket } from 'socket.io'
 import { createConnection } from '../../../src/client/connection.js'
 import { createClient } from '../../../src/client/index.js'
-import { openClientLink } from '../../support/client-link.js'
-import { until } from '../../support/engine.js'
+import { until } from '../../support/engine/engine.js'
+import { openClientLink } from '../../support/network/client-link.js'
 
 let http: NodeServer
 let io: Server

@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createClient as createCaller } from '../../support/clients.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { startTestApp, type TestApp } from '../../support/server.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
-import { tokenFor } from '../../support/tokens.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
+import { createClient as createCaller } from '../../support/server/clients.js'
+import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { tokenFor } from '../../support/server/tokens.js'
 
 const run = promisify(execFile)
 const entry = join(repositoryRoot, 'src/client/index.ts')

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process'
 import { chown, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Answer, call, createClient, listen } from '../../support/clients.js'
 import { callEverything, expectNoFault, refused } from '../../support/connections/everything.js'
 import {
   DATABASE,
@@ -11,11 +10,12 @@ import {
   ROLE,
   startFailingServer,
 } from '../../support/connections/failing-server.js'
-import { until } from '../../support/engine.js'
-import { asking } from '../../support/fleet.js'
-import { noteSkip } from '../../support/redis-server.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
-import { tokenFor } from '../../support/tokens.js'
+import { until } from '../../support/engine/engine.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
+import { noteSkip } from '../../support/redis/redis-server.js'
+import { type Answer, call, createClient, listen } from '../../support/server/clients.js'
+import { asking } from '../../support/server/fleet.js'
+import { tokenFor } from '../../support/server/tokens.js'
 
 /*
  * A real Postgres fails as it does in production. Callers get UNAVAILABLE with Retry-After, never a 500. /health reports the

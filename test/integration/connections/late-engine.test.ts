@@ -3,10 +3,10 @@ import { pino } from 'pino'
 import { type App, createApp } from '../../../src/app/app.js'
 import { createDatabaseWait } from '../../../src/app/database-wait.js'
 import { loadSettings } from '../../../src/app/settings/settings.js'
-import { call } from '../../support/clients.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.js'
-import { TEST_REFRESH_SECRET, TEST_SECRET } from '../../support/tokens.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { startTcpProxy, type TcpProxy } from '../../support/network/tcp-proxy.js'
+import { call } from '../../support/server/clients.js'
+import { TEST_REFRESH_SECRET, TEST_SECRET } from '../../support/server/tokens.js'
 
 let database: TestDatabase
 let proxy: TcpProxy

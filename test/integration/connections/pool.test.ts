@@ -5,8 +5,8 @@ import type { BoundedPool } from '../../../src/adapters/postgres/connection/boun
 import { createDatabase, type Database } from '../../../src/adapters/postgres/connection/database.js'
 import { createWakeups } from '../../../src/adapters/postgres/engine/wakeups.js'
 import { StoreUnavailableError } from '../../../src/runtime/errors.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, SERVER_VARIABLE, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, SERVER_VARIABLE, type TestDatabase } from '../../support/database/postgres.js'
+import { until } from '../../support/engine/engine.js'
 
 let home: TestDatabase
 let name: string

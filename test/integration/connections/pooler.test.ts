@@ -6,10 +6,10 @@ import pg from 'pg'
 import { createWakeups } from '../../../src/adapters/postgres/engine/wakeups.js'
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { hasPgBouncer, type PgBouncer, startPgBouncer } from '../../support/connections/pgbouncer.js'
-import { until } from '../../support/engine.js'
-import { recordingLog, silentLog } from '../../support/log.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { until } from '../../support/engine/engine.js'
+import { recordingLog, silentLog } from '../../support/engine/log.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 
 /* Behind PgBouncer: features that sessions lose, and time limits set for the role because sessions cannot set theirs. */
 

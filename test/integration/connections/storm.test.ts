@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { callEverything, expectNoFault, refused } from '../../support/connections/everything.js'
 import { startTerminatingProxy } from '../../support/connections/terminating-proxy.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, SERVER_VARIABLE, type TestDatabase } from '../../support/postgres.js'
-import { findViolations, processEnvironment } from '../../support/server.js'
-import { startServerProcess } from '../../support/server-process.js'
+import { createTestDatabase, SERVER_VARIABLE, type TestDatabase } from '../../support/database/postgres.js'
+import { until } from '../../support/engine/engine.js'
+import { findViolations, processEnvironment } from '../../support/server/server.js'
+import { startServerProcess } from '../../support/server/server-process.js'
 
 /* Ending connections at any instant ends no process, and all work continues afterwards. */
 

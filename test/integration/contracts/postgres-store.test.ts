@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
-import { createTestDatabase } from '../../support/postgres.js'
+import { createTestDatabase } from '../../support/database/postgres.js'
 import { describeStore } from './store.js'
 
 describeStore('Postgres', async () => {

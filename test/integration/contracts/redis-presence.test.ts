@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
 import { createRedisPresence, type RedisPresence } from '../../../src/adapters/redis/presence.js'
-import { redisForTests, useRedis } from '../../support/redis.js'
+import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { DRIVER_TTL_MS, presenceContract, TRANSPORTER_TTL_MS } from './presence.js'
 
 const { describeWithRedis } = await redisForTests()

@@ -4,8 +4,8 @@ import { v7 as uuidv7 } from 'uuid'
 import type { AuditStore } from '../../../src/runtime/audit.js'
 import type { InstanceWrite, Store, StoredTimer, TimerLeaseOptions } from '../../../src/runtime/ports.js'
 import type { OwnerLimit, Precondition } from '../../../src/runtime/types.js'
-import { until } from '../../support/engine.js'
-import { stampedVersion, taking, write } from '../../support/instance-write.js'
+import { stampedVersion, taking, write } from '../../support/database/instance-write.js'
+import { until } from '../../support/engine/engine.js'
 
 export interface OpenedStore {
   readonly store: Store

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { tripsOutsideFleets } from '../../../src/adapters/postgres/product/fleet/outside-fleets.js'
 import type { FleetStore } from '../../../src/dispatch/ports.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   accept,
   admin,
@@ -20,9 +21,8 @@ import {
   registerTruck,
   type Truck,
   transporter,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
 
 let database: TestDatabase
 let quick: Product

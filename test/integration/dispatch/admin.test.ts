@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import { NO_CAPS } from '../../../src/dispatch/caps.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   accept,
   admin,
@@ -12,9 +13,8 @@ import {
   openDispatch,
   type Product,
   registerTruck,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
 
 let database: TestDatabase
 let product: Product

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { RefusedAccepts } from '../../../src/dispatch/broadcasts/refused-accepts.js'
 import { personRoom, type RefusedAccept } from '../../../src/dispatch/ports.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   accept,
   asking,
@@ -12,9 +13,8 @@ import {
   type Product,
   registerTruck,
   type Truck,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
 
 let database: TestDatabase
 let product: Product

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { statementsOf } from '../../support/database/statements.js'
 import {
   accept,
   admin,
@@ -13,10 +15,8 @@ import {
   type Product,
   registerTruck,
   type Truck,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { statementsOf } from '../../support/statements.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
 
 let database: TestDatabase
 let product: Product

@@ -3,6 +3,8 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { type Caps, NO_CAPS } from '../../../src/dispatch/caps.js'
 import type { Result } from '../../../src/dispatch/problems.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { statementsOf } from '../../support/database/statements.js'
 import {
   accept,
   asking,
@@ -14,10 +16,8 @@ import {
   PICKUP,
   type Product,
   registerTruck,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { statementsOf } from '../../support/statements.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
 
 let database: TestDatabase
 let sql: pg.Pool

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import pg from 'pg'
 import { takeTurnSql } from '../../../src/adapters/postgres/product/fleet/turn.js'
 import type { Caller } from '../../../src/dispatch/person.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   driver,
   expectOk,
@@ -14,9 +15,8 @@ import {
   openDispatch,
   type Product,
   transporter,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
 
 const MAX_FLEET = 10
 const ROUNDS = 30

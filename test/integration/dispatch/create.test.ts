@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { statementsOf } from '../../support/database/statements.js'
 import {
   accept,
   asking,
@@ -12,9 +14,7 @@ import {
   type Product,
   registerTruck,
   transporter,
-} from '../../support/dispatch.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { statementsOf } from '../../support/statements.js'
+} from '../../support/engine/dispatch.js'
 
 let database: TestDatabase
 let product: Product

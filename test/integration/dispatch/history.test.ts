@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { initialTransition, transition } from 'xstate'
 import { type BroadcastEvent, broadcastMachine } from '../../../src/machines/index.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   accept,
   asking,
@@ -10,8 +11,7 @@ import {
   openDispatch,
   type Product,
   registerTruck,
-} from '../../support/dispatch.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+} from '../../support/engine/dispatch.js'
 
 let database: TestDatabase
 let product: Product

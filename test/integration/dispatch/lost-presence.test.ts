@@ -1,6 +1,8 @@
 /* Presence emptied under a dispatch, and filled again by heartbeats. */
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { statementsOf } from '../../support/database/statements.js'
 import {
   asking,
   customer,
@@ -11,11 +13,9 @@ import {
   type Product,
   registerTruck,
   type Truck,
-} from '../../support/dispatch.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { redisForTests, useRedis } from '../../support/redis.js'
-import { type RedisPresences, redisPresences } from '../../support/redis-presences.js'
-import { statementsOf } from '../../support/statements.js'
+} from '../../support/engine/dispatch.js'
+import { redisForTests, useRedis } from '../../support/redis/redis.js'
+import { type RedisPresences, redisPresences } from '../../support/redis/redis-presences.js'
 
 const { describeWithRedis } = await redisForTests()
 

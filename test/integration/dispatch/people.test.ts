@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { admin, customer, expectOk, openDispatch, type Product } from '../../support/dispatch.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { admin, customer, expectOk, openDispatch, type Product } from '../../support/engine/dispatch.js'
 
 let database: TestDatabase
 let product: Product

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { NewPush, Person, PushMessage } from '../../../src/dispatch/ports.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import { PushWorker } from '../../../src/dispatch/push/worker.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   accept,
   admin,
@@ -14,10 +15,9 @@ import {
   type Product,
   registerTruck,
   transporter,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { type RecordingPush, recordingPush } from '../../support/recording-push.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
+import { type RecordingPush, recordingPush } from '../../support/server/recording-push.js'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000

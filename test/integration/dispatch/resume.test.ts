@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Caller } from '../../../src/dispatch/person.js'
 import { type Envelope, personRoom } from '../../../src/dispatch/ports.js'
 import type { Synced } from '../../../src/dispatch/resume/sync.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   accept,
   admin,
@@ -15,9 +16,8 @@ import {
   registerTruck,
   type Truck,
   transporter,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
 
 let database: TestDatabase
 let product: Product

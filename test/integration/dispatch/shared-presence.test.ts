@@ -1,6 +1,7 @@
 /* Two dispatches, as in two processes, on one Postgres and one Redis. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   asking,
   customer,
@@ -13,12 +14,11 @@ import {
   registerTruck,
   type Truck,
   transporter,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { redisForTests, useRedis } from '../../support/redis.js'
-import { DRIVER_TTL_MS, type RedisPresences, redisPresences } from '../../support/redis-presences.js'
-import { startRedisProxy } from '../../support/redis-proxy.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
+import { redisForTests, useRedis } from '../../support/redis/redis.js'
+import { DRIVER_TTL_MS, type RedisPresences, redisPresences } from '../../support/redis/redis-presences.js'
+import { startRedisProxy } from '../../support/redis/redis-proxy.js'
 
 const { describeWithRedis } = await redisForTests()
 

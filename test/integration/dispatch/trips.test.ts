@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Caller } from '../../../src/dispatch/person.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import type { TripEvent } from '../../../src/dispatch/requests.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   accept,
   admin,
@@ -15,9 +16,8 @@ import {
   type Product,
   registerTruck,
   type Truck,
-} from '../../support/dispatch.js'
-import { until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+} from '../../support/engine/dispatch.js'
+import { until } from '../../support/engine/engine.js'
 
 let database: TestDatabase
 let product: Product

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { FleetStore } from '../../../src/dispatch/ports.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   accept,
   admin,
@@ -11,8 +12,7 @@ import {
   type Product,
   registerTruck,
   type Truck,
-} from '../../support/dispatch.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+} from '../../support/engine/dispatch.js'
 
 /*
  * An accept is decided on facts that it has read. Here `slow` has read them and is held; `quick` acts meanwhile,

@@ -6,18 +6,18 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import type { Role } from '../../../src/dispatch/person.js'
-import { call, createClient, type Listener, listen } from '../../support/clients.js'
-import { until } from '../../support/engine.js'
-import { acceptBody, asking, registerTruck } from '../../support/fleet.js'
+import { until } from '../../support/engine/engine.js'
 import {
   buildPreviousRelease,
   previousReleaseForTests,
   WITHOUT_PEOPLE,
-} from '../../support/previous-release.js'
-import { redisForTests, useRedis } from '../../support/redis.js'
-import { processEnvironment, startTestApp, type TestApp } from '../../support/server.js'
-import { type ServerProcess, startServerProcess } from '../../support/server-process.js'
-import { TEST_REFRESH_SECRET, tokenFor } from '../../support/tokens.js'
+} from '../../support/processes/previous-release.js'
+import { redisForTests, useRedis } from '../../support/redis/redis.js'
+import { call, createClient, type Listener, listen } from '../../support/server/clients.js'
+import { acceptBody, asking, registerTruck } from '../../support/server/fleet.js'
+import { processEnvironment, startTestApp, type TestApp } from '../../support/server/server.js'
+import { type ServerProcess, startServerProcess } from '../../support/server/server-process.js'
+import { TEST_REFRESH_SECRET, tokenFor } from '../../support/server/tokens.js'
 
 const BUILD_TIMEOUT_MS = 120_000
 const TEST_TIMEOUT_MS = 60_000

@@ -7,9 +7,9 @@ import { createFleetStore } from '../../../src/adapters/postgres/product/fleet-s
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { MIGRATIONS_FOLDER } from '../../../src/adapters/postgres/schema/migration-files.js'
 import type { FleetStore, Role } from '../../../src/dispatch/ports.js'
-import { silentLog } from '../../support/log.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { silentLog } from '../../support/engine/log.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 
 let database: TestDatabase
 let sql: pg.Pool

@@ -4,12 +4,18 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Role } from '../../../src/dispatch/person.js'
-import { type Client, createClient, disconnected, type Listener, listen } from '../../support/clients.js'
-import { until } from '../../support/engine.js'
-import { acceptBody, asking, registerTruck, type Truck } from '../../support/fleet.js'
-import { redisForTests, useRedis } from '../../support/redis.js'
-import { startTestApp, type TestApp } from '../../support/server.js'
-import { tokenFor } from '../../support/tokens.js'
+import { until } from '../../support/engine/engine.js'
+import { redisForTests, useRedis } from '../../support/redis/redis.js'
+import {
+  type Client,
+  createClient,
+  disconnected,
+  type Listener,
+  listen,
+} from '../../support/server/clients.js'
+import { acceptBody, asking, registerTruck, type Truck } from '../../support/server/fleet.js'
+import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { tokenFor } from '../../support/server/tokens.js'
 
 const roles: readonly Role[] = ['customer', 'transporter', 'driver', 'admin']
 const { describeWithRedis } = await redisForTests()

@@ -6,8 +6,8 @@ import { parseEnv, promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { loadSettings } from '../../../src/app/settings/settings.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 
 const run = promisify(execFile)
 

@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { repositoryRoot } from '../../support/import-rules.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
 import { layCheckout, type Run, readWorkflow, runWorkflow } from '../../support/pipeline/runner.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 
 const SHA = '0123456789abcdef0123456789abcdef01234567'
 const IMAGE = `123456789012.dkr.ecr.ap-south-1.amazonaws.com/loadcast:${SHA}`

@@ -9,9 +9,9 @@ import { createEngine } from '../../../src/runtime/engine.js'
 import type { Store } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
-import { actor, wordOf } from '../../support/doors.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { actor, wordOf } from '../../support/machines/doors.js'
 
 let database: TestDatabase
 let sql: pg.Pool

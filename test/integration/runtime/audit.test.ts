@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import pg from 'pg'
 import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
 import { audit } from '../../../src/runtime/audit.js'
-import { openEngine, testDefinitions } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { openEngine, testDefinitions } from '../../support/engine/engine.js'
 
 const actor = { id: 'tester', role: 'admin' }
 

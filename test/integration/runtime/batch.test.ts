@@ -6,11 +6,11 @@ import { createPostgresStore } from '../../../src/adapters/postgres/engine/store
 import type { Definition } from '../../../src/runtime/definition.js'
 import { DefinitionError } from '../../../src/runtime/errors.js'
 import type { InstanceWrite, Store } from '../../../src/runtime/ports.js'
-import { actor, briefly, callerOf, newDoor, newDoors } from '../../support/doors.js'
-import { openEngine } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine } from '../../support/engine/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
+import { actor, briefly, callerOf, newDoor, newDoors } from '../../support/machines/doors.js'
 
 let database: TestDatabase
 let sql: pg.Pool

@@ -6,8 +6,8 @@ import { InvalidEventError, UnknownInstanceError } from '../../../src/runtime/er
 import type { Store } from '../../../src/runtime/ports.js'
 import { createEngine, type Engine } from '../../../src/runtime/public-engine.js'
 import { createMemoryStore } from '../../../src/testing/index.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { doorDefinition } from '../../support/machines/door.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 
 const actor = { id: 'tester', role: 'admin' }
 const open = { type: 'open', who: 'bob' }

@@ -3,8 +3,8 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { InstanceWrite, Store } from '../../../src/runtime/ports.js'
-import { taking, write } from '../../support/instance-write.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { taking, write } from '../../support/database/instance-write.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 
 const LEASE_MS = 5_000
 

@@ -10,9 +10,10 @@ import { StoreUnavailableError } from '../../../src/runtime/errors.js'
 import type { DeadTimer, Store, StoredTimer } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
-import { actor } from '../../support/doors.js'
-import { until } from '../../support/engine.js'
-import { controlledFaults } from '../../support/faults.js'
+import { createTestDatabase } from '../../support/database/postgres.js'
+import { until } from '../../support/engine/engine.js'
+import { controlledFaults } from '../../support/engine/faults.js'
+import { actor } from '../../support/machines/doors.js'
 import {
   FAULTS,
   FUSES_TABLE,
@@ -21,7 +22,6 @@ import {
   fuseV2Definition,
   WATCH,
 } from '../../support/machines/fuse.js'
-import { createTestDatabase } from '../../support/postgres.js'
 
 const definitions = [fuseDefinition]
 const LONG_MS = 3_600_000

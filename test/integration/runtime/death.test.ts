@@ -5,9 +5,9 @@ import pg from 'pg'
 import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
 import { audit } from '../../../src/runtime/audit.js'
 import { FAULT_POINTS, type FaultPoint } from '../../../src/runtime/faults.js'
-import { openEngine, recordingSubscriber, testDefinitions, until } from '../../support/engine.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { createTestDatabase } from '../../support/postgres.js'
+import { createTestDatabase } from '../../support/database/postgres.js'
+import { openEngine, recordingSubscriber, testDefinitions, until } from '../../support/engine/engine.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
 
 interface Report {
   readonly signal: string | null
@@ -40,7 +40,7 @@ function runVictim(connectionString: string, point: FaultPoint): Promise<Report>
   const hit = FATAL_HIT[point] ?? USUAL_HIT
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', 'test/support/victim.ts', connectionString, point, String(hit)],
+    ['--import', 'tsx', 'test/support/engine/victim.ts', connectionString, point, String(hit)],
     { cwd: repositoryRoot, stdio: ['ignore', 'pipe', 'inherit'] },
   )
   let output = ''

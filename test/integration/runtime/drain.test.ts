@@ -4,11 +4,11 @@ import pg from 'pg'
 import { OverloadedError } from '../../../src/runtime/errors.js'
 import type { Wakeups } from '../../../src/runtime/ports.js'
 import type { Outcome, Subscriber } from '../../../src/runtime/types.js'
-import { actor, briefly, callerOf, newDoor, newDoors } from '../../support/doors.js'
-import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
-import { controlledFaults } from '../../support/faults.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
+import { controlledFaults } from '../../support/engine/faults.js'
+import { actor, briefly, callerOf, newDoor, newDoors } from '../../support/machines/doors.js'
 
 const DOOR = [{ machine: 'door', version: 1 }]
 

@@ -3,11 +3,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import pg from 'pg'
 import { FAULT_POINTS, type FaultPoint } from '../../../src/runtime/faults.js'
 import type { Outcome } from '../../../src/runtime/types.js'
-import { briefly, callerOf, newDoor, newDoors, wordOf } from '../../support/doors.js'
-import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
-import { type ControlledFaults, controlledFaults } from '../../support/faults.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
+import { type ControlledFaults, controlledFaults } from '../../support/engine/faults.js'
+import { briefly, callerOf, newDoor, newDoors, wordOf } from '../../support/machines/doors.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 

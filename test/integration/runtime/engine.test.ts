@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import pg from 'pg'
 import { InvalidEventError, UnknownInstanceError } from '../../../src/runtime/errors.js'
 import type { Outcome } from '../../../src/runtime/types.js'
-import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
 
 const actor = { id: 'tester', role: 'admin' }
 const LONG_MS = 3_600_000

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { uuidAt } from '../../../bench/uuid.js'
 import { createCommitPool } from '../../../src/adapters/postgres/connection/commit-pool.js'
-import { actor, callerOf, newDoor, newDoors } from '../../support/doors.js'
-import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
-import { readThrough, recordStatements } from '../../support/plans.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { readThrough, recordStatements } from '../../support/database/plans.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
+import { actor, callerOf, newDoor, newDoors } from '../../support/machines/doors.js'
 
 const INSTANCES = process.env.LOADCAST_LONG_TESTS !== undefined ? 100_000 : 20_000
 /** Far more than one round of work reads by its keys, far less than the tables hold. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { openEngine } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { openEngine } from '../../support/engine/engine.js'
 
 const actor = { id: 'tester', role: 'admin' }
 const keyed = (key: string, fingerprint = 'f') => ({

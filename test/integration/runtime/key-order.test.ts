@@ -9,9 +9,9 @@ import { createEngine } from '../../../src/runtime/engine.js'
 import type { Store } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
-import { recordingSubscriber } from '../../support/engine.js'
+import { createTestDatabase } from '../../support/database/postgres.js'
+import { recordingSubscriber } from '../../support/engine/engine.js'
 import { refundDefinition, refundMachine } from '../../support/machines/refund.js'
-import { createTestDatabase } from '../../support/postgres.js'
 
 const actor = { zone: 'z', id: 'ann', role: 'customer', a: 'b' }
 const definitions = [refundDefinition as unknown as Definition]

@@ -1,11 +1,11 @@
 /* The database goes back in time under running processes, as after a failover to an asynchronous standby. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { briefly, callerOf, newDoor } from '../../support/doors.js'
-import { openEngine, recordingSubscriber, until } from '../../support/engine.js'
-import { rememberHistory } from '../../support/lost-history.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
+import { rememberHistory } from '../../support/database/lost-history.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
+import { briefly, callerOf, newDoor } from '../../support/machines/doors.js'
 
 let database: TestDatabase
 let sql: pg.Pool

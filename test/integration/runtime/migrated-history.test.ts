@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { createMemoryStore, MemoryDatabase } from '../../../src/testing/index.js'
-import { openEngine, until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine, until } from '../../support/engine/engine.js'
 import { playerConfig, playerDefinition, playerV2 } from '../../support/machines/player.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
 
 const actor = { id: 'tester', role: 'admin' }
 const v2 = playerV2({ ...playerConfig(), id: 'disc.player' }, stored => stored)

@@ -4,11 +4,11 @@ import pg from 'pg'
 import { assign, enqueueActions, raise, setup } from 'xstate'
 import { z } from 'zod'
 import type { Definition } from '../../../src/runtime/definition.js'
-import { actor, callerOf, LONG_MS, newDoor } from '../../support/doors.js'
-import { openEngine, testDefinitions, until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine, testDefinitions, until } from '../../support/engine/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
+import { actor, callerOf, LONG_MS, newDoor } from '../../support/machines/doors.js'
 
 /** A delay that its guard ignores, and a delayed raise inside an action that only a replay can find. */
 const watchMachine = setup({

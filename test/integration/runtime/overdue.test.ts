@@ -4,10 +4,10 @@ import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { uuidAt } from '../../../bench/uuid.js'
-import { briefly, callerOf, newDoor } from '../../support/doors.js'
-import { openEngine, until } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine, until } from '../../support/engine/engine.js'
+import { briefly, callerOf, newDoor } from '../../support/machines/doors.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const OVERDUE = isLong ? 100_000 : 5_000

@@ -5,13 +5,13 @@ import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Definition } from '../../../src/runtime/definition.js'
-import { actor, callerOf, LONG_MS, newDoor, newDoors } from '../../support/doors.js'
-import { openEngine, until } from '../../support/engine.js'
-import { repositoryRoot } from '../../support/import-rules.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine, until } from '../../support/engine/engine.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
 import { doorV2Definition } from '../../support/machines/door-v2.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { startTcpProxy } from '../../support/tcp-proxy.js'
-import { violationsOf } from '../../support/violations.js'
+import { actor, callerOf, LONG_MS, newDoor, newDoors } from '../../support/machines/doors.js'
+import { startTcpProxy } from '../../support/network/tcp-proxy.js'
 
 const v2 = [doorV2Definition] as unknown as Definition[]
 /** Longer than the process lease and the announcement after it. */
@@ -24,7 +24,7 @@ let old: ReturnType<typeof startOld>
 function startOld() {
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--import', 'tsx', 'test/support/old-release.ts', database.connectionString],
+    ['--import', 'tsx', 'test/support/processes/old-release.ts', database.connectionString],
     { cwd: repositoryRoot, stdio: ['pipe', 'pipe', 'inherit'] },
   )
   let output = ''

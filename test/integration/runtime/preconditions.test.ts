@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import type { Precondition } from '../../../src/runtime/types.js'
-import { actor, newDoor, newDoors, wordOf } from '../../support/doors.js'
-import { openEngine, until } from '../../support/engine.js'
-import { controlledFaults } from '../../support/faults.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { openEngine, until } from '../../support/engine/engine.js'
+import { controlledFaults } from '../../support/engine/faults.js'
+import { actor, newDoor, newDoors, wordOf } from '../../support/machines/doors.js'
 
 const { faults, hold } = controlledFaults()
 let database: TestDatabase

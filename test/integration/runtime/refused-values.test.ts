@@ -11,8 +11,8 @@ import type { Definition } from '../../../src/runtime/definition.js'
 import { MAX_DELAY_MS } from '../../../src/runtime/definitions/checks/delays.js'
 import { DefinitionError, InvalidEventError } from '../../../src/runtime/errors.js'
 import { createMemoryStore } from '../../../src/testing/index.js'
-import { openEngine } from '../../support/engine.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { openEngine } from '../../support/engine/engine.js'
 
 const actor = { id: 'tester', role: 'admin' }
 const ROW = '0198a1b2-c3d4-7e5f-8a6b-0123456789ab'

@@ -6,6 +6,7 @@ import { createEngine, type EngineOptions } from '../../../src/runtime/engine.js
 import type { Store } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
+import { createTestDatabase } from '../../support/database/postgres.js'
 import {
   type Arming,
   armAll,
@@ -14,13 +15,12 @@ import {
   rungAfter,
   rungOf,
   standingClock,
-} from '../../support/chimes.js'
-import { actor } from '../../support/doors.js'
-import { until } from '../../support/engine.js'
-import { controlledFaults } from '../../support/faults.js'
+} from '../../support/engine/chimes.js'
+import { until } from '../../support/engine/engine.js'
+import { controlledFaults } from '../../support/engine/faults.js'
 import { type Bell, chimeDefinition } from '../../support/machines/chime.js'
+import { actor } from '../../support/machines/doors.js'
 import { trafficLightDefinition } from '../../support/machines/traffic-light.js'
-import { createTestDatabase } from '../../support/postgres.js'
 
 const definitions = [chimeDefinition, trafficLightDefinition as unknown as Definition]
 const DUE_MS = 300

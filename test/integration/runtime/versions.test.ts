@@ -5,13 +5,13 @@ import type { Definition } from '../../../src/runtime/definition.js'
 import { createRegistry } from '../../../src/runtime/definitions/registry.js'
 import { MIGRATE } from '../../../src/runtime/definitions/upgrade.js'
 import { simulate } from '../../../src/testing/index.js'
-import { newDoor } from '../../support/doors.js'
-import { openEngine, until } from '../../support/engine.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { openEngine, until } from '../../support/engine/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
 import { BELL_MS, doorV2Definition } from '../../support/machines/door-v2.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { newDoor } from '../../support/machines/doors.js'
 import { doorSubject } from '../../support/subjects/door.js'
-import { violationsOf } from '../../support/violations.js'
 
 const actor = { id: 'tester', role: 'admin' }
 const v1 = [doorDefinition] as unknown as Definition[]

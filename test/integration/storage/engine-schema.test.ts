@@ -10,11 +10,11 @@ import { readEngineMigrations } from '../../../src/adapters/postgres/schema/migr
 import { dumpSchema } from '../../../src/adapters/postgres/schema/schema-dump.js'
 import { audit } from '../../../src/runtime/audit.js'
 import { createEngine } from '../../../src/runtime/engine.js'
-import { callerOf, newDoor } from '../../support/doors.js'
-import { recordingSubscriber, testDefinitions, until } from '../../support/engine.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { silentLog } from '../../support/log.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { recordingSubscriber, testDefinitions, until } from '../../support/engine/engine.js'
+import { silentLog } from '../../support/engine/log.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { callerOf, newDoor } from '../../support/machines/doors.js'
 
 let database: TestDatabase
 let sql: pg.Pool

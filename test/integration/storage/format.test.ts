@@ -7,15 +7,15 @@ import type { Engine } from '../../../src/runtime/api.js'
 import { audit } from '../../../src/runtime/audit.js'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { createEngine } from '../../../src/runtime/engine.js'
-import { silentLog } from '../../support/log.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { usePublicOnly } from '../../support/database/search-path.js'
+import { silentLog } from '../../support/engine/log.js'
 import { refundDefinition } from '../../support/machines/refund.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
 import {
   buildPreviousRelease,
   type PreviousRelease,
   previousReleaseForTests,
-} from '../../support/previous-release.js'
-import { usePublicOnly } from '../../support/search-path.js'
+} from '../../support/processes/previous-release.js'
 
 const actor = { id: 'ann', role: 'customer' }
 const definitions = [refundDefinition as unknown as Definition]

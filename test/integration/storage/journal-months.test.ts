@@ -7,11 +7,11 @@ import { createPostgresStore } from '../../../src/adapters/postgres/engine/store
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { MIGRATIONS_FOLDER, readMigrations } from '../../../src/adapters/postgres/schema/migration-files.js'
 import { dumpProduct } from '../../../src/adapters/postgres/schema/schema-dump.js'
-import { until } from '../../support/engine.js'
-import { write } from '../../support/instance-write.js'
-import { silentLog } from '../../support/log.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
+import { write } from '../../support/database/instance-write.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { until } from '../../support/engine/engine.js'
+import { silentLog } from '../../support/engine/log.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 
 const DAY_MS = 24 * 3_600_000
 const LEASE_MS = 60_000

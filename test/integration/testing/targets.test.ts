@@ -26,10 +26,10 @@ import {
   urlTarget,
   virtualEngineTarget,
 } from '../../../src/testing/index.js'
-import { createClient } from '../../support/clients.js'
-import { hire } from '../../support/fleet.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { startTestApp, type TestApp } from '../../support/server.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { createClient } from '../../support/server/clients.js'
+import { hire } from '../../support/server/fleet.js'
+import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { doorSubject } from '../../support/subjects/door.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined

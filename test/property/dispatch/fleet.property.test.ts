@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { tripsOutsideFleets } from '../../../src/adapters/postgres/product/fleet/outside-fleets.js'
 import type { Result } from '../../../src/dispatch/problems.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import {
   admin,
   asking,
@@ -16,9 +17,8 @@ import {
   openDispatch,
   type Product,
   transporter,
-} from '../../support/dispatch.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { findViolations } from '../../support/server.js'
+} from '../../support/engine/dispatch.js'
+import { findViolations } from '../../support/server/server.js'
 
 const numRuns = process.env.LOADCAST_LONG_TESTS !== undefined ? 300 : 15
 

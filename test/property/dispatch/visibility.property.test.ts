@@ -5,12 +5,12 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { type Client, createClient, type Listener, listen } from '../../support/clients.js'
-import { until } from '../../support/engine.js'
-import { acceptBody, registerTruck, type Truck } from '../../support/fleet.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { found, SECRETIVE, type Secret } from '../../support/secrets.js'
-import { startTestApp, type TestApp } from '../../support/server.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { until } from '../../support/engine/engine.js'
+import { type Client, createClient, type Listener, listen } from '../../support/server/clients.js'
+import { acceptBody, registerTruck, type Truck } from '../../support/server/fleet.js'
+import { found, SECRETIVE, type Secret } from '../../support/server/secrets.js'
+import { startTestApp, type TestApp } from '../../support/server/server.js'
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 const numRuns = isLong ? 40 : 4

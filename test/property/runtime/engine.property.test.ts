@@ -13,10 +13,10 @@ import { OverloadedError, StoreUnavailableError } from '../../../src/runtime/err
 import type { Store } from '../../../src/runtime/ports.js'
 import { replay } from '../../../src/runtime/replay.js'
 import type { JournalEntry, Outcome } from '../../../src/runtime/types.js'
-import { recordingSubscriber, testDefinitions } from '../../support/engine.js'
-import { type FaultyStore, faultyStore, type Mishap } from '../../support/faulty-store.js'
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js'
-import { violationsOf } from '../../support/violations.js'
+import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { violationsOf } from '../../support/database/violations.js'
+import { recordingSubscriber, testDefinitions } from '../../support/engine/engine.js'
+import { type FaultyStore, faultyStore, type Mishap } from '../../support/engine/faulty-store.js'
 
 const numRuns = process.env.LOADCAST_LONG_TESTS !== undefined ? 300 : 20
 

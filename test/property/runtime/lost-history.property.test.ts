@@ -10,8 +10,8 @@ import { createEngine } from '../../../src/runtime/engine.js'
 import type { Outcome } from '../../../src/runtime/types.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
-import { actor, newDoors } from '../../support/doors.js'
 import { doorDefinition } from '../../support/machines/door.js'
+import { actor, newDoors } from '../../support/machines/doors.js'
 
 const DOORS = 2
 const RUNS = process.env.LOADCAST_LONG_TESTS === undefined ? 60 : 3_000

@@ -3,9 +3,9 @@
 import type { Route } from '../../../src/adapters/http/route.js'
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
 import type { Role } from '../../../src/dispatch/person.js'
-import { type Answer, type Client, createClient } from '../clients.js'
-import { acceptBody, asking, hire, registerTruck, type Truck } from '../fleet.js'
-import type { TestApp } from '../server.js'
+import { type Answer, type Client, createClient } from '../server/clients.js'
+import { acceptBody, asking, hire, registerTruck, type Truck } from '../server/fleet.js'
+import type { TestApp } from '../server/server.js'
 
 export interface Scene {
   readonly id: string

@@ -1,9 +1,9 @@
 /* Calls of every kind that uses the database, and the allowed answers while it fails. */
 import { expect } from '@jest/globals'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
-import { type Answer, call, createClient } from '../clients.js'
-import { asking } from '../fleet.js'
-import { TEST_REFRESH_SECRET } from '../tokens.js'
+import { type Answer, call, createClient } from '../server/clients.js'
+import { asking } from '../server/fleet.js'
+import { TEST_REFRESH_SECRET } from '../server/tokens.js'
 
 export type Named = readonly (readonly [name: string, answer: Answer])[]
 

@@ -5,10 +5,10 @@ import {
   startEmbeddedPostgres,
 } from '../../../src/adapters/postgres/embedded/index.js'
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
-import { silentLog } from '../log.js'
-import { NO_FSYNC } from '../no-fsync.js'
-import { startTestApp, type TestApp } from '../server.js'
-import { temporaryFolder } from '../temporary-folder.js'
+import { NO_FSYNC } from '../database/no-fsync.js'
+import { silentLog } from '../engine/log.js'
+import { temporaryFolder } from '../processes/temporary-folder.js'
+import { startTestApp, type TestApp } from '../server/server.js'
 
 export const ROLE = 'freight_app'
 export const DATABASE = 'freight'

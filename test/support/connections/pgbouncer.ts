@@ -5,9 +5,9 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { freePort } from '../../../src/adapters/postgres/embedded/port.js'
-import { until } from '../engine.js'
-import { noteSkip } from '../redis-server.js'
-import { temporaryFolder } from '../temporary-folder.js'
+import { until } from '../engine/engine.js'
+import { temporaryFolder } from '../processes/temporary-folder.js'
+import { noteSkip } from '../redis/redis-server.js'
 
 export interface PgBouncer {
   readonly connectionString: string

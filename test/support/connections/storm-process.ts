@@ -14,7 +14,7 @@ import { createQueryPool } from '../../../src/adapters/postgres/connection/query
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import { createWakeups } from '../../../src/adapters/postgres/engine/wakeups.js'
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
-import { silentLog } from '../log.js'
+import { silentLog } from '../engine/log.js'
 
 const [kind = '', connectionString = ''] = process.argv.slice(2)
 const quiet = { warn() {}, debug() {} } as never

@@ -1,7 +1,7 @@
 /* The table of docs/GROWTH.md, and how it is held against what was measured. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { repositoryRoot } from '../import-rules.js'
+import { repositoryRoot } from '../house/import-rules.js'
 import type { Growth, Unit } from './hostile.js'
 import type { Size } from './sizes.js'
 

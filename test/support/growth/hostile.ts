@@ -7,10 +7,10 @@ import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import { ADVISED_CAPS } from '../../../src/app/settings/caps.js'
 import type { Role } from '../../../src/dispatch/person.js'
 import { expire, type Scene } from '../api/scene.js'
-import { type Answer, type Client, createClient } from '../clients.js'
-import { asking, DROP, PICKUP, registerTruck } from '../fleet.js'
-import type { TestApp } from '../server.js'
-import { TEST_REFRESH_SECRET } from '../tokens.js'
+import { type Answer, type Client, createClient } from '../server/clients.js'
+import { asking, DROP, PICKUP, registerTruck } from '../server/fleet.js'
+import type { TestApp } from '../server/server.js'
+import { TEST_REFRESH_SECRET } from '../server/tokens.js'
 
 /** The caps of the test: small, and one window of each stands for the day. */
 export interface TestCaps {

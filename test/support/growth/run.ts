@@ -1,9 +1,9 @@
 /* Lets one hostile person for each route do its worst against a server with caps, and measures what it left. */
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
 import { createScene, type Scene } from '../api/scene.js'
-import { type Answer, call, createClient } from '../clients.js'
-import { until } from '../engine.js'
-import { startTestApp, type TestApp } from '../server.js'
+import { until } from '../engine/engine.js'
+import { type Answer, call, createClient } from '../server/clients.js'
+import { startTestApp, type TestApp } from '../server/server.js'
 import { type Growth, growth, registerNear, type Stage, type TestCaps } from './hostile.js'
 import { growthSince, type Size, type Sizes, sizesOf } from './sizes.js'
 

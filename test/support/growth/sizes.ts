@@ -1,5 +1,5 @@
 /* What every table has, in rows and in bytes as they are stored: the row, what it has in TOAST, and its index entries. */
-import type { TestApp } from '../server.js'
+import type { TestApp } from '../server/server.js'
 
 export interface Size {
   readonly rows: number

@@ -8,7 +8,7 @@ import { cp, mkdir, readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { promisify } from 'node:util'
 import { DockerfileParser } from 'dockerfile-ast'
-import { repositoryRoot } from '../import-rules.js'
+import { repositoryRoot } from '../house/import-rules.js'
 
 const execute = promisify(execFile)
 

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { repositoryRoot } from '../import-rules.js'
+import { repositoryRoot } from '../house/import-rules.js'
 
 export interface Step {
   readonly id?: string

@@ -1,6 +1,6 @@
 /* What a balancer does: asks each process how it is, and leads new connections only to those that say they are well. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type RoughNetwork, startRoughNetwork } from '../rough-network.js'
+import { type RoughNetwork, startRoughNetwork } from '../network/rough-network.js'
 
 /** More often than a real one, which waits for several bad answers; a process that ends gives notice for a second. */
 const LOOK_EVERY_MS = 100

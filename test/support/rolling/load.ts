@@ -3,9 +3,9 @@
  * out. A call is repeated, with its key, only where the caller was told to come back or got no answer at all.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { asking } from '../fleet.js'
+import { asking } from '../server/fleet.js'
+import { tokenFor } from '../server/tokens.js'
 import type { User } from '../storm/processes.js'
-import { tokenFor } from '../tokens.js'
 
 /** Within what somebody offers again who was told to come back. */
 const RETRY_MS = 100

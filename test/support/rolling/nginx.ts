@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe } from '@jest/globals'
 import { freePort } from '../../../src/adapters/postgres/embedded/port.js'
-import { until } from '../engine.js'
-import { repositoryRoot } from '../import-rules.js'
-import { noteSkip } from '../redis-server.js'
-import { temporaryFolder } from '../temporary-folder.js'
+import { until } from '../engine/engine.js'
+import { repositoryRoot } from '../house/import-rules.js'
+import { temporaryFolder } from '../processes/temporary-folder.js'
+import { noteSkip } from '../redis/redis-server.js'
 
 /** Debian keeps it outside an ordinary user's PATH. */
 const PROGRAMS = ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx']

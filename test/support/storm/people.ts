@@ -1,7 +1,7 @@
 /* What users do meanwhile: customers create and cancel, transporters accept their offers, drivers drive. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { asking } from '../fleet.js'
-import type { Chance } from '../seeded.js'
+import type { Chance } from '../engine/seeded.js'
+import { asking } from '../server/fleet.js'
 import type { Phone } from './phones.js'
 import type { Processes, User } from './processes.js'
 

@@ -1,9 +1,9 @@
 /* The apps of many users, each with its own socket through the rough network, and all events that each has received. */
 import { createClient } from '../../../src/client/index.js'
 import type { Role } from '../../../src/dispatch/person.js'
-import { until } from '../engine.js'
-import { PICKUP } from '../fleet.js'
-import { tokenFor } from '../tokens.js'
+import { until } from '../engine/engine.js'
+import { PICKUP } from '../server/fleet.js'
+import { tokenFor } from '../server/tokens.js'
 import type { User } from './processes.js'
 
 export interface Heard {

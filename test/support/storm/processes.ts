@@ -2,12 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Role } from '../../../src/dispatch/person.js'
-import { type Answer, call } from '../clients.js'
-import { createTestDatabase, type TestDatabase } from '../postgres.js'
-import { type RedisServer, startRedisServer } from '../redis-server.js'
-import { processEnvironment } from '../server.js'
-import { type ServerProcess, startServerProcess } from '../server-process.js'
-import { tokenFor } from '../tokens.js'
+import { createTestDatabase, type TestDatabase } from '../database/postgres.js'
+import { type RedisServer, startRedisServer } from '../redis/redis-server.js'
+import { type Answer, call } from '../server/clients.js'
+import { processEnvironment } from '../server/server.js'
+import { type ServerProcess, startServerProcess } from '../server/server-process.js'
+import { tokenFor } from '../server/tokens.js'
 
 export interface Processes {
   readonly connectionString: string

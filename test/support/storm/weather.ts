@@ -1,7 +1,7 @@
 /* The faults: the network cuts and swallows connections, processes are killed with SIGKILL, Redis goes away. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { RoughNetwork } from '../rough-network.js'
-import type { Chance } from '../seeded.js'
+import type { Chance } from '../engine/seeded.js'
+import type { RoughNetwork } from '../network/rough-network.js'
 import type { Processes } from './processes.js'
 
 const GUST_EVERY_MS = 400

@@ -1,7 +1,7 @@
 /* What customers must be able to do soon after a failover, whatever it lost. */
-import { asking } from '../fleet.js'
+import { asking } from '../server/fleet.js'
+import { tokenFor } from '../server/tokens.js'
 import type { User } from '../storm/processes.js'
-import { tokenFor } from '../tokens.js'
 import type { Query } from './run-once.js'
 
 /** Describes each customer who can neither create a request through this process nor has one that is searching. */

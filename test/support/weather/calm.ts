@@ -1,7 +1,7 @@
 /* What must hold again after any fault scenario, without intervention. */
 import { expect } from '@jest/globals'
-import { call } from '../clients.js'
-import { findViolations } from '../server.js'
+import { call } from '../server/clients.js'
+import { findViolations } from '../server/server.js'
 import { expectSoon } from './eventually.js'
 import { findRestless } from './gauges.js'
 import type { WeatherProcesses } from './processes.js'

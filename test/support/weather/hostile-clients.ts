@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type { Chance } from '../seeded.js'
+import type { Chance } from '../engine/seeded.js'
 
 /** Sends `pipelined` requests on each of `connections`, and resets them as soon as a first answer has come. */
 export async function pipelineAndReset(url: string, connections: number, pipelined: number): Promise<void> {

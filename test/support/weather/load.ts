@@ -4,12 +4,12 @@
  * connection or a timeout.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '../engine.js'
-import { asking } from '../fleet.js'
-import { type Chance, createChance } from '../seeded.js'
+import { until } from '../engine/engine.js'
+import { type Chance, createChance } from '../engine/seeded.js'
+import { asking } from '../server/fleet.js'
+import { tokenFor } from '../server/tokens.js'
 import { castOf } from '../storm/people.js'
 import type { User } from '../storm/processes.js'
-import { tokenFor } from '../tokens.js'
 import type { Query } from './run-once.js'
 
 export interface Acknowledged {

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { USER } from '../../../src/adapters/postgres/embedded/cluster.js'
 import type { Place } from '../../../src/adapters/postgres/embedded/place.js'
-import { until } from '../engine.js'
+import { until } from '../engine/engine.js'
 import { createServer, findPlace, type PostgresServer, startPostgres } from './postgres-server.js'
 import { type Switch, startSwitch } from './switch.js'
 

@@ -26,10 +26,10 @@ import { serverArguments } from '../../../src/adapters/postgres/embedded/server-
 import { reachableBinaries } from '../../../src/adapters/postgres/embedded/shared-binaries.js'
 import { SYSTEM_FOLDER } from '../../../src/adapters/postgres/embedded/system-folder.js'
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
-import { until } from '../engine.js'
-import { silentLog } from '../log.js'
-import { NO_FSYNC } from '../no-fsync.js'
-import { temporaryFolder } from '../temporary-folder.js'
+import { NO_FSYNC } from '../database/no-fsync.js'
+import { until } from '../engine/engine.js'
+import { silentLog } from '../engine/log.js'
+import { temporaryFolder } from '../processes/temporary-folder.js'
 import { type Query, runOnce } from './run-once.js'
 
 export interface PostgresServer {

@@ -1,6 +1,6 @@
 /* Processes of the program that must survive the fault. One that ends unasked is reported with its last lines. */
-import { processEnvironment } from '../server.js'
-import { type ServerProcess, startServerProcess } from '../server-process.js'
+import { processEnvironment } from '../server/server.js'
+import { type ServerProcess, startServerProcess } from '../server/server-process.js'
 
 export interface WeatherProcesses {
   readonly all: readonly ServerProcess[]

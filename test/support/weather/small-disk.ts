@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe } from '@jest/globals'
 import type { Place } from '../../../src/adapters/postgres/embedded/place.js'
-import { noteSkip } from '../redis-server.js'
-import { temporaryFolder } from '../temporary-folder.js'
+import { temporaryFolder } from '../processes/temporary-folder.js'
+import { noteSkip } from '../redis/redis-server.js'
 
 const run = promisify(execFile)
 const MEGABYTE = 1024 * 1024

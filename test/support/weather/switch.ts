@@ -2,7 +2,7 @@
  * A stable address in front of a server that may be replaced, like a DNS name or a virtual address in production. Open
  * connections are either cut, which fences the old server, or left alone.
  */
-import { startRoughNetwork } from '../rough-network.js'
+import { startRoughNetwork } from '../network/rough-network.js'
 
 export interface Switch {
   readonly port: number

@@ -1,6 +1,6 @@
 /* Compares the requests that each process shows with the database. */
-import { call } from '../clients.js'
-import { tokenFor } from '../tokens.js'
+import { call } from '../server/clients.js'
+import { tokenFor } from '../server/tokens.js'
 import type { Query } from './run-once.js'
 
 export interface Request {

@@ -1,6 +1,6 @@
 /* Processes on their own database in the run's Postgres, for faults that do not affect the server itself. */
 import pg from 'pg'
-import { createTestDatabase } from '../postgres.js'
+import { createTestDatabase } from '../database/postgres.js'
 import type { World } from './calm.js'
 import { startWeatherProcesses } from './processes.js'
 

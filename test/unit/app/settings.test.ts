@@ -4,9 +4,9 @@ import { describe, expect, test } from '@jest/globals'
 import { ADVISED_CAPS } from '../../../src/app/settings/caps.js'
 import { loadDatabaseWait, loadSettings, SettingsError } from '../../../src/app/settings/settings.js'
 import { NO_CAPS } from '../../../src/dispatch/caps.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { makeServiceAccount } from '../../support/service-account.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
+import { makeServiceAccount } from '../../support/server/service-account.js'
 
 const secret = (letter: string) => letter.repeat(32)
 const production = {

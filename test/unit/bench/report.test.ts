@@ -9,7 +9,7 @@ import { atLeast, toFigure } from '../../../bench/report/figure.js'
 import { niceCeiling, plotSvg } from '../../../bench/report/plot.js'
 import { byKey, figuresOf, merged, readResults, writeResults } from '../../../bench/report/results.js'
 import { figuresMarkdown, figuresTable, short } from '../../../bench/report/table.js'
-import { repositoryRoot } from '../../support/import-rules.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
 
 const date = '2026-01-02T03:04:05.000Z'
 const figure = (value: number) =>

@@ -14,7 +14,7 @@ import {
   holds,
   resumableEvent,
   type Same,
-} from '../../support/client-schemas.js'
+} from '../../support/server/client-schemas.js'
 import { BROADCAST_ID, request } from '../dispatch/snapshots.js'
 
 /** A schema's type says of an optional member that it may be undefined, and of nothing that it is not to be changed. */

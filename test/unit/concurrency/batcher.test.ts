@@ -7,7 +7,7 @@ import {
   inThisTick,
   whenFullOrAfter,
 } from '../../../src/concurrency/batcher.js'
-import { virtualPlatform } from '../../support/virtual-platform.js'
+import { virtualPlatform } from '../../support/engine/virtual-platform.js'
 
 const CALL_MS = 10
 

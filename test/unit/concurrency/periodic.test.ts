@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { Periodic } from '../../../src/concurrency/periodic.js'
-import { virtualPlatform } from '../../support/virtual-platform.js'
+import { virtualPlatform } from '../../support/engine/virtual-platform.js'
 
 const EVERY_MS = 100
 const WORK_MS = 30

@@ -7,7 +7,7 @@ import { openApiDocument, templateOf } from '../../../src/adapters/http/openapi/
 import { Components } from '../../../src/adapters/http/openapi/schemas.js'
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
 import { place } from '../../../src/dispatch/requests.js'
-import { repositoryRoot } from '../../support/import-rules.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
 
 const document = openApiDocument('1.2.3', routes, publicRoutes)
 

@@ -4,8 +4,8 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { temporaryFolder } from '../../support/temporary-folder.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 
 /** `npm test` hands its own settings down to its children: here only `.npmrc` may decide. */
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))

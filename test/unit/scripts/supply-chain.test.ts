@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { judgeAudit } from '../../../scripts/supply-chain/audit.js'
 import { findForbidden, isAllowed, type Locked } from '../../../scripts/supply-chain/licences.js'
-import { repositoryRoot } from '../../support/import-rules.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
 
 const nothing = (): Locked => ({})
 

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { TEST_REFRESH_SECRET, TEST_SECRET } from '../../support/tokens.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { TEST_REFRESH_SECRET, TEST_SECRET } from '../../support/server/tokens.js'
 
 const run = promisify(execFile)
 

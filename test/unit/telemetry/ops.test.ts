@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { createMetrics } from '../../../src/adapters/telemetry/metrics.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { readExpression, seriesOf } from '../../support/promql.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { readExpression, seriesOf } from '../../support/house/promql.js'
 
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8')
 const metrics = createMetrics({ version: '1' })

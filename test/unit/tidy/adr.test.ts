@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { repositoryRoot } from '../../support/import-rules.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
 
 const FOLDER = 'docs/adr'
 const INDEX = `${FOLDER}/README.md`

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { findCircles } from '../../support/import-circles.js'
-import { sourceFiles } from '../../support/import-rules.js'
+import { findCircles } from '../../support/house/import-circles.js'
+import { sourceFiles } from '../../support/house/import-rules.js'
 
 const file = (path: string, ...imported: string[]) => ({
   path: `src/${path}.ts`,

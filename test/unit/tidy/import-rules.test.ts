@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { findBreaches, sourceFiles } from '../../support/import-rules.js'
+import { findBreaches, sourceFiles } from '../../support/house/import-rules.js'
 
 const files = sourceFiles('src')
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
-import { repositoryRoot, sourceFiles } from '../../support/import-rules.js'
-import { allRows, findGaps, readRows, rowsInTitles } from '../../support/requirements.js'
+import { repositoryRoot, sourceFiles } from '../../support/house/import-rules.js'
+import { allRows, findGaps, readRows, rowsInTitles } from '../../support/house/requirements.js'
 
 const document = readFileSync(join(repositoryRoot, 'docs/REQUIREMENTS.md'), 'utf8')
 // This file has titles that are examples.

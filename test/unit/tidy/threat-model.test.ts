@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { openApiDocument } from '../../../src/adapters/http/openapi/document.js'
 import { publicRoutes, routes } from '../../../src/adapters/http/routes.js'
-import { repositoryRoot } from '../../support/import-rules.js'
-import { findUnshown, readThreats } from '../../support/threat-model.js'
+import { repositoryRoot } from '../../support/house/import-rules.js'
+import { findUnshown, readThreats } from '../../support/house/threat-model.js'
 
 const document = readFileSync(join(repositoryRoot, 'docs/threat-model.md'), 'utf8')
 const threats = readThreats(document)
@@ -34,7 +34,7 @@ describe('R9.5 docs/threat-model.md', () => {
     ],
     [
       'a title that is not there',
-      '| a thief | all | hope | `unit/tokens`: no such title |',
+      '| a thief | all | hope | `unit/tokens/tokens`: no such title |',
       '"no such title"',
     ],
   ])('would notice %s', (_what, line, message) => {

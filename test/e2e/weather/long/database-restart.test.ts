@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { until } from '../../../support/engine.js'
+import { until } from '../../../support/engine/engine.js'
 import { findLost } from '../../../support/weather/acknowledged.js'
 import { expectCalm, expectHealthy, healthOf } from '../../../support/weather/calm.js'
 import { useCleanups } from '../../../support/weather/cleanups.js'

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
-import { until } from '../../../support/engine.js'
+import { until } from '../../../support/engine/engine.js'
 import { findLost } from '../../../support/weather/acknowledged.js'
 import { expectCalm, expectHealthy } from '../../../support/weather/calm.js'
 import { useCleanups } from '../../../support/weather/cleanups.js'

@@ -4,9 +4,9 @@ import { createEngine } from '../../../../src/runtime/engine.js'
 import type { Meter } from '../../../../src/runtime/telemetry.js'
 import { MemoryDatabase } from '../../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../../src/testing/memory/store.js'
-import { newDoor } from '../../../support/doors.js'
+import { virtualPlatform } from '../../../support/engine/virtual-platform.js'
 import { doorDefinition } from '../../../support/machines/door.js'
-import { virtualPlatform } from '../../../support/virtual-platform.js'
+import { newDoor } from '../../../support/machines/doors.js'
 
 const COMMIT_MS = 250
 

@@ -5,8 +5,8 @@ import { createEngine } from '../../../../src/runtime/engine.js'
 import { OverloadedError, StoreUnavailableError } from '../../../../src/runtime/errors.js'
 import { MemoryDatabase } from '../../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../../src/testing/memory/store.js'
-import { actor, newDoors } from '../../../support/doors.js'
 import { doorDefinition } from '../../../support/machines/door.js'
+import { actor, newDoors } from '../../../support/machines/doors.js'
 
 const DOORS = 100
 const COMMIT_MS = 20

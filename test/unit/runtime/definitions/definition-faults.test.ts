@@ -25,7 +25,7 @@ import { createRegistry } from '../../../../src/runtime/definitions/registry.js'
 import { DefinitionError } from '../../../../src/runtime/errors.js'
 import { createEngine } from '../../../../src/runtime/public-engine.js'
 import { check, createMemoryStore } from '../../../../src/testing/index.js'
-import { repositoryRoot } from '../../../support/import-rules.js'
+import { repositoryRoot } from '../../../support/house/import-rules.js'
 import { doorDefinition } from '../../../support/machines/door.js'
 
 type Config = Parameters<typeof createMachine>[0]

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals'
 import type { Store, StoredTimer } from '../../../../src/runtime/ports.js'
 import { silentLog } from '../../../../src/runtime/silent-log.js'
 import { createTimerService } from '../../../../src/runtime/timers/timers.js'
-import { until } from '../../../support/engine.js'
+import { until } from '../../../support/engine/engine.js'
 
 const timer: StoredTimer = {
   instance: 'd1',
