@@ -49,7 +49,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     // The first process migrates, through the pooler as well.
     home = await start()
     other = await start()
-  }, 90_000)
+  })
 
   afterAll(async () => {
     const codes = await Promise.all([home?.end('SIGTERM'), other?.end('SIGTERM')])
@@ -57,7 +57,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     await sql?.end()
     await database?.drop()
     expect(codes).toEqual([0, 0])
-  }, 60_000)
+  })
 
   test('R13.5 a request is offered, accepted on another process, and cancelled', async () => {
     const truck = await registerTruck(home.url, 'near', { isReady: true })
@@ -141,7 +141,7 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
     expect(await server.end('SIGTERM')).toBe(0)
     expect(server.output()).toMatch(HINT)
     await pooler.stop()
-  }, 60_000)
+  })
 
   test('R13.5 that drops the settings of connections warns, with the statements that restore them', async () => {
     const pooler = await startPgbouncer(database.connectionString)
@@ -156,5 +156,5 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
     for (const setting of ["statement_timeout = '5000'", "lock_timeout = '250'", "enable_seqscan = 'off'"]) {
       expect(server.output()).toContain(`set ${setting}`)
     }
-  }, 60_000)
+  })
 })

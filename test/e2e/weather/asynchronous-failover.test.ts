@@ -70,4 +70,4 @@ test('R13.2 an asynchronous standby takes over: processes follow its data within
   await expectCalm({ processes, connectionString, query })
   expect(await findStaleViews(processes.urls, query, load.acknowledged)).toEqual([])
   await processes.end()
-}, 300_000)
+})

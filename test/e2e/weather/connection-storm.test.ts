@@ -36,4 +36,4 @@ test('R13.1 connections are ended at any moment, also during starts: every proce
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm(world)
   await processes.end()
-}, 600_000)
+})

@@ -49,4 +49,4 @@ test('R13.2 a commit that only the primary has is not acknowledged, however its 
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm({ processes, connectionString, query })
   await processes.end()
-}, 300_000)
+})

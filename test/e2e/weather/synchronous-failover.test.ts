@@ -40,4 +40,4 @@ test('R13.2 the primary dies under load and its synchronous standby takes over: 
   await expectCalm({ processes, connectionString, query })
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await processes.end()
-}, 300_000)
+})

@@ -190,4 +190,4 @@ test('R2.2 whatever changes in fleets, a live trip has a driver and a vehicle of
   const { rows } = await processes[0].sql.query<{ n: number }>('select count(*)::int as n from trips')
   // Otherwise the test has tried nothing.
   expect(rows[0]?.n).toBeGreaterThan(numRuns)
-}, 300_000)
+})

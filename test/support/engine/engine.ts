@@ -48,7 +48,7 @@ export function openEngine(
 }
 
 /** Polls every few milliseconds until `condition` holds. Throws after `timeoutMs`, later on a slow machine. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const startedAt = performance.now()
   while (!(await condition())) {
     if (isOverdue(startedAt, timeoutMs)) throw new Error(`Still not so after ${timeoutMs} ms: ${condition}`)

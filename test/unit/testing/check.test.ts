@@ -386,7 +386,7 @@ describe('a history of 100,000 operations', () => {
     )
     // Processor time, not the clock's: it stays true on a machine that does other things meanwhile.
     expect((user + system) / 1e6).toBeLessThan(5)
-  }, 120_000)
+  })
 
   it('R10.3 shows the one answer in it that is wrong', () => {
     const given = long()
@@ -395,5 +395,5 @@ describe('a history of 100,000 operations', () => {
     const wrong = operations.map((o, i) => (i === victim ? { ...o, outcome: refused('BRICKED') } : o))
     const { violations } = check({ ...given, operations: wrong }, definition)
     expect(violations).toMatchObject([{ rule: 'answer', operations: [victim] }])
-  }, 120_000)
+  })
 })

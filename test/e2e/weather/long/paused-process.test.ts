@@ -87,4 +87,4 @@ test('R13.3 a process that was stopped beyond its leases does no harm when it re
   ]
   expect(await findStaleViews(processes.urls, query, requests)).toEqual([])
   await processes.end()
-}, 300_000)
+})

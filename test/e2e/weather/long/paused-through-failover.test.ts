@@ -76,4 +76,4 @@ test('R13.2 R13.3 a process that slept through a failover acts on the database, 
   }
   await expectCalm({ processes, connectionString, query })
   await processes.end()
-}, 300_000)
+})
