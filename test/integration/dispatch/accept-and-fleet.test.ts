@@ -3,38 +3,23 @@
  * facts are read, between facts and commit, during the commit, or is itself still running. Either the accept or the change
  * is refused, and a process that dies in between leaves nothing behind.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { tripsOutsideFleets } from '../../../src/adapters/postgres/product/fleet/outside-fleets.js'
 import type { FleetStore } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  hire,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let quick: Product
-let slow: Product
 let truck: Truck
 let request: string
 let round = 0
 
+const quick = await useDispatch()
+const slow = quick.beside()
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  quick = openDispatch(database.connectionString)
-  slow = openDispatch(database.connectionString)
   // A statement that changes a row with a held id keeps running and holds its locks.
   await quick.sql.query(`
     create table held (id text primary key);
@@ -50,10 +35,6 @@ beforeAll(async () => {
     create trigger hold before delete or update on vehicles for each row execute function hold();
     create trigger hold before insert on claims for each row execute function hold();
   `)
-})
-afterAll(async () => {
-  await Promise.all([quick.close(), slow.close()])
-  await database.drop()
 })
 beforeEach(async () => {
   round++

@@ -1,29 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import { until } from '../../support/engine/engine.js'
+import { customer, driver } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
+const product = await useDispatch({ broadcastTimeoutMs: 1_500, cancelWindowMs: 700 })
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString, { broadcastTimeoutMs: 1_500, cancelWindowMs: 700 })
   await product.engine.start()
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 
 /** A request of `count` trucks, of which `started` and `assigned` were found in time. */

@@ -1,43 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { type Caps, NO_CAPS } from '../../../src/dispatch/caps.js'
 import type { Result } from '../../../src/dispatch/problems.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  asking,
-  customer,
-  DROP,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  PICKUP,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, DROP, PICKUP } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
 
-let database: TestDatabase
-let sql: pg.Pool
-const opened: Product[] = []
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
-afterAll(async () => {
-  await Promise.all(opened.map(product => product.close()))
-  await sql.end()
-  await database.drop()
-})
+const { connectionString, sql, closing } = await useDatabase()
 
 /** As another process would have it, with these caps. */
 function open(caps: Partial<Caps>, more: { broadcastTimeoutMs?: number } = {}): Product {
-  const product = openDispatch(database.connectionString, { ...more, caps: { ...NO_CAPS, ...caps } })
-  opened.push(product)
-  return product
+  return closing(openDispatch(connectionString, { ...more, caps: { ...NO_CAPS, ...caps } }))
 }
 
 type Me = ReturnType<typeof customer>

@@ -1,28 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import { until } from '../../support/engine/engine.js'
+import { customer } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
+const product = await useDispatch({ broadcastTimeoutMs: 700 })
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString, { broadcastTimeoutMs: 700 })
   await product.engine.start()
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 
 const statusOf = async (id: string) => (await product.engine.get(id))?.status

@@ -1,30 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, northOfPickup } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
 
-let database: TestDatabase
+const { connectionString } = await useDatabase()
 let product: Product
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-})
 afterEach(() => product.close())
-afterAll(() => database.drop())
 
 async function open(settings: Parameters<typeof openDispatch>[1]) {
-  product = openDispatch(database.connectionString, settings)
+  product = openDispatch(connectionString, settings)
   await product.engine.start()
 }
 
@@ -79,7 +68,7 @@ describe('R5.3 when time is up', () => {
   })
 
   it('R2.2 an accept is refused even if the timer has not fired', async () => {
-    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    product = openDispatch(connectionString, { broadcastTimeoutMs: 50 })
     const truck = await registerTruck(product, 'late')
     const { id, expiresAt } = expectOk(
       await product.dispatch.createBroadcast(customer('c-late'), asking()),
@@ -117,7 +106,7 @@ describe('step by step', () => {
 describe('R13.2 a request whose deadline has passed', () => {
   it('and whose timers were lost blocks no one: its customer may ask for trucks again at once', async () => {
     // No process fires timers here, so the timer check does not find the lost ones either.
-    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    product = openDispatch(connectionString, { broadcastTimeoutMs: 50 })
     const me = customer('c-stuck')
     const first = expectOk(await product.dispatch.createBroadcast(me, asking(1))).broadcast
     await product.sql.query('delete from timers where instance = $1', [first.id])
@@ -131,7 +120,7 @@ describe('R13.2 a request whose deadline has passed', () => {
   })
 
   it('blocks no one while a paused process has leased its timers', async () => {
-    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    product = openDispatch(connectionString, { broadcastTimeoutMs: 50 })
     const me = customer('c-leased')
     const first = expectOk(await product.dispatch.createBroadcast(me, asking(1))).broadcast
     const lease = `update timers set leased_until = now() + interval '1 hour' where instance = $1`

@@ -8,41 +8,35 @@ import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { type Client, createClient, type Listener, listen } from '../../support/server/clients.js'
 import { acceptBody, asking, PICKUP, registerTruck } from '../../support/server/fleet.js'
 import { findViolations, startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 const { describeWithRedis } = await redisForTests()
 
-let app: TestApp
-let other: TestApp
 let admin: Client
 /** Holds every commit of `app` while it is set. */
 let hold: Promise<void> | undefined
 const open: Listener[] = []
 
+const app = await useTestApp({ faults: point => (point === 'commit.before' ? hold : undefined) })
+const other = await app.beside()
+
 beforeAll(async () => {
-  app = await startTestApp({ faults: point => (point === 'commit.before' ? hold : undefined) })
-  other = await startTestApp({ database: app.database })
   admin = await createClient(other.url, 'admin', 'off-admin')
 })
 afterEach(() => {
   for (const listener of open.splice(0)) listener.close()
-})
-afterAll(async () => {
-  await other.close()
-  await app.close()
 })
 
 const turn = (role: Role, id: string, active: boolean) =>
   admin.put(`/api/v1/admin/users/${role}/${id}`, { active })
 /** As a process that died right after it had written the row. */
 async function writeOff(role: Role, id: string): Promise<void> {
-  const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
-  await createFleetStore(pool).setPersonActive({ role, id }, false)
-  await pool.end()
+  await createFleetStore(app.sql).setPersonActive({ role, id }, false)
 }
 const statusOf = async (id: string) =>
   (await app.query<{ status: string }>('select status from loadcast.instances where id = $1', [id]))[0]
     ?.status
-const seek = async (id: string, count = 1, server = app, type = '14ft') => {
+const seek = async (id: string, count = 1, server: TestApp = app, type = '14ft') => {
   const client = await createClient(server.url, 'customer', id)
   const { status, body } = await client.post('/api/v1/broadcasts', asking(count, type))
   expect(status).toBe(201)

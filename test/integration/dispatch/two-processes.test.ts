@@ -1,40 +1,22 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import type { FleetStore } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
+import { openDispatch } from '../../support/engine/dispatch.js'
+import { admin, customer } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
 /*
  * An accept is decided on facts that it has read. Here `slow` has read them and is held; `quick` acts meanwhile,
  * on the same database; then `slow` goes on.
  */
 
-let database: TestDatabase
-let quick: Product
-let slow: Product
 let first: Truck
 let second: Truck
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  quick = openDispatch(database.connectionString)
-  slow = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await Promise.all([quick.close(), slow.close()])
-  await database.drop()
-})
+const quick = await useDispatch()
+const slow = quick.beside()
 beforeEach(async () => {
   round++
   first = await registerTruck(quick, `${round}-first`)
@@ -119,7 +101,7 @@ describe('a slot', () => {
   })
 
   it('R3.4 of a request whose time is up is free, though its timer is late', async () => {
-    const brief = openDispatch(database.connectionString, { broadcastTimeoutMs: 1_500 })
+    const brief = openDispatch(quick.connectionString, { broadcastTimeoutMs: 1_500 })
     const { id, expiresAt } = expectOk(await brief.dispatch.createBroadcast(me(), asking(1))).broadcast
     while (brief.engine.now() < Date.parse(expiresAt)) await new Promise(resolve => setTimeout(resolve, 5))
     try {

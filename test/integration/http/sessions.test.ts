@@ -1,7 +1,7 @@
 /* Sessions that are ended, on two whole servers with one database and no Redis: nothing but the database tells one of the other. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import type pg from 'pg'
 import { createFleetStore } from '../../../src/adapters/postgres/product/fleet-store.js'
 import { createRefreshFamilies } from '../../../src/adapters/postgres/product/refresh-family-store.js'
 import { signToken } from '../../../src/adapters/tokens/jwt.js'
@@ -11,23 +11,16 @@ import { onStatement } from '../../support/database/statements.js'
 import { until } from '../../support/engine/engine.js'
 import { call, createClient, disconnected, type Listener, listen } from '../../support/server/clients.js'
 import { asking } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import type { TestApp } from '../../support/server/server.js'
 import { TEST_REFRESH_SECRET, TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
-let other: TestApp
 const open: Listener[] = []
 
-beforeAll(async () => {
-  app = await startTestApp()
-  other = await startTestApp({ database: app.database })
-})
+const app = await useTestApp()
+const other = await app.beside()
 afterEach(() => {
   for (const listener of open.splice(0)) listener.close()
-})
-afterAll(async () => {
-  await other.close()
-  await app.close()
 })
 
 const WITHIN_MS = 1_000
@@ -185,13 +178,12 @@ describe('R11.2 logout', () => {
   test('that is being written makes a refresh wait for it, and refuses it', async () => {
     const person = { role: 'customer', id: 'lo-forced' } as const
     await sync(app, await tokenFor(person.role, person.id))
-    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 2 })
-    const ending = await pool.connect()
+    const ending = await app.sql.connect()
     try {
       await ending.query('begin')
       await createFleetStore(ending as unknown as pg.Pool).endSessions(person)
       const issuedAt = secondNow() - 1
-      const rotating = createRefreshFamilies(pool).rotate({
+      const rotating = createRefreshFamilies(app.sql).rotate({
         person,
         family: 'f',
         shown: { id: 'a', issuedAt, expiresAt: Date.now() + 60_000 },
@@ -202,7 +194,6 @@ describe('R11.2 logout', () => {
       expect(await rotating).toMatchObject({ kind: 'ended' })
     } finally {
       ending.release()
-      await pool.end()
     }
   })
 
@@ -221,11 +212,9 @@ describe('R11.2 logout', () => {
     const token = await tokenFor('customer', 'lo-dead')
     const { socket } = await connect(other, token)
     expect(await sync(app, token)).toBe('ok')
-    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
     const cut = disconnected(socket)
     const begunAt = Date.now()
-    await createFleetStore(pool).endSessions({ role: 'customer', id: 'lo-dead' })
-    await pool.end()
+    await createFleetStore(app.sql).endSessions({ role: 'customer', id: 'lo-dead' })
     await cut
     expect(Date.now() - begunAt).toBeLessThan(WITHIN_MS)
     await until(async () => (await sync(app, token)) === ENDED, WITHIN_MS)

@@ -1,10 +1,9 @@
 /* Every process was down for a while: timers by the thousand are overdue when one starts. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { afterAll, beforeAll, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { expect, it } from '@jest/globals'
 import { uuidAt } from '../../../bench/uuid.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 import { briefly, callerOf, newDoor } from '../../support/machines/doors.js'
@@ -19,19 +18,7 @@ const MOST_MORE_MB = 200
 /** One that is told of all and keeps nothing, so that memory says what the engine keeps. */
 const deafSubscriber = { name: 'deaf', wants: () => true, handle: () => {} }
 
-let database: TestDatabase
-let sql: pg.Pool
-let opened: ReturnType<typeof openEngine> | undefined
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
-afterAll(async () => {
-  await opened?.close()
-  await sql.end()
-  await database.drop()
-})
+const { connectionString, sql, closing } = await useDatabase()
 
 const count = async (text: string) => Number((await sql.query(`select count(*) as n from ${text}`)).rows[0].n)
 
@@ -74,7 +61,7 @@ const megabytes = () => {
 it(
   `${OVERDUE} of them are fired in order of due time, within bounds, and others are served meanwhile`,
   async () => {
-    opened = openEngine(database.connectionString, { subscribers: [deafSubscriber] })
+    const opened = closing(openEngine(connectionString, { subscribers: [deafSubscriber] }))
     const door = callerOf(opened.engine)
     const [model, other] = [await newDoor(opened.engine, 1_000), await newDoor(opened.engine)]
     await door.open(model)

@@ -1,11 +1,10 @@
 /* A process is paused beyond its lease, while others move to a definition version that it does not know. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Definition } from '../../../src/runtime/definition.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 import { repositoryRoot } from '../../support/house/import-rules.js'
@@ -17,14 +16,13 @@ const v2 = [doorV2Definition] as unknown as Definition[]
 /** Longer than the process lease and the announcement after it. */
 const BEYOND_THE_LEASE_MS = 40_000
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase()
 let old: ReturnType<typeof startOld>
 
 function startOld() {
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--import', 'tsx', 'test/support/processes/old-release.ts', database.connectionString],
+    ['--import', 'tsx', 'test/support/processes/old-release.ts', connectionString],
     { cwd: repositoryRoot, stdio: ['pipe', 'pipe', 'inherit'] },
   )
   let output = ''
@@ -49,10 +47,6 @@ function startOld() {
   }
 }
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
 beforeEach(async () => {
   await sql.query(
     'truncate instances, journal, events, outbox, timers, claims, processes, definition_versions',
@@ -61,17 +55,13 @@ beforeEach(async () => {
   await old.report('started')
 })
 afterEach(() => void old.end())
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
 
 const versionOf = async (id: string) =>
   (await sql.query('select definition_version as v from instances where id = $1', [id])).rows[0]?.v
 
 describe('a process that was paused beyond its lease', () => {
   it('R13.3 with an old definition does no more work, refers callers to other processes, and says why it ends', async () => {
-    const now = openEngine(database.connectionString, { definitions: v2 })
+    const now = openEngine(connectionString, { definitions: v2 })
     await now.engine.start()
     const early = await newDoor(now.engine)
     expect(await versionOf(early)).toBe(1)
@@ -114,8 +104,8 @@ describe('a process that was paused beyond its lease', () => {
   }, 60_000)
 
   it('R13.3 in the middle of its announcement does not block the announcements of others', async () => {
-    const proxy = await startTcpProxy(database.connectionString)
-    const [slow, quick] = [proxy.connectionString, database.connectionString].map(connectionString =>
+    const proxy = await startTcpProxy(connectionString)
+    const [slow, quick] = [proxy.connectionString, connectionString].map(connectionString =>
       createPostgresStore({ connectionString }),
     )
     // It has taken its turn, and its next statement is never sent.
@@ -132,7 +122,7 @@ describe('a process that was paused beyond its lease', () => {
 
 /** A door of the first version, made by an engine that takes no part. */
 async function createOne() {
-  const maker = openEngine(database.connectionString)
+  const maker = openEngine(connectionString)
   const created = await maker.engine.create('door', { owner: 'ann', closeMs: LONG_MS }, { actor })
   await maker.close()
   if (created.kind !== 'created') throw new Error('expected a new door')

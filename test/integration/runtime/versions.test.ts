@@ -1,11 +1,10 @@
 /* Two versions of a definition on one database: who writes which, when, and what becomes of what the old one wrote. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { createRegistry } from '../../../src/runtime/definitions/registry.js'
 import { MIGRATE } from '../../../src/runtime/definitions/upgrade.js'
 import { simulate } from '../../../src/testing/index.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
@@ -19,27 +18,18 @@ const v2 = [doorV2Definition] as unknown as Definition[]
 /** A release that has dropped the old version. */
 const onlyV2 = [{ ...doorV2Definition, migrations: [] }] as unknown as Definition[]
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase({ connections: 1 })
 const opened: ReturnType<typeof openEngine>[] = []
 const open = (definitions: Definition[]) => {
-  const one = openEngine(database.connectionString, { definitions })
+  const one = openEngine(connectionString, { definitions })
   opened.push(one)
   return one.engine
 }
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
 beforeEach(() =>
   sql.query('truncate instances, journal, events, outbox, timers, claims, processes, definition_versions'),
 )
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 const storedVersion = async (id: string) =>

@@ -3,15 +3,11 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { Redis } from 'ioredis'
 import type { AdapterKind } from '../../../src/adapters/socket/cluster/start-check.js'
 import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  asking,
-  customer,
-  expectOk,
-  openDispatch,
-  PICKUP,
-  type Product,
-} from '../../support/engine/dispatch.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, PICKUP } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { asking } from '../../support/engine/trucks.js'
 import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { type Listener, listen } from '../../support/server/clients.js'
 import { type ClusteredSockets, startClusteredSockets } from '../../support/server/sockets-alone.js'

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { UnsecuredJWT } from 'jose'
 import { pino } from 'pino'
 import { createSocketServer } from '../../../src/adapters/socket/server.js'
@@ -10,21 +10,16 @@ import { ok } from '../../../src/dispatch/problems.js'
 import type { VerifiedToken } from '../../../src/dispatch/tokens.js'
 import { createClient, disconnected, type Listener, listen } from '../../support/server/clients.js'
 import { asking, PICKUP, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
 const open: Listener[] = []
 
-beforeAll(async () => {
-  app = await startTestApp()
-})
+const app = await useTestApp()
 
 afterEach(() => {
   for (const listener of open.splice(0)) listener.close()
 })
-
-afterAll(() => app.close())
 
 async function connectAs(
   role: Parameters<typeof tokenFor>[0],
