@@ -247,7 +247,7 @@ describe('a rotation', () => {
       else removeLabel('ROTATION_BASE')
       await expectRotated()
     }
-  }, 120_000)
+  })
 
   test('a deployment that fails stops it with nothing retired, and the next run ends it', async () => {
     ecs.ending.of = service => (service === 'worker' ? 'FAILED' : 'COMPLETED')
@@ -380,7 +380,7 @@ describe('npm run rotate-secrets', () => {
     })
     expect(second.output).not.toMatch(/old-|postgres:\/\//)
     await expectRotated()
-  }, 120_000)
+  })
 
   test('fills a secret that has no values yet, for services that are not there yet', async () => {
     secrets = createSecretsManager({
@@ -401,7 +401,7 @@ describe('npm run rotate-secrets', () => {
       FCM_SERVICE_ACCOUNT: '',
       JWT_REFRESH_SECRET: expect.stringMatching(/^[\w-]{64}$/),
     })
-  }, 60_000)
+  })
 
   test('P3.5 R9.1 a first deploy and a forced one: the secret’s users migrate and serve, old tokens stay good', async () => {
     const fresh = await createTestDatabase({ empty: true })
@@ -438,7 +438,7 @@ describe('npm run rotate-secrets', () => {
     expect(await answerTo(second.url, 'made-by-the-stack-0123456789abcdef')).toBe(401)
     expect(await second.end('SIGTERM')).toBe(0)
     await fresh.drop()
-  }, 120_000)
+  })
 
   test('names what it lacks', async () => {
     const { code, output } = await start(['--only', 'jwt,passwords']).ended

@@ -150,7 +150,12 @@ describe('CREATES_PER_MINUTE', () => {
     const answer = create(product, me).finally(() => {
       answered = true
     })
-    await new Promise(resolve => setTimeout(resolve, 300))
+    await until(async () => {
+      const { rowCount } = await sql.query(
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      )
+      return rowCount === 1
+    })
     expect(answered).toBe(false)
     await other.query('commit')
     other.release()

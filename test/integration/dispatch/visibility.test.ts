@@ -312,7 +312,7 @@ describe('R11.5 a truck that was given back', () => {
     await until(async () => {
       await app.query('update outbox set due_at = now()')
       return (await app.query('select from outbox')).length === 0
-    }, 20_000)
+    })
     const assigned = await listener.next('trip_assigned', event => event.tripId === tripId)
     expect(found(assigned)).toEqual([])
   })

@@ -139,5 +139,5 @@ describe('R11.4 the resources of a request are released', () => {
       }),
       { numRuns: RUNS, endOnFailure: true },
     )
-  }, 240_000)
+  })
 })

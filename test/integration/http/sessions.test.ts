@@ -9,6 +9,7 @@ import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import type { Role } from '../../../src/dispatch/person.js'
 import { onStatement } from '../../support/database/statements.js'
 import { until } from '../../support/engine/engine.js'
+import { scaled } from '../../support/engine/pace.js'
 import { call, createClient, disconnected, type Listener, listen } from '../../support/server/clients.js'
 import { asking } from '../../support/server/fleet.js'
 import type { TestApp } from '../../support/server/server.js'
@@ -105,7 +106,7 @@ describe('R11.2 logout', () => {
     const begunAt = Date.now()
     await logout(app, token)
     expect(await Promise.all(ends)).toEqual(ends.map(() => 'io server disconnect'))
-    expect(Date.now() - begunAt).toBeLessThan(WITHIN_MS)
+    expect(Date.now() - begunAt).toBeLessThan(scaled(WITHIN_MS))
     for (const server of [app, other]) {
       await expect(listen(server.url, token)).rejects.toMatchObject({ data: { code: 'UNAUTHENTICATED' } })
     }
@@ -173,7 +174,7 @@ describe('R11.2 logout', () => {
         await until(async () => (await sync(other, body.accessToken)) === ENDED, WITHIN_MS)
       }
     }
-  }, 60_000)
+  })
 
   test('that is being written makes a refresh wait for it, and refuses it', async () => {
     const person = { role: 'customer', id: 'lo-forced' } as const
@@ -189,7 +190,12 @@ describe('R11.2 logout', () => {
         shown: { id: 'a', issuedAt, expiresAt: Date.now() + 60_000 },
         next: { id: 'b', ttlMs: 60_000 },
       })
-      expect(await Promise.race([rotating, delay(300, 'waits')])).toBe('waits')
+      await until(async () => {
+        const waiting = await app.query(
+          "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        return waiting.length === 1
+      })
       await ending.query('commit')
       expect(await rotating).toMatchObject({ kind: 'ended' })
     } finally {
@@ -216,7 +222,7 @@ describe('R11.2 logout', () => {
     const begunAt = Date.now()
     await createFleetStore(app.sql).endSessions({ role: 'customer', id: 'lo-dead' })
     await cut
-    expect(Date.now() - begunAt).toBeLessThan(WITHIN_MS)
+    expect(Date.now() - begunAt).toBeLessThan(scaled(WITHIN_MS))
     await until(async () => (await sync(app, token)) === ENDED, WITHIN_MS)
   })
 
@@ -280,7 +286,7 @@ describe('R11.2 an administrator', () => {
     await admin.put('/api/v1/admin/users/customer/se-off', { active: false })
     await cut
     await until(async () => (await sync(other, token)) === '403 USER_INACTIVE', WITHIN_MS)
-    expect(Date.now() - begunAt).toBeLessThan(2 * WITHIN_MS)
+    expect(Date.now() - begunAt).toBeLessThan(scaled(2 * WITHIN_MS))
     expect((await refresh(other, unused)).body.code).toBe('USER_INACTIVE')
     await admin.put('/api/v1/admin/users/customer/se-off', { active: true })
     for (const server of [app, other]) {
@@ -291,7 +297,7 @@ describe('R11.2 an administrator', () => {
     await nextSecond()
     for (const server of [app, other])
       expect(await sync(server, await tokenFor('customer', 'se-off'))).toBe('ok')
-  }, 20_000)
+  })
 
   test('cannot turn off itself', async () => {
     const admin = await createClient(app.url, 'admin', 'se-self')
@@ -326,5 +332,5 @@ describe('R11.2 an administrator', () => {
       )
       expect(left?.count).toBe(1)
     }
-  }, 60_000)
+  })
 })

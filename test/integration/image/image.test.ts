@@ -87,7 +87,7 @@ describe('the image', () => {
     database = await createTestDatabase({ empty: true })
     stage = await buildStage('production', folder, { RELEASE })
     app = join(stage.folder, 'app')
-  }, 600_000)
+  })
   afterAll(() => database.drop())
 
   test('R9.2 P4.1 is Node 24, slim, with an init, not as root', () => {
@@ -147,7 +147,7 @@ describe('the image', () => {
     }
     const made = (await readdir(app, { recursive: true })).filter(path => path.includes('.loadcast'))
     expect(made).toEqual([])
-  }, 120_000)
+  })
 
   test('starts on a migrated database with less than 2 s of processor time', async () => {
     const env = { DATABASE_URL: database.connectionString, ...processEnvironment, PORT: '0' }
@@ -159,7 +159,7 @@ describe('the image', () => {
       server.child.kill('SIGTERM')
       await server.ended
     }
-  }, 60_000)
+  })
 
   test('is small: what it adds to its base stays under 200 MB', async () => {
     expect(await bytesIn(app)).toBeLessThan(MAX_INSTALLED_BYTES)

@@ -210,7 +210,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
       expect(left.map(({ sendId }) => sendId)).toEqual([poisoned[i]])
       expect(await violationsOf(id)).toEqual([])
     }
-  }, 60_000)
+  })
 
   it.each(['assign', 'unstorable'] as const)(
     'R10.8 and should have fired before another, in a late process, fails alone: %s',

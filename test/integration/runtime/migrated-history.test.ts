@@ -52,7 +52,7 @@ describe.each(['memory', 'Postgres'])('on %s', where => {
       expect((await engine.history(id)).map(({ event }) => event.type)).toContain('xstate.migrate')
       expect((await engine.at(id, outcome.version))?.snapshot.value).toEqual(PLAYING)
     })
-  }, 60_000)
+  })
 })
 
 it('R1.5 the journal of a migrated instance gives its stored history', async () => {
