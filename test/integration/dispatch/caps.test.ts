@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { type Caps, NO_CAPS } from '../../../src/dispatch/caps.js'
 import type { Result } from '../../../src/dispatch/problems.js'
@@ -10,11 +10,19 @@ import { customer, DROP, PICKUP } from '../../support/engine/people.js'
 import { expectOk, expectProblem } from '../../support/engine/results.js'
 import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
 
-const { connectionString, sql, closing } = await useDatabase()
+const { connectionString, sql } = await useDatabase()
+const opened: Product[] = []
+
+// What goes on in an engine that has started would be counted by the tests after it.
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map(product => product.close()))
+})
 
 /** As another process would have it, with these caps. */
 function open(caps: Partial<Caps>, more: { broadcastTimeoutMs?: number } = {}): Product {
-  return closing(openDispatch(connectionString, { ...more, caps: { ...NO_CAPS, ...caps } }))
+  const product = openDispatch(connectionString, { ...more, caps: { ...NO_CAPS, ...caps } })
+  opened.push(product)
+  return product
 }
 
 type Me = ReturnType<typeof customer>

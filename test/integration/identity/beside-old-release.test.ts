@@ -19,8 +19,7 @@ import { processEnvironment, startTestApp, type TestApp } from '../../support/se
 import { type ServerProcess, startServerProcess } from '../../support/server/server-process.js'
 import { TEST_REFRESH_SECRET, tokenFor } from '../../support/server/tokens.js'
 
-const BUILD_TIMEOUT_MS = 120_000
-const TEST_TIMEOUT_MS = 60_000
+const PATIENCE_MS = 60_000
 const { describeWithRedis } = await redisForTests()
 const { describeWithPreviousRelease } = await previousReleaseForTests(WITHOUT_PEOPLE)
 describeWithPreviousRelease('the release before', () => {
@@ -50,12 +49,12 @@ describeWithPreviousRelease('the release before', () => {
           now.query<{ until: Date }>('select alive_until as until from processes where protocol > 1')
         await until(
           async () => (await now.query('select from processes where protocol = 1')).length > 0,
-          TEST_TIMEOUT_MS,
+          PATIENCE_MS,
         )
         const [first] = await announced()
         await until(
           async () => (await announced())[0]?.until.getTime() !== first?.until.getTime(),
-          TEST_TIMEOUT_MS,
+          PATIENCE_MS,
         )
       })
       afterEach(() => {
@@ -109,7 +108,7 @@ describeWithPreviousRelease('the release before', () => {
           await own.transporter.next(
             'new_broadcast',
             event => event.broadcastId === broadcast.id,
-            TEST_TIMEOUT_MS,
+            PATIENCE_MS,
           )
           const transporter = await createClient(from, 'transporter', truck.transporter.id)
           const accepted = await transporter.post(
@@ -126,7 +125,7 @@ describeWithPreviousRelease('the release before', () => {
           await own.transporter.next('trip_cancelled')
           await own.transporter.next('booking_expired')
           await own.customer.next('booking_updated', event => event.data.status === 'cancelled')
-          await until(async () => (await now.query('select from outbox')).length === 0, TEST_TIMEOUT_MS)
+          await until(async () => (await now.query('select from outbox')).length === 0, PATIENCE_MS)
           expect(types(own.driver)).toEqual(['trip_assigned', 'trip_cancelled'])
           expect(types(own.customer)).toEqual(['booking_updated', 'truck_confirmed'])
           for (const { events } of Object.values(own)) {
@@ -233,13 +232,13 @@ describeWithPreviousRelease('the release before', () => {
         expect((await fetchPut(before.url, oldAdmin.token, `users/${id}`, { active: false })).status).toBe(
           200,
         )
-        await until(async () => (await statuses(now.url)).every(status => status === 403), TEST_TIMEOUT_MS)
+        await until(async () => (await statuses(now.url)).every(status => status === 403), PATIENCE_MS)
         expect((await fetchPut(before.url, oldAdmin.token, `users/${id}`, { active: true })).status).toBe(200)
-        await until(async () => (await statuses(now.url)).every(status => status === 200), TEST_TIMEOUT_MS)
+        await until(async () => (await statuses(now.url)).every(status => status === 200), PATIENCE_MS)
         const admin = await createClient(now.url, 'admin', 'root')
         await admin.put(`/api/v1/admin/users/driver/${id}`, { active: false })
         expect(await statuses(now.url)).toEqual([200, 200, 403])
-        await until(async () => (await statusOf(before.url, 'driver')) === 403, TEST_TIMEOUT_MS)
+        await until(async () => (await statusOf(before.url, 'driver')) === 403, PATIENCE_MS)
       })
     },
   )
