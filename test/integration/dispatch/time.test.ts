@@ -5,6 +5,7 @@ import { openDispatch, type Product } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
 import { customer, northOfPickup } from '../../support/engine/people.js'
 import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { timeIsUp } from '../../support/engine/time-is-up.js'
 import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
 
 const { connectionString } = await useDatabase()
@@ -12,18 +13,20 @@ let product: Product
 
 afterEach(() => product.close())
 
-async function open(settings: Parameters<typeof openDispatch>[1]) {
+/** Fires no timers until its engine is started. */
+function open(settings: Parameters<typeof openDispatch>[1] = {}) {
   product = openDispatch(connectionString, settings)
-  await product.engine.start()
 }
 
 describe('R5.3 when time is up', () => {
   it('with no truck found the customer hears so and may ask again; transporters see it go', async () => {
-    await open({ broadcastTimeoutMs: 300 })
+    open()
     const truck = await registerTruck(product, 'asked', { vehicleType: 'x', place: northOfPickup(1) })
     const me = customer('c-none')
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(1, 'x'))).broadcast
     const { fanout } = product
+    await product.settled()
+    await timeIsUp(product, id)
     await until(() => fanout.heard(personRoom(me), 'no_vehicles_available').length > 0)
     expect(fanout.heard(personRoom(me), 'no_vehicles_available').map(envelope => envelope.data)).toEqual([
       {
@@ -48,12 +51,13 @@ describe('R5.3 when time is up', () => {
   })
 
   it('with some trucks found these stand, and the customer hears that the request expired', async () => {
-    await open({ broadcastTimeoutMs: 400 })
+    open()
     const truck = await registerTruck(product, 'stands')
     const me = customer('c-some')
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(2))).broadcast
     expectOk(await accept(product, id, truck))
     const { fanout } = product
+    await timeIsUp(product, id)
     await until(() => fanout.heard(personRoom(me), 'booking_expired').length > 0)
     expect(fanout.heard(personRoom(me), 'booking_expired').map(envelope => envelope.data)).toEqual([
       expect.objectContaining({ title: 'Request expired', trucksFilled: 1, retry: expect.anything() }),
@@ -81,12 +85,13 @@ describe('R5.3 when time is up', () => {
 
 describe('step by step', () => {
   it('R6.1 the reach widens by its timer, until everyone was asked', async () => {
-    await open({ reachStepMs: 150, reachStepsKm: [10, 50] })
+    open({ reachStepMs: 150, reachStepsKm: [10, 50] })
     const far = await registerTruck(product, 'far', { vehicleType: 'y', place: northOfPickup(40) })
     const distant = await registerTruck(product, 'distant', { vehicleType: 'y', place: northOfPickup(400) })
     const me = customer('c-steps')
     const made = expectOk(await product.dispatch.createBroadcast(me, asking(1, 'y'))).broadcast
     expect(made.matchingTransportersCount).toBe(0)
+    await product.engine.start()
     const stepsOf = async () => {
       const { rows } = await product.sql.query(
         'select transporter_id, step from recipients where broadcast_id = $1 order by offered_at',

@@ -14,10 +14,10 @@ export interface UsedDatabase extends TestDatabase {
  *
  *   const { connectionString, sql } = await useDatabase()
  *
- * With one connection, `sql` keeps its session.
+ * With one connection, `sql` keeps its session. An empty database does not have our tables.
  */
-export async function useDatabase({ connections = 2 } = {}): Promise<UsedDatabase> {
-  const database = await createTestDatabase()
+export async function useDatabase({ connections = 2, empty = false } = {}): Promise<UsedDatabase> {
+  const database = await createTestDatabase({ empty })
   const sql = new pg.Pool({ connectionString: database.connectionString, max: connections })
   const opened: { close(): unknown }[] = []
   afterAll(async () => {
