@@ -235,7 +235,7 @@ describe('R13.1 when a write is answered with SQLSTATE', () => {
     async code => {
       await server.inDatabase(`delete from weather; insert into weather values ('${code}')`)
       const calls = callEverything(server.app.url)
-      await new Promise(resolve => setTimeout(resolve, 1_000))
+      await new Promise(resolve => setTimeout(resolve, 300))
       await server.inDatabase('delete from weather')
       const answers = await calls
       expectNoFault(answers)
