@@ -5,11 +5,10 @@
  */
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { tripsOutsideFleets } from '../../../src/adapters/postgres/product/fleet/outside-fleets.js'
-import type { FleetStore } from '../../../src/dispatch/ports.js'
 import { until } from '../../support/engine/engine.js'
 import { admin, customer, driver, transporter } from '../../support/engine/people.js'
 import { expectOk, expectProblem } from '../../support/engine/results.js'
-import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { accept, acceptSlowly, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
 import { useDispatch } from '../../support/engine/use-dispatch.js'
 
 let truck: Truck
@@ -47,18 +46,7 @@ beforeEach(async () => {
 
 const other = () => transporter(`t-${round}-other`)
 
-/** Accepts on `slow` and runs `meanwhile` between its reads and its commit. */
-async function acceptSlowly(meanwhile: () => Promise<unknown>) {
-  const fleet = slow.fleet as { -readonly [K in 'acceptFacts']: FleetStore[K] }
-  const { acceptFacts } = fleet
-  fleet.acceptFacts = async (...asked) => {
-    fleet.acceptFacts = acceptFacts
-    const facts = await acceptFacts(...asked)
-    await meanwhile()
-    return facts
-  }
-  return accept(slow, request, truck)
-}
+const acceptOnSlow = (meanwhile: () => Promise<unknown>) => acceptSlowly(slow, request, truck, meanwhile)
 
 const itsDriver = () => driver(truck.driverId)
 /** The invitation came before the driver had a fleet. */
@@ -144,7 +132,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
   it.each(Object.entries(changes))(
     'R2.2 between its facts and its commit: %s',
     async (_, { change, code }) => {
-      expect(expectProblem(await acceptSlowly(change))).toBe(code)
+      expect(expectProblem(await acceptOnSlow(change))).toBe(code)
       await noTrip()
       expect(await tripsOutsideFleets(quick.sql)).toEqual([])
     },
@@ -208,7 +196,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
   })
 
   it('R2.2 succeeds when the change leaves the facts as they were', async () => {
-    const accepted = await acceptSlowly(async () => {
+    const accepted = await acceptOnSlow(async () => {
       expectOk(await quick.dispatch.putDriver(truck.caller, truck.driverId, { name: 'Asha R.' }))
       expectOk(await putVehicle('tata_ace'))
       expectOk(await deleteDriver())
@@ -231,7 +219,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
       ],
     })
     request = expectOk(mixed).broadcast.id
-    const accepted = expectOk(await acceptSlowly(() => putVehicle('20ft')))
+    const accepted = expectOk(await acceptOnSlow(() => putVehicle('20ft')))
     const taken = accepted.broadcast.trucks.filter(({ status }) => status === 'taken')
     expect(taken.map(({ vehicleType }) => vehicleType)).toEqual(['20ft'])
     expect(await tripsOutsideFleets(quick.sql)).toEqual([])

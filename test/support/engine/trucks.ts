@@ -1,4 +1,5 @@
 import type { Caller } from '../../../src/dispatch/person.js'
+import type { FleetStore } from '../../../src/dispatch/ports.js'
 import type { CreateBroadcast } from '../../../src/dispatch/requests.js'
 import type { Product } from './dispatch.js'
 import { DROP, driver, PICKUP, transporter } from './people.js'
@@ -49,4 +50,22 @@ export async function registerTruck(
 export function accept({ dispatch }: Pick<Product, 'dispatch'>, id: string, truck: Truck) {
   const { caller, driverId, vehicleId } = truck
   return dispatch.sendToBroadcast(caller, id, { type: 'accept', driverId, vehicleId })
+}
+
+/** The same, with `meanwhile` between the reads of the accept and its commit. */
+export function acceptSlowly(
+  product: Pick<Product, 'dispatch' | 'fleet'>,
+  id: string,
+  truck: Truck,
+  meanwhile: () => Promise<unknown>,
+) {
+  const fleet = product.fleet as { -readonly [K in 'acceptFacts']: FleetStore[K] }
+  const { acceptFacts } = fleet
+  fleet.acceptFacts = async (...asked) => {
+    fleet.acceptFacts = acceptFacts
+    const facts = await acceptFacts(...asked)
+    await meanwhile()
+    return facts
+  }
+  return accept(product, id, truck)
 }
