@@ -6,6 +6,7 @@ export default {
   // One real Postgres for the run; each test file clones its database (test/support/database/postgres.ts).
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
+  testSequencer: '<rootDir>/test/support/longest-first.js',
   // Many tests wait, for timers and for processes: a third worker uses the time, also where there are two cores.
   maxWorkers: 3,
   // Ends only a test that hangs. Deadlines belong to `until`, which stretches them on a slow machine and says what it waited for.

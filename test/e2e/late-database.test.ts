@@ -68,6 +68,7 @@ async function gateTo(target: string): Promise<Gate> {
 function environment(port: number, more: Readonly<Record<string, string>> = {}, target = database) {
   const url = new URL(target.connectionString)
   url.port = String(port)
+  url.search = '' // The program's own limit for a silent server is tested.
   return { ...processEnvironment, DATABASE_URL: url.href, ...more }
 }
 

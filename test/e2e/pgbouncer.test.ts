@@ -137,7 +137,7 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
     expect(output).toContain('ignore_startup_parameters = options')
     expect(output).not.toContain('    at ')
     // As for RDS Proxy, which always refuses settings, so none are requested.
-    const server = await startServerProcess({ ...env, DATABASE_URL: `${pooler.connectionString}?options=` })
+    const server = await startServerProcess({ ...env, DATABASE_URL: `${pooler.connectionString}&options=` })
     expect(await server.end('SIGTERM')).toBe(0)
     expect(server.output()).toMatch(HINT)
     await pooler.stop()

@@ -64,7 +64,7 @@ test.each([
 async function refusalsOf(customer: Client): Promise<Record<string, number>> {
   const refused: Record<string, number> = {}
   const count = ({ status, body }: Answer) => {
-    const key = `${status} ${body.code}`
+    const key = `${status} ${body.detail}`
     if (status >= 429) refused[key] = (refused[key] ?? 0) + 1
   }
   for (let i = 0; i < size.honestCalls; i++) {

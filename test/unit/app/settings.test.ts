@@ -82,6 +82,7 @@ describe('settings', () => {
       'postgres://user@one/freight?target_session_attrs=standby',
       /^DATABASE_URL: Expected no target_session_attrs/,
     ],
+    ['postgres://user@one/freight?connect_timeout=soon', /^DATABASE_URL: Expected seconds above 0/],
   ])('%s is refused, since the driver would ignore a part of it', (DATABASE_URL, complaint) => {
     expect(problemsOf({ DATABASE_URL })).toEqual([expect.stringMatching(complaint)])
   })
