@@ -157,7 +157,7 @@ function answerErrors(log: Logger): ErrorRequestHandler {
     if (expected !== undefined) return sendProblem(req, res, expected)
     log.error(
       { err: error, requestId: res.getHeader('x-request-id'), method: req.method, path: req.path },
-      'fault',
+      'unexpected error',
     )
     // The client gets only the request id, by which operators find the log line.
     return sendProblem(req, res, { code: 'INTERNAL_ERROR' })
