@@ -11,7 +11,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** Transitions of one commit, from one to the most that a commit may have. */
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500]
 const TRANSITIONS_HELP =
-  'Events that were decided, by outcome; an accept refused before it gets there is among the answers over HTTP, by code'
+  'Events that were decided, by outcome. Accepts refused before the engine count in http_answers_total only, by code'
 
 export interface Metrics {
   readonly meter: Meter
@@ -72,39 +72,41 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     new Gauge(declare('gauge', name, help, labels))
 
   collectDefaultMetrics({ register: registry })
-  gauge('info', 'Always 1; which release runs', ['version']).set({ version }, 1)
+  gauge('info', 'Always 1. The label is the running release', ['version']).set({ version }, 1)
 
   const transitions = counter('transitions_total', TRANSITIONS_HELP, ['machine', 'event', 'outcome'])
-  const conflicts = counter('conflicts_total', 'Writes that wrote nothing, by why', ['kind'])
-  const commitSeconds = histogram('commit_seconds', 'From the first byte of a commit to its answer', SECONDS)
-  const commitTransitions = histogram('commit_transitions', 'Transitions of one commit', SIZES)
+  const conflicts = counter('conflicts_total', 'Commits that wrote nothing, by reason', ['kind'])
+  const commitSeconds = histogram(
+    'commit_seconds',
+    'Duration of a commit, from its first byte to the answer',
+    SECONDS,
+  )
+  const commitTransitions = histogram('commit_transitions', 'Transitions in one commit', SIZES)
   const timerLateness = histogram(
     'timer_lateness_seconds',
-    'From when a timer was due until it was taken',
+    'Time from the moment a timer was due until it was claimed',
     SECONDS,
     ['machine'],
   )
-  const deliveries = counter('deliveries_total', 'Deliveries of events by what became of them', [
+  const deliveries = counter('deliveries_total', 'Deliveries of events, by outcome', [
     'subscriber',
     'outcome',
   ])
   const deliverySeconds = histogram(
     'delivery_seconds',
-    'From a transition until its event was delivered',
+    'Time from a transition to the delivery of its event',
     SECONDS,
     ['subscriber'],
   )
-  const rearmed = counter('timers_rearmed_total', 'Timers that were missing and have been armed again', [
-    'machine',
-  ])
+  const rearmed = counter('timers_rearmed_total', 'Missing timers that were armed again', ['machine'])
   const timerFailures = counter(
     'timer_failures_total',
-    'Timers whose own transition failed, by what became of them: retried or dead',
+    'Timers whose transition failed, by outcome: retried or dead',
     ['machine', 'outcome'],
   )
   const historyLosses = counter(
     'history_losses_total',
-    'How often the database lost transactions that it had shown before, as after an asynchronous failover',
+    'How often the database lost transactions it had shown before, for example in an asynchronous failover',
     [],
   )
   const meter: Meter = {
@@ -126,21 +128,23 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       deliveries.inc({ subscriber, outcome: isLast ? 'dead' : 'retried' }),
   }
 
-  const answers = counter('http_answers_total', 'Answers over HTTP', ['route', 'method', 'status', 'code'])
-  const answerSeconds = histogram('http_answer_seconds', 'From a request to its answer', SECONDS, ['route'])
-  const reachSteps = counter('reach_steps_total', 'Steps of reach that were handled', ['step'])
+  const answers = counter('http_answers_total', 'HTTP answers', ['route', 'method', 'status', 'code'])
+  const answerSeconds = histogram('http_answer_seconds', 'Time from a request to its answer', SECONDS, [
+    'route',
+  ])
+  const reachSteps = counter('reach_steps_total', 'Steps of reach that were completed', ['step'])
   const reachTransporters = counter('reach_transporters_total', 'Transporters that a step found', [
     'step',
     'outcome',
   ])
   const emits = counter('socket_emits_total', 'Emits to sockets', ['type'])
-  const emitRooms = counter('socket_emit_rooms_total', 'Rooms that emits went to', ['type'])
+  const emitRooms = counter('socket_emit_rooms_total', 'Rooms that emits were sent to', ['type'])
   const cutOffs = counter(
     'http_cut_off_total',
-    'Clients that were cut off: slow_body, unread_answer, or no_room when a room was full',
+    'Clients that were disconnected: slow_body, unread_answer, or no_room when a room was full',
     ['reason'],
   )
-  const pushes = counter('push_messages_total', 'Messages for phones by what became of them', ['outcome'])
+  const pushes = counter('push_messages_total', 'Push messages, by outcome', ['outcome'])
   const product: ProductMeter = {
     answered({ route, method, status, code = '', ms }) {
       answers.inc({ route, method, status, code })
@@ -160,28 +164,31 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   }
 
   const sockets = gauge('sockets', 'Sockets connected to this process')
-  const requests = gauge('http_requests_under_way', 'Requests that are being answered')
-  const requestLimit = gauge('http_requests_limit', 'How many may be answered at once; more get 503')
+  const requests = gauge('http_requests_under_way', 'Requests in progress')
+  const requestLimit = gauge('http_requests_limit', 'How many requests may be in progress; more get 503')
   const connections = gauge('http_connections', 'Connections to the HTTP server, including those of sockets')
   const exchanges = gauge(
     'http_exchanges',
-    'Requests that have begun and whose answers are not fully sent, including queued requests and long polls',
+    'Requests that have begun and whose answers are not fully sent, including queued requests',
   )
   const bodiesArriving = gauge('http_bodies_arriving', 'Requests whose bodies are still arriving')
   const answersUnread = gauge('http_answers_unread', 'Answers that their clients have not read')
-  const pool = gauge('pool_connections', 'Connections to the database, and callers that wait for one', [
+  const pool = gauge('pool_connections', 'Connections to the database, and callers waiting for one', [
     'pool',
     'state',
   ])
-  const outboxDepth = gauge('outbox_depth', 'Deliveries not done, of all processes; counted up to 10,000')
-  const outboxAge = gauge('outbox_age_seconds', 'How long the oldest delivery has waited for a process')
-  const timersOverdue = gauge('timers_overdue_seconds', 'How long the most overdue timer has been due')
-  const deadLetters = gauge('dead_letters', 'Deliveries that are no longer tried; counted up to 10,000')
+  const outboxDepth = gauge('outbox_depth', 'Pending deliveries of all processes; counted up to 10,000')
+  const outboxAge = gauge('outbox_age_seconds', 'How long the oldest pending delivery has waited')
+  const timersOverdue = gauge('timers_overdue_seconds', 'How long the oldest due timer has been overdue')
+  const deadLetters = gauge('dead_letters', 'Deliveries that are no longer retried; counted up to 10,000')
   const deadTimers = gauge(
     'dead_timers',
-    'Timers that failed too often and are no longer fired; counted up to 10,000',
+    'Timers that failed too often and no longer fire; counted up to 10,000',
   )
-  const backlogKnown = gauge('backlog_known', '1 if the database told what waits, 0 if it did not answer')
+  const backlogKnown = gauge(
+    'backlog_known',
+    '1 if the database reported the backlog, 0 if it did not answer',
+  )
   let watched: WatchedGauges | undefined
 
   async function look(gauges: WatchedGauges): Promise<void> {

@@ -69,7 +69,7 @@ async function outcome(verify: TokenVerifier, token: string): Promise<string> {
 }
 
 const UNKNOWN = 'UNAUTHENTICATED: The issuer has no key of this kid and algorithm'
-const AWAY = 'UNAVAILABLE: The issuer of the token is away'
+const AWAY = 'UNAVAILABLE: The issuer of the token is unavailable'
 
 describe('R11.2 tokens that an issuer signed', () => {
   test('are accepted with RS256, ES256 and EdDSA, beside those of the shared secret', async () => {
@@ -156,7 +156,7 @@ describe('R11.2 algorithms cannot be confused', () => {
       for (const kid of [rsa.kid, undefined]) {
         const signed = `${encode({ alg: 'HS256', kid })}.${encode(claims())}`
         const forged = `${signed}.${createHmac('sha256', form).update(signed).digest('base64url')}`
-        expect(await outcome(verify, forged)).toBe('UNAUTHENTICATED: The signature does not fit')
+        expect(await outcome(verify, forged)).toBe('UNAUTHENTICATED: The signature does not match')
       }
     }
   })
@@ -177,7 +177,7 @@ describe('R11.2 algorithms cannot be confused', () => {
     expect(await outcome(verify, await signAs({ ...rsa, kid: ec.kid }))).toBe(UNKNOWN)
     expect(await outcome(verify, await signAs({ ...ed, kid: rsa.kid }))).toBe(UNKNOWN)
     const other = await makeKey('RS256', rsa.kid)
-    expect(await outcome(verify, await signAs(other))).toBe('UNAUTHENTICATED: The signature does not fit')
+    expect(await outcome(verify, await signAs(other))).toBe('UNAUTHENTICATED: The signature does not match')
   })
 
   test('a key that a token carries or points to is not looked at', async () => {

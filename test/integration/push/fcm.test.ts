@@ -162,7 +162,7 @@ describe('FCM', () => {
 
   it('R8.1 is not sent what has ended while it waited for its turn', async () => {
     const { results } = await fcm.send([message('a', { lifeMs: 0 }), message('b')])
-    expect(results).toEqual([{ kind: 'failed', error: 'It was not its turn in time' }, { kind: 'sent' }])
+    expect(results).toEqual([{ kind: 'failed', error: 'No connection to FCM became free in time' }, { kind: 'sent' }])
     expect(server.asked.map(one => one.message.token)).toEqual(['b'])
   })
 
