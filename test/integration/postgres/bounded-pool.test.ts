@@ -27,7 +27,7 @@ test('R9.4 while its connections are taken so many wait, the next are refused at
   expect(refused.filter(({ status }) => status === 'fulfilled')).toEqual([])
   expect((refused[0] as PromiseRejectedResult).reason).toBeInstanceOf(StoreUnavailableError)
   await expect(pool.connect()).rejects.toMatchObject({
-    cause: { message: expect.stringMatching('Too many wait') },
+    cause: { message: expect.stringMatching('Too many callers wait') },
   })
   expect(pool.waitingCount).toBe(MAX_WAITING)
   taken.release()

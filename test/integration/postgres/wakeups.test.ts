@@ -55,7 +55,7 @@ describe('a wake-up', () => {
       return heard.length > 0
     })
     expect(heard[0]).toBe(7_000)
-    expect(log.lines.filter(line => /LISTEN is not heard/.test(line))).toEqual([])
+    expect(log.lines.filter(line => /LISTEN receives no notifications/.test(line))).toEqual([])
   })
 
   it('brings a timer that one process armed to another that fires them', async () => {

@@ -1,4 +1,4 @@
-/* Sends the commit statement and turns what the database says into results, retrying what is known not to be applied. */
+/* Sends the commit statement and interprets the results. Retries what is known not to be applied. */
 import pg from 'pg'
 import { StoreUnavailableError } from '../../../runtime/errors.js'
 import type { Faults } from '../../../runtime/faults.js'
@@ -17,11 +17,11 @@ import { commitStatement } from './commit-statement.js'
 import { isMissingPart, type JournalMonths } from './journal-months.js'
 import type { StorageFormat } from './storage-format.js'
 
-/** Attempts after a deadlock, a lock that did not come or a claim taken in the same instant. */
+/** Attempts after a deadlock, a refused lock or a claim that was taken in the same instant. */
 const MAX_ATTEMPTS = 12
 const RETRY_PAUSE_MS = 5
 
-/** Those of the given instances whose rows somebody has locked. */
+/** Those of the given instances whose rows are locked by another transaction. */
 const LOCKED = `
 with free as materialized (
   select id from {instances} where id = any($1::uuid[]) for no key update skip locked
@@ -35,11 +35,11 @@ interface ResultRow {
   readonly instance: string
   readonly key: string | null
   readonly holder: string | null
-  /** `limited`: the milliseconds until there is room, -1 while another transaction counts. */
+  /** `limited`: milliseconds until there is room, or -1 while another transaction counts. */
   readonly used: UsedKey | number | null
 }
 
-/** Throws `StoreUnavailableError` when the statement may or may not be applied, or the server cannot run it now. */
+/** Throws `StoreUnavailableError` if the statement may or may not be applied, or the server cannot run it now. */
 export function createCommit(
   pool: EnginePool,
   formats: StorageFormat,
@@ -98,7 +98,7 @@ export function createCommit(
     try {
       statement = statementFor(writes, leaseMs, format)
     } catch (error) {
-      return bisect(writes, leaseMs, error) // something in it cannot be made JSON, or its JSON cannot be stored
+      return bisect(writes, leaseMs, error) // a value in it cannot be made JSON, or its JSON cannot be stored
     }
     for (let attempt = 1; ; attempt++) {
       try {
@@ -121,8 +121,8 @@ export function createCommit(
   }
 
   /**
-   * The count sees what was committed while the statement ran, and the look at claims and keys does not. A create that is
-   * the repetition of such a one is therefore told apart by a second statement.
+   * The count of limits sees what was committed while the statement ran, but the checks of claims and keys do not. So a
+   * second statement tells a repeat of such a create from a create over the limit.
    */
   async function confirmLimits(
     writes: readonly InstanceWrite[],
@@ -140,11 +140,11 @@ export function createCommit(
       const { rows } = await pool.query<{ id: string }>(LOCKED, [writes.map(w => w.row.id)])
       return new Set(rows.map(row => row.id))
     } catch {
-      return NONE // the lock is on more than rows, or the database is away: the next attempt will tell
+      return NONE // the lock covers more than rows, or the database is unavailable: the next attempt will show
     }
   }
 
-  /** A row that somebody keeps locked must not hold up those that happen to be in the same commit. */
+  /** Commits without the locked rows: they must not delay the other instances of the batch. */
   async function commitWithout(
     locked: ReadonlySet<string>,
     writes: readonly InstanceWrite[],
@@ -155,7 +155,9 @@ export function createCommit(
     return writes.map(w => (locked.has(w.row.id) ? { kind: 'busy' } : (results.shift() ?? { kind: 'stale' })))
   }
 
-  /** One value that Postgres cannot store, or one row that breaks a rule, aborts the whole statement: halve until it is alone. */
+  /**
+   * Isolates a write that aborts the whole statement, such as a value that Postgres cannot store, by halving the batch.
+   */
   async function bisect(
     writes: readonly InstanceWrite[],
     leaseMs: number,
@@ -176,8 +178,8 @@ export function createCommit(
 }
 
 /**
- * A defect, such as a projection that breaks a constraint of its table. The server refused it, so it is surely not applied.
- * It must not fail those that happen to be in the same commit.
+ * A defect, such as a projection that breaks a constraint of its table. The server refused the statement, so it was not
+ * applied. The other instances of the batch must not fail with it.
  */
 const isRefusedAsBroken = (failure: Failure, error: unknown) =>
   failure === 'broken' && error instanceof pg.DatabaseError
