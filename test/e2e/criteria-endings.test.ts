@@ -212,7 +212,7 @@ describe('when time is up', () => {
     expect(await there.post(href)).toMatchObject({ status: 409, body: { code: 'NOT_RETRYABLE' } })
   })
 
-  test.concurrent('P2.4 R5.3 with some trucks: "Request expired", what was found stands, the retry asks for the rest', async () => {
+  test.concurrent('P2.4 R5.3 with some trucks: "Request expired", found trucks stay, the retry requests the missing ones', async () => {
     const truck = await registerTruck(home(), 'p24-some', { isReady: true, vehicleType: 'p24_some' })
     const loser = await registerTruck(home(), 'p24-loser', { isReady: true, vehicleType: 'p24_some' })
     const customer = await createClient(other(), 'customer', 'p24-some')
@@ -250,7 +250,7 @@ describe('when time is up', () => {
 })
 
 describe('a cancel with a driver assigned', () => {
-  test.concurrent('P2.5 R4.3 "Trip cancelled" to the driver, who is free at once, with no assignment left behind', async () => {
+  test.concurrent('P2.5 R4.3 "Trip cancelled" to the driver, which is free at once, with no assignment left behind', async () => {
     const truck = await registerTruck(home(), 'p25', { isReady: true, vehicleType: 'p25' })
     const loser = await registerTruck(home(), 'p25-loser', { isReady: true, vehicleType: 'p25' })
     const stranger = await registerTruck(home(), 'p25-stranger', { isReady: true, vehicleType: 'p25_not' })
@@ -307,7 +307,7 @@ describe('a cancel with a driver assigned', () => {
     expect(start).toMatchObject({ status: 409, body: { title: 'Request cancelled' } })
   })
 
-  test.concurrent('P2.5 R4.3 a driver that has set off goes on: the trip is kept, and the driver hears nothing', async () => {
+  test.concurrent('P2.5 R4.3 a driver that has started keeps its trip and gets no event', async () => {
     const { customer, id, trucks, trips } = await asked('p25-started', { count: 3, accepting: 2 })
     const [started, assigned] = trucks as [Truck, Truck]
     const [startedTrip, assignedTrip] = trips as [string, string]

@@ -73,8 +73,8 @@ async function beginRequest(server: ServerProcess, token: string): Promise<{ fin
   }
 }
 
-describe('a process that is told to end', () => {
-  test('R9.4 tells the balancer by /health, and serves while that looks; then it ends in order', async () => {
+describe('a process that is stopped', () => {
+  test('R9.4 reports it to the balancer by /health, and serves until the balancer has noticed; then it ends in order', async () => {
     const server = await start({ DRAIN_SECONDS: LONG_DRAIN_SECONDS })
     const customer = await createClient(server.url, 'customer', 'late')
     const health = () => call(server.url, 'GET', '/health')
@@ -127,7 +127,7 @@ describe('a process that is told to end', () => {
     expect(await other.end('SIGINT')).toBe(0)
   }, 60_000)
 
-  test('R9.4 R5.2 gives up the leases of what it cannot finish', async () => {
+  test('R9.4 R5.2 releases the leases of work that it cannot finish', async () => {
     const server = await start({ DRAIN_SECONDS: '4', BROADCAST_TIMEOUT_SECONDS: '1' })
     const customer = await createClient(server.url, 'customer', 'stuck')
     const locker = await pool.connect()
@@ -157,7 +157,7 @@ describe('a process that is told to end', () => {
     expect(await heir.end('SIGINT')).toBe(0)
   }, 60_000)
 
-  test('R9.4 ends at once when it is told a second time', async () => {
+  test('R9.4 ends at once when it is stopped a second time', async () => {
     const server = await start({ DRAIN_SECONDS: LONG_DRAIN_SECONDS })
     const customer = await createClient(server.url, 'customer', 'hurried')
     await beginRequest(server, customer.token)

@@ -127,7 +127,7 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
   })
   afterAll(() => database.drop())
 
-  test('R13.5 that refuses the settings of connections ends with what to set', async () => {
+  test('R13.5 that refuses the settings of connections ends the start with the setting to change', async () => {
     const pooler = await startPgbouncer(database.connectionString, {
       config: ['ignore_startup_parameters ='],
     })

@@ -42,7 +42,7 @@ describeWithRedis('an api and a worker', () => {
     await redis?.stop()
   }, 60_000)
 
-  test('R7.1 what the worker raises reaches the sockets of the api', async () => {
+  test('R7.1 events of the worker reach the sockets of the api', async () => {
     const customer = await createClient(api.url, 'customer', 'waiting')
     const listener = await listen(api.url, customer.token)
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1, 'nobody_has_this'))
@@ -65,7 +65,7 @@ describeWithRedis('an api and a worker', () => {
     captain.close()
   })
 
-  test('a worker says how it is, and takes neither requests nor sockets', async () => {
+  test('a worker reports its health, and accepts neither requests nor sockets', async () => {
     const health = await call(worker.url, 'GET', '/health')
     expect(health).toMatchObject({
       status: 200,
@@ -93,7 +93,7 @@ describeWithRedis('an api and a worker', () => {
     listener.close()
   }, 60_000)
 
-  test('both end in order, and what they leave is sound', async () => {
+  test('both end in order, and leave no invariant broken', async () => {
     expect(await Promise.all([api.end('SIGTERM'), worker.end('SIGTERM')])).toEqual([0, 0])
     expect(await findViolations(database.connectionString)).toEqual([])
     for (const { output } of [api, worker]) expect(output()).not.toMatch(/"level":[56]0/)

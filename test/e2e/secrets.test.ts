@@ -57,7 +57,7 @@ describe('a start in AWS', () => {
     }
   })
 
-  test('R9.1 what ECS injected is not handed to children', async () => {
+  test('R9.1 child processes do not get the secrets that ECS injected', async () => {
     const preload = fileURLToPath(new URL('../support/aws/show-child-environment.js', import.meta.url))
     const server = await startServerProcess({
       ...taskEnvironment(),
@@ -86,7 +86,7 @@ describe('a start in AWS', () => {
     expect(output).not.toContain('    at ')
   })
 
-  test('R9.1 when Secrets Manager cannot be reached, it ends and says so', async () => {
+  test('R9.1 when Secrets Manager cannot be reached, it ends and logs the reason', async () => {
     const closed = createServer()
     await new Promise<void>(resolve => closed.listen(0, '127.0.0.1', resolve))
     const { port } = closed.address() as AddressInfo

@@ -51,7 +51,7 @@ describe('a start', () => {
     expect(output).not.toContain('    at ')
   })
 
-  test('in production on a database that nobody migrated: it says so and takes no work', async () => {
+  test('in production on a database without migrations: it logs that and accepts no work', async () => {
     const empty = await createTestDatabase({ empty: true })
     const { code, output } = await runServerToEnd({
       ...processEnvironment,
@@ -64,7 +64,7 @@ describe('a start', () => {
     expect(output).not.toContain('eyJ')
   })
 
-  test('on a port that is taken: it says which setting to change', async () => {
+  test('on a port in use: it names the setting to change', async () => {
     const holder = createServer().listen(0, '127.0.0.1')
     await new Promise(resolve => holder.once('listening', resolve))
     const { port } = holder.address() as AddressInfo

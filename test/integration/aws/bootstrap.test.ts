@@ -60,7 +60,7 @@ describe('secrets at the start', () => {
     expect(aws.calls.map(({ operation }) => operation)).toEqual(['GetSecretValue'])
   })
 
-  test('are not asked for without SECRETS_ARN', async () => {
+  test('are not requested without SECRETS_ARN', async () => {
     expect(await bootstrapSecrets({ SECRETS_ARN: '' })).toEqual({})
     expect(aws.calls).toEqual([])
   })
@@ -74,7 +74,7 @@ describe('secrets at the start', () => {
     expect(words).not.toMatch(/JWT_SECRET: Missing|the-only-one/)
   })
 
-  test('what the environment sets does not count as missing', async () => {
+  test('settings of the environment do not count as missing', async () => {
     const words = await wordsOf('partial', {}, { DATABASE_URL: 'postgres://here/x', REDIS_URL: 'redis://r' })
     expect(words).not.toMatch(/DATABASE_URL|REDIS_URL/)
     expect(words).toContain('JWT_REFRESH_SECRET: Missing')
@@ -86,7 +86,7 @@ describe('secrets at the start', () => {
     expect(words).not.toMatch(/top-secret|JWT_SECRET": "/)
   })
 
-  test('access denied: said at once, with what to grant', async () => {
+  test('access denied: fails at once, and names the permission to grant', async () => {
     aws.before = () => {
       throw new AwsError('AccessDeniedException', 'User arn:… is not authorized', 400)
     }
@@ -94,7 +94,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toHaveLength(1)
   })
 
-  test('no such secret: said at once', async () => {
+  test('no such secret: fails at once with that reason', async () => {
     expect(await wordsOf('nowhere')).toMatch(/no such secret/)
     expect(aws.calls).toHaveLength(1)
   })
@@ -144,7 +144,7 @@ describe('secrets at the start', () => {
     release()
   })
 
-  test('without a role there are no credentials, and it says what to give', async () => {
+  test('without a role there are no credentials, and the message names the role to add', async () => {
     const back = setEnvironment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: '', AWS_EC2_METADATA_DISABLED: 'true' })
     try {
       expect(await wordsOf('good')).toMatch(/give the task definition a task role/)
@@ -159,7 +159,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toEqual([])
   })
 
-  test('an ARN that is none is refused before anything is asked', async () => {
+  test('an invalid ARN is refused before any request', async () => {
     await expect(bootstrapSecrets({ SECRETS_ARN: 'loadcast/app' })).rejects.toThrow(
       'SECRETS_ARN: Expected arn:',
     )

@@ -70,7 +70,7 @@ async function create(client: Client): Promise<string> {
 }
 
 describe('R7.3 the client', () => {
-  it('R7.3 hears what happens, by type', async () => {
+  it('R7.3 receives events, by type', async () => {
     const customer = await connected(await open('customer', 'hears'))
     const titles: string[] = []
     customer.client.on('truck_confirmed', ({ data }) => titles.push(data.trip.vehicle.number))
@@ -103,7 +103,7 @@ describe('R7.3 the client', () => {
     expect(customer.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'quiet' }, app))
   })
 
-  it('R7.3 cut off again and again, in the middle of what it had missed too, ends up with everything once', async () => {
+  it('R7.3 disconnected repeatedly, even during a resume, ends up with every event once', async () => {
     const customer = await connected(await open('customer', 'often'))
     const caller = await createCaller(app.url, 'customer', 'often')
     for (let bytes = 200; bytes < 4_000; bytes += 900) {
@@ -152,7 +152,7 @@ describe('R7.3 the client', () => {
     await admin.client.unwatch(id)
   })
 
-  it('R7.3 away for longer than events are kept: it is told to begin anew, with what stands', async () => {
+  it('R7.3 away for longer than events are kept: it gets a resync with the present state', async () => {
     const customer = await connected(await open('customer', 'away'))
     const first = await create(customer.client)
     await until(() => customer.events.length === 1)
@@ -192,7 +192,7 @@ describe('R7.2 the client and its token', () => {
     expect(asked.slice(-1)).toEqual([true])
   })
 
-  it('R7.2 gives up when there is none: a fixed one that is bad, or a user who is turned off', async () => {
+  it('R7.2 gives up without a valid one: a fixed token that is invalid, or a user that is turned off', async () => {
     const fixed = await open('customer', 'fixed', { token: 'nonsense' })
     expect(await fixed.client.connect()).toMatchObject({ ok: false, problem: { code: 'UNAUTHENTICATED' } })
     const admin = await createCaller(app.url, 'admin', 'root')
@@ -229,7 +229,7 @@ describe('the client’s calls', () => {
     })
   })
 
-  it('R11.2 sign the user out everywhere, and close the client that asked', async () => {
+  it('R11.2 sign the user out everywhere, and close the client that sent the request', async () => {
     const token = await tokenFor('customer', 'leaves')
     const leaving = await connected(await open('customer', 'leaves', { token }))
     const elsewhere = await connected(await open('customer', 'leaves', { token }))
@@ -249,7 +249,7 @@ describe('the client’s calls', () => {
     expect(await lonely.client.logout()).toMatchObject({ ok: false, problem: { code: 'NO_ANSWER' } })
   })
 
-  it('cover what a transporter and a driver do', async () => {
+  it('cover the commands of transporters and drivers', async () => {
     const { client: transporter } = await open('transporter', 't-all')
     expect(await transporter.api.putVehicle('v-all', { vehicleType: '32ft', number: 'DL 1' })).toMatchObject({
       ok: true,

@@ -31,7 +31,7 @@ const event = (id: string) => ({ id, broadcastId: 'b', version: 1, type: 'trip_a
 const backoff = { firstMs: 5, longestMs: 20 }
 
 describe('R7.3 the client’s connection', () => {
-  it('R7.3 acknowledges what the server wants to know the arrival of, a repetition too, and a handler that fails', async () => {
+  it('R7.3 acknowledges events that need it, also repeated ones and those whose handler fails', async () => {
     const client = createClient({ url, token: 'x', after: 'somewhere', backoff })
     cleanups.push(() => client.close())
     const heard: string[] = []
@@ -131,7 +131,7 @@ describe('R7.3 the client’s connection', () => {
     expect(sockets.length).toBeGreaterThan(1)
   })
 
-  it('R7.3 waits as long as the server asks for, when that refuses it for now', async () => {
+  it('R7.3 waits for as long as a temporary refusal demands', async () => {
     let refusals = 0
     io.use((_socket, next) => {
       if (refusals++ > 0) return next()

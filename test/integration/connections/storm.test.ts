@@ -68,7 +68,7 @@ function expectAllWork(counts: Counts): void {
   }
 }
 
-describe('R13.1 a process whose connections are ended', () => {
+describe('R13.1 a process whose connections are cut', () => {
   test(
     'at the moment it gets them, thousands of times, survives',
     async () => {
@@ -115,7 +115,7 @@ describe('R13.1 a process whose connections are ended', () => {
   )
 
   test(
-    'at any statement, from its start on, serves or answers 503, and ends when asked to',
+    'at any statement, from its start on, serves or answers 503, and ends when stopped',
     async () => {
       const proxy = await startTerminatingProxy(database.connectionString)
       // A start sends some hundred statements on few connections, so now and then one succeeds.

@@ -38,7 +38,7 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
     (await presence.driverStates([driverId])).get(driverId)?.isOnline
 
   describe('a transporter', () => {
-    it('is present from its first beat until its TTL has passed since the last', async () => {
+    it('is present from its first heartbeat until its TTL after the last one', async () => {
       expect(await presence.presentAmong(['t1', 't2'])).toEqual(new Set())
       await presence.touchTransporters(['t1'])
       await passTime(TRANSPORTER_TTL_MS - 1)
@@ -50,7 +50,7 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(await presence.presentAmong(['t1'])).toEqual(new Set())
     })
 
-    it('is said to be new when it comes, and when it comes back', async () => {
+    it('is reported as new when it comes, and when it comes back', async () => {
       expect(await presence.touchTransporters(['t1', 't2'])).toEqual(new Set(['t1', 't2']))
       expect(await presence.touchTransporters(['t1', 't3'])).toEqual(new Set(['t3']))
       await passTime(TRANSPORTER_TTL_MS)
@@ -65,13 +65,13 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
   })
 
   describe('a driver', () => {
-    it('is unknown until it is put, and a beat of an unknown one changes nothing', async () => {
+    it('is unknown until it is put, and a heartbeat of an unknown one changes nothing', async () => {
       expect(await presence.beatDriver('d1', DELHI)).toEqual({ isKnown: false })
       expect(await presence.driverStates(['d1'])).toEqual(new Map())
       expect(await nearby(10)).toEqual([])
     })
 
-    it('is online for its TTL after the last beat, and says so when it comes back', async () => {
+    it('is online for its TTL after the last heartbeat, and the next heartbeat reports that it is back', async () => {
       expect(await put('d1', DELHI)).toEqual({ wasOnline: false })
       expect(await put('d1')).toEqual({ wasOnline: true })
       await passTime(DRIVER_TTL_MS - 1)

@@ -167,7 +167,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     })
 
     describe('claims', () => {
-      it('leaves out who needs a key in another’s hands, says whose, and takes none of its keys', async () => {
+      it('leaves out an instance that needs a key of another one, names the holder, and takes none of its keys', async () => {
         const [holder, other, third] = [uuidv7(), uuidv7(), uuidv7()]
         expect(await kinds(write(holder, 1, taking('key:a')))).toEqual(['moved'])
         const results = await commit(
@@ -267,7 +267,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         return { ...made, row: { ...made.row, owner, createdAt, updatedAt: createdAt, ...more }, limits }
       }
 
-      it('R11.4 hold one back who has created so many, and nobody else in the same commit', async () => {
+      it('R11.4 hold back an owner at the limit of creates, and no other write of the same commit', async () => {
         const one = () => owned('busy', [limit])
         expect(await kinds(one())).toEqual(['moved'])
         expect(await kinds(one())).toEqual(['moved'])
@@ -281,7 +281,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(owned('busy', []))).toEqual(['moved'])
       })
 
-      it('count what was created within the window, and of a status those that have it now', async () => {
+      it('count the creates within the window, or those that have the given status now', async () => {
         const old = Date.now() - 2 * MINUTE_MS
         expect(await kinds(owned('late', [], { createdAt: old }))).toEqual(['moved'])
         expect(await kinds(owned('late', [], { status: 'open' }))).toEqual(['moved'])
@@ -292,7 +292,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(owned('late', [{ ...ofStatus, status: 'ajar' }]))).toEqual(['moved'])
       })
 
-      it('are not asked where a claim is held or a key was used', async () => {
+      it('are not checked if a claim is held or a key was used', async () => {
         const key = { scope: 'scope', key: uuidv7(), fingerprint: 'f' }
         const first = owned('again', [limit])
         const used = { ...key, instance: first.row.id, version: 1, uid: uuidv7() }
@@ -304,7 +304,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(repeated)).toEqual(['limited'])
       })
 
-      it('let through no more of two connections than of one', async () => {
+      it('let no more through over two connections than over one', async () => {
         const three = { max: 3, windowMs: MINUTE_MS }
         const stores = [store, opened.other]
         let moved = 0
@@ -321,7 +321,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       })
     })
 
-    it('takes an idempotency key once, and says which transition has used it', async () => {
+    it('takes an idempotency key once, and names the transition that used it', async () => {
       const [id, other] = [uuidv7(), uuidv7()]
       const key = { scope: `ann ${id}`, key: 'k', fingerprint: 'f' }
       const used = { ...key, instance: id, version: 1, uid: uuidv7() }
@@ -337,7 +337,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     describe('processes', () => {
       const versions = (machine: string, version: number) => new Map([[machine, version]])
 
-      it('may write the newest version that all who live know, and never an older one again', async () => {
+      it('may write the newest version that all living processes know, and then never an older one', async () => {
         const machine = `machine ${uuidv7()}`
         const [old, fresh, late] = [uuidv7(), uuidv7(), uuidv7()]
         const announce = (id: string, version: number, by = store, leaseMs = LEASE_MS) =>
@@ -657,7 +657,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         return { id, subscriber, keys, lease, key: keys[0] as (typeof keys)[number] }
       }
 
-      it('are held by who committed, until the lease has run out', async () => {
+      it('are held by the process that committed, until the lease has run out', async () => {
         const { lease } = await emitted(LEASE_MS)
         expect(await lease()).toEqual([])
       })

@@ -168,7 +168,7 @@ describe('an action of an administrator', () => {
 })
 
 describe('a dead letter', () => {
-  it('is listed, newest first, and once it is redriven its event is told and the letter is gone', async () => {
+  it('is listed, newest first, and is removed when redriving delivers its event', async () => {
     const { dispatch, sql, fanout } = product
     const id = await create('c-letter')
     // A letter that is dead waits nowhere else: what was told has to be crossed out first.
@@ -205,7 +205,7 @@ describe('R10.7 the recipients of a request', () => {
   const ask = async (id: string, query: object = {}) =>
     expectOk(await product.dispatch.listRecipients(admin, id, { limit: 20, ...query })).items
 
-  it('are those it was offered, and those who were passed over with the reason', async () => {
+  it('are the transporters that were offered it, and the skipped ones with the reason', async () => {
     const { dispatch } = product
     const offered = await registerTruck(product, 'r-a', { vehicleType: 'r', place: northOfPickup(3) })
     const off = await registerTruck(product, 'r-b', { vehicleType: 'r', place: northOfPickup(4) })
@@ -239,7 +239,7 @@ describe('R10.7 the recipients of a request', () => {
     expect(expectProblem(await dispatch.listRecipients(admin, nobodys, { limit: 1 }))).toBe('NOT_FOUND')
   })
 
-  it('say of one whom no step found what stands against it now', async () => {
+  it('show for a transporter that no step found the reasons against it now', async () => {
     const { dispatch } = product
     const id = await create('c-why', 1, 'why')
     const why = async (transporterId: string) => {
@@ -281,7 +281,7 @@ describe('a timer that failed too often', () => {
     return { id, letter, letterId: Number(letter?.id) }
   }
 
-  it('is a dead letter beside those of deliveries, and its instance says why', async () => {
+  it('is a dead letter beside those of deliveries, and its instance shows why', async () => {
     const { dispatch } = product
     const { id, letter } = await dead('c-dead-timer')
     expect(letter).toEqual({

@@ -95,7 +95,7 @@ describe('a cancel', () => {
     }
   })
 
-  it('R4.2 beats accepts that come at the same time: after its answer none succeeds, and no trip stands', async () => {
+  it('R4.2 beats simultaneous accepts: after its answer none is won, and no trip is live', async () => {
     for (let i = 0; i < 10; i++) {
       const { id } = expectOk(
         await product.dispatch.createBroadcast(customer(`c${round}-${i}`), asking(3)),
@@ -116,7 +116,7 @@ describe('a cancel', () => {
     expect(rows[0].n).toBe(0)
   })
 
-  it('R4.3 tells drivers and transporters of their trips, and everyone who was offered it, and nobody else', async () => {
+  it('R4.3 informs drivers and transporters of its trips, and all offered transporters, and nobody else', async () => {
     const near = await registerTruck(product, `${round}-near`, {
       vehicleType: type(),
       place: northOfPickup(2),
@@ -176,7 +176,7 @@ describe('R6.5 a decline', () => {
     expect(expectOk(await decline(id, first))).toMatchObject({ outcome: 'unchanged', version: 1 })
   })
 
-  it('of the last who was asked widens the reach at once', async () => {
+  it('of the last offered transporter widens the reach at once', async () => {
     const [first, second, further] = [await near('a'), await near('b'), await near('c', 20)]
     const { id } = await create(1, type())
     expectOk(await decline(id, first))
@@ -184,7 +184,7 @@ describe('R6.5 a decline', () => {
     await until(async () => (await offersOf(further)).length === 1)
   })
 
-  it('is refused for what was not offered, and for what has ended', async () => {
+  it('is refused for a request that was not offered, and for one that has ended', async () => {
     const asked = await near('a')
     const { id } = await create(1, type())
     expect(expectProblem(await decline(id, truck()))).toBe('NOT_FOUND')

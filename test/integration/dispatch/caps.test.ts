@@ -68,7 +68,7 @@ const made = async (me: Me) =>
   (await sql.query('select from loadcast.instances where owner = $1', [me.id])).rowCount
 
 describe('CREATES_PER_MINUTE', () => {
-  it('R11.4 counts a customer’s requests on all creating routes, and says what is allowed and when', async () => {
+  it('R11.4 counts a customer’s requests on all creating routes; the refusal names the limit and when to retry', async () => {
     const product = open({ createsPerMinute: 3 })
     const me = customer('c-forms')
     const both = { pickup: PICKUP, drop: DROP }
@@ -111,7 +111,7 @@ describe('CREATES_PER_MINUTE', () => {
     expect(expectProblem(await create(long, me))).toBe('RATE_LIMITED')
   })
 
-  it('R11.4 lets repetitions pass: a double tap, a key, and whoever has to be told of the request in the way', async () => {
+  it('R11.4 allows repeats: a double tap, a key, and a request that is refused because another one is active', async () => {
     const product = open({ createsPerMinute: 1 })
     const me = customer('c-taps')
     const key = { scope: `customer ${me.id}`, key: 'k', fingerprint: 'f' }
@@ -151,7 +151,7 @@ describe('CREATES_PER_MINUTE', () => {
     expect(codes.has('RATE_LIMITED')).toBe(true)
   })
 
-  it('R11.4 waits for what another process is making: no create slips by one that is not committed yet', async () => {
+  it('R11.4 waits for uncommitted creates of other processes, so that none is missed', async () => {
     const product = open({ createsPerMinute: 1 })
     const me = customer('c-uncommitted')
     // What another process does while it makes a request of this customer.
@@ -270,7 +270,7 @@ describe('CREATES_PER_DAY and CANCELS_PER_HOUR', () => {
 })
 
 describe('RELEASES_PER_REQUEST', () => {
-  it('R11.4 who accepts and gives back in a loop takes no more of that request, and goes on with others', async () => {
+  it('R11.4 a transporter that accepts and releases in a loop cannot accept this request again, but can accept others', async () => {
     const product = open({ releasesPerRequest: 2 })
     const [me, you] = [customer('c-released'), customer('c-next')]
     const truck = await registerTruck(product, 'loop')
@@ -321,7 +321,7 @@ describe('TRIPS_PER_DAY', () => {
 })
 
 describe('ADMIN_ACTIONS_PER_HOUR', () => {
-  it('R11.4 bounds what an administrator does on record, and what is refused is not done', async () => {
+  it('R11.4 bounds the recorded actions of an administrator, and refused ones are not done', async () => {
     const product = open({ adminActionsPerHour: 3 })
     const root = { id: 'root-capped', role: 'admin' } as const
     const { id } = expectOk(await create(product, customer('c-administered'))).broadcast

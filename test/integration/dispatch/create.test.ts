@@ -35,7 +35,7 @@ beforeEach(() => {
 const me = () => customer(`c${customers}`)
 
 describe('a new request', () => {
-  it('R1.2 is a booking for one vehicle type and an order for several, unless the form says which', async () => {
+  it('R1.2 is a booking for one vehicle type and an order for several, unless the form decides', async () => {
     const { dispatch } = product
     const both = { pickup: PICKUP, drop: DROP }
     const truckRequests = [{ vehicleType: '14ft', quantity: 2 }]
@@ -53,7 +53,7 @@ describe('a new request', () => {
     expect(await kindOf(dispatch.createOrder(customer('k4'), { ...both, truckRequests }))).toBe('order')
   })
 
-  it('is answered with all that was asked, when it ends, and what may be done with it', async () => {
+  it('is answered with its content, its deadline, and the possible next events', async () => {
     const body = { ...asking(2), goods: 'Rice', notes: 'Gate 4', pricePerTruck: 900.5 }
     const { broadcast, isNew } = expectOk(await product.dispatch.createBroadcast(me(), body))
     expect(isNew).toBe(true)
@@ -84,7 +84,7 @@ describe('a new request', () => {
     )
   })
 
-  it('R6.1 counts those who were offered it in the first step, and them alone', async () => {
+  it('R6.1 counts only the transporters that were offered it in the first step', async () => {
     await registerTruck(product, 'first-near', { vehicleType: 'count_me', place: northOfPickup(3) })
     await registerTruck(product, 'first-far', { vehicleType: 'count_me', place: northOfPickup(20) })
     await registerTruck(product, 'first-away', { vehicleType: 'count_me' })

@@ -88,7 +88,7 @@ const settled = () =>
   until(async () => (await product.sql.query("select from outbox where subscriber = 'push'")).rowCount === 0)
 
 describe('an offer', () => {
-  it('R8.1 R2.4 is pushed after 2 s to whoever has not acknowledged it, with its remaining life, once', async () => {
+  it('R8.1 R2.4 is pushed after 2 s to each transporter that has not acknowledged it, with its remaining life, once', async () => {
     const { id, truck, expiresAt } = await offered('offer')
     const { worker, push } = openWorker()
     aheadMs = 1.5 * SECOND_MS
@@ -150,7 +150,7 @@ describe('an offer', () => {
   })
 
   it.each(['cancelled', 'declined', 'expired'])(
-    'R8.1 that has been %s meanwhile is not pushed',
+    'R8.1 that was %s in the meantime is not pushed',
     async how => {
       const { id, truck, customerId } = await offered(`gone-${how}`)
       const { worker, push } = openWorker()
@@ -169,8 +169,8 @@ describe('an offer', () => {
   )
 })
 
-describe('what the machine emits', () => {
-  it('R1.4 R2.4 is pushed to whom it wakes: driver and customer of a new trip, all who were offered, at the end', async () => {
+describe('an event of the machine', () => {
+  it('R1.4 R2.4 is pushed to the people it wakes: driver and customer of a new trip, and at the end all that were offered', async () => {
     const { id, truck, customerId } = await offered('emits', 2)
     const other = await registerTruck(product, 'emits-other', { vehicleType: 'type_emits', place: PICKUP })
     await product.settled()
@@ -206,7 +206,7 @@ describe('what the machine emits', () => {
     ])
   })
 
-  it('R8.1 adds to the commit one outbox row for an event that wakes somebody, and none for others', async () => {
+  it('R8.1 adds to the commit one outbox row for an event that wakes people, and none for others', async () => {
     const { subscribers } = product
     const push = subscribers.find(({ name }) => name === 'push')
     const wanted = (type: string) => push?.wants('broadcast', type)
@@ -303,7 +303,7 @@ describe('FCM', () => {
     expect(await worker.turn()).toBe(1)
   })
 
-  it('R8.1 that asks to wait is asked by no process before then', async () => {
+  it('R8.1 that demands a pause gets no request of any process before its end', async () => {
     await offered('pause')
     const [one, other] = [openWorker(), openWorker()]
     one.push.answer = () => ({ kind: 'failed', error: 'FCM answered 429', notBeforeMs: 30_000 })
@@ -355,7 +355,7 @@ describe('FCM', () => {
     await product.sql.query("delete from devices where user_id = 'c-crowd'")
   })
 
-  it('R8.1 is sent by another process what one has taken and died with', async () => {
+  it('R8.1 gets from another process the messages that one took before it died', async () => {
     await offered('dies')
     const { worker, push } = openWorker()
     push.send = () => new Promise(() => {})
@@ -485,7 +485,7 @@ describe('a push that fails', () => {
     expect(worker.counts.dead).toBe(1)
   })
 
-  it('R8.1 as its app is gone has the device forgotten, unless it was registered again meanwhile', async () => {
+  it('R8.1 because the app was removed has the device forgotten, unless it was registered again since', async () => {
     const { truck } = await offered('pruned')
     const devices = async () =>
       (await product.sql.query('select from devices where user_id = $1', [truck.caller.id])).rowCount
@@ -512,7 +512,7 @@ describe('a device', () => {
       row => row.user_id,
     )
 
-  it('R8.1 is of whoever signed in on it last, who is not sent what was queued for another', async () => {
+  it('R8.1 belongs to the user that signed in on it last, and does not get messages that were queued for another', async () => {
     const { truck } = await offered('handed-on')
     await carry('c-next', 'customer', tokenOf(truck.caller.id))
     expect(await users(tokenOf(truck.caller.id))).toEqual(['c-next'])
@@ -557,7 +557,7 @@ describe('a device', () => {
     ).toEqual([own])
   })
 
-  it('R11.1 that goes to another role of its id is not sent what was queued for the first', async () => {
+  it('R11.1 that moves to another role of its id does not get messages that were queued for the first', async () => {
     const { truck } = await offered('handed-over')
     const token = tokenOf(truck.caller.id)
     await carry(truck.caller.id, 'customer', token)

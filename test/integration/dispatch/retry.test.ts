@@ -38,7 +38,7 @@ async function expired(me: ReturnType<typeof customer>, count = 1, taken = 0): P
 }
 
 describe('R5.3 a retry', () => {
-  it('asks again for the trucks that are missing, and for no others', async () => {
+  it('requests only the missing trucks', async () => {
     const me = customer('c-missing')
     const id = await expired(me, 3, 2)
     const { broadcast, isNew } = expectOk(await retry(id, me))
@@ -60,7 +60,7 @@ describe('R5.3 a retry', () => {
     expect(expectOk(await retry(retried, me)).isNew).toBe(true)
   })
 
-  it('is refused of what has not expired', async () => {
+  it('is refused for a request that has not expired', async () => {
     const me = customer('c-early')
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking())).broadcast
     expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')

@@ -69,7 +69,7 @@ describeWithRedis('two processes on one Redis', () => {
     return [detail.isOnline, choice.length === 1]
   }
 
-  it('R6.6 P4.5 a driver’s toggle on one is seen on the other in list, detail and choice, and told once by either', async () => {
+  it('R6.6 P4.5 a driver’s toggle on one is visible on the other in list, detail and search, and announced once by either', async () => {
     const toggle = ({ dispatch }: Product, isOnline: boolean) =>
       dispatch.setDriverAvailability(theDriver(), { isOnline })
     expect([await seenBy(a), await seenBy(b)]).toEqual([
@@ -86,7 +86,7 @@ describeWithRedis('two processes on one Redis', () => {
     expect((await told()).sort()).toEqual([false, true])
   })
 
-  it('R6.3 R6.6 a driver’s silence is told once, within two seconds, though both look for it, and its next heartbeat once', async () => {
+  it('R6.3 R6.6 a driver’s silence is announced once, within two seconds, though both look for it, and its next heartbeat once', async () => {
     a.startSweeps()
     b.startSweeps()
     presences.passTime(DRIVER_TTL_MS)
@@ -134,7 +134,7 @@ describeWithRedis('two processes on one Redis', () => {
     expect(await told()).toEqual([])
   })
 
-  it('R6.1 a request made on one goes to those who are with the other', async () => {
+  it('R6.1 a request made on one is offered to transporters connected to the other', async () => {
     const { dispatch } = b
     const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
     expect(made.broadcast.matchingTransportersCount).toBe(1)
@@ -220,7 +220,7 @@ describeWithRedis('presence in Redis', () => {
     await proxy.close()
   })
 
-  it('R6.4 finds those who are here behind any number who lapsed and were not swept yet, in two round trips', async () => {
+  it('R6.4 finds present drivers behind any number of expired but unswept ones, in two round trips', async () => {
     const proxy = await startRedisProxy(server.url)
     const { presence } = await presences.open({ url: proxy.url, probeEveryMs: 3_600_000 })
     const put = (id: string, km: number) =>

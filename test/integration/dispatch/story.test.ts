@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => app.close())
 
 describe('R9.5 R10.7 the story of a request', () => {
-  test('says in one answer what happened, by whom, and why others were not let', async () => {
+  test('shows in one answer what happened, by which actor, and why others were refused', async () => {
     const { id, admin, customer, party, offered, stranger } = scene
     await offered.transporter.post(`/api/v1/broadcast/${id}/decline`, { reason: 'Too far' })
     await stranger.transporter.post(`/api/v1/broadcast/${id}/accept`, acceptBody(stranger))
@@ -51,7 +51,7 @@ describe('R9.5 R10.7 the story of a request', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b))
   })
 
-  test('says how many a step found and passed over, and why', async () => {
+  test('shows how many transporters a step found and skipped, and why', async () => {
     const own = await createScene(app)
     await app.query(
       `insert into recipients (broadcast_id, transporter_id, step, reason)

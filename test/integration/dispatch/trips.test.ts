@@ -85,7 +85,7 @@ describe('a trip', () => {
     expect(page).toEqual({ items: [completed.trip], nextCursor: null })
   })
 
-  it('that is given back opens its truck again: others may take it, the driver is told and free', async () => {
+  it('that is released reopens its truck: others may accept it, the driver is informed and free', async () => {
     expect(expectOk(await send(truck.caller, 'release')).trip.status).toBe('released')
     const { fanout } = product
     await until(() => fanout.heard(personRoom(me()), 'truck_released').length > 0)
@@ -114,14 +114,14 @@ describe('a trip', () => {
     })
   })
 
-  it('may be ended by an admin at any time, of which the transporter is told', async () => {
+  it('may be ended by an admin at any time, and the transporter is informed', async () => {
     expectOk(await send(theDriver(), 'start'))
     expect(expectOk(await send(admin, 'abandon')).trip.status).toBe('abandoned')
     const { fanout } = product
     await until(() => fanout.heard(personRoom(truck.caller), 'trip_cancelled').length > 0)
   })
 
-  it('takes events from those alone who may send them: 403 for roles that never may, 404 for strangers', async () => {
+  it('accepts events only from permitted callers: 403 for roles that never may, 404 for strangers', async () => {
     const forbidden: [Caller, TripEvent['type']][] = [
       [me(), 'start'],
       [admin, 'start'],

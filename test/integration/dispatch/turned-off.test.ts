@@ -55,7 +55,7 @@ const historyOf = async (id: string) =>
   }[]
 
 describe('R11.2 a customer that is turned off', () => {
-  test('loses its seeking request before the answer: its transporters are told, and the journal says by whom', async () => {
+  test('loses its searching request before the answer: its transporters are informed, and the journal names the actor', async () => {
     const truck = await registerTruck(other.url, 'off-1', { vehicleType: 'off_1', isReady: true })
     const listener = await listen(other.url, truck.transporter.token)
     open.push(listener)
@@ -72,7 +72,7 @@ describe('R11.2 a customer that is turned off', () => {
     expect((await truck.transporter.get('/api/v1/broadcasts')).body.items).toEqual([])
   })
 
-  test('keeps what is no longer sought: the trips of a full request stand', async () => {
+  test('keeps requests that no longer search: the trips of a full request stay', async () => {
     const truck = await registerTruck(app.url, 'off-2', { vehicleType: 'off_2', isReady: true })
     const broadcast = await seek('off-c2', 1, app, 'off_2')
     const path = `/api/v1/broadcast/${broadcast.id}/accept`
@@ -148,7 +148,7 @@ describe('R11.2 a customer that is turned off', () => {
     await first.close()
   })
 
-  test('leaves a database in which all is well', async () => {
+  test('leaves a database without violations', async () => {
     expect(await findViolations(app.database.connectionString)).toEqual([])
   })
 })
@@ -208,7 +208,7 @@ for (const [where, describeHere, environment] of presences) {
     const driverOf = async (truck: Awaited<ReturnType<typeof registerTruck>>) =>
       (await truck.transporter.get(`/api/v1/transporter/drivers/${truck.driverId}`)).body
 
-    test('a driver that is turned off is offline at once, told as such, and brings no offers', async () => {
+    test('a driver that is turned off is offline at once, is announced as such, and causes no offers', async () => {
       const truck = await registerTruck(server.url, 'pr-1', { vehicleType: 'pr_1', isReady: true })
       const listener = await listen(server.url, truck.transporter.token)
       open.push(listener)
@@ -225,7 +225,7 @@ for (const [where, describeHere, environment] of presences) {
       expect(await driverOf(truck)).toMatchObject({ isOnline: false })
     })
 
-    test('a driver whose process died is offline within seconds, also for a process that starts later', async () => {
+    test('a driver whose process died is offline within seconds, even for a process that starts later', async () => {
       const truck = await registerTruck(server.url, 'pr-2', { vehicleType: 'pr_2', isReady: true })
       const pool = new pg.Pool({ connectionString: server.database.connectionString, max: 1 })
       await createFleetStore(pool).setPersonActive({ role: 'driver', id: truck.driverId }, false)

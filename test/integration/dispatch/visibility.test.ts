@@ -130,7 +130,7 @@ describe('R11.5 a transporter that was offered a load', () => {
   })
 
   it.each(['full', 'cancelled', 'expired'])(
-    'R11.5 reads roughly where, and no more, when it is %s without it',
+    'R11.5 reads only a rough place when it is %s without it',
     async end => {
       const loser = await ready('loser')
       const since = await beginning(loser.transporter)
@@ -157,7 +157,7 @@ describe('R11.5 a transporter that was offered a load', () => {
     },
   )
 
-  it('R11.5 reads no more of it when the customer asks again, with an offer or without one', async () => {
+  it('R11.5 reads no more of it when the customer retries, with an offer or without one', async () => {
     const [loser, winner] = [await ready('again'), await unoffered('again')]
     const { customer, id } = await ask(2)
     await isOffered(loser, id)
@@ -277,7 +277,7 @@ describe('R11.5 a truck that was given back', () => {
     expect(found(late.body)).toEqual([])
   })
 
-  it('R11.5 has its driver and transporter told without the places, and its customer with them', async () => {
+  it('R11.5 its driver and transporter get events without the places, and its customer with them', async () => {
     const truck = await unoffered('told')
     const { customer, id } = await ask(2)
     const [owner, transporter, driver] = await Promise.all([
@@ -343,7 +343,7 @@ describe('R11.5 where a driver is', () => {
     expect(again.body).toEqual(kept)
   })
 
-  it('R11.5 is whole kilometres away for an admin who asks why a transporter was offered a load', async () => {
+  it('R11.5 is rounded to whole kilometres for an admin that looks up why a transporter was offered a load', async () => {
     const { transporter } = await ready('measured')
     const { id } = await ask()
     const path = `/api/v1/admin/broadcasts/${id}/recipients?transporterId=${transporter.id}`
@@ -356,7 +356,7 @@ describe('R11.5 where a driver is', () => {
   })
 })
 
-describe('R11.5 a trip that stands', () => {
+describe('R11.5 a live trip', () => {
   it('R11.5 is read in full, also when the load has been delivered', async () => {
     const truck = await unoffered('carrier')
     const since = await beginning(truck.transporter)

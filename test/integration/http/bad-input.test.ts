@@ -381,7 +381,7 @@ describe('tokens', () => {
   })
 })
 
-describe('what is hardly HTTP', () => {
+describe('input that is barely HTTP', () => {
   function raw(text: string): Promise<string> {
     const { port, hostname } = new URL(app.url)
     return new Promise((resolve, reject) => {

@@ -62,7 +62,7 @@ describe('every answer', () => {
     expect(await idOf('x'.repeat(65))).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  test('says nothing of what runs behind it, and lets no browser guess', async () => {
+  test('reveals nothing of its software, and lets no browser guess content types', async () => {
     const { headers } = await customer.get('/api/v1/broadcasts')
     expect(headers.get('x-powered-by')).toBeNull()
     expect(headers.get('server')).toBeNull()
@@ -99,7 +99,7 @@ describe('pages of other origins', () => {
 })
 
 describe('versions', () => {
-  test('a request’s ETag is its version, for If-Match only: what a browser has seen is sent again', async () => {
+  test('a request’s ETag is its version, for If-Match only: a browser’s copy never causes a 304', async () => {
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))
     const path = `/api/v1/broadcasts/${broadcast.id}`
     const first = await customer.get(path)
@@ -221,7 +221,7 @@ describe('when something is wrong with us', () => {
     expect(logged.join()).toContain('find-me')
   })
 
-  test('the database gone: UNAVAILABLE with Retry-After, health down; back again: all is well', async () => {
+  test('without the database: UNAVAILABLE with Retry-After, health down; with it again: recovery', async () => {
     let proxy: DatabaseProxy | undefined
     const other = await startTestApp({
       env: { LOG_LEVEL: 'silent' },

@@ -33,7 +33,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     }
   })
 
-  test('on a create whose answer was lost with its process: put together from the journal', async () => {
+  test('on a create whose answer was lost with its process: the journal gives the answer', async () => {
     const me = await customer('c-lost')
     const first = await me.post('/api/v1/broadcasts', asking(3), key('k1'))
     await me.post(`/api/v1/broadcasts/${first.body.id}/events`, { type: 'cancel' })
@@ -62,7 +62,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     expect(length).toBe(1)
   })
 
-  test('sent twenty times at once: one request, one trip, and everyone hears of it', async () => {
+  test('sent twenty times at once: one request, one trip, and each caller gets its answer', async () => {
     const me = await customer('c-twins')
     const created = await Promise.all(
       Array.from({ length: 20 }, () => me.post('/api/v1/orders', orderOf(1), key('o'))),
@@ -98,7 +98,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     expect((await one.put(`/api/v1/booking/${first.body.id}/cancel`, {}, key('k'))).status).toBe(200)
   })
 
-  test('is not used up by a refusal: it is decided anew', async () => {
+  test('is not used up by a refusal: the request is decided anew', async () => {
     const me = await customer('c-refused')
     const first = await me.post('/api/v1/broadcasts', asking(1))
     const refused = await me.post('/api/v1/broadcasts', asking(2), key('k'))

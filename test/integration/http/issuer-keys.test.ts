@@ -222,7 +222,7 @@ describe('R11.2 algorithms cannot be confused', () => {
 })
 
 describe('R11.2 an issuer that rotates its keys', () => {
-  test('is asked again for a key that is not known', async () => {
+  test('is read again for an unknown key', async () => {
     const { issuer, verify } = await setUp([rsa])
     expect(await outcome(verify, await signAs(rsa))).toBe('ok')
     await delay(quick.pauseMs)
@@ -242,7 +242,7 @@ describe('R11.2 an issuer that rotates its keys', () => {
     await until(async () => (await outcome(verify, kept)) === UNKNOWN)
   })
 
-  test('puts another key under an old name: what the old one signed is refused', async () => {
+  test('puts another key under an old name: tokens of the old key are refused', async () => {
     const { issuer, verify } = await setUp([rsa], { readEveryMs: 200 })
     const old = await signAs(rsa)
     expect(await outcome(verify, old)).toBe('ok')
@@ -252,7 +252,7 @@ describe('R11.2 an issuer that rotates its keys', () => {
     expect(await outcome(verify, await signAs(next))).toBe('ok')
   })
 
-  test('is not asked for each of the names that a stranger makes up', async () => {
+  test('is not read for each name that a stranger invents', async () => {
     const { issuer, verify } = await setUp([rsa])
     await verify(await signAs(rsa))
     const begunAt = performance.now()
@@ -268,7 +268,7 @@ describe('R11.2 an issuer that rotates its keys', () => {
   })
 })
 
-describe('R11.2 an issuer that is away, slow or hostile', () => {
+describe('R11.2 an issuer that is unavailable, slow or hostile', () => {
   const broken: [string, Parameters<TestIssuer['answer']>[0]][] = [
     ['closes the connection', res => res.destroy()],
     ['answers 500', res => res.writeHead(500).end('{}')],

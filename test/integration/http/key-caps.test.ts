@@ -68,7 +68,7 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     ).toBe('applied')
   })
 
-  test('R11.4 holds for what is no transition, on every process, in every role apart', async () => {
+  test('R11.4 applies to commands without a transition, on every process, for each role separately', async () => {
     const { transporter } = await registerTruck(app.url, 'keys')
     const elsewhere = await createClient(other.url, 'transporter', transporter.id)
     const beat = (client: typeof transporter, name: string) =>
@@ -83,7 +83,7 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     expect((await sameSub.post('/api/v1/broadcasts', asking(1), key('mine'))).status).toBe(201)
   })
 
-  test('R11.4 a crowd of one person overshoots by what was under way, and no more', async () => {
+  test('R11.4 a crowd of one person overshoots only by the requests in progress', async () => {
     const { transporter } = await registerTruck(app.url, 'crowd')
     const beat = (name: string) => transporter.post('/api/v1/transporter/heartbeat', {}, key(name))
     const crowd = await Promise.all(Array.from({ length: 10 }, (_, i) => beat(`c${i}`)))

@@ -54,7 +54,7 @@ describe('R9.5 requests of one address', () => {
     expect(wait).toBeLessThanOrEqual(Math.ceil(60 * (1 + 1 / PER_MINUTE)))
   })
 
-  test('what is no route counts too', async () => {
+  test('unknown routes count too', async () => {
     const address = newAddress()
     for (let i = 0; i < PER_MINUTE; i++) {
       expect((await call(app.url, 'GET', '/nowhere', as(address))).status).toBe(404)
@@ -62,7 +62,7 @@ describe('R9.5 requests of one address', () => {
     expect((await call(app.url, 'GET', '/nowhere', as(address))).status).toBe(429)
   })
 
-  test('health answers whoever asks, however often: a balancer must not lose us over it', async () => {
+  test('health always answers, so that a balancer never loses us', async () => {
     const address = newAddress()
     await exhaust(address)
     expect((await call(app.url, 'GET', '/health', as(address))).status).toBe(200)
@@ -114,7 +114,7 @@ describe('R9.5 requests of one user', () => {
     expect((await call(app.url, 'GET', '/api/v1/broadcasts', headers)).status).toBe(200)
   })
 
-  test('R11.1 another role of the same id does not use up what a person may ask', async () => {
+  test('R11.1 another role of the same id does not use up a person’s limit', async () => {
     const headersOf = async (role: Role) =>
       as(newAddress(), { authorization: `Bearer ${await tokenFor(role, 'of-both')}` })
     let status = 200
@@ -127,7 +127,7 @@ describe('R9.5 requests of one user', () => {
 })
 
 describe('R9.5 connection attempts of sockets', () => {
-  test('count by user: refused with a problem that says when to come back', async () => {
+  test('count by user: refused with a problem that says when to retry', async () => {
     const token = await tokenFor('customer', 'c-loop')
     const direct = await startTestApp({ env: { RATE_LIMIT_USER_PER_MINUTE: '2' } })
     for (let i = 0; i < 2; i++) (await listen(direct.url, token)).close()

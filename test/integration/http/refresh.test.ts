@@ -43,7 +43,7 @@ describe('R9.5 a refresh token', () => {
     expect((await refresh(second.body.refreshToken)).status).toBe(200)
   })
 
-  test('shown twice ends its family: the successor is good no more either, anywhere', async () => {
+  test('used twice ends its family: the successor is no longer valid either, on any process', async () => {
     const token = await firstToken('c2')
     const { body } = await refresh(token)
     expect(await refresh(token, other)).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } })
@@ -53,7 +53,7 @@ describe('R9.5 a refresh token', () => {
     expect((await refresh(await firstToken('c2'))).status).toBe(200)
   })
 
-  test('of many who show it at once to two processes one gets the next, and that is good no more', async () => {
+  test('of many simultaneous uses on two processes one gets the next token, which is then invalid', async () => {
     for (let round = 0; round < 5; round++) {
       // In one round the family is new, in the next it is there already.
       const start = await firstToken(`c-race-${round}`)
@@ -67,7 +67,7 @@ describe('R9.5 a refresh token', () => {
     }
   })
 
-  test('R11.2 of a user who is turned off is refused, also when the user is on again', async () => {
+  test('R11.2 of a user that was turned off is refused, even when the user is on again', async () => {
     const admin = await createClient(app.url, 'admin', 'a1')
     const token = await firstToken('c-off')
     await admin.put('/api/v1/admin/users/customer/c-off', { active: false })

@@ -146,7 +146,7 @@ describe('R11.2 logout', () => {
     await until(async () => (await sync(other, token)) === ENDED, WITHIN_MS)
   })
 
-  test('gives no replay of what an idempotency key did', async () => {
+  test('gives no replay for an idempotency key', async () => {
     const client = await createClient(app.url, 'customer', 'lo-4')
     const key = { 'idempotency-key': 'once' }
     expect((await client.post('/api/v1/broadcasts', asking(1), key)).status).toBe(201)
@@ -217,7 +217,7 @@ describe('R11.2 logout', () => {
     expect(await sync(other, await tokenFor('customer', 'lo-twice'))).toBe('ok')
   })
 
-  test('that nobody tells of, because its process died, is heard by the others', async () => {
+  test('that is not announced, because its process died, is noticed by the others', async () => {
     const token = await tokenFor('customer', 'lo-dead')
     const { socket } = await connect(other, token)
     expect(await sync(app, token)).toBe('ok')
@@ -280,7 +280,7 @@ describe('R11.2 an administrator', () => {
     expect((await admin.post(`/api/v1/admin/users/${path}/sessions/end`)).status).toBe(400)
   })
 
-  test('who turns a person off ends its sessions for good: on again, it signs in anew', async () => {
+  test('an admin that turns a person off ends its sessions for good: turned on, it must sign in again', async () => {
     const admin = await createClient(app.url, 'admin', 'se-admin')
     const token = await tokenFor('customer', 'se-off')
     const unused = await refreshTokenAt('customer', 'se-off', secondNow())

@@ -78,7 +78,7 @@ describeWithPreviousRelease('the release before', () => {
         ['this release', 'the release before'],
         ['the release before', 'this release'],
       ])(
-        'R11.1 what %s does, the people on %s hear, and nobody else there of their ids',
+        'R11.1 actions of %s reach the people on %s, and no other roles of their ids',
         async (doing, hearing) => {
           const name = `${kind}-${doing.split(' ')[0]}`
           const vehicleType = `t_${name.replace('-', '_')}`
@@ -142,7 +142,7 @@ describeWithPreviousRelease('the release before', () => {
       )
 
       test(
-        'R11.1 what the release before did under a key is not done again here, nor answered to another role',
+        'R11.1 an idempotency key of the previous release is honoured, and not for another role',
         async () => {
           const id = `key-${kind}`
           const headers = { 'idempotency-key': 'k' }
@@ -206,7 +206,7 @@ describeWithPreviousRelease('the release before', () => {
       )
 
       test(
-        'R11.1 a refresh token is good once on both together, and its family is untouched by another role’s',
+        'R11.1 a refresh token is valid once on both together, and another role of the id does not affect its family',
         async () => {
           const id = `refresh-${kind}`
           const refresh = (url: string, refreshToken: string) =>

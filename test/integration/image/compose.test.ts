@@ -75,7 +75,7 @@ describe('docker-compose.yml', () => {
     }
   })
 
-  test('starts what the image starts', async () => {
+  test('starts the containers of the image', async () => {
     const dockerfile = await readFile(join(repositoryRoot, 'Dockerfile'), 'utf8')
     const [, command = '[]'] = /^CMD (\[.*\])$/m.exec(dockerfile) ?? []
     const isSecrets = (part: string) => part.startsWith('--env-file=')

@@ -99,7 +99,7 @@ describe('the image', () => {
     ])
   })
 
-  test('has a Dockerfile that a linter has nothing to say about', async () => {
+  test('has a Dockerfile without linter findings', async () => {
     expect(validate(await readFile(join(repositoryRoot, 'Dockerfile'), 'utf8'))).toEqual([])
     expect(validate('FROM node:24-slim\nMAINTAINER x')).not.toEqual([])
   })
@@ -161,11 +161,11 @@ describe('the image', () => {
     }
   }, 60_000)
 
-  test('is small: what it adds to its base stays under 200 MB', async () => {
+  test('is small: it adds under 200 MB to its base', async () => {
     expect(await bytesIn(app)).toBeLessThan(MAX_INSTALLED_BYTES)
   })
 
-  test('is filled by what the runbook says, and by as much', async () => {
+  test('is filled by the commands of the runbook, as much as it states', async () => {
     const runbook = await readFile(join(repositoryRoot, 'docs/OPERATIONS.md'), 'utf8')
     const [, chapter = ''] = runbook.split(/^## What is in the image$/m)
     const [text = ''] = chapter.split(/^## /m)

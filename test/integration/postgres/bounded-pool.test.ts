@@ -19,7 +19,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-test('R9.4 while its connections are taken so many wait, the next are refused at once, and those who wait are served', async () => {
+test('R9.4 with all connections in use a bounded number of callers waits, further ones are refused at once, and the waiting ones are served', async () => {
   const taken = await pool.connect()
   const ask = () => query<{ one: number }>(pool, 'select 1 as one', [])
   const waiting = Array.from({ length: MAX_WAITING }, ask)

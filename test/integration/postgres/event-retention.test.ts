@@ -69,7 +69,7 @@ describe('old events', () => {
     expect([await eventsOf(old), await eventsOf(young)]).toEqual([0, 2 * each])
   })
 
-  it('say up to when they are gone, which never goes back', async () => {
+  it('record up to when events were deleted, which never goes back', async () => {
     expect(await sweptBefore()).toBeNull()
     expect(await store.sweep(DAY_MS, 10)).toBe(0)
     expect(await sweptBefore()).toBeNull()
@@ -120,7 +120,7 @@ describe('old events', () => {
     expect(await store.sweep(DAY_MS, 1_000)).toBe(5)
   })
 
-  it('are no violation for the audit, and what is lost without a sweep is one', async () => {
+  it('are no violation for the audit, but events missing without a sweep are', async () => {
     const [swept, kept] = [await doors(1, 30), await doors(1, 1)]
     // The journal is as old as the events were.
     await sql.query(

@@ -61,7 +61,7 @@ describe('people', () => {
 })
 
 describe('drivers', () => {
-  it('are invited, then changed as a whole: what is left out goes', async () => {
+  it('are invited, then replaced as a whole: omitted fields are removed', async () => {
     const invited = await invite('t1', { id: 'd1', name: 'Asha', phone: '1' })
     expect(invited).toMatchObject({
       kind: 'invited',
@@ -234,7 +234,7 @@ describe('availability of a transporter', () => {
     expect(changes).toBeLessThanOrEqual(limit.changes)
   })
 
-  it('decides who is asked when everyone is: available, active owners of the type', async () => {
+  it('selects the transporters of the last step: available, active owners of the type', async () => {
     for (const t of ['t1', 't2']) {
       await putVehicle(t, { id: `${t}-a`, vehicleType: '14ft', number: '1' })
       await putVehicle(t, { id: `${t}-b`, vehicleType: '14ft', number: '2' })

@@ -231,7 +231,7 @@ test.each([
   await expect(migrate(client, { ...options, folder })).rejects.toThrow(message)
 })
 
-test('migrations/schema.txt is what the migrations make', async () => {
+test('migrations/schema.txt matches the migrations', async () => {
   await migrate(client, options)
   const isCurrent = (await dumpProduct(client)) === (await readFile(SCHEMA_FILE, 'utf8'))
   if (!isCurrent)

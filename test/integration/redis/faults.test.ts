@@ -83,7 +83,7 @@ describeWithRedis('the server', () => {
     expect(choice.body.items).toMatchObject([{ isOnline: true, isBusy: true }])
   }
 
-  it('R7.4 R9.4 P2.1 goes on with 200 requests live when Redis is killed, says so, and is filled again by heartbeats', async () => {
+  it('R7.4 R9.4 P2.1 continues with 200 live requests when Redis is killed, reports it, and is filled again by heartbeats', async () => {
     const near = await truck(PICKUP)
     const far = await truck(FAR)
     expect((await health()).status).toBe('ok')
@@ -130,7 +130,7 @@ describeWithRedis('the server', () => {
     await until(async () => (await health()).checks.redis.status === 'ok')
   })
 
-  it('R7.4 goes on when Redis is full and refuses what is written, and notices when there is room again', async () => {
+  it('R7.4 continues when Redis is full and refuses writes, and notices when there is room again', async () => {
     await truck(PICKUP)
     const admin = new Redis(redis.url)
     await admin.config('SET', 'maxmemory-policy', 'noeviction')

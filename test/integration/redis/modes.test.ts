@@ -163,7 +163,7 @@ describeWithRedis('a Redis whose mode differs from REDIS_MODE', () => {
     expect(await assertRedisFits({ url: `redis://127.0.0.1:1/${MASTER_NAME}`, mode: 'sentinel' })).toBe(false)
   })
 
-  test('R13.5 one that appears after the start is not used either, and the health check says why', async () => {
+  test('R13.5 one that appears after the start is not used either, and the health check shows why', async () => {
     const redis = connectRedis({ url: aNode(), purpose: 'test', log, commandTimeoutMs: 300 })
     open.push({ close: () => redis.disconnect() })
     await expect(redis.ping()).rejects.toThrow()

@@ -111,7 +111,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
   }
   const read = (id: string) => once(engine => engine.get(id))
 
-  it('an instance that has reached its end takes no more events, and has no timers', async () => {
+  it('an instance that has reached its end accepts no events, and has no timers', async () => {
     const id = await create()
     expect(await timersOf(id)).toBe(2)
     expect(await send(id, 'ADD')).toBe('applied')

@@ -181,7 +181,7 @@ describe('an instance that a definition’s own mistake makes impossible to writ
   })
 })
 
-describe('a row that somebody has locked', () => {
+describe('a row with a lock', () => {
   it('holds up its own instance and, but for a moment, nobody else', async () => {
     const a = open()
     const ids = await newDoors(a.engine, 50)

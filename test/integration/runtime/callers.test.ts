@@ -105,7 +105,7 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
     [undefined, /expected an object with a "type", got undefined/],
     [{ type: 'open', who: 7n }, /who: .*expected string, received bigint/],
     [{ ...itself, type: 'open', who: 'bob' }, /expected JSON: it is nested too deeply, or contains itself/],
-  ])('R10.8 says what is wrong with an event also where a key comes with it (%#)', async (event, message) => {
+  ])('R10.8 names the fault of an event also if a key comes with it (%#)', async (event, message) => {
     const [engine, id] = await newDoor()
     await expect(engine.send(id, event as unknown as typeof open, { actor, key: 'k' })).rejects.toThrow(
       message,

@@ -338,7 +338,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect((await failForGood(engine, id)).generation).toBe(4)
   })
 
-  it('can be dropped: it never fires, is not missing, and comes anew when its state is entered again', async () => {
+  it('can be dropped: it never fires, is not missing, and is armed again when its state is entered again', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'poison', delayMs: 0, fault: 'claims' })
     const letter = await failForGood(engine, id)

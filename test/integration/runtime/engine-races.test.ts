@@ -55,7 +55,7 @@ const expireLeases = async () => {
 }
 
 describe('an engine held up', () => {
-  it('between decision and commit loses to another, and decides again on what that one did', async () => {
+  it('between decision and commit loses to another, and decides again on the new state', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('commit.before')
@@ -66,7 +66,7 @@ describe('an engine held up', () => {
     expect(briefly(await late)).toBe('ALREADY_OPEN 2')
   })
 
-  it('between decision and commit still wins when what the other did leaves room for it', async () => {
+  it('between decision and commit still wins if the other’s change leaves room for it', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('commit.before')
@@ -93,7 +93,7 @@ describe('an engine held up', () => {
     },
   )
 
-  it('before it reads takes notice of what another did meanwhile', async () => {
+  it('before it reads sees the other’s change', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('read.before')
@@ -104,7 +104,7 @@ describe('an engine held up', () => {
     expect(briefly(await unsure)).toBe('applied 3')
   })
 
-  it('after it has read answers by what was true while its caller waited', async () => {
+  it('after it has read answers with the state at a time while its caller waited', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('read.after')
@@ -168,7 +168,7 @@ describe('a timer leased by two engines', () => {
       expect(await typesOf(id)).toEqual(['xstate.init', 'open', 'xstate.after.closing.door.open'])
   })
 
-  it('and armed again meanwhile does not fire for the earlier arming', async () => {
+  it('that is armed again does not fire for the earlier arming', async () => {
     const { a, b } = both()
     const hold = points.hold('timers.leased')
     const id = await newDoor(a.engine, 1)
@@ -183,7 +183,7 @@ describe('a timer leased by two engines', () => {
     expect(await typesOf(id)).toEqual(['xstate.init', 'open', 'close', 'open'])
   })
 
-  it('goes with a command in one burst: when the timer has been fired by the other, the command stands alone', async () => {
+  it('in one burst with a command: if the other engine fired the timer, only the command is applied', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine, 1)
     await a.open(id)
@@ -301,7 +301,7 @@ describe('a claim', () => {
     ])
   })
 
-  it('that was in another’s hands when looked for is taken by whoever comes after it was freed', async () => {
+  it('that another held at the look-up goes to the next command after it was freed', async () => {
     const { a, b } = both()
     const [id = '', other = ''] = await newDoors(a.engine, 2)
     await b.take(other, 'x')

@@ -145,7 +145,7 @@ describe.each([
     expect(texts).toEqual(texts.map(() => JSON.stringify(event)))
   })
 
-  it('is kept in what the audit reads, which finds nothing', async () => {
+  it('is kept in what the audit reads, which finds no violation', async () => {
     const { id } = await restarted({ zoe: 5, amy: 5 }, [{ type: 'note' }, { type: 'award' }])
     const page = await opened.audit.page(undefined, 1_000, [])
     const audited = page.find(({ instance }) => instance.id === id)

@@ -96,7 +96,7 @@ describe('a rolling deploy', () => {
     expect(await violationsOf(sql, v2)).toEqual([])
   }, 60_000)
 
-  it('R10.5 refuses loudly what a process does not know, and leaves it as it is', async () => {
+  it('R10.5 refuses unknown versions with an error, and leaves their instances unchanged', async () => {
     const after = open(v2)
     await after.start()
     const door = await newDoor(after)
@@ -110,7 +110,7 @@ describe('a rolling deploy', () => {
     expect(await after.get(door)).toMatchObject({ version: 1 })
   }, 60_000)
 
-  it('R10.5 does not let a process in that has dropped what another still needs', async () => {
+  it('R10.5 refuses a process that has dropped a version which another still needs', async () => {
     await open(v1).start()
     await expect(open(onlyV2).start()).rejects.toThrow(
       /still knows only version 1 of "door"; this one must know it too/,

@@ -63,7 +63,7 @@ describe('a client that does not read', () => {
     expect(sent).toBeGreaterThan(socketLimits.maxWaitingBytes / filling.length)
   })
 
-  test('is cut off as well when it has not even signed in', async () => {
+  test('is disconnected also before it has signed in', async () => {
     const { url, lines } = await start({ limits: { maxWaitingBytes: 20_000 } })
     const stranger = await raw(url)
     stranger.socket.pause()
@@ -107,7 +107,7 @@ describe('a client that floods', () => {
     expect(sockets.countConnections()).toBe(4)
   })
 
-  test('with connections of nobody is refused at the door, and those who are in stay', async () => {
+  test('with connections that are not signed in is refused, and the present clients stay', async () => {
     const { url } = await start({ limits: { maxConnections: 2, connectTimeoutMs: 60_000 } })
     const good = await connectAs(url, 'good')
     await raw(url)
@@ -116,7 +116,7 @@ describe('a client that floods', () => {
     expect(await good.send('heartbeat', {})).toEqual({ ok: true })
   })
 
-  test('with rooms may watch so many and no more', async () => {
+  test('with rooms may watch only a bounded number', async () => {
     const { url } = await start({ limits: { messageBurst: 1_000 } })
     const keen = await connectAs(url, 'keen')
     const id = (n: number) => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`
@@ -175,7 +175,7 @@ describe('a client that sends garbage', () => {
   })
 })
 
-describe('a client whose network has gone', () => {
+describe('a client whose network was lost', () => {
   test('half open is noticed by its silence, and its rooms are empty', async () => {
     const { url, sockets } = await start({ limits: { pingIntervalMs: 100, pingTimeoutMs: 2_000 } })
     const network: RoughNetwork = await startRoughNetwork([url])
@@ -191,8 +191,8 @@ describe('a client whose network has gone', () => {
   })
 })
 
-describe('R7.2 a user who is turned off', () => {
-  test('is cut off even where the word of it did not arrive', async () => {
+describe('R7.2 a user that is turned off', () => {
+  test('is disconnected even if the message about it did not arrive', async () => {
     const { url, inactive } = await start({ limits: { checkSessionsEveryMs: 50 } })
     const bad = await connectAs(url, 'bad')
     const good = await connectAs(url, 'good')

@@ -109,7 +109,7 @@ describe('events since a moment', () => {
 })
 
 describe('telling again', () => {
-  it('R7.4 says everything under the same ids, offers too, and to nobody else', async () => {
+  it('R7.4 emits every event under the same id, offers too, and to the same people only', async () => {
     const truck = await registerTruck(product, 'near', { place: PICKUP })
     const caller = customer('again')
     const { broadcast } = expectOk(await product.dispatch.createBroadcast(caller, asking(1)))
@@ -164,7 +164,7 @@ describe('telling again', () => {
     }
   })
 
-  it('R7.4 finds also those who were away: who resumes from a later event is told what was missed before it', async () => {
+  it('R7.4 covers absent clients too: a client that resumes from a later event gets the events it missed before', async () => {
     const [missed, later] = [await cancelled('away'), await cancelled('away')]
     await delivered()
     // Longer ago than a resume looks back by itself.

@@ -37,7 +37,7 @@ async function connectAs(
 }
 
 describe('R7.2 who may connect', () => {
-  test('nobody without a good token: connect_error carries the problem', async () => {
+  test('no client without a valid token: connect_error carries the problem', async () => {
     const unsigned = new UnsecuredJWT({ role: 'admin' }).setSubject('a').setExpirationTime('1h').encode()
     for (const token of [
       undefined,
@@ -63,7 +63,7 @@ describe('R7.2 who may connect', () => {
     expect(Date.now()).toBeLessThan(expiresAt + 500)
   })
 
-  test('who is turned off is cut off, and does not come back', async () => {
+  test('a user that is turned off is disconnected, and cannot reconnect', async () => {
     const admin = await createClient(app.url, 'admin', 'a1')
     const { socket } = await connectAs('customer', 'bad')
     const end = disconnected(socket)
@@ -77,7 +77,7 @@ describe('R7.2 who may connect', () => {
   })
 })
 
-describe('R7.2 what may be watched', () => {
+describe('R7.2 which requests may be watched', () => {
   test('one’s own request: events of it arrive in the envelope', async () => {
     const customer = await createClient(app.url, 'customer', 'watcher')
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))

@@ -67,7 +67,7 @@ test('an instance has its journal in the part of the month in which it was made'
   expect(await Promise.all([now, late, odd].map(partOf))).toEqual(['journal_first', name, 'journal_other'])
 })
 
-test('a commit whose month is missing makes it, whatever commits beside it', async () => {
+test('a commit whose month is missing creates its partition, whatever commits beside it', async () => {
   const firstAt = await dropMonths()
   const stores = [1, 2, 3].map(() => createPostgresStore({ connectionString: database.connectionString }))
   const results = await Promise.all(

@@ -244,7 +244,7 @@ test('an event is either taken, or refused for a reason, or without effect where
   })
 })
 
-test('R2.1 trucks taken are at most those asked for, and a taken one has exactly one trip that stands', () => {
+test('R2.1 taken trucks are at most the requested ones, and each has exactly one live trip', () => {
   check(({ steps }, input) => {
     const asked = input.trucks.reduce((sum, line) => sum + line.count, 0)
     for (const { snapshot } of steps.map(step => step.after)) {
@@ -262,7 +262,7 @@ test('R2.1 trucks taken are at most those asked for, and a taken one has exactly
   })
 })
 
-test('the status says what the trucks say', () => {
+test('the status matches the trucks', () => {
   check(({ first, steps }) => {
     for (const { snapshot } of [first, ...steps.map(step => step.after)]) {
       const filled = trucksFilled(snapshot.context)
@@ -301,7 +301,7 @@ test('every announcement has an audience without duplicates, and plain data', ()
   })
 })
 
-test('R1.1 what is announced with a status is true, and a change of status or trucks is announced', () => {
+test('R1.1 an announced status is true, and a change of status or trucks is announced', () => {
   check(({ steps }) => {
     for (const { before, after } of steps) {
       const now = {
@@ -318,7 +318,7 @@ test('R1.1 what is announced with a status is true, and a change of status or tr
   })
 })
 
-test('R10.1 the machine asks for nothing but what the runtime can make durable', () => {
+test('R10.1 the machine uses only features that the runtime can make durable', () => {
   check(({ first, steps }) => {
     for (const action of [first, ...steps.map(step => step.after)].flatMap(step => step.actions)) {
       expect(['xstate.emit', 'xstate.raise', 'xstate.cancel']).toContain(action.type)
