@@ -64,7 +64,7 @@ describe('R10.8 each row of the compatibility table', () => {
     },
   )
 
-  it('is there once', () => {
+  it('is listed once', () => {
     expect(findings.size).toBe(rows.length)
     expect(Object.keys(pendingRows).filter(feature => !findings.has(feature))).toEqual([])
   })
@@ -81,7 +81,7 @@ describe('R10.8 each SCXML case', () => {
     },
   )
 
-  it('is known, also where it is on a list', () => {
+  it('has a name, and so has each case of the lists', () => {
     const listed = Object.keys(unlikeScxml)
     expect(listed.filter(name => !results.has(name))).toEqual([])
   })

@@ -99,7 +99,7 @@ async function complete(truck: Truck, tripId: string): Promise<void> {
 }
 
 describe('after any end', () => {
-  test.concurrent('P2.1 R5.4 a cancel while trucks are sought leaves nothing', async () => {
+  test.concurrent('P2.1 R5.4 a cancel during the search leaves nothing', async () => {
     const { customer, id } = await asked('p21-cancelled', { count: 2 })
     expect((await leftOf(id)).join()).toMatch(/customer:p21-cancelled.*timer .*timer /)
     expect((await cancel(customer, id)).status).toBe(200)
@@ -112,13 +112,13 @@ describe('after any end', () => {
     await expectLeft(id, [])
   })
 
-  test.concurrent('P2.1 R5.4 a cancel of a full request leaves nothing, its cancel window neither', async () => {
+  test.concurrent('P2.1 R5.4 a cancel of a full request leaves nothing, not even its cancel window', async () => {
     const { customer, id } = await asked('p21-revoked', { count: 2, accepting: 2 })
     expect((await cancel(customer, id)).status).toBe(200)
     await expectLeft(id, [])
   })
 
-  test.concurrent('P2.1 R5.4 a full request leaves its drivers busy, and with the last delivery nothing', async () => {
+  test.concurrent('P2.1 R5.4 a full request leaves its drivers busy, and nothing after the last delivery', async () => {
     const { id, trucks, trips } = await asked('p21-full', { count: 2, accepting: 2 })
     const [first, second] = trucks as [Truck, Truck]
     await expectLeft(id, [...claimsOf(first), ...claimsOf(second)].sort())
@@ -134,7 +134,7 @@ describe('after any end', () => {
     await expectLeft(id, [])
   })
 
-  test.concurrent('P2.1 R5.4 a timeout with some trucks leaves their drivers busy, until they have delivered', async () => {
+  test.concurrent('P2.1 R5.4 a timeout with some trucks leaves their drivers busy until they have delivered', async () => {
     const { id, trucks, trips } = await asked('p21-some', { count: 2, accepting: 1 })
     const [truck] = trucks as [Truck]
     await until(async () => (await statusOf(id)) === 'expired', PATIENCE_MS)
@@ -143,7 +143,7 @@ describe('after any end', () => {
     await expectLeft(id, [])
   })
 
-  test.concurrent('P2.1 R5.4 a truck given back after the request was full leaves nothing', async () => {
+  test.concurrent('P2.1 R5.4 a truck released after the request was full leaves nothing', async () => {
     const { id, trucks, trips } = await asked('p21-released', { accepting: 1 })
     const path = `/api/v1/trips/${trips[0]}/events`
     expect((await trucks[0]?.transporter.post(path, { type: 'release' }))?.status).toBe(200)
@@ -162,8 +162,8 @@ describe('after any end', () => {
   })
 })
 
-describe('when time is up', () => {
-  test.concurrent('P2.4 R5.3 with no truck: "No transporters found", a retry that works, and gone from every list', async () => {
+describe('at the deadline', () => {
+  test.concurrent('P2.4 R5.3 with no truck: "No transporters found", a retry that works, and no entry in any list', async () => {
     const truck = await registerTruck(home(), 'p24', { isReady: true, vehicleType: 'p24' })
     const customer = await createClient(home(), 'customer', 'p24')
     const there = await createClient(other(), 'customer', 'p24')

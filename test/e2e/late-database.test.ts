@@ -102,7 +102,7 @@ describe('a process that starts before its database', () => {
     120_000,
   )
 
-  test('ends with 1 and the reason when the time is over', async () => {
+  test('ends with 1 and the reason when the time is up', async () => {
     const gate = await gateTo(database.connectionString)
     const env = environment(gate.port, { DATABASE_WAIT_SECONDS: '1.5' })
     const { code, output } = await runToEnd('dist/main.js', env)
@@ -115,7 +115,7 @@ describe('a process that starts before its database', () => {
     ['a password that is wrong', { password: 'wrong' }, '28P01'],
     ['a database that is not there', { pathname: '/nowhere' }, '3D000'],
   ])(
-    '%s is logged at once, and ends the process when the time is over',
+    '%s is logged at once, and ends the process when the time is up',
     async (_name, change, sqlstate) => {
       const url = new URL(database.connectionString)
       Object.assign(url, change)
@@ -155,7 +155,7 @@ describe('a migration that starts before its database', () => {
     await empty.drop()
   }, 60_000)
 
-  test('ends with 1 and the reason when the time is over', async () => {
+  test('ends with 1 and the reason when the time is up', async () => {
     const gate = await gateTo(database.connectionString)
     const { code, output } = await runToEnd(
       'dist/migrate.js',

@@ -138,7 +138,7 @@ describe('a request from its beginning', () => {
     expect(retaken.status).toBe(200)
   })
 
-  test('R3.1 R3.3 a customer has one at a time, and asking again for the same is the same', async () => {
+  test('R3.1 R3.3 a customer has one at a time, and a repeat of the request returns the same', async () => {
     const customer = await createClient(app.url, 'customer', 'impatient')
     const first = await customer.post('/api/v1/broadcasts', asking(1))
     const repeated = await customer.post('/api/v1/broadcasts', asking(1))

@@ -100,7 +100,7 @@ describe('a process that is stopped', () => {
     expect(await ended).toBe(0)
   }, 60_000)
 
-  test('R9.4 R7.3 sends its sockets to another process, where they go on from the point they had', async () => {
+  test('R9.4 R7.3 sends its sockets to another process, where they continue from their last event', async () => {
     const [one, other] = await Promise.all([start(), start()])
     const network = await startRoughNetwork([one.url, other.url])
     const { token, post } = await createClient(other.url, 'customer', 'moved')
@@ -168,7 +168,7 @@ describe('a process that is stopped', () => {
     expect(server.output()).toContain('by a second signal')
   }, 60_000)
 
-  test('R9.4 ends in time though a request does not, and loses nothing by it', async () => {
+  test('R9.4 ends in time though a request does not, and loses nothing', async () => {
     const server = await start({ DRAIN_SECONDS: '2' })
     const customer = await createClient(server.url, 'customer', 'slow')
     const request = await beginRequest(server, customer.token)
@@ -199,7 +199,7 @@ describe('a process with a defect', () => {
     ['an unhandled rejection', 'Promise.reject(new Error("a defect of the test"))'],
     ['an exception that nobody catches', 'setTimeout(() => { throw new Error("a defect of the test") })'],
   ])(
-    'R9.4 ends loudly: %s',
+    'R9.4 ends with an error: %s',
     async (_name, defect) => {
       const hook = `process.on("SIGUSR2",()=>{${defect}})`
       const server = await start({

@@ -51,7 +51,7 @@ describeWithRedis('an api and a worker', () => {
     listener.close()
   }, 30_000)
 
-  test('the api does its part alone: an offer, an accept, the news of it', async () => {
+  test('the api works alone: an offer, an accept, its announcement', async () => {
     const truck = await registerTruck(api.url, 'near', { isReady: true })
     const captain = await listen(api.url, truck.transporter.token)
     const customer = await createClient(api.url, 'customer', 'served')
@@ -81,7 +81,7 @@ describeWithRedis('an api and a worker', () => {
     expect((await call(worker.url, 'GET', '/socket.io/?EIO=4&transport=polling')).status).toBe(404)
   })
 
-  test('R5.2 without a worker nothing falls due; the next one finds it all', async () => {
+  test('R5.2 without a worker no timer fires; the next worker fires them all', async () => {
     expect(await worker.end('SIGTERM')).toBe(0)
     const customer = await createClient(api.url, 'customer', 'patient')
     const listener = await listen(api.url, customer.token)

@@ -42,7 +42,7 @@ const taskEnvironment = (name = 'app') => ({
 })
 
 describe('a start in AWS', () => {
-  test('P3.5 R9.1 with secrets from Secrets Manager alone it serves, and logs none of them', async () => {
+  test('P3.5 R9.1 with secrets only from Secrets Manager it serves, and logs none of them', async () => {
     const server = await startServerProcess(taskEnvironment())
     try {
       const customer = await createClient(server.url, 'customer', 'c-secrets')
@@ -77,7 +77,7 @@ describe('a start in AWS', () => {
     }
   })
 
-  test('R9.1 names all that the secret lacks, before anything else is tried', async () => {
+  test('R9.1 names all missing values of the secret before it tries anything else', async () => {
     const { code, output } = await runServerToEnd(taskEnvironment('partial'))
     expect(code).toBe(1)
     expect(output).toContain('DATABASE_URL: Missing')

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 
 describe('a start', () => {
-  test('on an empty database: migrated, and ready with tokens that work', async () => {
+  test('on an empty database: migrates, and is ready with tokens that work', async () => {
     const env = { ...processEnvironment, DATABASE_URL: database.connectionString }
     const server = await startServerProcess(env)
     try {
@@ -39,7 +39,7 @@ describe('a start', () => {
     }
   })
 
-  test('R9.1 in production without its settings: refused, with every one of them named', async () => {
+  test('R9.1 in production without its settings: refused, with the names of all of them', async () => {
     const { code, output } = await runServerToEnd({
       NODE_ENV: 'production',
       BROADCAST_TIMEOUT_SECONDS: 'soon',

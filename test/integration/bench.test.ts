@@ -65,7 +65,7 @@ describe('copies of an instance', () => {
   })
   afterAll(() => database.drop())
 
-  it('pass the audit, and are taken on by the engine like its own', async () => {
+  it('pass the audit, and the engine continues them like its own instances', async () => {
     await assertNoViolations(database)
     const { engine, close } = await openEngine(database.connectionString)
     const { rows } = await database.pool.query<{ id: string }>(
@@ -78,7 +78,7 @@ describe('copies of an instance', () => {
     await assertNoViolations(database)
   })
 
-  it('are found out by the audit when one is broken, on whichever page', async () => {
+  it('are found by the audit when one is broken, on any page', async () => {
     await database.pool.query("update instances set version = 9 where owner = 'customer-copy-119'")
     await expect(assertNoViolations(database)).rejects.toThrow('invariant')
   })
@@ -126,7 +126,7 @@ describeWithRedis('the usual way', () => {
     expect([await way.expire(late), await way.expire(late)]).toEqual([true, false])
   })
 
-  it('fires each deadline that is due, once, and none before', async () => {
+  it('fires each due deadline once, and none before its time', async () => {
     const fired: string[] = []
     const both = new Countdown(2)
     const timers = createUsualTimers(redis, async id => {

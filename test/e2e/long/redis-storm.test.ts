@@ -161,7 +161,7 @@ describeWithRedis('one Redis', () => {
     await allIsWell(running)
   }, 120_000)
 
-  test('R13.1 R7.4 that is restarted again and again', async () => {
+  test('R13.1 R7.4 that is restarted repeatedly', async () => {
     for (let i = 0; i < (isLong ? 20 : 4); i++) {
       await redis.kill()
       await callsGoOn(running)
@@ -312,7 +312,7 @@ describeWithRedis('sentinels', () => {
     await allIsWell(running)
   }, 120_000)
 
-  test('R13.1 R13.5 R7.4 that are all down while the master is up and is then cut off', async () => {
+  test('R13.1 R13.5 R7.4 that are all down while the master is up and then cut off', async () => {
     await Promise.all(sentinels.sentinels.map(sentinel => sentinel.kill()))
     await callsGoOn(running)
     await askRedis(sentinels.servers[0] as RedisServer, 'CLIENT', ['KILL', 'TYPE', 'normal'])

@@ -65,7 +65,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toEqual([])
   })
 
-  test('R9.1 all that are missing or bad are named at once, and no value is', async () => {
+  test('R9.1 all missing or invalid values are named at once, without any value', async () => {
     const words = await wordsOf('partial')
     for (const line of ['DATABASE_URL: Missing', 'JWT_REFRESH_SECRET: Missing', 'REDIS_URL: Missing']) {
       expect(words).toContain(line)
@@ -80,7 +80,7 @@ describe('secrets at the start', () => {
     expect(words).toContain('JWT_REFRESH_SECRET: Missing')
   })
 
-  test('a text that is no JSON is refused without being quoted', async () => {
+  test('a text that is not JSON is refused without being quoted', async () => {
     const words = await wordsOf('broken')
     expect(words).toContain('Expected a JSON object')
     expect(words).not.toMatch(/top-secret|JWT_SECRET": "/)
@@ -99,7 +99,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toHaveLength(1)
   })
 
-  test('throttled: tried again, a bounded number of times', async () => {
+  test('throttled: retried a bounded number of times', async () => {
     let refusals = 2
     aws.before = () => {
       if (refusals-- > 0) throw new AwsError('ThrottlingException', 'Rate exceeded')
@@ -111,7 +111,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toHaveLength(4)
   })
 
-  test('a failure of the service is tried again', async () => {
+  test('a failure of the service is retried', async () => {
     let refusals = 1
     aws.before = () => {
       if (refusals-- > 0) throw new AwsError('InternalServiceError', 'oops', 500)
@@ -120,7 +120,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toHaveLength(2)
   })
 
-  test('slow: each attempt ends by its own time', async () => {
+  test('slow: each attempt has its own time limit', async () => {
     let slow = 1
     let release = () => {}
     const held = new Promise<void>(resolve => {
@@ -134,7 +134,7 @@ describe('secrets at the start', () => {
     release()
   })
 
-  test('slow for ever: the whole ends by its deadline', async () => {
+  test('always slow: ends at the deadline', async () => {
     let release = () => {}
     const held = new Promise<void>(resolve => {
       release = resolve

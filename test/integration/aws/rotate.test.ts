@@ -212,7 +212,7 @@ describe('a rotation', () => {
     expect([...asked].sort()).toEqual(['DescribeServices', 'GetSecretValue'])
   })
 
-  test('R9.1 P3.2 goes on after a crash at any step', async () => {
+  test('R9.1 P3.2 continues after a crash at any step', async () => {
     await doRotate()
     const isWrite = (operation: string) => /^(Put|Update|Deregister)/.test(operation)
     const writes = aws.calls.map(({ operation }) => operation).filter(isWrite)
@@ -249,7 +249,7 @@ describe('a rotation', () => {
     }
   }, 120_000)
 
-  test('a deployment that fails stops it with nothing retired, and the next run ends it', async () => {
+  test('a failed deployment stops it with nothing retired, and the next run completes it', async () => {
     ecs.ending.of = service => (service === 'worker' ? 'FAILED' : 'COMPLETED')
     await expect(doRotate()).rejects.toThrow(
       /worker failed and was rolled back\. Old and new values both work/,
@@ -311,7 +311,7 @@ describe('a rotation', () => {
     await expect(bad).rejects.not.toThrow(/half-a-key/)
   })
 
-  test('P3.2 a new token of the cache arrives by a deployment like the rest', async () => {
+  test('P3.2 a new token of the cache arrives by a deployment like the others', async () => {
     await doRotate({ parts: ['redis'], redisUrl: 'rediss://:new@cache' })
     for (const { values } of ecs.tasks()) expect(values.REDIS_URL).toBe('rediss://:new@cache')
     await expect(doRotate({ parts: ['redis'] })).rejects.toThrow('redis: give --redis')
@@ -355,7 +355,7 @@ describe('npm run rotate-secrets', () => {
     return { kill: () => child.kill('SIGKILL'), ended }
   }
 
-  test('R9.1 is a dry run, then does it; killed in the middle of a deployment, it goes on', async () => {
+  test('R9.1 is a dry run first, then does it; killed during a deployment, it continues', async () => {
     const dry = await start([]).ended
     expect(dry).toMatchObject({ code: 0, output: expect.stringContaining('dry run') })
     expect(secrets.values('app').JWT_SECRET).toBe('old-jwt-key')
@@ -382,7 +382,7 @@ describe('npm run rotate-secrets', () => {
     await expectRotated()
   }, 120_000)
 
-  test('fills a secret that has no values yet, for services that are not there yet', async () => {
+  test('fills a secret without values, for services that do not exist yet', async () => {
     secrets = createSecretsManager({
       app: JSON.stringify({ JWT_SECRET: 'made-by-the-stack' }),
       admin: secrets.versions('admin')[0]?.text ?? '',

@@ -90,7 +90,7 @@ describe('R7.3 the client', () => {
     expect(customer.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'hears' }, app))
   })
 
-  it('R7.3 cut off before it has seen anything misses nothing', async () => {
+  it('R7.3 disconnected before its first event misses nothing', async () => {
     const customer = await connected(await open('customer', 'quiet'))
     customer.link.sever()
     await until(() => !customer.client.isConnected)
@@ -120,7 +120,7 @@ describe('R7.3 the client', () => {
     expect(customer.ids().sort()).toEqual(expected)
   })
 
-  it('R7.3 goes on in a new client from the point that an earlier one had', async () => {
+  it('R7.3 continues in a new client from the point of an earlier one', async () => {
     const first = await connected(await open('customer', 'restarted'))
     const id = await create(first.client)
     await until(() => first.events.length === 1)
@@ -133,7 +133,7 @@ describe('R7.3 the client', () => {
     expect(second.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'restarted' }, app))
   })
 
-  it('R7.3 a watched request: nothing of it is missed either', async () => {
+  it('R7.3 a watched request: no event of it is missed either', async () => {
     const customer = await open('customer', 'watched')
     const id = await create(customer.client)
     const admin = await connected(await open('admin', 'root'))
@@ -178,7 +178,7 @@ describe('R7.3 the client', () => {
 })
 
 describe('R7.2 the client and its token', () => {
-  it('R7.2 gets another one when one has run out, for calls and for the socket', async () => {
+  it('R7.2 gets a new one when it has expired, for calls and for the socket', async () => {
     const asked: boolean[] = []
     const heard = await open('customer', 'tokens', {
       token: async ({ isRefused }) => {
@@ -205,7 +205,7 @@ describe('R7.2 the client and its token', () => {
 })
 
 describe('the client’s calls', () => {
-  it('answer problems, not exceptions', async () => {
+  it('return problems instead of exceptions', async () => {
     const { client } = await open('customer', 'calls')
     const options = { idempotencyKey: 'once' }
     const created = await client.api.createBooking(load, options)

@@ -55,7 +55,7 @@ describe('R7.3 docs/CLIENT.md', () => {
     expect(blocks).toHaveLength(6)
   })
 
-  it('has code that type-checks, strictly', async () => {
+  it('has code that type-checks strictly', async () => {
     const folder = await temporaryFolder('client-types')
     await writeFile(join(folder, 'page.ts'), programOf({}))
     const tsconfig = {

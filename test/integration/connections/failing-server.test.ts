@@ -180,7 +180,7 @@ describe('R13.1 when Postgres', () => {
   }, 180_000)
 })
 
-test('sockets get the same answers, at the handshake and for their calls', async () => {
+test('sockets get the same answers, at the handshake and for their messages', async () => {
   const { url } = server.app
   const token = await tokenFor('customer', 'on-a-socket')
   const listener = await listen(url, token)
@@ -249,7 +249,7 @@ describe('R13.1 when a write is answered with SQLSTATE', () => {
   )
 })
 
-test('when it is over, health forgets', async () => {
+test('health recovers after it', async () => {
   await until(async () => (await health()).body.status === 'ok', PATIENCE_MS)
 }, 90_000)
 

@@ -70,7 +70,7 @@ function expectAllWork(counts: Counts): void {
 
 describe('R13.1 a process whose connections are cut', () => {
   test(
-    'at the moment it gets them, thousands of times, survives',
+    'as soon as they are made, thousands of times, survives',
     async () => {
       const proxy = await startTerminatingProxy(database.connectionString)
       proxy.endShare = 0.5

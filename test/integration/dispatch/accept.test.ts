@@ -68,7 +68,7 @@ describe('an accept', () => {
     expect(second.broadcast).toMatchObject({ status: 'fully_filled', endReason: 'filled', nextEvents: [] })
   })
 
-  it('takes two round trips at most, and none once this process knows that the request is full', async () => {
+  it('takes at most two round trips, and none when this process knows that the request is full', async () => {
     const { id } = await create()
     const won = await statementsOf(() => accept(product, id, truck(0)))
     expectOk(won.value)
@@ -78,7 +78,7 @@ describe('an accept', () => {
     expect(lost.statements).toEqual([])
   })
 
-  it('takes two round trips at most when another process made the request', async () => {
+  it('takes at most two round trips when another process made the request', async () => {
     const other = openDispatch(database.connectionString)
     const { id } = await create()
     const won = await statementsOf(() => accept(other, id, truck(0)))
@@ -101,7 +101,7 @@ describe('an accept', () => {
     )
   })
 
-  it('R2.2 with one driver on two requests at once: one wins, the other’s driver is busy and its truck open', async () => {
+  it('R2.2 with one driver on two requests at once: one wins, the other gets DRIVER_BUSY and its truck stays open', async () => {
     const a = await create()
     const b = expectOk(await product.dispatch.createBroadcast(customer(`c${round}-b`), asking()))
     const results = await Promise.all([a.id, b.broadcast.id].map(id => accept(product, id, truck(0))))
@@ -109,7 +109,7 @@ describe('an accept', () => {
     expect(results.filter(result => !result.ok).map(expectProblem)).toEqual(['DRIVER_BUSY'])
   })
 
-  it('R2.2 is refused for driver or vehicle that is on another trip', async () => {
+  it('R2.2 is refused for a driver or vehicle on another trip', async () => {
     expectOk(await accept(product, (await create()).id, truck(0)))
     const { id } = expectOk(
       await product.dispatch.createBroadcast(customer(`c${round}-next`), asking()),
@@ -202,7 +202,7 @@ describe('an accept', () => {
 })
 
 describe('the visibility of its trips', () => {
-  it('the customer all trips, a transporter and a driver their own, everybody else nothing', async () => {
+  it('the customer sees all trips, a transporter and a driver their own, everybody else none', async () => {
     const { dispatch } = product
     const { id } = await create(3)
     expectOk(await accept(product, id, truck(0)))
@@ -222,7 +222,7 @@ describe('the visibility of its trips', () => {
     expect(expectOk(await dispatch.getBroadcast(first.caller, id)).nextEvents).toEqual(['accept'])
   })
 
-  it('R1.5 its history is the customer’s and the admin’s, oldest first, page by page', async () => {
+  it('R1.5 its history is visible to the customer and the admin, oldest first, page by page', async () => {
     const { dispatch } = product
     const { id } = await create(2)
     expectOk(await accept(product, id, truck(0)))

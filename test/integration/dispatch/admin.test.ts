@@ -34,8 +34,8 @@ const create = async (name: string, count = 1, vehicleType = 'tata_ace') =>
 const actions = async (limit = 20) =>
   expectOk(await product.dispatch.listAdminActions(admin, { limit, adminId: admin.id })).items
 
-describe('an instance, to an administrator,', () => {
-  it('is all that is stored of it: snapshot, timers, claims, journal', async () => {
+describe('an instance, for an administrator,', () => {
+  it('shows all stored facts: snapshot, timers, claims, journal', async () => {
     const { dispatch } = product
     const truck = await registerTruck(product, 'detail', { vehicleType: 'detail' })
     const id = await create('c-detail', 2, 'detail')
@@ -88,7 +88,7 @@ describe('an instance, to an administrator,', () => {
     expect((await list({ machine: 'no_such' })).items).toEqual([])
   })
 
-  it('takes any command, with the reason in its journal and the deed on record, refusals too', async () => {
+  it('accepts any command, with the reason in its journal, and records the action, refused or not', async () => {
     const { dispatch } = product
     const id = await create('c-command')
     const send = (event: { type: string }, reason = 'Asked for by phone') =>
@@ -122,7 +122,7 @@ describe('an instance, to an administrator,', () => {
 })
 
 describe('an action of an administrator', () => {
-  it('is on record before it is done: one that ends in an exception has a row without an outcome', async () => {
+  it('is recorded before it is done: one that throws has a row without an outcome', async () => {
     const { admin: store } = product
     const failing = { admin: store, log: { warn() {}, error() {} }, settings: { caps: NO_CAPS } }
     const { onRecord } = await import('../../../src/dispatch/admin/on-record.js')
@@ -142,7 +142,7 @@ describe('an action of an administrator', () => {
     expect(row).not.toHaveProperty('outcome')
   })
 
-  it('is not done when it cannot be put on record', async () => {
+  it('is not done when it cannot be recorded', async () => {
     const { onRecord } = await import('../../../src/dispatch/admin/on-record.js')
     const broken = { ...product.admin, beginAction: () => Promise.reject(new Error('no database')) }
     const parts = { log: { warn() {}, error() {} }, settings: { caps: NO_CAPS } }
@@ -157,7 +157,7 @@ describe('an action of an administrator', () => {
     expect(isDone).toBe(false)
   })
 
-  it('on users is on record like the others', async () => {
+  it('on users is recorded like the others', async () => {
     expectOk(await product.dispatch.setPersonActive(admin, customer('u-1'), false))
     expectOk(await product.dispatch.setPersonActive(admin, customer('u-1'), true))
     expect((await actions(2)).map(a => [a.action, a.target, a.outcome])).toEqual([
@@ -322,7 +322,7 @@ describe('a timer that failed too often', () => {
     expect(expectProblem(await dispatch.redriveDeadLetter(admin, letterId, {}))).toBe('NOT_FOUND')
   })
 
-  it('never fires when it is dropped, which is on record', async () => {
+  it('never fires when it is dropped, which is recorded', async () => {
     const { dispatch } = product
     const { id, letterId } = await dead('c-dropped-timer')
     expectOk(await dispatch.dropDeadLetter(admin, letterId, { reason: 'Settled by phone' }))

@@ -159,7 +159,7 @@ describe('R6.5 a decline', () => {
     expect(await step(id)).toBe('everyone')
   })
 
-  it('hides the offer, is given once, and does not take the right to accept', async () => {
+  it('hides the offer, is recorded once, and does not take the right to accept', async () => {
     const truck = await near('h')
     await near('keeps-it-open')
     const id = await create()

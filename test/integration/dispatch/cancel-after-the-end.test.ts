@@ -59,7 +59,7 @@ describe('a cancel after the last truck was found', () => {
 })
 
 describe('a cancel after the request has expired', () => {
-  it('R4.1 is possible as long as a standing trip has not started: that one is cancelled, the others kept', async () => {
+  it('R4.1 is possible while a live trip has not started: that one is cancelled, the others kept', async () => {
     const { trips, cancel, expired } = await asked('some', 3, { started: 1, assigned: 1 })
     await expired()
     const [started, assigned] = trips

@@ -70,7 +70,7 @@ describe('a cancel', () => {
     expect(rows.map(row => row.key)).toEqual([`driver:${truck(0).driverId}`, `vehicle:${truck(0).vehicleId}`])
   })
 
-  it('R4.1 answers the same when it comes again, and changes nothing', async () => {
+  it('R4.1 answers the same when it is repeated, and changes nothing', async () => {
     const { id } = await create(2)
     tripOf(await accept(product, id, truck(0)))
     const first = expectOk(await cancel(id))
@@ -87,7 +87,7 @@ describe('a cancel', () => {
     expect(statements.filter(text => !text.includes('from recipients\nwhere'))).toHaveLength(2)
   })
 
-  it('is the customer’s alone: 404 for another’s request, 403 for other roles', async () => {
+  it('is only for the customer: 404 for another’s request, 403 for other roles', async () => {
     const { id } = await create()
     expect(expectProblem(await cancel(id, customer('stranger')))).toBe('NOT_FOUND')
     for (const caller of [truck().caller, driver(truck().driverId), admin]) {
@@ -159,7 +159,7 @@ describe('R6.5 a decline', () => {
   const offersOf = async ({ caller }: Truck) =>
     expectOk(await product.dispatch.listBroadcasts(caller, { limit: 20 })).items
 
-  it('takes the request off the transporter’s list, and is no transition', async () => {
+  it('removes the request from the transporter’s list, and is no transition', async () => {
     const [first, second] = [await near('a'), await near('b')]
     const { id } = await create(1, type())
     expect(await offersOf(first)).toEqual([

@@ -96,7 +96,7 @@ describe('CREATES_PER_MINUTE', () => {
     expectOk(await create(product, me))
   })
 
-  it('R11.4 counts a retry as a create, and not one that is found again', async () => {
+  it('R11.4 counts a retry as a create, but not one that returns an existing request', async () => {
     const brief = open({ createsPerMinute: 2 }, { broadcastTimeoutMs: 300 })
     await brief.engine.start()
     const me = customer('c-retry')
@@ -135,7 +135,7 @@ describe('CREATES_PER_MINUTE', () => {
     expect(await made(me)).toBe(1)
   })
 
-  it('R11.4 holds over all processes, however many create and cancel at once', async () => {
+  it('R11.4 applies over all processes, however many creates and cancels run at once', async () => {
     const products = [open({ createsPerMinute: 5 }), open({ createsPerMinute: 5 })]
     const me = customer('c-processes')
     const codes = new Set<string>()
@@ -180,7 +180,7 @@ describe('CREATES_PER_MINUTE', () => {
     expect(expectProblem(await answer)).toBe('RATE_LIMITED')
   })
 
-  it('R11.4 R3.3 a double tap that is counted while its twin commits is still a double tap', async () => {
+  it('R11.4 R3.3 a double tap that is counted while the first commits is still a double tap', async () => {
     const [capped, old] = [open({ createsPerMinute: 1 }), open({})]
     const me = customer('c-twin')
     await sql.query(`
@@ -209,7 +209,7 @@ describe('CREATES_PER_MINUTE', () => {
       alter function loadcast.room_for_instance_once_held rename to room_for_instance`)
   })
 
-  it('costs no round trip while there is room, and one beyond the limit', async () => {
+  it('costs no round trip below the limit, and one above it', async () => {
     const product = open({ createsPerMinute: 1, createsPerDay: 9, cancelsPerHour: 9 })
     const me = customer('c-trips')
     await createAndCancel(product, customer('c-warm'))
@@ -224,7 +224,7 @@ describe('CREATES_PER_MINUTE', () => {
 })
 
 describe('CREATES_PER_DAY and CANCELS_PER_HOUR', () => {
-  it('R11.4 a day’s requests are counted whatever became of them', async () => {
+  it('R11.4 a day’s requests are counted, however they ended', async () => {
     const product = open({ createsPerDay: 3 })
     const me = customer('c-day')
     for (let i = 0; i < 3; i++) await createAndCancel(product, me)
@@ -235,7 +235,7 @@ describe('CREATES_PER_DAY and CANCELS_PER_HOUR', () => {
     expect(retryAfterSeconds).toBeLessThanOrEqual(3_600)
   })
 
-  it('R11.4 requests cancelled at once wake transporters so many times in an hour; a cancel is never refused', async () => {
+  it('R11.4 only so many requests that are cancelled at once may wake transporters in an hour; a cancel is never refused', async () => {
     const product = open({ cancelsPerHour: 4 })
     const near = await registerTruck(product, 'woken', { place: PICKUP })
     const me = customer('c-loop')
@@ -290,7 +290,7 @@ describe('RELEASES_PER_REQUEST', () => {
 })
 
 describe('TRIPS_PER_DAY', () => {
-  it('R11.4 bounds the trips of a transporter, whatever became of them, in the statement of the facts', async () => {
+  it('R11.4 bounds the trips of a transporter, however they ended, in the statement of the facts', async () => {
     const product = open({ tripsPerDay: 3 })
     const truck = await registerTruck(product, 'busy')
     const { dispatch } = product

@@ -110,7 +110,7 @@ describe('a transporter that names a foreign driver', () => {
     expect(expectOk(await dispatch.getDriver(squatter, me().id))).toEqual(nameAlone())
   })
 
-  it('R11.3 takes its invitation back without a trace', async () => {
+  it('R11.3 withdraws its invitation without a trace', async () => {
     expectOk(await invite(squatter))
     await ready()
     product.fanout.emits.length = 0
@@ -142,7 +142,7 @@ describe('a transporter that names a foreign driver', () => {
     expect(seen).toEqual({ ...nameAlone(), id: victim.id })
   })
 
-  it('R11.3 is not offered a load because one of them is near', async () => {
+  it('R11.3 gets no offer because of a near driver that only is invited', async () => {
     await ready()
     expectOk(await invite(squatter, `${me().id}-free`))
     const { id } = await ask()
@@ -171,7 +171,7 @@ describe('a driver', () => {
     expectOk(await dispatch.leaveFleet(me()))
   })
 
-  it('R11.3 that leaves is not in the old fleet at all, and takes nothing along', async () => {
+  it('R11.3 that leaves is not in the old fleet at all, and keeps nothing of it', async () => {
     await ready()
     product.fanout.emits.length = 0
     expectOk(await dispatch.leaveFleet(me()))
@@ -197,7 +197,7 @@ describe('a driver', () => {
     })
   })
 
-  it('R11.3 that agrees to another moves over: its presence, its vehicle and its news stay behind', async () => {
+  it('R11.3 that agrees to another moves: its presence, vehicle and news of the old fleet are gone', async () => {
     expectOk(await invite(squatter))
     await ready()
     product.fanout.emits.length = 0
@@ -223,7 +223,7 @@ describe('a driver', () => {
     expect(expectOk(await dispatch.getDriver(truck.caller, me().id)).isOnline).toBe(true)
   })
 
-  it('R11.3 on a trip can neither leave nor move, and can when it is over', async () => {
+  it('R11.3 on a trip can neither leave nor move until it is over', async () => {
     expectOk(await invite(squatter))
     await ready()
     const { id } = await ask()
@@ -251,7 +251,7 @@ describe('a driver', () => {
     expect((await presence.driverStates([me().id])).size).toBe(0)
   })
 
-  it('R11.3 that was turned off cannot be assigned, and nobody is found near through it', async () => {
+  it('R11.3 that was turned off cannot be assigned, and causes no offers', async () => {
     await ready()
     expectOk(await dispatch.setPersonActive(admin, me(), false))
     const { id, reach } = await ask()

@@ -81,7 +81,7 @@ describeWithRedis('presence that was emptied', () => {
   const toldOfDrivers = () =>
     product.fanout.emits.filter(({ envelope }) => envelope.type === 'driver_status_changed')
 
-  it('R7.4 R6.1 offers go to everyone available until heartbeats have filled it, then to those near again', async () => {
+  it('R7.4 R6.1 offers go to every available transporter until heartbeats have filled it, then to near ones again', async () => {
     expect(await offeredTo('before')).toEqual([true, false])
     await presences.ask('flushall')
     expect(await offeredTo('emptied')).toEqual([true, true])
@@ -102,7 +102,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(toldOfDrivers()).toEqual([])
   })
 
-  it('is filled with few statements, however many drivers come back', async () => {
+  it('is filled with few statements, however many drivers return', async () => {
     for (let i = 0; i < 50; i++) {
       await registerTruck(product, `${round}-${i}`, { vehicleType: type(), place: northOfPickup(2) })
     }

@@ -104,7 +104,7 @@ describe('a driver', () => {
     expect(statements).toEqual([])
   })
 
-  it('switched on comes back by a heartbeat after presence was lost', async () => {
+  it('switched on returns by a heartbeat after presence was lost', async () => {
     await product.presence.dropDriver(truck.driverId)
     expect((await seen()).isOnline).toBe(false)
     expectOk(await beat())
@@ -134,7 +134,7 @@ describe('a driver', () => {
     ])
   })
 
-  it('may name vehicles of its own fleet alone, and must be in one', async () => {
+  it('may name only vehicles of its own fleet, and must be in a fleet', async () => {
     const foreign = await registerTruck(product, `${round}-foreign`)
     expect(expectProblem(await beat({ vehicleId: foreign.vehicleId }))).toBe('VEHICLE_NOT_IN_FLEET')
     const nobody = driver(`nobody-${round}`)
@@ -143,7 +143,7 @@ describe('a driver', () => {
     expect(expectProblem(on)).toBe('NOT_FOUND')
   })
 
-  it('deleted is nowhere any more', async () => {
+  it('that was deleted is present nowhere', async () => {
     const { dispatch } = product
     expectOk(await dispatch.deleteDriver(truck.caller, truck.driverId))
     expect(expectProblem(await dispatch.getDriver(truck.caller, truck.driverId))).toBe('NOT_FOUND')
@@ -153,7 +153,7 @@ describe('a driver', () => {
 })
 
 describe('a fleet', () => {
-  it('is its transporter’s alone', async () => {
+  it('is visible only to its transporter', async () => {
     const { dispatch } = product
     const other = transporter(`other-${round}`)
     await dispatch.isActive(other)

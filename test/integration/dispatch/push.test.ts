@@ -117,7 +117,7 @@ describe('an offer', () => {
     expect(await worker.turn()).toBe(0)
   })
 
-  it('R8.1 is queued by the statement that makes it: nobody else need live to push it', async () => {
+  it('R8.1 is queued by the statement that makes it, so that any process can push it', async () => {
     const { id, truck } = await offered('durable')
     expect(await queued()).toEqual([
       {
@@ -130,7 +130,7 @@ describe('an offer', () => {
     ])
   })
 
-  it('R2.4 that was acknowledged is not pushed, also when that is known before it is queued', async () => {
+  it('R2.4 that was acknowledged is not pushed, even if the acknowledgement comes before it is queued', async () => {
     const { id, truck } = await offered('acknowledged')
     const { worker, push } = openWorker()
     product.dispatch.acknowledged(truck.caller, `${id}:offer`)
@@ -217,7 +217,7 @@ describe('an event of the machine', () => {
     expect(push?.wants('door', 'truck.assigned')).toBe(false)
   })
 
-  it('R8.1 is not pushed twice because it was delivered twice', async () => {
+  it('R8.1 is not pushed twice when it was delivered twice', async () => {
     const { id, truck } = await offered('twice', 1)
     expectOk(await accept(product, id, truck))
     await settled()
@@ -292,7 +292,7 @@ describe('FCM', () => {
     expect((await queued()).filter(({ outcome }) => outcome === null)).toEqual([])
   })
 
-  it('R8.1 that cannot be signed in to costs no attempts', async () => {
+  it('R8.1 without a successful sign-in costs no attempts', async () => {
     await offered('locked-out')
     const { worker, push } = openWorker()
     push.isLockedOut = true
@@ -318,7 +318,7 @@ describe('FCM', () => {
     expect(told(other.push.messages()).map(([, type]) => type)).toEqual(['new_broadcast', 'new_broadcast'])
   })
 
-  it('R8.1 gets no more than the project may send, from all processes together, in batches of 500', async () => {
+  it('R8.1 gets no more than the project’s rate, from all processes together, in batches of 500', async () => {
     const sql = `insert into devices (token, user_id, platform)
       select 'crowd-' || n, 'c-crowd', 'web' from generate_series(1, 1200) n`
     await product.dispatch.isActive(customer('c-crowd'))
@@ -378,7 +378,7 @@ describe('FCM', () => {
   })
 })
 
-it('R8.1 R6.4 is queued by one statement for a whole city, and an acknowledgement of each is noted by one', async () => {
+it('R8.1 R6.4 is queued by one statement for a whole city, and acknowledgements are recorded by one', async () => {
   const { sql, pushes, recipients } = product
   const ids = Array.from({ length: 10_000 }, (_, n) => `city-${n}`)
   const people = ids.map(transporter)
@@ -447,7 +447,7 @@ describe('a push that fails', () => {
     expect(await letters()).toEqual([])
   })
 
-  it('R11.4 is one of a hundred dead letters of its user at most', async () => {
+  it('R11.4 is one of at most a hundred dead letters of its user', async () => {
     const { worker, push } = openWorker()
     push.answer = () => ({ kind: 'refused', error: 'FCM answered 403 SENDER_ID_MISMATCH' })
     const { id, truck } = await offered('hundred')
@@ -468,7 +468,7 @@ describe('a push that fails', () => {
     expect((await queued()).map(({ outcome }) => outcome)).toEqual(['dead'])
   })
 
-  it('R8.1 again and again is a dead letter after 24 attempts, over more than ten minutes', async () => {
+  it('R8.1 repeatedly is a dead letter after 24 attempts, over more than ten minutes', async () => {
     const { id, truck } = await offered('again', 1)
     expectOk(await accept(product, id, truck))
     await settled()
@@ -522,7 +522,7 @@ describe('a device', () => {
     expect(push.messages()).toEqual([])
   })
 
-  it('R11.1 is one person’s: another role of the same id is neither woken on it nor able to remove it', async () => {
+  it('R11.1 belongs to one person: another role of the same id is neither woken on it nor able to remove it', async () => {
     const { truck } = await offered('same-id')
     const own = tokenOf(truck.caller.id)
     const twin = driver(truck.caller.id)
@@ -567,7 +567,7 @@ describe('a device', () => {
     expect(push.messages()).toEqual([])
   })
 
-  it('R11.1 that the release before registered is nobody’s once its id has two roles, nor are its pushes', async () => {
+  it('R11.1 from the previous release belongs to nobody once its id has two roles, and neither do its pushes', async () => {
     const { sql } = product
     const both = driver('old-device')
     await product.dispatch.isActive(both)
@@ -606,7 +606,7 @@ describe('a device', () => {
     ).toEqual(['old-1', 'old-2'])
   })
 
-  it('R8.1 is removed by its own user only, and however often', async () => {
+  it('R8.1 can be removed only by its own user, and repeatedly', async () => {
     const { dispatch } = product
     await carry('c-own', 'customer', 'own')
     await carry('c-other', 'customer', 'others')
@@ -618,7 +618,7 @@ describe('a device', () => {
     expect([await users('own'), await users('others')]).toEqual([[], ['c-other']])
   })
 
-  it('R8.1 is one of ten at most: the newest are kept, and one registered again is new', async () => {
+  it('R8.1 is one of at most ten: the newest are kept, and one registered again is new', async () => {
     for (let n = 0; n < 10; n++) await carry('c-many', 'customer', `many-${n}`)
     await carry('c-many', 'customer', 'many-0')
     await carry('c-many', 'customer', 'many-10')
@@ -632,7 +632,7 @@ describe('a device', () => {
     ])
   })
 
-  it('R8.1 of a user that was turned off is not sent anything', async () => {
+  it('R8.1 of a user that was turned off gets nothing', async () => {
     const { truck } = await offered('turned-off')
     expectOk(await product.dispatch.setPersonActive(admin, truck.caller, false))
     const { worker, push } = openWorker()
@@ -643,7 +643,7 @@ describe('a device', () => {
   })
 })
 
-it('R8.1 settled pushes are forgotten after 15 minutes, others never', async () => {
+it('R8.1 settled pushes are deleted after 15 minutes, others never', async () => {
   await offered('forgotten')
   const { worker } = openWorker()
   aheadMs = 3 * SECOND_MS

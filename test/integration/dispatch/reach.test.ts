@@ -198,7 +198,7 @@ const liveId = async () => {
 /** As many as one statement offers. */
 const LIVE = 1_000
 
-describe('R6.2 a transporter that comes', () => {
+describe('R6.2 a transporter that becomes available', () => {
   const offered = async (truck: Truck) => {
     await product.settled()
     return offersTo(truck).map(envelope => envelope.broadcastId)
@@ -255,7 +255,7 @@ describe('R6.2 a transporter that comes', () => {
     expect(await offered(truck)).toEqual([id])
   })
 
-  it('back after its presence had lapsed, by a heartbeat', async () => {
+  it('by a heartbeat after its presence had expired', async () => {
     const truck = await near('a', 1)
     await product.settled() // else its first catch-up may see what comes later
     product.passTime(121_000)
@@ -266,7 +266,7 @@ describe('R6.2 a transporter that comes', () => {
     expect(await offered(truck)).toEqual([id])
   })
 
-  it('a thousand requests at once for a constant number of statements', async () => {
+  it('gets a thousand requests at once with a constant number of statements', async () => {
     const { dispatch } = product
     for (let i = 0; i < LIVE; i += 50) {
       const some = Array.from({ length: 50 }, (_, j) => customer(`c${round}-${i + j}`))
@@ -288,7 +288,7 @@ describe('R6.2 a transporter that comes', () => {
 })
 
 describe('a request that a transporter accepts before it was offered', () => {
-  it('is theirs to read', async () => {
+  it('can read its offers', async () => {
     const id = await create()
     const truck = await registerTruck(product, `${round}-a`, { vehicleType: type() })
     expectOk(await accept(product, id, truck))

@@ -113,7 +113,7 @@ describe('R7.3 the events that a client missed', () => {
     }
   })
 
-  it('R7.3 any id that it has seen is a point to resume from, its own offers included', async () => {
+  it('R7.3 any id that it has seen is a point to resume from, those of its own offers included', async () => {
     const caller = newCustomer()
     const before = (await page(near.caller)).next
     const id = await create(caller)
@@ -192,7 +192,7 @@ describe('R7.3 an invalid point', () => {
     ['01890a5d-ac96-774b-bcce-b302099a8057:999999999:9999:9999', 'resync'],
     ['01890a5d-ac96-774b-bcce-b302099a8057:1:0', 'resync'],
     ["' or true --", 'resync'],
-  ])('R7.3 made up as %s it is taken calmly', async (point, outcome) => {
+  ])('R7.3 invented as %s is handled without an error', async (point, outcome) => {
     const synced = expectOk(await product.dispatch.sync(newCustomer(), { after: point }))
     expect(synced.resync ? 'resync' : 'events').toBe(outcome)
     if (!synced.resync) expect(synced.events).toEqual([])

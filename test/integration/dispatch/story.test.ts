@@ -65,7 +65,7 @@ describe('R9.5 R10.7 the story of a request', () => {
     })
   })
 
-  test('is for administrators, and only where there is a request', async () => {
+  test('is only for administrators, and only for existing requests', async () => {
     expect((await scene.customer.get(`/api/v1/admin/broadcasts/${scene.id}/story`)).status).toBe(403)
     const nobodys = '01890a5d-ac96-774b-bcce-b302099a8057'
     expect((await scene.admin.get(`/api/v1/admin/broadcasts/${nobodys}/story`)).status).toBe(404)

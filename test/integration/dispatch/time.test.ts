@@ -28,7 +28,7 @@ async function open(settings: Parameters<typeof openDispatch>[1]) {
   await product.engine.start()
 }
 
-describe('R5.3 when time is up', () => {
+describe('R5.3 at the deadline', () => {
   it('with no truck found the customer is informed and may retry; transporters see it end', async () => {
     await open({ broadcastTimeoutMs: 300 })
     const truck = await registerTruck(product, 'asked', { vehicleType: 'x', place: northOfPickup(1) })

@@ -83,7 +83,7 @@ describe('R11.2 a customer that is turned off', () => {
     expect(body.items).toMatchObject([{ broadcastId: broadcast.id, status: 'assigned' }])
   })
 
-  test('loses one that is filled in part with its trips that have not started', async () => {
+  test('loses a partly filled one with its trips that have not started', async () => {
     const truck = await registerTruck(app.url, 'off-3', { vehicleType: 'off_3', isReady: true })
     const broadcast = await seek('off-c3', 2, app, 'off_3')
     const path = `/api/v1/broadcast/${broadcast.id}/accept`
@@ -103,7 +103,7 @@ describe('R11.2 a customer that is turned off', () => {
     expect([await statusOf(broadcast.id), await statusOf(bystander.id)]).toEqual(['searching', 'searching'])
   })
 
-  test('loses one that was let in before and is committed after', async () => {
+  test('loses one that was admitted before and is committed after', async () => {
     const client = await createClient(app.url, 'customer', 'off-late')
     await client.get('/api/v1/broadcasts')
     let release = () => {}
@@ -128,7 +128,7 @@ describe('R11.2 a customer that is turned off', () => {
     await until(async () => (await statusOf(broadcast.id)) === 'cancelled', 4_000)
   })
 
-  test('loses it though nobody was there for a while', async () => {
+  test('loses it though no process ran for a while', async () => {
     const first = await startTestApp()
     const broadcast = await seek('off-alone', 1, first)
     const { database } = first
@@ -238,7 +238,7 @@ for (const [where, describeHere, environment] of presences) {
       await later.close()
     })
 
-    test('a transporter that is turned off gets no offers, though its drivers go on', async () => {
+    test('a transporter that is turned off gets no offers, though its drivers stay online', async () => {
       const truck = await registerTruck(server.url, 'pr-3', { vehicleType: 'pr_3', isReady: true })
       expect(await isOffered(server, 'pr-3', 'pr_3')).toBe(true)
       await put('transporter', truck.transporter.id, false)

@@ -63,7 +63,7 @@ const claimsOf = async (id: string) => {
   return rows.map(row => row.key)
 }
 
-describe('an accept that was overtaken', () => {
+describe('an accept that another process overtakes', () => {
   it('R1.3 R2.1 by the accept of the last truck loses, and leaves nothing', async () => {
     const id = await create()
     const late = await acceptSlowly(id, second, async () => expectOk(await accept(quick, id, first)))
@@ -99,7 +99,7 @@ describe('an accept that was overtaken', () => {
 })
 
 describe('a user that is turned off on one process', () => {
-  it('R2.2 accepts on no other either, from that moment on', async () => {
+  it('R2.2 cannot accept on another process either, from that moment on', async () => {
     const id = await create()
     expect(await slow.dispatch.isActive(first.caller)).toBe(true)
     expectOk(await quick.dispatch.setPersonActive(admin, first.caller, false))

@@ -105,7 +105,7 @@ describe.each(routes)('$id', route => {
   })
 })
 
-describe('a key used for another payload', () => {
+describe('a key that was used with another payload', () => {
   // After a logout its caller is nobody: sessions.test.ts.
   const keyed = routes.filter(({ method, id }) => (method === 'post' || method === 'put') && id !== 'logout')
   test.each(keyed)('$id', async route => {
@@ -317,7 +317,7 @@ describe('requests refused for their content', () => {
     }
   })
 
-  test('a device that comes and goes', async () => {
+  test('a device that is registered and removed', async () => {
     const device = { token: 'comes-and-goes', platform: 'web' }
     expect((await scene.customer.post('/api/v1/devices', device)).status).toBe(200)
     expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
@@ -369,7 +369,7 @@ describe('requests refused for their content', () => {
     expect(code(await driver.post(path, { transporterId: 'elsewhere' }))).toBe('DRIVER_BUSY')
   })
 
-  test('a fleet that others own, or that is on the road', async () => {
+  test('a fleet that others own, or that is on a trip', async () => {
     const { party, stranger, spare } = scene
     const fleet = '/api/v1/transporter'
     expect(code(await stranger.transporter.put(`${fleet}/drivers/${spare.driverId}`, { name: 'X' }))).toBe(
@@ -418,7 +418,7 @@ describe('requests refused for their content', () => {
   })
 })
 
-test('whatever is open to everyone', async () => {
+test('the public routes', async () => {
   for (const { path, method } of publicRoutes) {
     await call(app.url, method.toUpperCase(), path.replace(':file', 'start.js'))
   }
@@ -468,7 +468,7 @@ test.each(routes.filter(route => route.method === 'get'))('$id reads', async rou
   }
 })
 
-test('acceptBroadcast refuses a transporter that has released as many trips of the request as it may', async () => {
+test('acceptBroadcast refuses a transporter that has reached its limit of releases for the request', async () => {
   const truck = await registerTruck(app.url, 'releases')
   const me = await createClient(app.url, 'customer', 'c-releases')
   const { id } = (await me.post('/api/v1/broadcasts', asking(2))).body

@@ -51,7 +51,7 @@ async function listening(server: Server): Promise<string> {
 }
 
 describe('every answer', () => {
-  test('has a request id: the caller’s, unless it could forge a log', async () => {
+  test('has a request id: the caller’s own, unless it could forge a log line', async () => {
     const idOf = async (given?: string) => {
       const headers = given === undefined ? {} : { 'x-request-id': given }
       return (await call(app.url, 'GET', '/health/live', { headers })).headers.get('x-request-id')
@@ -91,7 +91,7 @@ describe('pages of other origins', () => {
     expect(answer.headers.get('vary')).toMatch(/origin/i)
   })
 
-  test('may not otherwise', async () => {
+  test('may not call otherwise', async () => {
     for (const origin of ['https://evil.example', 'https://app.example.evil.example', 'null']) {
       expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull()
     }
@@ -158,7 +158,7 @@ describe('a fleet', () => {
     expect((await rival.get(`${fleet}/drivers/d:2`)).status).toBe(404)
   })
 
-  test('its transporter may change its mind ten times in five minutes', async () => {
+  test('its transporter may change its availability ten times in five minutes', async () => {
     const transporter = await createClient(app.url, 'transporter', 't-fickle')
     const toggle = (isAvailable: boolean) =>
       transporter.put('/api/v1/transporter/availability', { isAvailable })
@@ -187,7 +187,7 @@ test('requests and responses have Express’s prototypes from the start, so that
   expect({ status, prototypes }).toEqual({ status: 200, prototypes: [true, true] })
 })
 
-test('a path of any length makes a short line in the log', async () => {
+test('a path of any length makes a short log line', async () => {
   const logged: string[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) })
   const { listener } = createHttpApp({ ...appOptions(() => {}), log })
@@ -198,8 +198,8 @@ test('a path of any length makes a short line in the log', async () => {
   expect(logged.map(line => line.length < 1_000)).toEqual([true])
 })
 
-describe('when something is wrong with us', () => {
-  test('a defect: 500, its request id, and nothing of its cause', async () => {
+describe('an error of our own', () => {
+  test('a defect: 500 with its request id, and nothing of its cause', async () => {
     const logged: string[] = []
     const { listener } = createHttpApp(appOptions(line => logged.push(line)))
     const server = createServer(listener)

@@ -34,7 +34,7 @@ const read = (accessToken: string) =>
   call(app.url, 'GET', '/api/v1/broadcasts', { headers: { authorization: `Bearer ${accessToken}` } })
 
 describe('R9.5 a refresh token', () => {
-  test('is changed for an access token that works, and its successor', async () => {
+  test('is exchanged for a valid access token and its successor', async () => {
     const first = await refresh(await firstToken('c1'))
     expect(first).toMatchObject({ status: 200, body: { expiresInSeconds: 3_600 } })
     expect((await read(first.body.accessToken)).status).toBe(200)
@@ -93,11 +93,11 @@ describe('R9.5 a refresh token', () => {
     expect(await refresh(await make())).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } })
   })
 
-  test('opens nothing by itself', async () => {
+  test('is not accepted as an access token', async () => {
     expect((await read(await firstToken('c1'))).status).toBe(401)
   })
 
-  test('of one user does not end a family of another’s, though it names the same', async () => {
+  test('of one user does not end another user’s family, though it names the same', async () => {
     const sign = (id: string) =>
       signRefreshToken({ id, role: 'customer' }, TEST_REFRESH_SECRET, { id: 'same-jti' })
     expect((await refresh(await sign('c-one'))).status).toBe(200)
@@ -105,7 +105,7 @@ describe('R9.5 a refresh token', () => {
     expect((await refresh(await sign('c-one'))).status).toBe(401)
   })
 
-  test('R11.1 of one role does not touch a family of another’s with the same id, though it names the same', async () => {
+  test('R11.1 of one role does not end a family of another role with the same id, though it names the same', async () => {
     const sign = (role: 'customer' | 'driver') =>
       signRefreshToken({ id: 'both', role }, TEST_REFRESH_SECRET, { id: 'one-jti' })
     const [asCustomer, asDriver] = [await sign('customer'), await sign('driver')]
@@ -124,7 +124,7 @@ describe('R9.5 a refresh token', () => {
     expect(raced.map(({ status }) => status)).toEqual([200, 200])
   })
 
-  test('families are remembered until their last token has expired, and then forgotten', async () => {
+  test('families are kept until their last token has expired, and then deleted', async () => {
     const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
     const families = createRefreshFamilies(pool)
     const rotation = {

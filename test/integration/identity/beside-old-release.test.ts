@@ -25,7 +25,7 @@ const { describeWithRedis } = await redisForTests()
 const { describeWithPreviousRelease } = await previousReleaseForTests(WITHOUT_PEOPLE)
 describeWithPreviousRelease('the release before', () => {
   describeWithRedis.each([['classic'], ['sharded']])(
-    'beside the release before, with the %s adapter',
+    'beside the previous release, with the %s adapter',
     kind => {
       const redis = useRedis()
       const open: Listener[] = []
@@ -174,7 +174,7 @@ describeWithPreviousRelease('the release before', () => {
       )
 
       test(
-        'R11.1 a device that the release before registered counts for one person, and for none once there are two',
+        'R11.1 a device that the previous release registered counts for one person, and for none once there are two',
         async () => {
           const id = `device-${kind}`
           const token = `token-${kind}`
@@ -236,7 +236,7 @@ describeWithPreviousRelease('the release before', () => {
       )
 
       test(
-        'R11.1 a user that the release before turns off is off in every role; a person turned off here is off there',
+        'R11.1 a user that the previous release turns off is off in every role; a person turned off here is off there',
         async () => {
           const id = `off-${kind}`
           const roles = ['customer', 'transporter', 'driver'] as const

@@ -53,7 +53,7 @@ describe('R11.1 turning off', () => {
     expect(await fleet.endedPeople(people)).toMatchObject([{ role: 'driver', id: 'x', isActive: false }])
   })
 
-  it('is for the release before the whole user’s, until every role is on again', async () => {
+  it('turns off the whole user for the previous release, until every role is on again', async () => {
     expect(await areOn()).toEqual(roles)
     expect(await userIsOn()).toBe(true)
     await fleet.setPersonActive({ role: 'driver', id: 'x' }, false)
@@ -65,7 +65,7 @@ describe('R11.1 turning off', () => {
     expect(await userIsOn()).toBe(true)
   })
 
-  it('by the release before is for every role, also those seen later, and ends their sessions', async () => {
+  it('by the previous release is for every role, also later ones, and ends their sessions', async () => {
     await isOn('customer')
     await setUser(false)
     expect(await areOn()).toEqual([])

@@ -104,7 +104,7 @@ describe('the image', () => {
     expect(validate('FROM node:24-slim\nMAINTAINER x')).not.toEqual([])
   })
 
-  test('R9.1 migrates and serves on Postgres with production files alone, writes nothing, ends at SIGTERM', async () => {
+  test('R9.1 migrates and serves on Postgres with production files only, writes nothing, ends at SIGTERM', async () => {
     const modules = await readdir(join(app, 'node_modules'))
     const { devDependencies, optionalDependencies } = JSON.parse(
       await readFile(join(repositoryRoot, 'package.json'), 'utf8'),
@@ -186,7 +186,7 @@ describe('the image', () => {
     expect(Object.keys(lock.packages)).toHaveLength(Number(packages))
   })
 
-  test('R9.2 trusts the authorities that RDS databases present', async () => {
+  test('R9.2 trusts the authorities of RDS databases', async () => {
     const path = stage.environment.NODE_EXTRA_CA_CERTS ?? ''
     const text = await readFile(join(stage.folder, path), 'utf8')
     expect(text.match(/-----BEGIN CERTIFICATE-----/g)?.length).toBeGreaterThan(50)

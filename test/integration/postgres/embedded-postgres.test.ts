@@ -101,7 +101,7 @@ async function contents(data: string): Promise<string[]> {
   return Promise.all(entries)
 }
 
-test('a first start makes a database, a second finds it again within three seconds, on the same port', async () => {
+test('a first start creates a database, a second finds it within three seconds, on the same port', async () => {
   const first = await start()
   await query(first.connectionString, 'create table kept ()')
   await first.stop()
@@ -173,7 +173,7 @@ describe('after kill -9', () => {
     return one.answer
   }
 
-  test('a server that was left running is taken over, and stopped in the end', async () => {
+  test('a server that was left running is taken over, and stopped at the end', async () => {
     const left = await killed()
     const pid = await postmasterPid(left.dataDir)
     expect(await findEmbeddedPostgres(dataDir)).toBe(left.connectionString)
@@ -186,7 +186,7 @@ describe('after kill -9', () => {
     expect(serverProcesses(left.dataDir, pid)).toEqual([])
   })
 
-  test('a server that was killed too is started again on its data', async () => {
+  test('a killed server is started again on its data', async () => {
     const left = await killed()
     const pid = await postmasterPid(left.dataDir)
     process.kill(pid, 'SIGKILL')
@@ -240,7 +240,7 @@ test('Ctrl-C in a terminal reaches only the holder, which can still commit', asy
   expect(await query(connectionString, 'select * from drained')).toEqual([])
 })
 
-test('data of another major version are refused with both versions named, and not touched', async () => {
+test('data of another major version are refused with both versions named, and left unchanged', async () => {
   useMade()
   const { dataDir: data, stop } = await start()
   await stop()
@@ -252,7 +252,7 @@ test('data of another major version are refused with both versions named, and no
   expect(await contents(data)).toEqual(before)
 })
 
-test('a folder that is no Postgres data is refused and not touched', async () => {
+test('a folder without Postgres data is refused and left unchanged', async () => {
   const data = join(dataDir, 'postgres', 'data')
   await mkdir(data, { recursive: true })
   await writeFile(join(data, 'diary.txt'), 'mine')
@@ -260,7 +260,7 @@ test('a folder that is no Postgres data is refused and not touched', async () =>
   expect(await readdir(data)).toEqual(['diary.txt'])
 })
 
-test('a DATA_DIR that cannot be made is a sentence', async () => {
+test('a DATA_DIR that cannot be created gives a clear message', async () => {
   await writeFile(join(folder, 'file'), '')
   await expect(start({ dataDir: join(folder, 'file', 'data') })).rejects.toThrow(/DATA_DIR .* cannot be made/)
 })

@@ -87,7 +87,7 @@ describe('a request', () => {
 })
 
 describe('lists', () => {
-  it('of a customer hold its own, newest first, by status and page', async () => {
+  it('of a customer contain its own requests, newest first, by status and page', async () => {
     const { reads } = product
     const ids: string[] = []
     for (let i = 0; i < 3; i++) {
@@ -105,7 +105,7 @@ describe('lists', () => {
     expect(all.items.map(record => record.instance.owner)).toEqual([`other${round}`])
   })
 
-  it('R6.5 of a transporter hold its offers that still seek and that it has not declined', async () => {
+  it('R6.5 of a transporter contain its open offers that it has not declined', async () => {
     const { reads } = product
     const [first, second, third] = [await create('a', 2), await create('b'), await create('d')]
     const list = async (options: Partial<Parameters<typeof reads.listLiveOffers>[1]> = {}) =>

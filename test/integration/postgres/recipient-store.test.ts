@@ -54,7 +54,7 @@ const rows = async () =>
   ).rows
 
 describe('an offer', () => {
-  it('is new once, and the number notified is that of all so far', async () => {
+  it('is new once, and the number of notified transporters includes all so far', async () => {
     expect(await offer(entry('t1', { distanceKm: 4.5 }))).toEqual([
       { broadcastId: id, transporterId: 't1', distanceKm: 4.5, isNew: true, notified: 1 },
     ])
@@ -118,12 +118,12 @@ describe('an offer', () => {
     )
   })
 
-  it('of a request that is not there or has no one to go to is nothing', async () => {
+  it('of an unknown request, or without transporters, does nothing', async () => {
     expect(await offer()).toEqual([])
     expect(await offer({ ...entry('t1'), broadcastId: uuidv7() })).toEqual([])
   })
 
-  it('waits for an ending that is being written, and is then not made', async () => {
+  it('waits for an ending in progress, and is then not made', async () => {
     const client = await product.sql.connect()
     try {
       await client.query('begin')

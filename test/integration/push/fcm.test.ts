@@ -150,7 +150,7 @@ describe('FCM', () => {
     [429, 'QUOTA_EXCEEDED', '17', 17_000],
     [503, 'UNAVAILABLE', '120', 120_000],
   ])(
-    'R8.1 that answers %d %s with Retry-After %s has everything wait, and does not itself',
+    'R8.1 answering %d %s with Retry-After %s pauses all messages, and retries none itself',
     async (status, code, header, ms) => {
       server.reply = () => fcmError(status, code, code, { 'retry-after': header })
       const { results, pauseMs } = await fcm.send([message('a')])
@@ -169,7 +169,7 @@ describe('FCM', () => {
     expect(server.asked.map(one => one.message.token)).toEqual(['b'])
   })
 
-  it('R8.1 that cannot be signed in to is not ready, and takes no message', async () => {
+  it('R8.1 without a successful sign-in is not ready, and gets no message', async () => {
     const other = createFcm({ account, agent: server.agent })
     server.signInStatus = 401
     await expect(other.prepare()).rejects.toThrow()

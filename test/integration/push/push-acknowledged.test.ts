@@ -196,7 +196,7 @@ describeWithRedis.each([['classic'], ['sharded']])('two processes, with the %s a
   })
   cases()
 
-  test('R5.4 P2.1 nothing of a push or an acknowledgement is in Redis', async () => {
+  test('R5.4 P2.1 Redis holds nothing of a push or an acknowledgement', async () => {
     const client = new Redis(redis.url)
     open.push({ close: () => client.disconnect() })
     expect((await client.keys('*')).filter(key => !key.includes('presence'))).toEqual([])

@@ -75,7 +75,7 @@ describeWithRedis('a connection to Redis', () => {
     await until(async () => (await redis.ping().catch(() => '')) === 'PONG')
   })
 
-  it('lets only so many commands wait, in an outage as behind a slow answer', async () => {
+  it('lets only a bounded number of commands wait, in an outage and behind a slow answer', async () => {
     const redis = open('redis://127.0.0.1:1', { maxQueuedCommands: 3, commandTimeoutMs: 10_000 })
     const waiting = [1, 2, 3].map(() => redis.ping().catch(() => 'ended'))
     await expect(redis.ping()).rejects.toThrow('3 commands are waiting already')
@@ -162,7 +162,7 @@ describeWithRedis('a private server', () => {
   })
 })
 
-it('tries again sooner first, later then, and never all at once', () => {
+it('retries soon at first, more slowly later, and never in step', () => {
   const bounds = [1, 2, 3, 20, 1_000].map(attempt => [
     retryStrategy(attempt, () => 0),
     retryStrategy(attempt, () => 1),

@@ -112,7 +112,7 @@ describeWithRedis('the server', () => {
     expect(keys.filter(key => !/^loadcast:(presence:\{0\}|probe:\{presence\})/.test(key))).toEqual([])
   })
 
-  it('R7.4 waits for no answer of a Redis that hangs', async () => {
+  it('R7.4 does not wait for a Redis that hangs', async () => {
     await truck(PICKUP)
     proxy.hold()
     // Whoever waited for an answer would wait for ever: none comes before the proxy lets it.
@@ -122,7 +122,7 @@ describeWithRedis('the server', () => {
     await until(async () => (await health()).checks.redis.status === 'ok')
   })
 
-  it('R7.4 waits for no answer of a Redis that takes two seconds', async () => {
+  it('R7.4 does not wait for a Redis that takes two seconds', async () => {
     await truck(PICKUP)
     proxy.delay(2_000)
     await everythingGoesOn()

@@ -192,7 +192,7 @@ describeWithRedis('a Redis whose mode differs from REDIS_MODE', () => {
 })
 
 describeWithRedis('a replaced master that still answers as one', () => {
-  test('R13.5 is dropped for the one that the sentinels name', async () => {
+  test('R13.5 is replaced by the one that the sentinels name', async () => {
     const [sentinels, other] = await Promise.all([startSentinels(), startRedisServer()])
     open.push({ close: () => Promise.all([sentinels.stop(), other.stop()]) })
     const redis = connectRedis({ url: sentinels.url, mode: 'sentinel', purpose: 'test', log })

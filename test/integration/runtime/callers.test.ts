@@ -64,7 +64,7 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
     [{ ...actor, reason: 5 }, /^actor\.reason: expected a string, got 5/],
     [{ ...actor, when: new Date(0) }, /^actor\.when: expected a string, got an object/],
     [itself, /^actor\.reason: expected a string, got an object/],
-  ])('R10.8 refuses an actor that could not be journaled (%#)', async (given, message) => {
+  ])('R10.8 refuses an actor that cannot be stored in the journal (%#)', async (given, message) => {
     const [engine, id] = await newDoor()
     const options = { actor: given as typeof actor }
     for (const more of [{}, { key: 'k' }]) {
@@ -83,14 +83,14 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
     [7, /^key: expected a string, got 7/],
     ['k\0', /^key: expected well-formed Unicode without NUL/],
     ['k'.repeat(256), /^key: expected 255 characters at most, got 256/],
-  ])('R10.8 refuses a key that could not be kept (%#)', async (given, message) => {
+  ])('R10.8 refuses a key that cannot be stored (%#)', async (given, message) => {
     const [engine, id] = await newDoor()
     const options = { actor, key: given as string }
     await expect(engine.send(id, open, options)).rejects.toThrow(message)
     await expect(engine.create('door', { owner: 'ann', closeMs: 1 }, options)).rejects.toThrow(message)
   })
 
-  it('R10.8 keeps the longest key, of whichever characters', async () => {
+  it('R10.8 keeps the longest key, with any characters', async () => {
     const [engine, id] = await newDoor()
     const options = { actor: { id: '€'.repeat(500), role: 'admin' }, key: '€'.repeat(255) }
     expect(await engine.send(id, open, options)).toMatchObject({ kind: 'applied', version: 2 })

@@ -201,7 +201,7 @@ describe('a delivery that fails', () => {
     return { subscriber, attempts, state }
   }
 
-  it('for the tenth time is a dead letter, and is made once it is redriven', async () => {
+  it('for the tenth time is a dead letter, and is made after it is redriven', async () => {
     const { subscriber, attempts, state } = moody()
     const a = open({ subscribers: [subscriber] })
     const id = await newDoor(a.engine)
@@ -222,7 +222,7 @@ describe('a delivery that fails', () => {
     await a.engine.close()
   })
 
-  it('of a subscriber that hangs, on a backlog of more than a sweep, keeps nobody else from theirs', async () => {
+  it('of a subscriber that hangs, on a backlog of more than a sweep, does not delay other subscribers', async () => {
     const doors = 700 // a sweep takes 500
     const maker = open({ subscribers: [{ ...moody('hung').subscriber }, { ...moody('quick').subscriber }] })
     await newDoors(maker.engine, doors)

@@ -54,7 +54,7 @@ const expireLeases = async () => {
   await sql.query('update outbox set due_at = now()')
 }
 
-describe('an engine held up', () => {
+describe('an engine that is delayed', () => {
   it('between decision and commit loses to another, and decides again on the new state', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
@@ -116,7 +116,7 @@ describe('an engine held up', () => {
     expect(briefly(await a.shut(id))).toBe('applied 3')
   })
 
-  it('with a burst under If-Match answers each by the version it was judged at', async () => {
+  it('with a burst under If-Match answers each by the version that it was compared with', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('commit.before')
@@ -239,7 +239,7 @@ async function leaveUndelivered(doors: number): Promise<void> {
 }
 
 describe('a claim', () => {
-  it('wanted in two batches on two engines goes to one, and the rest of both batches goes on', async () => {
+  it('wanted in two batches on two engines goes to one, and both batches are otherwise committed', async () => {
     const { a, b } = both()
     for (let round = 0; round < 10; round++) {
       const mine = await newDoors(a.engine, 6)
@@ -283,7 +283,7 @@ describe('a claim', () => {
     expect(await count('claims')).toBe(2)
   })
 
-  it('that fails takes its refusals of others with it: they are decided again', async () => {
+  it('that fails invalidates refusals that were based on it: they are decided again', async () => {
     const { a, b } = both()
     const [id = '', other = ''] = await newDoors(a.engine, 2)
     const hold = points.hold('commit.before')
@@ -349,8 +349,8 @@ async function workOn(
   return outcomes
 }
 
-describe.each(FAULT_POINTS.map(point => [point]))('with one engine held at %s', point => {
-  it('the other works on, and nothing is lost or done twice once the first goes on', async () => {
+describe.each(FAULT_POINTS.map(point => [point]))('with one engine delayed at %s', point => {
+  it('the other continues, and nothing is lost or done twice when the first resumes', async () => {
     const { a, b } = both()
     const ids = await newDoors(b.engine, 4, 30)
     if (point === 'outbox.leased') await leaveUndelivered(1)
@@ -371,7 +371,7 @@ describe.each(FAULT_POINTS.map(point => [point]))('with one engine held at %s', 
   })
 })
 
-it('an engine slow at every point and a quick one come to the same doors', async () => {
+it('an engine slow at every point and a fast one reach the same doors', async () => {
   const { b } = both()
   const slow = openEngine(database.connectionString, {
     faults: () => new Promise(resolve => setTimeout(resolve, Math.random() * 20)),

@@ -71,7 +71,7 @@ describe('a transition', () => {
     expect(await count('claims where instance = $1', id)).toBe(0)
   })
 
-  it('gives the machine its own uid to take ids from, and journals it', async () => {
+  it('gives the machine a uid of its own for new ids, and journals it', async () => {
     const { engine, id } = await newDoor()
     const outcome = await engine.send(id, { type: 'open', who: 'bob' }, { actor })
     if (outcome.kind !== 'applied') throw new Error('expected the door to open')
@@ -182,7 +182,7 @@ describe('a claim', () => {
     expect(kinds(outcomes)).toEqual({ applied: 1, HAS_ANOTHER_KEY: 19 })
   })
 
-  it('that is taken does not make two events take turns for ever: both are refused', async () => {
+  it('that is taken does not make two events alternate for ever: both are refused', async () => {
     const { engine, id } = await newDoor()
     for (const who of ['una', 'vera']) {
       const { id: holder } = await newDoor(engine)
@@ -269,7 +269,7 @@ describe('a timer', () => {
     ['while they are due one after the other', 0],
     ['when all of them are overdue', 600],
   ])(
-    'armed by a process that is gone fires on another, once, and steps do not drift, %s',
+    'armed by a process that has ended fires on another, once, and steps do not drift, %s',
     async (_when, lateMs) => {
       const gone = openEngine(database.connectionString)
       const created = await gone.engine.create(

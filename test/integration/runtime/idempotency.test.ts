@@ -32,7 +32,7 @@ afterAll(async () => {
 })
 
 describe('an idempotency key', () => {
-  it('makes one instance of twenty creates, on two engines at once, and names it to all of them', async () => {
+  it('makes one instance of twenty creates, on two engines at once, and every answer names it', async () => {
     const engines = [open(), open()]
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, i) => engines[i % 2]?.create('door', door, keyed('create'))),
@@ -89,7 +89,7 @@ describe('an idempotency key', () => {
     })
   })
 
-  it('leads back to the instance as it was when it was used', async () => {
+  it('finds the instance as it was when the key was used', async () => {
     const engine = open()
     const created = await engine.create('door', door, { actor })
     if (created.kind !== 'created') throw new Error('expected a door')

@@ -106,7 +106,7 @@ describe.each([
       { zoe: 7 },
       [{ type: 'bid', bids: { yves: 5, bo: 5, alexandra: 5 } }, { type: 'award' }, { type: 'T' }],
     ],
-  ])('decides as a running actor does: %s', async (_name, bids, events) => {
+  ])('gives the decisions of a running actor: %s', async (_name, bids, events) => {
     const { value, context, emitted } = running(bids, events)
     const after = await restarted(bids, events)
     expect({ value: after.value, context: after.context, emitted: after.emitted }).toEqual({

@@ -63,7 +63,7 @@ describe('a connection', () => {
     await database.drop()
   })
 
-  it('cut before the server has the commit costs the caller nothing but time', async () => {
+  it('cut before the server has the commit costs the caller only time', async () => {
     const id = await newDoor(far.engine)
     const cut = proxy.cutBefore(COMMIT)
     expect(briefly(await far.open(id))).toBe('applied 2')
@@ -100,7 +100,7 @@ describe('a connection', () => {
     expect(await count('instances')).toBe(4)
   })
 
-  it('cut before the answer to a burst, while others act on the same instance before it is sent again', async () => {
+  it('cut before the answer to a burst, while others change the same instance before it is sent again', async () => {
     const id = await newDoor(far.engine)
     const cut = proxy.cutAfter(COMMIT)
     const burst = [far.open(id), far.take(id, 'k'), far.open(id)]
@@ -124,7 +124,7 @@ describe('a connection', () => {
     expect(briefly(await late)).toBe('ALREADY_OPEN 2')
   })
 
-  it('that delivers the first sending after the second applies it once', async () => {
+  it('that delivers the first attempt after the second applies it once', async () => {
     const id = await newDoor(far.engine)
     const held = proxy.holdBack(COMMIT)
     expect(briefly(await far.open(id))).toBe('applied 2')
@@ -133,7 +133,7 @@ describe('a connection', () => {
     expect(briefly(await far.shut(id))).toBe('applied 3')
   })
 
-  it('that delivers the first sending between the loss and the second applies it once', async () => {
+  it('that delivers the first attempt between the loss and the second applies it once', async () => {
     const id = await newDoor(far.engine)
     const held = proxy.holdBack(COMMIT)
     const opened = far.open(id)
@@ -231,7 +231,7 @@ describe('a connection', () => {
 })
 
 describe('Postgres', () => {
-  it('killed and started again under load loses nothing it acknowledged and applies nothing twice', async () => {
+  it('killed and restarted under load loses nothing it acknowledged and applies nothing twice', async () => {
     const dataDir = await temporaryFolder('restart')
     const binaries = await testBinaries()
     const start = () => startEmbeddedPostgres({ dataDir, log: silentLog, settings: NO_FSYNC, binaries })

@@ -221,7 +221,7 @@ describe('an unjustified refusal', () => {
     ['refusePermanently', true, /^probe v1: refusePermanently: .*got true$/],
     ['refusePermanently', { reason: 7 }, /^probe v1: refusePermanently: /],
     ['refuseClaim', undefined, /^probe v1: refuseClaim: .*got undefined$/],
-  ])('R10.8 is a fault of the definition: %s gives %j', async (field, given, message) => {
+  ])('R10.8 is an error of the definition: %s gives %j', async (field, given, message) => {
     const commands = { ...definition.commands, nothing: z.object({ type: z.literal('nothing') }) }
     const faulty = { ...definition, commands, [field]: () => given } as unknown as Definition
     const { engine, close } = openEngine('', { definitions: [faulty], store: createMemoryStore() })

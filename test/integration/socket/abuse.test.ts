@@ -43,7 +43,7 @@ const event = (text: string) => ({
 })
 
 describe('a client that does not read', () => {
-  test('is cut off before more waits for it than the bound, and others get everything', async () => {
+  test('is disconnected before more bytes wait for it than the bound, and others get everything', async () => {
     const { url, sockets, lines } = await start()
     const good = await connectAs(url, 'good')
     const stuck = await raw(url, 'stuck')
@@ -77,7 +77,7 @@ describe('a client that does not read', () => {
 })
 
 describe('a client that floods', () => {
-  test('with packets that are no messages is cut off', async () => {
+  test('with packets other than messages is disconnected', async () => {
     const { url, lines, sockets } = await start()
     const flood = await raw(url, 'flood')
     const good = await connectAs(url, 'good')
@@ -88,7 +88,7 @@ describe('a client that floods', () => {
     expect(sockets.countConnections()).toBe(1)
   })
 
-  test('with one message that is too large is cut off before it has been read', async () => {
+  test('with one message that is too large is disconnected before it has been read', async () => {
     const { url } = await start()
     const large = await raw(url, 'large')
     // A frame that announces a gigabyte: its length alone is enough.
@@ -150,7 +150,7 @@ describe('a client that sends garbage', () => {
     ['letters that are none', c => c.send(Buffer.of(0x34, 0x32, 0xff, 0xfe), 1)],
   ]
 
-  test.each(nonsense)('%s: an answer or the end, and others never notice', async (_what, act) => {
+  test.each(nonsense)('%s: an answer or a disconnect, without effect on others', async (_what, act) => {
     const { url, lines } = await start()
     const good = await connectAs(url, 'good')
     const bad = await raw(url, 'bad')
@@ -169,14 +169,14 @@ describe('a client that sends garbage', () => {
     expect(await good.send('heartbeat', {})).toEqual({ ok: true })
   })
 
-  test('and one that never signs in is sent away', async () => {
+  test('and one that never signs in is disconnected', async () => {
     const { url } = await start({ limits: { connectTimeoutMs: 200 } })
     await (await raw(url)).closed()
   })
 })
 
 describe('a client whose network was lost', () => {
-  test('half open is noticed by its silence, and its rooms are empty', async () => {
+  test('half open is noticed by its silence, and its rooms are left', async () => {
     const { url, sockets } = await start({ limits: { pingIntervalMs: 100, pingTimeoutMs: 2_000 } })
     const network: RoughNetwork = await startRoughNetwork([url])
     open.push(network)

@@ -75,7 +75,7 @@ describeWithRedis('a Redis that cannot do it', () => {
     await crosses(await start(url, other), await start(url, other))
   })
 
-  test('R7.1 such a start ends with 1, and with that sentence', async () => {
+  test('R7.1 such a start ends with 1, and with that message', async () => {
     const { url } = await server({ config: ['rename-command PSUBSCRIBE ""'] })
     const database = await createTestDatabase()
     open.push({ close: () => database.drop() })
@@ -113,7 +113,7 @@ describeWithRedis('a Redis that is full', () => {
 })
 
 describeWithRedis('Redis over TLS', () => {
-  testWithTls.each(kinds)('R7.1 with a certificate that is verified works (%s)', async kind => {
+  testWithTls.each(kinds)('R7.1 with a verified certificate works (%s)', async kind => {
     if (certificates === undefined) return
     const { url } = await server({ tls: certificates })
     expect(url).toMatch(/^rediss:/)
@@ -211,7 +211,7 @@ describeWithRedis.each(kinds.map(kind => [kind]))('losses between processes (%s)
     expect(dropped).toBeGreaterThan(0)
   })
 
-  test('nonsense in the channels ends nobody', async () => {
+  test('nonsense in the channels ends no process', async () => {
     const [a, b] = [await start(redis.url, kind), await start(redis.url, kind)]
     await crosses(a, b)
     const stranger = new Redis(redis.url)

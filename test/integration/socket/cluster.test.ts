@@ -83,7 +83,7 @@ describeWithRedis.each([['classic'], ['sharded']])('with the %s adapter', kind =
     expect(good.socket.connected).toBe(true)
   })
 
-  test('a process that ends takes its own sockets along, and nobody else’s', async () => {
+  test('a process that ends disconnects only its own sockets', async () => {
     const env = { REDIS_URL: redis.url, SOCKET_ADAPTER: kind }
     const c = await startTestApp({ env, database: a.database })
     const leaving = await connectTo(c, 'customer', 'stays')
@@ -97,7 +97,7 @@ describeWithRedis.each([['classic'], ['sharded']])('with the %s adapter', kind =
     await customer.post(`/api/v1/broadcasts/${broadcast.id}/events`, { type: 'cancel' })
   })
 
-  test('R7.4 Redis killed: requests and local sockets go on; back again, nothing is missed', async () => {
+  test('R7.4 Redis killed: requests and local sockets continue; when it is back, nothing is missed', async () => {
     const customer = await createClient(a.url, 'customer', 'patient')
     const [here, there] = [
       await connectTo(a, 'customer', 'patient'),

@@ -224,7 +224,7 @@ describe('R7.3 a socket that comes back', () => {
 })
 
 describe('R7.3 GET /api/v1/sync', () => {
-  it('R7.3 answers the same over HTTP, and where to go on', async () => {
+  it('R7.3 answers the same over HTTP, with the point to continue from', async () => {
     const { caller, request, seen } = await gone('http')
     await cancel(caller, request)
     const { status, body } = await caller.get(`/api/v1/sync?after=${encodeURIComponent(seen)}`)
@@ -241,7 +241,7 @@ describe('R7.3 GET /api/v1/sync', () => {
     expect((await caller.get('/api/v1/sync?before=1')).status).toBe(400)
   })
 
-  it('R7.3 comes in pages where much was missed, none of them twice, and to sockets whole', async () => {
+  it('R7.3 comes in pages if much was missed, none of it twice, and to sockets completely', async () => {
     const { caller, request, seen } = await gone('pages')
     await passTime(60)
     await home.query(

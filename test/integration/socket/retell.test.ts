@@ -71,7 +71,7 @@ describe('events since a moment', () => {
     expect(await since(Date.now() + 60_000, 10)).toEqual([])
   })
 
-  it('of another machine may have a trip that is something else', async () => {
+  it('of another machine may have a trip of another form', async () => {
     const id = await cancelled('elsewhere')
     await delivered()
     await product.sql.query("update instances set machine = 'elsewhere' where id = $1", [id])
@@ -85,7 +85,7 @@ describe('events since a moment', () => {
     await product.sql.query('delete from events where instance = $1', [id])
   })
 
-  it('are marked late, a few at a time, and only those; older ones that are marked come too', async () => {
+  it('are marked late, a few at a time, and only those; older marked ones are included', async () => {
     await delivered()
     const old = await cancelled('old')
     await shift(old, 3_600)
@@ -108,7 +108,7 @@ describe('events since a moment', () => {
   })
 })
 
-describe('telling again', () => {
+describe('redelivery', () => {
   it('R7.4 emits every event under the same id, offers too, and to the same people only', async () => {
     const truck = await registerTruck(product, 'near', { place: PICKUP })
     const caller = customer('again')
@@ -135,7 +135,7 @@ describe('telling again', () => {
     expect(rooms.map(room => new Set(heard(room)))).toEqual(first)
   })
 
-  it('R11.5 shows driver and transporter a trip as it is by then, and its customer all of it', async () => {
+  it('R11.5 shows driver and transporter the present form of a trip, and its customer all of it', async () => {
     const truck = await registerTruck(product, 'again', { place: PICKUP })
     const caller = customer('again-taken')
     const precise = { pickup: { lat: 28.613456, lng: 77.209876, address: 'Copper Lane' } }

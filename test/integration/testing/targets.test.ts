@@ -293,7 +293,7 @@ describe('an address', () => {
       },
     )
 
-    it('R10.3 is an error where nobody listens', async () => {
+    it('R10.3 is an error if no server listens', async () => {
       const nowhere = urlTarget({ baseUrl: 'http://127.0.0.1:9', resource: '/x' })
       await expect(replay(nowhere, overHttp, schedule)).rejects.toThrow(/127\.0\.0\.1:9 does not answer/)
     })
@@ -301,7 +301,7 @@ describe('an address', () => {
 })
 
 describe('a schedule', () => {
-  it('R10.3 is plain JSON, the same after it was saved', () => {
+  it('R10.3 is plain JSON, and the same after it was saved', () => {
     fc.assert(
       fc.property(schedules(broadcastSubject), schedule => {
         expect(parseSchedule(formatSchedule(schedule))).toEqual(schedule)

@@ -167,7 +167,7 @@ const check = (property: (walked: ReturnType<typeof walk>, input: BroadcastInput
 
 const status = (snapshot: BroadcastSnapshot) => broadcastDefinition.status(snapshot)
 
-test('the walks are worth something: they get everywhere', () => {
+test('the walks cover everything: every state and event', () => {
   const seen = new Set<string>()
   for (const [input, path] of fc.sample(fc.tuple(inputs, moves), { numRuns: 400, seed: 7 })) {
     for (const { after } of walk(input, path).steps) {
@@ -200,7 +200,7 @@ test('R1.1 nothing returns to seeking, and nothing leaves cancelled', () => {
   })
 })
 
-test('a permanent refusal has no way back: whatever happens, no later event of its type is taken', () => {
+test('a permanent refusal is permanent: whatever happens, no later event of its type is accepted', () => {
   check(({ first, steps }) => {
     const refused = new Set<string>()
     const note = (snapshot: BroadcastSnapshot) => {
@@ -220,7 +220,7 @@ test('a permanent refusal has no way back: whatever happens, no later event of i
   })
 })
 
-test('R2.2 R4.2 no accept is taken at or after the deadline, nor from anything that no longer seeks', () => {
+test('R2.2 R4.2 no accept is taken at or after the deadline, nor in a state that no longer searches', () => {
   check(({ steps }) => {
     for (const { before, event, after } of steps) {
       if (event.type !== 'accept' || after.snapshot === before) continue
@@ -230,7 +230,7 @@ test('R2.2 R4.2 no accept is taken at or after the deadline, nor from anything t
   })
 })
 
-test('an event is either taken, or refused for a reason, or without effect where that is fine', () => {
+test('an event is either taken, refused for a reason, or without effect where that is allowed', () => {
   const mayDoNothing = (event: BroadcastEvent) =>
     event.type === 'cancel' || event.type === 'reach.exhausted' || event.type.startsWith('xstate.')
   check(({ steps }) => {
@@ -280,7 +280,7 @@ test('the status matches the trucks', () => {
   })
 })
 
-test('R5.4 R10.2 claims are the customer while seeking and the busy drivers and vehicles, without duplicates', () => {
+test('R5.4 R10.2 claims are the customer during the search and the busy drivers and vehicles, without duplicates', () => {
   check(({ first, steps }) => {
     for (const { snapshot } of [first, ...steps.map(step => step.after)]) {
       const claims = broadcastDefinition.claims(snapshot)
@@ -349,7 +349,7 @@ test('R5.4 R10.1 at rest the armed timers are those of the active states', () =>
 
 const effect = ({ type, params }: Action) => toJson({ type, params })
 
-test('R1.5 the events alone, read back from JSON, lead to the same snapshot: the machine is pure', () => {
+test('R1.5 the events alone, parsed from JSON, lead to the same snapshot: the machine is pure', () => {
   check(({ steps }, input) => {
     let again = create(toJson(input))
     for (const { event, after } of steps) {
@@ -363,7 +363,7 @@ test('R1.5 the events alone, read back from JSON, lead to the same snapshot: the
 /** Timers are the runtime's: an actor in a test must not wait for real ones. */
 const idleClock = { setTimeout: () => 0, clearTimeout: () => undefined }
 
-test('R1.5 a stored snapshot is an actor at rest: restored at any point it goes on identically', () => {
+test('R1.5 a stored snapshot is an actor at rest: restored at any point it continues identically', () => {
   check(({ steps }) => {
     for (const { before, event, after } of steps) {
       const restored = broadcastMachine.resolveState(toJson(before))
@@ -383,7 +383,7 @@ test('R1.5 a stored snapshot is an actor at rest: restored at any point it goes 
   })
 })
 
-test('every snapshot can be shown: status, owner, rows and next events are always there', () => {
+test('every snapshot can be shown: status, owner, rows and next events always exist', () => {
   check(({ first, steps }) => {
     for (const { snapshot } of [first, ...steps.map(step => step.after)]) {
       const restored = broadcastMachine.resolveState(toJson(snapshot))
