@@ -21,6 +21,10 @@ const REGRETS_SHARE = 0.1
 /** News of an end that comes later than this counts as missing. */
 const NEWS_TIMEOUT_MS = 3_000
 
+/**
+ * Signs a customer in. Returns its actions until the last call. Long because its functions share the actor's random
+ * sequence and connection, which make a show repeatable.
+ */
 export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise<() => Promise<void>> {
   const { ledger, world } = stage
   const random = stage.random.fork(id)

@@ -18,6 +18,10 @@ const DOUBLE_TAP_SHARE = 0.05
 const TAKES_ANOTHER_SHARE = 0.45
 const RELEASES_SHARE = 0.1
 
+/**
+ * Signs a transporter in and registers its fleet. It then reacts to events. Long because its functions share the actor's
+ * random sequence and its busy trucks.
+ */
 export async function playTransporter(transporter: Transporter, stage: Stage): Promise<void> {
   const { ledger } = stage
   const random = stage.random.fork(transporter.id)

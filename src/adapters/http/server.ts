@@ -97,14 +97,6 @@ export function createHttpServer(
 
   const countEvents = () => traffic.accepted + traffic.asked
 
-  /** New connections, on which a first request may be on its way. */
-  function areSomeNew(): boolean {
-    for (const { requests, madeAtMs } of connections) {
-      if (requests === 0 && traffic.now() - madeAtMs < FIRST_REQUEST_MS) return true
-    }
-    return false
-  }
-
   return {
     server,
     traffic,
@@ -127,7 +119,7 @@ export function createHttpServer(
           quietSinceMs = nowMs
         }
         const isQuiet = connections.size === 0 || nowMs - quietSinceMs >= QUIET_MS
-        return underWay.size === 0 && isQuiet && !areSomeNew()
+        return underWay.size === 0 && isQuiet && !areSomeNew(traffic)
       }
       if (!isAsked) server.closeIdleConnections()
       await new Promise<void>(resolve => {
@@ -146,6 +138,14 @@ export function createHttpServer(
       for (const { connection } of [...underWay]) connection.destroy()
     },
   }
+}
+
+/** Whether there are new connections, on which a first request may be on its way. */
+function areSomeNew({ connections, now }: Traffic): boolean {
+  for (const { requests, madeAtMs } of connections) {
+    if (requests === 0 && now() - madeAtMs < FIRST_REQUEST_MS) return true
+  }
+  return false
 }
 
 /**

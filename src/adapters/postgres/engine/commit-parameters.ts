@@ -11,6 +11,8 @@ import type { PreconditionShape, ProjectionShape } from './commit-statement.js'
  * @param leaseMs how long this process has for delivering what the commit emits.
  * @param format the storage format to write; `undefined`: the statement looks it up.
  * Throws if a value cannot be made JSON, or the JSON cannot be stored.
+ *
+ * Long because it is one array in the order of the statement's parameters, which a split would hide.
  */
 export function commitParameters(
   writes: readonly InstanceWrite[],

@@ -37,6 +37,7 @@ export interface Services {
   retireRevisions(): Promise<string[]>
 }
 
+/** The functions share the client and the cluster, so they are one long closure. Each step is short. */
 export function createServices(options: ServicesOptions): Services {
   const { client, cluster, services, pollMs = POLL_MS, stableMs = STABLE_MS } = options
 
