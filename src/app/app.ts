@@ -238,7 +238,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     { traffic },
   )
   if (takesRequests) {
-    sockets.onMissed(product.retell)
+    sockets.onMissed(product.redeliver)
     sockets.attach(http.server, dispatch)
   }
   const lagReport = startLagReport(checks, log)

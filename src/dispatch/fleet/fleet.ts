@@ -8,7 +8,7 @@ import { ok, problem, type Result } from '../problems.js'
 import { MAX_PAGE_SIZE, type PageQuery } from '../requests.js'
 import { driverView, vehicleView } from '../views/fleet-view.js'
 import type { DriverView, VehicleView } from '../views/views.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
 /** Of a filtered list at most so many pages are looked through for one answer; the cursor leads on. */
 const MAX_PAGES_LOOKED_THROUGH = 10
@@ -26,7 +26,7 @@ const fleetFull = (what: string, { settings }: FleetParts) =>
 
 async function viewsOf({ presence }: FleetParts, drivers: readonly DriverRecord[]): Promise<DriverView[]> {
   const members = drivers.filter(({ isConfirmed }) => isConfirmed)
-  const states = await unlessLost(presence.driverStates(members.map(({ id }) => id)))
+  const states = await orUndefined(presence.driverStates(members.map(({ id }) => id)))
   return drivers.map(driver => driverView(driver, states === undefined ? 'lost' : states.get(driver.id)))
 }
 
@@ -58,7 +58,7 @@ export async function deleteDriver(parts: FleetParts, caller: Caller, id: string
   if (deleted === 'missing') return problem('NOT_FOUND')
   if (deleted === 'busy') return problem('DRIVER_BUSY')
   // An invited driver may be present for another fleet.
-  if (deleted === 'deleted') await unlessLost(parts.presence.dropDriver(id))
+  if (deleted === 'deleted') await orUndefined(parts.presence.dropDriver(id))
   return ok(undefined)
 }
 
@@ -112,7 +112,7 @@ export async function putVehicle(
   if (put.kind === 'full') return fleetFull('vehicles', parts)
   if (put.kind === 'taken') return problem('VEHICLE_TAKEN')
   if (put.kind === 'busy') return problem('VEHICLE_BUSY')
-  await unlessLost(parts.presence.setVehicle(put.drivers, { id, vehicleType }))
+  await orUndefined(parts.presence.setVehicle(put.drivers, { id, vehicleType }))
   return ok({ ...vehicleView(put.vehicle), isNew: put.kind === 'created' })
 }
 
@@ -120,7 +120,7 @@ export async function deleteVehicle(parts: FleetParts, caller: Caller, id: strin
   const deleted = await parts.fleet.deleteVehicle(caller.id, id)
   if (deleted.kind === 'missing') return problem('NOT_FOUND')
   if (deleted.kind === 'busy') return problem('VEHICLE_BUSY')
-  await unlessLost(parts.presence.setVehicle(deleted.drivers, undefined))
+  await orUndefined(parts.presence.setVehicle(deleted.drivers, undefined))
   return ok(undefined)
 }
 

@@ -9,7 +9,7 @@ import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
 import { announcements } from '../announcements/announcements.js'
 import { peopleToldTo } from '../announcements/audience.js'
-import { wordsFor } from '../announcements/words.js'
+import { wordingFor } from '../announcements/wording.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } from '../ports.js'
@@ -55,7 +55,7 @@ async function pushesOf(
   { engine, requests, recipients }: PushParts,
   emitted: EmittedEvent,
 ): Promise<readonly NewPush[]> {
-  const { concerned, said } = await wordsFor(emitted, requests)
+  const { concerned, said } = await wordingFor(emitted, requests)
   const pushes: NewPush[] = []
   for (const { to, wakes, envelope } of said) {
     if (!wakes) continue
