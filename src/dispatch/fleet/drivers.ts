@@ -1,5 +1,6 @@
 /* A driver's own presence: switched on by its word, online by its heartbeats. */
 import { LRUCache } from 'lru-cache'
+import { defined } from '../../types/defined.js'
 import type { Parts } from '../parts.js'
 import type { Caller } from '../person.js'
 import type { DriverFacts } from '../ports.js'
@@ -41,7 +42,7 @@ export class Drivers {
     { isOnline, vehicleId }: { isOnline: boolean; vehicleId?: string | undefined },
   ): Promise<Result<{ isOnline: boolean }>> {
     const { fleet, presence, catchUp, driverStatus } = this.#parts
-    const change = { isSwitchedOn: isOnline, ...(vehicleId === undefined ? {} : { vehicleId }) }
+    const change = { isSwitchedOn: isOnline, ...defined({ vehicleId }) }
     const set = await fleet.setDriver(caller.id, change)
     if (set.kind === 'missing') return problem('NOT_FOUND', { detail: NOT_REGISTERED })
     if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')

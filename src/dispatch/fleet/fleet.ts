@@ -1,4 +1,6 @@
 /* A transporter's drivers and vehicles. */
+
+import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { decodeCursor, pageOf, positionCursor } from '../cursors.js'
 import type { Parts } from '../parts.js'
@@ -45,7 +47,7 @@ export async function putDriver(
   const driver = {
     id,
     name,
-    ...(phone === undefined ? {} : { phone }),
+    ...defined({ phone }),
   }
   const put = await parts.fleet.putDriver(caller.id, driver, parts.settings.maxFleet)
   if (put.kind === 'taken') return problem('DRIVER_TAKEN')
@@ -82,7 +84,7 @@ export async function listDrivers(
   let after = place.value
   let isAtEnd = false
   for (let pages = 0; pages < MAX_PAGES_LOOKED_THROUGH && found.length <= limit && !isAtEnd; pages++) {
-    const from = after === undefined ? {} : { after }
+    const from = defined({ after })
     const drivers = await parts.fleet.listDrivers(caller.id, { ...from, limit: pageSize })
     for (const [i, view] of (await viewsOf(parts, drivers)).entries()) {
       const position = drivers[i]?.position
@@ -93,7 +95,7 @@ export async function listDrivers(
   }
   return ok(
     pageOf(
-      { items: found, ...(isAtEnd || after === undefined ? {} : { lookedDownTo: after }) },
+      { items: found, ...defined({ lookedDownTo: isAtEnd ? undefined : after }) },
       limit,
       item => item.position,
       item => item.view,
@@ -131,7 +133,7 @@ export async function listVehicles(
 ): Promise<Result<Page<VehicleView>>> {
   const place = decodeCursor(positionCursor, cursor)
   if (!place.ok) return place
-  const after = place.value === undefined ? {} : { after: place.value }
+  const after = defined({ after: place.value })
   const vehicles = await fleet.listVehicles(caller.id, { ...after, limit: limit + 1 })
   return ok(pageOf({ items: vehicles }, limit, vehicle => vehicle.position, vehicleView))
 }

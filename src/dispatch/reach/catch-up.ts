@@ -3,6 +3,8 @@
  * request that it has not had and whose reach covers it. Three statements, whatever the number of requests.
  * A mass reconnect is worked off by a few at a time; asking again for a transporter that waits adds nothing.
  */
+
+import { defined } from '../../types/defined.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
 import { orUndefined } from '../fleet/or-undefined.js'
 import type { PartsWithEngine } from '../parts.js'
@@ -97,7 +99,7 @@ function entryFor(
   const nearestKm = nearest(request, drivers ?? [])
   // While presence is lost the reach, too, goes to everyone.
   if (drivers !== undefined && !covers(request, nearestKm)) return []
-  const distance = nearestKm === undefined ? {} : { distanceKm: nearestKm }
+  const distance = defined({ distanceKm: nearestKm })
   return [{ broadcastId: request.id, transporterId, step: STEP, ...distance }]
 }
 
