@@ -1,6 +1,6 @@
 /*
- * The product, put together. Engine and dispatch need one another: the engine tells dispatch's subscribers
- * what was emitted, and dispatch sends it events. So dispatch makes the engine, by the function it is given.
+ * Puts the product together. Engine and dispatch need each other: the engine delivers events to dispatch's subscribers,
+ * and dispatch sends events to the engine. So dispatch makes the engine, with the function that it is given.
  */
 import type { Engine } from '../runtime/api.js'
 import type { Subscriber } from '../runtime/types.js'
@@ -49,26 +49,26 @@ import { sync } from './resume/sync.js'
 export interface DispatchService {
   readonly dispatch: Dispatch
   readonly engine: Engine
-  /** Begins to notice drivers that fell silent, to send what is to be pushed, and to forget what is old. */
+  /** Starts the sweeps: silent drivers, pushes to send, and old rows to delete. */
   startSweeps(): void
-  /** Begins to hear whose sessions were ended. Resolves when the process may let callers in. */
+  /** Starts to learn of ended sessions. Resolves when the process may let callers in. */
   watchSessions(): Promise<void>
   /**
-   * Tells the sockets of this process again what was told in the last so many milliseconds: messages of other
-   * processes may not have arrived.
+   * Emits the events of the last `forMs` milliseconds again to the sockets of this process, because messages of other
+   * processes may have been lost.
    */
   redeliver(forMs: number): void
-  /** Resolves when no catch-up and no news of a driver is under way. */
+  /** Resolves when no catch-up and no driver status is in progress. */
   idle(): Promise<void>
   /**
-   * Closes the engine, which is given so long to finish, and waits for offers and announcements under way. The stores
-   * must still be open.
+   * Closes the engine, which gets `withinMs` milliseconds to finish, and waits for offers and announcements in
+   * progress. The stores must still be open.
    */
   close(options?: { withinMs?: number }): Promise<void>
 }
 
 /**
- * `createEngine` is given the subscribers and answers the engine, not started yet:
+ * Puts the product together. `createEngine` gets the subscribers and returns an engine that is not started yet:
  *
  *   const { dispatch, engine } = createDispatch({
  *     ...parts,
@@ -77,7 +77,7 @@ export interface DispatchService {
  */
 export function createDispatch(
   given: Parts & {
-    /** Reaches the sockets of this process only. Absent where there are no others. */
+    /** Reaches the sockets of this process only. Absent if there is only one process. */
     readonly localFanout?: Fanout
     readonly pushSender: PushSender
     createEngine(subscribers: readonly Subscriber[]): Engine
@@ -210,7 +210,9 @@ export function createDispatch(
   }
 }
 
-/** A command as its row of the access table has it: roles that are not in it are refused before anything is done. */
+/**
+ * Guards a command with its row of the access table. A role that is not in the row is refused before anything is done.
+ */
 function allowed<TArgs extends readonly unknown[], T>(
   command: CommandName,
   work: (caller: Caller, ...args: TArgs) => Promise<Result<T>>,

@@ -1,26 +1,26 @@
 import { defined } from '../types/defined.js'
 
 /*
- * The registry of problems: every error that a client can meet, with its HTTP status and its sentence for people
- * (RFC 9457 `title`). HTTP and sockets answer with the same ones; the OpenAPI document and docs/errors.md are written
- * from it.
+ * The registry of problems: every error that a client can get, with its HTTP status and its sentence for users (RFC
+ * 9457 `title`). HTTP and sockets answer with the same problems. The OpenAPI document and docs/errors.md are generated
+ * from this file.
  */
 
-/** A problem as it is registered. */
+/** The entry of one problem in the registry. */
 export interface ProblemKind {
   readonly status: number
   readonly title: string
-  /** When it is met. */
+  /** When a client gets it. */
   readonly when: string
-  /** What the client does next. */
+  /** What the client should do next. */
   readonly next: string
-  /** Members that it carries beyond RFC 9457's: always, or, with a `?`, where they are known. */
+  /** Members beyond those of RFC 9457. A `?` marks one that is not always there. */
   readonly members?: readonly string[]
-  /** It comes with `Retry-After`. */
+  /** The answer has a `Retry-After` header. */
   readonly isTemporary?: true
 }
 
-/** What problems carry, for people who read about it. */
+/** What the members of problems mean, for the documents. */
 export const problemMembers = {
   errors: 'What did not fit: `{path, message}` for each, twenty at most',
   broadcastId: 'The request that stands in the way',
@@ -216,12 +216,12 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-/** An expected failure: what a command answers instead of its value. */
+/** An expected failure, which a command returns instead of its value. */
 export interface Problem {
   readonly code: ProblemCode
-  /** What happened here, for developers; never a stack or a statement. */
+  /** What happened, for developers. Never a stack or a statement. */
   readonly detail?: string
-  /** Members that the caller needs next: `errors`, `broadcastId`, `retry`, … */
+  /** Members that the caller needs to go on: `errors`, `broadcastId`, `retry`, … */
   readonly members?: Readonly<Record<string, unknown>>
   readonly retryAfterSeconds?: number
 }
@@ -244,7 +244,7 @@ export function problem(
 export const problemType = (code: ProblemCode) =>
   `urn:loadcast:problem:${code.toLowerCase().replaceAll('_', '-')}`
 
-/** RFC 9457: the body of `application/problem+json`. `instance` is the path that was asked for. */
+/** The body of `application/problem+json` (RFC 9457). `instance` is the path of the request. */
 export function problemDocument(p: Problem, instance?: string): Record<string, unknown> {
   const { status, title } = problems[p.code]
   return {
