@@ -1,6 +1,6 @@
 /*
- * The product put together on a database that is there: everything between the settings and an open port.
- * `main` adds what belongs to a process (an embedded Postgres, signals, a banner); tests use it as it is.
+ * Puts the product together on an available database: everything between the settings and an open port. `main` adds
+ * what belongs to a process (an embedded Postgres, signals, a banner). Tests use it as it is.
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -65,43 +65,43 @@ import type { TokenKeys } from './token-keys.js'
 
 export interface AppOptions {
   readonly settings: Settings
-  /** Of a migrated database. */
+  /** The database must be migrated. */
   readonly connectionString: string
   readonly tokenKeys: TokenKeys
   readonly log: Logger
-  /** Tells this process from others of its release. */
+  /** Distinguishes this process from others of its release. */
   readonly instanceId?: string
-  /** How the start waits for an unavailable database; absent: it does not wait. */
+  /** How the start waits for an unavailable database. Absent: it does not wait. */
   readonly whenAvailable?: DatabaseWait
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
-  /** For tests: stands for what the settings say. */
+  /** For tests: replaces the sender that the settings configure. */
   readonly pushSender?: PushSender
 }
 
 export interface App {
-  /** Where it listens: with the port that was given, if any would do. */
+  /** Where it listens, with the actual port if the settings let the system choose. */
   readonly url: string
-  /** Where instances can be looked at, if anywhere; holds the token that opens the page. */
+  /** The page that shows live instances, if it is enabled. The URL holds the token that opens it. */
   readonly inspectUrl?: string
   /** Resolves with the reason when this process can no longer serve and should be closed. */
   readonly unfit: Promise<Error>
   /**
-   * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
+   * Accepts no more work, finishes what is in progress, hands the rest over, and ends every connection: see drain.ts.
    * `hasNotice`: gives a balancer or proxy time to notice the shutdown.
    */
   close(options?: { hasNotice?: boolean }): Promise<void>
 }
 
 /**
- * Connections that wait to be accepted. When a process was away for a second everyone comes at once, and who finds Node's
- * own 511 full tries again only after seconds. Linux allows no more.
+ * Connections that wait to be accepted. After a pause of a second all clients connect at once. A client that finds
+ * Node's default of 511 full retries only after seconds. Linux allows no more than this.
  */
 const BACKLOG = 4_096
 
 /**
- * A process of the release before that starts beside this one is not noticed for up to one announcement (5 s, or three if two
- * fail). What was said meanwhile is told to its sockets again.
+ * How long a process of the previous release that starts beside this one may go unnoticed: one announcement (5 s), or
+ * three if two fail. Events of that time are redelivered to its sockets.
  */
 const OLD_UNNOTICED_MS = 15_000
 
@@ -112,7 +112,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const faults = defined({ faults: options.faults })
   const takesRequests = settings.role !== 'worker'
   const looksAfterOthers = settings.role !== 'api'
-  // First: what it cannot do on this Redis stops the start before anything else is open.
+  // First, because an unsuitable Redis stops the start before anything else is open.
   const cluster = await openSocketCluster(settings, log)
   const telemetry = await openTelemetry(settings, { version, instanceId }, log)
   const { metrics, tracer } = telemetry
@@ -281,19 +281,19 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
 }
 
-/** From the package itself, which lies above both `src` and what is built of it. */
+/** The version is read from the package, whose root is above both `src` and `dist`. */
 export const version: string = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
 ).version
 
-/** Whoever else signs tokens, if the settings name somebody. */
+/** The external token issuer, if the settings name one. */
 function openIssuer({ tokenIssuer }: Settings, log: Logger) {
   if (tokenIssuer === undefined) return undefined
   const { jwksUrl: url, issuer, audience } = tokenIssuer
   return { keys: openIssuerKeys({ url, log }), issuer, audience }
 }
 
-/** In Redis if there is one, for any number of processes; else in this process. */
+/** Presence in Redis for any number of processes, or in this process if there is no Redis. */
 async function openPresence(settings: Settings, log: Logger) {
   const { redisUrl: url, redisMode: mode, transporterTtlMs, driverTtlMs } = settings
   if (url !== undefined) return createRedisPresence({ url, mode, transporterTtlMs, driverTtlMs, log })
@@ -346,7 +346,7 @@ function listen(server: Server, { port, host }: Settings): Promise<number> {
   })
 }
 
-/** An IPv6 address needs brackets, and nobody can go to "every address". */
+/** An IPv6 address needs brackets, and "every address" cannot be opened in a browser. */
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost'
   return host.includes(':') ? `[${host}]` : host

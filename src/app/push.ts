@@ -1,10 +1,10 @@
-/* What pushes: FCM where it is set up, else the log. */
+/* Chooses the push sender: FCM if it is configured, otherwise the log. */
 import type { Logger } from 'pino'
 import { createLoggedPush } from '../adapters/push/logged.js'
 import type { PushSender } from '../dispatch/ports.js'
 import type { Settings } from './settings/settings.js'
 
-/** FCM's library is loaded only where it is used: it takes a third of a second and 30 MB. */
+/** FCM's library is loaded only if it is used: it takes a third of a second and 30 MB. */
 export async function openPush(
   { fcmServiceAccount, isProduction }: Pick<Settings, 'fcmServiceAccount' | 'isProduction'>,
   log: Logger,

@@ -1,15 +1,13 @@
 /*
- * What a device is sent: the ids by which the app finds the event among those it has, and a sentence for people. Never
- * the request itself: FCM takes 4,000 bytes, and what it says would be old by the time somebody looks.
+ * What a device is sent: the ids with which the app finds the event, and a sentence for the user. It never has the
+ * request itself: FCM takes 4,000 bytes, and the content would be old when the user looks.
  */
 
 import { defined } from '../../types/defined.js'
 import type { LeasedPush, PushMessage } from '../ports.js'
 import { offerTitle } from '../reach/offers.js'
 
-/**
- * News of how a request stands: the newest says it all. Offers and trips are each something to act on.
- */
+/** Progress of a request: the newest push replaces the others. Offers and trips each need an action. */
 const collapsible: ReadonlySet<string> = new Set([
   'booking_expired',
   'no_vehicles_available',

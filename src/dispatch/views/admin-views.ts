@@ -1,4 +1,4 @@
-/* What administrators see: everything. Shapes only, as in views.ts. */
+/* What administrators see: everything. Only shapes, as in views.ts. */
 import { z } from 'zod'
 import { storyKinds } from '../ports.js'
 import { clientId, instanceId, role } from '../requests.js'

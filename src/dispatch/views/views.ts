@@ -1,7 +1,7 @@
 /*
- * The shapes that leave the house, as zod schemas: their types are what the code builds, and the OpenAPI document is
- * what clients read. Nothing is parsed by them. Who sees which field of them is decided in visibility.ts, broadcast-view,
- * trip-view and fleet-view, for those whom access.ts lets read, and nowhere else.
+ * The shapes that leave the server, as zod schemas. The code builds values of their types, and the OpenAPI document is
+ * written from them. Nothing is parsed with them. access.ts decides which callers may read. visibility.ts,
+ * broadcast-view, trip-view and fleet-view decide which fields they see, and nothing else does.
  */
 import { z } from 'zod'
 import { clientId, instanceId, place, vehicleType } from '../requests.js'
@@ -12,7 +12,7 @@ const status = z.enum(['searching', 'partially_filled', 'fully_filled', 'cancell
 const tripStatus = z.enum(['assigned', 'started', 'completed', 'released', 'cancelled', 'abandoned'])
 const outcome = z.enum(['applied', 'unchanged'])
 
-/** A page: `nextCursor` leads on, and is null at the end. */
+/** A page. `nextCursor` leads to the next one, and is null at the end. */
 export const pageOfSchema = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item).readonly(), nextCursor: z.string().nullable() })
 
