@@ -40,6 +40,6 @@ const callerOf =
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })
     if (!response.ok)
-      throw new Error(`${method} ${path} was answered ${response.status}: ${await response.text()}`)
+      throw new Error(`${method} ${path} returned ${response.status}: ${await response.text()}`)
     return (await response.json()) as { readonly transporterId?: string | null }
   }

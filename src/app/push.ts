@@ -13,6 +13,6 @@ export async function openPush(
     const { createFcm } = await import('../adapters/push/fcm.js')
     return createFcm({ account: fcmServiceAccount })
   }
-  if (isProduction) log.warn('push is off, and nobody is woken: FCM_SERVICE_ACCOUNT is not set')
+  if (isProduction) log.warn('push is off: FCM_SERVICE_ACCOUNT is not set')
   return createLoggedPush(log)
 }

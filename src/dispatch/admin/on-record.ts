@@ -34,7 +34,7 @@ export async function onRecord<T>(
   await admin
     .settleAction(id, outcome)
     .catch(error =>
-      log.warn({ err: error, action: id, outcome }, 'the outcome of an action is not on record'),
+      log.warn({ err: error, action: id, outcome }, 'the outcome of an action could not be recorded'),
     )
   return result
 }

@@ -40,7 +40,7 @@ export function createRefresh(parts: {
     if (rotated.kind === 'inactive') return problem('USER_INACTIVE')
     if (rotated.kind === 'ended') return sessionEnded()
     if (rotated.kind === 'used') {
-      return problem('UNAUTHENTICATED', { detail: 'The refresh token was used before: sign in anew' })
+      return problem('UNAUTHENTICATED', { detail: 'The refresh token was used before: sign in again' })
     }
     // The tokens are signed after the family has moved on, with the time of that move. If all sessions are ended
     // meanwhile, these tokens end too. The token that was shown may have been signed by a clock that is a little ahead.

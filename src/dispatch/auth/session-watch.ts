@@ -70,7 +70,7 @@ export class SessionWatch {
 
   /** Once for each outage: requests ask the database themselves then, and are told that it is away. */
   #complain(error: unknown): void {
-    if (!this.#isDeaf) this.#parts.log.warn({ err: error }, 'it is not known whose sessions were ended')
+    if (!this.#isDeaf) this.#parts.log.warn({ err: error }, 'ended sessions could not be read')
     this.#isDeaf = true
   }
 }

@@ -103,7 +103,7 @@ const releasedBy = (transporterId: string, { context: { trips } }: BroadcastSnap
 
 const tooManyReleased = (max: number) =>
   problem('EVENT_NOT_ALLOWED', {
-    detail: `You have given back ${max} trips of this request, which is the most that is allowed`,
+    detail: `You have released ${max} trips of this request, which is the maximum`,
   })
 
 /** `uid` is that of the accept. */

@@ -70,7 +70,7 @@ export class KnownRequests {
 
   async #read(id: string): Promise<Broadcast> {
     const instance = await this.#engine.get(id)
-    if (instance === undefined) throw new Error(`An event came from ${id}, which is not there`)
+    if (instance === undefined) throw new Error(`Expected ${id}, which emitted an event, to exist`)
     return asBroadcast(instance)
   }
 }

@@ -31,7 +31,9 @@ export class RefusedAccepts {
       work: async batch => {
         await answers
           .addRefused(batch)
-          .catch(error => log.warn({ err: error, answers: batch.length }, 'refused accepts were not kept'))
+          .catch(error =>
+            log.warn({ err: error, answers: batch.length }, 'refused accepts could not be stored'),
+          )
         this.#isFull = false
       },
     })
@@ -44,7 +46,7 @@ export class RefusedAccepts {
       this.#batcher.add({ ...refused, id: uuidv7(), outcome: code })
       return
     }
-    if (!this.#isFull) this.#log.warn({ waiting: MAX_WAITING }, 'refused accepts are not kept: too many wait')
+    if (!this.#isFull) this.#log.warn({ waiting: MAX_WAITING }, 'refused accepts are dropped: too many wait')
     this.#isFull = true
   }
 

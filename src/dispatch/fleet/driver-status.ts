@@ -37,7 +37,7 @@ export class DriverStatus {
       work: batch =>
         this.#tell(batch).catch(error =>
           // Lists and details are still correct: they read the present state.
-          this.#parts.log.warn({ err: error, drivers: batch.length }, 'changes of drivers could not be told'),
+          this.#parts.log.warn({ err: error, drivers: batch.length }, 'changes of drivers could not be sent'),
         ),
     })
   }

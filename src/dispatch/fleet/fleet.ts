@@ -22,7 +22,7 @@ const FULL_RETRY_AFTER_SECONDS = 60
 
 const fleetFull = (what: string, { settings }: FleetParts) =>
   problem('RATE_LIMITED', {
-    detail: `A fleet has at most ${settings.maxFleet} ${what}; take one out first`,
+    detail: `A fleet has at most ${settings.maxFleet} ${what}; remove one first`,
     retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
   })
 
@@ -34,7 +34,7 @@ async function viewsOf({ presence }: FleetParts, drivers: readonly DriverRecord[
 
 async function viewOf(parts: FleetParts, driver: DriverRecord): Promise<DriverView> {
   const [view] = await viewsOf(parts, [driver])
-  if (view === undefined) throw new Error('a driver has no view')
+  if (view === undefined) throw new Error('Expected a view of each driver')
   return view
 }
 

@@ -89,7 +89,7 @@ export class People {
     const action = { action: active ? 'user.activate' : 'user.deactivate', target, detail: {} }
     return onRecord(this.#parts, caller, action, async () => {
       if (!active && target === personKey(caller)) {
-        return problem('FORBIDDEN', { detail: 'Administrators cannot turn off themselves' })
+        return problem('FORBIDDEN', { detail: 'Administrators cannot turn themselves off' })
       }
       // So the last administrator stays on: no administrator can turn itself off.
       const by = person.role === 'admin' ? caller.id : undefined

@@ -19,6 +19,6 @@ export function presenceSweep(
         driverStatus.note(driverId, transporterId)
       }
     },
-    onFailure: error => log.warn({ err: error }, 'silent drivers could not be looked for'),
+    onFailure: error => log.warn({ err: error }, 'drivers whose presence lapsed could not be read'),
   })
 }

@@ -36,8 +36,7 @@ export class TurnedOff {
     this.sweep = new Periodic({
       everyMs: SWEEP_EVERY_MS,
       work: () => this.#turn(),
-      onFailure: error =>
-        parts.log.warn({ err: error }, 'people that were turned off could not be looked for'),
+      onFailure: error => parts.log.warn({ err: error }, 'people that were turned off could not be read'),
     })
   }
 
@@ -51,7 +50,7 @@ export class TurnedOff {
     } catch (error) {
       this.#parts.log.warn(
         { err: error, role: person.role },
-        'what ends with a person is left to the next sweep',
+        'ending what a turned-off person has open failed; the next sweep retries',
       )
     }
   }

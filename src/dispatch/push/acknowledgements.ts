@@ -31,7 +31,7 @@ export class Acknowledgements {
     this.#batcher
       .add(acknowledgement)
       .catch(error =>
-        this.#log.warn({ err: error, ...acknowledgement }, 'an acknowledgement could not be noted'),
+        this.#log.warn({ err: error, ...acknowledgement }, 'an acknowledgement could not be stored'),
       )
   }
 

@@ -95,7 +95,7 @@ export class PushWorker {
       if (batch.length === 0) break
       this.#sending
         .run(() => this.#send(batch, leasedAt))
-        .catch(error => log.warn({ err: error }, 'the results of pushes could not be noted'))
+        .catch(error => log.warn({ err: error }, 'the results of pushes could not be stored'))
     }
     if (this.#failures > 0) log.warn({ failures: this.#failures }, 'push works again')
     this.#failures = 0
@@ -104,7 +104,7 @@ export class PushWorker {
   #lookFailed(error: unknown): void {
     this.#failures += 1
     if (this.#failures > 1) return
-    this.#options.log.error({ err: error }, 'push does not work; what is to be pushed is kept')
+    this.#options.log.error({ err: error }, 'push does not work; due pushes are kept')
   }
 
   async #lease() {
@@ -126,7 +126,7 @@ export class PushWorker {
       .catch((error: unknown) => ({ results: batch.map(() => failedWith(error)), pauseMs: undefined }))
     const at = now()
     if (pauseMs !== undefined) {
-      log.warn({ pauseMs }, 'push was told to wait')
+      log.warn({ pauseMs }, 'push pauses because the sender asked for it')
       await pushes.pause(at + Math.min(pauseMs, MAX_PAUSE_MS))
     }
     const settlements = batch.map((push, i) =>

@@ -23,7 +23,10 @@ export async function widenIfAllDeclined(
     const outcome = await engine.send(id, { type: 'reach.exhausted', step }, { actor })
     return asBroadcast(outcome.instance)
   } catch (error) {
-    log.warn({ err: error, broadcast: id }, 'all have declined, but the reach could not be widened')
+    log.warn(
+      { err: error, broadcast: id },
+      'all transporters have declined, but the reach could not be widened',
+    )
     return undefined
   }
 }

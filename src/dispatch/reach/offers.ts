@@ -84,7 +84,7 @@ export function byDistance(
     const groups = groupBySteps(offered, stepKm)
     if (groups.filter(group => group.distanceKm !== undefined).length <= MAX_GROUPS) return groups
   }
-  throw new Error('no two places on earth are so far apart')
+  throw new Error('Expected a distance between two places on earth')
 }
 
 function groupBySteps(

@@ -28,7 +28,7 @@ export interface Sight {
 export const parts = {
   owner: { who: 'its customer; an admin or a viewer', notes: true, places: 'exact', trips: 'all' },
   carrier: {
-    who: 'a transporter or driver with a trip that stands',
+    who: 'a transporter or driver with an assigned, started or completed trip',
     notes: true,
     places: 'exact',
     trips: 'own',

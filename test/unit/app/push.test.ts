@@ -13,7 +13,7 @@ test('R8.1 without FCM a production start says that push is off; elsewhere that 
   const production = listening()
   await openPush({ isProduction: true }, production.log)
   expect(production.lines).toMatchObject([
-    { level: WARNING, msg: 'push is off, and nobody is woken: FCM_SERVICE_ACCOUNT is not set' },
+    { level: WARNING, msg: 'push is off: FCM_SERVICE_ACCOUNT is not set' },
   ])
   const development = listening()
   await openPush({ isProduction: false }, development.log)
