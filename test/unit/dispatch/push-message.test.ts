@@ -61,8 +61,8 @@ describe('a push', () => {
   })
 })
 
-describe('what wakes people', () => {
-  it('R1.4 R2.4 is the same for sockets, which ask for acknowledgements by type, as in the table', () => {
+describe('waking users', () => {
+  it('R1.4 R2.4 follows the announcement table for sockets too, which ask for acknowledgements by type', () => {
     for (const rows of Object.values(announcements)) {
       for (const { type, wakes } of rows)
         expect([type, wakesPeople({ id: 'x', type })]).toEqual([type, wakes])
