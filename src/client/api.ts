@@ -14,6 +14,7 @@ export type Synced =
 
 const segment = encodeURIComponent
 
+/** Returns the calls of the API. Over 70 lines because it has an entry for each call. */
 export function createApi({ call }: Http) {
   const get = <T>(path: string, query?: object) =>
     call<T>({ method: 'GET', path: `/api/v1${path}`, query: query as Record<string, string> | undefined })

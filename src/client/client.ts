@@ -72,6 +72,10 @@ export interface Client {
   unwatch(broadcastId: string): Promise<void>
 }
 
+/**
+ * Makes a client, which does not connect before `connect`. Over 70 lines because its functions share the state of one
+ * client.
+ */
 export function createClient(options: ClientOptions): Client {
   const { url, token, beat, backoff = {}, fetch = globalThis.fetch } = options
   const api = createApi(createHttp(url, token, fetch))

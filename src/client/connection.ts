@@ -43,6 +43,9 @@ export interface Connection {
   close(): void
 }
 
+/**
+ * Makes a connection, which is closed before `open`. Over 70 lines because its handlers share the state of one socket.
+ */
 export function createConnection(options: ConnectionOptions, ends: ConnectionEnds): Connection {
   const { url, token, beat, heartbeatMs = HEARTBEAT_MS } = options
   const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
@@ -55,6 +58,7 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
     // The server refuses long polling, because its requests may reach different processes.
     transports: ['websocket'],
   })
+  const say = (type: string, message: unknown) => ask(socket, type, message, answerTimeoutMs)
   let isClosed = true
   let isRefused = false
   /** The server process is shutting down and has said so. Other processes are ready. */
@@ -116,30 +120,10 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
       }
       socket.auth = { token: given, after: point.value }
       socket.connect()
-      noticeLostHandshake()
+      noticeLostHandshake(socket, handle)
     } catch (error) {
       handle(noAnswer(error))
     }
-  }
-
-  /**
-   * If a connection is cut in the middle of its first answer, Socket.IO's client (4.8.4) sees neither an open
-   * connection nor an error, and would wait until a timeout.
-   */
-  function noticeLostHandshake(): void {
-    let isDecided = false
-    const decide = () => {
-      isDecided = true
-    }
-    const { engine } = socket.io
-    engine.once('open', decide)
-    engine.once('error', decide)
-    engine.once('close', () => {
-      if (isDecided) return
-      // Otherwise the socket would still count as opening.
-      socket.disconnect()
-      handle(noAnswer('The connection was cut while it was opened'))
-    })
   }
 
   /** The connection could not be opened. */
@@ -179,17 +163,6 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
     }
   }
 
-  async function say(type: string, message: unknown): Promise<Watched> {
-    // Socket.IO would queue it and send it later, when it is outdated.
-    if (!socket.connected) return { ok: false, problem: noAnswer('not connected') }
-    try {
-      const answer = await socket.timeout(answerTimeoutMs).emitWithAck(type, message)
-      return answer.ok === true ? { ok: true } : { ok: false, problem: toProblem(answer.status, answer) }
-    } catch (error) {
-      return { ok: false, problem: noAnswer(error) }
-    }
-  }
-
   return {
     open() {
       if (!isClosed) return
@@ -204,5 +177,37 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
       clearInterval(beatTimer)
       socket.disconnect()
     },
+  }
+}
+
+/**
+ * If a connection is cut in the middle of its first answer, Socket.IO's client (4.8.4) sees neither an open connection
+ * nor an error, and would wait until a timeout. This calls `onLost` instead.
+ */
+function noticeLostHandshake(socket: Socket, onLost: (problem: Problem) => void): void {
+  let isDecided = false
+  const decide = () => {
+    isDecided = true
+  }
+  const { engine } = socket.io
+  engine.once('open', decide)
+  engine.once('error', decide)
+  engine.once('close', () => {
+    if (isDecided) return
+    // Otherwise the socket would still count as opening.
+    socket.disconnect()
+    onLost(noAnswer('The connection was cut while it was opened'))
+  })
+}
+
+/** Sends a message and returns the server's answer. Never throws. */
+async function ask(socket: Socket, type: string, message: unknown, timeoutMs: number): Promise<Watched> {
+  // Socket.IO would queue it and send it later, when it is outdated.
+  if (!socket.connected) return { ok: false, problem: noAnswer('not connected') }
+  try {
+    const answer = await socket.timeout(timeoutMs).emitWithAck(type, message)
+    return answer.ok === true ? { ok: true } : { ok: false, problem: toProblem(answer.status, answer) }
+  } catch (error) {
+    return { ok: false, problem: noAnswer(error) }
   }
 }
