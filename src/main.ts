@@ -26,6 +26,7 @@ import { hireDemoDriver } from './app/demo-people.js'
 import { loadSettings, type Settings, SettingsError, takeEnvironment } from './app/settings/settings.js'
 import { resolveTokenKeys } from './app/token-keys.js'
 import { DefinitionError } from './runtime/errors.js'
+import { defined } from './types/defined.js'
 
 interface Database {
   readonly connectionString: string
@@ -68,7 +69,7 @@ async function main(): Promise<void> {
         database: database.description,
         secret: tokenKeys.secret,
         accessTokenMaxMs: settings.accessTokenMaxMs,
-        ...(inspectUrl === undefined ? {} : { inspectUrl }),
+        ...defined({ inspectUrl }),
       }
       if (settings.role !== 'worker') await introduceDemoPeople(app.url, tokenKeys.secret, log)
       process.stdout.write(await banner(facts))

@@ -52,6 +52,7 @@ import { broadcastDefinition } from '../machines/index.js'
 import type { Engine } from '../runtime/api.js'
 import { createEngine } from '../runtime/engine.js'
 import type { Faults } from '../runtime/faults.js'
+import { defined } from '../types/defined.js'
 import type { DatabaseWait } from './database-wait.js'
 import { drain } from './drain.js'
 import { startLagReport } from './lag-report.js'
@@ -108,7 +109,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { settings, connectionString, tokenKeys, log } = options
   const { instanceId = randomUUID() } = options
   const { whenAvailable = work => work() } = options
-  const faults = options.faults === undefined ? {} : { faults: options.faults }
+  const faults = defined({ faults: options.faults })
   const takesRequests = settings.role !== 'worker'
   const looksAfterOthers = settings.role !== 'api'
   // First: what it cannot do on this Redis stops the start before anything else is open.
@@ -238,7 +239,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     { traffic },
   )
   if (takesRequests) {
-    sockets.onMissed(product.retell)
+    sockets.onMissed(product.redeliver)
     sockets.attach(http.server, dispatch)
   }
   const lagReport = startLagReport(checks, log)

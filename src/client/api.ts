@@ -1,4 +1,6 @@
 /* The calls that apps make, each one HTTP request. */
+
+import { defined } from '../types/defined.js'
 import type * as contract from './contract.js'
 import type { ResumableEvent } from './events.js'
 import type { CallOptions, Http } from './http.js'
@@ -23,7 +25,7 @@ export function createApi({ call }: Http) {
 
   const sendToBroadcast = (id: string, event: contract.BroadcastEvent, options?: CallOptions) =>
     post<contract.BroadcastAnswer>(`/broadcasts/${segment(id)}/events`, event, options)
-  const because = (reason: string | undefined) => (reason === undefined ? {} : { reason })
+  const because = (reason: string | undefined) => defined({ reason })
 
   return {
     /** 201 for a new one, 200 for one that was found: the same payload again within seconds. */
@@ -63,7 +65,7 @@ export function createApi({ call }: Http) {
     setDriverAvailability: (isOnline: boolean, vehicleId?: string) =>
       put<{ readonly isOnline: boolean }>('/driver/availability', {
         isOnline,
-        ...(vehicleId === undefined ? {} : { vehicleId }),
+        ...defined({ vehicleId }),
       }),
 
     /** Whose fleet the driver is in, and its newest invitations. */

@@ -2,11 +2,11 @@ import { type Api, createApi } from './api.js'
 import type { BackoffOptions } from './backoff.js'
 import { createConnection } from './connection.js'
 import type { Beat } from './contract.js'
+import { createDeduplicator, type Verdict } from './deduplicate.js'
 import type { DriverStatusEvent, LoadcastEvent, ResumableEvent, Resync } from './events.js'
 import { createHttp, type TokenSource } from './http.js'
 import { createListeners } from './listeners.js'
 import { noAnswer, type Problem, type Result } from './problem.js'
-import { createSieve, type Verdict } from './sieve.js'
 import { createWatches, type Watched } from './watches.js'
 
 export interface ClientOptions {
@@ -70,7 +70,7 @@ export function createClient(options: ClientOptions): Client {
   const { url, token, beat, backoff = {}, fetch = globalThis.fetch } = options
   const api = createApi(createHttp(url, token, fetch))
   const { on, emit } = createListeners<ClientEvents>()
-  const judge = createSieve()
+  const deduplicate = createDeduplicator()
   let point = options.after
   let waiting: ((connected: Connected) => void)[] = []
 
@@ -117,7 +117,7 @@ export function createClient(options: ClientOptions): Client {
     if (typeof event?.id !== 'string') return
     // Even of one that is dropped: all before it has come.
     point = event.id
-    const verdict = judge(event)
+    const verdict = deduplicate(event)
     if (verdict === 'new') tell(event)
     else emit('dropped', { event, why: verdict })
   }

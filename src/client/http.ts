@@ -1,3 +1,4 @@
+import { defined } from '../types/defined.js'
 import { noAnswer, type Result, toProblem } from './problem.js'
 
 /** `isRefused`: the last one was not accepted, so get another. */
@@ -73,7 +74,7 @@ function headersOf({ body, options = {} }: Call, token: string): Record<string, 
   return {
     authorization: `Bearer ${token}`,
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+    ...defined({ 'idempotency-key': idempotencyKey }),
     ...(ifVersion === undefined ? {} : { 'if-match': `"${ifVersion}"` }),
   }
 }

@@ -2,6 +2,8 @@
  * The requests that an app watches, told to the server again after each connection. What came while it was away is read
  * from a point of each one's own: another's events may have come since its own were last known to be complete.
  */
+
+import { defined } from '../types/defined.js'
 import { noAnswer, type Problem } from './problem.js'
 
 export type Watched = { readonly ok: true } | { readonly ok: false; readonly problem: Problem }
@@ -34,7 +36,7 @@ export function createWatches(say: Say, isConnected: () => boolean): Watches {
   async function tell(broadcastId: string, watch: Watch): Promise<void> {
     while (isConnected() && watches.get(broadcastId) === watch && !watch.isComplete) {
       const { after } = watch
-      const answer = await say('watch', { broadcastId, ...(after === undefined ? {} : { after }) })
+      const answer = await say('watch', { broadcastId, ...defined({ after }) })
       if (!answer.ok) {
         const { code, retryAfterSeconds } = answer.problem
         if (code === 'NO_ANSWER') continue

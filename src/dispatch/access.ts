@@ -3,6 +3,7 @@
  * be bound to things it stands in a relation to; of all others it learns as much as of things that do not exist.
  */
 import type { IdempotencyKey } from '../runtime/types.js'
+import { defined } from '../types/defined.js'
 import { type Caller, type Role, readsAll } from './person.js'
 import type { Reader } from './ports.js'
 import { type Problem, problem } from './problems.js'
@@ -92,4 +93,4 @@ export function readerOf({ id, role }: Caller): Reader | undefined {
 export const actorOf = <TRole extends string>({ id, role }: { id: string; role: TRole }) => ({ id, role })
 
 /** The engine's options for an idempotency key, if there is one. */
-export const keyed = (key: IdempotencyKey | undefined) => (key === undefined ? {} : { key })
+export const keyed = (key: IdempotencyKey | undefined) => defined({ key })

@@ -10,7 +10,7 @@ import { dropDeadLetter, listDeadLetters, redriveDeadLetter } from './admin/dead
 import * as instances from './admin/instances.js'
 import { listRecipients } from './admin/recipients.js'
 import { tellStory } from './admin/story.js'
-import { Retelling } from './announcements/retell.js'
+import { Redelivery } from './announcements/redeliver.js'
 import { reachSubscriber, socketSubscriber } from './announcements/subscribers.js'
 import type { Dispatch } from './api.js'
 import * as broadcasts from './broadcasts/broadcasts.js'
@@ -57,7 +57,7 @@ export interface DispatchService {
    * Tells the sockets of this process again what was told in the last so many milliseconds: messages of other
    * processes may not have arrived.
    */
-  retell(forMs: number): void
+  redeliver(forMs: number): void
   /** Resolves when no catch-up and no news of a driver is under way. */
   idle(): Promise<void>
   /**
@@ -97,7 +97,7 @@ export function createDispatch(
   const drivers = new Drivers({ ...parts, catchUp, driverStatus })
   const firstStep = new FirstStep()
   const all = { ...parts, catchUp, drivers, driverStatus, requests, refusedAccepts, firstStep }
-  const retelling = new Retelling(all, given.localFanout ?? given.fanout)
+  const redelivery = new Redelivery(all, given.localFanout ?? given.fanout)
   const turnedOff = new TurnedOff(all)
   const people = new People({ ...parts, turnedOff })
   const sweeps = [
@@ -196,10 +196,10 @@ export function createDispatch(
       pushWorker.start()
     },
     watchSessions: () => people.watch.start(),
-    retell: forMs => retelling.request(forMs),
+    redeliver: forMs => redelivery.request(forMs),
     idle,
     async close(options) {
-      await retelling.stop()
+      await redelivery.stop()
       await people.watch.stop()
       await pushWorker.stop()
       await Promise.all(sweeps.map(sweep => sweep.stop()))

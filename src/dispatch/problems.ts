@@ -1,3 +1,5 @@
+import { defined } from '../types/defined.js'
+
 /*
  * The registry of problems: every error that a client can meet, with its HTTP status and its sentence for people
  * (RFC 9457 `title`). HTTP and sockets answer with the same ones; the OpenAPI document and docs/errors.md are written
@@ -250,8 +252,7 @@ export function problemDocument(p: Problem, instance?: string): Record<string, u
     title,
     status,
     code: p.code,
-    ...(p.detail === undefined ? {} : { detail: p.detail }),
-    ...(instance === undefined ? {} : { instance }),
+    ...defined({ detail: p.detail, instance }),
     ...p.members,
   }
 }

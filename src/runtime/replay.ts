@@ -1,5 +1,5 @@
 import { Fold } from './commit/fold.js'
-import { stamped } from './commit/stamp.js'
+import { stamp } from './commit/stamp.js'
 import type { StampedEvent } from './definition.js'
 import type { Registered } from './definitions/registry.js'
 import { MIGRATE } from './definitions/upgrade.js'
@@ -19,7 +19,7 @@ export function replay(registered: Registered, id: string, journal: readonly Jou
       fold.push(fold.registered.stepper.begin(input, uid), { type: 'xstate.init', at, uid, input }, actor)
       continue
     }
-    const again: StampedEvent = stamped(event, at, uid)
+    const again: StampedEvent = stamp(event, at, uid)
     if (event.type === MIGRATE) {
       fold.upgrade(fold.registered.at(Number(event.to)), again, actor)
       continue

@@ -4,12 +4,12 @@
  * what has been recorded meanwhile.
  */
 import type { Socket } from 'socket.io'
+import { createSemaphore } from '../../concurrency/semaphore.js'
+import { wakesPeople } from '../../dispatch/announcements/socket-events.js'
 import type { Dispatch } from '../../dispatch/api.js'
 import type { Caller } from '../../dispatch/person.js'
-import { wakesPeople } from '../../dispatch/announcements/socket-events.js'
 import type { Envelope } from '../../dispatch/ports.js'
 import { problem, type Result } from '../../dispatch/problems.js'
-import { createTurns } from '../../dispatch/turns.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
 
 /** Pages of one absence. Who has missed more begins anew: reading it all would take longer than asking for the lists. */
@@ -47,8 +47,8 @@ export interface Resumer {
 type Ask = Pick<AcknowledgedEmits, 'askOne'>
 
 export function createResumer(ask: Ask): Resumer {
-  const takeTurn = createTurns(MAX_RESUMING)
-  return { resume: absence => takeTurn(() => resume(absence, ask)) }
+  const withPermit = createSemaphore(MAX_RESUMING)
+  return { resume: absence => withPermit(() => resume(absence, ask)) }
 }
 
 type Reading = Result<{ readonly isResync: boolean; readonly next: string }>

@@ -1,5 +1,6 @@
 import type { Engine } from '../../runtime/api.js'
 import type { DeadLetter } from '../../runtime/ports.js'
+import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { decodeCursor, numberCursor, pageOf } from '../cursors.js'
 import type { Caller } from '../person.js'
@@ -19,7 +20,7 @@ export async function listDeadLetters(
   if (!before.ok) return before
   const letters = await engine.deadLetters({
     limit: limit + 1,
-    ...(before.value === undefined ? {} : { before: before.value }),
+    ...defined({ before: before.value }),
   })
   return ok(pageOf({ items: letters }, limit, letter => letter.id, deadLetterView))
 }
@@ -31,7 +32,7 @@ export function dropDeadLetter(
   id: number,
   { reason }: { reason?: string | undefined },
 ): Promise<Result<{ id: string; dropped: true }>> {
-  const why = reason === undefined ? {} : { reason }
+  const why = defined({ reason })
   const action = { action: 'dead_letter.drop', target: String(id), detail: {}, ...why }
   return onRecord(parts, caller, action, async () =>
     (await parts.engine.drop(id)) ? ok({ id: String(id), dropped: true as const }) : problem('NOT_FOUND'),
@@ -45,7 +46,7 @@ export function redriveDeadLetter(
   id: number,
   { reason }: { reason?: string | undefined },
 ): Promise<Result<{ id: string; redriven: true }>> {
-  const why = reason === undefined ? {} : { reason }
+  const why = defined({ reason })
   const action = { action: 'dead_letter.redrive', target: String(id), detail: {}, ...why }
   return onRecord(parts, caller, action, async () =>
     (await parts.engine.redrive(id)) || (await parts.pushes.redrive(id))

@@ -5,6 +5,7 @@
  */
 import { openTypes } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
+import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
 import { clientIdCursor, decodeCursor, pageOf } from '../cursors.js'
@@ -40,9 +41,7 @@ export async function listRecipients(
   if (!(await parts.admin.isBroadcast(id))) return problem('NOT_FOUND')
   const records = await parts.admin.listRecipients(id, {
     limit: limit + 1,
-    ...(after.value === undefined ? {} : { after: after.value }),
-    ...(transporterId === undefined ? {} : { transporterId }),
-    ...(isOffered === undefined ? {} : { isOffered }),
+    ...defined({ after: after.value, transporterId, isOffered }),
   })
   if (
     records.length === 0 &&
@@ -63,7 +62,7 @@ function recipientView(record: RecipientRecord): RecipientView {
     transporterId,
     isOffered: offeredAt !== null,
     step,
-    ...(distanceKm === undefined ? {} : { distanceKm }),
+    ...defined({ distanceKm }),
     ...(offeredAt === null ? {} : { offeredAt: isoTime(offeredAt) }),
     ...(reason === null ? {} : { reason }),
     ...(declinedAt === null ? {} : { declinedAt: isoTime(declinedAt) }),

@@ -12,7 +12,7 @@ import type { Fanout, RecordedEvent } from '../ports.js'
 import { type ReachParts, widenReach } from '../reach/reach.js'
 import { announcements } from './announcements.js'
 import { roomsOf } from './audience.js'
-import { wordsFor } from './words.js'
+import { wordingFor } from './wording.js'
 
 /** Events after which a driver is on a trip, or no longer. */
 const changesDriver = new Set(['truck.assigned', 'truck.released', 'trip.completed', 'trip.cancelled'])
@@ -61,7 +61,7 @@ export async function announceTo(
   attempt = 1,
 ): Promise<void> {
   const { instance } = emitted
-  const { concerned, said } = await wordsFor(emitted, requests, attempt)
+  const { concerned, said } = await wordingFor(emitted, requests, attempt)
   const offered = () => recipients.offered(instance)
   for (const { to, envelope } of said) {
     const { rooms, except } = await roomsOf(to, instance, concerned, offered)

@@ -5,6 +5,7 @@
  */
 import { type BroadcastSnapshot, refuseByState, trucksFilled } from '../../machines/index.js'
 import { PRECONDITION_FAILED } from '../../runtime/types.js'
+import { defined } from '../../types/defined.js'
 import { actorOf, keyed } from '../access.js'
 import type { BroadcastEventAnswer, SendOptions } from '../answers.js'
 import { atCap } from '../caps.js'
@@ -81,7 +82,7 @@ async function decide(
       actor: actorOf(caller),
       loaded: { row, readStartedAt },
       preconditions: facts.preconditions,
-      ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...defined({ ifVersion }),
       ...keyed(key),
     },
   )

@@ -1,5 +1,6 @@
 /* Reading requests, and sending them events. */
 
+import { defined } from '../../types/defined.js'
 import { actorOf, readerOf } from '../access.js'
 import type { BroadcastEventAnswer, Page, SendOptions } from '../answers.js'
 import { decodeCursor, idCursor, pageOf, versionCursor } from '../cursors.js'
@@ -49,8 +50,7 @@ export async function listBroadcasts(
   if (!before.ok) return before
   const found = await listFor(parts, caller, {
     limit: limit + 1,
-    ...(status === undefined ? {} : { status }),
-    ...(before.value === undefined ? {} : { before: before.value }),
+    ...defined({ status, before: before.value }),
   })
   return ok(
     pageOf(

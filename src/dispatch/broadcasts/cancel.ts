@@ -1,4 +1,5 @@
 import { openTypes } from '../../machines/index.js'
+import { defined } from '../../types/defined.js'
 import { actorOf, keyed, readerOf } from '../access.js'
 import { retryLink } from '../announcements/announcements.js'
 import type { BroadcastEventAnswer, SendOptions } from '../answers.js'
@@ -23,11 +24,11 @@ export async function cancel(
   const { instance: row, ...standing } = found
   const outcome = await engine.send(
     id,
-    { type: 'cancel', ...(reason === undefined ? {} : { reason }) },
+    { type: 'cancel', ...defined({ reason }) },
     {
       actor: actorOf(caller),
       loaded: { row, readStartedAt },
-      ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...defined({ ifVersion }),
       ...keyed(key),
     },
   )

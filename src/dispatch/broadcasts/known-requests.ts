@@ -7,6 +7,7 @@ import { SlabMap } from '../../concurrency/slab.js'
 import { findTrip, type TripStatus } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent } from '../../runtime/types.js'
+import { defined } from '../../types/defined.js'
 import type { TripSurroundings } from '../ports.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
@@ -35,7 +36,7 @@ export class KnownRequests {
     const kept = this.#kept.get(id)
     if (kept !== undefined) return kept
     const { customerId, pickup, drop, goods } = (await this.read(id, version)).snapshot.context
-    const surroundings = { customerId, pickup, drop, ...(goods === undefined ? {} : { goods }) }
+    const surroundings = { customerId, pickup, drop, ...defined({ goods }) }
     this.#kept.set(id, surroundings)
     return surroundings
   }

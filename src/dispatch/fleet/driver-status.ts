@@ -7,7 +7,7 @@ import type { Engine } from '../../runtime/api.js'
 import type { Parts } from '../parts.js'
 import { personRoom } from '../ports.js'
 import { isoTime } from '../views/trip-view.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
 /** Long enough to gather the trips of one cancelled request, far below what anyone notices. */
 const GATHER_MS = 20
@@ -57,7 +57,7 @@ export class DriverStatus {
     const ids = batch.map(({ driverId }) => driverId)
     const [members, states] = await Promise.all([
       fleet.membersAmong(ids),
-      unlessLost(presence.driverStates(ids)),
+      orUndefined(presence.driverStates(ids)),
     ])
     for (const { driverId, transporterId } of batch) {
       const known = members.get(driverId)

@@ -1,5 +1,6 @@
 /* A driver's own presence: switched on by its word, online by its heartbeats. */
 import { LRUCache } from 'lru-cache'
+import { defined } from '../../types/defined.js'
 import type { Parts } from '../parts.js'
 import type { Caller } from '../person.js'
 import type { DriverFacts } from '../ports.js'
@@ -8,7 +9,7 @@ import type { CatchUp } from '../reach/catch-up.js'
 import type { DriverHeartbeat } from '../requests.js'
 import { DriverFactsReader } from './driver-facts.js'
 import type { DriverStatus } from './driver-status.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
 /** How long a driver that is switched off may beat without asking the database whether it still is. */
 const SWITCHED_OFF_FOR_MS = 5_000
@@ -41,14 +42,14 @@ export class Drivers {
     { isOnline, vehicleId }: { isOnline: boolean; vehicleId?: string | undefined },
   ): Promise<Result<{ isOnline: boolean }>> {
     const { fleet, presence, catchUp, driverStatus } = this.#parts
-    const change = { isSwitchedOn: isOnline, ...(vehicleId === undefined ? {} : { vehicleId }) }
+    const change = { isSwitchedOn: isOnline, ...defined({ vehicleId }) }
     const set = await fleet.setDriver(caller.id, change)
     if (set.kind === 'missing') return problem('NOT_FOUND', { detail: NOT_REGISTERED })
     if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')
     const { transporterId } = set.driver
     this.#switchedOff.delete(caller.id)
     const facts = { transporterId, vehicle: set.vehicle }
-    const before = await unlessLost(
+    const before = await orUndefined(
       isOnline ? this.#putPresent(caller.id, facts) : presence.dropDriver(caller.id),
     )
     // While presence is lost the switch alone counts, and nobody knows whether it was told before: told again.
@@ -64,7 +65,7 @@ export class Drivers {
   ): Promise<Result<Record<string, never>>> {
     const { presence, catchUp, driverStatus } = this.#parts
     const place = { lat, lng }
-    const beat = await unlessLost(presence.beatDriver(caller.id, place))
+    const beat = await orUndefined(presence.beatDriver(caller.id, place))
     // Another comes within seconds, and fills presence when it is back.
     if (beat === undefined) return ok({})
     if (!beat.isKnown) return this.#beatUnknown(caller, place, vehicleId, beat.isRefill === true)
@@ -100,7 +101,7 @@ export class Drivers {
       return ok({})
     }
     const { transporterId, vehicle } = facts
-    const put = await unlessLost(this.#putPresent(id, { transporterId, vehicle, place }))
+    const put = await orUndefined(this.#putPresent(id, { transporterId, vehicle, place }))
     // Presence went, not the driver: nothing of it has changed, and whoever is available has had the offers.
     if (isRefill || put === undefined || put.wasOnline) return ok({})
     driverStatus.note(id, transporterId)
@@ -111,7 +112,7 @@ export class Drivers {
   /** Ends the presence of a driver that has left its fleet: the next transporter gets nothing that was known before. */
   async leftFleet(id: string): Promise<void> {
     this.#switchedOff.delete(id)
-    await unlessLost(this.#parts.presence.dropDriver(id))
+    await orUndefined(this.#parts.presence.dropDriver(id))
   }
 
   /**
@@ -133,8 +134,8 @@ export class Drivers {
   async #renewFacts(id: string, transporterId: string): Promise<void> {
     const { presence, driverStatus } = this.#parts
     const facts = await this.#facts.read(id)
-    if (facts?.isSwitchedOn) return void (await unlessLost(this.#putPresent(id, facts)))
-    const dropped = await unlessLost(presence.dropDriver(id))
+    if (facts?.isSwitchedOn) return void (await orUndefined(this.#putPresent(id, facts)))
+    const dropped = await orUndefined(presence.dropDriver(id))
     if (dropped?.wasOnline) driverStatus.note(id, transporterId)
   }
 
@@ -143,7 +144,7 @@ export class Drivers {
     const set = await fleet.setDriver(driverId, { vehicleId })
     if (set.kind === 'missing') return problem('NOT_FOUND', { detail: NOT_REGISTERED })
     if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')
-    await unlessLost(presence.setVehicle([driverId], set.vehicle))
+    await orUndefined(presence.setVehicle([driverId], set.vehicle))
     return ok(undefined)
   }
 }

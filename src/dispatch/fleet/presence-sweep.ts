@@ -1,7 +1,7 @@
 import { Periodic } from '../../concurrency/periodic.js'
 import type { Parts } from '../parts.js'
 import type { DriverStatus } from './driver-status.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
 /** Promised to transporters: a driver that fell silent is told within two seconds of its lapse. */
 const SWEEP_EVERY_MS = 1_000
@@ -14,7 +14,7 @@ export function presenceSweep(
   return new Periodic({
     everyMs: SWEEP_EVERY_MS,
     async work() {
-      const lapsed = await unlessLost(presence.lapsedDrivers())
+      const lapsed = await orUndefined(presence.lapsedDrivers())
       for (const { driverId, transporterId } of lapsed ?? []) {
         driverStatus.note(driverId, transporterId)
       }

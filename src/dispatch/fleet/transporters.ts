@@ -4,7 +4,7 @@ import type { Parts } from '../parts.js'
 import type { Caller } from '../person.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { CatchUp } from '../reach/catch-up.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
 /** Promised to clients: past 10 changes in 5 minutes, 429. */
 const TOGGLE_LIMIT = { changes: 10, windowMs: 300_000 }
@@ -24,7 +24,7 @@ export async function setTransporterAvailability(
     return problem('RATE_LIMITED', { retryAfterSeconds })
   }
   if (isAvailable) {
-    await unlessLost(presence.touchTransporters([caller.id]))
+    await orUndefined(presence.touchTransporters([caller.id]))
     catchUp.request(caller.id)
   }
   return ok({ isAvailable })
@@ -35,7 +35,7 @@ export async function transporterHeartbeat(
   { presence, catchUp }: TransporterParts,
   caller: Caller,
 ): Promise<Result<Record<string, never>>> {
-  const newcomers = await unlessLost(presence.touchTransporters([caller.id]))
+  const newcomers = await orUndefined(presence.touchTransporters([caller.id]))
   if (newcomers?.has(caller.id)) catchUp.request(caller.id)
   return ok({})
 }
@@ -43,7 +43,7 @@ export async function transporterHeartbeat(
 /** A socket came or came back: whatever it missed while it was away is offered now. */
 export async function connected({ presence, catchUp }: TransporterParts, caller: Caller): Promise<void> {
   if (caller.role !== 'transporter') return
-  await unlessLost(presence.touchTransporters([caller.id]))
+  await orUndefined(presence.touchTransporters([caller.id]))
   catchUp.request(caller.id)
 }
 
@@ -52,6 +52,6 @@ export async function stillConnected(
   transporterIds: readonly string[],
 ): Promise<void> {
   if (transporterIds.length === 0) return
-  const newcomers = await unlessLost(presence.touchTransporters(transporterIds))
+  const newcomers = await orUndefined(presence.touchTransporters(transporterIds))
   for (const id of newcomers ?? []) catchUp.request(id)
 }

@@ -10,7 +10,7 @@ import { actorOf } from '../access.js'
 import type { Parts } from '../parts.js'
 import type { Caller, Person } from '../person.js'
 import type { DriverStatus } from './driver-status.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
 /** An end is promised to be felt within a second or two. Finding nobody is a look-up in an index. */
 const SWEEP_EVERY_MS = 1_000
@@ -76,11 +76,11 @@ export class TurnedOff {
 
   async #endPresence({ role, id }: Person): Promise<void> {
     const { fleet, presence, driverStatus } = this.#parts
-    if (role === 'transporter') await unlessLost(presence.dropTransporter(id))
+    if (role === 'transporter') await orUndefined(presence.dropTransporter(id))
     if (role !== 'driver') return
     // In the database too: it is what counts while presence is lost.
     const set = await fleet.setDriver(id, { isSwitchedOn: false })
-    const dropped = await unlessLost(presence.dropDriver(id))
+    const dropped = await orUndefined(presence.dropDriver(id))
     if (set.kind === 'set' && dropped?.wasOnline !== false) driverStatus.note(id, set.driver.transporterId)
   }
 }

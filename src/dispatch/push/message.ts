@@ -2,6 +2,7 @@
  * What a device is sent: the ids by which the app finds the event among those it has, and a sentence for people. Never
  * the request itself: FCM takes 4,000 bytes, and what it says would be old by the time somebody looks.
  */
+import { defined } from '../../types/defined.js'
 import { collapses } from '../announcements/socket-events.js'
 import type { LeasedPush, PushMessage } from '../ports.js'
 import { offerTitle } from '../reach/offers.js'
@@ -19,7 +20,7 @@ export function pushMessage(
       id: envelopeId,
       type,
       broadcastId,
-      ...(tripId === undefined ? {} : { tripId }),
+      ...defined({ tripId }),
       version: String(version),
       title,
       ...(type === 'new_broadcast' ? { expiresAt: new Date(endsAt).toISOString() } : {}),

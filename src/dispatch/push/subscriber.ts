@@ -10,7 +10,7 @@ import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
 import { announcements } from '../announcements/announcements.js'
 import { peopleToldTo } from '../announcements/audience.js'
 import { pushKindOf } from '../announcements/socket-events.js'
-import { wordsFor } from '../announcements/words.js'
+import { wordingFor } from '../announcements/wording.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } from '../ports.js'
@@ -19,6 +19,7 @@ import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } fr
 const MAX_QUEUED_AT_ONCE = 100
 /** Nobody waits for it: a push is due seconds later. Far less than a delivery's lease. */
 const QUEUE_GATHER_MS = 50
+
 export interface PushParts {
   readonly engine: Pick<Engine, 'now'>
   readonly pushes: PushQueue
@@ -51,7 +52,7 @@ async function pushesOf(
   { engine, requests, recipients }: PushParts,
   emitted: EmittedEvent,
 ): Promise<readonly NewPush[]> {
-  const { concerned, said } = await wordsFor(emitted, requests)
+  const { concerned, said } = await wordingFor(emitted, requests)
   const pushes: NewPush[] = []
   for (const { to, push, envelope } of said) {
     if (push === null) continue

@@ -3,8 +3,10 @@
  * request that it has not had and whose reach covers it. Three statements, whatever the number of requests.
  * A mass reconnect is worked off by a few at a time; asking again for a transporter that waits adds nothing.
  */
+
+import { defined } from '../../types/defined.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
-import { unlessLost } from '../fleet/unless-lost.js'
+import { orUndefined } from '../fleet/or-undefined.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { LiveRequest, OfferEntry, Point } from '../ports.js'
 import { distanceKm } from './distance.js'
@@ -72,11 +74,11 @@ export class CatchUp {
 /** Answers whether there is more to offer. */
 async function offerMissed(parts: PartsWithEngine, transporterId: string): Promise<boolean> {
   const { engine, presence, reads, recipients } = parts
-  const present = await unlessLost(presence.presentAmong([transporterId]))
+  const present = await orUndefined(presence.presentAmong([transporterId]))
   if (present !== undefined && !present.has(transporterId)) return false
   const live = await reads.listUnofferedLive(transporterId, MAX_LIVE)
   if (live.length === 0) return false
-  const drivers = await unlessLost(presence.driversOf(transporterId))
+  const drivers = await orUndefined(presence.driversOf(transporterId))
   const all = live.flatMap(request => entryFor(transporterId, request, drivers))
   const entries = all.slice(0, MAX_OFFERS)
   const offered = (await recipients.offer(entries)).filter(offer => offer.isNew)
@@ -97,7 +99,7 @@ function entryFor(
   const nearestKm = nearest(request, drivers ?? [])
   // While presence is lost the reach, too, goes to everyone.
   if (drivers !== undefined && !covers(request, nearestKm)) return []
-  const distance = nearestKm === undefined ? {} : { distanceKm: nearestKm }
+  const distance = defined({ distanceKm: nearestKm })
   return [{ broadcastId: request.id, transporterId, step: STEP, ...distance }]
 }
 

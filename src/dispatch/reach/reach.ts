@@ -10,7 +10,7 @@ import type { EmittedEvent } from '../../runtime/types.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import type { FirstStep } from '../broadcasts/first-step.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
-import { unlessLost } from '../fleet/unless-lost.js'
+import { orUndefined } from '../fleet/or-undefined.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { OfferEntry } from '../ports.js'
 import { widenIfAllDeclined } from './exhausted.js'
@@ -49,9 +49,9 @@ async function search(
   step: ReachStep,
   radiusKm: number | null,
 ): Promise<readonly OfferEntry[]> {
-  const found = radiusKm === null ? undefined : await unlessLost(near(parts, broadcast, radiusKm))
+  const found = radiusKm === null ? undefined : await orUndefined(near(parts, broadcast, radiusKm))
   const distances = found ?? (await everyone(parts, broadcast))
-  const present = await unlessLost(parts.presence.presentAmong([...distances.keys()]))
+  const present = await orUndefined(parts.presence.presentAmong([...distances.keys()]))
   return [...distances].map(([transporterId, distanceKm]) => ({
     broadcastId: broadcast.id,
     transporterId,

@@ -10,7 +10,7 @@
 import { readerOf } from '../access.js'
 import type { Said } from '../announcements/announcements.js'
 import { isToldTo, isToldWatching } from '../announcements/audience.js'
-import { wordsOf } from '../announcements/words.js'
+import { wordingOf } from '../announcements/wording.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
 import { findReadable } from '../broadcasts/broadcasts.js'
 import type { PartsWithEngine } from '../parts.js'
@@ -116,7 +116,7 @@ function read(
 /** What the event said to the caller, with no more of its trip than the caller may see now. */
 function tell(resumed: ResumedEvent, caller: Caller, watching: string | undefined): Envelope[] {
   const { request, isOffered } = resumed
-  const { concerned, said } = wordsOf(resumed, request, resumed.tripStatus)
+  const { concerned, said } = wordingOf(resumed, request, resumed.tripStatus)
   const isTold = ({ to }: Said) =>
     watching === undefined
       ? isToldTo(caller, to, concerned, isOffered)

@@ -3,6 +3,7 @@
  * `taken` and has no `trip`.
  */
 import { broadcastStatus, nextEvents, reachOf, trucksFilled } from '../../machines/index.js'
+import { defined } from '../../types/defined.js'
 import { maySeeTrip } from '../access.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import type { Caller } from '../person.js'
@@ -78,11 +79,11 @@ export function broadcastView(
     updatedAt: isoTime(broadcast.updatedAt),
     expiresAt: isoTime(context.expiresAt),
     nextEvents: nextEventsFor(caller, broadcast, standing, now),
-    ...(goods === undefined ? {} : { goods }),
+    ...defined({ goods }),
     ...(notes === undefined || !sight.notes ? {} : { notes }),
-    ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
+    ...defined({ pricePerTruck }),
     ...(endedAt === undefined ? {} : { endedAt: isoTime(endedAt) }),
-    ...(endReason === undefined ? {} : { endReason }),
+    ...defined({ endReason }),
   }
 }
 

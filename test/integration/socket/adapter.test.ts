@@ -162,7 +162,7 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
 
   test('R7.4 a subscription that hangs without an error is found, and what it missed is told', async () => {
     const network = await startRoughNetwork([redis.url])
-    const deaf = await start(through(network), kind, { echoEveryMs: 50, publisherUrl: redis.url })
+    const deaf = await start(through(network), kind, { loopbackEveryMs: 50, publisherUrl: redis.url })
     const good = await start(redis.url, kind)
     await crosses(good, deaf)
     network.swallow()
@@ -176,7 +176,7 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
 
   test('R7.4 what could not be published is told to the others, once it can be', async () => {
     const network = await startRoughNetwork([redis.url])
-    const mute = await start(redis.url, kind, { publisherUrl: through(network), echoEveryMs: 60_000 })
+    const mute = await start(redis.url, kind, { publisherUrl: through(network), loopbackEveryMs: 60_000 })
     const good = await start(redis.url, kind)
     await crosses(mute, good)
     network.lead([])

@@ -12,7 +12,7 @@ const MAX_VERSIONS = 1_000
 
 export type Verdict = 'new' | 'known' | 'older'
 
-export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) {
+export function createDeduplicator(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) {
   const known = new Set<string>()
   const versions = new Map<string, Pick<ResumableEvent, 'version' | 'at'>>()
 

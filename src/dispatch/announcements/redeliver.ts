@@ -17,7 +17,7 @@ const PAGE = 500
 /** While the database is away too. */
 const RETRY_MS = 1_000
 
-export class Retelling {
+export class Redelivery {
   readonly #parts: SocketParts
   readonly #fanout: Fanout
   /** From when on it is still to be told again; absent when nothing is. */
@@ -50,7 +50,7 @@ export class Retelling {
       const since = this.#since
       this.#since = undefined
       try {
-        await this.#retell(since)
+        await this.#redeliver(since)
       } catch (error) {
         this.#since = Math.min(since, this.#since ?? since)
         this.#parts.log.warn(
@@ -62,7 +62,7 @@ export class Retelling {
     }
   }
 
-  async #retell(since: number): Promise<void> {
+  async #redeliver(since: number): Promise<void> {
     const { reads, recipients, requests, log } = this.#parts
     // First: a client that has heard later events, and is away now, is told of these when it comes back, wherever.
     while (!this.#isStopped && (await reads.markLate(since, PAGE)) > 0);

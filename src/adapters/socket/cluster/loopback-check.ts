@@ -13,7 +13,7 @@ const EVERY_MS = 5_000
 /** Redis that is busy for seconds is slow, not gone. In words, not time: a process that was paused is not deaf. */
 const MAX_UNHEARD = 3
 
-export interface EchoOptions {
+export interface LoopbackCheckOptions {
   readonly publisher: Publisher
   readonly subscriber: Subscriber
   /** The connections behind them. */
@@ -26,13 +26,13 @@ export interface EchoOptions {
   onHeardAgain(deafForMs: number): void
 }
 
-export interface Echo {
+export interface LoopbackCheck {
   /** A connection is lost, or several words in a row were not heard. */
   readonly isDeaf: boolean
   stop(): void
 }
 
-export function startEcho(options: EchoOptions): Echo {
+export function startLoopbackCheck(options: LoopbackCheckOptions): LoopbackCheck {
   const { publisher, subscriber, connections, channel, isSharded, everyMs = EVERY_MS, log } = options
   const event = isSharded ? 'smessageBuffer' : 'messageBuffer'
   let unheard = 0
