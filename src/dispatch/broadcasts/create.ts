@@ -28,10 +28,10 @@ const MAX_TRIES = 10
 /** Another process may be firing the same timer. Its commit takes some ten milliseconds, or a few hundred under load. */
 const OVERDUE_PAUSE_MS = 150
 
-/** What is asked for, in whichever form it came. */
-export type Asked = Pick<
+/** What is asked for, in whichever form it came: all of the input that `inputOf` and a retry do not add. */
+export type Asked = Omit<
   BroadcastInput,
-  'kind' | 'pickup' | 'drop' | 'trucks' | 'goods' | 'notes' | 'pricePerTruck'
+  'customerId' | 'fingerprint' | 'retryOf' | 'timeoutMs' | 'reachStepsKm' | 'reachStepMs' | 'cancelWindowMs'
 >
 
 export interface CreateParts extends PartsWithEngine {
