@@ -129,7 +129,7 @@ function openServices(given: Values, region: string) {
 }
 
 /** Options that are missing on the command line are taken from the environment of the task definition. */
-function withEnvironment(values: Values, environment: Readonly<Record<string, string>>): Values {
+function withEnvironment(values: Values, environment: ReturnType<typeof takeEnvironment>): Values {
   const names = {
     secret: 'SECRETS_ARN',
     'admin-secret': 'ADMIN_SECRET_ARN',

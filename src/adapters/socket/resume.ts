@@ -5,9 +5,10 @@
  */
 import type { Socket } from 'socket.io'
 import { createSemaphore } from '../../concurrency/semaphore.js'
+import { wakesPeople } from '../../dispatch/announcements/socket-events.js'
 import type { Dispatch } from '../../dispatch/api.js'
 import type { Caller } from '../../dispatch/person.js'
-import { type Envelope, wakesPeople } from '../../dispatch/ports.js'
+import type { Envelope } from '../../dispatch/ports.js'
 import { problem, type Result } from '../../dispatch/problems.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
 

@@ -9,15 +9,7 @@ import { envelopeId } from '../resume/points.js'
 import { isoTime, recordOfTrip, tripView } from '../views/trip-view.js'
 import type { TripView } from '../views/views.js'
 import { type Places, placesOfTrip } from '../views/visibility.js'
-
-export type SocketEvent =
-  | 'booking_updated'
-  | 'booking_expired'
-  | 'truck_confirmed'
-  | 'truck_released'
-  | 'no_vehicles_available'
-  | 'trip_assigned'
-  | 'trip_cancelled'
+import { type AnnouncedEvent, type PushKind, pushKindOf } from './socket-events.js'
 
 /** `watchers`: the request's room and its customer. `offered`: all who were offered it, and its room. */
 export type Audience = 'customer' | 'watchers' | 'driver' | 'transporter' | 'driverAndTransporter' | 'offered'
@@ -33,9 +25,7 @@ export interface About<TEvent> {
 
 export interface Announcement<TEvent> {
   readonly to: Audience
-  readonly type: SocketEvent
-  /** Clients acknowledge what wakes people, and it is pushed to them if they do not. */
-  readonly wakes: boolean
+  readonly type: AnnouncedEvent
   when?(event: TEvent): boolean
   title(event: TEvent): string
   data(about: About<TEvent>): Readonly<Record<string, unknown>>
@@ -73,7 +63,6 @@ function progressTitle({ status, trucksFilled, trucksNeeded }: Progress): string
 const updated = {
   to: 'watchers',
   type: 'booking_updated',
-  wakes: false,
   title: progressTitle,
   data: ({ event }: About<Progress>) => progressOf(event),
 } as const
@@ -82,7 +71,6 @@ const offeredEnd = (reason: 'timeout' | 'customer_cancelled' | 'fully_filled', t
   ({
     to: 'offered',
     type: 'booking_expired',
-    wakes: true,
     title: () => title,
     data: () => ({ reason }),
   }) as const
@@ -95,14 +83,12 @@ export const announcements: Table = {
     {
       to: 'driver',
       type: 'trip_assigned',
-      wakes: true,
       title: () => 'New trip assigned',
       data: about => ({ trip: about.trip() }),
     },
     {
       to: 'customer',
       type: 'truck_confirmed',
-      wakes: true,
       title: ({ trip }) => `Truck ${trip.vehicle.number} confirmed`,
       data: about => ({ trip: about.trip(), ...progressOf(about.event) }),
     },
@@ -112,14 +98,12 @@ export const announcements: Table = {
     {
       to: 'driver',
       type: 'trip_cancelled',
-      wakes: true,
       title: () => 'Trip cancelled',
       data: about => ({ trip: about.trip(), reason: about.event.by }),
     },
     {
       to: 'transporter',
       type: 'trip_cancelled',
-      wakes: true,
       // A transporter that gave the truck back knows.
       when: ({ by }) => by === 'abandon',
       title: () => 'Trip cancelled',
@@ -128,7 +112,6 @@ export const announcements: Table = {
     {
       to: 'customer',
       type: 'truck_released',
-      wakes: true,
       title: ({ retryable }) =>
         retryable ? 'A truck was given back. Ask again for it.' : 'A truck was given back',
       data: about => ({
@@ -148,7 +131,6 @@ export const announcements: Table = {
     {
       to: 'driverAndTransporter',
       type: 'trip_cancelled',
-      wakes: true,
       title: () => 'Trip cancelled',
       data: about => ({ trip: about.trip(), reason: 'customer_cancelled' }),
     },
@@ -161,7 +143,6 @@ export const announcements: Table = {
     {
       to: 'customer',
       type: 'no_vehicles_available',
-      wakes: true,
       when: ({ trucksFilled }) => trucksFilled === 0,
       title: () => 'No transporters found',
       data: ({ event, broadcastId }) => ({ ...progressOf(event), ...retryLink(broadcastId) }),
@@ -169,7 +150,6 @@ export const announcements: Table = {
     {
       to: 'customer',
       type: 'booking_expired',
-      wakes: true,
       when: ({ trucksFilled }) => trucksFilled > 0,
       title: () => 'Request expired',
       data: ({ event, broadcastId }) => ({
@@ -184,13 +164,14 @@ export const announcements: Table = {
 
 export interface Said {
   readonly to: Audience
-  readonly wakes: boolean
+  /** Whether it wakes people, and how it is then pushed. */
+  readonly push: PushKind | null
   readonly envelope: {
     readonly id: string
     readonly broadcastId: string
     readonly tripId?: string
     readonly version: number
-    readonly type: SocketEvent
+    readonly type: AnnouncedEvent
     readonly at: string
     readonly data: Readonly<Record<string, unknown>>
   }
@@ -234,6 +215,6 @@ export function announce(
       data: { title: row.title(event), ...data },
       ...('trip' in event ? { tripId: event.trip.id } : {}),
     }
-    return [{ to: row.to, wakes: row.wakes, envelope }]
+    return [{ to: row.to, push: pushKindOf(row.type), envelope }]
   })
 }

@@ -33,10 +33,10 @@ const MAX_TRIES = 10
  */
 const OVERDUE_PAUSE_MS = 150
 
-/** The content of a request, in whichever form it arrived. */
-export type Asked = Pick<
+/** The content of a request, in whichever form it arrived: the input without what `inputOf` and a retry add. */
+export type Asked = Omit<
   BroadcastInput,
-  'kind' | 'pickup' | 'drop' | 'trucks' | 'goods' | 'notes' | 'pricePerTruck'
+  'customerId' | 'fingerprint' | 'retryOf' | 'timeoutMs' | 'reachStepsKm' | 'reachStepMs' | 'cancelWindowMs'
 >
 
 export interface CreateParts extends PartsWithEngine {

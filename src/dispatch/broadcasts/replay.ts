@@ -3,6 +3,7 @@
  * the commit and before its answer was kept: the transition stands, so its caller must be able to learn of it.
  */
 
+import type { UserCommandType } from '../../machines/index.js'
 import type { UsedKey } from '../../runtime/types.js'
 import { readerOf } from '../access.js'
 import { instanceEventAnswer } from '../admin/instances.js'
@@ -13,6 +14,9 @@ import { asBroadcast } from './broadcast.js'
 import { cancelAnswer } from './cancel.js'
 import { answerCreated, type CreateParts } from './create.js'
 import { tripAnswer } from './trips.js'
+
+/** Events that come from commands, which may have a key. `xstate.init` is the create. */
+type KeyedEventType = 'xstate.init' | UserCommandType
 
 /** `undefined` when its journal is gone. `used` is the caller's own: a key's scope has the person in it. */
 export async function replay(
@@ -33,7 +37,8 @@ export async function replay(
   if (actor.reason !== undefined) {
     return { kind: 'instance', value: instanceEventAnswer('applied', instance) }
   }
-  switch (event.type) {
+  const type = event.type as KeyedEventType
+  switch (type) {
     case 'xstate.init': {
       const created = await answerCreated(parts, caller, broadcast, true)
       return created.ok ? { kind: 'created', value: created.value } : undefined
@@ -42,7 +47,12 @@ export async function replay(
       return { kind: 'broadcast', value: acceptAnswer(caller, broadcast, record, uid, at) }
     case 'cancel':
       return { kind: 'broadcast', value: cancelAnswer(caller, broadcast, record, 'applied', at) }
-    default:
+    case 'trip.start':
+    case 'trip.complete':
+    case 'trip.release':
+    case 'trip.abandon':
       return { kind: 'trip', value: tripAnswer(caller, broadcast, String(event.tripId), 'applied') }
+    default:
+      throw new Error(`No command with an idempotency key sends ${type satisfies never}`)
   }
 }

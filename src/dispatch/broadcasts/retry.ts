@@ -3,6 +3,8 @@
  * holds for good, so two retries that race are decided by the commit.
  */
 import { type BroadcastSnapshot, isSeeking } from '../../machines/index.js'
+import { defined } from '../../types/defined.js'
+import type { EachOf } from '../../types/each-of.js'
 import { actorOf, keyed, readerOf } from '../access.js'
 import type { Created, CreateOptions } from '../answers.js'
 import { limitsOfCreates, tooManyCreated } from '../caps.js'
@@ -51,13 +53,13 @@ function missingFrom({ context }: BroadcastSnapshot): Asked | undefined {
   }
   if (counts.size === 0) return undefined
   const { pickup, drop, goods, notes, pricePerTruck } = context
-  return {
+  return defined({
     kind: counts.size === 1 ? context.kind : 'order',
     pickup,
     drop,
     trucks: [...counts].map(([vehicleType, count]) => ({ vehicleType, count })),
-    ...(goods === undefined ? {} : { goods }),
-    ...(notes === undefined ? {} : { notes }),
-    ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
-  }
+    goods,
+    notes,
+    pricePerTruck,
+  } satisfies EachOf<Asked>)
 }

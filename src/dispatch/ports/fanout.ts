@@ -12,20 +12,6 @@ export interface Envelope {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/** Clients acknowledge what wakes people. What is not acknowledged is pushed. */
-const wakingTypes: ReadonlySet<string> = new Set([
-  'new_broadcast',
-  'trip_assigned',
-  'trip_cancelled',
-  'truck_confirmed',
-  'truck_released',
-  'no_vehicles_available',
-  'booking_expired',
-])
-
-export const wakesPeople = ({ id, type }: Pick<Envelope, 'id' | 'type'>): boolean =>
-  id !== undefined && wakingTypes.has(type)
-
 export interface Fanout {
   /**
    * One emit to all sockets in any of the rooms; a socket in several gets it once. Chunked inside.

@@ -9,6 +9,7 @@ import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
 import { announcements } from '../announcements/announcements.js'
 import { peopleToldTo } from '../announcements/audience.js'
+import { pushKindOf } from '../announcements/socket-events.js'
 import { wordingFor } from '../announcements/wording.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
@@ -18,10 +19,6 @@ import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } fr
 const MAX_QUEUED_AT_ONCE = 100
 /** Nobody waits for it: a push is due seconds later. Far less than a delivery's lease. */
 const QUEUE_GATHER_MS = 50
-/** A driver who has no network for a day has read its trips before the push would come. */
-const TRIP_LIFE_MS = 24 * 3_600_000
-/** Later, how a request stands is found in the app, and is no reason to be woken. */
-const NEWS_LIFE_MS = 3_600_000
 
 export interface PushParts {
   readonly engine: Pick<Engine, 'now'>
@@ -49,7 +46,7 @@ export function pushSubscriber(parts: () => PushParts): Subscriber {
 }
 
 const wakesSomebody = (type: BroadcastEmitted['type']) =>
-  announcements[type]?.some(({ wakes }) => wakes) ?? false
+  announcements[type]?.some(row => pushKindOf(row.type) !== null) ?? false
 
 async function pushesOf(
   { engine, requests, recipients }: PushParts,
@@ -57,18 +54,17 @@ async function pushesOf(
 ): Promise<readonly NewPush[]> {
   const { concerned, said } = await wordingFor(emitted, requests)
   const pushes: NewPush[] = []
-  for (const { to, wakes, envelope } of said) {
-    if (!wakes) continue
+  for (const { to, push, envelope } of said) {
+    if (push === null) continue
     const people = await peopleToldTo(to, concerned, () => recipients.offered(emitted.instance))
     const { id, broadcastId, tripId, version } = envelope
-    const life = envelope.type.startsWith('trip_') ? TRIP_LIFE_MS : NEWS_LIFE_MS
     pushes.push({
       envelopeId: id,
       people,
       content: { type: envelope.type, broadcastId, tripId, version, title: String(envelope.data.title) },
       // Of a dead process's share sockets are told now, too.
       dueAt: engine.now() + PUSHED_AFTER_MS,
-      endsAt: emitted.at + life,
+      endsAt: emitted.at + push.lifeMs,
     })
   }
   return pushes

@@ -113,9 +113,9 @@ describe('settings', () => {
     })
     expect(problems).toEqual([
       'PORT: Expected a whole number from 0 to 65535',
+      'LOG_LEVEL: Expected one of fatal, error, warn, info, debug, trace, silent',
       'BROADCAST_TIMEOUT_SECONDS: Expected seconds, a decimal number from 0.001 to 2592000',
       'REACH_STEPS_KM: Expected positive, ascending radii of at most 20037 km',
-      'LOG_LEVEL: Expected one of fatal, error, warn, info, debug, trace, silent',
       'DATABASE_URL: Required in production',
       'JWT_SECRET: Required in production',
       'JWT_REFRESH_SECRET: Required in production',

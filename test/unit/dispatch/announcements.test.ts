@@ -44,7 +44,7 @@ describe('R1.4 R2.4 a transition', () => {
       ['watchers', 'booking_updated', '1 of 2 trucks confirmed'],
     ])
     const [assigned] = said(asked, 'truck.assigned')
-    expect(assigned?.wakes).toBe(true)
+    expect(assigned?.push).not.toBeNull()
     expect(assigned?.envelope).toEqual({
       id: `${BROADCAST_ID}:2:0:0:${asked.now.toString(36)}`,
       broadcastId: BROADCAST_ID,
@@ -172,7 +172,7 @@ describe('every announcement', () => {
       all().flatMap(asked =>
         [...new Set(asked.emitted.map(({ event }) => event.type))]
           .flatMap(type => said(asked, type))
-          .map(({ wakes, envelope }) => [envelope.type, wakes] as const),
+          .map(({ push, envelope }) => [envelope.type, push !== null] as const),
       ),
     )
     expect(Object.fromEntries(waking)).toEqual({
