@@ -3,6 +3,7 @@
  * and in the system that answers.
  */
 import type { Command } from '../runtime/api.js'
+import { defined } from '../types/defined.js'
 import {
   type Delivery,
   HISTORY_FORMAT,
@@ -167,7 +168,7 @@ async function drive(target: Target, session: Session, subject: Subject, schedul
       step.ifVersion === undefined ? undefined : Math.max(1, step.ifVersion === 'seen' ? base : base - 1)
     const { node, caller, key } = step
     const optional = {
-      ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...defined({ ifVersion }),
       ...(key === undefined ? {} : { key: `caller ${caller}: ${key}` }),
     }
     ask({ kind: 'send', instance, node, event, ...optional }, actor =>
@@ -218,8 +219,7 @@ async function drive(target: Target, session: Session, subject: Subject, schedul
     startedAt,
     clockErrorMs: target.clockErrorMs,
     operations,
-    ...(kept.journals === undefined ? {} : { journals: kept.journals }),
-    ...(kept.commits === undefined ? {} : { commits: kept.commits }),
+    ...defined({ journals: kept.journals, commits: kept.commits }),
     ...(kept.deliveries === undefined ? {} : { deliveries: [...kept.deliveries] }),
   }
   return { history, problems, skipped }
