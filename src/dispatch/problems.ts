@@ -20,7 +20,7 @@ export interface ProblemKind {
 
 /** What problems carry, for people who read about it. */
 export const problemMembers = {
-  errors: 'What did not fit: `{path, message}` for each, twenty at most',
+  errors: 'The faults: `{path, message}` for each, twenty at most',
   broadcastId: 'The request that stands in the way',
   version: 'The version it has now',
   retry: '`{href}`: where the customer asks again for the trucks that are missing',
@@ -31,7 +31,7 @@ export const problems = {
     status: 400,
     title: 'The request is not valid',
     when: 'A field, a header, a query parameter or an id to be given is missing, unknown, or not what is expected',
-    next: 'Mend what `errors` names; sending it again unchanged fails again',
+    next: 'Correct what `errors` names; sending it again unchanged fails again',
     members: ['errors'],
   },
   MALFORMED_JSON: {
@@ -67,7 +67,7 @@ export const problems = {
   VEHICLE_NOT_IN_FLEET: {
     status: 403,
     title: 'This vehicle is not in your fleet',
-    when: 'The vehicle named is somebody else’s, or nobody’s',
+    when: 'The vehicle belongs to another transporter, or to none',
     next: 'Choose a vehicle from the fleet',
   },
   NOT_FOUND: {

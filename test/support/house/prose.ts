@@ -5,7 +5,7 @@ import { withoutBlocks } from './markdown.js'
 const MAX_WORDS = 40
 
 interface Relapse {
-  /** Tried on each sentence, without its code. */
+  /** Tried on each sentence, without its code and without quoted words. */
   readonly pattern: RegExp
   readonly advice: string
 }
@@ -16,16 +16,21 @@ const NAME_THE_SUBJECT = 'name the subject, such as "a client that …"'
 /** Relative clauses ("the driver who accepted") and indirect questions ("it says who accepted") are left alone. */
 const RELAPSES: readonly Relapse[] = [
   // "Who asks first wins." A question ends in "?".
-  { pattern: /^(Who|Whoever|What|Whatever)\s[^?]*$/, advice: NAME_THE_SUBJECT },
+  { pattern: /^(Who|Whoever|Whatever)\s[^?]*$/, advice: NAME_THE_SUBJECT },
   // "It is free: who asks first wins."
   { pattern: /[;:] (who|whoever|whatever)\s[^?]*$/, advice: NAME_THE_SUBJECT },
-  // "An answer for who asked", "refused when who asks is gone". "To whom" and "of who" have other uses.
+  // "Refused when who asks is gone." After "of" and "to", a question may follow: "regardless of who calls".
   {
     pattern: /\b(because|except|for|if|once|than|unless|until|when|where|while|with) who\b/i,
     advice: NAME_THE_SUBJECT,
   },
   { pattern: /\b(whoever|somebody)\b/i, advice: 'name the caller, client, process or user' },
   { pattern: /\bmend(s|ed|ing)?\b/i, advice: 'say "fix"' },
+]
+/** In a comment, "What the connection is for." is the usual label of a field. In a document it is headless. */
+const RELAPSES_OF_DOCUMENTS: readonly Relapse[] = [
+  { pattern: /^What\s[^?]*$/, advice: NAME_THE_SUBJECT },
+  ...RELAPSES,
 ]
 
 /**
@@ -61,27 +66,33 @@ export function commentsOf(source: string): string[] {
 
 /** One line for each fault of each sentence. `rules` says what to read. */
 export function findSentenceFaults(path: string, markdown: string, rules: string): string[] {
-  return sentencesOf(markdown).flatMap(sentence => {
-    const words = countWords(sentence)
-    const tooLong =
-      words > MAX_WORDS
-        ? [`${path}: "${sentence}" has ${words} words, ${MAX_WORDS} are allowed: split it, ${rules}`]
-        : []
-    return [...tooLong, ...findRelapses(path, sentence, rules)]
-  })
+  return sentencesOf(markdown)
+    .filter(sentence => !isCitation(sentence))
+    .flatMap(sentence => {
+      const words = countWords(sentence)
+      const tooLong =
+        words > MAX_WORDS
+          ? [`${path}: "${sentence}" has ${words} words, ${MAX_WORDS} are allowed: split it, ${rules}`]
+          : []
+      return [...tooLong, ...findRelapses(RELAPSES_OF_DOCUMENTS, path, sentence, rules)]
+    })
 }
 
-/** As `findSentenceFaults`, of any length: comments have signs of their own that are no words. */
+/** As `findSentenceFaults`, but sentences may have any length: a formula or a sample in a comment is no prose. */
 export function findCommentFaults(path: string, source: string, rules: string): string[] {
   return commentsOf(source)
     .flatMap(sentencesOf)
-    .flatMap(sentence => findRelapses(path, sentence, rules))
+    .flatMap(sentence => findRelapses(RELAPSES, path, sentence, rules))
 }
 
-function findRelapses(path: string, sentence: string, rules: string): string[] {
-  // "Whoever asks" is one relapse, however many patterns find it.
-  const relapse = RELAPSES.find(({ pattern }) => pattern.test(sentence))
+/** A sentence has one line, however many patterns find it. Quoted words are not the author's. */
+function findRelapses(relapses: readonly Relapse[], path: string, sentence: string, rules: string): string[] {
+  const own = sentence.replace(/"[^"]*"/g, '"…"')
+  const relapse = relapses.find(({ pattern }) => pattern.test(own))
   return relapse === undefined ? [] : [`${path}: "${sentence}": ${relapse.advice}, ${rules}`]
 }
+
+/** Titles of tests after the file that has them, as a table of evidence lists them. */
+const isCitation = (sentence: string) => sentence.startsWith('`code`: ')
 
 const countWords = (sentence: string) => sentence.split(' ').filter(word => /[\p{L}\d]/u.test(word)).length
