@@ -16,9 +16,9 @@ const NAME_THE_SUBJECT = 'name the subject, such as "a client that …"'
 /** Relative clauses ("the driver who accepted") and indirect questions ("it says who accepted") are left alone. */
 const RELAPSES: readonly Relapse[] = [
   // "Who asks first wins." A question ends in "?".
-  { pattern: /^(Who|Whoever|Whatever)\s[^?]*$/, advice: NAME_THE_SUBJECT },
-  // "It is free: who asks first wins."
-  { pattern: /[;:] (who|whoever|whatever)\s[^?]*$/, advice: NAME_THE_SUBJECT },
+  { pattern: /^(Who|Whoever)\s[^?]*$/, advice: NAME_THE_SUBJECT },
+  // "One wins; who loses decides again." "It is free: who asks first wins." With commas, a list of questions may follow.
+  { pattern: /; who\s[^?]*$|: who\s[^?,;]*$/, advice: NAME_THE_SUBJECT },
   // "Refused when who asks is gone." After "of" and "to", a question may follow: "regardless of who calls".
   {
     pattern: /\b(because|except|for|if|once|than|unless|until|when|where|while|with) who\b/i,
