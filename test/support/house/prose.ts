@@ -15,10 +15,14 @@ const NAME_THE_SUBJECT = 'name the subject, such as "a client that …"'
 
 /** Relative clauses ("the driver who accepted") and indirect questions ("it says who accepted") are left alone. */
 const RELAPSES: readonly Relapse[] = [
-  // "Who asks first wins." A question ends in "?".
-  { pattern: /^(Who|Whoever)\s[^?]*$/, advice: NAME_THE_SUBJECT },
-  // "One wins; who loses decides again." "It is free: who asks first wins." With commas, a list of questions may follow.
-  { pattern: /; who\s[^?]*$|: who\s[^?,;]*$/, advice: NAME_THE_SUBJECT },
+  // "Who asks first wins." But in a comment, "Who may read it." is the usual label of a field, and "Who may read it is
+  // decided elsewhere." an indirect question.
+  {
+    pattern: /^(Whoever|Who (?!is|are|was|were|may|can|must))[^?]*$/,
+    advice: NAME_THE_SUBJECT,
+  },
+  // "One wins; who loses decides again."
+  { pattern: /; who\s[^?]*$/, advice: NAME_THE_SUBJECT },
   // "Refused when who asks is gone." After "of" and "to", a question may follow: "regardless of who calls".
   {
     pattern: /\b(because|except|for|if|once|than|unless|until|when|where|while|with) who\b/i,
@@ -27,9 +31,9 @@ const RELAPSES: readonly Relapse[] = [
   { pattern: /\b(whoever|somebody)\b/i, advice: 'name the caller, client, process or user' },
   { pattern: /\bmend(s|ed|ing)?\b/i, advice: 'say "fix"' },
 ]
-/** In a comment, "What the connection is for." is the usual label of a field. In a document it is headless. */
+/** In a document, a sentence never begins so: it has no fields to label. */
 const RELAPSES_OF_DOCUMENTS: readonly Relapse[] = [
-  { pattern: /^What\s[^?]*$/, advice: NAME_THE_SUBJECT },
+  { pattern: /^(Who|What)\s[^?]*$/, advice: NAME_THE_SUBJECT },
   ...RELAPSES,
 ]
 
