@@ -1,5 +1,5 @@
 /*
- * `npm run verify`: checks the invariants of docs/ARCHITECTURE.md on a live database. Exit code 1 on any violation. With
+ * `npm run verify`: checks the invariants (docs/architecture/invariants.md) on a live database. Exit code 1 on any violation. With
  * `-- --repair` missing timers are armed again, and a repaired timer does not count as a violation.
  */
 import { parseArgs } from 'node:util'

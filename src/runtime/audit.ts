@@ -37,7 +37,7 @@ export interface AuditStore {
 }
 
 export interface Violation {
-  /** The number of the invariant in docs/ARCHITECTURE.md. */
+  /** The number of the invariant in docs/architecture/invariants.md. */
   readonly invariant: number
   readonly instance: string | undefined
   readonly message: string
