@@ -8,7 +8,7 @@ import type { Request } from 'express'
 import { cut, invalid } from '../../dispatch/border.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 import { MAX_BODY_BYTES } from './receive-body.js'
-import { exchangeOf } from './traffic/exchange.js'
+import { exchangeOf } from './traffic/tracked.js'
 
 /** The deepest thing clients send has 4 levels. V8 takes 180 ms for a megabyte of brackets (measured). */
 const MAX_JSON_DEPTH = 32

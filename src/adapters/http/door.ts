@@ -12,7 +12,9 @@ import { pathOf, sendProblem } from './answer.js'
 import { letOriginsRead } from './cors.js'
 import { hasBody, receiveBody } from './receive-body.js'
 import { knownMethod, requestIdOf } from './request-log.js'
-import { type AddressCount, type Exchange, exchangeOf } from './traffic/exchange.js'
+import type { AddressCount } from './sender.js'
+import type { Exchange } from './traffic/exchange.js'
+import { exchangeOf } from './traffic/tracked.js'
 import type { Traffic } from './traffic/traffic.js'
 
 const RETRY_AFTER_SECONDS = 1

@@ -6,7 +6,8 @@
  */
 import { IncomingMessage, type ServerOptions, ServerResponse } from 'node:http'
 import type { Express } from 'express'
-import { Exchange, type Tracked } from './traffic/exchange.js'
+import { Exchange } from './traffic/exchange.js'
+import type { Tracked } from './traffic/tracked.js'
 import { connectionOf, sizeOf } from './traffic/traffic.js'
 
 /** What Node's `createServer` makes requests and responses of: options of it. */

@@ -6,7 +6,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate as afterPoll } from 'node:timers/promises'
 import { createMessages, type Messages } from './messages.js'
-import { exchangeOf } from './traffic/exchange.js'
+import { exchangeOf } from './traffic/tracked.js'
 import { Traffic } from './traffic/traffic.js'
 import { ignoreUpgrades } from './upgrade.js'
 

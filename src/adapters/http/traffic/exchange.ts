@@ -9,7 +9,8 @@ import type { Socket } from 'node:net'
 import type { Slab } from '../../../concurrency/slab.js'
 import { addressOf } from '../../../dispatch/auth/sender.js'
 import type { Admission } from '../admission.js'
-import { senderOf } from '../sender.js'
+import { type AddressCount, senderOf } from '../sender.js'
+import { Reading } from './reading.js'
 import type { Room } from './room.js'
 
 /** Requests of one connection in progress at once. Clients that pipeline send some ten ahead. */
@@ -45,11 +46,6 @@ export type Stage = 'open' | 'arriving' | 'unread' | 'over'
 
 /** A body as it was sent, or why it was not kept. */
 export type ReceivedBody = Buffer | 'too large'
-
-/** The result of counting a request for its address: when to retry, if it exceeds the limit. */
-export interface AddressCount {
-  readonly retryAfterSeconds: number | undefined
-}
 
 export class Exchange {
   readonly connection: Connection
@@ -172,14 +168,14 @@ export class Connection {
   /** Number of requests received. */
   requests = 0
   readonly madeAtMs: number
+  /** How its client reads. */
+  readonly reading: Reading
   readonly #place: number
   /** In the order of the requests, in which answers are sent. */
   readonly #exchanges: Exchange[] = []
   readonly #waiting: Exchange[] = []
   #workedOn = 0
   #unreadBytes = 0
-  #queuedBytes = 0
-  #readAtMs = 0
   #isBeginning = false
   #isRefusing = false
   #isClosed = false
@@ -190,6 +186,7 @@ export class Connection {
     this.socket = socket
     this.#place = shared.connections.add(this)
     this.madeAtMs = shared.now()
+    this.reading = new Reading(socket)
   }
 
   get isClosed(): boolean {
@@ -249,17 +246,6 @@ export class Connection {
     if (this.#exchanges.length === 0) this.#onIdle()
   }
 
-  /** When the client was last seen to read from an answer that began then. Call it at regular intervals. */
-  lastReadAtMs(beganAtMs: number, nowMs: number): number {
-    // Node's internal count of bytes that the kernel has not taken, which its socket timeouts use. The public counters
-    // count a write as a whole.
-    const { _handle: handle } = this.socket as { _handle?: { readonly writeQueueSize?: number } | null }
-    const queuedBytes = handle?.writeQueueSize ?? 0
-    if (queuedBytes !== this.#queuedBytes) this.#readAtMs = nowMs
-    this.#queuedBytes = queuedBytes
-    return Math.max(this.#readAtMs, beganAtMs)
-  }
-
   /** Ends the connection now and releases everything it holds. */
   destroy(): void {
     this.socket.destroy()
@@ -308,10 +294,3 @@ export class Connection {
     if (this.#waiting.length === 0 && this.#onIdle === undefined) this.socket.resume()
   }
 }
-
-/** The additions of our responses. */
-export interface Tracked {
-  exchange: Exchange | undefined
-}
-export const exchangeOf = (res: ServerResponse): Exchange | undefined =>
-  (res as ServerResponse & Partial<Tracked>).exchange
