@@ -12,18 +12,11 @@ export type Synced =
 
 const segment = encodeURIComponent
 
-export function createApi({ call }: Http) {
-  const get = <T>(path: string, query?: object) =>
-    call<T>({ method: 'GET', path: `/api/v1${path}`, query: query as Record<string, string> | undefined })
-  const post = <T>(path: string, body: unknown, options?: CallOptions) =>
-    call<T>({ method: 'POST', path: `/api/v1${path}`, body, options })
-  const put = <T>(path: string, body: unknown, options?: CallOptions) =>
-    call<T>({ method: 'PUT', path: `/api/v1${path}`, body, options })
-  const remove = (path: string) => call<undefined>({ method: 'DELETE', path: `/api/v1${path}` })
+export function createApi(http: Http) {
+  const { get, post, put, remove } = verbsOf(http)
 
   const sendToBroadcast = (id: string, event: contract.BroadcastEvent, options?: CallOptions) =>
     post<contract.BroadcastAnswer>(`/broadcasts/${segment(id)}/events`, event, options)
-  const because = (reason: string | undefined) => (reason === undefined ? {} : { reason })
 
   return {
     /** 201 for a new one, 200 for one that was found: the same payload again within seconds. */
@@ -90,5 +83,19 @@ export function createApi({ call }: Http) {
 
     /** What was missed since a point; without one, the present as a point. A connected client does this itself. */
     sync: (after?: string): Promise<Result<Synced>> => get<Synced>('/sync', { after }),
+  }
+}
+
+const because = (reason: string | undefined) => (reason === undefined ? {} : { reason })
+
+function verbsOf({ call }: Http) {
+  return {
+    get: <T>(path: string, query?: object) =>
+      call<T>({ method: 'GET', path: `/api/v1${path}`, query: query as Record<string, string> | undefined }),
+    post: <T>(path: string, body: unknown, options?: CallOptions) =>
+      call<T>({ method: 'POST', path: `/api/v1${path}`, body, options }),
+    put: <T>(path: string, body: unknown, options?: CallOptions) =>
+      call<T>({ method: 'PUT', path: `/api/v1${path}`, body, options }),
+    remove: (path: string) => call<undefined>({ method: 'DELETE', path: `/api/v1${path}` }),
   }
 }

@@ -1,6 +1,6 @@
 import { type Api, createApi } from './api.js'
 import type { BackoffOptions } from './backoff.js'
-import { createConnection } from './connection.js'
+import { Connection } from './connection.js'
 import type { Beat } from './contract.js'
 import type { DriverStatusEvent, LoadcastEvent, ResumableEvent, Resync } from './events.js'
 import { createHttp, type TokenSource } from './http.js'
@@ -70,22 +70,21 @@ export function createClient(options: ClientOptions): Client {
   const { url, token, beat, backoff = {}, fetch = globalThis.fetch } = options
   const api = createApi(createHttp(url, token, fetch))
   const { on, emit } = createListeners<ClientEvents>()
-  const judge = createSieve()
-  let point = options.after
+  const stream = createStream({ api, emit, after: options.after })
   let waiting: ((connected: Connected) => void)[] = []
 
-  const connection = createConnection(
+  const connection = new Connection(
     { url, token, beat, backoff },
     {
-      point: resumePoint,
-      heard,
+      point: stream.resumePoint,
+      heard: stream.heard,
       connected() {
         settle({ ok: true })
         emit('connected', undefined)
         watches.connected()
       },
       disconnected(reason) {
-        watches.disconnected(point)
+        watches.disconnected(stream.point)
         emit('disconnected', { reason })
       },
       refused(problem) {
@@ -95,7 +94,71 @@ export function createClient(options: ClientOptions): Client {
       failed: problem => emit('problem', problem),
     },
   )
-  const watches = createWatches(connection.say, connection.isConnected)
+  const watches = createWatches(
+    (type, message) => connection.say(type, message),
+    () => connection.isConnected,
+  )
+
+  function settle(connected: Connected): void {
+    const settled = waiting
+    waiting = []
+    for (const resolve of settled) resolve(connected)
+  }
+
+  function close(): void {
+    connection.close()
+    watches.close()
+    settle({ ok: false, problem: noAnswer('The client was closed') })
+  }
+
+  return {
+    api,
+    on,
+    connect() {
+      if (connection.isConnected) return Promise.resolve({ ok: true })
+      const connected = new Promise<Connected>(resolve => waiting.push(resolve))
+      connection.open()
+      return connected
+    },
+    close,
+    async logout() {
+      const left = await api.logout()
+      const isOut = left.ok || left.problem.code === 'UNAUTHENTICATED'
+      if (isOut) close()
+      return left
+    },
+    get isConnected() {
+      return connection.isConnected
+    },
+    get point() {
+      return stream.point
+    },
+    watch: watches.watch,
+    unwatch: watches.unwatch,
+  }
+}
+
+interface Stream {
+  /** The last event seen. */
+  readonly point: string | undefined
+  /** Where to resume from. */
+  resumePoint(): Promise<Result<string>>
+  /** Takes what the server sends. */
+  heard(type: string, message: unknown): void
+}
+
+/** The events in the order in which they come, each told once. */
+function createStream({
+  api,
+  emit,
+  after,
+}: {
+  readonly api: Api
+  readonly emit: ReturnType<typeof createListeners<ClientEvents>>['emit']
+  readonly after: string | undefined
+}): Stream {
+  const judge = createSieve()
+  let point = after
 
   /** Before anything was seen, the present: what comes after it is missed by nobody. */
   async function resumePoint(): Promise<Result<string>> {
@@ -133,41 +196,11 @@ export function createClient(options: ClientOptions): Client {
     emit('resync', resync)
   }
 
-  function settle(connected: Connected): void {
-    const settled = waiting
-    waiting = []
-    for (const resolve of settled) resolve(connected)
-  }
-
-  function close(): void {
-    connection.close()
-    watches.close()
-    settle({ ok: false, problem: noAnswer('The client was closed') })
-  }
-
   return {
-    api,
-    on,
-    connect() {
-      if (connection.isConnected()) return Promise.resolve({ ok: true })
-      const connected = new Promise<Connected>(resolve => waiting.push(resolve))
-      connection.open()
-      return connected
-    },
-    close,
-    async logout() {
-      const left = await api.logout()
-      const isOut = left.ok || left.problem.code === 'UNAUTHENTICATED'
-      if (isOut) close()
-      return left
-    },
-    get isConnected() {
-      return connection.isConnected()
-    },
     get point() {
       return point
     },
-    watch: watches.watch,
-    unwatch: watches.unwatch,
+    resumePoint,
+    heard,
   }
 }

@@ -36,173 +36,182 @@ export interface ConnectionEnds {
   failed(problem: Problem): void
 }
 
-export interface Connection {
-  open(): void
-  isConnected(): boolean
-  say(type: string, message: unknown): Promise<Watched>
-  close(): void
-}
-
-export function createConnection(options: ConnectionOptions, ends: ConnectionEnds): Connection {
-  const { url, token, beat, heartbeatMs = HEARTBEAT_MS } = options
-  const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
-  const backoff = createBackoff(options.backoff)
-  const socket: Socket = io(url, {
-    autoConnect: false,
-    // Its own would give up where the server ended the connection, and would not ask for another token.
-    reconnection: false,
-    forceNew: true,
-    // The server refuses long polling: its requests may reach different processes.
-    transports: ['websocket'],
-  })
-  let isClosed = true
-  let isRefused = false
+export class Connection {
+  readonly #options: ConnectionOptions
+  readonly #ends: ConnectionEnds
+  readonly #backoff: ReturnType<typeof createBackoff>
+  readonly #socket: Socket
+  #isClosed = true
+  #isRefused = false
   /** The process it is connected to ends, and has said so: there are others, ready. */
-  let isSentAway = false
-  let retryTimer: ReturnType<typeof setTimeout> | undefined
-  let beatTimer: ReturnType<typeof setInterval> | undefined
+  #isSentAway = false
+  #retryTimer: ReturnType<typeof setTimeout> | undefined
+  #beatTimer: ReturnType<typeof setInterval> | undefined
 
-  socket.on('connect', () => {
-    isRefused = false
-    backoff.connected(Date.now())
-    if (beat !== undefined) {
-      sendBeat()
-      beatTimer = setInterval(sendBeat, heartbeatMs)
-    }
-    ends.connected()
-  })
-  socket.on('disconnect', reason => {
-    clearInterval(beatTimer)
-    ends.disconnected(reason)
-    if (isSentAway) connectNow()
-    else tryLater()
-  })
-  socket.on('connect_error', error => {
-    const document = (error as { data?: { status?: number } }).data
-    handle(document === undefined ? noAnswer(error) : toProblem(document.status ?? 0, document))
-  })
-  socket.onAny((type: string, ...parts: unknown[]) => {
-    if (type === 'going_away') {
-      isSentAway = true
-      // The server ends it too; this one need not wait for that.
-      socket.disconnect()
-      return
-    }
-    const last = parts.at(-1)
-    try {
-      ends.heard(type, parts[0])
-    } finally {
-      // The server asks for it where somebody is to be woken by other means if this does not come.
-      if (typeof last === 'function') last()
-    }
-  })
-
-  /** Once: if that one sends it away too, or is not there, it waits like everybody. */
-  function connectNow(): void {
-    isSentAway = false
-    if (isClosed) return
-    clearTimeout(retryTimer)
-    retryTimer = setTimeout(connect)
-  }
-
-  async function connect(): Promise<void> {
-    try {
-      const given = await readToken(token, isRefused)
-      const point = await ends.point()
-      if (isClosed) return
-      if (!point.ok) {
-        handle(point.problem)
-        return
-      }
-      socket.auth = { token: given, after: point.value }
-      socket.connect()
-      noticeLostHandshake()
-    } catch (error) {
-      handle(noAnswer(error))
-    }
-  }
-
-  /**
-   * Cut in the middle of its first answer, a connection is neither open nor an error to Socket.IO's client (4.8.4): it
-   * would be waited for until a timeout.
-   */
-  function noticeLostHandshake(): void {
-    let isDecided = false
-    const decide = () => {
-      isDecided = true
-    }
-    const { engine } = socket.io
-    engine.once('open', decide)
-    engine.once('error', decide)
-    engine.once('close', () => {
-      if (isDecided) return
-      // Else it would take itself for still opening.
-      socket.disconnect()
-      handle(noAnswer('The connection was cut while it was opened'))
+  constructor(options: ConnectionOptions, ends: ConnectionEnds) {
+    this.#options = options
+    this.#ends = ends
+    this.#backoff = createBackoff(options.backoff)
+    this.#socket = io(options.url, {
+      autoConnect: false,
+      // Its own would give up where the server ended the connection, and would not ask for another token.
+      reconnection: false,
+      forceNew: true,
+      // The server refuses long polling: its requests may reach different processes.
+      transports: ['websocket'],
     })
+    this.#socket.on('connect', () => this.#connected())
+    this.#socket.on('disconnect', reason => this.#disconnected(reason))
+    this.#socket.on('connect_error', error => {
+      const document = (error as { data?: { status?: number } }).data
+      this.#handle(document === undefined ? noAnswer(error) : toProblem(document.status ?? 0, document))
+    })
+    this.#socket.onAny((type: string, ...parts: unknown[]) => this.#heard(type, parts))
   }
 
-  /** It could not connect. */
-  function handle(problem: Problem): void {
-    if (isClosed) return
-    const isFinal = problem.code === 'UNAUTHENTICATED' && typeof token === 'string'
-    if (isFinal || problem.code === 'USER_INACTIVE') {
-      isClosed = true
-      ends.refused(problem)
-      return
-    }
-    isRefused = problem.code === 'UNAUTHENTICATED'
-    tryLater((problem.retryAfterSeconds ?? 0) * 1000)
+  get isConnected(): boolean {
+    return this.#socket.connected
   }
 
-  function tryLater(atLeastMs = 0): void {
-    if (isClosed) return
-    clearTimeout(retryTimer)
-    retryTimer = setTimeout(connect, backoff.next(Date.now(), atLeastMs))
+  open(): void {
+    if (!this.#isClosed) return
+    this.#isClosed = false
+    this.#connect()
   }
 
-  async function sendBeat(): Promise<void> {
-    const place = await whereabouts()
-    if (place === undefined || !socket.connected) return
-    const answer = await say('heartbeat', place)
-    if (answer.ok || isClosed) return
-    if (answer.problem.code === 'NO_ANSWER') socket.disconnect()
-    else ends.failed(answer.problem)
-  }
-
-  /** An app that cannot tell where it is now may be able to in 12 seconds. */
-  async function whereabouts(): Promise<Beat | undefined> {
-    try {
-      return await beat?.()
-    } catch {
-      return undefined
-    }
-  }
-
-  async function say(type: string, message: unknown): Promise<Watched> {
+  async say(type: string, message: unknown): Promise<Watched> {
     // Socket.IO would keep it for later, when it is not true any more.
-    if (!socket.connected) return { ok: false, problem: noAnswer('not connected') }
+    if (!this.#socket.connected) return { ok: false, problem: noAnswer('not connected') }
+    const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = this.#options
     try {
-      const answer = await socket.timeout(answerTimeoutMs).emitWithAck(type, message)
+      const answer = await this.#socket.timeout(answerTimeoutMs).emitWithAck(type, message)
       return answer.ok === true ? { ok: true } : { ok: false, problem: toProblem(answer.status, answer) }
     } catch (error) {
       return { ok: false, problem: noAnswer(error) }
     }
   }
 
-  return {
-    open() {
-      if (!isClosed) return
-      isClosed = false
-      connect()
-    },
-    isConnected: () => socket.connected,
-    say,
-    close() {
-      isClosed = true
-      clearTimeout(retryTimer)
-      clearInterval(beatTimer)
-      socket.disconnect()
-    },
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#retryTimer)
+    clearInterval(this.#beatTimer)
+    this.#socket.disconnect()
   }
+
+  #connected(): void {
+    const { beat, heartbeatMs = HEARTBEAT_MS } = this.#options
+    this.#isRefused = false
+    this.#backoff.connected(Date.now())
+    if (beat !== undefined) {
+      this.#sendBeat()
+      this.#beatTimer = setInterval(() => this.#sendBeat(), heartbeatMs)
+    }
+    this.#ends.connected()
+  }
+
+  #disconnected(reason: string): void {
+    clearInterval(this.#beatTimer)
+    this.#ends.disconnected(reason)
+    if (this.#isSentAway) this.#connectNow()
+    else this.#tryLater()
+  }
+
+  #heard(type: string, parts: readonly unknown[]): void {
+    if (type === 'going_away') {
+      this.#isSentAway = true
+      // The server ends it too; this one need not wait for that.
+      this.#socket.disconnect()
+      return
+    }
+    const last = parts.at(-1)
+    try {
+      this.#ends.heard(type, parts[0])
+    } finally {
+      // The server asks for it where somebody is to be woken by other means if this does not come.
+      if (typeof last === 'function') last()
+    }
+  }
+
+  /** Once: if that one sends it away too, or is not there, it waits like everybody. */
+  #connectNow(): void {
+    this.#isSentAway = false
+    if (this.#isClosed) return
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = setTimeout(() => this.#connect())
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      const given = await readToken(this.#options.token, this.#isRefused)
+      const point = await this.#ends.point()
+      if (this.#isClosed) return
+      if (!point.ok) {
+        this.#handle(point.problem)
+        return
+      }
+      this.#socket.auth = { token: given, after: point.value }
+      this.#socket.connect()
+      noticeLostHandshake(this.#socket, () => {
+        // Else it would take itself for still opening.
+        this.#socket.disconnect()
+        this.#handle(noAnswer('The connection was cut while it was opened'))
+      })
+    } catch (error) {
+      this.#handle(noAnswer(error))
+    }
+  }
+
+  /** It could not connect. */
+  #handle(problem: Problem): void {
+    if (this.#isClosed) return
+    const isFinal = problem.code === 'UNAUTHENTICATED' && typeof this.#options.token === 'string'
+    if (isFinal || problem.code === 'USER_INACTIVE') {
+      this.#isClosed = true
+      this.#ends.refused(problem)
+      return
+    }
+    this.#isRefused = problem.code === 'UNAUTHENTICATED'
+    this.#tryLater((problem.retryAfterSeconds ?? 0) * 1000)
+  }
+
+  #tryLater(atLeastMs = 0): void {
+    if (this.#isClosed) return
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = setTimeout(() => this.#connect(), this.#backoff.next(Date.now(), atLeastMs))
+  }
+
+  async #sendBeat(): Promise<void> {
+    const place = await this.#whereabouts()
+    if (place === undefined || !this.#socket.connected) return
+    const answer = await this.say('heartbeat', place)
+    if (answer.ok || this.#isClosed) return
+    if (answer.problem.code === 'NO_ANSWER') this.#socket.disconnect()
+    else this.#ends.failed(answer.problem)
+  }
+
+  /** An app that cannot tell where it is now may be able to in 12 seconds. */
+  async #whereabouts(): Promise<Beat | undefined> {
+    try {
+      return await this.#options.beat?.()
+    } catch {
+      return undefined
+    }
+  }
+}
+
+/**
+ * Cut in the middle of its first answer, a connection is neither open nor an error to Socket.IO's client (4.8.4): it
+ * would be waited for until a timeout.
+ */
+function noticeLostHandshake(socket: Socket, onLost: () => void): void {
+  let isDecided = false
+  const decide = () => {
+    isDecided = true
+  }
+  const { engine } = socket.io
+  engine.once('open', decide)
+  engine.once('error', decide)
+  engine.once('close', () => {
+    if (!isDecided) onLost()
+  })
 }

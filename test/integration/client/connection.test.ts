@@ -3,7 +3,7 @@ import { createServer, type Server as NodeServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { Server, type Socket } from 'socket.io'
-import { createConnection } from '../../../src/client/connection.js'
+import { Connection } from '../../../src/client/connection.js'
 import { createClient } from '../../../src/client/index.js'
 import { until } from '../../support/engine/engine.js'
 import { openClientLink } from '../../support/network/client-link.js'
@@ -103,7 +103,7 @@ describe('R7.3 the client’s connection', () => {
       })
     })
     const reasons: string[] = []
-    const connection = createConnection(
+    const connection = new Connection(
       {
         url: link.url,
         token: 'x',
