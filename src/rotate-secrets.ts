@@ -121,7 +121,7 @@ async function readRequest(given: Values): Promise<RotationRequest> {
   }
 }
 
-function openServices(given: Values, region: string) {
+function openServices(given: Values, region: string): Services {
   const names = required(given, 'services').split(',')
   const client = new ECSClient({ region })
   return new Services({ client, cluster: required(given, 'cluster'), services: names })

@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => servers.close())
 
-test('R11.4 a customer makes as many requests in a minute as are allowed, on whichever process, though one dies', async () => {
+test('R11.4 a customer makes only the allowed number of requests in a minute, over all processes, even if one dies', async () => {
   const answers: Answer[] = []
   const loop = async (n: number) => {
     const url = servers.urls[n % 2] ?? ''

@@ -128,7 +128,7 @@ describe('the deadline', () => {
 })
 
 describe('a rolling deployment', () => {
-  test('P2.2 R5.2 of three generations loses no timer: every request ends at its time, whoever is up', async () => {
+  test('P2.2 R5.2 of three generations loses no timer: every request ends at its time, whichever processes run', async () => {
     const up: ServerProcess[] = [servers.home, servers.other]
     const acknowledged: string[] = []
     const refused: Answer[] = []

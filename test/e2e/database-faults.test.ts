@@ -97,7 +97,7 @@ const callersAreSentAway = async () => {
   await until(() => load.toldToRetry >= before + 5, PATIENCE_MS)
 }
 
-describe('R9.4 a process goes on when Postgres', () => {
+describe('R9.4 a process continues when Postgres', () => {
   test('R9.4 is slow', async () => {
     await goesOn()
     proxy.slow(150)
@@ -106,7 +106,7 @@ describe('R9.4 a process goes on when Postgres', () => {
     await recovers()
   }, 180_000)
 
-  test('R9.4 stops answering, without a word', async () => {
+  test('R9.4 stops answering without an error', async () => {
     proxy.stall()
     await callersAreSentAway()
     await until(async () => (await health()) === 503, PATIENCE_MS)
@@ -124,7 +124,7 @@ describe('R9.4 a process goes on when Postgres', () => {
     await recovers()
   }, 180_000)
 
-  test('R9.4 cuts off every commit by its statement timeout', async () => {
+  test('R9.4 cancels every commit by its statement timeout', async () => {
     await sql.query(
       'create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$',
     )
@@ -136,7 +136,7 @@ describe('R9.4 a process goes on when Postgres', () => {
     await recovers()
   }, 180_000)
 
-  test('R9.4 is restarted, while many more call than it could ever serve', async () => {
+  test('R9.4 is restarted under far more calls than it can serve', async () => {
     await sql.end()
     await postgres.stop()
     const flood = startFlood(server.url, await tokenFor('customer', 'flood'), size.flood)

@@ -79,7 +79,7 @@ async function burst(
 }
 
 describe('a server killed with -9 in a burst', () => {
-  test('R5.2 loses nothing that it acknowledged, fires its timers and delivers what it had not', async () => {
+  test('R5.2 loses nothing that it acknowledged, fires its timers and makes its pending deliveries', async () => {
     const names = Array.from({ length: CUSTOMERS * TRUCKS_EACH }, (_, i) => `kill-${i}`)
     const trucks = await Promise.all(names.map(name => registerTruck(server.url, name)))
     const customers = await Promise.all(
@@ -152,7 +152,7 @@ describe('a server killed with -9 in a burst', () => {
     after.close()
   }, 60_000)
 
-  test('R9.4 SIGTERM ends it in order: what is under way is answered, nothing new is taken', async () => {
+  test('R9.4 SIGTERM ends it in order: requests in progress are answered, new ones are not accepted', async () => {
     const customer = await createClient(server.url, 'customer', 'last')
     const listener = await listen(server.url, customer.token)
     const goodbye = disconnected(listener.socket)

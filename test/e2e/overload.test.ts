@@ -38,7 +38,7 @@ const gauge = (name: string) => figureOf(server.url, name)
 const done = (calls: readonly Call[]) => calls.filter(({ status }) => status !== 503)
 const refused = (calls: readonly Call[]) => calls.filter(({ status }) => status === 503)
 
-test(`R10.4 ${OVERLOAD} times as many calls as can be done, for ${OVERLOAD_SECONDS} s`, async () => {
+test(`R10.4 ${OVERLOAD} times the calls that can be served, for ${OVERLOAD_SECONDS} s`, async () => {
   await customers.atTheirPace(MAX_CONNECTIONS, 3)
   const usual = await customers.atTheirPace(AT_ONCE, 3)
   expect(refused(usual)).toEqual([])

@@ -98,7 +98,9 @@ async function cancelAgainstAccepts({ chance, racers, customer }: Race): Promise
 }
 
 describe('cancel against accept', () => {
-  test(title(`R4.2 P1.4 ${CANCEL_ROUNDS} rounds: a cancel that was acknowledged stands alone`), async () => {
+  test(title(
+    `R4.2 P1.4 ${CANCEL_ROUNDS} rounds: after an acknowledged cancel no accept is won`,
+  ), async () => {
     const wins = [0, 0, 0]
     const lane = async (lane: number) => {
       const chance = createChance(SEED + lane)
@@ -123,7 +125,7 @@ describe('cancel against accept', () => {
   }, 300_000)
 
   test(title(
-    `R4.2 R4.3 ${CROWD} accepts in flight: after the cancel's answer no trip stands and all are free`,
+    `R4.2 R4.3 ${CROWD} accepts in flight: after the answer to the cancel no trip is live and all drivers are free`,
   ), async () => {
     const trucks = await crowdOfTrucks()
     for (let round = 0; round < CROWD_ROUNDS; round++) {

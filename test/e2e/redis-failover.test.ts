@@ -189,7 +189,7 @@ describeWithRedis.each(adapters)('a cluster, with the %s adapter', adapter => {
     ['of the channels', CHANNELS],
     ['of the limits', LIMITS_KEY],
   ])(
-    'R13.5 R7.4 the master %s is killed: requests go on, and Redis features work again within seconds',
+    'R13.5 R7.4 the master %s is killed: requests continue, and Redis features work again within seconds',
     async (_, key) => {
       await (await cluster.masterOf(key)).kill()
       await everythingGoesOn(pair)
@@ -268,7 +268,7 @@ describeWithRedis('sentinels', () => {
     expect((await health(pair.a)).checks.redis).toMatchObject({ status: 'ok', mode: 'sentinel' })
   }, 90_000)
 
-  test('R13.5 R7.4 the master is killed: requests go on, and Redis features work again within seconds', async () => {
+  test('R13.5 R7.4 the master is killed: requests continue, and Redis features work again within seconds', async () => {
     const master = await sentinels.master()
     await master.kill()
     await everythingGoesOn(pair)

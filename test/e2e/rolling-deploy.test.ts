@@ -56,7 +56,7 @@ from journal j join events e on e.instance = j.instance and e.version = j.versio
 where j.event_json->>'type' like 'xstate.after%'`
 
 describeWithRedis('a rolling deployment under load', () => {
-  test('R9.4 P2.2 fails no call, delays no timer and keeps no event from anybody', async () => {
+  test('R9.4 P2.2 fails no call, delays no timer and loses no event for any client', async () => {
     const running = await startProcesses(PROCESSES, {
       BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS),
       REACH_STEP_SECONDS: '0.7',

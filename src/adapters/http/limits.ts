@@ -3,8 +3,8 @@ import type { RequestHandler } from 'express'
 import type { RateLimits } from '../../dispatch/ports.js'
 import type { Problem } from '../../dispatch/problems.js'
 import { pathOf, sendProblem } from './answer.js'
-import { type AddressCount, senderOf } from './sender.js'
-import { exchangeOf } from './traffic/tracked.js'
+import { senderOf } from './sender.js'
+import { type AddressCount, exchangeOf } from './traffic/exchange.js'
 
 /**
  * Refuses addresses that send too many requests, before anything of a request is read. `isExempt`: paths that are never

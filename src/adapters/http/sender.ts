@@ -8,8 +8,3 @@ export function senderOf({ socket, headers }: IncomingMessage): Sender {
     forwardedFor: Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
   }
 }
-
-/** The result of counting a request for its address: when to retry, if it exceeds the limit. */
-export interface AddressCount {
-  readonly retryAfterSeconds: number | undefined
-}

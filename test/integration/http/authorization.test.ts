@@ -135,7 +135,7 @@ describe('the table of authorization', () => {
 
   // A logout ends the sessions of these for the rows that follow: sessions.test.ts has it.
   test.each(readsFirst.filter(({ command }) => command !== 'logout'))(
-    'R11.1 $name: to another role of the same sub what a stranger gets',
+    'R11.1 $name: another role of the same sub gets the same as a stranger',
     async ({ route, command, name }) => {
       for (const actor of actors) {
         for (const role of ROLES.filter(other => other !== roleOf[actor])) {
@@ -163,7 +163,7 @@ describe('the table of authorization', () => {
     },
   )
 
-  test('R11.1 on sockets: to another role of the same sub what a stranger gets, and no word that is not its own', async () => {
+  test('R11.1 on sockets: another role of the same sub gets the same as a stranger, and only its own events', async () => {
     const scene = await createScene(app)
     const people = (['customer', 'party', 'offered', 'driver'] as const).map(actor => clientOf(scene, actor))
     const twins = await Promise.all(

@@ -121,7 +121,7 @@ async function judge(fuzzed: FuzzCase): Promise<void> {
 }
 
 describe('requests made from the routes’ own schemas', () => {
-  test(`R2.2 ${RUNS} of them: no fault, no hang, no problem without a code, no change by what was refused`, async () => {
+  test(`R2.2 ${RUNS} of them: no crash, no hang, no problem without a code, no change by a refused request`, async () => {
     const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
     await settled()
     before = await writes()

@@ -83,7 +83,7 @@ describeWithRedis('the server', () => {
     expect(choice.body.items).toMatchObject([{ isOnline: true, isBusy: true }])
   }
 
-  it('R7.4 R9.4 P2.1 goes on with 200 requests live when Redis is killed, says so, and is filled again by heartbeats', async () => {
+  it('R7.4 R9.4 P2.1 continues with 200 live requests when Redis is killed, reports it, and is filled again by heartbeats', async () => {
     const near = await truck(PICKUP)
     const far = await truck(FAR)
     expect((await health()).status).toBe('ok')
@@ -112,7 +112,7 @@ describeWithRedis('the server', () => {
     expect(keys.filter(key => !/^loadcast:(presence:\{0\}|probe:\{presence\})/.test(key))).toEqual([])
   })
 
-  it('R7.4 waits for no answer of a Redis that hangs', async () => {
+  it('R7.4 does not wait for a Redis that hangs', async () => {
     await truck(PICKUP)
     proxy.hold()
     // Whoever waited for an answer would wait for ever: none comes before the proxy lets it.
@@ -122,7 +122,7 @@ describeWithRedis('the server', () => {
     await until(async () => (await health()).checks.redis.status === 'ok')
   })
 
-  it('R7.4 waits for no answer of a Redis that takes two seconds', async () => {
+  it('R7.4 does not wait for a Redis that takes two seconds', async () => {
     await truck(PICKUP)
     proxy.delay(2_000)
     await everythingGoesOn()
@@ -130,7 +130,7 @@ describeWithRedis('the server', () => {
     await until(async () => (await health()).checks.redis.status === 'ok')
   })
 
-  it('R7.4 goes on when Redis is full and refuses what is written, and notices when there is room again', async () => {
+  it('R7.4 continues when Redis is full and refuses writes, and notices when there is room again', async () => {
     await truck(PICKUP)
     const admin = new Redis(redis.url)
     await admin.config('SET', 'maxmemory-policy', 'noeviction')

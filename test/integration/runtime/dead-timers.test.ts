@@ -183,7 +183,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     },
   )
 
-  it('R10.8 holds up no other timer, neither of its own instance nor of others', async () => {
+  it('R10.8 delays no other timer, neither of its own instance nor of others', async () => {
     const engine = open()
     const poisoned = FAULTS.filter(fault => fault !== 'row' || kind === 'Postgres')
     const ids = await Promise.all(
@@ -263,7 +263,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     },
   )
 
-  it('is fired again after a while by itself, by any process', async () => {
+  it('is retried by any process after a while', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'poison', delayMs: 0, fault: 'assign' })
     await engine.ring(id)
@@ -301,7 +301,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await place.connect().dueTimers(id)).toMatchObject([{ sendId: 'poison', attempts: 2 }])
   })
 
-  it('through the fault of the database is not counted', async () => {
+  it('because of the database is not counted', async () => {
     let isAway = false
     const engine = open({
       alter: store => ({
@@ -322,7 +322,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await burntOf(engine, id)).toEqual(['good'])
   })
 
-  it('is no dead letter any more once its state is left, and a new timer when the state is entered again', async () => {
+  it('is no dead letter after its state is left, and a new timer when the state is entered again', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'good', delayMs: LONG_MS })
     await place.makeDue(id, WATCH)
@@ -339,7 +339,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect((await failForGood(engine, id)).generation).toBe(4)
   })
 
-  it('can be dropped: it never fires, is not missing, and comes anew when its state is entered again', async () => {
+  it('can be dropped: it never fires, is not missing, and is armed again when its state is entered again', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'poison', delayMs: 0, fault: 'claims' })
     const letter = await failForGood(engine, id)
@@ -357,7 +357,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await violationsOf(id)).toEqual([])
   })
   // The last one: from then on only processes that know version 2 may start here.
-  it('is no dead letter any more once a migration has left its state', async () => {
+  it('is no dead letter after a migration has left its state', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'good', delayMs: LONG_MS })
     await place.makeDue(id, WATCH)

@@ -72,7 +72,7 @@ const megabytes = () => {
 }
 
 it(
-  `${OVERDUE} of them are fired in order of due time, within bounds, and others are served meanwhile`,
+  `${OVERDUE} of them are fired in order of due time, within bounds, and commands are served in the meantime`,
   async () => {
     opened = openEngine(database.connectionString, { subscribers: [deafSubscriber] })
     const door = callerOf(opened.engine)

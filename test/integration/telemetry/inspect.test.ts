@@ -66,7 +66,7 @@ it('R11.4 nobody sees an instance in the inspector without its token', async () 
   expect((await fetch(app.inspectUrl ?? '')).status).toBe(200)
 })
 
-it('R11.4 the inspector listens where HOST says: on no other address of the machine', async () => {
+it('R11.4 the inspector listens only on the address in HOST', async () => {
   const others = Object.values(networkInterfaces()).flatMap(addresses =>
     (addresses ?? []).filter(({ internal }) => !internal).map(({ address }) => address),
   )

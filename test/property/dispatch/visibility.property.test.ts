@@ -331,7 +331,7 @@ const examples: [Happening[]][] = [
 ]
 
 test(
-  'R11.5 nobody is shown more of a request than its part in it takes, nor longer, by any way at any moment',
+  'R11.5 nobody sees more of a request than its part in it requires, nor longer, on any path at any moment',
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(happening, { minLength: 3, maxLength: 9 }), async happenings => {

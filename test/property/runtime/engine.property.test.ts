@@ -214,7 +214,7 @@ function checkOrder(asked: readonly Asked[]): void {
   }
 }
 
-test('callers are told what the machine alone would tell them, whatever the connections do', async () => {
+test('callers get the answers of the machine alone, whatever happens to connections', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async given => {
       await sql.query('truncate instances, journal, events, outbox, timers, claims')

@@ -6,9 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Slab } from '../../../concurrency/slab.js'
 import { chooseToEvict } from './eviction.js'
-import { Connection, Exchange, type Shared } from './exchange.js'
+import { Connection, Exchange, type Shared, type Tracked } from './exchange.js'
 import { Room, type RoomSize } from './room.js'
-import type { Tracked } from './tracked.js'
 
 export interface TrafficLimits {
   readonly arriving: RoomSize
@@ -186,7 +185,7 @@ export class Traffic implements Shared {
     const { graceMs, silentMs, leastBytesPerSecond } = this.#limits
     const mayTakeMs = graceMs + (bytes / leastBytesPerSecond) * 1_000
     const beganAtMs = Math.max(sinceMs, connection.movedAtMs)
-    return nowMs - beganAtMs > mayTakeMs || nowMs - connection.reading.lastAtMs(beganAtMs, nowMs) > silentMs
+    return nowMs - beganAtMs > mayTakeMs || nowMs - connection.lastReadAtMs(beganAtMs, nowMs) > silentMs
   }
 
   #evict(stage: 'arriving' | 'unread', newcomer: Exchange): void {

@@ -1,4 +1,7 @@
-/* The parameters of the commit statement, in its order: arrays and documents by column, sorted so that processes lock alike. */
+/*
+ * The parameters of the commit statement in its order: arrays and documents by column, sorted so that processes lock
+ * alike.
+ */
 import type { InstanceWrite, StoredTimer } from '../../../runtime/ports.js'
 import { storable } from '../../../runtime/storable.js'
 import type { Precondition } from '../../../runtime/types.js'
@@ -8,6 +11,8 @@ import type { PreconditionShape, ProjectionShape } from './commit-statement.js'
  * @param leaseMs how long this process has for delivering what the commit emits.
  * @param format the storage format to write; `undefined`: the statement looks it up.
  * Throws if a value cannot be made JSON, or the JSON cannot be stored.
+ *
+ * Long because it is one array in the order of the statement's parameters, which a split would hide.
  */
 export function commitParameters(
   writes: readonly InstanceWrite[],
@@ -78,7 +83,7 @@ const byKey = <T extends { readonly key: string }>(rows: T[]) => rows.sort((a, b
 const wantedClaims = ({ row, claimsNeeded, claimsTaken }: InstanceWrite) =>
   claimsNeeded.map(key => ({ instance: row.id, key, isTaken: claimsTaken.includes(key) }))
 
-/** Without a send id: all of them. */
+/** Without a send id all timers of the instance are removed. */
 const removedTimers = ({ row, isFinished, timersRemoved }: InstanceWrite) =>
   (isFinished ? [null] : timersRemoved).map(sendId => ({ instance: row.id, send_id: sendId }))
 
@@ -90,11 +95,11 @@ const timerRow = (timer: StoredTimer) => ({
   event: timer.event,
   due_at: timer.dueAt,
   parked: timer.parked,
-  // Most are the only one of their version: 0 is stored as null.
+  // Most events are the only one of their version, so 0 is stored as null.
   ordinal: timer.ordinal || undefined,
 })
 
-/** Whether the statement has to count. */
+/** Whether any write has limits, which the statement must then count. */
 export const hasLimits = (writes: readonly InstanceWrite[]) => writes.some(({ limits }) => limits.length > 0)
 
 const limited = ({ row: { id, owner }, limits }: InstanceWrite) =>

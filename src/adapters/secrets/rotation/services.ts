@@ -131,7 +131,7 @@ export class Services {
   }
 }
 
-/** Says that stopping here does no harm. */
+/** Tells the operator that stopping here is harmless. */
 const BOTH_GOOD = 'Old and new values both work and nothing was retired: fix the cause, then run again'
 
 /** `arn:…:task-definition/loadcast-api:41` → `loadcast-api:41` */
