@@ -16,6 +16,7 @@ import { regionOf } from './adapters/secrets/secret-arn.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { createSecretsClient, readSecret } from './adapters/secrets/secrets-manager.js'
 import { takeEnvironment } from './app/settings/settings.js'
+import { defined } from './types/defined.js'
 
 const USAGE = `npm run rotate-secrets -- [--only jwt,database,fcm,redis] [--apply]
   --apply                    rotate; without it, only print what would be done
@@ -113,7 +114,7 @@ async function readRequest(given: Values): Promise<RotationRequest> {
   return {
     parts: [...chosen],
     endOverlap: given['end-overlap'],
-    ...(given.database === undefined ? {} : { databaseAddress: given.database }),
+    ...defined({ databaseAddress: given.database }),
     ...(given['fcm-file'] === undefined
       ? {}
       : { fcmServiceAccount: await readFile(given['fcm-file'], 'utf8') }),
@@ -128,7 +129,7 @@ function openServices(given: Values, region: string): Services {
 }
 
 /** Options that are missing on the command line are taken from the environment of the task definition. */
-function withEnvironment(values: Values, environment: Readonly<Record<string, string>>): Values {
+function withEnvironment(values: Values, environment: ReturnType<typeof takeEnvironment>): Values {
   const names = {
     secret: 'SECRETS_ARN',
     'admin-secret': 'ADMIN_SECRET_ARN',

@@ -1,6 +1,6 @@
 /*
- * One socket that comes back by itself. Every connection names the last event that was seen, so the server sends first
- * what was missed; a client that has seen nothing yet asks for the present as a point before it connects.
+ * One socket that reconnects by itself. Every connection names the last event that was seen, so the server first sends
+ * what was missed. A client that has seen no event gets the present as a point before it connects.
  */
 import { io, type Socket } from 'socket.io-client'
 import { type BackoffOptions, createBackoff } from './backoff.js'
@@ -9,9 +9,9 @@ import { readToken, type TokenSource } from './http.js'
 import { noAnswer, type Problem, type Result, toProblem } from './problem.js'
 import type { Watched } from './watches.js'
 
-/** A driver counts as online for 60 s after one, a transporter as present for 120: several may be lost. */
+/** A driver counts as online for 60 s after a heartbeat, a transporter as present for 120 s, so several may be lost. */
 const HEARTBEAT_MS = 12_000
-/** A heartbeat that is not answered within this is a connection that is dead and does not know it. */
+/** If a heartbeat is not acknowledged within this time, the connection is dead. */
 const ANSWER_TIMEOUT_MS = 10_000
 
 export interface ConnectionOptions {
@@ -23,187 +23,168 @@ export interface ConnectionOptions {
   readonly answerTimeoutMs?: number
 }
 
-/** What the connection tells, and asks. */
+/** What the connection reports and needs. */
 export interface ConnectionEnds {
-  /** Where to resume from. */
+  /** The point to resume from. */
   point(): Promise<Result<string>>
   heard(type: string, message: unknown): void
   connected(): void
   disconnected(reason: string): void
-  /** It will not be tried again. */
+  /** The connection will not be tried again. */
   refused(problem: Problem): void
   /** A heartbeat was refused. */
   failed(problem: Problem): void
 }
 
-export class Connection {
-  readonly #options: ConnectionOptions
-  readonly #ends: ConnectionEnds
-  readonly #backoff: ReturnType<typeof createBackoff>
-  readonly #socket: Socket
-  #isClosed = true
-  #isRefused = false
-  /** The process it is connected to ends, and has said so: there are others, ready. */
-  #isSentAway = false
-  #retryTimer: ReturnType<typeof setTimeout> | undefined
-  #beatTimer: ReturnType<typeof setInterval> | undefined
+export interface Connection {
+  open(): void
+  isConnected(): boolean
+  say(type: string, message: unknown): Promise<Watched>
+  close(): void
+}
 
-  constructor(options: ConnectionOptions, ends: ConnectionEnds) {
-    this.#options = options
-    this.#ends = ends
-    this.#backoff = createBackoff(options.backoff)
-    this.#socket = io(options.url, {
-      autoConnect: false,
-      // Its own would give up where the server ended the connection, and would not ask for another token.
-      reconnection: false,
-      forceNew: true,
-      // The server refuses long polling: its requests may reach different processes.
-      transports: ['websocket'],
-    })
-    this.#socket.on('connect', () => this.#connected())
-    this.#socket.on('disconnect', reason => this.#disconnected(reason))
-    this.#socket.on('connect_error', error => {
-      const document = (error as { data?: { status?: number } }).data
-      this.#handle(document === undefined ? noAnswer(error) : toProblem(document.status ?? 0, document))
-    })
-    this.#socket.onAny((type: string, ...parts: unknown[]) => this.#heard(type, parts))
-  }
+/**
+ * Makes a connection, which is closed before `open`. Over 70 lines because its handlers share the state of one socket.
+ */
+export function createConnection(options: ConnectionOptions, ends: ConnectionEnds): Connection {
+  const { url, token, beat, heartbeatMs = HEARTBEAT_MS } = options
+  const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
+  const backoff = createBackoff(options.backoff)
+  const socket: Socket = io(url, {
+    autoConnect: false,
+    // Socket.IO's own reconnection gives up if the server closed the connection, and does not get a new token.
+    reconnection: false,
+    forceNew: true,
+    // The server refuses long polling, because its requests may reach different processes.
+    transports: ['websocket'],
+  })
+  const say = (type: string, message: unknown) => ask(socket, type, message, answerTimeoutMs)
+  let isClosed = true
+  let isRefused = false
+  /** The server process is shutting down and has said so. Other processes are ready. */
+  let isSentAway = false
+  let retryTimer: ReturnType<typeof setTimeout> | undefined
+  let beatTimer: ReturnType<typeof setInterval> | undefined
 
-  get isConnected(): boolean {
-    return this.#socket.connected
-  }
-
-  open(): void {
-    if (!this.#isClosed) return
-    this.#isClosed = false
-    this.#connect()
-  }
-
-  async say(type: string, message: unknown): Promise<Watched> {
-    // Socket.IO would keep it for later, when it is not true any more.
-    if (!this.#socket.connected) return { ok: false, problem: noAnswer('not connected') }
-    const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = this.#options
-    try {
-      const answer = await this.#socket.timeout(answerTimeoutMs).emitWithAck(type, message)
-      return answer.ok === true ? { ok: true } : { ok: false, problem: toProblem(answer.status, answer) }
-    } catch (error) {
-      return { ok: false, problem: noAnswer(error) }
-    }
-  }
-
-  close(): void {
-    this.#isClosed = true
-    clearTimeout(this.#retryTimer)
-    clearInterval(this.#beatTimer)
-    this.#socket.disconnect()
-  }
-
-  #connected(): void {
-    const { beat, heartbeatMs = HEARTBEAT_MS } = this.#options
-    this.#isRefused = false
-    this.#backoff.connected(Date.now())
+  socket.on('connect', () => {
+    isRefused = false
+    backoff.connected(Date.now())
     if (beat !== undefined) {
-      this.#sendBeat()
-      this.#beatTimer = setInterval(() => this.#sendBeat(), heartbeatMs)
+      sendBeat()
+      beatTimer = setInterval(sendBeat, heartbeatMs)
     }
-    this.#ends.connected()
-  }
-
-  #disconnected(reason: string): void {
-    clearInterval(this.#beatTimer)
-    this.#ends.disconnected(reason)
-    if (this.#isSentAway) this.#connectNow()
-    else this.#tryLater()
-  }
-
-  #heard(type: string, parts: readonly unknown[]): void {
+    ends.connected()
+  })
+  socket.on('disconnect', reason => {
+    clearInterval(beatTimer)
+    ends.disconnected(reason)
+    if (isSentAway) connectNow()
+    else tryLater()
+  })
+  socket.on('connect_error', error => {
+    const document = (error as { data?: { status?: number } }).data
+    handle(document === undefined ? noAnswer(error) : toProblem(document.status ?? 0, document))
+  })
+  socket.onAny((type: string, ...parts: unknown[]) => {
     if (type === 'going_away') {
-      this.#isSentAway = true
-      // The server ends it too; this one need not wait for that.
-      this.#socket.disconnect()
+      isSentAway = true
+      // The server closes the connection too, but there is no need to wait.
+      socket.disconnect()
       return
     }
     const last = parts.at(-1)
     try {
-      this.#ends.heard(type, parts[0])
+      ends.heard(type, parts[0])
     } finally {
-      // The server asks for it where somebody is to be woken by other means if this does not come.
+      // The server asks for an acknowledgement of events that it would push otherwise.
       if (typeof last === 'function') last()
     }
+  })
+
+  /** Only once. If the next process is shutting down or unavailable too, the client waits like any other. */
+  function connectNow(): void {
+    isSentAway = false
+    if (isClosed) return
+    clearTimeout(retryTimer)
+    retryTimer = setTimeout(connect)
   }
 
-  /** Once: if that one sends it away too, or is not there, it waits like everybody. */
-  #connectNow(): void {
-    this.#isSentAway = false
-    if (this.#isClosed) return
-    clearTimeout(this.#retryTimer)
-    this.#retryTimer = setTimeout(() => this.#connect())
-  }
-
-  async #connect(): Promise<void> {
+  async function connect(): Promise<void> {
     try {
-      const given = await readToken(this.#options.token, this.#isRefused)
-      const point = await this.#ends.point()
-      if (this.#isClosed) return
+      const given = await readToken(token, isRefused)
+      const point = await ends.point()
+      if (isClosed) return
       if (!point.ok) {
-        this.#handle(point.problem)
+        handle(point.problem)
         return
       }
-      this.#socket.auth = { token: given, after: point.value }
-      this.#socket.connect()
-      noticeLostHandshake(this.#socket, () => {
-        // Else it would take itself for still opening.
-        this.#socket.disconnect()
-        this.#handle(noAnswer('The connection was cut while it was opened'))
-      })
+      socket.auth = { token: given, after: point.value }
+      socket.connect()
+      noticeLostHandshake(socket, handle)
     } catch (error) {
-      this.#handle(noAnswer(error))
+      handle(noAnswer(error))
     }
   }
 
-  /** It could not connect. */
-  #handle(problem: Problem): void {
-    if (this.#isClosed) return
-    const isFinal = problem.code === 'UNAUTHENTICATED' && typeof this.#options.token === 'string'
+  /** The connection could not be opened. */
+  function handle(problem: Problem): void {
+    if (isClosed) return
+    const isFinal = problem.code === 'UNAUTHENTICATED' && typeof token === 'string'
     if (isFinal || problem.code === 'USER_INACTIVE') {
-      this.#isClosed = true
-      this.#ends.refused(problem)
+      isClosed = true
+      ends.refused(problem)
       return
     }
-    this.#isRefused = problem.code === 'UNAUTHENTICATED'
-    this.#tryLater((problem.retryAfterSeconds ?? 0) * 1000)
+    isRefused = problem.code === 'UNAUTHENTICATED'
+    tryLater((problem.retryAfterSeconds ?? 0) * 1000)
   }
 
-  #tryLater(atLeastMs = 0): void {
-    if (this.#isClosed) return
-    clearTimeout(this.#retryTimer)
-    this.#retryTimer = setTimeout(() => this.#connect(), this.#backoff.next(Date.now(), atLeastMs))
+  function tryLater(atLeastMs = 0): void {
+    if (isClosed) return
+    clearTimeout(retryTimer)
+    retryTimer = setTimeout(connect, backoff.next(Date.now(), atLeastMs))
   }
 
-  async #sendBeat(): Promise<void> {
-    const place = await this.#whereabouts()
-    if (place === undefined || !this.#socket.connected) return
-    const answer = await this.say('heartbeat', place)
-    if (answer.ok || this.#isClosed) return
-    if (answer.problem.code === 'NO_ANSWER') this.#socket.disconnect()
-    else this.#ends.failed(answer.problem)
+  async function sendBeat(): Promise<void> {
+    const place = await whereabouts()
+    if (place === undefined || !socket.connected) return
+    const answer = await say('heartbeat', place)
+    if (answer.ok || isClosed) return
+    if (answer.problem.code === 'NO_ANSWER') socket.disconnect()
+    else ends.failed(answer.problem)
   }
 
-  /** An app that cannot tell where it is now may be able to in 12 seconds. */
-  async #whereabouts(): Promise<Beat | undefined> {
+  /** An app that does not know its location now may know it in 12 seconds. */
+  async function whereabouts(): Promise<Beat | undefined> {
     try {
-      return await this.#options.beat?.()
+      return await beat?.()
     } catch {
       return undefined
     }
   }
+
+  return {
+    open() {
+      if (!isClosed) return
+      isClosed = false
+      connect()
+    },
+    isConnected: () => socket.connected,
+    say,
+    close() {
+      isClosed = true
+      clearTimeout(retryTimer)
+      clearInterval(beatTimer)
+      socket.disconnect()
+    },
+  }
 }
 
 /**
- * Cut in the middle of its first answer, a connection is neither open nor an error to Socket.IO's client (4.8.4): it
- * would be waited for until a timeout.
+ * If a connection is cut in the middle of its first answer, Socket.IO's client (4.8.4) sees neither an open connection
+ * nor an error, and would wait until a timeout. This calls `onLost` instead.
  */
-function noticeLostHandshake(socket: Socket, onLost: () => void): void {
+function noticeLostHandshake(socket: Socket, onLost: (problem: Problem) => void): void {
   let isDecided = false
   const decide = () => {
     isDecided = true
@@ -212,6 +193,21 @@ function noticeLostHandshake(socket: Socket, onLost: () => void): void {
   engine.once('open', decide)
   engine.once('error', decide)
   engine.once('close', () => {
-    if (!isDecided) onLost()
+    if (isDecided) return
+    // Otherwise the socket would still count as opening.
+    socket.disconnect()
+    onLost(noAnswer('The connection was cut while it was opened'))
   })
+}
+
+/** Sends a message and returns the server's answer. Never throws. */
+async function ask(socket: Socket, type: string, message: unknown, timeoutMs: number): Promise<Watched> {
+  // Socket.IO would queue it and send it later, when it is outdated.
+  if (!socket.connected) return { ok: false, problem: noAnswer('not connected') }
+  try {
+    const answer = await socket.timeout(timeoutMs).emitWithAck(type, message)
+    return answer.ok === true ? { ok: true } : { ok: false, problem: toProblem(answer.status, answer) }
+  } catch (error) {
+    return { ok: false, problem: noAnswer(error) }
+  }
 }

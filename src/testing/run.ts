@@ -3,6 +3,7 @@
  * and in the system that answers.
  */
 import type { Command } from '../runtime/api.js'
+import { defined } from '../types/defined.js'
 import {
   type Delivery,
   HISTORY_FORMAT,
@@ -133,9 +134,11 @@ async function drive(target: Target, session: Session, subject: Subject, schedul
     startedAt: calls.startedAt,
     clockErrorMs: target.clockErrorMs,
     operations: calls.operations,
-    ...(kept.journals === undefined ? {} : { journals: kept.journals }),
-    ...(kept.commits === undefined ? {} : { commits: kept.commits }),
-    ...(kept.deliveries === undefined ? {} : { deliveries: [...kept.deliveries] }),
+    ...defined({
+      journals: kept.journals,
+      commits: kept.commits,
+      deliveries: kept.deliveries && [...kept.deliveries],
+    }),
   }
   return { history, problems, skipped }
 }
@@ -249,10 +252,10 @@ function send(step: SendStep, instance: string, session: Session, subject: Subje
   const ifVersion =
     step.ifVersion === undefined ? undefined : Math.max(1, step.ifVersion === 'seen' ? base : base - 1)
   const { node, caller, key } = step
-  const optional = {
-    ...(ifVersion === undefined ? {} : { ifVersion }),
-    ...(key === undefined ? {} : { key: `caller ${caller}: ${key}` }),
-  }
+  const optional = defined({
+    ifVersion,
+    key: key === undefined ? undefined : `caller ${caller}: ${key}`,
+  })
   calls.make({ kind: 'send', instance, node, event, ...optional }, actor =>
     session.send({ actor, node, caller, instance, event, ifVersion, key }),
   )

@@ -7,8 +7,8 @@ import { Agent } from 'node:https'
 import { type App, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Messaging, type SendResponse } from 'firebase-admin/messaging'
 import { v7 as uuidv7 } from 'uuid'
+import { createSemaphore } from '../../concurrency/semaphore.js'
 import type { PushResult, PushSender } from '../../dispatch/ports.js'
-import { createTurns } from '../../dispatch/turns.js'
 import { type FcmVerdict, type HttpAnswer, judgeAnswer } from './fcm-answer.js'
 import { fcmMessage } from './fcm-message.js'
 import { createCredential, type ServiceAccountKey } from './service-account.js'
@@ -116,10 +116,10 @@ function judgeAnswersOf(messaging: Messaging, timeoutMs: number): void {
   }
   client.retry = undefined
   const send = client.send.bind(client)
-  const takeTurn = createTurns(MAX_CONNECTIONS)
+  const withPermit = createSemaphore(MAX_CONNECTIONS)
   client.send = request => {
     const beginBefore = Math.min(Date.now() + BEGIN_WITHIN_MS, endOf(request))
-    return takeTurn(async () => {
+    return withPermit(async () => {
       if (Date.now() > beginBefore) throw new Error('No connection to FCM became free in time')
       try {
         return await send({ ...request, timeout: timeoutMs })

@@ -1,11 +1,11 @@
 import type { Server } from 'socket.io'
+import { wakesPeople } from '../../dispatch/announcements/socket-events.js'
 import {
   type Envelope,
   type Fanout,
   PERSON_ROOM_PREFIX,
   type Person,
   personRoom,
-  wakesPeople,
 } from '../../dispatch/ports.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
 import type { SocketData } from './authenticate.js'

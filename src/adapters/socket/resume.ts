@@ -4,11 +4,12 @@
  * more what was recorded in the meantime.
  */
 import type { Socket } from 'socket.io'
+import { createSemaphore } from '../../concurrency/semaphore.js'
+import { wakesPeople } from '../../dispatch/announcements/socket-events.js'
 import type { Dispatch } from '../../dispatch/api.js'
 import type { Caller } from '../../dispatch/person.js'
-import { type Envelope, wakesPeople } from '../../dispatch/ports.js'
+import type { Envelope } from '../../dispatch/ports.js'
 import { problem, type Result } from '../../dispatch/problems.js'
-import { createTurns } from '../../dispatch/turns.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
 
 /**
@@ -48,8 +49,8 @@ export interface Resumer {
 type Ask = Pick<AcknowledgedEmits, 'askOne'>
 
 export function createResumer(ask: Ask): Resumer {
-  const takeTurn = createTurns(MAX_RESUMING)
-  return { resume: absence => takeTurn(() => resume(absence, ask)) }
+  const withPermit = createSemaphore(MAX_RESUMING)
+  return { resume: absence => withPermit(() => resume(absence, ask)) }
 }
 
 type Reading = Result<{ readonly isResync: boolean; readonly next: string }>

@@ -85,8 +85,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   let isLeaving = false
   const rounds: NodeJS.Timeout[] = []
   const every = (ms: number, round: () => void) => rounds.push(setInterval(round, ms).unref())
-  let retell = (_forMs: number) => {}
-  cluster?.join(io, forMs => retell(forMs))
+  let redeliver = (_forMs: number) => {}
+  cluster?.join(io, forMs => redeliver(forMs))
 
   return {
     fanout: createFanout(io, acknowledged, cluster === undefined ? undefined : peers),
@@ -102,7 +102,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
       every(limits.checkSessionsEveryMs, () => dropEnded(io, dispatch, log))
     },
     onMissed(listener) {
-      retell = listener
+      redeliver = listener
     },
     async sendAway() {
       isLeaving = true

@@ -52,7 +52,8 @@ export function refusePermanently(
       return { reason: 'BROADCAST_CANCELLED' }
     case 'expired':
       return { reason: 'BROADCAST_EXPIRED' }
-    default:
+    case 'searching':
+    case 'partially_filled':
       return undefined
   }
 }
@@ -97,7 +98,12 @@ export function refuse(snapshot: BroadcastSnapshot, event: BroadcastEvent): Broa
     case 'trip.release':
     case 'trip.abandon':
       return refuseTripEvent(snapshot.context, event.type, event.tripId)
+    case 'reach.exhausted':
+    case 'reach.stop':
+      return undefined
     default:
+      // Only the events of timers come here, which the type does not name. They change nothing if they are late.
+      event satisfies never
       return undefined
   }
 }

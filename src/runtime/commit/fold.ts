@@ -1,7 +1,7 @@
 /*
- * Folds the transitions of one instance, made one after the other in memory, into the one write that a commit
- * takes: a row can be updated only once in a statement, a timer set once, a claim taken once.
- * The base is the last committed snapshot; nothing here is true before the commit says so.
+ * Folds the transitions of one instance, made one after the other in memory, into the one write of a commit: a
+ * statement can update a row, set a timer and take a claim only once. The base is the last committed snapshot. Nothing
+ * here is valid before the commit succeeds.
  */
 
 import type { StampedEvent } from '../definition.js'
@@ -79,7 +79,7 @@ export class Fold {
     return this.#journal.length
   }
 
-  /** Keys that `step` would take on top of what is folded so far. */
+  /** The keys that `step` would take in addition to those folded so far. */
   claimsTakenBy(step: Moved): string[] {
     const claims = this.#registered.claims(step.snapshot)
     const taken = addedKeys(this.#claims, claims)
@@ -109,7 +109,7 @@ export class Fold {
     if (isStored) this.#gates.push({ sendId, generation })
   }
 
-  /** A timer that was armed here has rung, and so is not to be stored. */
+  /** A timer that was armed here has fired, so it is not stored. */
   #ring({ sendId }: { readonly sendId: string }): void {
     this.timersSet.delete(sendId)
     this.#timersRemoved.add(sendId)
@@ -142,7 +142,7 @@ export class Fold {
     } = {},
   ): Instance {
     const { definition } = this.#registered
-    // What throws comes first: the fold is not touched then.
+    // Calls that may throw come first, so that a failure leaves the fold unchanged.
     const status = this.#registered.status(step.snapshot)
     const owner = this.#registered.owner(step.snapshot)
     const claims = this.#registered.claims(step.snapshot)
@@ -243,7 +243,7 @@ export class Fold {
     return trace === undefined ? event : { trace, ...event }
   }
 
-  /** The write, or `undefined` when nothing moved. */
+  /** Returns the write, or `undefined` if nothing changed. */
   toWrite(): InstanceWrite | undefined {
     const { definition, stepper } = this.#registered
     const current = this.current
@@ -252,7 +252,7 @@ export class Fold {
     const json = stepper.persist(snapshot)
     this.snapshotBytes = json.length
     const write: Mutable<InstanceWrite> = {
-      // Field by field: what begins with a spread and gets more members has a shape of its own, for each write.
+      // Field by field: an object that begins with a spread and gets more fields has its own shape for each write.
       row: {
         id: current.id,
         machine: current.machine,
@@ -278,7 +278,7 @@ export class Fold {
       claimsNeeded: [...this.#claimsNeeded].sort(),
       claimsTaken: addedKeys(this.#baseClaims, this.#claims).sort(),
       claimsFreed: addedKeys(this.#claims, this.#baseClaims).sort(),
-      // A snapshot of another version is not for this one's projections to read.
+      // This version's projections cannot read a snapshot of another version.
       projections: changedRows(definition, this.#isUpgraded ? undefined : this.#base?.snapshot, snapshot),
     }
     return write

@@ -8,6 +8,7 @@ import type { AnyMachineSnapshot } from 'xstate'
 import type { Registered } from '../../runtime/definitions/registry.js'
 import type { Effect, Step } from '../../runtime/definitions/step.js'
 import type { JournalEntry } from '../../runtime/types.js'
+import { defined } from '../../types/defined.js'
 import type { History, Operation } from '../history.js'
 import type { Violation } from './violation.js'
 
@@ -185,7 +186,7 @@ class Search {
       uid,
       event,
       status: this.#registered.definition.status(step.snapshot),
-      actor: { id: actor, role: 'caller', ...(sendId === undefined ? {} : { sendId }) },
+      actor: { id: actor, role: 'caller', ...defined({ sendId }) },
       at,
     }
     const timers = step.effects.reduce((armed, effect) => withEffect(armed, effect, at), place.timers)

@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check'
 import { FAULT_POINTS } from '../../runtime/faults.js'
+import { defined } from '../../types/defined.js'
 import type { Subject } from '../subject.js'
 import {
   MAX_NODES,
@@ -182,7 +183,7 @@ function toSteps(drafts: readonly Draft[], instances: number): ScheduleStep[] {
             instance: draft.instance % instances,
             ...send,
             ...(isKeyed ? { key: `key ${i}.${j}` } : {}),
-            ...(ifVersion === undefined ? {} : { ifVersion }),
+            ...defined({ ifVersion }),
           }
           steps.push(step)
           if (isKeyed) sends.push(step)

@@ -241,7 +241,7 @@ describe('the client’s calls', () => {
     expect(refused).toEqual(['UNAUTHENTICATED'])
     expect(await leaving.client.api.listBroadcasts()).toMatchObject({
       ok: false,
-      problem: { code: 'UNAUTHENTICATED', detail: 'The session was ended: sign in anew' },
+      problem: { code: 'UNAUTHENTICATED', detail: 'The session was ended: sign in again' },
     })
     // Where there is no network, nobody is signed out.
     const fetch = () => Promise.reject(new TypeError('fetch failed'))

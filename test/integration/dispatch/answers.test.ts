@@ -137,7 +137,10 @@ describe('R6.5 a transporter’s answers', () => {
     await refused.idle()
     expect(written.flat()).toHaveLength(10_000)
     expect(Math.max(...written.map(batch => batch.length))).toBeLessThanOrEqual(500)
-    expect(warnings).toEqual(['refused accepts are not kept: too many wait', 'refused accepts were not kept'])
+    expect(warnings).toEqual([
+      'refused accepts are dropped: too many wait',
+      'refused accepts could not be stored',
+    ])
   })
 })
 

@@ -74,7 +74,7 @@ describe('R11.2 logout', () => {
     const endedIn = secondNow()
     expect([await sync(app, mine), await sync(app, phone)]).toEqual([ENDED, ENDED])
     expect((await withToken(app, mine, 'GET', '/api/v1/sync')).body.detail).toBe(
-      'The session was ended: sign in anew',
+      'The session was ended: sign in again',
     )
     await until(
       async () => (await sync(other, mine)) === ENDED && (await sync(other, phone)) === ENDED,
@@ -309,7 +309,7 @@ describe('R11.2 an administrator', () => {
     const answer = await admin.put('/api/v1/admin/users/admin/se-self', { active: false })
     expect(answer).toMatchObject({
       status: 403,
-      body: { code: 'FORBIDDEN', detail: 'Administrators cannot turn off themselves' },
+      body: { code: 'FORBIDDEN', detail: 'Administrators cannot turn themselves off' },
     })
     // The same id in another role is somebody else.
     expect((await admin.put('/api/v1/admin/users/driver/se-self', { active: false })).status).toBe(200)

@@ -162,7 +162,7 @@ describeWithRedis.each(kinds.map(kind => [kind]))('losses between processes (%s)
 
   test('R7.4 a subscription that hangs without an error is found, and the lost messages are redelivered', async () => {
     const network = await startRoughNetwork([redis.url])
-    const deaf = await start(through(network), kind, { echoEveryMs: 50, publisherUrl: redis.url })
+    const deaf = await start(through(network), kind, { loopbackEveryMs: 50, publisherUrl: redis.url })
     const good = await start(redis.url, kind)
     await crosses(good, deaf)
     network.swallow()
@@ -176,7 +176,7 @@ describeWithRedis.each(kinds.map(kind => [kind]))('losses between processes (%s)
 
   test('R7.4 messages that could not be published are redelivered to the others when Redis is back', async () => {
     const network = await startRoughNetwork([redis.url])
-    const mute = await start(redis.url, kind, { publisherUrl: through(network), echoEveryMs: 60_000 })
+    const mute = await start(redis.url, kind, { publisherUrl: through(network), loopbackEveryMs: 60_000 })
     const good = await start(redis.url, kind)
     await crosses(mute, good)
     network.lead([])

@@ -67,7 +67,7 @@ export interface Product {
   passTime(ms: number): void
   startSweeps(): void
   /** Redelivers the events of the last `forMs` milliseconds. */
-  retell(forMs: number): void
+  redeliver(forMs: number): void
   /** Waits for catch-ups and for news about drivers. */
   settled(): Promise<void>
   close(): Promise<void>
@@ -128,7 +128,7 @@ export function openDispatch(
       presenceTime += ms
     },
     startSweeps: product.startSweeps,
-    retell: product.retell,
+    redeliver: product.redeliver,
     settled: product.idle,
     async close() {
       await product.close()

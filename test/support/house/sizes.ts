@@ -53,7 +53,11 @@ export function functionSizes({ path, text }: SourceFile): FunctionSize[] {
   const bytes = Buffer.from(source)
   const module = parseSync(source, { syntax: 'typescript', target: 'es2023' }) as unknown as Node
   const first = module.span?.start ?? 0
-  const lineAt = (byte: number) => bytes.subarray(0, byte - first).toString().split('\n').length
+  const lineAt = (byte: number) =>
+    bytes
+      .subarray(0, byte - first)
+      .toString()
+      .split('\n').length
   const mayHoldTests = path.startsWith('test/') || path.startsWith('infra/test/')
   return functionsIn(module)
     .filter(node => !(mayHoldTests && holdsTests(node)))

@@ -8,7 +8,7 @@ import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
-import { startEcho } from './echo.js'
+import { startLoopbackCheck } from './loopback-check.js'
 import { understandOldRooms } from './old-rooms.js'
 import { Publisher } from './publisher.js'
 import { type AdapterKind, assertSubscribes } from './start-check.js'
@@ -24,7 +24,7 @@ export interface SocketClusterOptions {
   /** Set it when Redis was just found to be unavailable, so that the start does not wait for it again. */
   readonly patienceMs?: number
   /** How often the loopback check sends a message. Tests set it. */
-  readonly echoEveryMs?: number
+  readonly loopbackEveryMs?: number
 }
 
 export interface ClusterState {
@@ -50,18 +50,18 @@ const MISSED = 'missed'
 
 /** Throws `SocketAdapterError` if Redis lacks what the adapter needs. An unavailable Redis is no error. */
 export async function createSocketCluster(options: SocketClusterOptions): Promise<SocketCluster> {
-  const { kind, connections, log, channelPrefix, echoEveryMs } = options
+  const { kind, connections, log, channelPrefix, loopbackEveryMs } = options
   await assertSubscribes({ ...options, subscriber: connections.subscriber })
   const subscriber = new Subscriber(connections.subscriber, log)
   let tellMissed = (_forMs: number) => {}
   let onRecovered = (_afterMs: number) => {}
   const publisher = new Publisher(connections.publisher, afterMs => onRecovered(afterMs))
-  let echo: ReturnType<typeof startEcho> | undefined
+  let loopback: ReturnType<typeof startLoopbackCheck> | undefined
 
   return {
     kind,
     state: () => ({
-      isDeaf: echo?.isDeaf ?? false,
+      isDeaf: loopback?.isDeaf ?? false,
       waiting: publisher.waiting,
       dropped: publisher.dropped,
     }),
@@ -84,13 +84,13 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
       io.on(MISSED, (forMs: unknown) => {
         if (typeof forMs === 'number') onMissed(forMs)
       })
-      echo = startEcho({
+      loopback = startLoopbackCheck({
         publisher,
         subscriber,
         connections,
         channel: `${channelPrefix}-echo#${randomBytes(8).toString('hex')}`,
         isSharded: kind === 'sharded',
-        ...(echoEveryMs === undefined ? {} : { everyMs: echoEveryMs }),
+        ...(loopbackEveryMs === undefined ? {} : { everyMs: loopbackEveryMs }),
         log,
         onHeardAgain(deafForMs) {
           onMissed(deafForMs)
@@ -101,7 +101,7 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
     },
     tellMissed: forMs => tellMissed(forMs),
     close() {
-      echo?.stop()
+      loopback?.stop()
       subscriber.detach()
     },
   }

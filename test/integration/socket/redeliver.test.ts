@@ -124,7 +124,7 @@ describe('redelivery', () => {
     ]
     const first = rooms.map(room => new Set(heard(room)))
     const count = product.fanout.emits.length
-    product.retell(1_000)
+    product.redeliver(1_000)
     await until(() => product.fanout.heard(personRoom(truck.caller), 'new_broadcast').length > 2)
     expect(product.fanout.emits.length).toBeGreaterThan(count)
     // The offer of the request that ended is none any more.
@@ -150,11 +150,11 @@ describe('redelivery', () => {
         .filter(({ envelope }) => envelope.type === type && envelope.tripId === tripId)
         .map(({ envelope }) => (envelope.data.trip as { pickup: unknown }).pickup)
     expect(pickups('trip_assigned')).toEqual([precise.pickup])
-    product.retell(1_000)
+    product.redeliver(1_000)
     await until(() => pickups('trip_assigned').length > 1)
     expectOk(await product.dispatch.sendToTrip(truck.caller, tripId, { type: 'release' }))
     await delivered()
-    product.retell(1_000)
+    product.redeliver(1_000)
     await until(() => pickups('truck_released').length > 1)
     const rounded = { lat: 28.61, lng: 77.21 }
     expect(pickups('trip_assigned')).toEqual([precise.pickup, precise.pickup, rounded])
@@ -180,7 +180,7 @@ describe('redelivery', () => {
       return answer.resync ? ['resync'] : answer.events.map(event => event.broadcastId)
     }
     expect(await resumed()).not.toContain(missed)
-    product.retell(60_000)
+    product.redeliver(60_000)
     await until(async () => (await resumed()).includes(missed))
   })
 })

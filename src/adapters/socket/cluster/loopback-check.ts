@@ -16,7 +16,7 @@ const EVERY_MS = 5_000
  */
 const MAX_UNHEARD = 3
 
-export interface EchoOptions {
+export interface LoopbackCheckOptions {
   readonly publisher: Publisher
   readonly subscriber: Subscriber
   /** The connections of the publisher and the subscriber. */
@@ -29,13 +29,13 @@ export interface EchoOptions {
   onHeardAgain(deafForMs: number): void
 }
 
-export interface Echo {
+export interface LoopbackCheck {
   /** Whether a connection is lost, or several messages in a row did not arrive. */
   readonly isDeaf: boolean
   stop(): void
 }
 
-export function startEcho(options: EchoOptions): Echo {
+export function startLoopbackCheck(options: LoopbackCheckOptions): LoopbackCheck {
   const { publisher, subscriber, connections, channel, isSharded, everyMs = EVERY_MS, log } = options
   const event = isSharded ? 'smessageBuffer' : 'messageBuffer'
   let unheard = 0
