@@ -44,8 +44,8 @@ export function findLongFunctions(files: readonly SourceFile[]): string[] {
 }
 
 /**
- * The size of each function, from its first line to its closing brace. Functions that hold tests are left out: their length
- * is the number of tests.
+ * The size of each function, from its first line to its closing brace. Tests are left out, and so are functions that hold
+ * tests: a test is read from top to bottom, and a group is as long as it has tests.
  */
 export function functionSizes({ path, text }: SourceFile): FunctionSize[] {
   // The tree counts from its first token, which this makes the first byte.
@@ -68,10 +68,15 @@ export function functionSizes({ path, text }: SourceFile): FunctionSize[] {
     })
 }
 
-/** Functions, methods and accessors: all nodes with a body and a list of parameters. */
+/** Functions, methods and accessors: all nodes with a body and a list of parameters. Without tests themselves. */
 function functionsIn(node: unknown): Node[] {
-  const own = isFunction(node) ? [node] : []
-  return [...own, ...childrenOf(node).flatMap(functionsIn)]
+  const inner = childrenOf(node).flatMap(functionsIn)
+  if (isFunction(node)) return [node, ...inner]
+  if (!isTest(node)) return inner
+  return childrenOf(node.arguments).flatMap(argument => {
+    const { expression } = argument as { readonly expression?: unknown }
+    return isFunction(expression) ? childrenOf(expression).flatMap(functionsIn) : functionsIn(argument)
+  })
 }
 
 function isFunction(node: unknown): node is Node {
@@ -82,11 +87,15 @@ function isFunction(node: unknown): node is Node {
 
 /** Whether it declares tests, or tests that only some machines can run (`describeWithRedis`). */
 function holdsTests(node: unknown): boolean {
-  if (isNode(node) && node.type === 'CallExpression') {
-    const name = calledName(node)
-    if (name !== undefined && /^(it|test|describe[A-Za-z]*)$/.test(name)) return true
-  }
-  return childrenOf(node).some(holdsTests)
+  return isTest(node) || childrenOf(node).some(holdsTests)
+}
+
+function isTest(node: unknown): node is Node {
+  return (
+    isNode(node) &&
+    node.type === 'CallExpression' &&
+    /^(it|test|describe[A-Za-z]*)$/.test(calledName(node) ?? '')
+  )
 }
 
 /** `it`, for `it(…)`, `it.each(…)(…)` and ``it.each`…`(…)``. */

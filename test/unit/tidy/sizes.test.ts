@@ -15,10 +15,45 @@ const folders = [
 ]
 const files = folders.flatMap(sourceFiles)
 
+const TABLE = 'A table: a row for each case, and nothing else.'
+const SUITE = 'Tests of one subject with one set-up. Each is read by itself.'
+
 /** A file is longer for a reason that is said here. */
-const LONG_FILES = {
+const LONG_FILES: Readonly<Record<string, string>> = {
   'src/machines/broadcast/machine.ts':
     'It is pasted into a visualizer whole, and imports nothing but XState.',
+  'test/support/growth/hostile.ts': TABLE,
+  'test/compat/rows/actions.ts': TABLE,
+  'test/compat/rows/delays.ts': TABLE,
+  'test/compat/rows/structure.ts': TABLE,
+  'test/compat/rows/transitions.ts': TABLE,
+  'test/compat/rows/values.ts': TABLE,
+  'test/e2e/criteria-endings.test.ts': SUITE,
+  'test/e2e/long/redis-storm.test.ts': SUITE,
+  'test/e2e/redis-failover.test.ts': SUITE,
+  'test/integration/aws/rotate.test.ts': SUITE,
+  'test/integration/contracts/store.ts': SUITE,
+  'test/integration/dispatch/admin.test.ts': SUITE,
+  'test/integration/dispatch/caps.test.ts': SUITE,
+  'test/integration/dispatch/consent.test.ts': SUITE,
+  'test/integration/dispatch/push.test.ts': SUITE,
+  'test/integration/dispatch/visibility.test.ts': SUITE,
+  'test/integration/http/bad-input.test.ts': SUITE,
+  'test/integration/http/conformance.test.ts': SUITE,
+  'test/integration/http/issuer-keys.test.ts': SUITE,
+  'test/integration/http/sessions.test.ts': SUITE,
+  'test/integration/postgres/embedded-postgres.test.ts': SUITE,
+  'test/integration/runtime/dead-timers.test.ts': SUITE,
+  'test/integration/runtime/engine-races.test.ts': SUITE,
+  'test/integration/runtime/engine.test.ts': SUITE,
+  'test/integration/socket/slow-clients.test.ts': SUITE,
+  'test/integration/testing/targets.test.ts': SUITE,
+  'test/property/dispatch/visibility.property.test.ts': SUITE,
+  'test/property/machines/broadcast-walks.test.ts': SUITE,
+  'test/unit/app/settings.test.ts': SUITE,
+  'test/unit/dispatch/views.test.ts': SUITE,
+  'test/unit/runtime/definitions/definition-faults.test.ts': SUITE,
+  'test/unit/testing/check.test.ts': SUITE,
 }
 
 const functionOf = (lines: number) => `function long() {\n${'  work()\n'.repeat(lines - 2)}}\n`
