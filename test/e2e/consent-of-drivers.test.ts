@@ -1,6 +1,6 @@
 /*
- * A process of the release before lives beside this one. It knows nothing of consent and takes drivers without asking them: what
- * it adds is an invitation, for itself too, and the drivers that there were go on working on both.
+ * A process of the previous release runs beside this one. It knows nothing of consent and adds drivers without an
+ * agreement. Its additions are invitations, and existing drivers continue to work on both.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { migrate } from '../../src/adapters/postgres/schema/migrate.js'

@@ -195,7 +195,7 @@ describe('a cancel', () => {
         })
         expect(cancelled.body.tripsCancelled).toEqual([])
       }
-      // Whoever comes now hears the same, on both processes.
+      // Later callers get the same answer, on both processes.
       for (const transporter of [truck.transporter, transporterThere]) {
         const late = await transporter.post(`/api/v1/broadcast/${request.id}/accept`, acceptBody(truck))
         expect(codeOf(late)).toMatchObject({ code: 'BROADCAST_CANCELLED', title: 'Request cancelled' })

@@ -6,9 +6,8 @@ import { acceptBody, asking, registerTruck, type Truck } from '../support/server
 import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /*
- * The owner's criteria P2.1, P2.4 and P2.5 over HTTP and sockets, on two processes that share one database.
- * There is no Redis yet: what could linger is a timer, a claim or an event that nobody was told. They wait for
- * time together.
+ * The owner's criteria P2.1, P2.4 and P2.5 over HTTP and sockets, on two processes that share one database. Without
+ * Redis only a timer, a claim or an undelivered event could linger. The tests wait for deadlines together.
  */
 
 /** Short, so that requests are seen to end by themselves; long enough to be accepted before. */

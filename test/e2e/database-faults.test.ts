@@ -17,9 +17,9 @@ import { tokenFor } from '../support/server/tokens.js'
 import { castOf } from '../support/storm/people.js'
 
 /*
- * A process whose database fails in every way that it can, under load, one after the other. Meanwhile whoever calls is
- * told when to come back: no call hangs, none is told of a fault of ours. Then it goes on by itself, and in the end the
- * database has each trip that was acknowledged, once, and no other.
+ * The database of a process fails in many ways under load, one after the other. Callers are asked to retry: no call
+ * hangs, and none gets a 500. Then the process recovers by itself. At the end the database has each acknowledged trip
+ * once, and no other.
  */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
@@ -59,7 +59,7 @@ beforeAll(async () => {
     ...processEnvironment,
     DATABASE_URL: proxy.connectionString,
     BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS),
-    // What is filled keeps a timer until its customer may cancel no more.
+    // A filled request keeps a timer until its customer may no longer cancel.
     CANCEL_WINDOW_SECONDS: String(TIMEOUT_SECONDS),
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
   })

@@ -44,7 +44,7 @@ describe('R11.2 an ended session', () => {
       process.kill(first.pid, 'SIGSTOP')
       expect((await client.post('/api/v1/auth/logout')).status).toBe(204)
       await delay(pauseMs)
-      // They wait in its sockets, and are what it reads first.
+      // They wait in its sockets, and are the first that it reads.
       const asked = Promise.all(Array.from({ length: 5 }, () => statusAt(first, client)))
       await delay(50)
       process.kill(first.pid, 'SIGCONT')

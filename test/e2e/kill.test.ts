@@ -11,8 +11,8 @@ import { findViolations, processEnvironment } from '../support/server/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
 /*
- * The program as people start it, with a Postgres of its own, killed with -9 in the middle of its work:
- * what it had acknowledged is there, and the next start finishes what it had begun.
+ * The program as users start it, with its own Postgres, killed with -9 during its work. Everything acknowledged is
+ * kept, and the next start finishes the rest.
  */
 
 const CUSTOMERS = 12
@@ -100,7 +100,7 @@ describe('a server killed with -9 in a burst', () => {
     let death: Promise<unknown> | undefined
     const created = await burst(customers, trucks, accepted => {
       acknowledged.push(accepted)
-      // Whoever listens must have something to be told of: which accepts come first is nobody's to say.
+      // Listeners need an event, and the order of the accepts is open.
       const isToldOfOne = acknowledged.some(({ customer }) => customer === told)
       if (acknowledged.length >= ACCEPTS_BEFORE_DEATH && isToldOfOne) death ??= server.end('SIGKILL')
     })
@@ -135,7 +135,7 @@ describe('a server killed with -9 in a burst', () => {
     if (heardBefore !== undefined) expect(after.events.map(event => event.id)).toContain(heardBefore.id)
     expect(heard.broadcastId).toBe(created.find(({ id }) => id === heard.broadcastId)?.id)
 
-    // The deadlines, though they were armed by a process that is no more.
+    // The deadlines fire, though the process that armed them has ended.
     await until(async () => {
       const { rows } = await pool.query(
         "select status from instances where status in ('searching', 'partially_filled')",

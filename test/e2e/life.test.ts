@@ -15,11 +15,11 @@ import {
   startServerProcess,
 } from '../support/server/server-process.js'
 
-/* How a process of the program ends: asked to, asked twice, in the middle of a start, and by a defect. */
+/* How a process ends: stopped once, stopped twice, during its start, and by a defect. */
 
 /** Nothing here may end because the time was over. */
 const LONG_DRAIN_SECONDS = '600'
-/** Nobody would wait so long between tries: who is back sooner was told to come back at once. */
+/** Longer than the pause between retries: a faster client was asked to reconnect at once. */
 const NEVER_MS = 3_600_000
 
 let database: TestDatabase
@@ -104,7 +104,7 @@ describe('a process that is stopped', () => {
     const [one, other] = await Promise.all([start(), start()])
     const network = await startRoughNetwork([one.url, other.url])
     const { token, post } = await createClient(other.url, 'customer', 'moved')
-    // What it calls goes to one process, its socket through the balancer.
+    // Its calls go to one process, its socket through the balancer.
     const moved = createApp({
       url: network.url,
       token,
@@ -120,7 +120,7 @@ describe('a process that is stopped', () => {
     expect(await one.end('SIGTERM')).toBe(0)
     await until(() => moved.isConnected && ends.length === 1)
     await post(`/api/v1/broadcasts/${broadcast.id}/events`, { type: 'cancel' })
-    // Of a customer's cancel each of its connections is told.
+    // Each connection of the customer is informed of the cancel.
     await until(() => heard.length > 0)
     moved.close()
     await network.close()

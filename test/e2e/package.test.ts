@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => installed.remove())
 
-/** What is looked at of the report of `attw --format json`. */
+/** The members that are read of the report of `attw --format json`. */
 interface TypesReport {
   analysis: {
     entrypoints: Record<

@@ -80,10 +80,10 @@ async function cancelAgainstAccepts({ chance, racers, customer }: Race): Promise
 
   expect(cancelled).toMatchObject({ status: 200, body: { outcome: 'applied', tripsKept: [] } })
   const won = accepts.filter(answer => answer.status === 200)
-  // Whoever was first has a version below the cancel's, and its trip is reverted.
+  // A winner has a version below that of the cancel, and its trip is reverted.
   for (const { body } of won) expect(body.version).toBeLessThan(cancelled.body.version)
   expect([...cancelled.body.tripsCancelled].sort()).toEqual(won.map(w => w.body.assignment.tripId).sort())
-  // Whoever was not hears that it was cancelled, or that it was full before.
+  // The others are refused because the request was cancelled, or full before.
   for (const { status, body } of accepts.filter(answer => answer.status !== 200)) {
     expect(status).toBe(409)
     const wasFull = won.some(answer => answer.body.assignment.isFullyFilled)

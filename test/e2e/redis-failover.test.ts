@@ -13,8 +13,8 @@ import { findViolations, processEnvironment } from '../support/server/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
 /*
- * Two real processes on a Redis of several servers, of which one is killed, hangs or is replaced. Requests and timers go on
- * meanwhile (R7.4). Within seconds presence, fan-out and limits work between the processes again.
+ * Two real processes use a Redis of several servers. One server is killed, hangs or is replaced. Requests and timers
+ * continue (R7.4). Within seconds presence, fan-out and limits work between the processes again.
  */
 
 const { describeWithRedis } = await redisForTests()

@@ -104,7 +104,7 @@ describe('clients of a process that is killed with -9', () => {
     )
     expect(await death).toBe('SIGKILL')
     for (const { link } of parties) link.cut(other.url)
-    // What it had begun goes on here; what it had not told is told from here.
+    // Its unfinished work continues here, and its pending events are delivered from here.
     await burst(
       () => other.url,
       trucks,

@@ -8,7 +8,7 @@ import { acceptBody, asking, registerTruck } from '../support/server/fleet.js'
 import { findViolations, processEnvironment } from '../support/server/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
-/* One process takes requests, another looks after what is due; Redis between them, over TLS where there is openssl. */
+/* One process serves requests, another fires timers. Redis is between them, over TLS if openssl is installed. */
 
 const TIMEOUT_SECONDS = 1
 const { describeWithRedis } = await redisForTests()

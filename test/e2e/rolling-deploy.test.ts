@@ -11,9 +11,9 @@ import { connectPhones, type Phone } from '../support/storm/phones.js'
 import { type Processes, startProcesses } from '../support/storm/processes.js'
 
 /*
- * A deployment, rehearsed: three processes behind a balancer that goes by /health are replaced one by one under load,
- * with sockets connected. Nobody is told anything but to come back, no timer is late, and every phone has heard in the
- * end what the event table says it should have.
+ * A rehearsed deployment: three processes behind a balancer that polls /health are replaced one by one under load, with
+ * sockets connected. Clients are only asked to reconnect, no timer is late, and in the end every phone has the events
+ * of the event table.
  */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined

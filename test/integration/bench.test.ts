@@ -1,4 +1,4 @@
-/* What the benchmark compares with, and what it fills tables with: figures beside something broken would be flattery. */
+/* The comparisons of the benchmark and its test data: figures beside a broken comparison would be worthless. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
 import { copyInstances } from '../../bench/copies.js'
@@ -45,7 +45,7 @@ describe('the limit', () => {
       expect(best).toBe(Math.max(pool, pgbench))
     }
     expect(rates[0]?.pgbench === undefined).toBe((await findPgbench()) === undefined)
-    // It finds that no row has moved where somebody else was there before.
+    // It finds that no row moved, because another sender moved it before.
     await databases[0]?.pool.query('update instances set version = version + 5')
     await expect(limit.measure()).rejects.toThrow(/the limit moved 0 rows of \d+/)
     await limit.close()

@@ -129,7 +129,7 @@ async function doRotate(request = everything): Promise<void> {
   await rotate(rotation, request).finally(() => rotation.close())
 }
 
-/** What must hold at any instant: whoever runs can log in, and tokens that anybody signs are taken by everybody new. */
+/** Holds at any instant: running processes can log in, and every new process accepts the tokens of all others. */
 async function expectNobodyLockedOut(): Promise<void> {
   const current = secrets.values('app')
   const urls = new Set([current.DATABASE_URL, ...ecs.tasks().map(({ values }) => values.DATABASE_URL)])

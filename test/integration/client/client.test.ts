@@ -38,7 +38,7 @@ interface Heard {
   readonly dropped: string[]
 }
 
-/** A client of this user, through a link of its own, that notes what it hears. */
+/** A client of this user, through its own link, that records its events. */
 async function open(role: Role, id: string, more: Partial<ClientOptions> = {}): Promise<Heard> {
   const link = await openClientLink(app.url)
   const client = createClient({ url: link.url, token: () => tokenFor(role, id), backoff, ...more })

@@ -308,7 +308,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const three = { max: 3, windowMs: MINUTE_MS }
         const stores = [store, opened.other]
         let moved = 0
-        // A connection that finds the other one counting is told to come again.
+        // A connection that finds the other one counting is asked to retry.
         const attempt = async (i: number): Promise<string> => {
           const [result] = (await stores[i % 2]?.commit([owned('racing', [three])], LEASE_MS)) ?? []
           return result?.kind === 'busy' ? attempt(i) : String(result?.kind)
@@ -366,7 +366,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
             opened.other.announceProcess({ id: uuidv7(), versions: versions(machine, 2) }, LEASE_MS),
           ])
           const [first, second] = both.map(answer => answer.get(machine))
-          // Whoever was second has seen the first: 2 was never written while 1 was there, or was before it came.
+          // The second has seen the first: 2 was never written while 1 was alive, or was written before it.
           expect([first, second]).toEqual(first === 1 ? [1, 1] : [2, 2])
         }
       })
@@ -641,7 +641,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     })
 
     describe('deliveries', () => {
-      /** A subscriber of its own for each test: what others left is not its business. */
+      /** Each test has its own subscriber, so deliveries of others do not disturb it. */
       async function emitted(leaseMs: number, count = 1) {
         const id = uuidv7()
         const subscriber = `subscriber ${id}`
@@ -706,7 +706,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         const letters = await store.deadLetters(undefined, 200)
         const letter = letters.find(({ instance }) => instance === id)
         expect(letter).toMatchObject({ kind: 'delivery', ...key, attempts: 10, error: 'no use' })
-        // Newest first, and below where one goes on from.
+        // Newest first, continuing below the given position.
         const older = await store.deadLetters(letter?.id, 200)
         expect(older.filter(other => other.id >= (letter?.id ?? 0))).toEqual([])
         expect(letters.map(other => other.id)).toEqual(letters.map(other => other.id).sort((a, b) => b - a))

@@ -110,7 +110,7 @@ describe('an instance, for an administrator,', () => {
       return items.at(-1)?.actor
     }
     expect(await seenBy(admin)).toEqual({ id: 'root', role: 'admin', reason: 'Asked for by phone' })
-    // Why somebody stepped in is not the customer's to read.
+    // The admin's reason is not visible to the customer.
     expect(await seenBy(customer('c-command'))).toEqual({ id: 'root', role: 'admin' })
     expect((await actions()).slice(0, 4).map(a => [a.action, a.target, a.outcome, a.reason])).toEqual([
       ['instance.event', nobodys, 'NOT_FOUND', 'x'],
@@ -171,7 +171,7 @@ describe('a dead letter', () => {
   it('is listed, newest first, and is removed when redriving delivers its event', async () => {
     const { dispatch, sql, fanout } = product
     const id = await create('c-letter')
-    // A letter that is dead waits nowhere else: what was told has to be crossed out first.
+    // Delivered rows must be settled before the check, because a dead letter is in no other queue.
     await until(async () => {
       const { rowCount } = await sql.query('select from outbox where instance = $1', [id])
       return rowCount === 0

@@ -156,7 +156,7 @@ describe('R6.5 a decline', () => {
     expect(await step(id)).toBe(1)
     const last = expectOk(await decline(other, id))
     expect(last.broadcast.reach.step).not.toBe(1)
-    // Nobody within 75 km is left: step after step finds nobody new, until everyone who owns such a truck is asked.
+    // Within 75 km there is no further transporter, so each step finds none until the last step reaches all owners.
     await until(async () => (await step(id)) === 'everyone')
     await until(() => product.fanout.heard(personRoom(distant.caller), 'new_broadcast').length > 0)
     expect(await step(id)).toBe('everyone')

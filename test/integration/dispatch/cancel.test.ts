@@ -83,7 +83,7 @@ describe('a cancel', () => {
     await product.settled()
     const { value, statements } = await statementsOf(() => cancel(id))
     expectOk(value)
-    // What is told of it is read beside: those who were offered the request.
+    // Its announcement is read too: the transporters that were offered the request.
     expect(statements.filter(text => !text.includes('from recipients\nwhere'))).toHaveLength(2)
   })
 

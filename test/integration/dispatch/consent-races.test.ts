@@ -1,6 +1,6 @@
 /*
- * Invitations, agreements and leavings of the same few people, at once on two processes, and a process that dies in the middle.
- * Each driver is in one fleet at most, or in none; nobody is asked into a fleet that it is in; a fleet never has more than it may.
+ * Invitations, agreements and leaves of the same few people, at once on two processes, with a process that dies in the
+ * middle. Each driver is in at most one fleet, is not invited into its own fleet, and no fleet is larger than allowed.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
@@ -50,7 +50,7 @@ const agree = (n: number, to: Caller) => on(n).joinFleet(me(), { transporterId: 
 const sql = <T extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
   processes[0].sql.query<T>(text, values).then(({ rows }) => rows)
 
-/** Whose fleet the driver is in, by the word of everyone concerned, who must not contradict each other. */
+/** The driver's fleet, as every table shows it. They must agree. */
 async function fleetOfDriver(): Promise<string | null> {
   const { transporterId, invitations } = expectOk(await on(0).getDriverFleet(me()))
   for (const caller of [owner, other]) {

@@ -1,6 +1,6 @@
 /*
- * Whose driver a person is, tried as an attacker would: a transporter that names drivers who are not its own, or invents a fleet,
- * learns nothing and can assign nobody, and the rightful transporter is not kept out.
+ * Membership of drivers, attacked: a transporter that names foreign drivers or invents a fleet learns nothing and can
+ * assign nobody. The rightful transporter is not blocked.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Caller } from '../../../src/dispatch/person.js'
@@ -204,7 +204,7 @@ describe('a driver', () => {
     expectOk(await agree(squatter))
     expect(expectProblem(await dispatch.getDriver(truck.caller, me().id))).toBe('NOT_FOUND')
     expect(expectOk(await dispatch.getDriver(squatter, me().id))).toEqual({ ...nameAlone(), confirmed: true })
-    // The app has not noticed, and goes on beating.
+    // The app has not noticed, and still sends heartbeats.
     expectOk(await dispatch.driverHeartbeat(me(), northOfPickup(1)))
     expect(await product.presence.driversOf(truck.caller.id)).toEqual([])
     product.passTime(120_000)

@@ -19,7 +19,7 @@ import { type RedisPresences, redisPresences } from '../../support/redis/redis-p
 
 const { describeWithRedis } = await redisForTests()
 
-/** A heartbeat's interval, and what is on its way. */
+/** A heartbeat's interval, and a second for those in transit. */
 const FILL_MS = 13_000
 const FACTS_AGE_MS = 300_000
 

@@ -41,7 +41,7 @@ const near = (name: string, km: number) =>
   registerTruck(product, `${round}-${name}`, { vehicleType: type(), place: northOfPickup(km) })
 const create = async () =>
   expectOk(await product.dispatch.createBroadcast(me(), asking(1, type()))).broadcast.id
-/** Goes on to the next step, as its timer would. */
+/** Takes the next step, as its timer would. */
 const widen = (id: string, step: number | 'everyone') =>
   product.engine.send(id, { type: 'reach.exhausted', step }, { actor: { id: 'test', role: 'system' } })
 const offersTo = ({ caller }: Truck) => product.fanout.heard(personRoom(caller), 'new_broadcast')

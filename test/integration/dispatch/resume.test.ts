@@ -105,7 +105,7 @@ describe('R7.3 the events that a client missed', () => {
     expect(toldTo(far.caller).map(event => event.type)).toContain('trip_cancelled')
     expect(toldTo(near.caller).map(event => event.type)).toContain('booking_expired')
     expect((await missed(admin, beginnings.at(-1)?.[1] ?? '')).length).toBe(0)
-    // Those who watch are told what the room is told.
+    // Watchers get the events of the room.
     const inRoom = (id: string) => product.fanout.heardIn(`broadcast:${id}`)
     for (const id of [ended, cancelled]) {
       const since = beginnings.at(-1)?.[1] ?? ''
@@ -148,7 +148,7 @@ describe('R7.3 the events that a client missed', () => {
     expectOk(await product.dispatch.sendToBroadcast(far.caller, id, { type: 'decline' }))
     const ofIt = async () => (await missed(far.caller, before)).filter(event => event.broadcastId === id)
     expect(await ofIt()).toEqual([])
-    // Whoever has declined is told of the end as well.
+    // Transporters that declined are informed of the end as well.
     expectOk(await product.dispatch.sendToBroadcast(owner, id, { type: 'cancel' }))
     expect((await ofIt()).map(event => event.type)).toEqual(['booking_expired'])
   })

@@ -54,7 +54,7 @@ describeWithRedis('two processes on one Redis', () => {
   const type = () => `type_${round}`
   const settled = async () => void (await Promise.all([a.settled(), b.settled()]))
   const theDriver = () => driver(truck.driverId)
-  /** What the transporter was told by either process. */
+  /** The transporter's events from both processes. */
   const told = async () => {
     await settled()
     return [a, b].flatMap(({ fanout }) =>
@@ -185,7 +185,7 @@ describeWithRedis('presence in Redis', () => {
 
   it('R6.4 a heartbeat, a search and any query cost one round trip, however many drivers they find', async () => {
     const proxy = await startRedisProxy(server.url)
-    // A probe meanwhile would be counted.
+    // A probe during the measurement would be counted.
     const { presence } = await presences.open({ url: proxy.url, probeEveryMs: 3_600_000 })
     const costOf = async (work: () => Promise<unknown>) => {
       const before = proxy.roundTrips()

@@ -137,7 +137,7 @@ describe('R11.2 a customer that is turned off', () => {
     await pool.query("update people set valid_from = now() - interval '2 hours' where id = 'off-alone'")
     const status = async () =>
       (await pool.query('select status from loadcast.instances where id = $1', [broadcast.id])).rows[0].status
-    // Nobody looks back that far but who has just come.
+    // Only a new process looks back that far.
     await new Promise(resolve => setTimeout(resolve, 2_500))
     const before = await status()
     const second = await startTestApp({ database })

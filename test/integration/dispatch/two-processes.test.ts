@@ -15,8 +15,8 @@ import {
 } from '../../support/engine/dispatch.js'
 
 /*
- * An accept is decided on facts that it has read. Here `slow` has read them and is held; `quick` acts meanwhile,
- * on the same database; then `slow` goes on.
+ * An accept is decided on facts that were read before. Here `slow` has read them and is delayed. Then `quick` acts on
+ * the same database, and `slow` continues.
  */
 
 let database: TestDatabase
@@ -123,7 +123,7 @@ describe('a slot', () => {
     const { id, expiresAt } = expectOk(await brief.dispatch.createBroadcast(me(), asking(1))).broadcast
     while (brief.engine.now() < Date.parse(expiresAt)) await new Promise(resolve => setTimeout(resolve, 5))
     try {
-      // Its engine fires no timers yet: whoever asks now comes first.
+      // Its engine fires no timers yet, so this caller comes first.
       const asked = [
         brief.dispatch.createBroadcast(me(), asking(1)),
         brief.dispatch.createBroadcast(me(), asking(2)),

@@ -1,7 +1,6 @@
 /*
- * What callers learn of a request, in every answer and event that shows one. Each test is an attack: somebody wants to
- * know where a load is picked up, or what is written for the driver, without carrying it. Answers are searched as text,
- * so that no member is forgotten.
+ * What callers learn of a request from every answer and event. Each test is an attack: a user wants the pickup or the
+ * driver's notes without carrying the load. Answers are searched as text, so that no member is forgotten.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
@@ -244,7 +243,7 @@ describe('R11.5 a released truck', () => {
     // It may still take it, so it may know where.
     expect(found((await truck.transporter.get(`/api/v1/broadcasts/${id}`)).body)).toEqual(EXACT)
     const replayed = await truck.transporter.post(`/api/v1/broadcast/${id}/accept`, acceptBody(truck), key)
-    // Decided anew or replayed: the notes go with the trip that stands.
+    // Decided anew or replayed: the notes belong to the live trip.
     const again = replayed.headers.get('idempotency-replayed') === 'true'
     expect([replayed.status, found(replayed.body)]).toEqual([200, again ? EXACT : ALL])
     await cancel(customer, id)

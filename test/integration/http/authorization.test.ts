@@ -22,9 +22,9 @@ import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
 
 /*
- * Every route × command × everyone who could call it, held against docs/authorization.md as it is committed. The scene
- * is shared where nothing may happen; whoever may do something gets one of its own. Then once more with the `sub` of
- * each of them in every other role, over HTTP and on sockets.
+ * Calls every route × command × role and compares it with docs/authorization.md as committed. Callers that may change
+ * something get their own scene; the others share one. Then it repeats this with the `sub` of each of them in every
+ * other role, over HTTP and on sockets.
  */
 
 let app: TestApp
@@ -66,7 +66,7 @@ function nameOf(route: (typeof routes)[number], command: string): string {
   return `\`${route.method.toUpperCase()} ${route.path}\`${variant}`
 }
 
-/** Who stands in the relation that a cell names. */
+/** The caller in the relation that a cell names. */
 const relations: Readonly<Record<string, readonly Actor[]>> = {
   yes: actors,
   any: actors,
@@ -222,7 +222,7 @@ describe('the table of authorization', () => {
   })
 })
 
-/** What a list or a resume shows of anybody. */
+/** The people in a list or a resume. */
 function ownIn(body: {
   items?: readonly unknown[]
   events?: readonly unknown[]

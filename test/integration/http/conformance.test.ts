@@ -23,8 +23,8 @@ import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { TEST_REFRESH_SECRET, tokenFor } from '../../support/server/tokens.js'
 
 /*
- * Every answer that the OpenAPI document promises is provoked on a real server and held against it (by `call`, which
- * checks all answers). The last test lists what was promised and never seen.
+ * Provokes every documented answer on a real server; `call` checks each answer against the OpenAPI document. The last
+ * test lists the documented answers that were never seen.
  */
 
 const RELEASES = 3
@@ -45,7 +45,7 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
-/** Somebody whose role may call the route. */
+/** A caller with a role that may call the route. */
 const actorFor = (route: (typeof routes)[number]): Actor =>
   actors.find(actor => route.roles.includes(roleOf[actor])) ?? 'admin'
 

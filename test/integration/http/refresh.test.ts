@@ -7,7 +7,7 @@ import { call, createClient } from '../../support/server/clients.js'
 import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { TEST_REFRESH_SECRET, TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
 
-/* Two servers on one database: which of them is asked makes no difference. */
+/* Two servers on one database. Either may answer. */
 
 let app: TestApp
 let other: TestApp

@@ -118,7 +118,7 @@ describe('R11.2 logout', () => {
     }
     await nextSecond()
     const anew = await connect(other, await tokenFor('transporter', 'lo-2'))
-    // As long as ends of sessions are told again.
+    // As long as ends of sessions are announced again.
     await delay(1_500)
     expect(anew.socket.connected).toBe(true)
     expect(await anew.send('heartbeat', {})).toEqual({ ok: true })
@@ -311,7 +311,7 @@ describe('R11.2 an administrator', () => {
       status: 403,
       body: { code: 'FORBIDDEN', detail: 'Administrators cannot turn themselves off' },
     })
-    // The same id in another role is somebody else.
+    // The same id in another role is another person.
     expect((await admin.put('/api/v1/admin/users/driver/se-self', { active: false })).status).toBe(200)
     expect(await sync(app, admin.token)).toBe('ok')
   })

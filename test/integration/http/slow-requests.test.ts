@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createHttpServer } from '../../../src/adapters/http/server.js'
 
-/* The bounds on time, shortened: what is held up must be let go by the server, however little its client does. */
+/* Shortened time limits: the server must release slow requests, however little its client does. */
 
 let asked = 0
 const { server } = createHttpServer(

@@ -16,7 +16,7 @@ import { createClient, listen } from '../../support/server/clients.js'
 /** Each is reached within the attempts, and one window of time stands for all. */
 const CAPS: TestCaps = { creates: 4, cancels: 3, releases: 2, trips: 50, keys: 5, actions: 5, fleet: 5 }
 const ATTEMPTS = 7
-/** What is stated may be more than what is measured, but not by more: the document would be out of date. */
+/** The documented figure may exceed the measured one, but not by more than this, or the document is outdated. */
 const SLACK = 2
 /** Below it nobody sizes a disk by the difference. */
 const SMALL_KB = 0.6

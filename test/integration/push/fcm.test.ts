@@ -142,7 +142,7 @@ describe('FCM', () => {
       slow: { kind: 'failed', error: expect.stringContaining('timeout') },
     })
     expect(pauseMs).toBeUndefined()
-    // The library would have asked again for a 503, a cut and a timeout, four times each.
+    // The library would have retried after a 503, a cut and a timeout, four times each.
     expect(server.asked.map(one => one.message.token).sort()).toEqual(tokens.sort())
   })
 

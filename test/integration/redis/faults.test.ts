@@ -78,7 +78,7 @@ describeWithRedis('the server', () => {
     expect((await customer.put(`/api/v1/booking/${other}/cancel`, {})).body.broadcast.status).toBe(
       'cancelled',
     )
-    // Who is switched on can be chosen: nobody knows better.
+    // Switched-on drivers can be assigned, because nothing better is known.
     const choice = await near.owner.get('/api/v1/transporter/drivers')
     expect(choice.body.items).toMatchObject([{ isOnline: true, isBusy: true }])
   }
@@ -93,7 +93,7 @@ describeWithRedis('the server', () => {
 
     await redis.kill()
     await everythingGoesOn()
-    // Those far away, too: nobody knows who is near.
+    // Far transporters too, because without presence no place is known.
     expect((await request()).matching).toBeGreaterThanOrEqual(2)
     for (const { customer, id } of live.slice(0, 20)) {
       expect((await customer.put(`/api/v1/booking/${id}/cancel`, {})).status).toBe(200)
@@ -115,7 +115,7 @@ describeWithRedis('the server', () => {
   it('R7.4 does not wait for a Redis that hangs', async () => {
     await truck(PICKUP)
     proxy.hold()
-    // Whoever waited for an answer would wait for ever: none comes before the proxy lets it.
+    // A caller that waited for the answer would wait for ever: none comes before the proxy lets it through.
     await everythingGoesOn()
     await until(async () => (await health()).status === 'degraded')
     proxy.release()

@@ -1,4 +1,4 @@
-/* Many instances in one commit, some of which cannot go: each gets its own answer, and the rest goes on. */
+/* Many instances in one commit. Some cannot be committed: each gets its own answer, and the rest is applied. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { z } from 'zod'

@@ -137,7 +137,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     return found
   }
 
-  /** Fires what is due of the instance again and again, without the pauses. */
+  /** Fires the due timers of the instance repeatedly, without the pauses. */
   async function failForGood(engine: Engine, id: string): Promise<DeadTimer> {
     for (let attempts = 0; attempts < FAILED_FOR_GOOD; attempts++) {
       expect(await lettersOf(engine, id)).toEqual([])

@@ -95,7 +95,7 @@ async function liveThrough(point: FaultPoint): Promise<Aftermath> {
   return aftermath
 }
 
-/** The sweeper has work only when somebody died before. */
+/** The sweeper has work only after another process died. */
 async function leaveAbandonedDelivery(connectionString: string, sql: pg.Pool): Promise<void> {
   const stuck = { name: 'recorder', wants: () => true, handle: () => new Promise<void>(() => {}) }
   const dying = openEngine(connectionString, { subscribers: [stuck] })

@@ -186,7 +186,7 @@ describe('an engine that closes', () => {
 })
 
 describe('a delivery that fails', () => {
-  /** A subscriber that fails until it is told otherwise. */
+  /** A subscriber that fails until it is switched to succeed. */
   function moody(name = 'moody') {
     const attempts: number[] = []
     const state = { fails: true }

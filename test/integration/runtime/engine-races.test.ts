@@ -275,7 +275,7 @@ describe('a claim', () => {
         ;[leftKey, rightKey] = [rightKey, leftKey]
         continue
       }
-      // Whoever was refused has no key now: each gets one again.
+      // The refused doors have no key now: each gets one again.
       await Promise.all([a.giveBack(left), b.giveBack(right)])
       expect(wordOf(await a.take(left, leftKey))).toBe('applied')
       expect(wordOf(await b.take(right, rightKey))).toBe('applied')

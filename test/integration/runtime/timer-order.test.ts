@@ -89,7 +89,7 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     return engine
   }
 
-  /** What was armed `ageMs` ago by a process that has ended. */
+  /** Timers armed `ageMs` ago by a process that has ended. */
   async function armed(armings: readonly Arming[], ageMs: number) {
     const base = Date.now() - ageMs
     const clock = standingClock(base)

@@ -1,4 +1,6 @@
-/* Two versions of a definition on one database: who writes which, when, and what becomes of what the old one wrote. */
+/*
+ * Two versions of a definition on one database: which process writes which version, when, and how older rows continue.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import type { Definition } from '../../../src/runtime/definition.js'
@@ -119,7 +121,7 @@ describe('a rolling deploy', () => {
 
   it('R10.5 keeps every promise in the simulator while processes of both versions start and end', async () => {
     let migrations = 0
-    // Long enough for the leases of the dead to run out while callers go on.
+    // Long enough for leases of dead processes to run out while callers continue.
     const moments = [5, 200, 15_500, 16_000]
     const campaign = await simulate(
       { ...doorSubject, moments, definition: doorV2Definition as unknown as Definition },

@@ -184,7 +184,7 @@ describe('a client whose network was lost', () => {
     const good = await connectAs(url, 'good')
     network.swallow()
     await until(() => sockets.countConnections() === 1)
-    // Neither end was told.
+    // Neither end noticed.
     expect(network.size).toBeLessThanOrEqual(1)
     expect(lost.events).toEqual([])
     expect(await good.send('heartbeat', {})).toEqual({ ok: true })

@@ -14,7 +14,7 @@ import { runServerToEnd } from '../../support/server/server-process.js'
 import { type ClusteredSockets, startClusteredSockets } from '../../support/server/sockets-alone.js'
 import { tokenFor } from '../../support/server/tokens.js'
 
-/* The adapter on its two connections, with nothing behind it: what it needs of Redis, and what it does without. */
+/* The adapter on its two connections, alone: its needs from Redis, and its behaviour without Redis. */
 
 const { describeWithRedis } = await redisForTests()
 const certificates = (await hasOpenssl()) ? await makeCertificates() : undefined

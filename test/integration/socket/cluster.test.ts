@@ -63,7 +63,7 @@ describeWithRedis.each([['classic'], ['sharded']])('with the %s adapter', kind =
     expect(await here.next('booking_updated')).toEqual(updated)
     expect(await own.next('truck_confirmed')).toMatchObject({ tripId: accepted.body.assignment.tripId })
     expect(await driver.next('trip_assigned')).toMatchObject({ tripId: accepted.body.assignment.tripId })
-    // Once each, also for who is in both rooms.
+    // Once each, also for sockets in both rooms.
     await own.send('watch', { broadcastId: broadcast.id })
     await customer.post(`/api/v1/broadcasts/${broadcast.id}/events`, { type: 'cancel' })
     const ended = await own.next('booking_updated', event => event.data.status === 'cancelled')

@@ -14,7 +14,9 @@ import {
 } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
 
-/* What may have been missed is read from the events, told again, and found by those who come back later. */
+/*
+ * Events that may have been missed are read from the database, redelivered, and found by clients that reconnect later.
+ */
 
 let database: TestDatabase
 let product: Product

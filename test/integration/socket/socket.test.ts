@@ -231,7 +231,7 @@ describe('messages', () => {
   })
 })
 
-/* The fan-out alone, with nothing behind it: what is tested is whom an emit reaches. */
+/* The fan-out alone: which sockets an emit reaches. */
 describe('fan-out', () => {
   test('of 1,200 rooms reaches every socket once, even one in several of them', async () => {
     const dispatch = {

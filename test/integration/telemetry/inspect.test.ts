@@ -36,7 +36,7 @@ it('R10.6 INSPECT shows live instances in the inspector: their diagram, their ev
   const subscription = receiver.subscribe(event => seen.push(event))
   const customer = await createClient(app.url, 'customer', 'c1')
   const create = { pickup: PICKUP, drop: DROP, trucks: [{ vehicleType: '14ft', count: 1 }] }
-  // Whoever connects later is told what is there: nothing here depends on who was first.
+  // Later viewers get the kept events, so the order of connecting does not matter.
   const { body } = await customer.post('/api/v1/broadcasts', create)
   await customer.post(`/api/v1/broadcasts/${body.id}/events`, { type: 'cancel' })
   const values = () =>

@@ -300,7 +300,7 @@ async function happen(world: World, happening: Happening): Promise<void> {
   expect(await stateOf(world)).toEqual(after)
 }
 
-/** What no process has told yet is told, an hour late. */
+/** Delivers the pending events, an hour late. */
 async function tellLate(world: World): Promise<void> {
   if (isFailing) return
   const untold = await home.query('select from outbox')
@@ -315,7 +315,7 @@ async function tellLate(world: World): Promise<void> {
 }
 
 const plain = { isUntold: false, isKeyed: true }
-/** Carried, given back, lost to another, and told late of it. */
+/** Carried, released, lost to another, and announced late. */
 const examples: [Happening[]][] = [
   [
     [
