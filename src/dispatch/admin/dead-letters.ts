@@ -1,5 +1,5 @@
 import type { Engine } from '../../runtime/api.js'
-import type { DeadLetter } from '../../runtime/ports.js'
+import type { DeadLetter } from '../../runtime/dead-letters.js'
 import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { decodeCursor, numberCursor, pageOf } from '../cursors.js'

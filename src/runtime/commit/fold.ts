@@ -6,12 +6,11 @@
 
 import type { StampedEvent } from '../definition.js'
 import { checkEffects, checkTakenKeys } from '../definitions/checks/moved.js'
-import { checkedRows } from '../definitions/checks/projections.js'
 import type { Registered } from '../definitions/registry.js'
 import type { Emitted, Step } from '../definitions/step.js'
 import { upgrade } from '../definitions/upgrade.js'
 import { DefinitionError } from '../errors.js'
-import type { InstanceWrite, ProjectionRows, StoredTimer } from '../ports.js'
+import type { InstanceWrite, StoredTimer } from '../ports.js'
 import { firesBefore, type Ordered } from '../timers/timer-order.js'
 import type {
   Actor,
@@ -25,6 +24,7 @@ import type {
   UsedKey,
 } from '../types.js'
 import { addedKeys } from './added-keys.js'
+import { changedRows } from './changed-rows.js'
 import { nameOfKey } from './mailbox.js'
 
 type Moved = Extract<Step, { kind: 'moved' }>
@@ -278,29 +278,9 @@ export class Fold {
       claimsNeeded: [...this.#claimsNeeded].sort(),
       claimsTaken: addedKeys(this.#baseClaims, this.#claims).sort(),
       claimsFreed: addedKeys(this.#claims, this.#baseClaims).sort(),
-      projections: definition.projections.map(p => ({
-        table: p.table,
-        columns: p.columns,
-        // This version's projections cannot read a snapshot of another version.
-        rows: checkedRows(
-          definition,
-          p,
-          changedRows(
-            this.#isUpgraded || this.#base === undefined ? undefined : p.rows(this.#base.snapshot),
-            p.rows(snapshot),
-          ),
-        ),
-      })),
+      // This version's projections cannot read a snapshot of another version.
+      projections: changedRows(definition, this.#isUpgraded ? undefined : this.#base?.snapshot, snapshot),
     }
     return write
   }
-}
-
-function changedRows(
-  before: ProjectionRows['rows'] | undefined,
-  after: ProjectionRows['rows'],
-): ProjectionRows['rows'] {
-  if (before === undefined || before.length === 0 || !Array.isArray(after)) return after
-  const known = new Map(before.map(row => [row.id, JSON.stringify(row)]))
-  return after.filter(row => known.get(row?.id) !== JSON.stringify(row))
 }

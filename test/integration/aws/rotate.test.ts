@@ -12,7 +12,7 @@ import {
   rotate,
 } from '../../../src/adapters/secrets/rotation/rotate.js'
 import { createSecretVersions } from '../../../src/adapters/secrets/rotation/secret-versions.js'
-import { createServices } from '../../../src/adapters/secrets/rotation/services.js'
+import { Services } from '../../../src/adapters/secrets/rotation/services.js'
 import { createSecretsClient } from '../../../src/adapters/secrets/secrets-manager.js'
 import { signToken } from '../../../src/adapters/tokens/jwt.js'
 import { createEcs } from '../../support/aws/ecs.js'
@@ -111,10 +111,10 @@ function removeLabel(stage: string): void {
 function openRotation(): RotationParts & { close(): void } {
   const client = createSecretsClient(arnOf('app'))
   const ecsClient = new ECSClient({ region: REGION, maxAttempts: 1 })
-  const services = createServices({ client: ecsClient, cluster: 'loadcast', services: SERVICES, pollMs: 1 })
+  const services = new Services({ client: ecsClient, cluster: 'loadcast', services: SERVICES, pollMs: 1 })
   return {
     versions: createSecretVersions(client, arnOf('app')),
-    services: { names: SERVICES, ...services },
+    services,
     openRoles: () => openDatabaseRoles(database.connectionString, connect),
     tell: line => told.push(line),
     close() {

@@ -55,6 +55,7 @@ const stableAt = (service: string, revision: number, tasks = 2) => ({
   tasks: Array.from({ length: tasks }, () => arnOf(service, revision)),
 })
 
+/** Runs the deployment of a scenario. Over 70 lines because it is one set-up, in the order of the pipeline. */
 async function deploy(scenario: Scenario = {}): Promise<Recorded> {
   const folder = await temporaryFolder('pipeline')
   const bin = join(folder, 'bin')

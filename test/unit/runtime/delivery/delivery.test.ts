@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import type { FoldedEvent } from '../../../../src/runtime/commit/fold.js'
 import { createDeliveryService } from '../../../../src/runtime/delivery/delivery.js'
-import type { DeliveryKey, LeasedDelivery, Store } from '../../../../src/runtime/ports.js'
+import type { LeasedDelivery, Store } from '../../../../src/runtime/ports.js'
 import { silentLog } from '../../../../src/runtime/silent-log.js'
-import type { EmittedEvent, Subscriber } from '../../../../src/runtime/types.js'
+import type { DeliveryKey, EmittedEvent, Subscriber } from '../../../../src/runtime/types.js'
 
 const A_SWEEP_MS = 1_300
 /** What the clock says that events are stamped by. */

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals'
 import type { Store, StoredTimer } from '../../../../src/runtime/ports.js'
 import { silentLog } from '../../../../src/runtime/silent-log.js'
-import { createTimerService } from '../../../../src/runtime/timers/timers.js'
+import { TimerService } from '../../../../src/runtime/timers/timers.js'
 import { until } from '../../../support/engine/engine.js'
 
 const timer: StoredTimer = {
@@ -20,7 +20,7 @@ function serve(fire: (timer: StoredTimer) => Promise<void>) {
     leases += 1
     return { timers: [timer], nextDueAt: Date.now() }
   }
-  const service = createTimerService({
+  const service = new TimerService({
     store: { leaseTimers } as unknown as Store,
     known: [{ machine: 'door', version: 1 }],
     clock: { now: () => Date.now() },
@@ -36,7 +36,7 @@ it('a timer that is leased before it is due fires when it is due, the earliest f
     [60, 20, 40].map(inMs => ({ ...timer, sendId: `in ${inMs}`, dueAt: now + inMs }))
   const happened: string[] = []
   let isLeased = false
-  const service = createTimerService({
+  const service = new TimerService({
     store: {
       async leaseTimers() {
         if (isLeased) return { timers: [], nextDueAt: undefined }
@@ -72,7 +72,7 @@ it('R10.8 timers that are due at the same millisecond fire in the order of armin
   ]
   const dueAt = Date.now()
   const fired: string[] = []
-  const service = createTimerService({
+  const service = new TimerService({
     store: {
       async leaseTimers() {
         const timers = (looks.shift() ?? []).map(one => ({ ...one, dueAt }))
