@@ -113,17 +113,28 @@ const parametersByName = <TValues>() =>
     get: (_, name) => sql`${new Parameter(String(name))}`,
   })
 
-/**
- * Runs a statement and returns its rows. Retries and errors are those of `query`. An absent value is null to Postgres.
- */
+/** The values of a statement's parameters. */
+export type Values<TValues> = { readonly [K in keyof TValues]: TValues[K] }
+
+/** What `pg` is sent. */
+export function bind<TValues>(
+  { name, compiled }: Statement<TValues, unknown>,
+  values: Values<TValues>,
+): { readonly statement: string | LookUp; readonly values: unknown[] } {
+  const { text, parameters } = compiled()
+  const given = values as Readonly<Record<string, unknown>>
+  return {
+    statement: name === undefined ? text : { name, text },
+    values: parameters.map(one => (one instanceof Parameter ? given[one.name] : one)),
+  }
+}
+
+/** Runs a statement and returns its rows. Retries and errors are those of `query`. */
 export function run<TValues, TRow>(
   pool: pg.Pool,
   statement: Statement<TValues, TRow>,
-  values: { readonly [K in keyof TValues]: TValues[K] },
+  values: Values<TValues>,
 ): Promise<readonly TRow[]> {
-  const { text, parameters } = statement.compiled()
-  const given = values as Readonly<Record<string, unknown>>
-  const bound = parameters.map(one => (one instanceof Parameter ? given[one.name] : one))
-  const sent: string | LookUp = statement.name === undefined ? text : { name: statement.name, text }
-  return query<TRow & pg.QueryResultRow>(pool, sent, bound)
+  const bound = bind(statement, values)
+  return query<TRow & pg.QueryResultRow>(pool, bound.statement, bound.values)
 }

@@ -19,10 +19,11 @@ import type {
   TripSurroundings,
 } from '../../../dispatch/ports.js'
 import { query } from '../connection/query.js'
+import { run } from '../connection/statement.js'
 import { BROADCAST_COLUMNS, type BroadcastRow, toBroadcastRecord } from '../engine/stored-instance.js'
 import { seeking } from './reads/live-requests.js'
 import { eventsInSql, eventsOfSql } from './resume-events-sql.js'
-import { sweepEventsSql } from './sweep-events.js'
+import { eventsSwept } from './sweep-events.js'
 
 const micros = (time: string) => `(extract(epoch from ${time}) * 1000000)::float8`
 
@@ -170,6 +171,6 @@ export function createResumeStore(pool: Pool): ResumeStore {
     async liveOf({ id, role }, limit): Promise<readonly BroadcastRecord[]> {
       return (await query<BroadcastRow>(pool, liveOfSql, [id, limit, role])).map(toBroadcastRecord)
     },
-    sweep: async (olderThanMs, limit) => (await query(pool, sweepEventsSql, [olderThanMs, limit])).length,
+    sweep: async (olderThanMs, limit) => (await run(pool, eventsSwept, { olderThanMs, limit })).length,
   }
 }

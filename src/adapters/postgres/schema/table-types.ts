@@ -23,6 +23,9 @@ const TYPES: Readonly<Record<string, string>> = {
   uuid: 'string',
 }
 
+/** What is read of a type that may be written in other ways: Kysely does not look into a column's type. */
+const READ: Readonly<Record<string, string>> = { Int8: 'string', Timestamp: 'Date' }
+
 interface Column {
   readonly schema: string
   readonly table: string
@@ -50,6 +53,7 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 /** \`pg\` reads a bigint as text, since a number could not hold every one. */
 type Int8 = ColumnType<string, string | number, string | number>
 type Timestamp = ColumnType<Date, Date | string, Date | string>
+type DefaultTimestamp = ColumnType<Date, Date | string | undefined, Date | string>
 `
 
 /** Returns the text of tables.ts. Throws when a column has a type that TYPES does not know. */
@@ -80,6 +84,7 @@ function typeOf({ table, name, type, isNullable, isGenerated, hasDefault }: Colu
     )
   }
   const value = isNullable ? `${known} | null` : known
-  if (isGenerated) return `GeneratedAlways<${value}>`
-  return hasDefault ? `Generated<${value}>` : value
+  if (isGenerated) return `GeneratedAlways<${READ[value] ?? value}>`
+  if (!hasDefault) return value
+  return known === 'Timestamp' ? value.replace(known, 'DefaultTimestamp') : `Generated<${value}>`
 }

@@ -4,6 +4,7 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 /** `pg` reads a bigint as text, since a number could not hold every one. */
 type Int8 = ColumnType<string, string | number, string | number>
 type Timestamp = ColumnType<Date, Date | string, Date | string>
+type DefaultTimestamp = ColumnType<Date, Date | string | undefined, Date | string>
 
 export interface Tables {
   admin_actions: {
@@ -13,7 +14,7 @@ export interface Tables {
     target: string
     reason: string | null
     detail: unknown
-    begun_at: Generated<Timestamp>
+    begun_at: DefaultTimestamp
     outcome: string | null
     settled_at: Timestamp | null
   }
@@ -27,11 +28,11 @@ export interface Tables {
     reason: string | null
   }
   devices: {
-    id: GeneratedAlways<Int8>
+    id: GeneratedAlways<string>
     token: string
     user_id: string
     platform: string
-    registered_at: Generated<Timestamp>
+    registered_at: DefaultTimestamp
     role: string | null
     role_noted_at: Timestamp | null
   }
@@ -40,7 +41,7 @@ export interface Tables {
     transporter_id: string
     name: string
     phone: string | null
-    invited_at: Generated<Timestamp>
+    invited_at: DefaultTimestamp
   }
   drivers: {
     id: string
@@ -49,7 +50,7 @@ export interface Tables {
     phone: string | null
     is_online: Generated<boolean>
     vehicle_id: string | null
-    created_at: Generated<Timestamp>
+    created_at: DefaultTimestamp
     confirmed_at: Timestamp | null
   }
   idempotency_key_counts: {
@@ -62,7 +63,7 @@ export interface Tables {
     id: string
     active: Generated<boolean>
     valid_from: Timestamp | null
-    created_at: Generated<Timestamp>
+    created_at: DefaultTimestamp
   }
   push_pace: {
     is_only: Generated<boolean>
@@ -102,7 +103,7 @@ export interface Tables {
   schema_migrations: {
     name: string
     checksum: string
-    applied_at: Generated<Timestamp>
+    applied_at: DefaultTimestamp
   }
   transporters: {
     id: string
@@ -128,28 +129,28 @@ export interface Tables {
   users: {
     id: string
     active: Generated<boolean>
-    created_at: Generated<Timestamp>
+    created_at: DefaultTimestamp
   }
   vehicles: {
     id: string
     transporter_id: string
     vehicle_type: string
     number: string
-    created_at: Generated<Timestamp>
+    created_at: DefaultTimestamp
   }
   'loadcast.claims': {
     key: string
     instance: string
   }
   'loadcast.dead_letters': {
-    id: GeneratedAlways<Int8>
+    id: GeneratedAlways<string>
     instance: string
     version: number
     index: number
     subscriber: string
     attempts: number
     error: string
-    died_at: Generated<Timestamp>
+    died_at: DefaultTimestamp
     push: unknown | null
   }
   'loadcast.definition_versions': {
@@ -168,7 +169,7 @@ export interface Tables {
     payload: unknown | null
     audience: readonly string[]
     at: Timestamp
-    recorded_at: Generated<Timestamp>
+    recorded_at: DefaultTimestamp
     late_at: Timestamp | null
     payload_json: unknown | null
   }
@@ -180,7 +181,7 @@ export interface Tables {
     version: number | null
     uid: string | null
     answer: unknown | null
-    recorded_at: Generated<Timestamp>
+    recorded_at: DefaultTimestamp
   }
   'loadcast.instances': {
     id: string
@@ -212,7 +213,7 @@ export interface Tables {
   'loadcast.migrations': {
     name: string
     checksum: string
-    applied_at: Generated<Timestamp>
+    applied_at: DefaultTimestamp
   }
   'loadcast.outbox': {
     instance: string
