@@ -8,7 +8,7 @@ import { qualified } from '../../../src/adapters/postgres/connection/engine-sche
 import { bind } from '../../../src/adapters/postgres/connection/statement.js'
 import { eventsIn, eventsOf, positionValues } from '../../../src/adapters/postgres/product/resume-events.js'
 import { createResumeStore, firstIdAt } from '../../../src/adapters/postgres/product/resume-store.js'
-import { sweepEventsSql } from '../../../src/adapters/postgres/product/sweep-events.js'
+import { eventsSwept } from '../../../src/adapters/postgres/product/sweep-events.js'
 import type { Person } from '../../../src/dispatch/person.js'
 import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 
@@ -191,7 +191,7 @@ describe('R7.3 a resume', () => {
 
   it('R7.3 a sweep reads what it deletes, and not what is young', async () => {
     await sql.query("update events set recorded_at = recorded_at - interval '1 hour'")
-    expect(await planOf({ statement: sweepEventsSql, values: [DAY_MS, 1_000] })).not.toContain('events')
+    expect(await planOf(bind(eventsSwept, { olderThanMs: DAY_MS, limit: 1_000 }))).not.toContain('events')
     expect(await rowsRead(() => createResumeStore(sql).sweep(DAY_MS, 1_000))).toBeLessThan(10_000)
   })
 })

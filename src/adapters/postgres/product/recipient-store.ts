@@ -49,7 +49,7 @@ with entry as materialized (
 ), judged as materialized (
   select e.broadcast_id, e.transporter_id, e.step, e.distance_km, case
       when e.reason is not null then e.reason
-      when not ${sql.raw(isActiveTransporter('e.transporter_id'))} then 'user_inactive'
+      when not ${isActiveTransporter('e.transporter_id')} then 'user_inactive'
       when not coalesce(t.is_available, false) then 'not_available'
     end as reason
   from entry e
@@ -80,7 +80,7 @@ with entry as materialized (
     true, to_timestamp(l.expires_at / 1000), now() + ${$.pushedAfterMs}::float8 * interval '1 millisecond'
   from written w
   join live l on l.id = w.broadcast_id
-  cross join lateral ${sql.raw(devicesOf('w.transporter_id', "'transporter'"))}
+  cross join lateral ${devicesOf(sql.ref('w.transporter_id'), sql.lit('transporter'))}
   where w.offered_at = now()
   order by 1, 2
   on conflict (envelope_id, device_id) do nothing

@@ -17,13 +17,12 @@ import type {
   ResumeQuery,
   ResumeStore,
 } from '../../../dispatch/ports.js'
-import { query } from '../connection/query.js'
 import { db, type Parameters, type RowOf, run, statement } from '../connection/statement.js'
 import { isRole } from './columns.js'
 import { seeking } from './reads/live-requests.js'
 import { eventsIn, eventsOf, microsOf, positionValues } from './resume-events.js'
 import { BROADCAST, toBroadcastRecord } from './stored-broadcast.js'
-import { sweepEventsSql } from './sweep-events.js'
+import { eventsSwept } from './sweep-events.js'
 
 interface MomentValues {
   readonly kind: Mark['kind'] | null
@@ -216,6 +215,6 @@ export function createResumeStore(pool: Pool): ResumeStore {
     async liveOf({ id, role }, limit): Promise<readonly BroadcastRecord[]> {
       return (await run(pool, liveOf, { id, role, limit })).map(toBroadcastRecord)
     },
-    sweep: async (olderThanMs, limit) => (await query(pool, sweepEventsSql, [olderThanMs, limit])).length,
+    sweep: async (olderThanMs, limit) => (await run(pool, eventsSwept, { olderThanMs, limit })).length,
   }
 }

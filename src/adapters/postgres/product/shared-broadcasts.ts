@@ -5,12 +5,11 @@
 import { sql } from 'kysely'
 import type { BroadcastRecord } from '../../../dispatch/ports.js'
 import { INSTANCE_COLUMNS } from '../engine/instances.js'
-import { NOTIFIED_COLUMN, toStoredInstance } from '../engine/stored-instance.js'
+import { toStoredInstance } from '../engine/stored-instance.js'
 import { type BroadcastRow, NOTIFIED } from './stored-broadcast.js'
 
 /** The columns of an instance `i` that is joined to the first question for it only. */
 export const SHARED_BROADCAST = sql`${sql.raw(INSTANCE_COLUMNS)}, ${NOTIFIED}`
-export const SHARED_BROADCAST_COLUMNS = `${INSTANCE_COLUMNS}, ${NOTIFIED_COLUMN}`
 
 export type SharedBroadcastRow =
   | Omit<BroadcastRow, 'isOffered' | 'hasDeclined'>

@@ -47,7 +47,7 @@ const unofferedLive = statement(($: Parameters<{ transporterId: string; limit: n
             eb.fn.agg<readonly string[] | null>('array_agg', ['v.vehicle_type']).distinct().as('types'),
           )
           .where('v.transporter_id', '=', $.transporterId)
-          .where(sql.raw<boolean>(isActiveTransporter('t.id'))),
+          .where(isActiveTransporter('t.id')),
     )
     .with(
       cte => cte('unoffered').materialized(),
