@@ -20,7 +20,8 @@ import type {
 import { db, type Parameters, type RowOf, run, statement } from '../connection/statement.js'
 import { isRole } from './columns.js'
 import { seeking } from './reads/live-requests.js'
-import { eventsIn, eventsOf, microsOf, positionValues } from './resume-events.js'
+import { eventsIn, eventsOf } from './resume-events.js'
+import { microsOf, positionValues } from './resume-page.js'
 import { BROADCAST, toBroadcastRecord } from './stored-broadcast.js'
 import { eventsSwept } from './sweep-events.js'
 
