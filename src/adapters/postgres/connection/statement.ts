@@ -65,7 +65,7 @@ export const db = new Kysely<Tables>({
 export type Parameters<TValues> = { readonly [K in keyof TValues]: RawBuilder<TValues[K]> }
 
 /** What Kysely's builders and its `sql` have in common. */
-interface Built<TRow> {
+export interface Built<TRow> {
   compile(executor: QueryExecutorProvider): CompiledQuery<TRow>
 }
 
@@ -76,6 +76,9 @@ export interface Statement<TValues, TRow> {
   readonly types?: (values: TValues) => TRow
   compiled(): { readonly text: string; readonly parameters: readonly unknown[] }
 }
+
+/** The rows of a statement. */
+export type RowOf<TStatement> = TStatement extends Statement<never, infer TRow> ? TRow : never
 
 /**
  * A statement that is compiled when it first runs, and once. `build` gets an expression for each parameter:

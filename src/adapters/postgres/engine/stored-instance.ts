@@ -1,14 +1,8 @@
 /* Rows that hold a request together with other facts. */
-import type { BroadcastRecord } from '../../../dispatch/ports.js'
 import type { StoredInstance } from '../../../runtime/ports.js'
-import { INSTANCE_COLUMNS } from './instances.js'
 
 /** Milliseconds since the epoch. Times are whole ones in the database, so nothing is lost. */
 export const millis = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`
-
-/** When a UUIDv7 was made (RFC 9562 §5.7). Postgres has a function for it from version 17 on. */
-export const timeOfUuid = (column: string) =>
-  `to_timestamp(('x' || left(replace(${column}::text, '-', ''), 12))::bit(48)::bigint / 1000.0)`
 
 /** The instance of a row that was selected with `INSTANCE_COLUMNS` among others. */
 export function toStoredInstance(row: StoredInstance): StoredInstance {
@@ -24,13 +18,3 @@ export const NOTIFIED_COLUMN = `
 export const RECIPIENT_COLUMNS = `
   coalesce(r.offered_at is not null, false) as "isOffered",
   coalesce(r.declined_at is not null, false) as "hasDeclined"`
-
-/** A broadcast `i` with the recipient row `r` of the one who asks. */
-export const BROADCAST_COLUMNS = `${INSTANCE_COLUMNS}, ${NOTIFIED_COLUMN}, ${RECIPIENT_COLUMNS}`
-
-export type BroadcastRow = StoredInstance & Omit<BroadcastRecord, 'instance'>
-
-export function toBroadcastRecord(row: BroadcastRow): BroadcastRecord {
-  const { notified, isOffered, hasDeclined } = row
-  return { instance: toStoredInstance(row), notified, isOffered, hasDeclined }
-}
