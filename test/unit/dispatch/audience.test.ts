@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
-import { TOLD_TO_OFFERED } from '../../../src/adapters/postgres/product/resume-events-sql.js'
+import { TOLD_TO_OFFERED } from '../../../src/adapters/postgres/product/resume-events.js'
 import { type Audience, announcements } from '../../../src/dispatch/announcements/announcements.js'
 import { isToldTo, isToldWatching, roomsOf } from '../../../src/dispatch/announcements/audience.js'
 import { broadcastRoom, type Person, personKey, personRoom, type Role } from '../../../src/dispatch/ports.js'
