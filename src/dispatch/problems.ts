@@ -22,7 +22,7 @@ export interface ProblemKind {
 
 /** What the members of problems mean, for the documents. */
 export const problemMembers = {
-  errors: 'What is invalid: `{path, message}` for each, twenty at most',
+  errors: 'The invalid parts: `{path, message}` for each, twenty at most',
   broadcastId: 'The request that prevents this',
   version: 'The present version',
   retry: '`{href}`: where the customer can retry for the missing trucks',

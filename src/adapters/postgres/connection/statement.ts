@@ -86,7 +86,7 @@ export type RowOf<TStatement> = TStatement extends Statement<never, infer TRow> 
  *     const driverOf = statement(($: Parameters<{ id: string }>) =>
  *       db.selectFrom('drivers').select('name').where('id', '=', $.id))
  *
- * Other values in the statement are constants. Whatever depends on a value must therefore be said in SQL.
+ * Other values in the statement are constants. A choice that depends on a value must therefore be written in SQL.
  */
 export function statement<TValues, TRow>(
   build: ($: Parameters<TValues>) => Built<TRow>,

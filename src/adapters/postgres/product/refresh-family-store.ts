@@ -19,13 +19,14 @@ interface RotateValues extends Person {
  * One statement, so that nobody dies between finding a token used and ending its family. Two who show the same token at
  * once meet at the row: the second waits for the first and then finds another token good. What was ended stays ended.
  *
- * The person's row is locked before the clock is read, as by whoever ends its sessions (fleet/people.ts): so either that end
+ * The person's row is locked before the clock is read, as when its sessions are ended (fleet/people.ts): so either that end
  * is seen here, or its time is not before the time that the new tokens bear.
  *
  * The row is `(user_id, family)`, which processes of the release before share. Where it is another role's, whose issuer
  * named its family alike, this role has a row of its own: ids of families have no spaces. A row without a role was
  * written by such a process; the one who shows its good token takes it. `taken` comes out when another role was first at
  * the same moment.
+ * Over 70 lines because it is one statement.
  */
 const rotated = statement(($: Parameters<RotateValues>) =>
   db

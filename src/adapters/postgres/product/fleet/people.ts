@@ -70,6 +70,7 @@ interface EndValues extends Person {
  * families of refresh tokens end too. Devices are forgotten: apps register them again when a person signs in.
  * Administrators are locked all together, in one order, when one of them turns another off. Of two that turn each
  * other off, the second finds itself turned off, and one stays.
+ * Over 70 lines because it is one statement.
  */
 const sessionsEnded = statement(($: Parameters<EndValues>) =>
   db
