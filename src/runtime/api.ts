@@ -88,7 +88,7 @@ export interface Engine {
   restore(row: StoredInstance): Instance
   /**
    * The instance from memory, if it is known in `version` or a later one and was the present one within the last
-   * second: for who handles an event of it.
+   * second. For callers that handle an event of it.
    */
   recall(id: string, version: number): Instance | undefined
   history(id: string, options?: { after?: number; limit?: number }): Promise<readonly JournalEntry[]>

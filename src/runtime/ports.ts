@@ -116,7 +116,7 @@ export type WriteResult =
   | Limited
   /** Timers that are gone or were armed again since. */
   | { readonly kind: 'gateLost'; readonly sendIds: readonly string[] }
-  /** Somebody else has held its locks, or has been quicker, each time it was tried. */
+  /** Another commit held its locks, or was quicker, at each attempt. */
   | { readonly kind: 'busy' }
   /** Not applied as yet, but an earlier sending of the same write may still arrive and be. */
   | { readonly kind: 'unknown' }
@@ -277,7 +277,7 @@ export interface Store {
 }
 
 /**
- * How processes that only take commands wake those that fire timers. Best effort: whoever fires timers also
+ * How processes that only take commands wake those that fire timers. Best effort: a process that fires timers also
  * looks by itself every second.
  */
 export interface Wakeups {

@@ -1,11 +1,11 @@
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Refusal } from './definition.js'
 
-/** Who caused a transition; journaled. Timers are `{id: 'timer', role: 'system', sendId}`. */
+/** The person or the part that caused a transition. It is journaled. Timers are `{id: 'timer', role: 'system', sendId}`. */
 export interface Actor {
   readonly id: string
   readonly role: string
-  /** Why, where somebody had to say. */
+  /** Why, where the caller had to give a reason. */
   readonly reason?: string
   /** The timer that fired. */
   readonly sendId?: string

@@ -10,7 +10,7 @@ export const PUSHED_AFTER_MS = 2_000
 export type Platform = 'android' | 'ios' | 'web'
 
 export interface DeviceStore {
-  /** The device belongs to the person from now on, whoever had it before. A person keeps its newest `max` devices. */
+  /** The device belongs to the person from now on, even if it was another person's before. A person keeps its newest `max` devices. */
   register(person: Person, device: { token: string; platform: Platform }, max: number): Promise<void>
   /** Does nothing if the device is unknown or another person's. */
   remove(person: Person, token: string): Promise<void>
