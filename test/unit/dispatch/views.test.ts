@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import type { Caller, Role } from '../../../src/dispatch/person.js'
 import { broadcastView, offerView, type Standing } from '../../../src/dispatch/views/broadcast-view.js'
 import { driverView } from '../../../src/dispatch/views/fleet-view.js'
-import { limitBroadcast, parts, shownPlace } from '../../../src/dispatch/views/visibility.js'
-import { CREATED_AT, request } from './snapshots.js'
+import { broadcastView as broadcastViewSchema } from '../../../src/dispatch/views/views.js'
+import { limitBroadcast, parts, shownPlace, sightOf } from '../../../src/dispatch/views/visibility.js'
+import { CREATED_AT, fullInput, request } from './snapshots.js'
 
 const standing: Standing = { notified: 7, isOffered: true, hasDeclined: false }
 const as = (role: Role, id = 'x'): Caller => ({ role, id })
@@ -39,6 +40,14 @@ describe('a request', () => {
       expiresAt: new Date(CREATED_AT + 120_000).toISOString(),
       nextEvents: ['cancel'],
     })
+  })
+
+  it('shows its customer each field that the contract has', () => {
+    const asked = request(fullInput)
+    asked.timeout()
+    expect(Object.keys(view(asked, as('customer', 'c1'))).sort()).toEqual(
+      Object.keys(broadcastViewSchema.shape).sort(),
+    )
   })
 
   it('shows trips to those whom they concern', () => {
@@ -213,6 +222,21 @@ describe('R11.5 what is seen of a request', () => {
     expect(JSON.stringify(limited)).not.toMatch(/gate code|Copper|Herring|28\.613|77\.209|33\.868|151\.209/)
     expect(limited.trucks[0]?.trip?.driverId).toBe('d-a')
     expect(limitBroadcast(limited, parts.owner)).toEqual(limited)
+  })
+})
+
+describe('R11.5 a view of the owner that is limited', () => {
+  it.each(['customer', 'transporter', 'driver'] as const)('has no field that a %s is not shown', role => {
+    for (const isOver of [false, true]) {
+      const asked = request(fullInput)
+      if (isOver) asked.timeout()
+      const caller = as(role, 'a-stranger')
+      const limited = limitBroadcast(
+        view(asked, as('customer', 'c1')),
+        sightOf(caller, asked.broadcast, asked.now),
+      )
+      expect(Object.keys(limited).sort()).toEqual(Object.keys(view(asked, caller)).sort())
+    }
   })
 })
 

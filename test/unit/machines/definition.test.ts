@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
+import { statusOf } from '../../../src/machines/broadcast/machine.js'
 import {
   broadcastDefinition,
   type broadcastMachine,
@@ -42,6 +43,12 @@ test('the status is the word of the contract', () => {
   expect(status(sendAll(full, timer(WINDOW)))).toBe('fully_filled')
   expect(status(sendAll(full, cancel()))).toBe('cancelled')
   expect(status(sendAll(half, deadline()))).toBe('expired')
+})
+
+test('the status that announcements derive from the context is that of the state', () => {
+  for (const snapshot of exploreBroadcast()) {
+    expect(statusOf(snapshot.context)).toBe(broadcastDefinition.status(snapshot))
+  }
 })
 
 describe('R10.2 R3.4 claims', () => {
