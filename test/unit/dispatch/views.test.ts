@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { access } from '../../../src/dispatch/access.js'
 import type { Caller, Role } from '../../../src/dispatch/person.js'
 import { broadcastView, offerView, type Standing } from '../../../src/dispatch/views/broadcast-view.js'
 import { driverView } from '../../../src/dispatch/views/fleet-view.js'
@@ -253,6 +254,16 @@ describe('what the caller may send next', () => {
     expect(next(asked, 'transporter', { isOffered: false })).toEqual(['accept'])
     expect(next(asked, 'driver')).toEqual([])
     expect(next(asked, 'admin')).toEqual(['accept', 'cancel', 'trip.start', 'trip.release', 'trip.abandon'])
+  })
+
+  it.each(['customer', 'transporter'] as const)('is every command that a %s may give to a request', role => {
+    const asked = [request(), request(), request()]
+    asked[1]?.accept('a')
+    asked[2]?.timeout()
+    const given = Object.entries(access).flatMap(([command, row]) =>
+      command.startsWith('broadcast.') && role in row ? [command.slice('broadcast.'.length)] : [],
+    )
+    expect([...new Set(asked.flatMap(one => next(one, role)))].sort()).toEqual(given.sort())
   })
 
   it('is nothing for transporters once the request does not seek, nor past its deadline', () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { statusOf } from '../../../src/machines/broadcast/machine.js'
 import {
+  broadcastCommands,
   broadcastDefinition,
   type broadcastMachine,
   nextEvents,
@@ -132,6 +133,12 @@ describe('what can be sent next', () => {
         [...new Set(taken.map(event => event.type))].sort(),
       )
     }
+  })
+
+  test('is every command that users have, in some situation', () => {
+    const sent = new Set<string>(exploreBroadcast().flatMap(snapshot => nextEvents(snapshot, at)))
+    const ofUsers = Object.keys(broadcastCommands).filter(type => type !== 'reach.exhausted')
+    expect([...sent].sort()).toEqual(ofUsers.sort())
   })
 
   test('is no accept once the deadline has passed, though its timer is late', () => {

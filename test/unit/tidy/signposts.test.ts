@@ -94,7 +94,7 @@ describe('an index', () => {
   const OLDER = ['migrations/0031_keys_of_people.sql', 'migrations/engine/0003_room_for_instance.sql']
 
   it('of a new migration is named by a test of the plan that needs it', () => {
-    const tests = sourceFiles('test/integration/postgres')
+    const tests = [...sourceFiles('test/integration/postgres'), ...sourceFiles('test/integration/socket')]
       .map(({ text }) => text)
       .join('\n')
     const migrations = ['migrations', 'migrations/engine'].flatMap((folder, i) =>
