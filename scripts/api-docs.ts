@@ -26,12 +26,12 @@ export function errorsDocument(): string {
   return `# Errors
 
 Every error is a problem document (RFC 9457, \`application/problem+json\`) with \`type\`, \`title\`, \`status\`, \`code\`,
-\`instance\` and often \`detail\`. Go by \`code\`; show \`title\` to people. Sockets answer with the same ones.
-Written from the registry (\`npm run documents\`).
+\`instance\` and often \`detail\`. Decide by \`code\`, and show \`title\` to people. Sockets answer with the same documents.
+This page is generated from the registry (\`npm run documents\`).
 
 ${table(['status', 'code', 'title', 'when', 'what next', 'carries'], rows)}
 
-A member with a \`?\` is there where it is known.
+A member with a \`?\` is present if its value is known.
 
 ${table(['member', 'meaning'], members)}
 `
@@ -49,11 +49,11 @@ export function metricsDocument(): string {
     ])
   return `# Metrics
 
-What \`/metrics\` tells, besides the figures that Node’s own client library gives of the process (\`process_…\`,
-\`nodejs_…\`). Written from the registry (\`npm run documents\`). A dashboard and alert rules are in [ops](../ops).
+The metrics of Loadcast at \`/metrics\`. The client library adds metrics of the process (\`process_…\`, \`nodejs_…\`). This
+page is generated from the registry (\`npm run documents\`). A dashboard and alert rules are in [ops](../ops).
 
-Figures of the database (\`outbox\`, \`timers\`, \`dead_letters\`) are the same on every process: take the largest, not
-the sum. Where \`TRUSTED_PROXIES\` is above 0, what comes through a proxy gets 404: Prometheus asks each process itself.
+Metrics of the database (\`outbox\`, \`timers\`, \`dead_letters\`) are the same on every process: use the largest, not
+the sum. If \`TRUSTED_PROXIES\` is above 0, requests through a proxy get 404: Prometheus must read each process directly.
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 `
@@ -84,15 +84,15 @@ export function authorizationDocument(): string {
   const open = publicRoutes.map(route => `\`${route.method.toUpperCase()} ${route.path}\``)
   return `# Who may do what
 
-Written from the table in \`src/dispatch/access.ts\` and the registry of routes (\`npm run documents\`); a test calls every
-cell of it. Without a valid token every route answers 401, to a user who has been turned off 403. What a caller may
-not know of is answered like what does not exist.
+This page is generated from the table in \`src/dispatch/access.ts\` and the registry of routes (\`npm run documents\`). A test
+calls every cell. Without a valid token every route answers 401, and for a user that is turned off 403. A resource that
+the caller may not know is answered like one that does not exist.
 
 ${table(['', ...roles, 'another role of the same `sub`'], rows)}
 
-A person is role and \`sub\` together. The last column is what a token gets that has the \`sub\` of somebody who stands in
-the relation, and another role: what any stranger of its role gets. \`its own\` is what belongs to role and \`sub\` together:
-nothing of the other’s.
+A person is a role and a \`sub\` together. The last column is for a token with the \`sub\` of a person in that relation, but
+with another role. It gets the same as a stranger. \`its own\` means the data of its own role and \`sub\`, and nothing of the
+other person’s.
 
 ## On sockets
 
@@ -102,7 +102,7 @@ Open to everyone: ${open.join(', ')}.
 
 ## How much of a request its readers see
 
-Written from the table in \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and when it was
+Generated from the table in \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and when it was
 completed; a released, cancelled or abandoned trip does not. A reader's part is computed each time the request is shown: in
 answers, lists, events and resumes, and in answers that are repeated for an idempotency key. A request can be accepted
 while it seeks trucks and its deadline has not passed.
@@ -126,7 +126,7 @@ const ofStrangers: Readonly<Record<Standing, string>> = {
   invited: '404',
 }
 
-/** What roles get that may give the command, but stand in no relation: each outcome with its roles. */
+/** The outcomes for roles that may send the command but have no relation to the resource, each with its roles. */
 function asAnother(command: CommandName): string {
   const outcomes = new Map<string, Role[]>()
   for (const [role, standing] of Object.entries(access[command]) as [Role, Standing][]) {
@@ -148,7 +148,7 @@ function cell(command: CommandName, role: Role): string {
   return standing === undefined ? '403' : meanings[standing]
 }
 
-/** By the same table: a socket watches what its person may read, and hears what its person is told. */
+/** The same table for sockets: they may watch what their person may read, and get that person's events. */
 const socketRows = (): readonly (readonly string[])[] => [
   ['connect', ...roles.map(() => 'yes'), 'its own'],
   ['`watch`', ...roles.map(role => cell('getBroadcast', role)), asAnother('getBroadcast')],

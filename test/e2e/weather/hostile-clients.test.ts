@@ -50,7 +50,7 @@ test.each([
   ['send their bodies a byte a second', trickleBodies],
   ['never read their answers', readNothing],
 ])(
-  'clients that %s take no place from others',
+  'clients that %s block no others',
   async (_what, hold) => {
     const { world, url, isAtRest, token } = await startAtRest()
     const letGo = await hold(url, token, SLOW)

@@ -55,7 +55,7 @@ describe('R7.3 docs/CLIENT.md', () => {
     expect(blocks).toHaveLength(6)
   })
 
-  it('has code that type-checks, strictly', async () => {
+  it('has code that type-checks strictly', async () => {
     const folder = await temporaryFolder('client-types')
     await writeFile(join(folder, 'page.ts'), programOf({}))
     const tsconfig = {
@@ -74,7 +74,7 @@ describe('R7.3 docs/CLIENT.md', () => {
     expect(stdout).toBe('')
   })
 
-  it('has code that does what it says', async () => {
+  it('has code that behaves as documented', async () => {
     const transporter = await createCaller(app.url, 'transporter', 't1')
     await transporter.put('/api/v1/transporter/vehicles/v1', { vehicleType: '14ft', number: 'DL 1' })
     await transporter.put('/api/v1/transporter/drivers/d1', { name: 'Asha' })

@@ -136,7 +136,7 @@ const WEATHER: readonly Weather[] = [
 
 describe('R13.1 when Postgres', () => {
   test.each(WEATHER)(
-    '$name: 503, degraded or down, and well again by itself',
+    '$name: 503, health degraded or down, and recovery without help',
     async ({ code, begin, end }) => {
       await recovers()
       await begin()
@@ -161,7 +161,7 @@ describe('R13.1 when Postgres', () => {
     180_000,
   )
 
-  test('has tables locked for longer than a statement may take: 503, and well again', async () => {
+  test('has tables locked for longer than the statement timeout: 503, then recovery', async () => {
     await recovers()
     const hold = server.inDatabase(
       'begin; lock table instances, users, drivers, vehicles, devices in access exclusive mode; select pg_sleep(9); commit',
@@ -180,7 +180,7 @@ describe('R13.1 when Postgres', () => {
   }, 180_000)
 })
 
-test('sockets get the same answers, at the handshake and for their calls', async () => {
+test('sockets get the same answers, at the handshake and for their messages', async () => {
   const { url } = server.app
   const token = await tokenFor('customer', 'on-a-socket')
   const listener = await listen(url, token)
@@ -249,7 +249,7 @@ describe('R13.1 when a write is answered with SQLSTATE', () => {
   )
 })
 
-test('when it is over, health forgets', async () => {
+test('health recovers after it', async () => {
   await until(async () => (await health()).body.status === 'ok', PATIENCE_MS)
 }, 90_000)
 

@@ -68,9 +68,9 @@ function expectAllWork(counts: Counts): void {
   }
 }
 
-describe('R13.1 a process whose connections are ended', () => {
+describe('R13.1 a process whose connections are cut', () => {
   test(
-    'at the moment it gets them, thousands of times, survives',
+    'as soon as they are made, thousands of times, survives',
     async () => {
       const proxy = await startTerminatingProxy(database.connectionString)
       proxy.endShare = 0.5
@@ -115,7 +115,7 @@ describe('R13.1 a process whose connections are ended', () => {
   )
 
   test(
-    'at any statement, from its start on, serves or answers 503, and ends when asked to',
+    'at any statement, from its start on, serves or answers 503, and ends when stopped',
     async () => {
       const proxy = await startTerminatingProxy(database.connectionString)
       // A start sends some hundred statements on few connections, so now and then one succeeds.

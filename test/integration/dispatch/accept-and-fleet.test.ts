@@ -214,7 +214,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
     await noTrip()
   })
 
-  it('R2.2 whose process dies in the middle leaves the truck free', async () => {
+  it('R2.2 whose process dies during the commit leaves the truck free', async () => {
     await hold(truck.driverId)
     const changed = deleteDriver()
     await until(async () => (await sessions(isHeld)).length > 0)

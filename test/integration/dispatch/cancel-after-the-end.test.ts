@@ -59,7 +59,7 @@ describe('a cancel after the last truck was found', () => {
 })
 
 describe('a cancel after the request has expired', () => {
-  it('R4.1 is possible as long as a standing trip has not started: that one is cancelled, the others kept', async () => {
+  it('R4.1 is possible while a live trip has not started: that one is cancelled, the others kept', async () => {
     const { trips, cancel, expired } = await asked('some', 3, { started: 1, assigned: 1 })
     await expired()
     const [started, assigned] = trips
@@ -72,7 +72,7 @@ describe('a cancel after the request has expired', () => {
     expect(expectOk(await cancel()).outcome).toBe('unchanged')
   })
 
-  it('R4.1 is too late when all that stand have started, and finds nothing to cancel when none was found', async () => {
+  it('R4.1 is refused when all live trips have started, and finds nothing to cancel when there are none', async () => {
     const [moving, empty] = await Promise.all([asked('moving', 2, { started: 1 }), asked('empty', 1)])
     await Promise.all([moving.expired(), empty.expired()])
     expect(expectProblem(await moving.cancel())).toBe('TOO_LATE_TO_CANCEL')

@@ -1,6 +1,6 @@
 /*
- * Invitations, agreements and leavings of the same few people, at once on two processes, and a process that dies in the middle.
- * Each driver is in one fleet at most, or in none; nobody is asked into a fleet that it is in; a fleet never has more than it may.
+ * Invitations, agreements and leaves of the same few people, at once on two processes, with a process that dies in the
+ * middle. Each driver is in at most one fleet, is not invited into its own fleet, and no fleet is larger than allowed.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
@@ -50,7 +50,7 @@ const agree = (n: number, to: Caller) => on(n).joinFleet(me(), { transporterId: 
 const sql = <T extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
   processes[0].sql.query<T>(text, values).then(({ rows }) => rows)
 
-/** Whose fleet the driver is in, by the word of everyone concerned, who must not contradict each other. */
+/** The driver's fleet, as every table shows it. They must agree. */
 async function fleetOfDriver(): Promise<string | null> {
   const { transporterId, invitations } = expectOk(await on(0).getDriverFleet(me()))
   for (const caller of [owner, other]) {
@@ -68,7 +68,7 @@ async function fleetOfDriver(): Promise<string | null> {
 }
 
 describe('two processes', () => {
-  it('R11.3 an agreement and the withdrawal of its invitation: it is in the fleet or it is not', async () => {
+  it('R11.3 an agreement and the withdrawal of its invitation: the driver is in the fleet or not', async () => {
     for (let i = 0; i < ROUNDS; i++) {
       expectOk(await invite(0, owner))
       const [agreed, removed] = await Promise.all([agree(i, owner), on(i + 1).deleteDriver(owner, me().id)])
@@ -79,7 +79,7 @@ describe('two processes', () => {
     }
   })
 
-  it('R11.3 an agreement and the same invitation again: no second one is left', async () => {
+  it('R11.3 an agreement and a repeat of the invitation: no second one is left', async () => {
     for (let i = 0; i < ROUNDS; i++) {
       expectOk(await invite(0, owner))
       const answers = await Promise.all([
@@ -94,7 +94,7 @@ describe('two processes', () => {
     }
   })
 
-  it('R11.3 agreements to two transporters and a leaving: one fleet at most', async () => {
+  it('R11.3 agreements to two transporters and a leave: one fleet at most', async () => {
     const seen = new Set<string | null>()
     for (let i = 0; i < ROUNDS; i++) {
       for (const caller of [owner, other]) expectOk(await invite(i, caller))
@@ -110,7 +110,7 @@ describe('two processes', () => {
     expect([...seen].filter(id => id !== null).length).toBeGreaterThan(0)
   })
 
-  it('R11.4 a fleet that is filled by both has exactly as many as it may', async () => {
+  it('R11.4 a fleet that both fill has exactly the allowed size', async () => {
     const ids = Array.from({ length: 3 * MAX_FLEET }, (_, i) => `${me().id}-${i}`)
     const invited = await Promise.all(ids.map((id, i) => invite(i, owner, id)))
     const refused = invited.filter(answer => !answer.ok)
@@ -123,7 +123,7 @@ describe('two processes', () => {
     expect(expectOk(await on(0).listVehicles(owner, { limit: 100 })).items).toHaveLength(MAX_FLEET)
   })
 
-  it('R11.4 a fleet that is larger than it may be can be changed, and does not grow', async () => {
+  it('R11.4 a fleet over the limit can be changed, and does not grow', async () => {
     await sql(
       `insert into drivers (id, transporter_id, name, confirmed_at)
        select 'many-' || $1 || '-' || n, $1, 'Asha', now() from generate_series(1, $2::int) n`,
@@ -144,8 +144,8 @@ describe('two processes', () => {
   })
 })
 
-describe('a process that dies or stops', () => {
-  it('R11.3 in the middle of an agreement changes nothing', async () => {
+describe('a process that dies or is paused', () => {
+  it('R11.3 during an agreement changes nothing', async () => {
     for (const caller of [other, owner]) expectOk(await invite(0, caller))
     expectOk(await agree(0, other))
     // The driver's row is held, so that the agreement stops half-way.
@@ -167,7 +167,7 @@ describe('a process that dies or stops', () => {
     expect(await fleetOfDriver()).toBe(owner.id)
   })
 
-  it('R11.3 R11.4 within its turn at a fleet: the others wait, are not kept for long, and other fleets not at all', async () => {
+  it('R11.3 R11.4 during its turn at a fleet: others wait only for a bounded time, and other fleets not at all', async () => {
     const paused = new pg.Client({ connectionString: database.connectionString })
     await paused.connect()
     paused.on('error', () => {}) // the server ends it

@@ -19,7 +19,7 @@ import { type RedisPresences, redisPresences } from '../../support/redis/redis-p
 
 const { describeWithRedis } = await redisForTests()
 
-/** A heartbeat's interval, and what is on its way. */
+/** A heartbeat's interval, and a second for those in transit. */
 const FILL_MS = 13_000
 const FACTS_AGE_MS = 300_000
 
@@ -81,7 +81,7 @@ describeWithRedis('presence that was emptied', () => {
   const toldOfDrivers = () =>
     product.fanout.emits.filter(({ envelope }) => envelope.type === 'driver_status_changed')
 
-  it('R7.4 R6.1 offers go to everyone available until heartbeats have filled it, then to those near again', async () => {
+  it('R7.4 R6.1 offers go to every available transporter until heartbeats have filled it, then to near ones again', async () => {
     expect(await offeredTo('before')).toEqual([true, false])
     await presences.ask('flushall')
     expect(await offeredTo('emptied')).toEqual([true, true])
@@ -93,7 +93,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(await offeredTo('filled')).toEqual([true, false])
   })
 
-  it('R6.6 that presence went is no change of a driver: nobody is told, and lists show who is switched on', async () => {
+  it('R6.6 a loss of presence changes no driver: nobody is informed, and lists show the switched-on drivers', async () => {
     await presences.ask('flushall')
     const online = async () => expectOk(await product.dispatch.getDriver(near.caller, near.driverId)).isOnline
     expect(await online()).toBe(true)
@@ -102,7 +102,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(toldOfDrivers()).toEqual([])
   })
 
-  it('is filled with few statements, however many drivers come back', async () => {
+  it('is filled with few statements, however many drivers return', async () => {
     for (let i = 0; i < 50; i++) {
       await registerTruck(product, `${round}-${i}`, { vehicleType: type(), place: northOfPickup(2) })
     }
@@ -120,7 +120,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(statements.length).toBeLessThanOrEqual(2)
   })
 
-  it('a pause in which nobody could beat counts as a loss: nobody lapses by it', async () => {
+  it('a pause without any heartbeats counts as a loss: no driver expires by it', async () => {
     // Longer than any TTL: Redis was out of reach, with all that it knew.
     presences.passTime(150_000)
     expect(await product.presence.lapsedDrivers()).toEqual([])
@@ -130,7 +130,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(toldOfDrivers()).toEqual([])
   })
 
-  it('a driver that was switched off while presence could not be told of it is found out within minutes', async () => {
+  it('a driver that was switched off while presence was unavailable is noticed within minutes', async () => {
     await product.fleet.setDriver(near.driverId, { isSwitchedOn: false })
     const isKnown = async () => (await product.presence.driverStates([near.driverId])).has(near.driverId)
     const step = 25_000

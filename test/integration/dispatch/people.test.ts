@@ -15,7 +15,7 @@ afterAll(async () => {
 })
 
 describe('R2.2 a user', () => {
-  it('that is looked at while it is turned off is answered for, before or after, never with an exception', async () => {
+  it('that is read during its deactivation gets the state before or after, never an exception', async () => {
     const { dispatch } = product
     for (let round = 0; round < 20; round++) {
       const user = customer(`u-${round}`)

@@ -38,7 +38,7 @@ async function expired(me: ReturnType<typeof customer>, count = 1, taken = 0): P
 }
 
 describe('R5.3 a retry', () => {
-  it('asks again for the trucks that are missing, and for no others', async () => {
+  it('requests only the missing trucks', async () => {
     const me = customer('c-missing')
     const id = await expired(me, 3, 2)
     const { broadcast, isNew } = expectOk(await retry(id, me))
@@ -47,7 +47,7 @@ describe('R5.3 a retry', () => {
     expect((await product.engine.get(id))?.status).toBe('expired')
   })
 
-  it('is made once, however many ask at the same time, and found while it seeks', async () => {
+  it('is made once, however many callers send it at once, and returned while it searches', async () => {
     const me = customer('c-once')
     const id = await expired(me)
     const answers = (await Promise.all(Array.from({ length: 10 }, () => retry(id, me)))).map(expectOk)
@@ -60,7 +60,7 @@ describe('R5.3 a retry', () => {
     expect(expectOk(await retry(retried, me)).isNew).toBe(true)
   })
 
-  it('is refused of what has not expired', async () => {
+  it('is refused for a request that has not expired', async () => {
     const me = customer('c-early')
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking())).broadcast
     expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
@@ -68,7 +68,7 @@ describe('R5.3 a retry', () => {
     expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
   })
 
-  it('is refused while the customer has another request, and possible after', async () => {
+  it('is refused while the customer has another request, and possible afterwards', async () => {
     const me = customer('c-other')
     const id = await expired(me)
     const other = expectOk(await product.dispatch.createBroadcast(me, asking(2))).broadcast
@@ -81,7 +81,7 @@ describe('R5.3 a retry', () => {
     expect(expectOk(await retry(id, me)).isNew).toBe(true)
   })
 
-  it('is not for others: a stranger does not learn that the request is there', async () => {
+  it('is not for others: a stranger does not learn that the request exists', async () => {
     const id = await expired(customer('c-mine'))
     expect(expectProblem(await retry(id, customer('c-stranger')))).toBe('NOT_FOUND')
   })

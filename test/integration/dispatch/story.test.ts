@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => app.close())
 
 describe('R9.5 R10.7 the story of a request', () => {
-  test('says in one answer what happened, by whom, and why others were not let', async () => {
+  test('shows in one answer what happened, by which actor, and why others were refused', async () => {
     const { id, admin, customer, party, offered, stranger } = scene
     await offered.transporter.post(`/api/v1/broadcast/${id}/decline`, { reason: 'Too far' })
     await stranger.transporter.post(`/api/v1/broadcast/${id}/accept`, acceptBody(stranger))
@@ -51,7 +51,7 @@ describe('R9.5 R10.7 the story of a request', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b))
   })
 
-  test('says how many a step found and passed over, and why', async () => {
+  test('shows how many transporters a step found and skipped, and why', async () => {
     const own = await createScene(app)
     await app.query(
       `insert into recipients (broadcast_id, transporter_id, step, reason)
@@ -65,7 +65,7 @@ describe('R9.5 R10.7 the story of a request', () => {
     })
   })
 
-  test('is for administrators, and only where there is a request', async () => {
+  test('is only for administrators, and only for existing requests', async () => {
     expect((await scene.customer.get(`/api/v1/admin/broadcasts/${scene.id}/story`)).status).toBe(403)
     const nobodys = '01890a5d-ac96-774b-bcce-b302099a8057'
     expect((await scene.admin.get(`/api/v1/admin/broadcasts/${nobodys}/story`)).status).toBe(404)

@@ -28,8 +28,8 @@ async function open(settings: Parameters<typeof openDispatch>[1]) {
   await product.engine.start()
 }
 
-describe('R5.3 when time is up', () => {
-  it('with no truck found the customer hears so and may ask again; transporters see it go', async () => {
+describe('R5.3 at the deadline', () => {
+  it('with no truck found the customer is informed and may retry; transporters see it end', async () => {
     await open({ broadcastTimeoutMs: 300 })
     const truck = await registerTruck(product, 'asked', { vehicleType: 'x', place: northOfPickup(1) })
     const me = customer('c-none')
@@ -58,7 +58,7 @@ describe('R5.3 when time is up', () => {
     }
   })
 
-  it('with some trucks found these stand, and the customer hears that the request expired', async () => {
+  it('with some trucks found these stay, and the customer is informed that the request expired', async () => {
     await open({ broadcastTimeoutMs: 400 })
     const truck = await registerTruck(product, 'stands')
     const me = customer('c-some')
@@ -91,7 +91,7 @@ describe('R5.3 when time is up', () => {
 })
 
 describe('step by step', () => {
-  it('R6.1 the reach widens by its timer, until everyone was asked', async () => {
+  it('R6.1 the reach widens by its timer, until every transporter is reached', async () => {
     await open({ reachStepMs: 150, reachStepsKm: [10, 50] })
     const far = await registerTruck(product, 'far', { vehicleType: 'y', place: northOfPickup(40) })
     const distant = await registerTruck(product, 'distant', { vehicleType: 'y', place: northOfPickup(400) })
@@ -115,7 +115,7 @@ describe('step by step', () => {
 })
 
 describe('R13.2 a request whose deadline has passed', () => {
-  it('and whose timers were lost blocks no one: its customer may ask for trucks again at once', async () => {
+  it('and whose timers were lost blocks no one: its customer may request trucks at once', async () => {
     // No process fires timers here, so the timer check does not find the lost ones either.
     product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
     const me = customer('c-stuck')

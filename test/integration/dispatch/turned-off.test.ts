@@ -55,7 +55,7 @@ const historyOf = async (id: string) =>
   }[]
 
 describe('R11.2 a customer that is turned off', () => {
-  test('loses its seeking request before the answer: its transporters are told, and the journal says by whom', async () => {
+  test('loses its searching request before the answer: its transporters are informed, and the journal names the actor', async () => {
     const truck = await registerTruck(other.url, 'off-1', { vehicleType: 'off_1', isReady: true })
     const listener = await listen(other.url, truck.transporter.token)
     open.push(listener)
@@ -72,7 +72,7 @@ describe('R11.2 a customer that is turned off', () => {
     expect((await truck.transporter.get('/api/v1/broadcasts')).body.items).toEqual([])
   })
 
-  test('keeps what is no longer sought: the trips of a full request stand', async () => {
+  test('keeps requests that no longer search: the trips of a full request stay', async () => {
     const truck = await registerTruck(app.url, 'off-2', { vehicleType: 'off_2', isReady: true })
     const broadcast = await seek('off-c2', 1, app, 'off_2')
     const path = `/api/v1/broadcast/${broadcast.id}/accept`
@@ -83,7 +83,7 @@ describe('R11.2 a customer that is turned off', () => {
     expect(body.items).toMatchObject([{ broadcastId: broadcast.id, status: 'assigned' }])
   })
 
-  test('loses one that is filled in part with its trips that have not started', async () => {
+  test('loses a partly filled one with its trips that have not started', async () => {
     const truck = await registerTruck(app.url, 'off-3', { vehicleType: 'off_3', isReady: true })
     const broadcast = await seek('off-c3', 2, app, 'off_3')
     const path = `/api/v1/broadcast/${broadcast.id}/accept`
@@ -103,7 +103,7 @@ describe('R11.2 a customer that is turned off', () => {
     expect([await statusOf(broadcast.id), await statusOf(bystander.id)]).toEqual(['searching', 'searching'])
   })
 
-  test('loses one that was let in before and is committed after', async () => {
+  test('loses one that was admitted before and is committed after', async () => {
     const client = await createClient(app.url, 'customer', 'off-late')
     await client.get('/api/v1/broadcasts')
     let release = () => {}
@@ -128,7 +128,7 @@ describe('R11.2 a customer that is turned off', () => {
     await until(async () => (await statusOf(broadcast.id)) === 'cancelled', 4_000)
   })
 
-  test('loses it though nobody was there for a while', async () => {
+  test('loses it though no process ran for a while', async () => {
     const first = await startTestApp()
     const broadcast = await seek('off-alone', 1, first)
     const { database } = first
@@ -137,7 +137,7 @@ describe('R11.2 a customer that is turned off', () => {
     await pool.query("update people set valid_from = now() - interval '2 hours' where id = 'off-alone'")
     const status = async () =>
       (await pool.query('select status from loadcast.instances where id = $1', [broadcast.id])).rows[0].status
-    // Nobody looks back that far but who has just come.
+    // Only a new process looks back that far.
     await new Promise(resolve => setTimeout(resolve, 2_500))
     const before = await status()
     const second = await startTestApp({ database })
@@ -148,7 +148,7 @@ describe('R11.2 a customer that is turned off', () => {
     await first.close()
   })
 
-  test('leaves a database in which all is well', async () => {
+  test('leaves a database without violations', async () => {
     expect(await findViolations(app.database.connectionString)).toEqual([])
   })
 })
@@ -208,7 +208,7 @@ for (const [where, describeHere, environment] of presences) {
     const driverOf = async (truck: Awaited<ReturnType<typeof registerTruck>>) =>
       (await truck.transporter.get(`/api/v1/transporter/drivers/${truck.driverId}`)).body
 
-    test('a driver that is turned off is offline at once, told as such, and brings no offers', async () => {
+    test('a driver that is turned off is offline at once, is announced as such, and causes no offers', async () => {
       const truck = await registerTruck(server.url, 'pr-1', { vehicleType: 'pr_1', isReady: true })
       const listener = await listen(server.url, truck.transporter.token)
       open.push(listener)
@@ -225,7 +225,7 @@ for (const [where, describeHere, environment] of presences) {
       expect(await driverOf(truck)).toMatchObject({ isOnline: false })
     })
 
-    test('a driver whose process died is offline within seconds, also for a process that starts later', async () => {
+    test('a driver whose process died is offline within seconds, even for a process that starts later', async () => {
       const truck = await registerTruck(server.url, 'pr-2', { vehicleType: 'pr_2', isReady: true })
       const pool = new pg.Pool({ connectionString: server.database.connectionString, max: 1 })
       await createFleetStore(pool).setPersonActive({ role: 'driver', id: truck.driverId }, false)
@@ -238,7 +238,7 @@ for (const [where, describeHere, environment] of presences) {
       await later.close()
     })
 
-    test('a transporter that is turned off gets no offers, though its drivers go on', async () => {
+    test('a transporter that is turned off gets no offers, though its drivers stay online', async () => {
       const truck = await registerTruck(server.url, 'pr-3', { vehicleType: 'pr_3', isReady: true })
       expect(await isOffered(server, 'pr-3', 'pr_3')).toBe(true)
       await put('transporter', truck.transporter.id, false)

@@ -15,8 +15,8 @@ import {
 } from '../../support/engine/dispatch.js'
 
 /*
- * An accept is decided on facts that it has read. Here `slow` has read them and is held; `quick` acts meanwhile,
- * on the same database; then `slow` goes on.
+ * An accept is decided on facts that were read before. Here `slow` has read them and is delayed. Then `quick` acts on
+ * the same database, and `slow` continues.
  */
 
 let database: TestDatabase
@@ -63,7 +63,7 @@ const claimsOf = async (id: string) => {
   return rows.map(row => row.key)
 }
 
-describe('an accept that was overtaken', () => {
+describe('an accept that another process overtakes', () => {
   it('R1.3 R2.1 by the accept of the last truck loses, and leaves nothing', async () => {
     const id = await create()
     const late = await acceptSlowly(id, second, async () => expectOk(await accept(quick, id, first)))
@@ -98,8 +98,8 @@ describe('an accept that was overtaken', () => {
   })
 })
 
-describe('a user who is turned off on one process', () => {
-  it('R2.2 accepts on no other either, from that moment on', async () => {
+describe('a user that is turned off on one process', () => {
+  it('R2.2 cannot accept on another process either, from that moment on', async () => {
     const id = await create()
     expect(await slow.dispatch.isActive(first.caller)).toBe(true)
     expectOk(await quick.dispatch.setPersonActive(admin, first.caller, false))
@@ -118,12 +118,12 @@ describe('a slot', () => {
     expect(expectOk(await slow.dispatch.createBroadcast(me(), asking(2))).isNew).toBe(true)
   })
 
-  it('R3.4 of a request whose time is up is free, though its timer is late', async () => {
+  it('R3.4 of a request past its deadline is free, though its timer is late', async () => {
     const brief = openDispatch(database.connectionString, { broadcastTimeoutMs: 1_500 })
     const { id, expiresAt } = expectOk(await brief.dispatch.createBroadcast(me(), asking(1))).broadcast
     while (brief.engine.now() < Date.parse(expiresAt)) await new Promise(resolve => setTimeout(resolve, 5))
     try {
-      // Its engine fires no timers yet: whoever asks now comes first.
+      // Its engine fires no timers yet, so this caller comes first.
       const asked = [
         brief.dispatch.createBroadcast(me(), asking(1)),
         brief.dispatch.createBroadcast(me(), asking(2)),

@@ -60,7 +60,7 @@ beforeAll(async () => {
         scene.stranger.driverId,
       ]),
       vehicleId: scenes.flatMap(scene => [scene.spare.vehicleId, scene.party.vehicleId]),
-      // Nobody who acts here: who is turned off would say 403 to everything after.
+      // Not one of the callers here: turned off, it would get 403 to everything after.
       userId: ['u1', 'u2', 'u3'],
       role: ['customer', 'driver'],
       token: ['fGw0%3AAPA91', 'none'],
@@ -92,7 +92,7 @@ async function writes(): Promise<number> {
   return Number(row?.n)
 }
 
-/** What a request set off goes on after its answer; the next one must not be blamed for it. */
+/** Work of a request continues after its answer, and must not be blamed on the next one. */
 async function settled(): Promise<void> {
   for (;;) {
     const [row] = await app.query<{ n: number }>('select count(*)::int as n from outbox')
@@ -121,7 +121,7 @@ async function judge(fuzzed: FuzzCase): Promise<void> {
 }
 
 describe('requests made from the routes’ own schemas', () => {
-  test(`R2.2 ${RUNS} of them: no fault, no hang, no problem without a code, no change by what was refused`, async () => {
+  test(`R2.2 ${RUNS} of them: no crash, no hang, no problem without a code, no change by a refused request`, async () => {
     const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
     await settled()
     before = await writes()

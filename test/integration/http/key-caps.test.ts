@@ -29,7 +29,7 @@ const keysOf = async (person: string) =>
   (await app.query('select from idempotency_keys where scope like $1', [`%${person} %`])).length
 
 describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
-  test('R11.4 R2.3 past the cap a new key is refused before anything is done, and used ones keep their promise', async () => {
+  test('R11.4 R2.3 above the cap a new key is refused before any work, and used ones still work', async () => {
     const me = await createClient(app.url, 'customer', 'c-keys')
     const first = await me.post('/api/v1/broadcasts', asking(1), key('k0'))
     expect(first.status).toBe(201)
@@ -68,7 +68,7 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     ).toBe('applied')
   })
 
-  test('R11.4 holds for what is no transition, on every process, in every role apart', async () => {
+  test('R11.4 applies to commands without a transition, on every process, for each role separately', async () => {
     const { transporter } = await registerTruck(app.url, 'keys')
     const elsewhere = await createClient(other.url, 'transporter', transporter.id)
     const beat = (client: typeof transporter, name: string) =>
@@ -83,7 +83,7 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     expect((await sameSub.post('/api/v1/broadcasts', asking(1), key('mine'))).status).toBe(201)
   })
 
-  test('R11.4 a crowd of one person overshoots by what was under way, and no more', async () => {
+  test('R11.4 a crowd of one person overshoots only by the requests in progress', async () => {
     const { transporter } = await registerTruck(app.url, 'crowd')
     const beat = (name: string) => transporter.post('/api/v1/transporter/heartbeat', {}, key(name))
     const crowd = await Promise.all(Array.from({ length: 10 }, (_, i) => beat(`c${i}`)))
@@ -96,7 +96,7 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     expect(row?.used).toBe(await keysOf(transporter.id))
   })
 
-  test('is counted by the statement that keeps the answer, and forgotten after its day', async () => {
+  test('is counted by the statement that keeps the answer, and deleted after its day', async () => {
     const pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
     const keys = createIdempotencyStore(pool, { perDay: 2 })
     const used = (n: number) => ({ scope: 'customer c-sweep POST /x', key: `k${n}`, fingerprint: 'f' })

@@ -54,7 +54,7 @@ describe('R9.5 requests of one address', () => {
     expect(wait).toBeLessThanOrEqual(Math.ceil(60 * (1 + 1 / PER_MINUTE)))
   })
 
-  test('what is no route counts too', async () => {
+  test('unknown routes count too', async () => {
     const address = newAddress()
     for (let i = 0; i < PER_MINUTE; i++) {
       expect((await call(app.url, 'GET', '/nowhere', as(address))).status).toBe(404)
@@ -62,14 +62,14 @@ describe('R9.5 requests of one address', () => {
     expect((await call(app.url, 'GET', '/nowhere', as(address))).status).toBe(429)
   })
 
-  test('health answers whoever asks, however often: a balancer must not lose us over it', async () => {
+  test('health always answers, so that a balancer never loses us', async () => {
     const address = newAddress()
     await exhaust(address)
     expect((await call(app.url, 'GET', '/health', as(address))).status).toBe(200)
     expect((await call(app.url, 'GET', '/health/live', as(address))).status).toBe(200)
   })
 
-  test('an address that the caller made up is not believed', async () => {
+  test('an address that the caller invented is ignored', async () => {
     const address = newAddress()
     for (let i = 0; i < PER_MINUTE; i++)
       await call(app.url, 'GET', '/openapi.json', as(`10.9.8.${i}, ${address}`))
@@ -92,7 +92,7 @@ describe('R9.5 requests of one address', () => {
 })
 
 describe('R9.5 requests of one user', () => {
-  test('count wherever they come from; others are not concerned', async () => {
+  test('count from all addresses; other users are not affected', async () => {
     const token = await tokenFor('customer', 'c-fast')
     const ask = () =>
       call(app.url, 'GET', '/api/v1/broadcasts', as(newAddress(), { authorization: `Bearer ${token}` }))
@@ -103,7 +103,7 @@ describe('R9.5 requests of one user', () => {
     expect((await call(app.url, 'GET', '/api/v1/broadcasts', headers)).status).toBe(200)
   })
 
-  test('nobody is counted under a name that was not proven', async () => {
+  test('unverified names are not counted', async () => {
     const client = await tokenFor('customer', 'c-victim')
     const forged = `${client.slice(0, -5)}AAAAA`
     for (let i = 0; i < 4; i++) {
@@ -114,7 +114,7 @@ describe('R9.5 requests of one user', () => {
     expect((await call(app.url, 'GET', '/api/v1/broadcasts', headers)).status).toBe(200)
   })
 
-  test('R11.1 another role of the same id does not use up what a person may ask', async () => {
+  test('R11.1 another role of the same id does not use up a person’s limit', async () => {
     const headersOf = async (role: Role) =>
       as(newAddress(), { authorization: `Bearer ${await tokenFor(role, 'of-both')}` })
     let status = 200
@@ -127,7 +127,7 @@ describe('R9.5 requests of one user', () => {
 })
 
 describe('R9.5 connection attempts of sockets', () => {
-  test('count by user: refused with a problem that says when to come back', async () => {
+  test('count by user: refused with a problem that says when to retry', async () => {
     const token = await tokenFor('customer', 'c-loop')
     const direct = await startTestApp({ env: { RATE_LIMIT_USER_PER_MINUTE: '2' } })
     for (let i = 0; i < 2; i++) (await listen(direct.url, token)).close()
@@ -156,7 +156,7 @@ describe('R9.5 connection attempts of sockets', () => {
   })
 })
 
-test('without a limit nothing is limited', async () => {
+test('without a limit nothing is refused', async () => {
   const free = await startTestApp()
   const client = await createClient(free.url, 'customer', 'c1')
   const answers = await Promise.all(Array.from({ length: 100 }, () => client.get('/api/v1/broadcasts')))

@@ -106,7 +106,7 @@ describe('R11.4 the resources of a request are released', () => {
     socket.destroy()
   })
 
-  test('when a request asks for an unsupported upgrade, and it is answered as if it had not asked', async () => {
+  test('when a request demands an unsupported upgrade, and it is answered as if it had not', async () => {
     const upgrade = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n'
     const body = '{}'
     const socket = await open()

@@ -25,7 +25,7 @@ const { describeWithRedis } = await redisForTests()
 const { describeWithPreviousRelease } = await previousReleaseForTests(WITHOUT_PEOPLE)
 describeWithPreviousRelease('the release before', () => {
   describeWithRedis.each([['classic'], ['sharded']])(
-    'beside the release before, with the %s adapter',
+    'beside the previous release, with the %s adapter',
     kind => {
       const redis = useRedis()
       const open: Listener[] = []
@@ -78,7 +78,7 @@ describeWithPreviousRelease('the release before', () => {
         ['this release', 'the release before'],
         ['the release before', 'this release'],
       ])(
-        'R11.1 what %s does, the people on %s hear, and nobody else there of their ids',
+        'R11.1 actions of %s reach the people on %s, and no other roles of their ids',
         async (doing, hearing) => {
           const name = `${kind}-${doing.split(' ')[0]}`
           const vehicleType = `t_${name.replace('-', '_')}`
@@ -142,7 +142,7 @@ describeWithPreviousRelease('the release before', () => {
       )
 
       test(
-        'R11.1 what the release before did under a key is not done again here, nor answered to another role',
+        'R11.1 an idempotency key of the previous release is honoured, and not for another role',
         async () => {
           const id = `key-${kind}`
           const headers = { 'idempotency-key': 'k' }
@@ -174,7 +174,7 @@ describeWithPreviousRelease('the release before', () => {
       )
 
       test(
-        'R11.1 a device that the release before registered counts for one person, and for none once there are two',
+        'R11.1 a device that the previous release registered counts for one person, and for none once there are two',
         async () => {
           const id = `device-${kind}`
           const token = `token-${kind}`
@@ -206,7 +206,7 @@ describeWithPreviousRelease('the release before', () => {
       )
 
       test(
-        'R11.1 a refresh token is good once on both together, and its family is untouched by another role’s',
+        'R11.1 a refresh token is valid once on both together, and another role of the id does not affect its family',
         async () => {
           const id = `refresh-${kind}`
           const refresh = (url: string, refreshToken: string) =>
@@ -236,7 +236,7 @@ describeWithPreviousRelease('the release before', () => {
       )
 
       test(
-        'R11.1 a user that the release before turns off is off in every role; a person turned off here is off there',
+        'R11.1 a user that the previous release turns off is off in every role; a person turned off here is off there',
         async () => {
           const id = `off-${kind}`
           const roles = ['customer', 'transporter', 'driver'] as const

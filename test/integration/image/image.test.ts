@@ -99,12 +99,12 @@ describe('the image', () => {
     ])
   })
 
-  test('has a Dockerfile that a linter has nothing to say about', async () => {
+  test('has a Dockerfile without linter findings', async () => {
     expect(validate(await readFile(join(repositoryRoot, 'Dockerfile'), 'utf8'))).toEqual([])
     expect(validate('FROM node:24-slim\nMAINTAINER x')).not.toEqual([])
   })
 
-  test('R9.1 migrates and serves on Postgres with production files alone, writes nothing, ends at SIGTERM', async () => {
+  test('R9.1 migrates and serves on Postgres with production files only, writes nothing, ends at SIGTERM', async () => {
     const modules = await readdir(join(app, 'node_modules'))
     const { devDependencies, optionalDependencies } = JSON.parse(
       await readFile(join(repositoryRoot, 'package.json'), 'utf8'),
@@ -161,11 +161,11 @@ describe('the image', () => {
     }
   }, 60_000)
 
-  test('is small: what it adds to its base stays under 200 MB', async () => {
+  test('is small: it adds under 200 MB to its base', async () => {
     expect(await bytesIn(app)).toBeLessThan(MAX_INSTALLED_BYTES)
   })
 
-  test('is filled by what the runbook says, and by as much', async () => {
+  test('is filled by the commands of the runbook, as much as it states', async () => {
     const runbook = await readFile(join(repositoryRoot, 'docs/OPERATIONS.md'), 'utf8')
     const [, chapter = ''] = runbook.split(/^## What is in the image$/m)
     const [text = ''] = chapter.split(/^## /m)
@@ -186,7 +186,7 @@ describe('the image', () => {
     expect(Object.keys(lock.packages)).toHaveLength(Number(packages))
   })
 
-  test('R9.2 trusts the authorities that RDS databases present', async () => {
+  test('R9.2 trusts the authorities of RDS databases', async () => {
     const path = stage.environment.NODE_EXTRA_CA_CERTS ?? ''
     const text = await readFile(join(stage.folder, path), 'utf8')
     expect(text.match(/-----BEGIN CERTIFICATE-----/g)?.length).toBeGreaterThan(50)

@@ -188,7 +188,7 @@ describe('a push to main', () => {
     expect(begun.filter(step => step.startsWith('deploy'))).toEqual([])
   })
 
-  test('by hand, an older image can be deployed again, and is not built again', async () => {
+  test('by hand, an older image can be deployed again, and is not rebuilt', async () => {
     const older = 'f'.repeat(40)
     const { version } = JSON.parse(await readFile(join(repositoryRoot, 'package.json'), 'utf8'))
     const { isGreen, registered, calls, order } = await deploy({

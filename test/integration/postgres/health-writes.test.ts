@@ -75,7 +75,7 @@ describe('R13.4 /health on a database', () => {
     ])
   })
 
-  test('R13.4 that is read-only is down, and ok again when it takes writes', async () => {
+  test('R13.4 that is read-only is down, and ok again when it accepts writes', async () => {
     await administer('alter system set default_transaction_read_only = on', 'select pg_reload_conf()')
     await becomes(503, { status: 'down', writes: false, reason: 'read-only' })
     expect((await health()).body.checks.migrations).toMatchObject({ status: 'ok' })

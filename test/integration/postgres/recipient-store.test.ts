@@ -54,7 +54,7 @@ const rows = async () =>
   ).rows
 
 describe('an offer', () => {
-  it('is new once, and the number notified is that of all so far', async () => {
+  it('is new once, and the number of notified transporters includes all so far', async () => {
     expect(await offer(entry('t1', { distanceKm: 4.5 }))).toEqual([
       { broadcastId: id, transporterId: 't1', distanceKm: 4.5, isNew: true, notified: 1 },
     ])
@@ -72,14 +72,14 @@ describe('an offer', () => {
     expect((await rows())[0]).toEqual({ who: 't1', step: '1', km: 4.5, offered: true, reason: null })
   })
 
-  it('made again at the same step is answered as not new: whoever died before telling may tell', async () => {
+  it('made again at the same step is not new, so that another process can emit it if the first died', async () => {
     await offer(entry('t1', { distanceKm: 4.5 }))
     expect(await offer(entry('t1', { distanceKm: 9 }))).toEqual([
       { broadcastId: id, transporterId: 't1', distanceKm: 4.5, isNew: false, notified: 1 },
     ])
   })
 
-  it('goes to none who is passed over, not available or turned off; that blocks no later offer', async () => {
+  it('skips transporters that are passed over, not available or turned off, and does not block a later offer', async () => {
     const passedOver = entry('t1', { reason: 'transporter_not_present', distanceKm: 3 })
     expect(await offer(passedOver, entry('off'), entry('inactive'))).toEqual([])
     expect((await rows()).map(row => [row.who, row.offered, row.reason])).toEqual([
@@ -118,12 +118,12 @@ describe('an offer', () => {
     )
   })
 
-  it('of a request that is not there or has no one to go to is nothing', async () => {
+  it('of an unknown request, or without transporters, does nothing', async () => {
     expect(await offer()).toEqual([])
     expect(await offer({ ...entry('t1'), broadcastId: uuidv7() })).toEqual([])
   })
 
-  it('waits for an ending that is being written, and is then not made', async () => {
+  it('waits for an ending in progress, and is then not made', async () => {
     const client = await product.sql.connect()
     try {
       await client.query('begin')
@@ -144,7 +144,7 @@ describe('an offer', () => {
     }
   })
 
-  it('R4.3 being written makes an ending wait, so that whoever is told of the end includes the offered', async () => {
+  it('R4.3 in progress makes an ending wait, so that its announcement includes the offered transporters', async () => {
     const client = await product.sql.connect()
     try {
       await client.query('begin')

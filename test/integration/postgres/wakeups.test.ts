@@ -31,7 +31,7 @@ function open(log?: { lines: string[] }) {
 }
 
 describe('a wake-up', () => {
-  it('is heard by other processes, gathered: of a burst the earliest due time', async () => {
+  it('reaches other processes, batched: of a burst the earliest due time', async () => {
     const heard: number[] = []
     const listener = open()
     await listener.listen(dueAt => heard.push(dueAt))
@@ -41,7 +41,7 @@ describe('a wake-up', () => {
     expect(heard).toEqual([3_000])
   })
 
-  it('is heard again after the connection was lost', async () => {
+  it('arrives again after the connection was lost', async () => {
     const heard: number[] = []
     const log = { lines: [] as string[] }
     const listener = open(log)
@@ -55,7 +55,7 @@ describe('a wake-up', () => {
       return heard.length > 0
     })
     expect(heard[0]).toBe(7_000)
-    expect(log.lines.filter(line => /LISTEN is not heard/.test(line))).toEqual([])
+    expect(log.lines.filter(line => /LISTEN receives no notifications/.test(line))).toEqual([])
   })
 
   it('brings a timer that one process armed to another that fires them', async () => {

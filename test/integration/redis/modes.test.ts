@@ -163,7 +163,7 @@ describeWithRedis('a Redis whose mode differs from REDIS_MODE', () => {
     expect(await assertRedisFits({ url: `redis://127.0.0.1:1/${MASTER_NAME}`, mode: 'sentinel' })).toBe(false)
   })
 
-  test('R13.5 one that appears after the start is not used either, and the health check says why', async () => {
+  test('R13.5 one that appears after the start is not used either, and the health check shows why', async () => {
     const redis = connectRedis({ url: aNode(), purpose: 'test', log, commandTimeoutMs: 300 })
     open.push({ close: () => redis.disconnect() })
     await expect(redis.ping()).rejects.toThrow()
@@ -192,7 +192,7 @@ describeWithRedis('a Redis whose mode differs from REDIS_MODE', () => {
 })
 
 describeWithRedis('a replaced master that still answers as one', () => {
-  test('R13.5 is dropped for the one that the sentinels name', async () => {
+  test('R13.5 is replaced by the one that the sentinels name', async () => {
     const [sentinels, other] = await Promise.all([startSentinels(), startRedisServer()])
     open.push({ close: () => Promise.all([sentinels.stop(), other.stop()]) })
     const redis = connectRedis({ url: sentinels.url, mode: 'sentinel', purpose: 'test', log })

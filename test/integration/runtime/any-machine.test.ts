@@ -111,7 +111,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
   }
   const read = (id: string) => once(engine => engine.get(id))
 
-  it('an instance that has reached its end takes no more events, and has no timers', async () => {
+  it('an instance that has reached its end accepts no events, and has no timers', async () => {
     const id = await create()
     expect(await timersOf(id)).toBe(2)
     expect(await send(id, 'ADD')).toBe('applied')
@@ -125,7 +125,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
     }
   })
 
-  it('an event in the same burst as the end finds it ended', async () => {
+  it('an event in the same burst after the end finds it ended', async () => {
     const id = await create()
     const words = await once(engine =>
       Promise.all(['ADD', 'END', 'ADD'].map(type => engine.send(id, { type }, { actor }).then(wordOf))),
@@ -137,7 +137,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
     ['SPOIL', /^Machine "ending" on "SPOIL": context\.at is a Date: store a number or an ISO string$/],
     ['SPIN', /^Machine "ending" on "SPIN": no stable state after 1000 microsteps/],
     ['PUSH', /^Machine "ending" on "PUSH": the context or the event is changed in place/],
-  ])('%s fails alone, also among others, and the instance goes on', async (type, message) => {
+  ])('%s fails alone, also among others, and the instance continues', async (type, message) => {
     const id = await create()
     expect(await send(id, type)).toMatch(message)
     const answers = await once(engine =>
@@ -151,7 +151,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
     expect(await read(id)).toMatchObject({ version: 3, snapshot: { context: { count: 2, list: [1] } } })
   })
 
-  it.each(['text', ['a', 'list'], 7])('an input that is no object (%p) is refused', async input => {
+  it.each(['text', ['a', 'list'], 7])('an input that is not an object (%p) is refused', async input => {
     const refused = once(engine => engine.create('ending', input, { actor }))
     await expect(refused).rejects.toMatchObject({
       name: 'InvalidEventError',
@@ -167,7 +167,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
     })
   })
 
-  it('the audit finds nothing', async () => {
+  it('the audit finds no violation', async () => {
     if (kind === 'postgres') expect(await violationsOf(sql, definitions)).toEqual([])
   })
 })

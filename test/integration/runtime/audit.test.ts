@@ -39,7 +39,7 @@ async function violations(): Promise<string[]> {
 }
 
 describe('the audit of a database', () => {
-  it('finds nothing where the engine alone has written, and says how far it is', async () => {
+  it('finds no violation where only the engine has written, and reports its progress', async () => {
     const progress: number[] = []
     for await (const v of audit(
       createAuditStore(sql),

@@ -1,4 +1,4 @@
-/* Many instances in one commit, some of which cannot go: each gets its own answer, and the rest goes on. */
+/* Many instances in one commit. Some cannot be committed: each gets its own answer, and the rest is applied. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { z } from 'zod'
@@ -145,7 +145,7 @@ describe('R10.4 a batch of 200', () => {
   })
 })
 
-describe('an instance that a definition’s own mistake makes impossible to write', () => {
+describe('an instance that cannot be written because of its definition', () => {
   it('fails alone when its event cannot be made JSON', async () => {
     const a = open(credulousDoor())
     const ids = await newDoors(a.engine, 20)
@@ -181,8 +181,8 @@ describe('an instance that a definition’s own mistake makes impossible to writ
   })
 })
 
-describe('a row that somebody has locked', () => {
-  it('holds up its own instance and, but for a moment, nobody else', async () => {
+describe('a row with a lock', () => {
+  it('delays its own instance and, except for a moment, no other', async () => {
     const a = open()
     const ids = await newDoors(a.engine, 50)
     const [locked = '', ...free] = ids

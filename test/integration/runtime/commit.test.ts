@@ -76,7 +76,7 @@ describe('the commit statement', () => {
     expect(await count('timers where instance = $1', fresh)).toBe(1)
   })
 
-  it('leaves out an instance that needs a key in another’s hands, and says whose', async () => {
+  it('leaves out an instance that needs a key of another one, and names the holder', async () => {
     const [holder, other, third] = [uuidv7(), uuidv7(), uuidv7()]
     expect(await kinds(write(holder, 1, taking('key:a')))).toEqual(['moved'])
     const results = await commit(write(other, 1, taking('key:a', 'key:b')), write(third, 1, taking('key:c')))

@@ -136,7 +136,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     return found
   }
 
-  /** Fires what is due of the instance again and again, without the pauses. */
+  /** Fires the due timers of the instance repeatedly, without the pauses. */
   async function failForGood(engine: Engine, id: string): Promise<DeadTimer> {
     for (let attempts = 0; attempts < FAILED_FOR_GOOD; attempts++) {
       expect(await lettersOf(engine, id)).toEqual([])
@@ -182,7 +182,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     },
   )
 
-  it('R10.8 holds up no other timer, neither of its own instance nor of others', async () => {
+  it('R10.8 delays no other timer, neither of its own instance nor of others', async () => {
     const engine = open()
     const poisoned = FAULTS.filter(fault => fault !== 'row' || kind === 'Postgres')
     const ids = await Promise.all(
@@ -262,7 +262,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     },
   )
 
-  it('is fired again after a while by itself, by any process', async () => {
+  it('is retried by any process after a while', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'poison', delayMs: 0, fault: 'assign' })
     await engine.ring(id)
@@ -300,7 +300,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await place.connect().dueTimers(id)).toMatchObject([{ sendId: 'poison', attempts: 2 }])
   })
 
-  it('through the fault of the database is not counted', async () => {
+  it('because of the database is not counted', async () => {
     let isAway = false
     const engine = open({
       alter: store => ({
@@ -321,7 +321,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await burntOf(engine, id)).toEqual(['good'])
   })
 
-  it('is no dead letter any more once its state is left, and a new timer when the state is entered again', async () => {
+  it('is no dead letter after its state is left, and a new timer when the state is entered again', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'good', delayMs: LONG_MS })
     await place.makeDue(id, WATCH)
@@ -338,7 +338,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect((await failForGood(engine, id)).generation).toBe(4)
   })
 
-  it('can be dropped: it never fires, is not missing, and comes anew when its state is entered again', async () => {
+  it('can be dropped: it never fires, is not missing, and is armed again when its state is entered again', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'poison', delayMs: 0, fault: 'claims' })
     const letter = await failForGood(engine, id)
@@ -356,7 +356,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await violationsOf(id)).toEqual([])
   })
   // The last one: from then on only processes that know version 2 may start here.
-  it('is no dead letter any more once a migration has left its state', async () => {
+  it('is no dead letter after a migration has left its state', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'good', delayMs: LONG_MS })
     await place.makeDue(id, WATCH)

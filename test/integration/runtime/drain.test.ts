@@ -43,7 +43,7 @@ afterAll(async () => {
 })
 
 describe('an engine that closes', () => {
-  it('under load answers what it has taken, takes nothing more, and has told of all it did', async () => {
+  it('under load answers accepted commands, accepts no new ones, and has delivered all events', async () => {
     const recorder = recordingSubscriber()
     const a = open({ subscribers: [recorder] })
     await a.engine.start()
@@ -78,7 +78,7 @@ describe('an engine that closes', () => {
     expect(recorder.events).toHaveLength(await count('events'))
   })
 
-  it('does not take a command whose instance it was still looking up', async () => {
+  it('does not accept a command whose instance it was still looking up', async () => {
     const a = open()
     const id = await newDoor(a.engine)
     const cold = open()
@@ -88,7 +88,7 @@ describe('an engine that closes', () => {
     expect(await a.engine.get(id)).toMatchObject({ version: 1 })
   })
 
-  it('refuses to create and to send from the moment it is told to', async () => {
+  it('refuses creates and commands from the moment it is closed', async () => {
     const a = open()
     const id = await newDoor(a.engine)
     const closing = a.engine.close()
@@ -97,7 +97,7 @@ describe('an engine that closes', () => {
     await closing
   })
 
-  it('finishes the commit that is under way and what waits behind it', async () => {
+  it('finishes the commit in progress and the commands that wait behind it', async () => {
     const points = controlledFaults()
     const a = open({ faults: points.faults })
     const id = await newDoor(a.engine)
@@ -153,7 +153,7 @@ describe('an engine that closes', () => {
     await until(async () => (await count('journal')) === 9)
   })
 
-  it('R9.4 that stands down fires nothing more, though it takes commands, and wakes another for what they arm', async () => {
+  it('R9.4 that stands down fires no timers, though it accepts commands, and wakes another for their timers', async () => {
     const announced: number[] = []
     const wakeups: Wakeups = {
       announce: dueAt => void announced.push(dueAt),
@@ -186,7 +186,7 @@ describe('an engine that closes', () => {
 })
 
 describe('a delivery that fails', () => {
-  /** A subscriber that fails until it is told otherwise. */
+  /** A subscriber that fails until it is switched to succeed. */
   function moody(name = 'moody') {
     const attempts: number[] = []
     const state = { fails: true }
@@ -201,7 +201,7 @@ describe('a delivery that fails', () => {
     return { subscriber, attempts, state }
   }
 
-  it('for the tenth time is a dead letter, and is made once it is redriven', async () => {
+  it('for the tenth time is a dead letter, and is made after it is redriven', async () => {
     const { subscriber, attempts, state } = moody()
     const a = open({ subscribers: [subscriber] })
     const id = await newDoor(a.engine)
@@ -222,7 +222,7 @@ describe('a delivery that fails', () => {
     await a.engine.close()
   })
 
-  it('of a subscriber that hangs, on a backlog of more than a sweep, keeps nobody else from theirs', async () => {
+  it('of a subscriber that hangs, on a backlog of more than a sweep, does not delay other subscribers', async () => {
     const doors = 700 // a sweep takes 500
     const maker = open({ subscribers: [{ ...moody('hung').subscriber }, { ...moody('quick').subscriber }] })
     await newDoors(maker.engine, doors)
@@ -238,7 +238,7 @@ describe('a delivery that fails', () => {
     await a.engine.close({ withinMs: 50 })
   })
 
-  it('of a subscriber that is not known here is left to those who know it', async () => {
+  it('of an unknown subscriber is left to processes that know it', async () => {
     const { subscriber } = moody('elsewhere')
     const a = open({ subscribers: [subscriber] })
     await newDoor(a.engine, 3_600_000)

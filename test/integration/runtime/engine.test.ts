@@ -71,7 +71,7 @@ describe('a transition', () => {
     expect(await count('claims where instance = $1', id)).toBe(0)
   })
 
-  it('gives the machine its own uid to take ids from, and journals it', async () => {
+  it('gives the machine a uid of its own for new ids, and journals it', async () => {
     const { engine, id } = await newDoor()
     const outcome = await engine.send(id, { type: 'open', who: 'bob' }, { actor })
     if (outcome.kind !== 'applied') throw new Error('expected the door to open')
@@ -107,7 +107,7 @@ describe('a transition', () => {
 })
 
 describe('many at once', () => {
-  it('of fifty who would open one door exactly one does, on one engine', async () => {
+  it('exactly one of fifty opens a door, on one engine', async () => {
     const { engine, id } = await newDoor()
     const outcomes = await Promise.all(
       Array.from({ length: 50 }, (_, i) => engine.send(id, { type: 'open', who: `w${i}` }, { actor })),
@@ -116,7 +116,7 @@ describe('many at once', () => {
     expect(await engine.get(id)).toMatchObject({ version: 2 })
   })
 
-  it('of fifty who would open one door exactly one does, on two engines', async () => {
+  it('exactly one of fifty opens a door, on two engines', async () => {
     const { engine, id } = await newDoor()
     const other = open()
     const outcomes = await Promise.all(
@@ -182,7 +182,7 @@ describe('a claim', () => {
     expect(kinds(outcomes)).toEqual({ applied: 1, HAS_ANOTHER_KEY: 19 })
   })
 
-  it('that is taken does not make two events take turns for ever: both are refused', async () => {
+  it('that is taken does not make two events alternate for ever: both are refused', async () => {
     const { engine, id } = await newDoor()
     for (const who of ['una', 'vera']) {
       const { id: holder } = await newDoor(engine)
@@ -195,7 +195,7 @@ describe('a claim', () => {
     expect(kinds(outcomes)).toEqual({ HAS_ANOTHER_KEY: 2 })
   })
 
-  it('that is taken refuses its own event alone; what else waited for that instance goes on', async () => {
+  it('that is taken refuses only its own event; other events of that instance continue', async () => {
     const { engine, id } = await newDoor()
     const { id: holder } = await newDoor(engine)
     await engine.send(holder, { type: 'take.key', who: 'emil' }, { actor })
@@ -228,7 +228,7 @@ describe('a claim', () => {
 })
 
 describe('a refusal', () => {
-  it('rests on the present version, not on what this process remembers', async () => {
+  it('is based on the present version, not on the memory of this process', async () => {
     const { engine, id } = await newDoor()
     const other = open()
     await engine.send(id, { type: 'open', who: 'x' }, { actor })
@@ -269,7 +269,7 @@ describe('a timer', () => {
     ['while they are due one after the other', 0],
     ['when all of them are overdue', 600],
   ])(
-    'armed by a process that is gone fires on another, once, and steps do not drift, %s',
+    'armed by a process that has ended fires on another, once, and steps do not drift, %s',
     async (_when, lateMs) => {
       const gone = openEngine(database.connectionString)
       const created = await gone.engine.create(
@@ -351,7 +351,7 @@ describe('an emitted event', () => {
     await dying.store.close()
   })
 
-  it('whose subscriber fails is tried again; other subscribers do not wait for it', async () => {
+  it('whose subscriber fails is retried; other subscribers do not wait for it', async () => {
     const recorder = recordingSubscriber('steady')
     let failures = 0
     const flaky = {

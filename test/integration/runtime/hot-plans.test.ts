@@ -157,7 +157,7 @@ describe('the plan of each statement', () => {
     ['without statistics', 'select 1', 'enable_nestloop=on'],
     ['with statistics', 'analyze', 'enable_nestloop=on'],
     ['when it takes the tables for small and joins them by hash', 'select 1', 'enable_nestloop=off'],
-  ])('reads no table and no index from end to end, %s', async (_when, prepare, setting) => {
+  ])('reads no whole table and no whole index, %s', async (_when, prepare, setting) => {
     await sql.query(prepare)
     const pool = createCommitPool(database.connectionString)
     try {

@@ -32,7 +32,7 @@ afterAll(async () => {
 })
 
 describe('an idempotency key', () => {
-  it('makes one instance of twenty creates, on two engines at once, and names it to all of them', async () => {
+  it('makes one instance of twenty creates, on two engines at once, and every answer names it', async () => {
     const engines = [open(), open()]
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, i) => engines[i % 2]?.create('door', door, keyed('create'))),
@@ -52,7 +52,7 @@ describe('an idempotency key', () => {
     )
   })
 
-  it('goes before a refusal: the twin of what was applied is not told that it came too late', async () => {
+  it('has precedence over a refusal: the twin of an applied command is not refused as too late', async () => {
     const engine = open()
     const created = await engine.create('door', door, { actor })
     if (created.kind !== 'created') throw new Error('expected a door')
@@ -80,7 +80,7 @@ describe('an idempotency key', () => {
     })
   })
 
-  it('used with another payload tells the fingerprint it was used with', async () => {
+  it('used with another payload returns the fingerprint of its first use', async () => {
     const engine = open()
     await engine.create('door', door, keyed('payload', 'one'))
     expect(await engine.create('door', door, keyed('payload', 'two'))).toMatchObject({
@@ -89,7 +89,7 @@ describe('an idempotency key', () => {
     })
   })
 
-  it('leads back to the instance as it was when it was used', async () => {
+  it('finds the instance as it was when the key was used', async () => {
     const engine = open()
     const created = await engine.create('door', door, { actor })
     if (created.kind !== 'created') throw new Error('expected a door')

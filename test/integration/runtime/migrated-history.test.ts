@@ -36,7 +36,7 @@ async function inProcess<T>(
 }
 
 describe.each(['memory', 'Postgres'])('on %s', where => {
-  it('R10.8 an instance goes back to where it was, by another version and after restarts', async () => {
+  it('R10.8 an instance returns to an earlier state, by another version and after restarts', async () => {
     const id = await inProcess(where, playerDefinition(1), async engine => {
       const created = await engine.create('player', {}, { actor })
       if (created.kind !== 'created') throw new Error('expected a player')

@@ -16,7 +16,7 @@ const UNDER_WAY = 2_000
 /** A hundred thousand instances in memory at once would take several times this. */
 const MOST_MORE_MB = 200
 
-/** One that is told of all and keeps nothing, so that memory says what the engine keeps. */
+/** A subscriber that receives everything and keeps nothing, so that memory shows what the engine keeps. */
 const deafSubscriber = { name: 'deaf', wants: () => true, handle: () => {} }
 
 let database: TestDatabase
@@ -72,7 +72,7 @@ const megabytes = () => {
 }
 
 it(
-  `${OVERDUE} of them are fired in order of due time, within bounds, and others are served meanwhile`,
+  `${OVERDUE} of them are fired in order of due time, within bounds, and commands are served in the meantime`,
   async () => {
     opened = openEngine(database.connectionString, { subscribers: [deafSubscriber] })
     const door = callerOf(opened.engine)

@@ -70,7 +70,7 @@ const versionOf = async (id: string) =>
   (await sql.query('select definition_version as v from instances where id = $1', [id])).rows[0]?.v
 
 describe('a process that was paused beyond its lease', () => {
-  it('R13.3 with an old definition does no more work, refers callers to other processes, and says why it ends', async () => {
+  it('R13.3 with an old definition stops its work, refers callers to other processes, and reports why it ends', async () => {
     const now = openEngine(database.connectionString, { definitions: v2 })
     await now.engine.start()
     const early = await newDoor(now.engine)

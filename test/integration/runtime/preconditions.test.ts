@@ -66,7 +66,7 @@ describe('an event with preconditions', () => {
     expect((await opened.engine.get(id))?.version).toBe(3)
   })
 
-  it('is judged by the facts at the commit, not by those when it was sent', async () => {
+  it('is judged by the facts at the commit, not by earlier ones', async () => {
     const id = await newDoor(opened.engine)
     for (const isActive of [false, true]) {
       await turn('bob', !isActive)

@@ -1,4 +1,6 @@
-/* Two versions of a definition on one database: who writes which, when, and what becomes of what the old one wrote. */
+/*
+ * Two versions of a definition on one database: which process writes which version, when, and how older rows continue.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import type { Definition } from '../../../src/runtime/definition.js'
@@ -80,7 +82,7 @@ describe('a rolling deploy', () => {
     })
   }, 60_000)
 
-  it('R10.5 arms the timer of a region that is new, and it fires', async () => {
+  it('R10.5 arms the timer of a new region, and it fires', async () => {
     const before = open(v1)
     const door = await newDoor(before)
     await opened.pop()?.close()
@@ -96,7 +98,7 @@ describe('a rolling deploy', () => {
     expect(await violationsOf(sql, v2)).toEqual([])
   }, 60_000)
 
-  it('R10.5 refuses loudly what a process does not know, and leaves it as it is', async () => {
+  it('R10.5 refuses unknown versions with an error, and leaves their instances unchanged', async () => {
     const after = open(v2)
     await after.start()
     const door = await newDoor(after)
@@ -110,16 +112,16 @@ describe('a rolling deploy', () => {
     expect(await after.get(door)).toMatchObject({ version: 1 })
   }, 60_000)
 
-  it('R10.5 does not let a process in that has dropped what another still needs', async () => {
+  it('R10.5 refuses a process that has dropped a version which another still needs', async () => {
     await open(v1).start()
     await expect(open(onlyV2).start()).rejects.toThrow(
       /still knows only version 1 of "door"; this one must know it too/,
     )
   }, 60_000)
 
-  it('R10.5 keeps every promise in the simulator while processes of both versions come and go', async () => {
+  it('R10.5 keeps every promise in the simulator while processes of both versions start and end', async () => {
     let migrations = 0
-    // Long enough for the leases of the dead to run out while callers go on.
+    // Long enough for leases of dead processes to run out while callers continue.
     const moments = [5, 200, 15_500, 16_000]
     const campaign = await simulate(
       { ...doorSubject, moments, definition: doorV2Definition as unknown as Definition },
@@ -148,7 +150,7 @@ describe('a rolling deploy', () => {
 })
 
 describe('definitions of several versions', () => {
-  it('R10.5 are refused when they do not lead to one another', () => {
+  it('R10.5 are refused when they do not migrate to one another', () => {
     const another = { ...doorV2Definition, version: 1, migrations: doorV2Definition.migrations ?? [] }
     expect(() => createRegistry([another as unknown as Definition])).toThrow(
       /cannot be migrated to from version 1/,

@@ -14,7 +14,9 @@ import {
 } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
 
-/* What may have been missed is read from the events, told again, and found by those who come back later. */
+/*
+ * Events that may have been missed are read from the database, redelivered, and found by clients that reconnect later.
+ */
 
 let database: TestDatabase
 let product: Product
@@ -71,7 +73,7 @@ describe('events since a moment', () => {
     expect(await since(Date.now() + 60_000, 10)).toEqual([])
   })
 
-  it('of another machine may have a trip that is something else', async () => {
+  it('of another machine may have a trip of another form', async () => {
     const id = await cancelled('elsewhere')
     await delivered()
     await product.sql.query("update instances set machine = 'elsewhere' where id = $1", [id])
@@ -85,7 +87,7 @@ describe('events since a moment', () => {
     await product.sql.query('delete from events where instance = $1', [id])
   })
 
-  it('are marked late, a few at a time, and only those; older ones that are marked come too', async () => {
+  it('are marked late, a few at a time, and only those; older marked ones are included', async () => {
     await delivered()
     const old = await cancelled('old')
     await shift(old, 3_600)
@@ -108,8 +110,8 @@ describe('events since a moment', () => {
   })
 })
 
-describe('telling again', () => {
-  it('R7.4 says everything under the same ids, offers too, and to nobody else', async () => {
+describe('redelivery', () => {
+  it('R7.4 emits every event under the same id, offers too, and to the same people only', async () => {
     const truck = await registerTruck(product, 'near', { place: PICKUP })
     const caller = customer('again')
     const { broadcast } = expectOk(await product.dispatch.createBroadcast(caller, asking(1)))
@@ -135,7 +137,7 @@ describe('telling again', () => {
     expect(rooms.map(room => new Set(heard(room)))).toEqual(first)
   })
 
-  it('R11.5 shows driver and transporter a trip as it is by then, and its customer all of it', async () => {
+  it('R11.5 shows driver and transporter the present form of a trip, and its customer all of it', async () => {
     const truck = await registerTruck(product, 'again', { place: PICKUP })
     const caller = customer('again-taken')
     const precise = { pickup: { lat: 28.613456, lng: 77.209876, address: 'Copper Lane' } }
@@ -164,7 +166,7 @@ describe('telling again', () => {
     }
   })
 
-  it('R7.4 finds also those who were away: who resumes from a later event is told what was missed before it', async () => {
+  it('R7.4 covers absent clients too: a client that resumes from a later event gets the events it missed before', async () => {
     const [missed, later] = [await cancelled('away'), await cancelled('away')]
     await delivered()
     // Longer ago than a resume looks back by itself.

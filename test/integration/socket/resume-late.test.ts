@@ -203,7 +203,7 @@ describe('R7.3 late events', () => {
     }
   })
 
-  it('R7.3 of a very slow commit reach everyone as well', async () => {
+  it('R7.3 of a very slow commit reach every client too', async () => {
     const { request, driver } = await cancelledUntold('slow')
     await age(request, 30)
     // The trip's end was stamped long before its event was recorded: the process was paused in between.

@@ -117,7 +117,7 @@ function personOf(id: string): Person {
 describe('R7.3 a resume', () => {
   let request: string
 
-  it('R7.3 is planned well while the tables are unknown to the planner', async () => {
+  it('R7.3 has good plans while the planner has no statistics of the tables', async () => {
     await sql.query('analyze') // of empty tables
     await fill()
     request = (await sql.query('select id from instances limit 1')).rows[0].id
@@ -172,7 +172,7 @@ describe('R7.3 a resume', () => {
     }
   })
 
-  it('R7.3 of those who watch, its beginning, its offers and what stands read few rows', async () => {
+  it('R7.3 of watchers, its first page, its offers and the present state read few rows', async () => {
     const store = createResumeStore(sql)
     const mark = { kind: 'event', instance: request, version: 1, index: 0, at: undefined } as const
     const few = 50
@@ -189,7 +189,7 @@ describe('R7.3 a resume', () => {
     expect(await rowsRead(() => store.liveOf(personOf('c1'), 100))).toBeLessThan(4 * 200)
   })
 
-  it('R7.3 a sweep reads what it deletes, and not what is young', async () => {
+  it('R7.3 a sweep reads only the rows that it deletes', async () => {
     await sql.query("update events set recorded_at = recorded_at - interval '1 hour'")
     expect(await planOf(sweepEventsSql, [DAY_MS, 1_000])).not.toContain('events')
     expect(await rowsRead(() => createResumeStore(sql).sweep(DAY_MS, 1_000))).toBeLessThan(10_000)

@@ -86,7 +86,7 @@ async function gone(
 }
 
 describe('R7.3 a socket that comes back', () => {
-  it('R7.3 is sent what it missed, by whichever process it comes to, in the order in which it happened', async () => {
+  it('R7.3 gets the events it missed, on whichever process, in the order in which they happened', async () => {
     const { caller, request, seen, before } = await gone('back')
     await truck.transporter.post(`/api/v1/broadcast/${request}/accept`, acceptBody(truck))
     await cancel(caller, request)
@@ -145,7 +145,7 @@ describe('R7.3 a socket that comes back', () => {
     )
   })
 
-  it('R7.3 misses no event that a sweeper delivered long after, whatever it saw meanwhile', async () => {
+  it('R7.3 misses no event that a sweeper delivered much later, whatever it received before', async () => {
     const { caller, request } = await gone('late')
     await delivered()
     failing = true
@@ -171,7 +171,7 @@ describe('R7.3 a socket that comes back', () => {
     expect(ids(back).filter(id => id.startsWith(`${request}:2`))).toHaveLength(1)
   })
 
-  it('R7.3 hears nothing live before it has been sent what it missed: any id it has got is good to resume from', async () => {
+  it('R7.3 gets no live events before the missed ones, so any id that it received is a valid point to resume from', async () => {
     const { caller, request, seen, before } = await gone('overtaken')
     await cancel(caller, request)
     await delivered()
@@ -199,7 +199,7 @@ describe('R7.3 a socket that comes back', () => {
     expect(new Set(ids(back)).size).toBe(back.events.length)
   })
 
-  it('R7.3 that cannot be told what it missed is cut off, to try again, and hears nothing meanwhile', async () => {
+  it('R7.3 whose missed events cannot be read is disconnected, to retry, and gets no events until then', async () => {
     const { caller, request, seen } = await gone('unsure')
     await home.query('alter table event_retention rename to nowhere')
     const back = await connect(home, caller, seen).catch(() => undefined)
@@ -211,23 +211,20 @@ describe('R7.3 a socket that comes back', () => {
     expect(back?.events).toEqual([])
   })
 
-  it.each([[42], [{}], ['x'.repeat(500)], ['']])(
-    'R7.3 with %j for a point is told to begin anew',
-    async point => {
-      const { caller, request } = await gone(`bad-${JSON.stringify(point).length}`)
-      const back = await listen(home.url, caller.token, point as string)
-      open.push(back)
-      const told = await back.next('resync')
-      expect(told.data).toMatchObject({ broadcasts: [{ id: request }], next: expect.any(String) })
-      expect(told).not.toHaveProperty('id')
-      await cancel(caller, request)
-      await back.next('booking_updated', event => event.data.status === 'cancelled')
-    },
-  )
+  it.each([[42], [{}], ['x'.repeat(500)], ['']])('R7.3 with %j as its point gets a resync', async point => {
+    const { caller, request } = await gone(`bad-${JSON.stringify(point).length}`)
+    const back = await listen(home.url, caller.token, point as string)
+    open.push(back)
+    const told = await back.next('resync')
+    expect(told.data).toMatchObject({ broadcasts: [{ id: request }], next: expect.any(String) })
+    expect(told).not.toHaveProperty('id')
+    await cancel(caller, request)
+    await back.next('booking_updated', event => event.data.status === 'cancelled')
+  })
 })
 
 describe('R7.3 GET /api/v1/sync', () => {
-  it('R7.3 answers the same over HTTP, and where to go on', async () => {
+  it('R7.3 answers the same over HTTP, with the point to continue from', async () => {
     const { caller, request, seen } = await gone('http')
     await cancel(caller, request)
     const { status, body } = await caller.get(`/api/v1/sync?after=${encodeURIComponent(seen)}`)
@@ -244,7 +241,7 @@ describe('R7.3 GET /api/v1/sync', () => {
     expect((await caller.get('/api/v1/sync?before=1')).status).toBe(400)
   })
 
-  it('R7.3 comes in pages where much was missed, none of them twice, and to sockets whole', async () => {
+  it('R7.3 comes in pages if much was missed, none of it twice, and to sockets completely', async () => {
     const { caller, request, seen } = await gone('pages')
     await passTime(60)
     await home.query(

@@ -37,7 +37,7 @@ async function connectAs(
 }
 
 describe('R7.2 who may connect', () => {
-  test('nobody without a good token: connect_error carries the problem', async () => {
+  test('no client without a valid token: connect_error carries the problem', async () => {
     const unsigned = new UnsecuredJWT({ role: 'admin' }).setSubject('a').setExpirationTime('1h').encode()
     for (const token of [
       undefined,
@@ -55,7 +55,7 @@ describe('R7.2 who may connect', () => {
     }
   })
 
-  test('a token lasts as long on a socket as it does anywhere', async () => {
+  test('a token lasts as long on a socket as over HTTP', async () => {
     const expiresAt = Math.floor((Date.now() + 2_000) / 1000) * 1000
     const { socket } = await connectAs('customer', 'short', 2_000)
     expect(await disconnected(socket)).toBe('io server disconnect')
@@ -63,7 +63,7 @@ describe('R7.2 who may connect', () => {
     expect(Date.now()).toBeLessThan(expiresAt + 500)
   })
 
-  test('who is turned off is cut off, and does not come back', async () => {
+  test('a user that is turned off is disconnected, and cannot reconnect', async () => {
     const admin = await createClient(app.url, 'admin', 'a1')
     const { socket } = await connectAs('customer', 'bad')
     const end = disconnected(socket)
@@ -77,8 +77,8 @@ describe('R7.2 who may connect', () => {
   })
 })
 
-describe('R7.2 what may be watched', () => {
-  test('one’s own request: events of it arrive in the envelope', async () => {
+describe('R7.2 which requests may be watched', () => {
+  test('the client’s own request: its events arrive in the envelope', async () => {
     const customer = await createClient(app.url, 'customer', 'watcher')
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))
     const listener = await connectAs('customer', 'watcher')
@@ -101,7 +101,7 @@ describe('R7.2 what may be watched', () => {
     await customer.post(`/api/v1/broadcasts/${broadcast.id}/events`, { type: 'cancel' })
   })
 
-  test('another’s request: NOT_FOUND, and nothing of it is heard', async () => {
+  test('another’s request: NOT_FOUND, and none of its events arrive', async () => {
     const customer = await createClient(app.url, 'customer', 'private')
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))
     const strangers = [
@@ -139,7 +139,7 @@ describe('R7.2 what may be watched', () => {
     expect(admin.events).toEqual([])
   })
 
-  test('a request that an offer made one’s own: a transporter may watch it', async () => {
+  test('a request that was offered: a transporter may watch it', async () => {
     const truck = await registerTruck(app.url, 'offered', { isReady: true })
     const transporter = await connectAs('transporter', truck.transporter.id)
     const customer = await createClient(app.url, 'customer', 'offering')
@@ -198,20 +198,20 @@ describe('messages', () => {
     ['accept', {}],
     ['toString', {}],
     ['__proto__', {}],
-  ])('%s %j: a problem, and the socket lives on', async (type, payload) => {
+  ])('%s %j: a problem, and the socket stays', async (type, payload) => {
     const listener = await connectAs('transporter', 't1')
     expect(await listener.send(type, payload)).toMatchObject({ code: 'VALIDATION_FAILED', status: 400 })
     expect(await listener.send('heartbeat', {})).toEqual({ ok: true })
   })
 
-  test('a message without a wish for an answer needs none', async () => {
+  test('a message without an acknowledgement callback needs none', async () => {
     const listener = await connectAs('transporter', 't1')
     listener.socket.emit('heartbeat', {})
     listener.socket.emit('nonsense')
     expect(await listener.send('heartbeat', {})).toEqual({ ok: true })
   })
 
-  test('a flood is slowed down, then cut off', async () => {
+  test('a flood is refused, then disconnected', async () => {
     const { socket } = await connectAs('transporter', 't-flood')
     const answers: { code?: string }[] = []
     const end = disconnected(socket)
@@ -231,9 +231,9 @@ describe('messages', () => {
   })
 })
 
-/* The fan-out alone, with nothing behind it: what is tested is whom an emit reaches. */
+/* The fan-out alone: which sockets an emit reaches. */
 describe('fan-out', () => {
-  test('of 1,200 rooms reaches every socket once, also one that is in several of them', async () => {
+  test('of 1,200 rooms reaches every socket once, even one in several of them', async () => {
     const dispatch = {
       admit: async ({ caller }: VerifiedToken) => ok(caller),
       mayWatch: async () => true,

@@ -53,7 +53,7 @@ describe('R13.1 an error of the database', () => {
     'Connection terminated unexpectedly',
     'Query read timeout',
     'timeout exceeded when trying to connect',
-    'Too many wait for a database connection',
+    'Too many callers wait for a database connection',
     'Client has encountered a connection error and is not queryable',
   ])('that is the driver’s own (%s) leaves it open too', message => {
     expect(failureOf(new Error(message))).toBe('away')

@@ -58,7 +58,7 @@ describe('access tokens', () => {
 
   test('while rotating, the previous secret still opens', async () => {
     const token = await signToken(caller, other, hour)
-    expect(await refusal(token)).toBe('The signature does not fit')
+    expect(await refusal(token)).toBe('The signature does not match')
     expect((await createTokenVerifier({ secret, previous: other })(token)).ok).toBe(true)
   })
 
@@ -145,7 +145,7 @@ describe('access tokens', () => {
     const payload = Buffer.from(
       JSON.stringify({ sub: 'c2', role: 'customer', iat, exp: inAnHour() }),
     ).toString('base64url')
-    expect(await refusal(`${header}.${payload}.${signature}`)).toBe('The signature does not fit')
+    expect(await refusal(`${header}.${payload}.${signature}`)).toBe('The signature does not match')
   })
 })
 

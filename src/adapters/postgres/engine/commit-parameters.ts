@@ -1,4 +1,7 @@
-/* The parameters of the commit statement, in its order: arrays and documents by column, sorted so that processes lock alike. */
+/*
+ * The parameters of the commit statement in its order: arrays and documents by column, sorted so that processes lock
+ * alike.
+ */
 import type { InstanceWrite } from '../../../runtime/ports.js'
 import { storable } from '../../../runtime/storable.js'
 import type { Precondition } from '../../../runtime/types.js'
@@ -8,6 +11,8 @@ import type { PreconditionShape, ProjectionShape } from './commit-statement.js'
  * @param leaseMs how long this process has for delivering what the commit emits.
  * @param format the storage format to write; `undefined`: the statement looks it up.
  * Throws if a value cannot be made JSON, or the JSON cannot be stored.
+ *
+ * Long because it is one array in the order of the statement's parameters, which a split would hide.
  */
 export function commitParameters(
   writes: readonly InstanceWrite[],
@@ -31,7 +36,7 @@ export function commitParameters(
   const events = sorted.flatMap(w => w.events)
   const deliveries = events.flatMap(e => e.subscribers.map(subscriber => ({ event: e, subscriber })))
   const removed = sorted.flatMap(w => {
-    // Without a send id: all of them.
+    // Without a send id all timers of the instance are removed.
     const sendIds = w.isFinished ? [null] : w.timersRemoved
     return sendIds.map(sendId => ({ instance: w.row.id, send_id: sendId }))
   })
@@ -85,7 +90,7 @@ export function commitParameters(
         event: t.event,
         due_at: t.dueAt,
         parked: t.parked,
-        // Most are the only one of their version: 0 is stored as null.
+        // Most events are the only one of their version, so 0 is stored as null.
         ordinal: t.ordinal || undefined,
       })),
     ),
@@ -97,7 +102,7 @@ export function commitParameters(
   ]
 }
 
-/** Whether the statement has to count. */
+/** Whether any write has limits, which the statement must then count. */
 export const hasLimits = (writes: readonly InstanceWrite[]) => writes.some(({ limits }) => limits.length > 0)
 
 const limited = ({ row: { id, owner }, limits }: InstanceWrite) =>

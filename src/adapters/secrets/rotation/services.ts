@@ -37,6 +37,7 @@ export interface Services {
   retireRevisions(): Promise<string[]>
 }
 
+/** The functions share the client and the cluster, so they are one long closure. Each step is short. */
 export function createServices(options: ServicesOptions): Services {
   const { client, cluster, services, pollMs = POLL_MS, stableMs = STABLE_MS } = options
 
@@ -125,7 +126,7 @@ export function createServices(options: ServicesOptions): Services {
   }
 }
 
-/** Says that stopping here does no harm. */
+/** Tells the operator that stopping here is harmless. */
 const BOTH_GOOD = 'Old and new values both work and nothing was retired: fix the cause, then run again'
 
 /** `arn:…:task-definition/loadcast-api:41` → `loadcast-api:41` */
