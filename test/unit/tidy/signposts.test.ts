@@ -80,7 +80,9 @@ describe('an event to a client', () => {
 describe('a state of the request that seeks', () => {
   it('is in each statement that asks whether a request seeks', () => {
     const seeking = Object.keys(broadcastMachine.states.lifecycle?.states.seeking?.states ?? {})
-    const asking = sourceFiles('src/adapters/postgres').filter(({ text }) => text.includes(`'${seeking[0]}'`))
+    const asking = sourceFiles('src/adapters/postgres').filter(({ text }) =>
+      seeking.some(state => text.includes(`'${state}'`)),
+    )
     expect(asking.length).toBeGreaterThan(2)
     for (const { path, text } of asking) {
       const missing = seeking.filter(state => !text.includes(`'${state}'`))
