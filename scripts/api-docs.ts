@@ -25,13 +25,15 @@ export function errorsDocument(): string {
   const members = Object.entries(problemMembers).map(([name, meaning]) => [`\`${name}\``, meaning])
   return `# Errors
 
+After reading this page you know every error that an app can get, when it happens, and what the app should do.
+
 Every error is a problem document (RFC 9457, \`application/problem+json\`) with \`type\`, \`title\`, \`status\`, \`code\`,
-\`instance\` and often \`detail\`. Decide by \`code\`, and show \`title\` to people. Sockets answer with the same documents.
-This page is generated from the registry (\`npm run documents\`).
+\`instance\` and often \`detail\`. Let the program use \`code\`, and show \`title\` to people. Sockets answer with the same
+problems. This page is generated from the registry in \`src/dispatch/problems.ts\` (\`npm run documents\`).
 
 ${table(['status', 'code', 'title', 'when', 'what next', 'carries'], rows)}
 
-A member with a \`?\` is present if its value is known.
+A member with a \`?\` is present only if it is known.
 
 ${table(['member', 'meaning'], members)}
 `
@@ -49,11 +51,13 @@ export function metricsDocument(): string {
     ])
   return `# Metrics
 
-The metrics of Loadcast at \`/metrics\`. The client library adds metrics of the process (\`process_…\`, \`nodejs_…\`). This
-page is generated from the registry (\`npm run documents\`). A dashboard and alert rules are in [ops](../ops).
+After reading this page you know each metric of \`/metrics\` and its labels. The Prometheus client library adds metrics of the
+process (\`process_…\`, \`nodejs_…\`). A dashboard and alert rules are in [ops](../ops).
 
-Metrics of the database (\`outbox\`, \`timers\`, \`dead_letters\`) are the same on every process: use the largest, not
-the sum. If \`TRUSTED_PROXIES\` is above 0, requests through a proxy get 404: Prometheus must read each process directly.
+Figures of the database (\`outbox\`, \`timers\`, \`dead_letters\`) are the same on every process: take the largest, not
+the sum. If \`TRUSTED_PROXIES\` is above 0, requests through a proxy get 404, so let Prometheus read each process directly.
+
+This page is generated from the registry in \`src/adapters/telemetry/metrics.ts\` (\`npm run documents\`).
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 `
@@ -84,15 +88,17 @@ export function authorizationDocument(): string {
   const open = publicRoutes.map(route => `\`${route.method.toUpperCase()} ${route.path}\``)
   return `# Who may do what
 
+After reading this page you know which role may call which route, and how much of a request each reader sees.
+
 This page is generated from the table in \`src/dispatch/access.ts\` and the registry of routes (\`npm run documents\`). A test
-calls every cell. Without a valid token every route answers 401, and for a user that is turned off 403. A resource that
-the caller may not know is answered like one that does not exist.
+calls every cell. Without a valid token, every route answers 401. A user that was turned off gets 403. An object that the
+caller may not know of is answered as if it did not exist.
 
 ${table(['', ...roles, 'another role of the same `sub`'], rows)}
 
-A person is a role and a \`sub\` together. The last column is for a token with the \`sub\` of a person in that relation, but
-with another role. It gets the same as a stranger. \`its own\` means the data of its own role and \`sub\`, and nothing of the
-other person’s.
+A person is role and \`sub\` together, so the same \`sub\` in another role is another person. The last column shows this: its token
+has the \`sub\` of the owner or party and another role, and it gets what any stranger of that role gets. \`its own\` means
+objects that belong to its own role and \`sub\`.
 
 ## On sockets
 
@@ -102,10 +108,10 @@ Open to everyone: ${open.join(', ')}.
 
 ## How much of a request its readers see
 
-Generated from the table in \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and when it was
-completed; a released, cancelled or abandoned trip does not. A reader's part is computed each time the request is shown: in
-answers, lists, events and resumes, and in answers that are repeated for an idempotency key. A request can be accepted
-while it seeks trucks and its deadline has not passed.
+This table is generated from \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and after it was
+completed. A released, cancelled or abandoned trip does not stand. A reader's part is computed each time the request is shown: in
+answers, lists, events and resumes, and in answers that are repeated for an idempotency key. A request can be accepted while it
+seeks trucks and its deadline has not passed.
 
 ${table(['reader', '`notes`', '`pickup`, `drop`', 'trips'], Object.values(parts).map(sightCells))}
 

@@ -95,7 +95,7 @@ async function main(): Promise<void> {
  */
 async function introduceDemoPeople(url: string, secret: string, log: Logger): Promise<void> {
   await hireDemoDriver(url, secret).catch(error =>
-    log.warn({ err: error }, 'the driver whose token is printed is in no fleet yet'),
+    log.warn({ err: error }, 'the driver whose token is printed could not join a fleet'),
   )
 }
 
@@ -168,7 +168,7 @@ function awaitSignal(drainMs: number, log: Logger): Promise<NodeJS.Signals> {
     let isEnding = false
     const end = (signal: NodeJS.Signals) => {
       if (isEnding) {
-        log.error({ signal }, 'ended at once, by a second signal')
+        log.error({ signal }, 'ended at once by a second signal')
         process.exit(1)
       }
       isEnding = true

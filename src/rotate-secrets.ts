@@ -11,7 +11,7 @@ import { type Connect, openDatabaseRoles } from './adapters/secrets/rotation/dat
 import { parts, type RotationRequest } from './adapters/secrets/rotation/plan.js'
 import { abandon, describeRotation, type RotationParts, rotate } from './adapters/secrets/rotation/rotate.js'
 import { createSecretVersions } from './adapters/secrets/rotation/secret-versions.js'
-import { createServices } from './adapters/secrets/rotation/services.js'
+import { Services } from './adapters/secrets/rotation/services.js'
 import { regionOf } from './adapters/secrets/secret-arn.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { createSecretsClient, readSecret } from './adapters/secrets/secrets-manager.js'
@@ -122,10 +122,10 @@ async function readRequest(given: Values): Promise<RotationRequest> {
   }
 }
 
-function openServices(given: Values, region: string) {
+function openServices(given: Values, region: string): Services {
   const names = required(given, 'services').split(',')
   const client = new ECSClient({ region })
-  return { names, ...createServices({ client, cluster: required(given, 'cluster'), services: names }) }
+  return new Services({ client, cluster: required(given, 'cluster'), services: names })
 }
 
 /** Options that are missing on the command line are taken from the environment of the task definition. */

@@ -22,7 +22,7 @@ const REGRETS_SHARE = 0.1
 const NEWS_TIMEOUT_MS = 3_000
 
 /**
- * Signs a customer in. Returns its actions until the last call. Long because its functions share the actor's random
+ * Signs a customer in. Returns its actions until the last call. Over 70 lines because its functions share the actor's random
  * sequence and connection, which make a show repeatable.
  */
 export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise<() => Promise<void>> {

@@ -19,7 +19,7 @@ const TAKES_ANOTHER_SHARE = 0.45
 const RELEASES_SHARE = 0.1
 
 /**
- * Signs a transporter in and registers its fleet. It then reacts to events. Long because its functions share the actor's
+ * Signs a transporter in and registers its fleet. It then reacts to events. Over 70 lines because its functions share the actor's
  * random sequence and its busy trucks.
  */
 export async function playTransporter(transporter: Transporter, stage: Stage): Promise<void> {

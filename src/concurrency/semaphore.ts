@@ -1,4 +1,4 @@
-/** Runs what it is given, at most `width` at a time, in the order in which it was given. */
+/** Returns a function that runs work, at most `permits` at a time, in the order of the calls. The rest waits. */
 export function createSemaphore(permits: number) {
   const waiting: (() => void)[] = []
   let running = 0

@@ -1,7 +1,9 @@
 /* The engine as its users see it. */
+
+import type { DeadLetter } from './dead-letters.js'
 import type { Refusal } from './definition.js'
 import type { MembershipState } from './definitions/membership.js'
-import type { DeadLetter, StoredInstance } from './ports.js'
+import type { StoredInstance } from './ports.js'
 import type {
   Actor,
   CreateOutcome,

@@ -3,14 +3,17 @@
  * conflicts come back as results. All times are milliseconds since the epoch.
  */
 import type { StateValue } from 'xstate'
+import type { DeadLetter } from './dead-letters.js'
 import type { ColumnType } from './definition.js'
 import type {
+  DeliveryKey,
   EmittedEvent,
   IdempotencyKey,
   JournalEntry,
   Limited,
   OwnerLimit,
   Precondition,
+  TimerKey,
   UsedKey,
 } from './types.js'
 
@@ -133,8 +136,6 @@ export interface TimerLease {
   readonly nextDueAt: number | undefined
 }
 
-export type TimerKey = Pick<StoredTimer, 'instance' | 'sendId' | 'generation'>
-
 export interface InstancesToCheck {
   readonly ids: readonly string[]
   /** Where the page after this one begins; `null`: with the newest again. */
@@ -167,38 +168,6 @@ export interface LeasedDelivery {
   readonly event: EmittedEvent
   readonly subscriber: string
   readonly attempts: number
-}
-
-interface DeadLetterBase {
-  /** Unique among dead letters of all kinds; a later one has a higher id. */
-  readonly id: number
-  readonly instance: string
-  /** Of the event that could not be delivered, or that the timer sends. */
-  readonly type: string
-  readonly attempts: number
-  readonly error: string
-  readonly diedAt: number
-}
-
-/** A delivery that has failed for the last time. */
-export interface DeadDelivery extends DeadLetterBase, DeliveryKey {
-  readonly kind: 'delivery'
-}
-
-/** A timer whose firing has failed for the last time. It goes when its state is left. */
-export interface DeadTimer extends DeadLetterBase, TimerKey {
-  readonly kind: 'timer'
-  readonly machine: string
-  readonly dueAt: number
-}
-
-export type DeadLetter = DeadDelivery | DeadTimer
-
-export interface DeliveryKey {
-  readonly instance: string
-  readonly version: number
-  readonly index: number
-  readonly subscriber: string
 }
 
 /** A living process: machine → the newest version of its definition that it knows. */

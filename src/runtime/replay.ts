@@ -7,10 +7,10 @@ import type { JournalEntry } from './types.js'
 
 export const FIRST_VERSION = 1
 
-/** Replays a journal. Throws where an event that was applied would not be now. */
+/** Replays a journal. Throws if an event that was applied would not be applied now. */
 export function replay(registered: Registered, id: string, journal: readonly JournalEntry[]): Fold {
   const first = journal[0]?.event.definitionVersion
-  // What was journaled before versions were is of the first.
+  // Entries from before there were versions are of the first version.
   const fold = new Fold(id, undefined, registered.at(typeof first === 'number' ? first : FIRST_VERSION), [])
   for (const { version, event, actor, uid, at } of journal) {
     const before = fold.current

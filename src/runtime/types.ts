@@ -121,6 +121,22 @@ export interface EmittedEvent {
   readonly trace?: string | null
 }
 
+/** An event on its way to one subscriber. */
+export interface DeliveryKey {
+  readonly instance: string
+  readonly version: number
+  readonly index: number
+  readonly subscriber: string
+}
+
+/** A timer as it was armed once. */
+export interface TimerKey {
+  readonly instance: string
+  readonly sendId: string
+  /** The version that armed it. */
+  readonly generation: number
+}
+
 /**
  * One who is told of emitted events: once after the commit, and again until `handle` has resolved.
  * `handle` must be harmless when repeated. Events of one instance come in order, one at a time.

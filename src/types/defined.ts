@@ -7,8 +7,7 @@ export type Defined<T extends object> = {
 
 /**
  * Returns a copy of `fields` without the properties whose value is `undefined`. With `exactOptionalPropertyTypes` an
- * optional property may be absent but not undefined. Not for hot
- * paths: it looks at each property in turn.
+ * optional property may be absent but not undefined. Not for hot paths: it looks at each property in turn.
  */
 export function defined<T extends object>(fields: T): Defined<T> {
   const copy: Partial<T> = {}

@@ -44,12 +44,12 @@ describeWithRedis('two processes behind a balancer without stickiness', () => {
     database = await createTestDatabase()
     const env = { ...processEnvironment, DATABASE_URL: database.connectionString, REDIS_URL: redis.url }
     processes = await Promise.all([startServerProcess(env), startServerProcess(env)])
-  }, 60_000)
+  })
   afterAll(async () => {
     await Promise.all(processes.map(process => process.end('SIGINT')))
     await database?.drop()
     await redis?.stop()
-  }, 60_000)
+  })
 
   const balancers: [name: string, start: () => Promise<Balancer>, isThere: boolean][] = [
     ['round robin', () => startRoughNetwork(processes.map(({ url }) => url)), true],
@@ -88,7 +88,6 @@ describeWithRedis('two processes behind a balancer without stickiness', () => {
             for (const app of apps) app.close()
           }
         },
-        60_000,
       )
 
       testHere('R7.1 long polling is always refused at once, with the setting to change', async () => {
@@ -145,7 +144,7 @@ async function startNginx(processes: readonly ServerProcess[]): Promise<Balancer
       ({ ok }) => ok,
       () => false,
     )
-  }, 20_000)
+  })
   return {
     url,
     async close() {

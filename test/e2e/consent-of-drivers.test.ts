@@ -63,7 +63,7 @@ describeWithPreviousRelease('beside the release before', () => {
     await as(before, 'driver', 'old-driver')('PUT', '/api/v1/driver/availability', { isOnline: true })
     await migrate(database.connectionString)
     now = await startServerProcess(env)
-  }, 180_000)
+  })
   afterAll(async () => {
     await before?.end('SIGTERM')
     await now?.end('SIGTERM')

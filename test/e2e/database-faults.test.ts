@@ -74,7 +74,7 @@ beforeAll(async () => {
     timeoutMs: TIMEOUT_SECONDS * 1_000,
     trucksPerRequest: 20,
   })
-}, 120_000)
+})
 
 afterAll(async () => {
   await server.end('SIGKILL')
@@ -104,7 +104,7 @@ describe('R9.4 a process continues when Postgres', () => {
     await goesOn()
     proxy.slow(0)
     await recovers()
-  }, 180_000)
+  })
 
   test('R9.4 stops answering without an error', async () => {
     proxy.stall()
@@ -112,7 +112,7 @@ describe('R9.4 a process continues when Postgres', () => {
     await until(async () => (await health()) === 503, PATIENCE_MS)
     proxy.flow()
     await recovers()
-  }, 180_000)
+  })
 
   test('R9.4 has all connections of the pool busy', async () => {
     const locker = await sql.connect()
@@ -122,7 +122,7 @@ describe('R9.4 a process continues when Postgres', () => {
     await locker.query('rollback')
     locker.release()
     await recovers()
-  }, 180_000)
+  })
 
   test('R9.4 cancels every commit by its statement timeout', async () => {
     await sql.query(
@@ -134,7 +134,7 @@ describe('R9.4 a process continues when Postgres', () => {
       'create or replace function slow() returns trigger language plpgsql as $$ begin return new; end $$',
     )
     await recovers()
-  }, 180_000)
+  })
 
   test('R9.4 is restarted under far more calls than it can serve', async () => {
     await sql.end()
@@ -149,7 +149,7 @@ describe('R9.4 a process continues when Postgres', () => {
     const { answers, withoutWord } = await flood.end()
     expect(Object.keys(answers).filter(status => !['200', '404', '503'].includes(status))).toEqual([])
     expect(withoutWord).toBe(0)
-  }, 180_000)
+  })
 
   test('R9.4 and has lost nothing that it acknowledged, and done nothing twice', async () => {
     await load.end()
@@ -166,5 +166,5 @@ describe('R9.4 a process continues when Postgres', () => {
         `${load.cutOff} unanswered; at most ${Math.round(Number(peak?.[1] ?? 0) / 1024)} MB in memory\n`,
     )
     expect(await server.end('SIGTERM')).toBe(0)
-  }, 180_000)
+  })
 })

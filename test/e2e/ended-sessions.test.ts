@@ -22,7 +22,7 @@ beforeAll(async () => {
   database = await createTestDatabase()
   sql = runOnce(database.connectionString)
   first = await start()
-}, 60_000)
+})
 afterAll(async () => {
   await Promise.all([first, ...others].map(one => one.end('SIGKILL')))
   await database.drop()
@@ -54,7 +54,7 @@ describe('R11.2 an ended session', () => {
       await until(async () => (await statusAt(first, client)) === 401, WITHIN_MS)
       await cut
     }
-  }, 60_000)
+  })
 
   test('and the deactivation of a person take effect everywhere, even if the process that did it dies', async () => {
     const admin = await createClient(first.url, 'admin', 'killer')
@@ -89,5 +89,5 @@ describe('R11.2 an ended session', () => {
       }
     }
     expect(written).toBeGreaterThanOrEqual(2)
-  }, 120_000)
+  })
 })

@@ -98,7 +98,7 @@ describe('a process that is stopped', () => {
     expect(created.status).toBe(201)
     expect(created.headers.get('connection')).toBe('close')
     expect(await ended).toBe(0)
-  }, 60_000)
+  })
 
   test('R9.4 R7.3 sends its sockets to another process, where they continue from their last event', async () => {
     const [one, other] = await Promise.all([start(), start()])
@@ -125,7 +125,7 @@ describe('a process that is stopped', () => {
     moved.close()
     await network.close()
     expect(await other.end('SIGINT')).toBe(0)
-  }, 60_000)
+  })
 
   test('R9.4 R5.2 releases the leases of work that it cannot finish', async () => {
     const server = await start({ DRAIN_SECONDS: '4', BROADCAST_TIMEOUT_SECONDS: '1' })
@@ -155,7 +155,7 @@ describe('a process that is stopped', () => {
       return rows[0].status === 'expired'
     })
     expect(await heir.end('SIGINT')).toBe(0)
-  }, 60_000)
+  })
 
   test('R9.4 ends at once when it is stopped a second time', async () => {
     const server = await start({ DRAIN_SECONDS: LONG_DRAIN_SECONDS })
@@ -166,7 +166,7 @@ describe('a process that is stopped', () => {
     expect(await server.end('SIGTERM')).toBe(1)
     expect(await ended).toBe(1)
     expect(server.output()).toContain('by a second signal')
-  }, 60_000)
+  })
 
   test('R9.4 ends in time though a request does not, and loses nothing', async () => {
     const server = await start({ DRAIN_SECONDS: '2' })
@@ -174,7 +174,7 @@ describe('a process that is stopped', () => {
     const request = await beginRequest(server, customer.token)
     expect(await server.end('SIGTERM')).toBe(0)
     expect(await request.finish()).not.toContain('201')
-  }, 60_000)
+  })
 
   test('R9.4 ends in time though its start hangs', async () => {
     const accepted: Socket[] = []
@@ -191,23 +191,19 @@ describe('a process that is stopped', () => {
     expect(server.output()).toContain('not drained in time')
     for (const socket of accepted) socket.destroy()
     silent.close()
-  }, 60_000)
+  })
 })
 
 describe('a process with a defect', () => {
   test.each([
     ['an unhandled rejection', 'Promise.reject(new Error("a defect of the test"))'],
     ['an exception that nobody catches', 'setTimeout(() => { throw new Error("a defect of the test") })'],
-  ])(
-    'R9.4 ends with an error: %s',
-    async (_name, defect) => {
-      const hook = `process.on("SIGUSR2",()=>{${defect}})`
-      const server = await start({
-        NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}`,
-      })
-      expect(await server.end('SIGUSR2')).toBe(1)
-      expect(server.output()).toMatch(/"level":60.*a defect of the test.*"defect: the process ends"/)
-    },
-    60_000,
-  )
+  ])('R9.4 ends with an error: %s', async (_name, defect) => {
+    const hook = `process.on("SIGUSR2",()=>{${defect}})`
+    const server = await start({
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}`,
+    })
+    expect(await server.end('SIGUSR2')).toBe(1)
+    expect(server.output()).toMatch(/"level":60.*a defect of the test.*"defect: the process ends"/)
+  })
 })

@@ -11,7 +11,7 @@ import { type InstalledPackage, installPackage } from '../support/processes/pack
 let installed: InstalledPackage
 beforeAll(async () => {
   installed = await installPackage()
-}, 300_000)
+})
 afterAll(() => installed.remove())
 
 /** The members that are read of the report of `attw --format json`. */
@@ -68,7 +68,7 @@ describe('the package', () => {
       expect(resolutions['node16-esm'].resolution).toMatchObject({ isTypeScript: true })
       expect(resolutions.bundler.resolution).toMatchObject({ isTypeScript: true })
     }
-  }, 120_000)
+  })
 
   it('exports the documented entries, and nothing else can be imported', async () => {
     const script = `
@@ -97,7 +97,7 @@ describe('the package', () => {
       await readFile(join(repositoryRoot, 'examples/seats/package.json'), 'utf8'),
     )
     expect(await runTests(scripts.test)).toMatch(/# pass 4\n# fail 0/)
-  }, 300_000)
+  })
 
   it('R10.3 has a tutorial whose every code block compiles and runs', async () => {
     const page = await readFile(join(repositoryRoot, 'docs/TESTING.md'), 'utf8')
@@ -117,5 +117,5 @@ describe('the package', () => {
     } finally {
       await database.drop()
     }
-  }, 300_000)
+  })
 })

@@ -13,7 +13,9 @@ import { acceptBody, asking, registerTruck } from '../support/server/fleet.js'
 import { findViolations, processEnvironment } from '../support/server/server.js'
 import { runServerToEnd, type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
-const TIMEOUT_SECONDS = 2
+/** Requests of the first process outlive the slowest accept and cancel; those of the other expire in the test. */
+const HOME_TIMEOUT_SECONDS = 600
+const OTHER_TIMEOUT_SECONDS = 2
 /** The database settings from docs/OPERATIONS.md, since PgBouncer drops the settings of connections. */
 const SETTINGS = [
   "enable_seqscan = 'off'",
@@ -33,11 +35,11 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
   let home: ServerProcess
   let other: ServerProcess
 
-  const start = () =>
+  const start = (timeoutSeconds: number) =>
     startServerProcess({
       ...processEnvironment,
       DATABASE_URL: pooler.connectionString,
-      BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS),
+      BROADCAST_TIMEOUT_SECONDS: String(timeoutSeconds),
     })
 
   beforeAll(async () => {
@@ -47,9 +49,9 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     for (const setting of SETTINGS) await sql.query(`alter database ${name} set ${setting}`)
     pooler = await startPgbouncer(database.connectionString)
     // The first process migrates, through the pooler as well.
-    home = await start()
-    other = await start()
-  }, 90_000)
+    home = await start(HOME_TIMEOUT_SECONDS)
+    other = await start(OTHER_TIMEOUT_SECONDS)
+  })
 
   afterAll(async () => {
     const codes = await Promise.all([home?.end('SIGTERM'), other?.end('SIGTERM')])
@@ -57,7 +59,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     await sql?.end()
     await database?.drop()
     expect(codes).toEqual([0, 0])
-  }, 60_000)
+  })
 
   test('R13.5 a request is offered, accepted on another process, and cancelled', async () => {
     const truck = await registerTruck(home.url, 'near', { isReady: true })
@@ -80,9 +82,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
 
   test('R13.5 many requests at once share its connections, and each deadline fires', async () => {
     const customers = await Promise.all(
-      Array.from({ length: 20 }, (_, n) =>
-        createClient(n % 2 === 0 ? home.url : other.url, 'customer', `many-${n}`),
-      ),
+      Array.from({ length: 20 }, (_, n) => createClient(other.url, 'customer', `many-${n}`)),
     )
     const created = await Promise.all(
       customers.map(customer => customer.post('/api/v1/broadcasts', asking(1, 'nobody_has_this'))),
@@ -90,7 +90,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     expect(created.map(({ status }) => status)).toEqual(created.map(() => 201))
     const ids = created.map(({ body }) => body.id)
     const expired = "select from instances where id = any($1::uuid[]) and status = 'expired'"
-    await until(async () => (await sql.query(expired, [ids])).rowCount === ids.length, 20_000)
+    await until(async () => (await sql.query(expired, [ids])).rowCount === ids.length)
   })
 
   test('R13.5 a wake-up of one process reaches another', async () => {
@@ -114,7 +114,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
           .filter(line => /"level":[456]0/.test(line)),
       ).toEqual([])
     }
-    await until(async () => (await sql.query('select from outbox')).rowCount === 0, 20_000)
+    await until(async () => (await sql.query('select from outbox')).rowCount === 0)
     expect(await findViolations(pooler.connectionString)).toEqual([])
   })
 })
@@ -137,11 +137,11 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
     expect(output).toContain('ignore_startup_parameters = options')
     expect(output).not.toContain('    at ')
     // As for RDS Proxy, which always refuses settings, so none are requested.
-    const server = await startServerProcess({ ...env, DATABASE_URL: `${pooler.connectionString}?options=` })
+    const server = await startServerProcess({ ...env, DATABASE_URL: `${pooler.connectionString}&options=` })
     expect(await server.end('SIGTERM')).toBe(0)
     expect(server.output()).toMatch(HINT)
     await pooler.stop()
-  }, 60_000)
+  })
 
   test('R13.5 that drops the settings of connections causes a warning, with the statements that restore them', async () => {
     const pooler = await startPgbouncer(database.connectionString)
@@ -156,5 +156,5 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
     for (const setting of ["statement_timeout = '5000'", "lock_timeout = '250'", "enable_seqscan = 'off'"]) {
       expect(server.output()).toContain(`set ${setting}`)
     }
-  }, 60_000)
+  })
 })

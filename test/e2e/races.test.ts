@@ -98,70 +98,74 @@ async function cancelAgainstAccepts({ chance, racers, customer }: Race): Promise
 }
 
 describe('cancel against accept', () => {
-  test(title(
-    `R4.2 P1.4 ${CANCEL_ROUNDS} rounds: after an acknowledged cancel no accept is won`,
-  ), async () => {
-    const wins = [0, 0, 0]
-    const lane = async (lane: number) => {
-      const chance = createChance(SEED + lane)
-      const racers = await Promise.all(
-        ['a', 'b'].map(async name => {
-          const truck = await registerTruck(servers.home.url, `cancel-${lane}-${name}`)
-          return { truck, ways: await onBoth('transporter', truck.transporter.id) }
-        }),
-      )
-      const customer = await onBoth('customer', `cancel-race-${lane}`)
-      for (let round = 0; round < CANCEL_ROUNDS / LANES; round++) {
-        const won = await cancelAgainstAccepts({ chance, racers, customer })
-        wins[won] = (wins[won] ?? 0) + 1
+  test(
+    title(`R4.2 P1.4 ${CANCEL_ROUNDS} rounds: after an acknowledged cancel no accept is won`),
+    async () => {
+      const wins = [0, 0, 0]
+      const lane = async (lane: number) => {
+        const chance = createChance(SEED + lane)
+        const racers = await Promise.all(
+          ['a', 'b'].map(async name => {
+            const truck = await registerTruck(servers.home.url, `cancel-${lane}-${name}`)
+            return { truck, ways: await onBoth('transporter', truck.transporter.id) }
+          }),
+        )
+        const customer = await onBoth('customer', `cancel-race-${lane}`)
+        for (let round = 0; round < CANCEL_ROUNDS / LANES; round++) {
+          const won = await cancelAgainstAccepts({ chance, racers, customer })
+          wins[won] = (wins[won] ?? 0) + 1
+        }
       }
-    }
-    await Promise.all(Array.from({ length: LANES }, (_, i) => lane(i)))
-    // Both orders were seen, or this was no race.
-    expect(wins[0]).toBeGreaterThan(0)
-    expect((wins[1] ?? 0) + (wins[2] ?? 0)).toBeGreaterThan(0)
-    const busy = await servers.query('select key from claims')
-    expect(busy).toEqual([])
-  }, 300_000)
+      await Promise.all(Array.from({ length: LANES }, (_, i) => lane(i)))
+      // Both orders were seen, or this was no race.
+      expect(wins[0]).toBeGreaterThan(0)
+      expect((wins[1] ?? 0) + (wins[2] ?? 0)).toBeGreaterThan(0)
+      const busy = await servers.query('select key from claims')
+      expect(busy).toEqual([])
+    },
+  )
 
-  test(title(
-    `R4.2 R4.3 ${CROWD} accepts in flight: after the answer to the cancel no trip is live and all drivers are free`,
-  ), async () => {
-    const trucks = await crowdOfTrucks()
-    for (let round = 0; round < CROWD_ROUNDS; round++) {
-      const customer = await createClient(servers.home.url, 'customer', `crowd-${round}`)
-      const { body: request } = await customer.post('/api/v1/broadcasts', asking(CROWD, 'crowd'))
-      let answered = 0
-      const accepts = trucks.map(async ({ transporter, driverId, vehicleId }) => {
-        const path = `/api/v1/broadcast/${request.id}/accept`
-        const answer = await transporter.post(path, { driverId, vehicleId })
-        answered++
-        return answer
-      })
-      await until(() => answered >= CROWD_BEFORE_CANCEL)
-      const cancelled = await customer.put(`/api/v1/booking/${request.id}/cancel`)
-      // At once: whatever the others are still waiting for.
-      const [claims, standing] = await Promise.all([
-        servers.query('select key from claims where instance = $1', [request.id]),
-        servers.query("select id from trips where instance = $1 and status = 'assigned'", [request.id]),
-      ])
-      expect(cancelled).toMatchObject({
-        status: 200,
-        body: { broadcast: { trucksFilled: 0 }, tripsKept: [] },
-      })
-      expect({ claims, standing }).toEqual({ claims: [], standing: [] })
-      const answers = await Promise.all(accepts)
-      const won = answers.filter(answer => answer.status === 200)
-      expect(won.length).toBeGreaterThanOrEqual(CROWD_BEFORE_CANCEL)
-      expect(won.filter(({ body }) => body.version >= cancelled.body.version)).toEqual([])
-      const reverted = new Set(cancelled.body.tripsCancelled)
-      expect(won.filter(({ body }) => !reverted.has(body.assignment.tripId))).toEqual([])
-      // Of an accept that was not answered in time nobody knows more than that it does not stand.
-      const lost = answers.filter(({ status }) => status !== 200 && status !== 503)
-      expect(lost.map(({ body }) => body.code)).toEqual(lost.map(() => 'BROADCAST_CANCELLED'))
-      if (won.length + lost.length === CROWD) expect(reverted.size).toBe(won.length)
-    }
-  }, 300_000)
+  test(
+    title(
+      `R4.2 R4.3 ${CROWD} accepts in flight: after the answer to the cancel no trip is live and all drivers are free`,
+    ),
+    async () => {
+      const trucks = await crowdOfTrucks()
+      for (let round = 0; round < CROWD_ROUNDS; round++) {
+        const customer = await createClient(servers.home.url, 'customer', `crowd-${round}`)
+        const { body: request } = await customer.post('/api/v1/broadcasts', asking(CROWD, 'crowd'))
+        let answered = 0
+        const accepts = trucks.map(async ({ transporter, driverId, vehicleId }) => {
+          const path = `/api/v1/broadcast/${request.id}/accept`
+          const answer = await transporter.post(path, { driverId, vehicleId })
+          answered++
+          return answer
+        })
+        await until(() => answered >= CROWD_BEFORE_CANCEL)
+        const cancelled = await customer.put(`/api/v1/booking/${request.id}/cancel`)
+        // At once: whatever the others are still waiting for.
+        const [claims, standing] = await Promise.all([
+          servers.query('select key from claims where instance = $1', [request.id]),
+          servers.query("select id from trips where instance = $1 and status = 'assigned'", [request.id]),
+        ])
+        expect(cancelled).toMatchObject({
+          status: 200,
+          body: { broadcast: { trucksFilled: 0 }, tripsKept: [] },
+        })
+        expect({ claims, standing }).toEqual({ claims: [], standing: [] })
+        const answers = await Promise.all(accepts)
+        const won = answers.filter(answer => answer.status === 200)
+        expect(won.length).toBeGreaterThanOrEqual(CROWD_BEFORE_CANCEL)
+        expect(won.filter(({ body }) => body.version >= cancelled.body.version)).toEqual([])
+        const reverted = new Set(cancelled.body.tripsCancelled)
+        expect(won.filter(({ body }) => !reverted.has(body.assignment.tripId))).toEqual([])
+        // Of an accept that was not answered in time nobody knows more than that it does not stand.
+        const lost = answers.filter(({ status }) => status !== 200 && status !== 503)
+        expect(lost.map(({ body }) => body.code)).toEqual(lost.map(() => 'BROADCAST_CANCELLED'))
+        if (won.length + lost.length === CROWD) expect(reverted.size).toBe(won.length)
+      }
+    },
+  )
 })
 
 interface CrowdedTruck {
@@ -243,7 +247,7 @@ describe('create against create', () => {
       const stored = await servers.query('select id from instances where owner = $1', [customer[0].id])
       expect(stored).toEqual([{ id }])
     }
-  }, 120_000)
+  })
 })
 
 describe('one driver for two requests', () => {
@@ -276,5 +280,5 @@ describe('one driver for two requests', () => {
       )
       await Promise.all(requests.map(({ client, id }) => client.put(`/api/v1/booking/${id}/cancel`)))
     }
-  }, 120_000)
+  })
 })

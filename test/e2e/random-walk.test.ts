@@ -290,7 +290,7 @@ describe('fifty users and two processes', () => {
     await until(async () => (await seeking()).length === 0, 20_000)
     await servers.delivered()
     expect(await servers.faults()).toEqual([])
-  }, 300_000)
+  })
 })
 
 const seeking = () =>

@@ -165,11 +165,11 @@ describeWithRedis.each(adapters)('a cluster, with the %s adapter', adapter => {
     cluster = await startRedisCluster()
     await markFilled((await cluster.masterOf(PRESENCE_KEY)).url)
     pair = await startPair({ REDIS_URL: cluster.url, REDIS_MODE: 'cluster', SOCKET_ADAPTER: adapter })
-  }, 120_000)
+  })
   afterAll(async () => {
     await pair?.close()
     await cluster?.stop()
-  }, 60_000)
+  })
 
   test('R13.5 R7.1 carries presence, events and limits, each on a master of its own', async () => {
     await everythingCrosses(pair)
@@ -182,7 +182,7 @@ describeWithRedis.each(adapters)('a cluster, with the %s adapter', adapter => {
     expect(new Set(masters.map(({ id }) => id)).size).toBe(3)
     const keys = await cluster.keys()
     expect(keys.filter(key => !/^loadcast:(presence:\{0\}|\{limits\}):/.test(key))).toEqual([])
-  }, 90_000)
+  })
 
   test.each([
     ['of presence', PRESENCE_KEY],
@@ -196,7 +196,6 @@ describeWithRedis.each(adapters)('a cluster, with the %s adapter', adapter => {
       await cluster.settled()
       await everythingCrosses(pair)
     },
-    120_000,
   )
 })
 
@@ -210,11 +209,11 @@ describeWithRedis('a cluster whose masters are replaced while they live', () => 
     // Naming one node is enough.
     const [one] = cluster.url.split(',')
     pair = await startPair({ REDIS_URL: one ?? '', REDIS_MODE: 'cluster' })
-  }, 120_000)
+  })
   afterAll(async () => {
     await pair?.close()
     await cluster?.stop()
-  }, 60_000)
+  })
 
   test('R13.5 R7.4 by hand', async () => {
     for (const key of [PRESENCE_KEY, CHANNELS, LIMITS_KEY]) {
@@ -225,7 +224,7 @@ describeWithRedis('a cluster whose masters are replaced while they live', () => 
     }
     await everythingGoesOn(pair)
     await everythingCrosses(pair)
-  }, 120_000)
+  })
 
   test('R13.5 R7.4 because one hangs, and comes back as a replica', async () => {
     const master = await cluster.masterOf(PRESENCE_KEY)
@@ -236,7 +235,7 @@ describeWithRedis('a cluster whose masters are replaced while they live', () => 
     master.thaw()
     await cluster.settled()
     await everythingCrosses(pair)
-  }, 120_000)
+  })
 
   test('R13.5 R7.4 because their slots move to another node', async () => {
     for (const key of [PRESENCE_KEY, CHANNELS, LIMITS_KEY]) {
@@ -246,7 +245,7 @@ describeWithRedis('a cluster whose masters are replaced while they live', () => 
     }
     await everythingGoesOn(pair)
     await everythingCrosses(pair)
-  }, 120_000)
+  })
 })
 
 describeWithRedis('sentinels', () => {
@@ -257,16 +256,16 @@ describeWithRedis('sentinels', () => {
     sentinels = await startSentinels()
     await markFilled((await sentinels.master()).url)
     pair = await startPair({ REDIS_URL: sentinels.url, REDIS_MODE: 'sentinel' })
-  }, 120_000)
+  })
   afterAll(async () => {
     await pair?.close()
     await sentinels?.stop()
-  }, 60_000)
+  })
 
   test('R13.5 R7.1 lead to the master, which carries presence, events and limits', async () => {
     await everythingCrosses(pair)
     expect((await health(pair.a)).checks.redis).toMatchObject({ status: 'ok', mode: 'sentinel' })
-  }, 90_000)
+  })
 
   test('R13.5 R7.4 the master is killed: requests continue, and Redis features work again within seconds', async () => {
     const master = await sentinels.master()
@@ -275,7 +274,7 @@ describeWithRedis('sentinels', () => {
     await until(async () => (await sentinels.master()) !== master, RECOVERY_MS)
     await everythingCrosses(pair)
     await master.start()
-  }, 120_000)
+  })
 
   // The sentinels alone take half a minute for this failover.
   if (isLong) {
@@ -289,7 +288,7 @@ describeWithRedis('sentinels', () => {
       master.thaw()
       await sentinels.settled()
       await everythingCrosses(pair)
-    }, 120_000)
+    })
   }
 
   test('R13.5 R7.4 a failover by hand, with one sentinel gone', async () => {
@@ -297,5 +296,5 @@ describeWithRedis('sentinels', () => {
     await sentinels.sentinels[0]?.kill()
     await everythingGoesOn(pair)
     await everythingCrosses(pair)
-  }, 120_000)
+  })
 })

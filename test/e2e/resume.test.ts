@@ -22,7 +22,7 @@ let servers: TwoServers
 
 beforeAll(async () => {
   servers = await startTwoServers({ BROADCAST_TIMEOUT_SECONDS: '60' })
-}, 60_000)
+})
 afterAll(() => servers.close())
 
 interface Party {
@@ -126,5 +126,5 @@ describe('clients of a process that is killed with -9', () => {
       await link.close()
     }
     expect(await servers.faults()).toEqual([])
-  }, 120_000)
+  })
 })

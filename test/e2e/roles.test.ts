@@ -34,13 +34,13 @@ describeWithRedis('an api and a worker', () => {
       ...(certificates === undefined ? {} : { NODE_EXTRA_CA_CERTS: certificates.caFile }),
     }
     ;[api, worker] = await Promise.all([start('api'), start('worker')])
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await Promise.all([api?.end('SIGTERM'), worker?.end('SIGTERM')])
     await database?.drop()
     await redis?.stop()
-  }, 60_000)
+  })
 
   test('R7.1 events of the worker reach the sockets of the api', async () => {
     const customer = await createClient(api.url, 'customer', 'waiting')
@@ -49,7 +49,7 @@ describeWithRedis('an api and a worker', () => {
     const ended = await listener.next('no_vehicles_available', () => true, 20_000)
     expect(ended).toMatchObject({ broadcastId: broadcast.id, data: { title: 'No transporters found' } })
     listener.close()
-  }, 30_000)
+  })
 
   test('the api works alone: an offer, an accept, its announcement', async () => {
     const truck = await registerTruck(api.url, 'near', { isReady: true })
@@ -91,7 +91,7 @@ describeWithRedis('an api and a worker', () => {
     worker = await start('worker')
     await listener.next('no_vehicles_available', event => event.broadcastId === broadcast.id, 20_000)
     listener.close()
-  }, 60_000)
+  })
 
   test('both end in order, and leave no invariant broken', async () => {
     expect(await Promise.all([api.end('SIGTERM'), worker.end('SIGTERM')])).toEqual([0, 0])

@@ -30,7 +30,7 @@ const CALM_MS = 1_000
 const open: { close(): unknown }[] = []
 afterEach(async () => {
   for (const it of open.splice(0).reverse()) await it.close()
-}, 60_000)
+})
 
 interface Load {
   readonly answered: number
@@ -103,46 +103,42 @@ describeWithNginx('a rolling restart behind nginx', () => {
   test.each([
     ['as we ship it', shippedConfiguration],
     ['with a common configuration: long-lived connections and no forwarded address', plainConfiguration],
-  ])(
-    'R9.4 %s: no call fails, and every acknowledged request exists',
-    async (_which, configurationFor) => {
-      const database = await createTestDatabase()
-      open.push({ close: () => database.drop() })
-      const pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-      open.push({ close: () => pool.end() })
-      const ports = [await freePort(undefined), await freePort(undefined)]
-      const environment = environmentForLoad(database.connectionString)
-      const start = (port: number) => startServerProcess({ ...environment, PORT: String(port) })
-      const running: ServerProcess[] = await Promise.all(ports.map(start))
-      open.push({ close: () => Promise.all(running.map(server => server.end('SIGKILL'))) })
-      const nginx: Nginx = await startNginx(await configurationFor(ports))
-      open.push({ close: () => nginx.stop() })
-      const load = await startLoad(nginx.url)
-      await delay(CALM_MS)
-      for (let round = 0; round < ROUNDS; round++) {
-        for (const [i, port] of ports.entries()) {
-          const before = load.answered
-          expect(await running[i]?.end('SIGTERM')).toBe(0)
-          running[i] = await start(port)
-          await until(() => load.answered > before + CALLERS)
-        }
+  ])('R9.4 %s: no call fails, and every acknowledged request exists', async (_which, configurationFor) => {
+    const database = await createTestDatabase()
+    open.push({ close: () => database.drop() })
+    const pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
+    open.push({ close: () => pool.end() })
+    const ports = [await freePort(undefined), await freePort(undefined)]
+    const environment = environmentForLoad(database.connectionString)
+    const start = (port: number) => startServerProcess({ ...environment, PORT: String(port) })
+    const running: ServerProcess[] = await Promise.all(ports.map(start))
+    open.push({ close: () => Promise.all(running.map(server => server.end('SIGKILL'))) })
+    const nginx: Nginx = await startNginx(await configurationFor(ports))
+    open.push({ close: () => nginx.stop() })
+    const load = await startLoad(nginx.url)
+    await delay(CALM_MS)
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [i, port] of ports.entries()) {
+        const before = load.answered
+        expect(await running[i]?.end('SIGTERM')).toBe(0)
+        running[i] = await start(port)
+        await until(() => load.answered > before + CALLERS)
       }
-      await delay(CALM_MS)
-      await load.end()
-      if (load.failures.length > 0) {
-        const lines = (await nginx.errors()).split('\n').filter(line => /\[error\]/.test(line))
-        process.stderr.write(
-          `${lines.filter(line => !line.includes('(111: Connection refused)')).join('\n')}\n`,
-        )
-      }
-      expect(load.failures).toEqual([])
-      const { rows } = await pool.query<{ id: string }>('select id from instances')
-      const stored = new Set(rows.map(({ id }) => id))
-      expect(load.created.filter(id => !stored.has(id))).toEqual([])
-      process.stdout.write(
-        `R9.4: ${load.answered} calls through nginx while both processes were restarted, 0 failed\n`,
+    }
+    await delay(CALM_MS)
+    await load.end()
+    if (load.failures.length > 0) {
+      const lines = (await nginx.errors()).split('\n').filter(line => /\[error\]/.test(line))
+      process.stderr.write(
+        `${lines.filter(line => !line.includes('(111: Connection refused)')).join('\n')}\n`,
       )
-    },
-    240_000,
-  )
+    }
+    expect(load.failures).toEqual([])
+    const { rows } = await pool.query<{ id: string }>('select id from instances')
+    const stored = new Set(rows.map(({ id }) => id))
+    expect(load.created.filter(id => !stored.has(id))).toEqual([])
+    process.stdout.write(
+      `R9.4: ${load.answered} calls through nginx while both processes were restarted, 0 failed\n`,
+    )
+  })
 })

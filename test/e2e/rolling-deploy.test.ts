@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, expect, test } from '@jest/globals'
 import { until } from '../support/engine/engine.js'
+import { scaled } from '../support/engine/pace.js'
 import { redisForTests } from '../support/redis/redis.js'
 import { type Balancer, startBalancer } from '../support/rolling/balancer.js'
 import { startLoad } from '../support/rolling/load.js'
@@ -23,7 +24,7 @@ const size = isLong
 const PROCESSES = 3
 const TIMEOUT_SECONDS = 4
 const TRUCKS_PER_REQUEST = isLong ? 40 : 12
-/** The promise: no timer is later than this. */
+/** The promise: no timer is later than this, on a quiet machine. */
 const LATEST_MS = 1_000
 /**
  * Where others work the processors so hard that timers are late without any deployment, they may be some times as late
@@ -41,7 +42,7 @@ afterAll(async () => {
   for (const phone of phones) phone.close()
   await balancer?.close()
   await processes?.close()
-}, 60_000)
+})
 
 interface Lateness {
   readonly ms: number
@@ -109,7 +110,7 @@ describeWithRedis('a rolling deployment under load', () => {
     const calm = fired.filter(({ begun }) => begun >= begunAt && begun < deployedAt)
     const during = fired.filter(({ begun }) => begun >= deployedAt)
     expect(during.length).toBeGreaterThan(PROCESSES)
-    expect(worst(during)).toBeLessThan(Math.max(LATEST_MS, MACHINE_FACTOR * worst(calm)))
+    expect(worst(during)).toBeLessThan(Math.max(scaled(LATEST_MS), MACHINE_FACTOR * worst(calm)))
 
     const { must } = await readExpected(running, cast.all)
     const missing = () =>
@@ -137,5 +138,5 @@ describeWithRedis('a rolling deployment under load', () => {
         `${Math.round(worst(calm))} ms of ${calm.length}); ${events} events for ${phones.length} phones, ` +
         `which reconnected ${reconnects} times, 0 missing\n`,
     )
-  }, 400_000)
+  })
 })

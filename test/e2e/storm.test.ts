@@ -35,7 +35,7 @@ afterAll(async () => {
   for (const phone of phones) phone.close()
   await network?.close()
   await processes?.close()
-}, 60_000)
+})
 
 describeWithRedis('in a storm', () => {
   test(`R7.1 R7.3 R7.4 every phone gets the events of the event table, whatever happens to it (seed ${SEED})`, async () => {
@@ -92,7 +92,7 @@ describeWithRedis('in a storm', () => {
     expect(await findViolations(running.connectionString)).toEqual([])
     expect(await running.query('select from dead_letters')).toEqual([])
     expect(running.faults()).toEqual([])
-  }, 400_000)
+  })
 })
 
 async function seeking({ query }: Processes): Promise<number> {

@@ -1,5 +1,5 @@
 import type { Engine } from '../../runtime/api.js'
-import type { DeadLetter } from '../../runtime/ports.js'
+import type { DeadLetter } from '../../runtime/dead-letters.js'
 import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { decodeCursor, numberCursor, pageOf } from '../cursors.js'
@@ -25,7 +25,9 @@ export async function listDeadLetters(
   return ok(pageOf({ items: letters }, limit, letter => letter.id, deadLetterView))
 }
 
-/** Never tried again; of two who drop or redrive the same one the second finds nothing. */
+/**
+ * Drops a dead letter: it is never delivered. If two administrators drop or redrive the same one, the second gets 404.
+ */
 export function dropDeadLetter(
   parts: RecordParts & { readonly engine: Engine },
   caller: Caller,
@@ -39,7 +41,7 @@ export function dropDeadLetter(
   )
 }
 
-/** Tried again from the first attempt on; of two who redrive the same one the second finds nothing. */
+/** Delivers a dead letter again, from the first attempt on. If two administrators redrive it, the second gets 404. */
 export function redriveDeadLetter(
   parts: RecordParts & { readonly engine: Engine; readonly pushes: Pick<PushQueue, 'redrive'> },
   caller: Caller,

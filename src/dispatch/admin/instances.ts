@@ -1,4 +1,4 @@
-/* Instances as they are stored, and commands to them that skip the product's own rules, but never the machine's. */
+/* Instances as they are stored, and commands that skip the product's rules but never the machine's. */
 import type { Engine } from '../../runtime/api.js'
 import { defined } from '../../types/defined.js'
 import { keyed } from '../access.js'
@@ -40,7 +40,7 @@ export async function getInstance(
   return instance === undefined ? problem('NOT_FOUND') : ok(detailView(instance))
 }
 
-/** Any command of the machine's, with the reason in its journal. */
+/** Sends any command of the machine. Its reason is in the journal. */
 export async function sendToInstance(
   parts: InstanceParts,
   caller: Caller,

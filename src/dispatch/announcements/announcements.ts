@@ -1,7 +1,7 @@
 /*
- * Which event tells whom, on which socket event, with which sentence: one table. It decides nothing and reads
- * nothing: subscribers.ts finds the rooms and sends. New rows go at the end of their list, because a row's place
- * is part of the id under which clients drop repetitions.
+ * Which event is announced to which audience, as which socket event and with which sentence: one table. It decides
+ * nothing and reads nothing: subscribers.ts finds the rooms and sends. New rows go at the end of their list, because a
+ * row's place is part of the id by which clients drop repetitions.
  */
 import type { BroadcastEmitted, Progress, TripStatus } from '../../machines/index.js'
 import type { TripSurroundings } from '../ports.js'
@@ -11,15 +11,15 @@ import type { TripView } from '../views/views.js'
 import { type Places, placesOfTrip } from '../views/visibility.js'
 import { type AnnouncedEvent, type PushKind, pushKindOf } from './socket-events.js'
 
-/** `watchers`: the request's room and its customer. `offered`: all who were offered it, and its room. */
+/** `watchers`: the request's room and its customer. `offered`: all transporters that were offered it, and its room. */
 export type Audience = 'customer' | 'watchers' | 'driver' | 'transporter' | 'driverAndTransporter' | 'offered'
 
-/** What a row may say: the event, and of the request what never changes. */
+/** What a row may use: the event, and facts of the request that never change. */
 export interface About<TEvent> {
   readonly event: TEvent
   readonly broadcastId: string
   readonly request: TripSurroundings
-  /** Of an event of a trip, as the row's audience sees it. */
+  /** The trip of the event, as the row's audience sees it. */
   trip(): TripView
 }
 
@@ -40,7 +40,7 @@ const progressOf = ({ status, trucksFilled, trucksNeeded }: Progress) => ({
   trucksNeeded,
 })
 
-/** Where its customer may ask again for the trucks that are missing. */
+/** Where the customer can retry for the missing trucks. */
 export const retryLink = (broadcastId: string) => ({
   retry: { href: `/api/v1/broadcasts/${broadcastId}/retry` },
 })
@@ -77,7 +77,7 @@ const offeredEnd = (reason: 'timeout' | 'customer_cancelled' | 'fully_filled', t
 
 export const announcements: Table = {
   'broadcast.created': [updated],
-  // The reach has its own subscriber: what it tells depends on who is near.
+  // The reach has its own subscriber, because its audience depends on which drivers are near.
   'reach.widened': [],
   'truck.assigned': [
     {
@@ -104,7 +104,7 @@ export const announcements: Table = {
     {
       to: 'transporter',
       type: 'trip_cancelled',
-      // A transporter that gave the truck back knows.
+      // A transporter that released the truck itself knows.
       when: ({ by }) => by === 'abandon',
       title: () => 'Trip cancelled',
       data: about => ({ trip: about.trip(), reason: about.event.by }),
@@ -135,7 +135,7 @@ export const announcements: Table = {
       data: about => ({ trip: about.trip(), reason: 'customer_cancelled' }),
     },
   ],
-  // That it is full has been told as `booking_updated` with the truck that filled it.
+  // That it is full was announced by `booking_updated`, with the truck that filled it.
   'broadcast.filled': [offeredEnd('fully_filled', 'No longer available')],
   'broadcast.cancelled': [offeredEnd('customer_cancelled', 'Request cancelled'), updated],
   'broadcast.expired': [
@@ -178,8 +178,9 @@ export interface Said {
 }
 
 /**
- * What an event says, to whom. Pure; ids are the same each time. `tripStatus`: of the event's trip by the time it is
- * said, if that is later. Driver and transporter of a trip that has ended are no longer told exactly where it was to go.
+ * Returns what an event says, and to which audience. Pure; ids are the same each time. `tripStatus`: the present status
+ * of the event's trip, if it is said later. The driver and transporter of a trip that has ended no longer get exact
+ * places.
  */
 export function announce(
   event: BroadcastEmitted,

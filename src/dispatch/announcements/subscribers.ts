@@ -1,6 +1,6 @@
 /*
- * What dispatch does about what the machine emitted. The two are isolated: offers do not wait for announcements,
- * nor these for offers.
+ * What dispatch does with the events that the machine emits. The subscribers are isolated: offers do not wait for
+ * announcements, and announcements do not wait for offers.
  */
 import type { BroadcastEmitted, Trip } from '../../machines/index.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
@@ -14,7 +14,7 @@ import { announcements } from './announcements.js'
 import { roomsOf } from './audience.js'
 import { wordingFor } from './wording.js'
 
-/** Events after which a driver is on a trip, or no longer. */
+/** Events that begin or end a driver's trip. */
 const changesDriver = new Set(['truck.assigned', 'truck.released', 'trip.completed', 'trip.cancelled'])
 
 type Announced = BroadcastEmitted['type']
@@ -53,7 +53,7 @@ export function isAnnounced(machine: string, type: string): boolean {
   return machine === BROADCAST && (announcements[type as Announced]?.length ?? 0) > 0
 }
 
-/** Says what this event says to whom it says it. Repeated, it says the same under the same ids. */
+/** Sends the announcements of this event to their audiences. Repeated, it sends the same under the same ids. */
 export async function announceTo(
   fanout: Pick<Fanout, 'emit'>,
   { requests, recipients }: Pick<SocketParts, 'requests' | 'recipients'>,

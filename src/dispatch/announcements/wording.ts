@@ -1,4 +1,4 @@
-/* What an event says, put into words once for all who say it: sockets, pushes, and who comes back later. */
+/* The announcements of an event, made once for sockets, pushes and clients that resume. */
 import type { BroadcastEmitted, Trip, TripStatus } from '../../machines/index.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
@@ -14,8 +14,9 @@ export interface Wording {
 const known = new WeakMap<EmittedEvent, Wording>()
 
 /**
- * The words of an event that is being delivered, `attempt` counting from 1. Delivered late or once more, it is told as
- * of now: its trip may have ended since. The trip is then looked up each time, unless the event was read together with it.
+ * The announcements of an event that is being delivered. `attempt` counts from 1. A late or repeated delivery shows the
+ * present state, because the trip may have ended since. The trip is then read each time, unless it was read with the
+ * event.
  */
 export async function wordingFor(
   emitted: RecordedEvent,
@@ -43,7 +44,7 @@ export function wordingOf(
   tripStatus?: TripStatus | null,
 ): Wording {
   const { type, audience, payload } = emitted
-  // The payload is what the machine emitted, by way of the database.
+  // The payload is what the machine emitted. It was stored in the database in between.
   const event = { type, audience, ...payload } as unknown as BroadcastEmitted
   return {
     concerned: { customerId: request.customerId, trip: tripOf(emitted) },

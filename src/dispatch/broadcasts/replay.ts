@@ -1,6 +1,6 @@
 /*
- * The answer to what an idempotency key once did, put together from the journal. Needed where a process died after
- * the commit and before its answer was kept: the transition stands, so its caller must be able to learn of it.
+ * The answer to an earlier use of an idempotency key, rebuilt from the journal. It is needed if a process died after
+ * the commit and before it stored the answer: the transition is committed, so its caller must be able to learn of it.
  */
 
 import type { UserCommandType } from '../../machines/index.js'
@@ -18,7 +18,10 @@ import { tripAnswer } from './trips.js'
 /** Events that come from commands, which may have a key. `xstate.init` is the create. */
 type KeyedEventType = 'xstate.init' | UserCommandType
 
-/** `undefined` when its journal is gone. `used` is the caller's own: a key's scope has the person in it. */
+/**
+ * Returns `undefined` if the journal is gone. `used` is the caller's own, because the scope of a key contains the
+ * person.
+ */
 export async function replay(
   parts: CreateParts,
   caller: Caller,
@@ -33,7 +36,7 @@ export async function replay(
   if (instance === undefined || entry === undefined || record === undefined) return undefined
   const broadcast = asBroadcast(instance)
   const { event, uid, at, actor } = entry
-  // Who sends a command past the product's rules has to say why, and nobody else does.
+  // Only an administrator's command has a reason.
   if (actor.reason !== undefined) {
     return { kind: 'instance', value: instanceEventAnswer('applied', instance) }
   }

@@ -1,6 +1,6 @@
 /*
- * Asks again for the trucks that an expired request is missing, once. That it is once is a claim which the retry
- * holds for good, so two retries that race are decided by the commit.
+ * Requests the missing trucks of an expired request again, once. The retry holds a claim for good, so the commit
+ * decides between two retries that race.
  */
 import { type BroadcastSnapshot, isSeeking } from '../../machines/index.js'
 import { defined } from '../../types/defined.js'
@@ -45,7 +45,7 @@ export async function retry(
   })
 }
 
-/** The same request for the trucks that are open; `undefined` when none is. */
+/** The same request for the trucks that are open. `undefined` if there are none. */
 function missingFrom({ context }: BroadcastSnapshot): Asked | undefined {
   const counts = new Map<string, number>()
   for (const { vehicleType, tripId } of context.trucks) {

@@ -12,17 +12,17 @@ import { driverView, vehicleView } from '../views/fleet-view.js'
 import type { DriverView, VehicleView } from '../views/views.js'
 import { orUndefined } from './or-undefined.js'
 
-/** Of a filtered list at most so many pages are looked through for one answer; the cursor leads on. */
+/** Pages of a filtered list that are searched for one answer. The cursor continues after them. */
 const MAX_PAGES_LOOKED_THROUGH = 10
 
 type FleetParts = Pick<Parts, 'fleet' | 'presence' | 'settings'>
 
-/** A place becomes free only when the transporter takes something out: soon enough for one that does. */
+/** A place becomes free only when the transporter removes something, so it is not worth retrying sooner. */
 const FULL_RETRY_AFTER_SECONDS = 60
 
 const fleetFull = (what: string, { settings }: FleetParts) =>
   problem('RATE_LIMITED', {
-    detail: `A fleet has at most ${settings.maxFleet} ${what}; take one out first`,
+    detail: `A fleet has at most ${settings.maxFleet} ${what}; remove one first`,
     retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
   })
 
@@ -34,7 +34,7 @@ async function viewsOf({ presence }: FleetParts, drivers: readonly DriverRecord[
 
 async function viewOf(parts: FleetParts, driver: DriverRecord): Promise<DriverView> {
   const [view] = await viewsOf(parts, [driver])
-  if (view === undefined) throw new Error('a driver has no view')
+  if (view === undefined) throw new Error('Expected a view of each driver')
   return view
 }
 
@@ -69,7 +69,7 @@ export async function getDriver(parts: FleetParts, caller: Caller, id: string): 
   return driver === undefined ? problem('NOT_FOUND') : ok(await viewOf(parts, driver))
 }
 
-/** Assignable: online and not on a trip. Who is online only presence knows, so pages are looked through. */
+/** Assignable drivers are online and not on a trip. Only presence knows which are online, so pages are searched. */
 export async function listDrivers(
   parts: FleetParts,
   caller: Caller,

@@ -1,8 +1,8 @@
 import { PresenceLost } from '../ports.js'
 
 /**
- * What presence answers, or undefined while it is lost. Nothing fails for its sake, and nothing waits: who asks says
- * beside the question what then holds instead. That it is lost its adapter has said, once, and `/health` shows it.
+ * Resolves to presence's answer, or to `undefined` while presence is lost. No command fails or waits for presence: each
+ * caller has a fallback. The adapter has already logged the loss, and `/health` shows it.
  */
 export async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
   try {

@@ -3,10 +3,10 @@ import type { Parts } from '../parts.js'
 import type { DriverStatus } from './driver-status.js'
 import { orUndefined } from './or-undefined.js'
 
-/** Promised to transporters: a driver that fell silent is told within two seconds of its lapse. */
+/** The contract promises that a transporter learns of a silent driver within two seconds after its presence lapsed. */
 const SWEEP_EVERY_MS = 1_000
 
-/** Notices drivers that fell silent and has their transporters told. Finding none costs nothing. */
+/** Finds drivers whose presence lapsed and tells their transporters. Finding none costs nothing. */
 export function presenceSweep(
   { presence, log }: Pick<Parts, 'presence' | 'log'>,
   driverStatus: DriverStatus,
@@ -19,6 +19,6 @@ export function presenceSweep(
         driverStatus.note(driverId, transporterId)
       }
     },
-    onFailure: error => log.warn({ err: error }, 'silent drivers could not be looked for'),
+    onFailure: error => log.warn({ err: error }, 'drivers whose presence lapsed could not be read'),
   })
 }

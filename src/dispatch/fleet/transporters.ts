@@ -1,4 +1,4 @@
-/* A transporter's own presence: available by its word, present by its heartbeats and sockets. */
+/* A transporter's own presence. The transporter sets itself available, and heartbeats and sockets keep it present. */
 
 import type { Parts } from '../parts.js'
 import type { Caller } from '../person.js'
@@ -6,7 +6,7 @@ import { ok, problem, type Result } from '../problems.js'
 import type { CatchUp } from '../reach/catch-up.js'
 import { orUndefined } from './or-undefined.js'
 
-/** Promised to clients: past 10 changes in 5 minutes, 429. */
+/** The contract: more than 10 changes in 5 minutes get 429. */
 const TOGGLE_LIMIT = { changes: 10, windowMs: 300_000 }
 
 export interface TransporterParts extends Pick<Parts, 'fleet' | 'presence'> {
@@ -30,7 +30,7 @@ export async function setTransporterAvailability(
   return ok({ isAvailable })
 }
 
-/** Present for another TTL. Its place is not used: drivers are near, not their transporter. */
+/** Keeps the transporter present for another TTL. Its location is not used: what counts is where its drivers are. */
 export async function transporterHeartbeat(
   { presence, catchUp }: TransporterParts,
   caller: Caller,
@@ -40,7 +40,7 @@ export async function transporterHeartbeat(
   return ok({})
 }
 
-/** A socket came or came back: whatever it missed while it was away is offered now. */
+/** A socket has connected. The transporter is now offered what it missed. */
 export async function connected({ presence, catchUp }: TransporterParts, caller: Caller): Promise<void> {
   if (caller.role !== 'transporter') return
   await orUndefined(presence.touchTransporters([caller.id]))

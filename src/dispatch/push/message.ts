@@ -1,6 +1,6 @@
 /*
- * What a device is sent: the ids by which the app finds the event among those it has, and a sentence for people. Never
- * the request itself: FCM takes 4,000 bytes, and what it says would be old by the time somebody looks.
+ * What a device is sent: the ids with which the app finds the event, and a sentence for the user. It never has the
+ * request itself: FCM takes 4,000 bytes, and the content would be old when the user looks.
  */
 import { defined } from '../../types/defined.js'
 import { collapses } from '../announcements/socket-events.js'

@@ -1,5 +1,5 @@
 /*
- * Queues what wakes people, for those of them who have devices. It is sent some time later, unless it has been
+ * Queues the envelopes that wake people, for people with devices. Each is sent some time later unless it is
  * acknowledged: see worker.ts. Handling an event again queues nothing twice.
  */
 
@@ -15,9 +15,9 @@ import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } from '../ports.js'
 
-/** Envelopes of one statement. Each may be for thousands. */
+/** Envelopes of one statement. Each may be for thousands of people. */
 const MAX_QUEUED_AT_ONCE = 100
-/** Nobody waits for it: a push is due seconds later. Far less than a delivery's lease. */
+/** A push is due seconds later, so nothing waits for this. It is far less than a delivery's lease. */
 const QUEUE_GATHER_MS = 50
 
 export interface PushParts {
@@ -35,7 +35,7 @@ export function pushSubscriber(parts: () => PushParts): Subscriber {
   })
   return {
     name: 'push',
-    // Each is sent by the time that it is due.
+    // The due time decides when each is sent.
     isUnordered: true,
     wants: (machine, type) => machine === BROADCAST && wakesSomebody(type as BroadcastEmitted['type']),
     async handle(event) {
@@ -62,7 +62,7 @@ async function pushesOf(
       envelopeId: id,
       people,
       content: { type: envelope.type, broadcastId, tripId, version, title: String(envelope.data.title) },
-      // Of a dead process's share sockets are told now, too.
+      // Counted from now: after the death of a process, sockets get its events only now, too.
       dueAt: engine.now() + PUSHED_AFTER_MS,
       endsAt: emitted.at + push.lifeMs,
     })

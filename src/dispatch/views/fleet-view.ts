@@ -3,11 +3,11 @@ import type { DriverFleet, DriverRecord, DriverState, VehicleRecord } from '../p
 import { isoTime } from './trip-view.js'
 import type { DriverFleetView, DriverView, VehicleView } from './views.js'
 
-/** `known`: what presence knows of the driver, if anything. While it is lost, switched on counts as online. */
+/** `known`: what presence knows of the driver. While it is lost, a driver that is switched on counts as online. */
 export function driverView(driver: DriverRecord, known: DriverState | undefined | 'lost'): DriverView {
   const { id, name, phone, isConfirmed, vehicleId, isBusy } = driver
   const named = { id, name, ...defined({ phone }), confirmed: isConfirmed }
-  // Until it has agreed, its transporter sees no more than it said itself.
+  // Before the driver has agreed, the transporter sees only what it entered itself.
   if (!isConfirmed) return { ...named, isOnline: false, isBusy: false }
   const isLost = known === 'lost'
   const state = isLost ? undefined : known

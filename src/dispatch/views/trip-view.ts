@@ -1,4 +1,4 @@
-/* A trip. All who may see it see the same, but for its places: see visibility.ts. */
+/* A trip. All its readers see the same, except for its places: see visibility.ts. */
 import type { Trip } from '../../machines/index.js'
 import { defined } from '../../types/defined.js'
 import type { TripRecord, TripSurroundings } from '../ports.js'
@@ -11,7 +11,7 @@ export const isoTime = (ms: number) => new Date(ms).toISOString()
 export function recordOfTrip(trip: Trip, broadcastId: string, request: TripSurroundings): TripRecord {
   const { customerId, pickup, drop, goods } = request
   const { startedAt, endedAt } = trip
-  // Field by field, and what may be absent last: V8 takes a microsecond for each field that follows a copied object.
+  // Field by field, with optional ones last: V8 takes a microsecond for each field that follows a copied object.
   return {
     id: trip.id,
     truckId: trip.truckId,

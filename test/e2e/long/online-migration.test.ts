@@ -44,7 +44,7 @@ afterAll(async () => {
   await balancer?.close()
   if (processes !== undefined) await processes.close()
   else await database?.drop()
-}, 60_000)
+})
 
 /** A request that was cancelled, made by the previous release itself, so that its rows are real. */
 async function makeSample({ createPostgresStore, createEngine }: PreviousRelease, connectionString: string) {

@@ -146,12 +146,12 @@ describeWithRedis('one Redis', () => {
     redis = await startRedisServer({ config: ['busy-reply-threshold 50', 'key-load-delay 200000'] })
     proxy = await startRedisProxy(redis.url)
     running = await startProcesses({ REDIS_URL: proxy.url })
-  }, 60_000)
+  })
   afterAll(async () => {
     await running?.close()
     await proxy?.close()
     await redis?.stop()
-  }, 60_000)
+  })
 
   const ask = (command: string, ...args: string[]) => askRedis(redis, command, args)
   const set = (name: string, value: string) => ask('CONFIG', 'SET', name, value)
@@ -159,7 +159,7 @@ describeWithRedis('one Redis', () => {
   test('R13.1 R7.4 whose connections are cut repeatedly', async () => {
     await storm(running, [redis])
     await allIsWell(running)
-  }, 120_000)
+  })
 
   test('R13.1 R7.4 that is restarted repeatedly', async () => {
     for (let i = 0; i < (isLong ? 20 : 4); i++) {
@@ -168,7 +168,7 @@ describeWithRedis('one Redis', () => {
       await redis.start()
     }
     await allIsWell(running)
-  }, 120_000)
+  })
 
   test('R13.1 R7.4 that is loading its data', async () => {
     for (let i = 0; i < 10; i++) await ask('SET', `loadcast:presence:{0}:filler${i}`, 'x')
@@ -178,7 +178,7 @@ describeWithRedis('one Redis', () => {
     await callsGoOn(running)
     await loading
     await allIsWell(running)
-  }, 60_000)
+  })
 
   test.each([
     ['READONLY', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
@@ -193,26 +193,22 @@ describeWithRedis('one Redis', () => {
       ['ACL', 'SETUSER', 'default', '-eval', '-evalsha', '-set', '-publish', '-psubscribe', '-info'],
       ['ACL', 'SETUSER', 'default', '+@all'],
     ],
-  ])(
-    'R13.1 R7.4 that answers %s for a while',
-    async (error, begin, end) => {
-      const run = ([command = '', ...args]: readonly string[]) => ask(command, ...args)
-      await run(begin)
-      // New connections meet it too.
-      await ask('CLIENT', 'KILL', 'TYPE', 'normal')
-      await ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
-      await callsGoOn(running)
-      await expect(ask('SET', 'loadcast:presence:{0}:x', '1')).rejects.toThrow(error)
-      await until(async () => {
-        const { checks } = (await (await fetch(`${running.processes[0]?.url}/health`)).json()) as HealthReport
-        return checks.redis.status === 'down'
-      })
-      await callsGoOn(running)
-      await run(end)
-      await allIsWell(running)
-    },
-    60_000,
-  )
+  ])('R13.1 R7.4 that answers %s for a while', async (error, begin, end) => {
+    const run = ([command = '', ...args]: readonly string[]) => ask(command, ...args)
+    await run(begin)
+    // New connections meet it too.
+    await ask('CLIENT', 'KILL', 'TYPE', 'normal')
+    await ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await callsGoOn(running)
+    await expect(ask('SET', 'loadcast:presence:{0}:x', '1')).rejects.toThrow(error)
+    await until(async () => {
+      const { checks } = (await (await fetch(`${running.processes[0]?.url}/health`)).json()) as HealthReport
+      return checks.redis.status === 'down'
+    })
+    await callsGoOn(running)
+    await run(end)
+    await allIsWell(running)
+  })
 
   test('R13.1 R7.4 that answers MASTERDOWN for a while', async () => {
     await set('replica-serve-stale-data', 'no')
@@ -221,7 +217,7 @@ describeWithRedis('one Redis', () => {
     await callsGoOn(running)
     await ask('REPLICAOF', 'NO', 'ONE')
     await allIsWell(running)
-  }, 60_000)
+  })
 
   test('R13.1 R7.4 that is BUSY with a script for a while', async () => {
     const endless = ask('EVAL', 'while true do end', '0').catch((error: Error) => error)
@@ -235,7 +231,7 @@ describeWithRedis('one Redis', () => {
     await ask('SCRIPT', 'KILL')
     await endless
     await allIsWell(running)
-  }, 60_000)
+  })
 
   test('R13.1 R7.4 that suddenly requires a password', async () => {
     await set('requirepass', 'secret')
@@ -247,24 +243,20 @@ describeWithRedis('one Redis', () => {
     await callsGoOn(running)
     await askRedis(withPassword, 'CONFIG', ['SET', 'requirepass', ''])
     await allIsWell(running)
-  }, 60_000)
+  })
 
   test.each([
     ['an invalid answer', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
     ['unsolicited answers', '+OK\r\n:1\r\n'],
     ['unsolicited errors', '-ERR something\r\n-UNBLOCKED x\r\n'],
     ['the end of subscriptions', '*3\r\n$12\r\nsunsubscribe\r\n$3\r\na#b\r\n:0\r\n'],
-  ])(
-    'R13.1 R7.4 that answers %s',
-    async (_, bytes) => {
-      for (let i = 0; i < 5; i++) {
-        proxy.inject(bytes)
-        await callsGoOn(running)
-      }
-      await allIsWell(running)
-    },
-    60_000,
-  )
+  ])('R13.1 R7.4 that answers %s', async (_, bytes) => {
+    for (let i = 0; i < 5; i++) {
+      proxy.inject(bytes)
+      await callsGoOn(running)
+    }
+    await allIsWell(running)
+  })
 })
 
 describeWithRedis('a cluster', () => {
@@ -274,16 +266,16 @@ describeWithRedis('a cluster', () => {
   beforeAll(async () => {
     cluster = await startRedisCluster()
     running = await startProcesses({ REDIS_URL: cluster.url, REDIS_MODE: 'cluster' })
-  }, 90_000)
+  })
   afterAll(async () => {
     await running?.close()
     await cluster?.stop()
-  }, 60_000)
+  })
 
   test('R13.1 R13.5 R7.4 when all their connections are cut repeatedly', async () => {
     await storm(running, cluster.nodes)
     await allIsWell(running)
-  }, 120_000)
+  })
 
   test('R13.1 R13.5 R7.4 when all their servers are down and come back', async () => {
     await Promise.all(cluster.nodes.map(node => node.kill()))
@@ -291,7 +283,7 @@ describeWithRedis('a cluster', () => {
     await Promise.all(cluster.nodes.map(node => node.start()))
     await cluster.settled()
     await allIsWell(running)
-  }, 120_000)
+  })
 })
 
 describeWithRedis('sentinels', () => {
@@ -301,16 +293,16 @@ describeWithRedis('sentinels', () => {
   beforeAll(async () => {
     sentinels = await startSentinels()
     running = await startProcesses({ REDIS_URL: sentinels.url, REDIS_MODE: 'sentinel' })
-  }, 90_000)
+  })
   afterAll(async () => {
     await running?.close()
     await sentinels?.stop()
-  }, 60_000)
+  })
 
   test('R13.1 R13.5 R7.4 when the connections of the servers are cut repeatedly too', async () => {
     await storm(running, [...sentinels.servers, ...sentinels.sentinels])
     await allIsWell(running)
-  }, 120_000)
+  })
 
   test('R13.1 R13.5 R7.4 that are all down while the master is up and then cut off', async () => {
     await Promise.all(sentinels.sentinels.map(sentinel => sentinel.kill()))
@@ -319,5 +311,5 @@ describeWithRedis('sentinels', () => {
     await callsGoOn(running)
     await Promise.all(sentinels.sentinels.map(sentinel => sentinel.start()))
     await allIsWell(running)
-  }, 120_000)
+  })
 })

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { findLost } from '../../support/weather/acknowledged.js'
 import { expectCalm, expectHealthy } from '../../support/weather/calm.js'
@@ -20,7 +19,7 @@ test('R13.1 connections are ended at any moment, also during starts: every proce
   const { processes, query, connectionString } = world
   const load = await startWeatherLoad({ urls: () => processes.urls, query, customers: size.customers })
   cleanUp(load.abandon)
-  await delay(1_000)
+  await load.goesOn()
 
   for (let round = 0; round < size.rounds; round++) {
     const starts = Array.from({ length: size.starts }, () => processes.start().then(() => 'up', String))
@@ -29,11 +28,11 @@ test('R13.1 connections are ended at any moment, also during starts: every proce
     expect(await Promise.all(starts)).toEqual(starts.map(() => 'up'))
     await expectHealthy(world)
   }
-  await delay(1_000)
+  await load.goesOn()
   await load.end()
 
   expect(load.failures).toEqual([])
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm(world)
   await processes.end()
-}, 600_000)
+})

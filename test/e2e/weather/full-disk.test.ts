@@ -59,5 +59,5 @@ describeWithDisk('a full disk', () => {
     expect(await findLost(query, load.acknowledged)).toEqual([])
     await expectCalm({ processes, connectionString, query })
     await processes.end()
-  }, 300_000)
+  })
 })

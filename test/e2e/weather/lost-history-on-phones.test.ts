@@ -60,4 +60,4 @@ test('R13.2 phones show the events after a failover, even if they had shown a lo
   await expectSoon(() => confirmed, [lostTrip, keptTrip], SHOWN_WITHIN_MS)
   // The request itself, the accept that was lost, and the one that was kept.
   expect(updates).toEqual([0, 1, 1])
-}, 120_000)
+})

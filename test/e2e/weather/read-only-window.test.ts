@@ -50,4 +50,4 @@ test('R13.1 R13.4 while the database is read-only, writes get 503 and /health is
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm({ processes, connectionString, query })
   await processes.end()
-}, 300_000)
+})

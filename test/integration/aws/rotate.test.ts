@@ -12,7 +12,7 @@ import {
   rotate,
 } from '../../../src/adapters/secrets/rotation/rotate.js'
 import { createSecretVersions } from '../../../src/adapters/secrets/rotation/secret-versions.js'
-import { createServices } from '../../../src/adapters/secrets/rotation/services.js'
+import { Services } from '../../../src/adapters/secrets/rotation/services.js'
 import { createSecretsClient } from '../../../src/adapters/secrets/secrets-manager.js'
 import { signToken } from '../../../src/adapters/tokens/jwt.js'
 import { createEcs } from '../../support/aws/ecs.js'
@@ -111,10 +111,10 @@ function removeLabel(stage: string): void {
 function openRotation(): RotationParts & { close(): void } {
   const client = createSecretsClient(arnOf('app'))
   const ecsClient = new ECSClient({ region: REGION, maxAttempts: 1 })
-  const services = createServices({ client: ecsClient, cluster: 'loadcast', services: SERVICES, pollMs: 1 })
+  const services = new Services({ client: ecsClient, cluster: 'loadcast', services: SERVICES, pollMs: 1 })
   return {
     versions: createSecretVersions(client, arnOf('app')),
-    services: { names: SERVICES, ...services },
+    services,
     openRoles: () => openDatabaseRoles(database.connectionString, connect),
     tell: line => told.push(line),
     close() {
@@ -247,7 +247,7 @@ describe('a rotation', () => {
       else removeLabel('ROTATION_BASE')
       await expectRotated()
     }
-  }, 120_000)
+  })
 
   test('a failed deployment stops it with nothing retired, and the next run completes it', async () => {
     ecs.ending.of = service => (service === 'worker' ? 'FAILED' : 'COMPLETED')
@@ -380,7 +380,7 @@ describe('npm run rotate-secrets', () => {
     })
     expect(second.output).not.toMatch(/old-|postgres:\/\//)
     await expectRotated()
-  }, 120_000)
+  })
 
   test('fills a secret without values, for services that do not exist yet', async () => {
     secrets = createSecretsManager({
@@ -401,7 +401,7 @@ describe('npm run rotate-secrets', () => {
       FCM_SERVICE_ACCOUNT: '',
       JWT_REFRESH_SECRET: expect.stringMatching(/^[\w-]{64}$/),
     })
-  }, 60_000)
+  })
 
   test('P3.5 R9.1 a first deploy and a forced one: the secret’s users migrate and serve, old tokens stay valid', async () => {
     const fresh = await createTestDatabase({ empty: true })
@@ -438,7 +438,7 @@ describe('npm run rotate-secrets', () => {
     expect(await answerTo(second.url, 'made-by-the-stack-0123456789abcdef')).toBe(401)
     expect(await second.end('SIGTERM')).toBe(0)
     await fresh.drop()
-  }, 120_000)
+  })
 
   test('names the missing options', async () => {
     const { code, output } = await start(['--only', 'jwt,passwords']).ended

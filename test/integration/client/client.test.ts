@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import {
   type Client,
   type ClientOptions,
@@ -11,21 +11,20 @@ import { type ClientLink, openClientLink } from '../../support/network/client-li
 import { createClient as createCaller } from '../../support/server/clients.js'
 import { idsFor } from '../../support/server/event-log.js'
 import { DROP, PICKUP, registerTruck, type Truck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
 let truck: Truck
 const opened: { close(): unknown }[] = []
 
+const app = await useTestApp()
+
 beforeAll(async () => {
-  app = await startTestApp()
   truck = await registerTruck(app.url, 'client')
 })
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.close()
 })
-afterAll(() => app.close())
 
 /** As an app would have it, only quicker. */
 const backoff = { firstMs: 10, longestMs: 100 }
@@ -241,7 +240,7 @@ describe('the client’s calls', () => {
     expect(refused).toEqual(['UNAUTHENTICATED'])
     expect(await leaving.client.api.listBroadcasts()).toMatchObject({
       ok: false,
-      problem: { code: 'UNAUTHENTICATED', detail: 'The session was ended: sign in anew' },
+      problem: { code: 'UNAUTHENTICATED', detail: 'The session was ended: sign in again' },
     })
     // Where there is no network, nobody is signed out.
     const fetch = () => Promise.reject(new TypeError('fetch failed'))

@@ -31,7 +31,7 @@ const event = (id: string) => ({ id, broadcastId: 'b', version: 1, type: 'trip_a
 const backoff = { firstMs: 5, longestMs: 20 }
 
 describe('R7.3 the client’s connection', () => {
-  it('R7.3 acknowledges events that need it, also repeated ones and those whose handler fails', async () => {
+  it('R7.3 acknowledges what the server wants to know the arrival of, a repetition too, and a handler that fails', async () => {
     const client = createClient({ url, token: 'x', after: 'somewhere', backoff })
     cleanups.push(() => client.close())
     const heard: string[] = []
@@ -47,7 +47,7 @@ describe('R7.3 the client’s connection', () => {
     expect(client.point).toBe('2')
   })
 
-  it('R7.3 names the last event that it saw, each time, and reconnects however it was ended', async () => {
+  it('R7.3 names the last event that it saw, each time, and comes back however it was ended', async () => {
     const client = createClient({ url, token: 'x', after: 'somewhere', backoff })
     cleanups.push(() => client.close())
     await client.connect()
@@ -71,7 +71,7 @@ describe('R7.3 the client’s connection', () => {
     ])
   })
 
-  it('R9.4 R7.3 closed by a process that ends reconnects at once, and afterwards waits as usual', async () => {
+  it('R9.4 R7.3 sent away by a process that ends comes back at once, and then waits its time like everybody', async () => {
     const never = { firstMs: 3_600_000, longestMs: 3_600_000 }
     const client = createClient({ url, token: 'x', after: 'somewhere', backoff: never })
     const other = createClient({ url, token: 'x', after: 'somewhere', backoff: never })
@@ -93,7 +93,7 @@ describe('R7.3 the client’s connection', () => {
     expect(client.isConnected).toBe(false)
   })
 
-  it('R7.3 that is dead without notice is given up when a heartbeat gets no answer', async () => {
+  it('R7.3 that is dead and does not know it is given up when a heartbeat is not answered', async () => {
     const link = await openClientLink(url)
     const beats: unknown[] = []
     io.on('connection', socket => {
@@ -131,7 +131,7 @@ describe('R7.3 the client’s connection', () => {
     expect(sockets.length).toBeGreaterThan(1)
   })
 
-  it('R7.3 waits for as long as a temporary refusal demands', async () => {
+  it('R7.3 waits as long as the server asks for, when that refuses it for now', async () => {
     let refusals = 0
     io.use((_socket, next) => {
       if (refusals++ > 0) return next()
@@ -150,7 +150,7 @@ describe('R7.3 the client’s connection', () => {
     expect(performance.now() - begunAt).toBeGreaterThan(250)
   })
 
-  it('R7.3 repeats a watch until it is answered, and again after each connection', async () => {
+  it('R7.3 keeps asking to watch until it is answered, and again after each connection', async () => {
     const asked: { broadcastId: string; after?: string }[] = []
     io.on('connection', socket => {
       socket.on('watch', (message, answer) => {

@@ -5,12 +5,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { repositoryRoot } from '../../support/house/import-rules.js'
 import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 import { createClient as createCaller } from '../../support/server/clients.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 const run = promisify(execFile)
 const entry = join(repositoryRoot, 'src/client/index.ts')
@@ -44,11 +44,7 @@ function programOf(tokens: Readonly<Record<string, string>>): string {
   ].join('\n')
 }
 
-let app: TestApp
-beforeAll(async () => {
-  app = await startTestApp()
-})
-afterAll(() => app.close())
+const app = await useTestApp()
 
 describe('R7.3 docs/CLIENT.md', () => {
   it('has the code that these tests run', () => {

@@ -75,10 +75,15 @@ describe('presence in the process', () => {
       await presence.putDriver(`d${i}`, { transporterId: `t${i}`, vehicle, place })
     }
     const centre = { lat: 20, lng: 80 }
+    /** The quickest of ten, since other processes interrupt some. */
     const timeOf = async (work: () => unknown) => {
-      const startedAt = performance.now()
-      for (let i = 0; i < 10; i++) await work()
-      return performance.now() - startedAt
+      const times: number[] = []
+      for (let i = 0; i < 10; i++) {
+        const startedAt = performance.now()
+        await work()
+        times.push(performance.now() - startedAt)
+      }
+      return Math.min(...times)
     }
     const searching = await timeOf(() => presence.nearby(centre, 75, ['a'], 1_000))
     const looking = await timeOf(() => places.filter(place => distanceKm(centre, place) <= 75))

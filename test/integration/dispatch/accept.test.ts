@@ -1,38 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  hire,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import { openDispatch } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let trucks: Truck[]
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(async () => {
   round++
   trucks = await Promise.all([0, 1, 2].map(i => registerTruck(product, `${round}-${i}`)))
@@ -79,7 +59,7 @@ describe('an accept', () => {
   })
 
   it('takes at most two round trips when another process made the request', async () => {
-    const other = openDispatch(database.connectionString)
+    const other = openDispatch(product.connectionString)
     const { id } = await create()
     const won = await statementsOf(() => accept(other, id, truck(0)))
     expectOk(won.value)
@@ -129,7 +109,7 @@ describe('an accept', () => {
     expect(expectProblem(await accept(product, id, truck(0)))).toBe('VEHICLE_TYPE_MISMATCH')
     expectOk(await product.dispatch.sendToBroadcast(me(), id, { type: 'cancel' }))
     expect(expectProblem(await accept(product, id, foreign))).toBe('BROADCAST_CANCELLED')
-    const other = openDispatch(database.connectionString)
+    const other = openDispatch(product.connectionString)
     expect(expectProblem(await accept(other, id, foreign))).toBe('BROADCAST_CANCELLED')
     await other.close()
   })

@@ -1,32 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import { NO_CAPS } from '../../../src/dispatch/caps.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, northOfPickup } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 
 const nobodys = '01890a5d-ac96-774b-bcce-b302099a8057'
 const create = async (name: string, count = 1, vehicleType = 'tata_ace') =>
@@ -266,13 +247,14 @@ describe('R10.7 the recipients of a request', () => {
 })
 
 describe('a timer that failed too often', () => {
-  /** The deadline of a new request has passed, but its timer has failed for the last time. */
+  /** The deadline of a new request has passed, but its timer has failed for the last time. Leased, so that no engine fires it. */
   async function dead(name: string) {
     const id = await create(name)
-    const text = `update timers set due_at = now() - interval '1 s' where instance = $1 and send_id like $2
+    const text = `update timers set due_at = now() - interval '1 s', leased_until = now() + interval '1 minute'
+      where instance = $1 and send_id like $2
       returning send_id as "sendId", generation`
     const { rows } = await product.sql.query(text, [id, '%broadcastTimeout%'])
-    const store = createPostgresStore({ connectionString: database.connectionString })
+    const store = createPostgresStore({ connectionString: product.connectionString })
     const failure = { attempts: 8, error: 'Error: boom' }
     expect(await store.buryTimer({ instance: id, ...rows[0] }, failure)).toBe(true)
     await store.close()

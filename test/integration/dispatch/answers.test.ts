@@ -1,33 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { RefusedAccepts } from '../../../src/dispatch/broadcasts/refused-accepts.js'
 import { personRoom, type RefusedAccept } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, northOfPickup } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(() => {
   round++
 })
@@ -137,7 +119,10 @@ describe('R6.5 a transporter’s answers', () => {
     await refused.idle()
     expect(written.flat()).toHaveLength(10_000)
     expect(Math.max(...written.map(batch => batch.length))).toBeLessThanOrEqual(500)
-    expect(warnings).toEqual(['refused accepts are not kept: too many wait', 'refused accepts were not kept'])
+    expect(warnings).toEqual([
+      'refused accepts are dropped: too many wait',
+      'refused accepts could not be stored',
+    ])
   })
 })
 

@@ -1,41 +1,26 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { type Caps, NO_CAPS } from '../../../src/dispatch/caps.js'
 import type { Result } from '../../../src/dispatch/problems.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  asking,
-  customer,
-  DROP,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  PICKUP,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
+import { onStatement, statementsOf } from '../../support/database/statements.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, DROP, PICKUP } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase()
 const opened: Product[] = []
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
-afterAll(async () => {
-  await Promise.all(opened.map(product => product.close()))
-  await sql.end()
-  await database.drop()
+// What goes on in an engine that has started would be counted by the tests after it.
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map(product => product.close()))
 })
 
 /** As another process would have it, with these caps. */
 function open(caps: Partial<Caps>, more: { broadcastTimeoutMs?: number } = {}): Product {
-  const product = openDispatch(database.connectionString, { ...more, caps: { ...NO_CAPS, ...caps } })
+  const product = openDispatch(connectionString, { ...more, caps: { ...NO_CAPS, ...caps } })
   opened.push(product)
   return product
 }
@@ -170,13 +155,21 @@ describe('CREATES_PER_MINUTE', () => {
       [me.id],
     )
     let answered = false
+    let attempts = 0
+    const stop = onStatement(({ text }) => {
+      if (text.includes('room_for_instance')) attempts++
+    })
     const answer = create(product, me).finally(() => {
       answered = true
     })
-    await new Promise(resolve => setTimeout(resolve, 300))
-    expect(answered).toBe(false)
-    await other.query('commit')
-    other.release()
+    try {
+      await until(() => attempts >= 3)
+      expect(answered).toBe(false)
+      await other.query('commit')
+    } finally {
+      stop()
+      other.release(true)
+    }
     expect(expectProblem(await answer)).toBe('RATE_LIMITED')
   })
 

@@ -2,43 +2,25 @@
  * Membership of drivers, attacked: a transporter that names foreign drivers or invents a fleet learns nothing and can
  * assign nobody. The rightful transporter is not blocked.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Caller } from '../../../src/dispatch/person.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  hire,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import type { Product } from '../../support/engine/dispatch.js'
+import { admin, customer, driver, northOfPickup, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let dispatch: Product['dispatch']
 /** The rightful owner's, online. */
 let truck: Truck
 let squatter: Caller
 let round = 0
 
+const product = await useDispatch({ maxFleet: 5 })
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString, { maxFleet: 5 })
   dispatch = product.dispatch
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 beforeEach(async () => {
   round++

@@ -1,33 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  asking,
-  customer,
-  DROP,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  PICKUP,
-  type Product,
-  registerTruck,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import { customer, DROP, northOfPickup, PICKUP, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let customers = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(() => {
   customers++
 })

@@ -1,23 +1,17 @@
 /* Presence emptied under a dispatch, and filled again by heartbeats. */
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  asking,
-  customer,
-  driver,
-  expectOk,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
+import { customer, driver, northOfPickup } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
 import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { type RedisPresences, redisPresences } from '../../support/redis/redis-presences.js'
 
 const { describeWithRedis } = await redisForTests()
+const { connectionString } = await useDatabase()
 
 /** A heartbeat's interval, and a second for those in transit. */
 const FILL_MS = 13_000
@@ -27,21 +21,18 @@ describeWithRedis('presence that was emptied', () => {
   afterAll(async () => {
     await product.close()
     presences.close()
-    await database.drop()
   })
   const server = useRedis()
   let presences: RedisPresences
-  let database: TestDatabase
   let product: Product
   let near: Truck
   let far: Truck
   let round = 0
 
   beforeAll(async () => {
-    database = await createTestDatabase()
     presences = redisPresences(server)
     const { presence } = await presences.open({ fillMs: FILL_MS })
-    product = openDispatch(database.connectionString, {}, { presence })
+    product = openDispatch(connectionString, {}, { presence })
   })
   beforeEach(async () => {
     round++

@@ -1,30 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import type { NewPush, Person, PushMessage } from '../../../src/dispatch/ports.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import { PushWorker } from '../../../src/dispatch/push/worker.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  openDispatch,
-  PICKUP,
-  type Product,
-  registerTruck,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, PICKUP, transporter } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 import { type RecordingPush, recordingPush } from '../../support/server/recording-push.js'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const PLACEHOLDER_ID = '01890a5d-ac96-774b-bcce-b302099a8057'
 
-let database: TestDatabase
-let product: Product
+const product = await useDispatch()
 /** The clock of the worker alone, ahead of ours by so much. */
 let aheadMs = 0
 const now = () => Math.round(Date.now() + aheadMs)
@@ -34,10 +23,6 @@ const log = {
   error: (_fields: object, message: string) => void logged.push(message),
 }
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
 afterEach(async () => {
   aheadMs = 0
   logged.length = 0
@@ -46,10 +31,6 @@ afterEach(async () => {
   await product.sql.query('delete from pushes')
   await product.sql.query('delete from dead_letters')
   await product.sql.query("update push_pace set free_at = '-infinity'")
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 
 /** As another process would have it. */

@@ -1,35 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import type { EmittedEvent } from '../../../src/runtime/types.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  hire,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, driver, northOfPickup } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(() => {
   round++
   product.fanout.emits.length = 0

@@ -1,39 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import type { Caller } from '../../../src/dispatch/person.js'
 import { type Envelope, personRoom } from '../../../src/dispatch/ports.js'
 import type { Synced } from '../../../src/dispatch/resume/sync.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, northOfPickup, transporter } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let near: Truck
 let far: Truck
 
+const product = await useDispatch()
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
   await product.engine.start()
   near = await registerTruck(product, 'near', { place: northOfPickup(2) })
   far = await registerTruck(product, 'far', { place: northOfPickup(900) })
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 
 type Page = Extract<Synced, { resync: false }>

@@ -1,31 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
-import { until } from '../../support/engine/engine.js'
+import { describe, expect, it } from '@jest/globals'
+import { customer } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { timeIsUp } from '../../support/engine/time-is-up.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
+const product = await useDispatch()
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString, { broadcastTimeoutMs: 700 })
-  await product.engine.start()
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
-
-const statusOf = async (id: string) => (await product.engine.get(id))?.status
 const retry = (id: string, me: ReturnType<typeof customer>) => product.dispatch.retryBroadcast(me, id)
 
 /** A request of `count` trucks, of which `taken` were found before its time was up. */
@@ -33,7 +14,7 @@ async function expired(me: ReturnType<typeof customer>, count = 1, taken = 0): P
   const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(count))).broadcast
   for (let i = 0; i < taken; i++)
     expectOk(await accept(product, id, await registerTruck(product, `${me.id}-${i}`)))
-  await until(async () => (await statusOf(id)) === 'expired')
+  await timeIsUp(product, id)
   return id
 }
 
@@ -54,7 +35,7 @@ describe('R5.3 a retry', () => {
     expect(new Set(answers.map(a => a.broadcast.id)).size).toBe(1)
     expect(answers.filter(a => a.isNew)).toHaveLength(1)
     const retried = answers[0]?.broadcast.id ?? ''
-    await until(async () => (await statusOf(retried)) === 'expired')
+    await timeIsUp(product, retried)
     expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
     // The retry has expired itself, and may be retried in its turn.
     expect(expectOk(await retry(retried, me)).isNew).toBe(true)

@@ -1,46 +1,35 @@
 /* Two dispatches, as in two processes, on one Postgres and one Redis. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, driver, northOfPickup, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
 import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { DRIVER_TTL_MS, type RedisPresences, redisPresences } from '../../support/redis/redis-presences.js'
 import { startRedisProxy } from '../../support/redis/redis-proxy.js'
 
 const { describeWithRedis } = await redisForTests()
+const { connectionString } = await useDatabase()
 
 describeWithRedis('two processes on one Redis', () => {
   afterAll(async () => {
     await Promise.all([a.close(), b.close()])
     presences.close()
-    await database.drop()
   })
   const server = useRedis()
   let presences: RedisPresences
-  let database: TestDatabase
   let a: Product
   let b: Product
   let truck: Truck
   let round = 0
 
   beforeAll(async () => {
-    database = await createTestDatabase()
     presences = redisPresences(server)
     const open = async () =>
-      openDispatch(database.connectionString, {}, { presence: (await presences.open()).presence })
+      openDispatch(connectionString, {}, { presence: (await presences.open()).presence })
     a = await open()
     b = await open()
   })

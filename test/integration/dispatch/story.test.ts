@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { createScene, type Scene } from '../../support/api/scene.js'
 import { until } from '../../support/engine/engine.js'
 import { acceptBody } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
 let scene: Scene
 
+const app = await useTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
+
 beforeAll(async () => {
-  app = await startTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
   scene = await createScene(app)
 })
-afterAll(() => app.close())
 
 describe('R9.5 R10.7 the story of a request', () => {
   test('shows in one answer what happened, by which actor, and why others were refused', async () => {

@@ -1,40 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { Caller } from '../../../src/dispatch/person.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import type { TripEvent } from '../../../src/dispatch/requests.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let truck: Truck
 let other: Truck
 let broadcastId: string
 let tripId: string
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(async () => {
   round++
   truck = await registerTruck(product, `${round}-a`)

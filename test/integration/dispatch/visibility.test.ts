@@ -2,16 +2,13 @@
  * What callers learn of a request from every answer and event. Each test is an attack: a user wants the pickup or the
  * driver's notes without carrying the load. Answers are searched as text, so that no member is forgotten.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { until } from '../../support/engine/engine.js'
 import { type Client, createClient, type Listener, listen } from '../../support/server/clients.js'
 import { acceptBody, registerTruck, type Truck } from '../../support/server/fleet.js'
 import { found, SECRETIVE } from '../../support/server/secrets.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let database: TestDatabase
-let app: TestApp
 let admin: Client
 /** Deliveries from memory fail, as if the process had died after the commit. */
 let isFailing = false
@@ -19,24 +16,19 @@ const open: Listener[] = []
 /** Made by the test: none may be found in the lists of the next. */
 const asked: { customer: Client; id: string }[] = []
 
+const app = await useTestApp({
+  faults(point) {
+    if (isFailing && point === 'delivery.before') throw new Error('as if this process had died here')
+  },
+})
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  app = await startTestApp({
-    database,
-    faults(point) {
-      if (isFailing && point === 'delivery.before') throw new Error('as if this process had died here')
-    },
-  })
   admin = await createClient(app.url, 'admin', 'a1')
 })
 afterEach(async () => {
   isFailing = false
   for (const { customer, id } of asked.splice(0)) await cancel(customer, id)
   for (const listener of open.splice(0)) listener.close()
-})
-afterAll(async () => {
-  await app.close()
-  await database.drop()
 })
 
 const EXACT = ['address', 'place'] as const
@@ -319,7 +311,7 @@ describe('R11.5 a released truck', () => {
     await until(async () => {
       await app.query('update outbox set due_at = now()')
       return (await app.query('select from outbox')).length === 0
-    }, 20_000)
+    })
     const assigned = await listener.next('trip_assigned', event => event.tripId === tripId)
     expect(found(assigned)).toEqual([])
   })

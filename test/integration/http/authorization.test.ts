@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { ROLES, type Role } from '../../../src/dispatch/person.js'
 import {
   type Actor,
@@ -18,8 +18,8 @@ import {
 import { until } from '../../support/engine/engine.js'
 import { repositoryRoot } from '../../support/house/import-rules.js'
 import { call, createClient, listen } from '../../support/server/clients.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /*
  * Calls every route × command × role and compares it with docs/authorization.md as committed. Callers that may change
@@ -27,14 +27,13 @@ import { tokenFor } from '../../support/server/tokens.js'
  * other role, over HTTP and on sockets.
  */
 
-let app: TestApp
 let shared: Scene
 
+const app = await useTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
+
 beforeAll(async () => {
-  app = await startTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
   shared = await createScene(app)
 })
-afterAll(() => app.close())
 
 const table = new Map(
   readFileSync(join(repositoryRoot, 'docs/authorization.md'), 'utf8')

@@ -21,6 +21,7 @@ import { type Answer, call, createClient } from '../../support/server/clients.js
 import { acceptBody, asking, registerTruck } from '../../support/server/fleet.js'
 import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { TEST_REFRESH_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /*
  * Provokes every documented answer on a real server; `call` checks each answer against the OpenAPI document. The last
@@ -29,21 +30,20 @@ import { TEST_REFRESH_SECRET, tokenFor } from '../../support/server/tokens.js'
 
 const RELEASES = 3
 
-let app: TestApp
 let scene: Scene
 
+const app = await useTestApp({
+  env: {
+    BROADCAST_TIMEOUT_SECONDS: '3600',
+    REACH_STEP_SECONDS: '3600',
+    TRUSTED_PROXIES: '1',
+    RELEASES_PER_REQUEST: String(RELEASES),
+  },
+})
+
 beforeAll(async () => {
-  app = await startTestApp({
-    env: {
-      BROADCAST_TIMEOUT_SECONDS: '3600',
-      REACH_STEP_SECONDS: '3600',
-      TRUSTED_PROXIES: '1',
-      RELEASES_PER_REQUEST: String(RELEASES),
-    },
-  })
   scene = await createScene(app)
 })
-afterAll(() => app.close())
 
 /** A caller with a role that may call the route. */
 const actorFor = (route: (typeof routes)[number]): Actor =>

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { problems } from '../../../src/dispatch/problems.js'
 import { type FuzzCase, fuzzCase, sendCase, type World } from '../../support/api/fuzz.js'
 import { actors, clientOf, createScene, type Scene } from '../../support/api/scene.js'
-import { findViolations, startTestApp, type TestApp } from '../../support/server/server.js'
+import { findViolations } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /*
  * Strangers at every route: requests made from each route's own schema, fitting, nearly fitting and hostile. One at a
@@ -33,14 +34,14 @@ const RECORDS = [
   'migrations',
 ]
 
-let app: TestApp
 let scenes: Scene[]
 let world: World
 
+const app = await useTestApp({
+  env: { BROADCAST_TIMEOUT_SECONDS: '86400', REACH_STEP_SECONDS: '86400', CANCEL_WINDOW_SECONDS: '86400' },
+})
+
 beforeAll(async () => {
-  app = await startTestApp({
-    env: { BROADCAST_TIMEOUT_SECONDS: '86400', REACH_STEP_SECONDS: '86400', CANCEL_WINDOW_SECONDS: '86400' },
-  })
   scenes = []
   for (let i = 0; i < SCENES; i++) scenes.push(await createScene(app))
   // Every valid token makes a user: let them be known before writes are counted.
@@ -67,7 +68,6 @@ beforeAll(async () => {
     },
   }
 })
-afterAll(() => app.close())
 
 /** From now on every row that is written, changed or deleted draws a number, but for records. */
 async function countWrites(): Promise<void> {

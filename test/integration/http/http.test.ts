@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
 import { createHttpApp, type HttpAppOptions } from '../../../src/adapters/http/app.js'
 import { createTokenVerifier } from '../../../src/adapters/tokens/jwt.js'
@@ -10,18 +10,17 @@ import { ok } from '../../../src/dispatch/problems.js'
 import { type DatabaseProxy, proxyDatabase } from '../../support/database/server-proxy.js'
 import { type Client, call, createClient } from '../../support/server/clients.js'
 import { asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { startTestApp } from '../../support/server/server.js'
 import { TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
 let customer: Client
 
+const app = await useTestApp({ env: { CORS_ORIGINS: 'https://app.example' } })
+
 beforeAll(async () => {
-  app = await startTestApp({ env: { CORS_ORIGINS: 'https://app.example' } })
   customer = await createClient(app.url, 'customer', 'c1')
 })
-
-afterAll(() => app.close())
 
 /** Of an app whose lists fail by a defect. */
 function appOptions(write: (line: string) => void = () => {}): HttpAppOptions {

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, test } from '@jest/globals'
 import { createIdempotencyStore } from '../../../src/adapters/postgres/product/idempotency-store.js'
 import { createClient } from '../../support/server/clients.js'
 import { acceptBody, asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
-
-beforeAll(async () => {
-  app = await startTestApp()
-})
-afterAll(() => app.close())
+const app = await useTestApp()
 
 const key = (value: string) => ({ 'idempotency-key': value })
 const customer = (name: string) => createClient(app.url, 'customer', name)
@@ -139,11 +133,9 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     const me = await customer('c-old')
     await me.post('/api/v1/broadcasts', asking(1), key('old'))
     await app.query("update idempotency_keys set recorded_at = now() - interval '25 hours' where key = 'old'")
-    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
-    const keys = createIdempotencyStore(pool)
+    const keys = createIdempotencyStore(app.sql)
     expect(await keys.sweep(24 * 3_600_000, 100)).toBe(1)
     expect(await keys.sweep(24 * 3_600_000, 100)).toBe(0)
-    await pool.end()
   })
 })
 

@@ -11,6 +11,7 @@ import {
 import { createTokenVerifier } from '../../../src/adapters/tokens/jwt.js'
 import type { TokenVerifier } from '../../../src/dispatch/tokens.js'
 import { until } from '../../support/engine/engine.js'
+import { scaled } from '../../support/engine/pace.js'
 import { createClient } from '../../support/server/clients.js'
 import {
   AUDIENCE,
@@ -257,13 +258,13 @@ describe('R11.2 an issuer that rotates its keys', () => {
     await verify(await signAs(rsa))
     const begunAt = performance.now()
     let tried = 0
-    while (performance.now() - begunAt < 1_000) {
+    while (tried <= 50 || performance.now() - begunAt < 1_000) {
       const made = await Promise.all([0, 1, 2, 3].map(i => signAs({ ...ec, kid: `made-up-${tried + i}` })))
       for (const token of made) expect(await outcome(verify, token)).toBe(UNKNOWN)
       tried += 4
     }
-    expect(tried).toBeGreaterThan(50)
-    expect(issuer.reads()).toBeLessThanOrEqual(1 + Math.ceil(1_000 / quick.pauseMs) + 1)
+    const passedMs = performance.now() - begunAt
+    expect(issuer.reads()).toBeLessThanOrEqual(1 + Math.ceil(passedMs / quick.pauseMs) + 1)
     expect(await outcome(verify, await signAs(rsa))).toBe('ok')
   })
 })
@@ -302,14 +303,13 @@ describe('R11.2 an issuer that is unavailable, slow or hostile', () => {
       const begunAt = performance.now()
       expect(await outcome(verify, await signAs(rsa, { sub: 'c2' }))).toBe('ok')
       expect(await outcome(verify, known)).toBe('ok')
-      expect(performance.now() - begunAt).toBeLessThan(200)
+      expect(performance.now() - begunAt).toBeLessThan(scaled(200))
       // A key that nobody knows yet may be a new one.
       expect(await outcome(verify, await signAs(ec))).toBe(AWAY)
       issuer.answer(undefined)
       issuer.publish([rsa, ec])
       await until(async () => (await outcome(verify, await signAs(ec))) === 'ok')
     },
-    20_000,
   )
 
   test('which was never available: 503 for its tokens, while tokens of the shared secret work', async () => {

@@ -1,28 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, test } from '@jest/globals'
 import { createIdempotencyStore } from '../../../src/adapters/postgres/product/idempotency-store.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
 import { createClient } from '../../support/server/clients.js'
 import { asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 const PER_DAY = 3
 
-let database: TestDatabase
-let app: TestApp
-let other: TestApp
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  const env = { IDEMPOTENCY_KEYS_PER_DAY: String(PER_DAY) }
-  app = await startTestApp({ env, database })
-  other = await startTestApp({ env, database })
-})
-afterAll(async () => {
-  await Promise.all([app.close(), other.close()])
-  await database.drop()
-})
+const env = { IDEMPOTENCY_KEYS_PER_DAY: String(PER_DAY) }
+const app = await useTestApp({ env })
+const other = await app.beside({ env })
 
 const key = (value: string) => ({ 'idempotency-key': value })
 const keysOf = async (person: string) =>
@@ -97,8 +84,7 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
   })
 
   test('is counted by the statement that keeps the answer, and deleted after its day', async () => {
-    const pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-    const keys = createIdempotencyStore(pool, { perDay: 2 })
+    const keys = createIdempotencyStore(app.sql, { perDay: 2 })
     const used = (n: number) => ({ scope: 'customer c-sweep POST /x', key: `k${n}`, fingerprint: 'f' })
     const person = 'customer c-sweep'
     const { statements } = await statementsOf(() => keys.save(used(1), {}, person))
@@ -107,15 +93,14 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     expect(keys.spentFor(person)).toBeUndefined()
     await keys.save(used(2), {}, person)
     expect(keys.spentFor(person)).toBeGreaterThan(0)
-    await pool.query(`update idempotency_key_counts set day = day - 2 where person = $1`, [person])
+    await app.sql.query(`update idempotency_key_counts set day = day - 2 where person = $1`, [person])
     await keys.sweep(24 * 3_600_000, 100)
     expect(
-      (await pool.query('select from idempotency_key_counts where person = $1', [person])).rowCount,
+      (await app.sql.query('select from idempotency_key_counts where person = $1', [person])).rowCount,
     ).toBe(0)
     // Tomorrow: the memory of the process has ended with the day.
-    const tomorrow = createIdempotencyStore(pool, { perDay: 2 })
+    const tomorrow = createIdempotencyStore(app.sql, { perDay: 2 })
     await tomorrow.save(used(3), {}, person)
     expect(tomorrow.spentFor(person)).toBeUndefined()
-    await pool.end()
   })
 })

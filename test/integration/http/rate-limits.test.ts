@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
 import { openRateLimits } from '../../../src/app/rate-limits.js'
 import type { Role } from '../../../src/dispatch/person.js'
@@ -8,24 +8,21 @@ import { publicRoutes, routes } from '../../support/api/scene.js'
 import { until } from '../../support/engine/engine.js'
 import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { call, createClient, listen } from '../../support/server/clients.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { startTestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 const PER_MINUTE = 5
 const path = (route: { path: string }) =>
   route.path.replaceAll(/:(id|tripId)/g, '01890a5d-ac96-774b-bcce-b302099a8057').replaceAll(/:\w+/g, 'x')
 
-let app: TestApp
-beforeAll(async () => {
-  app = await startTestApp({
-    env: {
-      RATE_LIMIT_ADDRESS_PER_MINUTE: String(PER_MINUTE),
-      RATE_LIMIT_USER_PER_MINUTE: '3',
-      TRUSTED_PROXIES: '1',
-    },
-  })
+const app = await useTestApp({
+  env: {
+    RATE_LIMIT_ADDRESS_PER_MINUTE: String(PER_MINUTE),
+    RATE_LIMIT_USER_PER_MINUTE: '3',
+    TRUSTED_PROXIES: '1',
+  },
 })
-afterAll(() => app.close())
 
 let addresses = 0
 const newAddress = () => `198.51.100.${++addresses}`

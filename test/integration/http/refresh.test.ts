@@ -1,30 +1,21 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, test } from '@jest/globals'
 import { createRefreshFamilies } from '../../../src/adapters/postgres/product/refresh-family-store.js'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import type { Role } from '../../../src/dispatch/person.js'
 import { call, createClient } from '../../support/server/clients.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import type { TestApp } from '../../support/server/server.js'
 import { TEST_REFRESH_SECRET, TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /* Two servers on one database. Either may answer. */
 
-let app: TestApp
-let other: TestApp
-
-beforeAll(async () => {
-  app = await startTestApp()
-  other = await startTestApp({ database: app.database })
-})
-afterAll(async () => {
-  await other.close()
-  await app.close()
-})
+const app = await useTestApp()
+const other = await app.beside()
 
 const firstToken = (id: string, role: Role = 'customer', ttlMs = 86_400_000) =>
   signRefreshToken({ id, role }, TEST_REFRESH_SECRET, { ttlMs })
 
-const refresh = (refreshToken: unknown, server = app) =>
+const refresh = (refreshToken: unknown, server: TestApp = app) =>
   call(server.url, 'POST', '/api/v1/auth/refresh', {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ refreshToken }),
@@ -125,8 +116,7 @@ describe('R9.5 a refresh token', () => {
   })
 
   test('families are kept until their last token has expired, and then deleted', async () => {
-    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
-    const families = createRefreshFamilies(pool)
+    const families = createRefreshFamilies(app.sql)
     const rotation = {
       person: { role: 'customer', id: 'swept' },
       family: 'f',
@@ -140,6 +130,5 @@ describe('R9.5 a refresh token', () => {
       "update refresh_families set remember_until = now() - interval '1 second' where family = 'f'",
     )
     expect(await families.sweep(100)).toBe(1)
-    await pool.end()
   })
 })

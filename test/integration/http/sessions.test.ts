@@ -1,7 +1,7 @@
 /* Sessions that are ended, on two whole servers with one database and no Redis: nothing but the database tells one of the other. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import type pg from 'pg'
 import { createFleetStore } from '../../../src/adapters/postgres/product/fleet-store.js'
 import { createRefreshFamilies } from '../../../src/adapters/postgres/product/refresh-family-store.js'
 import { signToken } from '../../../src/adapters/tokens/jwt.js'
@@ -9,25 +9,19 @@ import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import type { Role } from '../../../src/dispatch/person.js'
 import { onStatement } from '../../support/database/statements.js'
 import { until } from '../../support/engine/engine.js'
+import { scaled } from '../../support/engine/pace.js'
 import { call, createClient, disconnected, type Listener, listen } from '../../support/server/clients.js'
 import { asking } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import type { TestApp } from '../../support/server/server.js'
 import { TEST_REFRESH_SECRET, TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
-let other: TestApp
 const open: Listener[] = []
 
-beforeAll(async () => {
-  app = await startTestApp()
-  other = await startTestApp({ database: app.database })
-})
+const app = await useTestApp()
+const other = await app.beside()
 afterEach(() => {
   for (const listener of open.splice(0)) listener.close()
-})
-afterAll(async () => {
-  await other.close()
-  await app.close()
 })
 
 const WITHIN_MS = 1_000
@@ -74,7 +68,7 @@ describe('R11.2 logout', () => {
     const endedIn = secondNow()
     expect([await sync(app, mine), await sync(app, phone)]).toEqual([ENDED, ENDED])
     expect((await withToken(app, mine, 'GET', '/api/v1/sync')).body.detail).toBe(
-      'The session was ended: sign in anew',
+      'The session was ended: sign in again',
     )
     await until(
       async () => (await sync(other, mine)) === ENDED && (await sync(other, phone)) === ENDED,
@@ -112,7 +106,7 @@ describe('R11.2 logout', () => {
     const begunAt = Date.now()
     await logout(app, token)
     expect(await Promise.all(ends)).toEqual(ends.map(() => 'io server disconnect'))
-    expect(Date.now() - begunAt).toBeLessThan(WITHIN_MS)
+    expect(Date.now() - begunAt).toBeLessThan(scaled(WITHIN_MS))
     for (const server of [app, other]) {
       await expect(listen(server.url, token)).rejects.toMatchObject({ data: { code: 'UNAUTHENTICATED' } })
     }
@@ -180,29 +174,32 @@ describe('R11.2 logout', () => {
         await until(async () => (await sync(other, body.accessToken)) === ENDED, WITHIN_MS)
       }
     }
-  }, 60_000)
+  })
 
   test('in progress makes a refresh wait for it, and refuses it', async () => {
     const person = { role: 'customer', id: 'lo-forced' } as const
     await sync(app, await tokenFor(person.role, person.id))
-    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 2 })
-    const ending = await pool.connect()
+    const ending = await app.sql.connect()
     try {
       await ending.query('begin')
       await createFleetStore(ending as unknown as pg.Pool).endSessions(person)
       const issuedAt = secondNow() - 1
-      const rotating = createRefreshFamilies(pool).rotate({
+      const rotating = createRefreshFamilies(app.sql).rotate({
         person,
         family: 'f',
         shown: { id: 'a', issuedAt, expiresAt: Date.now() + 60_000 },
         next: { id: 'b', ttlMs: 60_000 },
       })
-      expect(await Promise.race([rotating, delay(300, 'waits')])).toBe('waits')
+      await until(async () => {
+        const waiting = await app.query(
+          "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        return waiting.length === 1
+      })
       await ending.query('commit')
       expect(await rotating).toMatchObject({ kind: 'ended' })
     } finally {
       ending.release()
-      await pool.end()
     }
   })
 
@@ -221,13 +218,11 @@ describe('R11.2 logout', () => {
     const token = await tokenFor('customer', 'lo-dead')
     const { socket } = await connect(other, token)
     expect(await sync(app, token)).toBe('ok')
-    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
     const cut = disconnected(socket)
     const begunAt = Date.now()
-    await createFleetStore(pool).endSessions({ role: 'customer', id: 'lo-dead' })
-    await pool.end()
+    await createFleetStore(app.sql).endSessions({ role: 'customer', id: 'lo-dead' })
     await cut
-    expect(Date.now() - begunAt).toBeLessThan(WITHIN_MS)
+    expect(Date.now() - begunAt).toBeLessThan(scaled(WITHIN_MS))
     await until(async () => (await sync(app, token)) === ENDED, WITHIN_MS)
   })
 
@@ -291,7 +286,7 @@ describe('R11.2 an administrator', () => {
     await admin.put('/api/v1/admin/users/customer/se-off', { active: false })
     await cut
     await until(async () => (await sync(other, token)) === '403 USER_INACTIVE', WITHIN_MS)
-    expect(Date.now() - begunAt).toBeLessThan(2 * WITHIN_MS)
+    expect(Date.now() - begunAt).toBeLessThan(scaled(2 * WITHIN_MS))
     expect((await refresh(other, unused)).body.code).toBe('USER_INACTIVE')
     await admin.put('/api/v1/admin/users/customer/se-off', { active: true })
     for (const server of [app, other]) {
@@ -302,14 +297,14 @@ describe('R11.2 an administrator', () => {
     await nextSecond()
     for (const server of [app, other])
       expect(await sync(server, await tokenFor('customer', 'se-off'))).toBe('ok')
-  }, 20_000)
+  })
 
   test('cannot turn itself off', async () => {
     const admin = await createClient(app.url, 'admin', 'se-self')
     const answer = await admin.put('/api/v1/admin/users/admin/se-self', { active: false })
     expect(answer).toMatchObject({
       status: 403,
-      body: { code: 'FORBIDDEN', detail: 'Administrators cannot turn off themselves' },
+      body: { code: 'FORBIDDEN', detail: 'Administrators cannot turn themselves off' },
     })
     // The same id in another role is another person.
     expect((await admin.put('/api/v1/admin/users/driver/se-self', { active: false })).status).toBe(200)
@@ -337,5 +332,5 @@ describe('R11.2 an administrator', () => {
       )
       expect(left?.count).toBe(1)
     }
-  }, 60_000)
+  })
 })

@@ -1,29 +1,20 @@
 /* Who is turned off, in which role: this release's people beside the release before, which has one row an id. */
 import { copyFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { createFleetStore } from '../../../src/adapters/postgres/product/fleet-store.js'
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { MIGRATIONS_FOLDER } from '../../../src/adapters/postgres/schema/migration-files.js'
-import type { FleetStore, Role } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import type { Role } from '../../../src/dispatch/ports.js'
+import { createTestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { silentLog } from '../../support/engine/log.js'
 import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 
-let database: TestDatabase
-let sql: pg.Pool
-let fleet: FleetStore
+const { sql } = await useDatabase({ connections: 8 })
+const fleet = createFleetStore(sql)
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 8 })
-  fleet = createFleetStore(sql)
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
 beforeEach(async () => {
   await sql.query('truncate people, users cascade')
 })

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { createResumeStore } from '../../../src/adapters/postgres/product/resume-store.js'
 import type { ResumeStore } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
 import { callerOf, newDoor } from '../../support/machines/doors.js'
@@ -10,26 +9,17 @@ import { callerOf, newDoor } from '../../support/machines/doors.js'
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql, closing } = await useDatabase({ connections: 6 })
+const opened = closing(openEngine(connectionString, { subscribers: [recordingSubscriber()] }))
 let store: ResumeStore
-let opened: ReturnType<typeof openEngine>
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 6 })
   store = createResumeStore(sql)
-  opened = openEngine(database.connectionString, { subscribers: [recordingSubscriber()] })
 })
 beforeEach(async () => {
   await sql.query(
     'truncate instances, journal, events, outbox, timers, claims, dead_letters, event_retention',
   )
-})
-afterAll(async () => {
-  await opened.close()
-  await sql.end()
-  await database.drop()
 })
 
 /** Doors that were opened, all of it delivered, so many hours ago. */

@@ -1,24 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { createFleetStore } from '../../../src/adapters/postgres/product/fleet-store.js'
-import type { FleetStore } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import { customer, transporter } from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { customer, transporter } from '../../support/engine/people.js'
 
-let database: TestDatabase
-let sql: pg.Pool
-let fleet: FleetStore
+const { sql } = await useDatabase({ connections: 10 })
+const fleet = createFleetStore(sql)
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 10 })
-  fleet = createFleetStore(sql)
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
 beforeEach(async () => {
   await sql.query(
     'truncate people, users, transporters, vehicles, drivers, driver_invitations, claims cascade',

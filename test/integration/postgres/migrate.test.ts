@@ -13,6 +13,7 @@ import {
   SCHEMA_FILE,
 } from '../../../src/adapters/postgres/schema/migration-files.js'
 import { dumpProduct, dumpSchema } from '../../../src/adapters/postgres/schema/schema-dump.js'
+import { tableTypes } from '../../../src/adapters/postgres/schema/table-types.js'
 import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { until } from '../../support/engine/engine.js'
 import { recordingLog, silentLog } from '../../support/engine/log.js'
@@ -238,6 +239,19 @@ test('migrations/schema.txt matches the migrations', async () => {
     throw new Error(
       'migrations/schema.txt has drifted from migrations/*.sql: run npm run schema and commit it.',
     )
+})
+
+test('the types of the tables are those that the migrations make', async () => {
+  await migrate(client, options)
+  const file = new URL('../../../src/adapters/postgres/schema/tables.ts', import.meta.url)
+  const isCurrent = (await tableTypes(client)) === (await readFile(file, 'utf8'))
+  if (!isCurrent)
+    throw new Error('tables.ts has drifted from migrations/*.sql: run npm run schema and commit it.')
+})
+
+test('a column of a type that has no TypeScript is refused', async () => {
+  await client.query('create table lines (way path)')
+  await expect(tableTypes(client)).rejects.toThrow('lines.way is path')
 })
 
 test('the dump shows everything that a migration may create', async () => {

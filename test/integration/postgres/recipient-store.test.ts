@@ -1,36 +1,25 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { OfferEntry } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  asking,
-  customer,
-  expectOk,
-  openDispatch,
-  type Product,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, transporter } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { asking } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let id: string
 let round = 0
 
 const LIMIT = { changes: 100, windowMs: 1_000 }
 
+const product = await useDispatch()
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
   for (const name of ['t1', 't2', 't3', 'off', 'inactive']) {
     await product.dispatch.isActive(transporter(name))
     await product.fleet.setTransporterAvailable(name, name !== 'off', LIMIT)
   }
   await product.fleet.setPersonActive(transporter('inactive'), false)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 beforeEach(async () => {
   round++

@@ -1,29 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { createWakeups } from '../../../src/adapters/postgres/engine/wakeups.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase({ connections: 1 })
 const opened: { close(): Promise<void> }[] = []
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 function open(log?: { lines: string[] }) {
   const note = (_fields: unknown, message?: string) => log?.lines.push(message ?? String(_fields))
   const wakeups = createWakeups({
-    connectionString: database.connectionString,
+    connectionString,
     log: { warn: note, debug: note } as never,
   })
   opened.push(wakeups)
@@ -61,8 +51,8 @@ describe('a wake-up', () => {
   it('brings a timer that one process armed to another that fires them', async () => {
     const commands = open()
     const timers = open()
-    const a = openEngine(database.connectionString, { wakeups: commands })
-    const b = openEngine(database.connectionString, { wakeups: timers })
+    const a = openEngine(connectionString, { wakeups: commands })
+    const b = openEngine(connectionString, { wakeups: timers })
     opened.push(a, b)
     await a.engine.start({ timers: false })
     await b.engine.start()

@@ -1,6 +1,5 @@
 /* Machines that freight does not need, on both stores, with an engine that knows nothing between two events. */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, it } from '@jest/globals'
 import { type AnyStateMachine, assign, createMachine, raise } from 'xstate'
 import { z } from 'zod'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
@@ -9,20 +8,11 @@ import { createEngine } from '../../../src/runtime/engine.js'
 import type { Store } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { actor, wordOf } from '../../support/machines/doors.js'
 
-let database: TestDatabase
-let sql: pg.Pool
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
+const { connectionString, sql } = await useDatabase()
 
 const LONG_MS = 3_600_000
 
@@ -81,9 +71,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
   const definitions = [define(ending)]
   const memory = new MemoryDatabase(() => Date.now())
   const openStore = (): Store =>
-    kind === 'memory'
-      ? createMemoryStore({ database: memory })
-      : createPostgresStore({ connectionString: database.connectionString })
+    kind === 'memory' ? createMemoryStore({ database: memory }) : createPostgresStore({ connectionString })
 
   async function once<T>(work: (engine: ReturnType<typeof createEngine>) => Promise<T>): Promise<T> {
     const store = openStore()

@@ -5,9 +5,10 @@ import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-st
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Engine } from '../../../src/runtime/api.js'
 import { type AuditStore, audit } from '../../../src/runtime/audit.js'
+import type { DeadTimer } from '../../../src/runtime/dead-letters.js'
 import { createEngine, type EngineOptions } from '../../../src/runtime/engine.js'
 import { StoreUnavailableError } from '../../../src/runtime/errors.js'
-import type { DeadTimer, Store, StoredTimer } from '../../../src/runtime/ports.js'
+import type { Store, StoredTimer } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
 import { createTestDatabase } from '../../support/database/postgres.js'
@@ -210,7 +211,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
       expect(left.map(({ sendId }) => sendId)).toEqual([poisoned[i]])
       expect(await violationsOf(id)).toEqual([])
     }
-  }, 60_000)
+  })
 
   it.each(['assign', 'unstorable'] as const)(
     'R10.8 and should have fired before another, in a late process, fails alone: %s',

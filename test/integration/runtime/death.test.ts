@@ -110,7 +110,7 @@ beforeAll(async () => {
       aftermaths.set(point, await liveThrough(point))
     }),
   )
-}, 90_000)
+})
 afterAll(async () => {
   await Promise.all(databases.map(database => database.drop()))
 })

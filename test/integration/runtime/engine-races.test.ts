@@ -1,9 +1,8 @@
 /* Two engines on one database, one of them stopped at a fault point while the other acts on the same instances. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { FAULT_POINTS, type FaultPoint } from '../../../src/runtime/faults.js'
 import type { Outcome } from '../../../src/runtime/types.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
 import { type ControlledFaults, controlledFaults } from '../../support/engine/faults.js'
@@ -11,30 +10,21 @@ import { briefly, callerOf, newDoor, newDoors, wordOf } from '../../support/mach
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase()
 let points: ControlledFaults
 let [a, b]: ReturnType<typeof openEngine>[] = []
 let told: { a: ReturnType<typeof recordingSubscriber>; b: ReturnType<typeof recordingSubscriber> }
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
 beforeEach(async () => {
   await sql.query('truncate instances, journal, events, outbox, timers, claims')
   points = controlledFaults()
   told = { a: recordingSubscriber(), b: recordingSubscriber() }
-  a = openEngine(database.connectionString, { subscribers: [told.a], faults: points.faults })
-  b = openEngine(database.connectionString, { subscribers: [told.b] })
+  a = openEngine(connectionString, { subscribers: [told.a], faults: points.faults })
+  b = openEngine(connectionString, { subscribers: [told.b] })
 })
 afterEach(async () => {
   await Promise.all([a?.close(), b?.close()])
   expect(await violationsOf(sql)).toEqual([])
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 /** Both engines; the first stops at the fault points that a test holds. */
@@ -232,7 +222,7 @@ describe('a delivery leased by two engines', () => {
 /** The sweeper has work only when a process has died before. */
 async function leaveUndelivered(doors: number): Promise<void> {
   const stuck = { name: 'recorder', wants: () => true, handle: () => new Promise<void>(() => {}) }
-  const dying = openEngine(database.connectionString, { subscribers: [stuck] })
+  const dying = openEngine(connectionString, { subscribers: [stuck] })
   await newDoors(dying.engine, doors)
   await expireLeases()
   await dying.store.close()
@@ -373,7 +363,7 @@ describe.each(FAULT_POINTS.map(point => [point]))('with one engine delayed at %s
 
 it('an engine slow at every point and a fast one reach the same doors', async () => {
   const { b } = both()
-  const slow = openEngine(database.connectionString, {
+  const slow = openEngine(connectionString, {
     faults: () => new Promise(resolve => setTimeout(resolve, Math.random() * 20)),
     subscribers: [recordingSubscriber()],
   })

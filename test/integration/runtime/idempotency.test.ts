@@ -1,6 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { afterEach, describe, expect, it } from '@jest/globals'
+import { useDatabase } from '../../support/database/use-database.js'
 import { openEngine } from '../../support/engine/engine.js'
 
 const actor = { id: 'tester', role: 'admin' }
@@ -10,25 +9,16 @@ const keyed = (key: string, fingerprint = 'f') => ({
 })
 const door = { owner: 'ann', closeMs: 3_600_000 }
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase({ connections: 1 })
 const opened: { close(): Promise<void> }[] = []
 const open = () => {
-  const one = openEngine(database.connectionString)
+  const one = openEngine(connectionString)
   opened.push(one)
   return one.engine
 }
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 describe('an idempotency key', () => {

@@ -295,5 +295,5 @@ describe('Postgres', () => {
     await one.close()
     await own.end()
     await server.stop()
-  }, 120_000)
+  })
 })

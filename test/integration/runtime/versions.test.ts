@@ -1,13 +1,12 @@
 /*
  * Two versions of a definition on one database: which process writes which version, when, and how older rows continue.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { createRegistry } from '../../../src/runtime/definitions/registry.js'
 import { MIGRATE } from '../../../src/runtime/definitions/upgrade.js'
 import { simulate } from '../../../src/testing/index.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
@@ -21,27 +20,18 @@ const v2 = [doorV2Definition] as unknown as Definition[]
 /** A release that has dropped the old version. */
 const onlyV2 = [{ ...doorV2Definition, migrations: [] }] as unknown as Definition[]
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase({ connections: 1 })
 const opened: ReturnType<typeof openEngine>[] = []
 const open = (definitions: Definition[]) => {
-  const one = openEngine(database.connectionString, { definitions })
+  const one = openEngine(connectionString, { definitions })
   opened.push(one)
   return one.engine
 }
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
 beforeEach(() =>
   sql.query('truncate instances, journal, events, outbox, timers, claims, processes, definition_versions'),
 )
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 const storedVersion = async (id: string) =>
@@ -80,7 +70,7 @@ describe('a rolling deploy', () => {
       leaf: { closed: 'unlocked' },
       bell: 'silent',
     })
-  }, 60_000)
+  })
 
   it('R10.5 arms the timer of a new region, and it fires', async () => {
     const before = open(v1)
@@ -96,7 +86,7 @@ describe('a rolling deploy', () => {
     ])
     await until(async () => (await after.get(door))?.snapshot.value.bell === 'rung', BELL_MS + 15_000)
     expect(await violationsOf(sql, v2)).toEqual([])
-  }, 60_000)
+  })
 
   it('R10.5 refuses unknown versions with an error, and leaves their instances unchanged', async () => {
     const after = open(v2)
@@ -110,14 +100,14 @@ describe('a rolling deploy', () => {
       /was written by version 2 of "door"; this process knows version 1/,
     )
     expect(await after.get(door)).toMatchObject({ version: 1 })
-  }, 60_000)
+  })
 
   it('R10.5 refuses a process that has dropped a version which another still needs', async () => {
     await open(v1).start()
     await expect(open(onlyV2).start()).rejects.toThrow(
       /still knows only version 1 of "door"; this one must know it too/,
     )
-  }, 60_000)
+  })
 
   it('R10.5 keeps every promise in the simulator while processes of both versions start and end', async () => {
     let migrations = 0
@@ -146,7 +136,7 @@ describe('a rolling deploy', () => {
     )
     expect(campaign.failure?.violations).toBeUndefined()
     expect(migrations).toBeGreaterThan(0)
-  }, 300_000)
+  })
 })
 
 describe('definitions of several versions', () => {

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { socketLimits } from '../../../src/adapters/socket/limits.js'
 import { MAX_WATCHED } from '../../../src/adapters/socket/messages.js'
 import { until } from '../../support/engine/engine.js'
+import { scaled } from '../../support/engine/pace.js'
 import { openRawSocket, type RawSocket } from '../../support/network/raw-socket.js'
 import { type RoughNetwork, startRoughNetwork } from '../../support/network/rough-network.js'
 import { disconnected, type Listener, listen } from '../../support/server/clients.js'
@@ -78,7 +79,8 @@ describe('a client that does not read', () => {
 
 describe('a client that floods', () => {
   test('with packets other than messages is disconnected', async () => {
-    const { url, lines, sockets } = await start()
+    // So few that a slow machine does not let the flood pass while it sends.
+    const { url, lines, sockets } = await start({ limits: { packetsPerSecond: 1 } })
     const flood = await raw(url, 'flood')
     const good = await connectAs(url, 'good')
     for (let i = 0; i <= socketLimits.packetBurst + 100; i += 1) flood.send('3')
@@ -177,7 +179,7 @@ describe('a client that sends garbage', () => {
 
 describe('a client whose network was lost', () => {
   test('half open is noticed by its silence, and its rooms are left', async () => {
-    const { url, sockets } = await start({ limits: { pingIntervalMs: 100, pingTimeoutMs: 2_000 } })
+    const { url, sockets } = await start({ limits: { pingIntervalMs: 100, pingTimeoutMs: scaled(2_000) } })
     const network: RoughNetwork = await startRoughNetwork([url])
     open.push(network)
     const lost = await connectAs(network.url, 'lost')

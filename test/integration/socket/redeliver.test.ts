@@ -1,34 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import type { EmittedEvent } from '../../../src/runtime/types.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  openDispatch,
-  PICKUP,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, PICKUP } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
 /*
  * Events that may have been missed are read from the database, redelivered, and found by clients that reconnect later.
  */
 
-let database: TestDatabase
-let product: Product
+const product = await useDispatch()
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
   await product.engine.start()
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 
 /** A request that is cancelled: three events, of two versions. */

@@ -1,30 +1,27 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { until } from '../../support/engine/engine.js'
 import { type Client as Caller, createClient, type Listener, listen } from '../../support/server/clients.js'
 import { idsFor } from '../../support/server/event-log.js'
 import { acceptBody, asking, hire, registerTruck, type Truck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import type { TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /*
  * What a socket is sent that comes back, by a client that does no more than the contract asks: it names the last id it
  * has seen. Two servers on one database; what one delivers, the sockets of the other do not hear, as if they were away.
  */
 
-let database: TestDatabase
-let home: TestApp
-let other: TestApp
 let truck: Truck
 let failing = false
 const open: Listener[] = []
+const faults = (point: string) => {
+  if (failing && point === 'delivery.before') throw new Error('as if this process had died here')
+}
+const home = await useTestApp({ faults })
+const other = await home.beside({ faults })
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const faults = (point: string) => {
-    if (failing && point === 'delivery.before') throw new Error('as if this process had died here')
-  }
-  ;[home, other] = await Promise.all([startTestApp({ database, faults }), startTestApp({ database, faults })])
   truck = await registerTruck(home.url, 'resume')
   // A commit of a request that is held stays open, its events recorded and not visible.
   await home.query('create table held (instance uuid primary key)')
@@ -41,10 +38,6 @@ beforeEach(() => {
 })
 afterEach(() => {
   for (const listener of open.splice(0)) listener.close()
-})
-afterAll(async () => {
-  await Promise.all([home.close(), other.close()])
-  await database.drop()
 })
 
 async function connect(app: TestApp, caller: Caller, after?: string): Promise<Listener> {
@@ -177,7 +170,7 @@ describe('R7.3 a socket that comes back', () => {
     await delivered()
     await passTime(60)
     // The resume is held up, and meanwhile something happens on the process that the socket is at.
-    const client = new pg.Client({ connectionString: database.connectionString })
+    const client = new pg.Client({ connectionString: home.database.connectionString })
     await client.connect()
     await client.query('begin')
     await client.query('lock table event_retention in access exclusive mode')

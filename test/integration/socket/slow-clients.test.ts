@@ -331,7 +331,7 @@ describe('R11.4 an answer that is not read', () => {
     for (const { socket } of many) socket.destroy()
     await until(() => scene.traffic.underWay.size === 0)
     expect([scene.traffic.unread.count, scene.traffic.unread.bytes]).toEqual([0, 0])
-  }, 60_000)
+  })
 })
 
 describe('R11.4 a connection with many requests', () => {

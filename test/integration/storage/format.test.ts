@@ -157,7 +157,7 @@ describeWithPreviousRelease('processes of the previous release', () => {
   let previous: PreviousRelease
   beforeAll(async () => {
     previous = await buildPreviousRelease()
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const one of opened.splice(0)) await one.close()
   })

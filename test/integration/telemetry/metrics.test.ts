@@ -1,15 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { type DatabaseProxy, proxyDatabase } from '../../support/database/server-proxy.js'
 import { until } from '../../support/engine/engine.js'
 import { call, createClient, listen } from '../../support/server/clients.js'
 import { acceptBody, asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { startTestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
-beforeAll(async () => {
-  app = await startTestApp({ env: { TRUSTED_PROXIES: '1' } })
-})
-afterAll(() => app.close())
+const app = await useTestApp({ env: { TRUSTED_PROXIES: '1' } })
 
 /** The value of a series with these labels, in any order; 0 if there is none. */
 async function figure(

@@ -77,7 +77,7 @@ describe.each<[string, () => Target]>([
       }),
       { numRuns, unbiased: true },
     )
-  }, 300_000)
+  })
 
   it('R10.3 schedules of another machine run too', async () => {
     await fc.assert(
@@ -86,7 +86,7 @@ describe.each<[string, () => Target]>([
       }),
       { numRuns: Math.ceil(numRuns / 2), unbiased: true },
     )
-  }, 300_000)
+  })
 })
 
 describe('an engine that is broken', () => {
@@ -157,7 +157,7 @@ describe('model-based commands', () => {
       }),
       { numRuns: 20 },
     )
-  }, 60_000)
+  })
 
   it('R10.3 find an engine that answers from another version', async () => {
     const engine = createEngine({ store: createMemoryStore(), definitions: [doorSubject.definition] })
@@ -177,7 +177,7 @@ describe('model-based commands', () => {
     )
     expect(String(found.errorInstance)).toMatch(/expected version 3, got 2/)
     await engine.close()
-  }, 60_000)
+  })
 })
 
 describe('an address', () => {
@@ -260,7 +260,7 @@ describe('an address', () => {
       { numRuns, unbiased: true },
     )
     expect(applied).toBeGreaterThan(numRuns)
-  }, 300_000)
+  })
 
   describe('that is invalid', () => {
     let server: Server

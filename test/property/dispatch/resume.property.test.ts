@@ -154,7 +154,7 @@ async function takeOver(): Promise<void> {
   await until(async () => {
     await app.query('update outbox set due_at = now()')
     return (await app.query('select from outbox')).length === 0
-  }, 20_000)
+  })
 }
 
 async function happen(world: World, what: Happening | Act): Promise<void> {
@@ -204,7 +204,7 @@ async function happen(world: World, what: Happening | Act): Promise<void> {
       await until(async () => {
         await app.query("update outbox set due_at = now() + interval '1 hour' where attempts > 0")
         return (await app.query('select from outbox where attempts = 0')).length === 0
-      }, 30_000)
+      })
       isFailing = false
       return
     case 'taken over':

@@ -310,7 +310,7 @@ async function tellLate(world: World): Promise<void> {
   await until(async () => {
     await home.query('update outbox set due_at = now()')
     return (await home.query('select from outbox')).length === 0
-  }, 20_000)
+  })
   for (const viewer of world.viewers) await checkSocket(viewer, world, state, state)
 }
 

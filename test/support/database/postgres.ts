@@ -6,6 +6,12 @@ import { DEFAULT_SCHEMA } from '../../../src/adapters/postgres/connection/engine
 /** Set by the global setup for the workers. */
 export const SERVER_VARIABLE = 'LOADCAST_TEST_SERVER'
 
+/**
+ * Of test databases, in seconds: logins on a busy machine outlast the program's three. Tests of a silent server name that
+ * server without it.
+ */
+const CONNECT_TIMEOUT_SECONDS = 30
+
 /** The migrated database from which every test database is copied. No session stays connected to it. */
 export const TEMPLATE = 'loadcast_template'
 
@@ -32,6 +38,7 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   if (!empty) await execute(server, `alter database ${name} set search_path = ${DEFAULT_SCHEMA}, public`)
   const url = new URL(server)
   url.pathname = `/${name}`
+  url.searchParams.set('connect_timeout', String(CONNECT_TIMEOUT_SECONDS))
   return {
     connectionString: url.href,
     async drop() {

@@ -46,6 +46,7 @@ export async function proxyDatabase(connectionString: string): Promise<DatabaseP
   const near = new URL(connectionString)
   near.hostname = '127.0.0.1'
   near.port = String(port)
+  near.searchParams.delete('connect_timeout') // When it stalls, the program's own limit is tested.
   return {
     connectionString: near.href,
     async cut() {

@@ -7,13 +7,14 @@ import { createPostgresStore } from '../../../src/adapters/postgres/engine/store
 import { createEngine } from '../../../src/runtime/engine.js'
 import { chimeDefinition } from '../machines/chime.js'
 import { armAll, newChime, standingClock } from './chimes.js'
+import { scaled } from './pace.js'
 
 const [connectionString = ''] = process.argv.slice(2)
 /** Longer than arming them takes. */
 const DELAY_MS = 1_000
 
 /** If the fault point is never reached, the test is wrong. An exit code is better than a hang. */
-setTimeout(() => process.exit(3), 20_000)
+setTimeout(() => process.exit(3), scaled(20_000))
 
 const store = createPostgresStore({ connectionString })
 let hasLeased = false

@@ -7,6 +7,7 @@ import type { Store, Wakeups } from '../../../src/runtime/ports.js'
 import type { EmittedEvent, Subscriber } from '../../../src/runtime/types.js'
 import { doorDefinition } from '../machines/door.js'
 import { trafficLightDefinition } from '../machines/traffic-light.js'
+import { isOverdue } from './pace.js'
 
 export const testDefinitions = [doorDefinition, trafficLightDefinition] as unknown as Definition[]
 
@@ -46,11 +47,11 @@ export function openEngine(
   }
 }
 
-/** Polls every few milliseconds until `condition` holds. Throws after `timeoutMs`. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
-  const giveUpAt = performance.now() + timeoutMs
+/** Polls every few milliseconds until `condition` holds. Throws after `timeoutMs`, later on a slow machine. */
+export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+  const startedAt = performance.now()
   while (!(await condition())) {
-    if (performance.now() > giveUpAt) throw new Error(`Still not so after ${timeoutMs} ms: ${condition}`)
+    if (isOverdue(startedAt, timeoutMs)) throw new Error(`Still not so after ${timeoutMs} ms: ${condition}`)
     await new Promise(resolve => setTimeout(resolve, 5))
   }
 }

@@ -7,6 +7,7 @@ import { createPostgresStore } from '../../../src/adapters/postgres/engine/store
 import type { Definition } from '../../../src/runtime/definition.js'
 import { createEngine } from '../../../src/runtime/engine.js'
 import { doorDefinition } from '../machines/door.js'
+import { scaled } from './pace.js'
 
 const [connectionString = '', fatalPoint = '', hit = '1'] = process.argv.slice(2)
 const DOORS = 6
@@ -20,7 +21,7 @@ const faults = (point: string) => {
   if (point === fatalPoint && hits >= Number(hit)) return new Promise<void>(() => {})
 }
 /** If the fault point is never reached, the test is wrong. An exit code is better than a hang. */
-setTimeout(() => process.exit(3), 20_000)
+setTimeout(() => process.exit(3), scaled(20_000))
 
 const report = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`)
 

@@ -1,4 +1,4 @@
-/* The package as users install it: built, packed and unpacked beside its dependencies. */
+/* The package as users install it: the build of the run, packed and unpacked beside its dependencies. */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,20 +26,10 @@ export async function installPackage(): Promise<InstalledPackage> {
   const root = await mkdtemp(join(tmpdir(), 'loadcast-package-'))
   const [source, project] = [join(root, 'source'), join(root, 'project')]
   await mkdir(source)
-  for (const name of ['package.json', 'migrations', 'README.md', 'LICENSE']) {
+  for (const name of ['package.json', 'dist', 'migrations', 'README.md', 'LICENSE']) {
     await cp(join(repositoryRoot, name), join(source, name), { recursive: true })
   }
   const binary = (name: string) => join(repositoryRoot, 'node_modules', '.bin', name)
-  const dist = join(source, 'dist')
-  const build = [
-    '-p',
-    'tsconfig.build.json',
-    '--outDir',
-    dist,
-    '--tsBuildInfoFile',
-    join(root, '.tsbuildinfo'),
-  ]
-  await execute(binary('tsc'), build, { cwd: repositoryRoot })
   const packed = await execute('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', root], {
     cwd: source,
   })

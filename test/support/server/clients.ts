@@ -3,6 +3,7 @@ import { io, type Socket } from 'socket.io-client'
 import type { Role } from '../../../src/dispatch/person.js'
 import type { Envelope } from '../../../src/dispatch/ports.js'
 import { checkAnswer } from '../api/document-check.js'
+import { isOverdue } from '../engine/pace.js'
 import { tokenFor } from './tokens.js'
 
 export interface Answer {
@@ -55,7 +56,9 @@ export async function call(
 }
 
 /** Longer than anything here takes; a test that waits for it in vain says for what. */
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 20_000
+/** On a slow machine, after that. */
+const LOOK_EVERY_MS = 100
 
 export interface Listener {
   readonly socket: Socket
@@ -88,10 +91,16 @@ export async function listen(url: string, token: unknown, after?: string): Promi
     events,
     next: (type, fits = () => true, patienceMs = PATIENCE_MS) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
+        const startedAt = performance.now()
+        const giveUp = () => {
+          if (!isOverdue(startedAt, patienceMs)) {
+            timer = setTimeout(giveUp, LOOK_EVERY_MS)
+            return
+          }
           waiting.delete(look)
           reject(new Error(`No fitting ${type} came. There came: ${events.map(e => e.type).join(', ')}`))
-        }, patienceMs)
+        }
+        let timer = setTimeout(giveUp, patienceMs)
         const look = () => {
           const found = events.find(event => event.type === type && fits(event))
           if (found === undefined) return

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { scaled } from '../engine/pace.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const SERVER = 'dist/main.js'
-/** A first start creates a database, which takes long on a busy machine. */
+/** A first start creates a database. */
 const START_TIMEOUT_MS = 60_000
 
 export interface ServerProcess {
@@ -48,7 +49,7 @@ export async function startServerProcess(
     const timer = setTimeout(() => {
       running.kill('SIGKILL')
       reject(new Error(`Not listening in time:\n${output()}`))
-    }, START_TIMEOUT_MS)
+    }, scaled(START_TIMEOUT_MS))
     ended.then(code => {
       clearTimeout(timer)
       reject(new Error(`Ended with ${code}:\n${output()}`))

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Role } from '../../../src/dispatch/person.js'
 import { createTestDatabase, type TestDatabase } from '../database/postgres.js'
+import { isOverdue } from '../engine/pace.js'
 import { type RedisServer, startRedisServer } from '../redis/redis-server.js'
 import { type Answer, call } from '../server/clients.js'
 import { processEnvironment } from '../server/server.js'
@@ -33,11 +34,13 @@ export interface User {
   readonly role: Role
 }
 
-/** The tries last longer than the replacement of a killed process takes. */
-const CALL_TRIES = 40
+/** Longer than the replacement of a killed process takes. */
+const ANSWERED_WITHIN_MS = 30_000
 const TRY_EVERY_MS = 250
 
-/** `program` is that of another release. */
+/**
+ * `program` is that of another release. Over 70 lines because its calls and faults share the processes.
+ */
 export async function startProcesses(
   count: number,
   settings: Readonly<Record<string, string>>,
@@ -107,7 +110,8 @@ export async function startProcesses(
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       }
       const init = { headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }
-      for (let attempt = 0; attempt < CALL_TRIES; attempt++) {
+      const begunAt = performance.now()
+      for (let attempt = 0; !isOverdue(begunAt, ANSWERED_WITHIN_MS); attempt++) {
         const url = urls()[(number + attempt) % Math.max(1, urls().length)]
         const answer =
           url === undefined ? undefined : await call(url, method, path, init).catch(() => undefined)

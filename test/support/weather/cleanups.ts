@@ -1,7 +1,5 @@
 import { afterAll } from '@jest/globals'
 
-const PATIENCE_MS = 60_000
-
 /** Cleanup steps of a test file. All of them run after its last test, the latest first, however it ends. */
 export function useCleanups(): (step: () => unknown) => void {
   const steps: (() => unknown)[] = []
@@ -15,6 +13,6 @@ export function useCleanups(): (step: () => unknown) => void {
       }
     }
     if (errors.length > 0) throw new AggregateError(errors, `The test did not clean up: ${errors}`)
-  }, PATIENCE_MS)
+  })
   return step => void steps.push(step)
 }

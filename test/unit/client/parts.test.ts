@@ -14,7 +14,7 @@ const event = (
 ) => ({ id, version, type, broadcastId, at }) as ResumableEvent
 
 describe('R7.3 the client’s deduplicator', () => {
-  it('drops an id that is known, and a booking_updated that says less, never another type', () => {
+  it('drops a known id and a booking_updated that is older, but never another type', () => {
     const deduplicate = createDeduplicator()
     expect(deduplicate(event('a', 2))).toBe('new')
     expect(deduplicate(event('a', 2))).toBe('known')
@@ -46,7 +46,7 @@ describe('R7.3 the client’s deduplicator', () => {
     expect(deduplicate(event(`${id}:offer`, 1, 'new_broadcast', 'b', at(2)))).toBe('known')
   })
 
-  it('forgets the oldest ids, and the requests that nothing was heard of for longest', () => {
+  it('forgets the oldest ids, and the requests that had no event for longest', () => {
     const deduplicate = createDeduplicator(3, 2)
     for (const id of ['a', 'b', 'c', 'd']) deduplicate(event(id, 5))
     expect(['d', 'c', 'b'].map(id => deduplicate(event(id, 5)))).toEqual(['known', 'known', 'known'])
@@ -60,7 +60,7 @@ describe('R7.3 the client’s deduplicator', () => {
 })
 
 describe('R7.3 the client’s pauses', () => {
-  it('double up to the longest, differ between clients, and begin anew after a connection that lasted', () => {
+  it('double up to the longest, differ between clients, and start over after a connection that lasted', () => {
     const highest = createBackoff({}, () => 1)
     expect([0, 0, 0, 0, 0, 0, 0, 0].map(now => highest.next(now))).toEqual([
       500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000,
@@ -76,7 +76,7 @@ describe('R7.3 the client’s pauses', () => {
 })
 
 describe('the client’s problems', () => {
-  it('are the server’s document, or say what there was instead', () => {
+  it('are the server’s document, or describe the answer that came instead', () => {
     const document = { code: 'RATE_LIMITED', title: 'Too many requests', status: 429, retryAfterSeconds: 3 }
     expect(toProblem(429, document)).toEqual(document)
     expect(toProblem(503, { code: 'UNAVAILABLE', title: 'x' }, '7')).toMatchObject({ retryAfterSeconds: 7 })
@@ -102,7 +102,7 @@ describe('the client’s problems', () => {
 })
 
 describe('the client’s handlers', () => {
-  it('are called until they are taken off, each by itself', () => {
+  it('are called until they are removed, each independent of the others', () => {
     const { on, emit } = createListeners<{ a: number; b: string }>()
     const heard: unknown[] = []
     const off = on('a', value => heard.push(value))

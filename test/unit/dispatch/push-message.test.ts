@@ -62,7 +62,7 @@ describe('a push', () => {
   })
 })
 
-describe('what wakes people', () => {
+describe('waking users', () => {
   it.each([
     ['new_broadcast', true],
     ['trip_assigned', true],
@@ -74,12 +74,12 @@ describe('what wakes people', () => {
     ['booking_updated', false],
     ['driver_status_changed', false],
     ['an event of another release', false],
-  ])('R1.4 R2.4 is asked for on sockets by its type: %s wakes %p', (type, wakes) => {
+  ])('R1.4 R2.4 depends on the type of an event: %s wakes %p', (type, wakes) => {
     expect(wakesPeople({ id: 'x', type })).toBe(wakes)
     expect(wakesPeople({ type })).toBe(false)
   })
 
-  it('R1.4 R2.4 is pushed as the table says: each announced event in its time', () => {
+  it('R1.4 R2.4 follows the table: each announced event is pushed for its time', () => {
     const lives = Object.values(announcements)
       .flat()
       .map(({ type }) => [type, pushKindOf(type)?.lifeMs] as const)

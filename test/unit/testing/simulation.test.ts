@@ -28,12 +28,12 @@ describe(`a simulated cluster (LOADCAST_SEED=${seed})`, () => {
     expect(explain(campaign)).toBe('')
     expect(campaign.transitions).toBeGreaterThan(RUNS)
     process.stdout.write(`LOADCAST_SEED=${seed}: ${RUNS} runs, ${campaign.transitions} transitions\n`)
-  }, 600_000)
+  })
 
-  it('R10.3 keeps them where everything happens by timers', async () => {
+  it('R10.3 keeps them if everything happens by timers', async () => {
     const campaign = await simulate(lightSubject, { seed, runs: isLong ? 1_000 : 20 })
     expect(explain(campaign)).toBe('')
-  }, 600_000)
+  })
 
   it('R10.3 dies at every fault point', async () => {
     const points = new Set<string>(FAULT_POINTS)
@@ -43,7 +43,7 @@ describe(`a simulated cluster (LOADCAST_SEED=${seed})`, () => {
       if (points.size === 0) break
     }
     expect([...points]).toEqual([])
-  }, 300_000)
+  })
 
   it('R10.3 runs the same schedule the same way, bit by bit', async () => {
     for (const schedule of fc.sample(schedules(doorSubject), { seed, numRuns: 5 })) {
@@ -58,14 +58,14 @@ describe(`a simulated cluster (LOADCAST_SEED=${seed})`, () => {
       const other = await simulateSchedule(doorSubject, { ...schedule, seed: schedule.seed + 1 })
       expect(other.fingerprint).not.toBe(first.fingerprint)
     }
-  }, 60_000)
+  })
 })
 
 describe('a broken engine', () => {
   /** Always the same schedules: whether one of two hundred others would do is not the question here. */
   const seed = 7
 
-  it('is known in at least ten ways', () => {
+  it('exists in at least ten kinds', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
     expect(mutants.length).toBeGreaterThanOrEqual(10)
   })
@@ -98,6 +98,5 @@ describe('a broken engine', () => {
         `${name}: run ${failure.run}, ${left} steps: ${again.violations.map(formatViolation)[0]}\n`,
       )
     },
-    120_000,
   )
 })

@@ -5,7 +5,10 @@
  */
 import pg from 'pg'
 
-/** Limit for the handshake, the login and the check below together. Callers wait this long at most for a silent server. */
+/**
+ * Limit for the handshake, the login and the check below together. Callers wait this long at most for a silent server.
+ * `connect_timeout` of the connection string replaces it.
+ */
 export const CONNECT_TIMEOUT_MS = 3_000
 
 /**
@@ -20,7 +23,6 @@ const END_TIMEOUT_MS = 1_000
 export const NETWORK_SETTINGS = {
   keepAlive: true,
   keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
 } as const
 
 export interface ClientConfig extends pg.ClientConfig {

@@ -3,9 +3,9 @@
  * every connection to it is replaced, including those of read-only pools.
  */
 
-import { complaintAbout } from './address.js'
+import { complaintAbout, connectTimeoutMsOf } from './address.js'
 import { BoundedPool, type BoundedPoolConfig } from './bounded-pool.js'
-import { Client, type ClientConfig, NETWORK_SETTINGS } from './client.js'
+import { Client, type ClientConfig, CONNECT_TIMEOUT_MS, NETWORK_SETTINGS } from './client.js'
 import { createRecentFailures } from './failures.js'
 import type { DatabaseLog, SharedState } from './shared-state.js'
 import { failureOf, isReadOnly } from './sqlstate.js'
@@ -29,6 +29,8 @@ export interface Database {
 export function createDatabase(connectionString: string, log?: DatabaseLog): Database {
   const complaint = complaintAbout(connectionString)
   if (complaint !== undefined) throw new TypeError(`DATABASE_URL: ${complaint}`)
+  const connectionTimeoutMillis = connectTimeoutMsOf(connectionString) ?? CONNECT_TIMEOUT_MS
+  const network = { ...NETWORK_SETTINGS, connectionTimeoutMillis }
   const failures = createRecentFailures()
   const listeners = new Set<() => void>()
   let generation = 0
@@ -54,12 +56,12 @@ export function createDatabase(connectionString: string, log?: DatabaseLog): Dat
 
   return {
     openPool(options) {
-      const pool = new BoundedPool({ ...NETWORK_SETTINGS, ...options, connectionString, shared })
+      const pool = new BoundedPool({ ...network, ...options, connectionString, shared })
       pool.whenEnded(onRetired(() => pool.dropIdle()))
       return pool
     },
     async connect(options) {
-      const client = new Client({ ...NETWORK_SETTINGS, ...options, connectionString })
+      const client = new Client({ ...network, ...options, connectionString })
       try {
         return await client.connect()
       } catch (error) {

@@ -40,6 +40,7 @@ export interface PreconditionShape {
   readonly isThere: boolean
 }
 
+/** Over 70 lines because it is one statement: its parts are read in this order, and by the numbers of their parameters. */
 const fixedParts = (preconditions: readonly string[], limits: string | undefined, format: string) => `
 input as materialized (
   select * from rows from (

@@ -3,7 +3,10 @@
  * of an older release arms the timer again, it leaves the other columns unchanged, so a row counts as a dead letter
  * only while it is parked as one.
  */
-import type { DeadTimer, Store, TimerFailure, TimerKey } from '../../../runtime/ports.js'
+
+import type { DeadTimer } from '../../../runtime/dead-letters.js'
+import type { Store, TimerFailure } from '../../../runtime/ports.js'
+import type { TimerKey } from '../../../runtime/types.js'
 import type { EnginePool } from '../connection/engine-schema.js'
 import { orUnavailable } from '../connection/sqlstate.js'
 import { millis } from './stored-instance.js'

@@ -1,5 +1,6 @@
-import type { DeadDelivery, DeliveryKey, Store } from '../../../runtime/ports.js'
-import type { EmittedEvent } from '../../../runtime/types.js'
+import type { DeadDelivery } from '../../../runtime/dead-letters.js'
+import type { Store } from '../../../runtime/ports.js'
+import type { DeliveryKey, EmittedEvent } from '../../../runtime/types.js'
 import type { EnginePool } from '../connection/engine-schema.js'
 import { orUnavailable } from '../connection/sqlstate.js'
 import { actorOf, payloadOf } from './stored-json.js'

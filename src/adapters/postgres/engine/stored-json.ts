@@ -16,19 +16,3 @@ export const snapshotOf = (instances: string) => either(instances, 'snapshot')
 export const eventOf = (journalOrTimers: string) => either(journalOrTimers, 'event')
 export const actorOf = (journal: string) => either(journal, 'actor')
 export const payloadOf = (events: string) => either(events, 'payload')
-
-/**
- * SQL: the present status of the trip that an event is about, or null. `machine` is an expression, because events of
- * other machines may have a different `trip`.
- */
-export const tripStatusOf = (events: string, machine: string) => `
-  case when ${machine} = 'broadcast' then (
-    select t.status from trips t where t.id = (${payloadOf(events)} #>> '{trip,id}')::uuid
-  ) end`
-
-/**
- * SQL: members of an instance's context as the columns of `c`, for `cross join lateral`. It parses the text once, where
- * each `->` or `#>` would parse it again, and so is as fast as operators on jsonb.
- */
-export const contextOf = (instances: string, columns: string) =>
-  `json_to_record(${snapshotOf(instances)} -> 'context') as c(${columns})`

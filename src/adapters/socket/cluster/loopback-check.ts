@@ -45,10 +45,7 @@ export function startLoopbackCheck(options: LoopbackCheckOptions): LoopbackCheck
   /** Absent until the first message arrives. Before, nothing could be missed. */
   let lastHeardAt: number | undefined
 
-  function speak(): void {
-    if (isSharded) publisher.spublish(channel, '1')
-    else publisher.publish(channel, '1')
-  }
+  const speak = () => void (isSharded ? publisher.spublish(channel, '1') : publisher.publish(channel, '1'))
 
   function lose(): void {
     isHeard = false

@@ -41,4 +41,4 @@ test('R13.1 the database is stopped and killed under load: callers get 503 with 
   expect(await findLost(query, load.acknowledged)).toEqual([])
   await expectCalm({ processes, connectionString, query })
   await processes.end()
-}, 600_000)
+})

@@ -87,4 +87,4 @@ test('R13.3 a process that was paused beyond its leases does no harm when it res
   ]
   expect(await findStaleViews(processes.urls, query, requests)).toEqual([])
   await processes.end()
-}, 300_000)
+})

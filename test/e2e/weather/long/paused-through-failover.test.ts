@@ -76,4 +76,4 @@ test('R13.2 R13.3 a process that was paused during a failover acts on the databa
   }
   await expectCalm({ processes, connectionString, query })
   await processes.end()
-}, 300_000)
+})

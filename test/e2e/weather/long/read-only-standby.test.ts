@@ -48,4 +48,4 @@ test('R13.1 R13.2 while the address leads to a standby, no process ends and a st
   const [row] = await query<{ count: number }>(listening)
   expect(row?.count).toBeLessThanOrEqual(processes.urls.length * 2)
   await processes.end()
-}, 300_000)
+})

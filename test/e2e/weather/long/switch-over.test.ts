@@ -45,4 +45,4 @@ test('R13.2 in a planned switch-over processes leave the former primary, and not
     where application_name like 'loadcast%' and state <> 'idle'`
   expect(await pair.primary.query(left)).toEqual([])
   await processes.end()
-}, 300_000)
+})
