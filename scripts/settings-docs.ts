@@ -18,6 +18,7 @@ After reading this page you can configure any deployment of Loadcast: it lists e
 Written from the schemas in \`src/app/settings\` (\`npm run documents\`).
 
 ${contents.join('\n')}
+- [Variables of libraries](#variables-of-libraries)
 
 An empty value counts as not set. A value that is not taken stops the start, and the message names all of them. A variable that
 is not listed here is ignored. A secret is never logged, and child processes do not inherit it.

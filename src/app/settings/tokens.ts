@@ -16,7 +16,7 @@ export interface TokenSettings {
   readonly tokenIssuer?: TokenIssuer
 }
 
-/** Somebody else who signs access tokens, with keys of their own. */
+/** Another issuer, which signs access tokens with its own keys. */
 export interface TokenIssuer {
   readonly jwksUrl: string
   /** What `iss` must be. */
@@ -110,8 +110,8 @@ const refreshKeys = ['JWT_REFRESH_SECRET', 'JWT_REFRESH_SECRET_PREVIOUS'] as con
 const issuerNames = ['JWT_JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE'] as const
 
 /**
- * In every key and password that docker-compose.yml contained before it made its own. They are public: whoever has read
- * that file signs tokens of any administrator.
+ * In every key and password that docker-compose.yml contained before it made its own. They are public: a reader of
+ * that file could sign tokens of any administrator.
  */
 const PUBLISHED = 'local-only'
 
@@ -160,7 +160,7 @@ function issuerProblems(given: Given): string[] {
     const others = issuerNames.filter(other => other !== one)
     return `${one}: Required beside ${others.join(' and ')}`
   })
-  // Whoever answers in the issuer's place over plain HTTP signs tokens of any administrator.
+  // A server that answers in the issuer's place over plain HTTP could sign tokens of any administrator.
   if (given.NODE_ENV === 'production' && given.JWT_JWKS_URL?.startsWith('http:')) {
     problems.push('JWT_JWKS_URL: Expected https in production')
   }

@@ -32,6 +32,8 @@ const socketEvents = {
 } as const satisfies Readonly<Record<string, PushKind | typeof OFFER | null>>
 
 export type SocketEvent = keyof typeof socketEvents
+export const socketEventTypes = Object.keys(socketEvents) as readonly SocketEvent[]
+
 /** The rows of announcements.ts use these. The other events are told by the parts that know their receivers. */
 export type AnnouncedEvent = Exclude<SocketEvent, 'new_broadcast' | 'driver_status_changed'>
 

@@ -45,7 +45,8 @@ export function refusePermanently(
   eventType: string,
 ): BroadcastRefusal | undefined {
   if (eventType !== 'accept') return undefined
-  switch (broadcastStatus(snapshot)) {
+  const status = broadcastStatus(snapshot)
+  switch (status) {
     case 'fully_filled':
       return { reason: 'NO_LONGER_AVAILABLE' }
     case 'cancelled':
@@ -55,6 +56,8 @@ export function refusePermanently(
     case 'searching':
     case 'partially_filled':
       return undefined
+    default:
+      return status satisfies never
   }
 }
 

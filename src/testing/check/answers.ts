@@ -73,6 +73,8 @@ export function judge(court: Court, judged: Judged, operation: Operation): Viola
     case 'unknown':
     case 'failed':
       return undefined
+    default:
+      return outcome satisfies never
   }
 }
 

@@ -167,6 +167,38 @@ describe('every announcement', () => {
     }
   })
 
+  it('keeps its place in its list, which is part of the ids that clients know: new rows come last', () => {
+    const places = Object.entries(announcements).map(
+      ([type, rows]) => [type, rows.map(row => `${row.type} to ${row.to}`)] as const,
+    )
+    expect(Object.fromEntries(places)).toEqual({
+      'broadcast.created': ['booking_updated to watchers'],
+      'reach.widened': [],
+      'truck.assigned': [
+        'trip_assigned to driver',
+        'truck_confirmed to customer',
+        'booking_updated to watchers',
+      ],
+      'truck.released': [
+        'trip_cancelled to driver',
+        'trip_cancelled to transporter',
+        'truck_released to customer',
+        'booking_updated to watchers',
+      ],
+      'trip.started': ['booking_updated to watchers'],
+      'trip.completed': ['booking_updated to watchers'],
+      'trip.cancelled': ['trip_cancelled to driverAndTransporter'],
+      'broadcast.filled': ['booking_expired to offered'],
+      'broadcast.cancelled': ['booking_expired to offered', 'booking_updated to watchers'],
+      'broadcast.expired': [
+        'booking_expired to offered',
+        'no_vehicles_available to customer',
+        'booking_expired to customer',
+        'booking_updated to watchers',
+      ],
+    })
+  })
+
   it('wakes users for what they must act on, and not for progress', () => {
     const waking = new Map(
       all().flatMap(asked =>

@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { access } from '../../../src/dispatch/access.js'
 import type { Caller, Role } from '../../../src/dispatch/person.js'
 import { broadcastView, offerView, type Standing } from '../../../src/dispatch/views/broadcast-view.js'
 import { driverView } from '../../../src/dispatch/views/fleet-view.js'
-import { limitBroadcast, parts, shownPlace } from '../../../src/dispatch/views/visibility.js'
-import { CREATED_AT, request } from './snapshots.js'
+import { broadcastView as broadcastViewSchema } from '../../../src/dispatch/views/views.js'
+import { limitBroadcast, parts, shownPlace, sightOf } from '../../../src/dispatch/views/visibility.js'
+import { CREATED_AT, fullInput, request } from './snapshots.js'
 
 const standing: Standing = { notified: 7, isOffered: true, hasDeclined: false }
 const as = (role: Role, id = 'x'): Caller => ({ role, id })
@@ -39,6 +41,14 @@ describe('a request', () => {
       expiresAt: new Date(CREATED_AT + 120_000).toISOString(),
       nextEvents: ['cancel'],
     })
+  })
+
+  it('shows its customer each field that the contract has', () => {
+    const asked = request(fullInput)
+    asked.timeout()
+    expect(Object.keys(view(asked, as('customer', 'c1'))).sort()).toEqual(
+      Object.keys(broadcastViewSchema.shape).sort(),
+    )
   })
 
   it('shows trips to those that they concern', () => {
@@ -216,6 +226,21 @@ describe('R11.5 the view of a request', () => {
   })
 })
 
+describe('R11.5 a view of the owner that is limited', () => {
+  it.each(['customer', 'transporter', 'driver'] as const)('has no field that a %s is not shown', role => {
+    for (const isOver of [false, true]) {
+      const asked = request(fullInput)
+      if (isOver) asked.timeout()
+      const caller = as(role, 'a-stranger')
+      const limited = limitBroadcast(
+        view(asked, as('customer', 'c1')),
+        sightOf(caller, asked.broadcast, asked.now),
+      )
+      expect(Object.keys(limited).sort()).toEqual(Object.keys(view(asked, caller)).sort())
+    }
+  })
+})
+
 describe('the events that a caller may send next', () => {
   const next = (asked: ReturnType<typeof request>, role: Role, more: Partial<Standing> = {}) =>
     view(asked, as(role), more).nextEvents
@@ -229,6 +254,16 @@ describe('the events that a caller may send next', () => {
     expect(next(asked, 'transporter', { isOffered: false })).toEqual(['accept'])
     expect(next(asked, 'driver')).toEqual([])
     expect(next(asked, 'admin')).toEqual(['accept', 'cancel', 'trip.start', 'trip.release', 'trip.abandon'])
+  })
+
+  it.each(['customer', 'transporter'] as const)('is every command that a %s may give to a request', role => {
+    const asked = [request(), request(), request()]
+    asked[1]?.accept('a')
+    asked[2]?.timeout()
+    const given = Object.entries(access).flatMap(([command, row]) =>
+      command.startsWith('broadcast.') && role in row ? [command.slice('broadcast.'.length)] : [],
+    )
+    expect([...new Set(asked.flatMap(one => next(one, role)))].sort()).toEqual(given.sort())
   })
 
   it('are none for transporters after the request stopped seeking or its deadline has passed', () => {

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
+import { statusOf } from '../../../src/machines/broadcast/machine.js'
 import {
+  broadcastCommands,
   broadcastDefinition,
   type broadcastMachine,
   nextEvents,
@@ -42,6 +44,12 @@ test('the status is the contract’s', () => {
   expect(status(sendAll(full, timer(WINDOW)))).toBe('fully_filled')
   expect(status(sendAll(full, cancel()))).toBe('cancelled')
   expect(status(sendAll(half, deadline()))).toBe('expired')
+})
+
+test('the status that announcements derive from the context is that of the state', () => {
+  for (const snapshot of exploreBroadcast()) {
+    expect(statusOf(snapshot.context)).toBe(broadcastDefinition.status(snapshot))
+  }
 })
 
 describe('R10.2 R3.4 claims', () => {
@@ -125,6 +133,12 @@ describe('the next events', () => {
         [...new Set(taken.map(event => event.type))].sort(),
       )
     }
+  })
+
+  test('is every command that users have, in some situation', () => {
+    const sent = new Set<string>(exploreBroadcast().flatMap(snapshot => nextEvents(snapshot, at)))
+    const ofUsers = Object.keys(broadcastCommands).filter(type => type !== 'reach.exhausted')
+    expect([...sent].sort()).toEqual(ofUsers.sort())
   })
 
   test('have no accept after the deadline, even if its timer is late', () => {
