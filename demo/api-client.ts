@@ -1,12 +1,12 @@
-/* The API as one user's app calls it: over HTTP, with the user's token, nothing else. */
+/* The API as one user's app calls it: over HTTP with the user's token. */
 import type { ProblemCode } from '../src/dispatch/problems.js'
 import { type Ledger, now } from './ledger.js'
 
 export interface Answer<T> {
   readonly status: number
-  /** Of a success. */
+  /** The body of a success. */
   readonly body: T | undefined
-  /** Of a problem. */
+  /** The code of a problem. */
   readonly code: string | undefined
   readonly problem: Readonly<Record<string, unknown>> | undefined
   readonly sentAt: number
@@ -17,16 +17,16 @@ export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT'
   readonly path: string
   readonly body?: unknown
-  /** Problems that can happen to an honest user here. Any other is a surprise. */
+  /** Problems that can happen to a correct client here. Any other is a surprise. */
   readonly expected?: readonly ProblemCode[]
 }
 
 export interface ApiClient {
-  /** Never throws: a request that fails is written down and answered as one of status 0. */
+  /** Never throws. A failed request is recorded and returned with status 0. */
   call<T>(call: Call): Promise<Answer<T>>
 }
 
-/** As long as a phone on a bad network would wait. */
+/** How long a phone on a bad network would wait. */
 const TIMEOUT_MS = 20_000
 
 export function createApiClient(url: string, token: string, ledger: Ledger): ApiClient {
@@ -56,7 +56,7 @@ export function createApiClient(url: string, token: string, ledger: Ledger): Api
   }
 }
 
-/** `fetch failed` alone says nothing: the reason is its cause. */
+/** The message `fetch failed` says nothing, so its cause is added. */
 function explain(error: unknown): string {
   const { message, cause } = error as Error
   return cause instanceof Error ? `${message}: ${cause.message}` : message

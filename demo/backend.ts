@@ -1,4 +1,4 @@
-/* The server that the demo drives: one of its own, or one that runs already. */
+/* The server of the demo: its own, or one that is running already. */
 import { findEmbeddedPostgres } from '../src/adapters/postgres/embedded/index.js'
 import { signToken } from '../src/adapters/tokens/jwt.js'
 import { loadSettings } from '../src/app/settings/settings.js'
@@ -10,20 +10,20 @@ import { verifyDatabase } from './verify.js'
 
 export interface Backend {
   readonly url: string
-  /** One sentence: what it runs on. */
+  /** One sentence that describes the server. */
   readonly description: string
-  /** Begins the ids of this show's users: on a server that goes on, there were others before. */
+  /** The prefix of the ids of this show's users. A running server has users of earlier shows. */
   readonly idPrefix: string
-  /** Nobody but our actors is on it. */
+  /** Whether only our actors use the server. */
   readonly isAlone: boolean
-  /** Our clock can be compared with the times it writes. */
+  /** Whether our clock can be compared with the server's times. */
   readonly isSameClock: boolean
-  /** Rejects if the server ends before it should. */
+  /** Rejects if the server ends too early. */
   readonly failed: Promise<never>
   mintToken(caller: Caller): Promise<string>
-  /** Undefined: the database is out of reach from here. */
+  /** Undefined if the database cannot be reached from here. */
   verify(): Promise<Check | undefined>
-  /** What it logged, if it is ours to read: outside production, warnings and worse. */
+  /** Log lines of our own server: outside production, warnings and errors. */
   logLines(): readonly string[]
   stop(): Promise<void>
 }

@@ -3,13 +3,13 @@ import { playDriver } from './actors/driver.js'
 import { playTransporter } from './actors/transporter.js'
 import { inParallel, type Stage } from './stage.js'
 
-/** Sign-ups at a time: fast, and no more than a server has patience for. */
+/** Concurrent sign-ups: fast, and within the server's limits. */
 const ARRIVALS = 24
 
-/** Everyone signs in and connects. Resolves to what the customers do next; the others react. */
+/** Signs everyone in and connects them. Resolves with what the customers do next; the others react to events. */
 export async function arrive(stage: Stage): Promise<readonly (() => Promise<void>)[]> {
   const { transporters, customers } = stage.world
-  // Drivers agree to an invitation, so it comes first.
+  // Transporters come first, because drivers accept their invitations.
   await inParallel(transporters, ARRIVALS, transporter => playTransporter(transporter, stage))
   const drivers = transporters.flatMap(transporter => transporter.drivers)
   await inParallel(drivers, ARRIVALS, driver => playDriver(driver, stage))

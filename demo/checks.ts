@@ -1,6 +1,6 @@
 /*
- * What clients saw against what the API says afterwards. Pure. Each check names what must hold and lists where it does
- * not; the invariants inside the database are `npm run verify`'s.
+ * Compares what clients saw with what the API returns afterwards. Pure. Each check names a rule and lists its
+ * violations. `npm run verify` checks the invariants inside the database.
  */
 import type { BroadcastView, TripView } from '../src/dispatch/views/views.js'
 import { tally } from './figures.js'
@@ -15,7 +15,7 @@ export interface Check {
 
 type Facts = Pick<Ledger, 'requests' | 'offers' | 'accepts' | 'cancels' | 'heard'>
 
-/** `isAlone`: nobody else is on the server, so that all who are offered something are ours. */
+/** `isAlone`: only our actors use the server, so all offers went to them. */
 export function checkAll(
   ledger: Facts,
   outcome: Outcome,
@@ -77,14 +77,14 @@ function tripsWithoutAccept({ requests, trips }: Outcome): string[] {
 }
 
 interface Hold {
-  /** What is held: by one at a time. */
+  /** What is held. Only one holder at a time may have it. */
   readonly key: string
   readonly holder: string
   readonly from: number
   readonly until: number
 }
 
-/** Two holds of one key that overlap. One may begin in the millisecond in which the other ends. */
+/** Pairs of holds of one key that overlap. One may begin in the millisecond in which the other ends. */
 export function overlaps(holds: readonly Hold[]): string[] {
   const sorted = holds.toSorted((a, b) => a.key.localeCompare(b.key) || a.from - b.from || a.until - b.until)
   return sorted.flatMap((hold, index) => {
@@ -110,7 +110,7 @@ function holdsOfFleet({ id, driverId, vehicleId, assignedAt, endedAt }: TripView
   ]
 }
 
-/** A truck given back after the end moves the end: when the search was over is not known then. */
+/** A truck that is given back after the end moves the end, so the end of the search is unknown then. */
 function holdOfCustomer({ id, customerId, createdAt, endedAt, endReason }: BroadcastView): Hold[] {
   if (endReason === 'truck_released') return []
   return [{ key: `customer ${customerId}`, holder: id, from: Date.parse(createdAt), until: endOf(endedAt) }]

@@ -1,9 +1,9 @@
-/* One user's connection, as an app would have it: the client, which tells each event once. */
+/* One user's connection, as an app would have it: the client, which delivers each event once. */
 import { type Beat, createClient, type LoadcastEvent } from '../src/client/index.js'
 import type { Ledger } from './ledger.js'
 
 export interface Connection {
-  /** From now on events are heard and heartbeats sent. */
+  /** Starts to receive events and to send heartbeats. */
   open(): Promise<void>
   close(): void
 }
@@ -15,7 +15,7 @@ export interface ConnectionOptions {
   readonly beat?: (() => Beat) | undefined
 }
 
-/** What should not happen in a show without accidents is a surprise. */
+/** Events that should not happen in a show without accidents are recorded as surprises. */
 export function createConnection(options: ConnectionOptions, ledger: Ledger): Connection {
   const { url, token, handle, beat } = options
   const client = createClient({ url, token, ...(beat === undefined ? {} : { beat }) })

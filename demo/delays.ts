@@ -1,10 +1,10 @@
-/* Delays between what clients saw, in milliseconds. What had come before it was waited for took none: 0. */
+/* Delays that clients saw, in milliseconds. An event that came before the client waited for it counts as 0. */
 import type { Ledger } from './ledger.js'
 import type { Outcome } from './outcome.js'
 
 const delay = (from: number, to: number) => Math.max(0, to - from)
 
-/** From the tap (`sentAt`) or the answer (`answeredAt`) of a request to each phone that its first step reached. */
+/** From the request (`sentAt`) or its answer (`answeredAt`) to each phone that the first step reached. */
 export function offerDelays(
   { requests, offers }: Pick<Ledger, 'requests' | 'offers'>,
   since: 'sentAt' | 'answeredAt',
@@ -19,13 +19,13 @@ export function offerDelays(
   return requests.flatMap(request =>
     (received.get(request.id) ?? [])
       .toSorted((a, b) => a - b)
-      // Later ones went to those who came later, while the first step still held.
+      // Later offers went to transporters who arrived during the first step.
       .slice(0, request.firstOffers)
       .map(receivedAt => delay(request[since], receivedAt)),
   )
 }
 
-/** From the answer to an accept to the customer's phone. */
+/** From the answer to an accept until the customer's phone gets the news. */
 export function confirmationDelays({ accepts, heard }: Pick<Ledger, 'accepts' | 'heard'>): number[] {
   const heardAt = new Map(
     heard
@@ -38,14 +38,14 @@ export function confirmationDelays({ accepts, heard }: Pick<Ledger, 'accepts' | 
   })
 }
 
-/** From a decision, by the server's clock, to the customer's phone. */
+/** From a decision, by the server's clock, until the customer's phone gets the news. */
 export function updateDelays({ heard }: Pick<Ledger, 'heard'>): number[] {
   return heard
     .filter(({ type }) => type === 'booking_updated')
     .map(({ at, receivedAt }) => delay(at, receivedAt))
 }
 
-/** From a deadline to the customer's phone: how late a timer was, and the way of its news. */
+/** From a deadline to the customer's phone: the timer's lateness and the delivery. */
 export function expiryDelays(
   { heard }: Pick<Ledger, 'heard'>,
   { requests }: Pick<Outcome, 'requests'>,

@@ -1,4 +1,4 @@
-/* Figures of many measurements. */
+/* Statistics of many measurements. */
 
 export interface Summary {
   readonly count: number
@@ -8,8 +8,8 @@ export interface Summary {
 }
 
 /**
- * The smallest value that at least `share` of all values do not exceed (nearest rank): always one that was
- * measured. Undefined of nothing.
+ * The smallest value that at least `share` of all values do not exceed (nearest rank), so always a measured one.
+ * Undefined without values.
  */
 export function percentile(values: readonly number[], share: number): number | undefined {
   const sorted = values.toSorted((a, b) => a - b)
@@ -22,7 +22,7 @@ export function summarize(values: readonly number[]): Summary | undefined {
   return { count: values.length, p50, p99, max }
 }
 
-/** How often each key occurs, the most frequent first, equal ones by name. */
+/** How often each key occurs. The most frequent come first; equal ones are sorted by name. */
 export function tally(keys: Iterable<string>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
   for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)

@@ -1,10 +1,10 @@
 /*
- * What the actors saw, written down as they saw it: the report and the checks are made of this and of what the API
- * says afterwards. It keeps facts and judges nothing, but for what no actor expected.
+ * Records what the actors saw. The report and the checks use these facts and the later answers of the API. The ledger
+ * judges nothing, except that it counts surprises.
  */
 import type { AssignmentView } from '../src/dispatch/views/views.js'
 
-/** One clock for everything in this process, in milliseconds since the epoch, with fractions. */
+/** The one clock of this process, in milliseconds since the epoch, with fractions. */
 export const now = () => performance.timeOrigin + performance.now()
 
 export interface Request {
@@ -13,7 +13,7 @@ export interface Request {
   readonly sentAt: number
   readonly answeredAt: number
   readonly trucksNeeded: number
-  /** How many were offered it in the first step, says the answer. */
+  /** The number of offers of the first step, from the answer. */
   readonly firstOffers: number
 }
 
@@ -43,13 +43,13 @@ export interface Cancel {
   readonly version: number
 }
 
-/** What a customer's socket brought. */
+/** An event that a customer's socket received. */
 export interface Heard {
   readonly customerId: string
   readonly type: string
   readonly broadcastId: string
   readonly tripId: string | undefined
-  /** What the envelope says. */
+  /** The time in the envelope. */
   readonly at: number
   readonly receivedAt: number
 }
@@ -60,9 +60,9 @@ export interface Ledger {
   readonly accepts: Accept[]
   readonly cancels: Cancel[]
   readonly heard: Heard[]
-  /** Everything else worth counting, by name. */
+  /** Other counts, by name. */
   readonly counts: Map<string, number>
-  /** What must not happen: 5xx, codes that nobody expected, lost connections. */
+  /** Events that must not happen: 5xx, unexpected codes, lost connections. */
   readonly surprises: string[]
   add(name: string): void
   surprise(text: string): void

@@ -1,10 +1,10 @@
-/* What customers ask for, in one of the contract's three forms. */
+/* The requests of customers, in one of the contract's three forms. */
 import type { Hub, Town } from './places.js'
 import type { Random } from './random.js'
 import { pickTown, UNKNOWN_TYPE, vehicleTypes, type World } from './world.js'
 
 export interface Load {
-  /** Of the form it is asked in. */
+  /** The path of its form. */
   readonly path: string
   readonly body: Readonly<Record<string, unknown>>
   readonly truckCount: number
@@ -15,9 +15,9 @@ interface TruckLine {
   readonly count: number
 }
 
-/** Out of every hub's rings: only the step that asks everyone finds a truck. */
+/** Outside the rings of all hubs, so only the step that asks every transporter finds a truck. */
 const REMOTE_SHARE = 0.06
-/** Asks for a truck that nobody owns, alone or among others. */
+/** The share of requests for a truck type that nobody owns, alone or among others. */
 const UNKNOWN_TYPE_SHARE = 0.06
 const GOODS = [
   'Onions',

@@ -1,7 +1,7 @@
 /*
  * `npm run demo`: real clients on a real server. Transporters, drivers and customers, each with an HTTP client and a
- * socket of its own, live through a minute of freight; then their notes are held against what the API and the
- * database say. Exit code 1 if anything contradicts, or nobody expected it.
+ * socket, simulate a minute of freight. Then their notes are compared with the API and the database. Exit code 1 on any
+ * contradiction or surprise.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Backend, ownServer, runningServer } from './backend.js'
@@ -18,9 +18,12 @@ import { createStage, type Stage } from './stage.js'
 import { counted } from './table.js'
 import { createWorld, type World } from './world.js'
 
-/** Deliveries that follow the last action: the longest is a customer's news of a deadline. */
+/** Time for deliveries after the last action. The longest is the news of a deadline to a customer. */
 const SETTLE_MS = 700
-/** Of a request on our own server, and the time to hear of it: nothing new is asked for when less is left. */
+/**
+ * The lifetime of a request on our own server, and the time for its news. With less time left, customers request
+ * nothing new.
+ */
 const LAST_CALL_MS = 14_000
 
 async function main(): Promise<number> {
@@ -39,7 +42,7 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
-/** Resolves to the number of checks that failed. */
+/** Resolves with the number of failed checks. */
 async function show(options: Options, backend: Backend): Promise<number> {
   const random = createRandom(options.seed)
   const world = createWorld(loadTowns(), random, { ...options, prefix: backend.idPrefix })
@@ -72,7 +75,7 @@ async function show(options: Options, backend: Backend): Promise<number> {
   return checks.filter(({ violations }) => violations.length > 0).length
 }
 
-/** pino's levels: 40 warns, 50 is an error. */
+/** pino's levels: 40 is a warning, 50 an error. */
 function isError(line: string): boolean {
   const level = /^\{"level":(\d+)/.exec(line)?.[1]
   return level !== undefined && Number(level) >= 50
@@ -104,13 +107,13 @@ async function play(stage: Stage, acts: readonly (() => Promise<void>)[], durati
   progress.stop()
 }
 
-/** Ctrl-C ends the show, not the tidying up after it. */
+/** Ctrl-C ends the show, but not the cleaning up after it. */
 function awaitInterrupt(): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
     const stop = (signal: NodeJS.Signals) => reject(new Error(`Stopped by ${signal}`))
     process.on('SIGINT', stop).on('SIGTERM', stop)
   })
-  // It may come while the server starts, which is waited for: what has started can be ended.
+  // It may come during the start of the server, which must finish so that the server can be stopped.
   interrupted.catch(() => {})
   return interrupted
 }

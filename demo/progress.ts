@@ -1,4 +1,4 @@
-/* How the show goes, while it goes: one line that moves in a terminal, a line every few seconds elsewhere. */
+/* Shows the progress: a moving line in a terminal, or a line every few seconds elsewhere. */
 import { Presets, SingleBar } from 'cli-progress'
 import type { Ledger } from './ledger.js'
 import { count } from './table.js'
@@ -10,7 +10,7 @@ export interface Progress {
 const TERMINAL_INTERVAL_MS = 100
 const LINE_INTERVAL_MS = 5_000
 
-/** From now on, for `seconds`. */
+/** Shows the progress from now on, for `seconds`. */
 export function showProgress(ledger: Ledger, seconds: number): Progress {
   const begunAt = performance.now()
   const elapsed = () => Math.min(seconds, Math.round((performance.now() - begunAt) / 1000))

@@ -1,19 +1,19 @@
 /*
- * Chance that can be repeated: the same seed gives the same choices. Every actor draws from a fork of its own,
- * so what one does never shifts what another chooses.
+ * Repeatable randomness: the same seed gives the same choices. Each actor draws from its own fork, so one actor's
+ * choices never change another's.
  */
 
 export interface Random {
-  /** From 0 up to, but not including, 1. */
+  /** From 0 (included) to 1 (excluded). */
   next(): number
   chance(probability: number): boolean
-  /** Both ends included. */
+  /** Both ends are included. */
   int(min: number, max: number): number
   pick<T>(items: readonly T[]): T
   pickWeighted<T>(items: readonly T[], weightOf: (item: T) => number): T
-  /** Log-normal, as human reaction times are: most near the median, a few far above; cut to the bounds. */
+  /** Log-normal, as human reaction times are: most are near the median, a few far above. Limited to the bounds. */
   logNormal(median: number, spread: number, min: number, max: number): number
-  /** An independent sequence of its own, whatever this one has drawn so far. */
+  /** An independent sequence, whatever this one has drawn so far. */
   fork(label: string): Random
 }
 

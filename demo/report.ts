@@ -1,4 +1,4 @@
-/* The tables at the end. Pure: text of facts. */
+/* The tables at the end. Pure: facts to text. */
 import type { IntervalHistogram } from 'node:perf_hooks'
 import type { Check } from './checks.js'
 import { confirmationDelays, expiryDelays, offerDelays, updateDelays } from './delays.js'
@@ -7,13 +7,15 @@ import type { Ledger } from './ledger.js'
 import type { Outcome } from './outcome.js'
 import { count, counted, milliseconds, table } from './table.js'
 
-/** An offer is on the screen before the customer has put the phone down. */
+/** An offer should be on the screen before the customer puts the phone down. */
 const OFFER_GOAL_MS = 50
 
 export interface ReportOptions {
-  /** The server's times can be compared with ours. */
+  /** Whether the server's times can be compared with ours. */
   readonly isSameClock: boolean
-  /** How long this process, which plays everyone, kept itself waiting: it cannot measure better than that. */
+  /**
+   * How late this process, which simulates all clients, ran its own timers. It cannot measure more exactly than that.
+   */
   readonly ownLag: Pick<IntervalHistogram, 'percentile' | 'max'>
 }
 
@@ -105,7 +107,7 @@ function latencyTable(ledger: Ledger, outcome: Outcome, { isSameClock, ownLag }:
   return table(['How long it took', 'count', 'p50', 'p99', 'max'], [...lines, own])
 }
 
-/** The measuring timer's own interval, which is in its figures. */
+/** The interval of the measuring timer, which is included in its figures. */
 export const LAG_RESOLUTION_MS = 1
 
 function cells(summary: Summary | undefined): string[] {
@@ -119,7 +121,7 @@ function otherTable({ counts }: Ledger): string {
   return table(['Besides', 'count'], rows)
 }
 
-/** A goal, not an invariant: a slow machine misses it and nothing is wrong. */
+/** A goal, not an invariant: missing it on a slow machine is no defect. */
 export function offerGoal(ledger: Ledger): string {
   const p99 = percentile(offerDelays(ledger, 'answeredAt'), 0.99)
   if (p99 === undefined)
@@ -128,7 +130,7 @@ export function offerGoal(ledger: Ledger): string {
   return `  Goal: 99 of 100 offers on a phone within ${OFFER_GOAL_MS} ms of the answer: ${verdict}, ${milliseconds(p99)}.`
 }
 
-/** A defect that breaks everything should not scroll the first violation away. */
+/** A defect that breaks everything should not scroll the first violation out of sight. */
 const VIOLATIONS_SHOWN = 10
 
 export function showChecks(checks: readonly Check[]): string {

@@ -1,6 +1,6 @@
 /*
- * A server of the demo's own: the built program as a child process, on any free port, with a Postgres of its own in
- * a folder that was not there before and is not there afterwards.
+ * The demo's own server: the built program as a child process, on a free port. Its Postgres is in a temporary folder,
+ * which is deleted at the end.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -16,17 +16,17 @@ import { readConnection } from '../src/adapters/postgres/embedded/connection-fil
 export interface DemoServer {
   readonly url: string
   readonly secret: string
-  /** What a program needs in its environment to find the database. */
+  /** The environment in which a program finds the database. */
   readonly environment: Readonly<Record<string, string>>
-  /** What the server logged; outside production that is warnings and worse, a line each. */
+  /** The server's log lines. Outside production these are warnings and errors. */
   readonly logLines: readonly string[]
-  /** Rejects if the server ends before it was asked to. */
+  /** Rejects if the server ends before `stop`. */
   readonly failed: Promise<never>
-  /** Drains it, waits for its end and removes its data. Throws if it did not end well. */
+  /** Stops the server, waits for its end and removes its data. Throws if it failed. */
   stop(): Promise<void>
 }
 
-/** Everything that a request can go through fits into a minute. */
+/** Times so short that a whole request fits into a minute. */
 const SHORT_LIFE = {
   BROADCAST_TIMEOUT_SECONDS: '12',
   REACH_STEP_SECONDS: '2',
@@ -34,7 +34,7 @@ const SHORT_LIFE = {
   DRAIN_SECONDS: '10',
 }
 
-/** Settings of the one who starts the demo that do not hold for its server. Empty counts as not set. */
+/** Settings of the user's environment that must not reach the demo's server. Empty counts as not set. */
 const UNSET = {
   NODE_ENV: '',
   DATABASE_URL: '',
@@ -60,7 +60,7 @@ type Child = ChildProcessByStdio<null, Readable, Readable>
 
 export async function startServer(): Promise<DemoServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'loadcast-demo-'))
-  await chmod(dataDir, 0o711) // as root, Postgres runs as another user, who must enter it
+  await chmod(dataDir, 0o711) // If root runs this, Postgres runs as another user, which must enter the folder.
   const secret = randomBytes(48).toString('base64url')
   const environment = { ...UNSET, DATA_DIR: dataDir }
   const child = spawn(
@@ -70,7 +70,7 @@ export async function startServer(): Promise<DemoServer> {
       cwd: ROOT,
       env: { ...process.env, ...SHORT_LIFE, ...environment, PORT: '0', JWT_SECRET: secret },
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Ctrl-C in a terminal reaches the whole group; the server is to end after the actors, and only once.
+      // Ctrl-C in a terminal reaches the whole process group. The server must end after the actors, and only once.
       detached: true,
     },
   )
@@ -108,7 +108,7 @@ export async function startServer(): Promise<DemoServer> {
 
 function readUrl(child: Child): Promise<string> {
   return new Promise(resolve => {
-    // Goes on reading: a pipe that nobody empties stops who writes to it.
+    // Keeps reading: a full pipe would block the server.
     createInterface(child.stdout).on('line', line => {
       const url = listening.exec(line)?.[1]
       if (url !== undefined) resolve(url)
@@ -116,7 +116,7 @@ function readUrl(child: Child): Promise<string> {
   })
 }
 
-/** The folder of Postgres, if it does not lie in DATA_DIR. */
+/** The folder of Postgres, if it is outside of DATA_DIR. */
 async function placeOf(dataDir: string): Promise<readonly string[]> {
   const connection = await readConnection(dataDir).catch(() => undefined)
   if (connection === undefined) return []

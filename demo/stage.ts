@@ -1,6 +1,6 @@
 /*
- * What actors act on: their way to the server, and the time. The show has two bells: at the last call customers ask
- * for nothing new; at the curtain every pause ends and nobody does anything more.
+ * The environment of the actors: their way to the server, and the time. At the last call customers stop making
+ * requests. At the curtain all pauses end, and nobody does anything more.
  */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -21,16 +21,16 @@ export interface Stage {
   readonly world: World
   readonly ledger: Ledger
   readonly random: Random
-  /** Signs in; the connection is to be opened. `beat`: where one is, for heartbeats. */
+  /** Signs in and returns an unopened connection. `beat` returns the position for heartbeats. */
   enter(caller: Caller, handle: (event: LoadcastEvent) => void, beat?: () => Beat): Promise<Player>
   apiOf(caller: Caller): Promise<ApiClient>
-  /** Waits. False: the curtain has fallen, do nothing more. */
+  /** Waits. Returns false at the curtain: do nothing more. */
   pause(ms: number): Promise<boolean>
   isLastCall(): boolean
   lastCall(): void
-  /** Goes on beside the one who calls it; the curtain waits for it. */
+  /** Runs an action in parallel. The curtain waits for it. */
   perform(action: () => Promise<void>): void
-  /** Resolves when all that was under way has been done. */
+  /** Ends the show. Resolves when all running actions are done. */
   curtain(): Promise<void>
   leave(): void
 }
@@ -85,7 +85,7 @@ export function createStage({ url, world, ledger, random, mintToken }: StageOpti
   }
 }
 
-/** Does `work` for all, `width` at a time. */
+/** Runs `work` for all, `width` at a time. */
 export async function inParallel<T>(
   items: readonly T[],
   width: number,

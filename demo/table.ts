@@ -1,4 +1,4 @@
-/** Lines of text with columns: the first to the left, the others, which are figures, to the right. */
+/** Lines of text in columns. The first column is aligned left, the others, which are numbers, right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
@@ -13,17 +13,17 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), rule, ...rows.map(line)].map(text => `  ${text}`).join('\n')
 }
 
-/** Thousands apart, as in 12,345. */
+/** A number with separators, as in 12,345. */
 export function count(value: number): string {
   return value.toLocaleString('en-US')
 }
 
-/** `many` unless it is one: `3 requests`. */
+/** A number with its noun: `1 request`, `3 requests`. */
 export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`
 }
 
-/** Milliseconds, with a decimal only where it tells something. */
+/** Milliseconds, with a decimal only for small values. */
 export function milliseconds(value: number): string {
   const text = Math.abs(value) < 10 ? value.toFixed(1) : count(Math.round(value))
   return `${text === '-0.0' ? '0.0' : text} ms`

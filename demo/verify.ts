@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Check } from './checks.js'
 
-/** `npm run verify` on the database that `environment` leads to. */
+/** Runs `npm run verify` on the database of `environment`. */
 export async function verifyDatabase(environment: Readonly<Record<string, string>>): Promise<Check> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/verify.ts'], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),

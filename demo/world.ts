@@ -1,4 +1,6 @@
-/* Who is there: transporters with their trucks and drivers around the hubs, customers with loads. All by the seed. */
+/*
+ * The people: transporters with trucks and drivers around the hubs, and customers with loads. All follow from the seed.
+ */
 import { findHubs, type Hub, type Town } from './places.js'
 import type { Random } from './random.js'
 
@@ -12,7 +14,7 @@ export interface Driver {
   readonly id: string
   readonly name: string
   readonly phone: string
-  /** The one it drives, all day. */
+  /** The vehicle that the driver uses all day. */
   readonly vehicle: Vehicle
   readonly town: Town
 }
@@ -38,11 +40,11 @@ export interface World {
 export interface WorldOptions {
   readonly transporters: number
   readonly customers: number
-  /** Begins every id: two worlds on one server must not share drivers. */
+  /** The prefix of every id. Two worlds on one server must not share drivers. */
   readonly prefix: string
 }
 
-/** Share of the fleet, and of what customers ask for. */
+/** The share in the fleet and in the requests. */
 export const vehicleTypes = [
   { type: 'tata_ace', share: 0.35 },
   { type: '14ft', share: 0.3 },
@@ -50,10 +52,10 @@ export const vehicleTypes = [
   { type: '32ft_mxl', share: 0.15 },
 ] as const
 
-/** Nobody owns one: who asks for it hears that no transporter was found. */
+/** Nobody owns this type, so its requests end without a transporter. */
 export const UNKNOWN_TYPE = '40ft_trailer'
 
-/** Registration codes of states; a number plate needs one. */
+/** Codes of states for number plates. */
 const STATE_CODES = ['MH', 'DL', 'HR', 'GJ', 'TN', 'KA', 'TS', 'WB', 'MP', 'PB', 'UP', 'RJ'] as const
 const NAMES = [
   'Ramesh',
@@ -85,7 +87,7 @@ export function createWorld(towns: readonly Town[], random: Random, options: Wor
   }
 }
 
-/** In turn, so that every hub has both trucks and loads. */
+/** Assigns hubs in turn, so that each has trucks and loads. */
 function hubOf(hubs: readonly Hub[], index: number): Hub {
   const hub = hubs[index % hubs.length]
   if (hub === undefined) throw new RangeError('a world needs a hub')
@@ -118,7 +120,7 @@ function numberPlate(random: Random): string {
   return `${random.pick(STATE_CODES)} ${district} ${letters} ${random.int(1000, 9999)}`
 }
 
-/** Larger towns more often; by the root, or the hub itself would have everything. */
+/** Picks larger towns more often, by the square root of their size; otherwise the hub itself would get everything. */
 export function pickTown(towns: readonly Town[], random: Random): Town {
   return random.pickWeighted(towns, ({ population }) => Math.sqrt(Math.max(population, 1000)))
 }

@@ -1,6 +1,6 @@
 /*
- * Makes what docker-compose.yml keeps to this machine: the password of its Postgres and the keys of its tokens. Once: what is
- * there stays, because Postgres keeps the password that its volume was made with.
+ * Generates the secrets of docker-compose.yml: the password of its Postgres and the keys of its tokens. An existing file is
+ * kept, because Postgres keeps the password that its volume was created with.
  *   node local-secrets.mjs <folder>
  */
 import { randomBytes } from 'node:crypto'
@@ -8,9 +8,9 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const PASSWORD_BYTES = 24
-/** RFC 7518 §3.2 asks for 32. */
+/** RFC 7518 §3.2 requires at least 32. */
 const KEY_BYTES = 48
-/** Only the containers of these services see the volume, and each runs as another user. */
+/** Only the containers of these services mount the volume, and each runs as a different user. */
 const READABLE = 0o444
 
 const [folder] = process.argv.slice(2)
@@ -18,7 +18,7 @@ if (folder === undefined) throw new Error('Expected the folder to write to')
 
 const random = bytes => randomBytes(bytes).toString('base64url')
 
-/** Whole or not at all, whenever this process dies. */
+/** Writes the file completely or not at all, even if this process dies. */
 function keep(name, make) {
   const path = join(folder, name)
   if (!existsSync(path)) {

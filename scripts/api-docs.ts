@@ -25,13 +25,15 @@ export function errorsDocument(): string {
   const members = Object.entries(problemMembers).map(([name, meaning]) => [`\`${name}\``, meaning])
   return `# Errors
 
+After reading this page you know every error that an app can get, when it happens, and what the app should do.
+
 Every error is a problem document (RFC 9457, \`application/problem+json\`) with \`type\`, \`title\`, \`status\`, \`code\`,
-\`instance\` and often \`detail\`. Go by \`code\`; show \`title\` to people. Sockets answer with the same ones.
-Written from the registry (\`npm run documents\`).
+\`instance\` and often \`detail\`. Let the program use \`code\`, and show \`title\` to people. Sockets answer with the same
+problems. This page is generated from the registry in \`src/dispatch/problems.ts\` (\`npm run documents\`).
 
 ${table(['status', 'code', 'title', 'when', 'what next', 'carries'], rows)}
 
-A member with a \`?\` is there where it is known.
+A member with a \`?\` is present only if it is known.
 
 ${table(['member', 'meaning'], members)}
 `
@@ -49,11 +51,13 @@ export function metricsDocument(): string {
     ])
   return `# Metrics
 
-What \`/metrics\` tells, besides the figures that Node’s own client library gives of the process (\`process_…\`,
-\`nodejs_…\`). Written from the registry (\`npm run documents\`). A dashboard and alert rules are in [ops](../ops).
+After reading this page you know each metric of \`/metrics\` and its labels. The Prometheus client library adds metrics of the
+process (\`process_…\`, \`nodejs_…\`). A dashboard and alert rules are in [ops](../ops).
 
 Figures of the database (\`outbox\`, \`timers\`, \`dead_letters\`) are the same on every process: take the largest, not
-the sum. Where \`TRUSTED_PROXIES\` is above 0, what comes through a proxy gets 404: Prometheus asks each process itself.
+the sum. If \`TRUSTED_PROXIES\` is above 0, requests through a proxy get 404, so let Prometheus read each process directly.
+
+This page is generated from the registry in \`src/adapters/telemetry/metrics.ts\` (\`npm run documents\`).
 
 ${table(['name', 'type', 'labels', 'meaning'], rows)}
 `
@@ -84,15 +88,17 @@ export function authorizationDocument(): string {
   const open = publicRoutes.map(route => `\`${route.method.toUpperCase()} ${route.path}\``)
   return `# Who may do what
 
-Written from the table in \`src/dispatch/access.ts\` and the registry of routes (\`npm run documents\`); a test calls every
-cell of it. Without a valid token every route answers 401, to a user who has been turned off 403. What a caller may
-not know of is answered like what does not exist.
+After reading this page you know which role may call which route, and how much of a request each reader sees.
+
+This page is generated from the table in \`src/dispatch/access.ts\` and the registry of routes (\`npm run documents\`). A test
+calls every cell. Without a valid token, every route answers 401. A user that was turned off gets 403. An object that the
+caller may not know of is answered as if it did not exist.
 
 ${table(['', ...roles, 'another role of the same `sub`'], rows)}
 
-A person is role and \`sub\` together. The last column is what a token gets that has the \`sub\` of somebody who stands in
-the relation, and another role: what any stranger of its role gets. \`its own\` is what belongs to role and \`sub\` together:
-nothing of the other’s.
+A person is role and \`sub\` together, so the same \`sub\` in another role is another person. The last column shows this: its token
+has the \`sub\` of the owner or party and another role, and it gets what any stranger of that role gets. \`its own\` means
+objects that belong to its own role and \`sub\`.
 
 ## On sockets
 
@@ -102,10 +108,10 @@ Open to everyone: ${open.join(', ')}.
 
 ## How much of a request its readers see
 
-Written from the table in \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and when it was
-completed; a released, cancelled or abandoned trip does not. A reader's part is computed each time the request is shown: in
-answers, lists, events and resumes, and in answers that are repeated for an idempotency key. A request can be accepted
-while it seeks trucks and its deadline has not passed.
+This table is generated from \`src/dispatch/views/visibility.ts\`. A trip stands while it is assigned or started, and after it was
+completed. A released, cancelled or abandoned trip does not stand. A reader's part is computed each time the request is shown: in
+answers, lists, events and resumes, and in answers that are repeated for an idempotency key. A request can be accepted while it
+seeks trucks and its deadline has not passed.
 
 ${table(['reader', '`notes`', '`pickup`, `drop`', 'trips'], Object.values(parts).map(sightCells))}
 
@@ -126,7 +132,7 @@ const ofStrangers: Readonly<Record<Standing, string>> = {
   invited: '404',
 }
 
-/** What roles get that may give the command, but stand in no relation: each outcome with its roles. */
+/** The outcomes for roles that may send the command but have no relation to the resource, each with its roles. */
 function asAnother(command: CommandName): string {
   const outcomes = new Map<string, Role[]>()
   for (const [role, standing] of Object.entries(access[command]) as [Role, Standing][]) {
@@ -148,7 +154,7 @@ function cell(command: CommandName, role: Role): string {
   return standing === undefined ? '403' : meanings[standing]
 }
 
-/** By the same table: a socket watches what its person may read, and hears what its person is told. */
+/** The same table for sockets: they may watch what their person may read, and get that person's events. */
 const socketRows = (): readonly (readonly string[])[] => [
   ['connect', ...roles.map(() => 'yes'), 'its own'],
   ['`watch`', ...roles.map(role => cell('getBroadcast', role)), asAnother('getBroadcast')],

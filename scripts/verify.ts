@@ -1,5 +1,5 @@
 /*
- * `npm run verify`: checks the invariants of docs/ARCHITECTURE.md on a live database. Exit code 1 on any violation. With
+ * `npm run verify`: checks the invariants (docs/architecture/invariants.md) on a live database. Exit code 1 on any violation. With
  * `-- --repair` missing timers are armed again, and a repaired timer does not count as a violation.
  */
 import { parseArgs } from 'node:util'
@@ -13,7 +13,7 @@ import { audit, TIMERS_MATCH, type Violation } from '../src/runtime/audit.js'
 import type { Definition } from '../src/runtime/definition.js'
 import { createRegistry } from '../src/runtime/definitions/registry.js'
 import { silentLog } from '../src/runtime/silent-log.js'
-import { createRearm } from '../src/runtime/timers/rearm.js'
+import { Rearm } from '../src/runtime/timers/rearm.js'
 import { withDatabase } from './with-database.js'
 
 /** A defect that breaks everything should not scroll the first violation out of sight. */
@@ -26,7 +26,7 @@ await withDatabase(async connectionString => {
   const database = createDatabase(connectionString)
   const pool = database.openPool({ max: 1, mayBeReadOnly: true })
   const store = createPostgresStore({ connectionString, database })
-  const rearm = createRearm({ store, registry: createRegistry(definitions), log: silentLog, onArmed() {} })
+  const rearm = new Rearm({ store, registry: createRegistry(definitions), log: silentLog, onArmed() {} })
   let violations = 0
   let repaired = 0
   let looked = 0

@@ -26,6 +26,7 @@ import { hireDemoDriver } from './app/demo-people.js'
 import { loadSettings, type Settings, SettingsError, takeEnvironment } from './app/settings/settings.js'
 import { resolveTokenKeys } from './app/token-keys.js'
 import { DefinitionError } from './runtime/errors.js'
+import { defined } from './types/defined.js'
 
 interface Database {
   readonly connectionString: string
@@ -68,7 +69,7 @@ async function main(): Promise<void> {
         database: database.description,
         secret: tokenKeys.secret,
         accessTokenMaxMs: settings.accessTokenMaxMs,
-        ...(inspectUrl === undefined ? {} : { inspectUrl }),
+        ...defined({ inspectUrl }),
       }
       if (settings.role !== 'worker') await introduceDemoPeople(app.url, tokenKeys.secret, log)
       process.stdout.write(await banner(facts))
@@ -94,7 +95,7 @@ async function main(): Promise<void> {
  */
 async function introduceDemoPeople(url: string, secret: string, log: Logger): Promise<void> {
   await hireDemoDriver(url, secret).catch(error =>
-    log.warn({ err: error }, 'the driver whose token is printed is in no fleet yet'),
+    log.warn({ err: error }, 'the driver whose token is printed could not join a fleet'),
   )
 }
 
@@ -167,7 +168,7 @@ function awaitSignal(drainMs: number, log: Logger): Promise<NodeJS.Signals> {
     let isEnding = false
     const end = (signal: NodeJS.Signals) => {
       if (isEnding) {
-        log.error({ signal }, 'ended at once, by a second signal')
+        log.error({ signal }, 'ended at once by a second signal')
         process.exit(1)
       }
       isEnding = true

@@ -11,11 +11,12 @@ import { type Connect, openDatabaseRoles } from './adapters/secrets/rotation/dat
 import { parts, type RotationRequest } from './adapters/secrets/rotation/plan.js'
 import { abandon, describeRotation, type RotationParts, rotate } from './adapters/secrets/rotation/rotate.js'
 import { createSecretVersions } from './adapters/secrets/rotation/secret-versions.js'
-import { createServices } from './adapters/secrets/rotation/services.js'
+import { Services } from './adapters/secrets/rotation/services.js'
 import { regionOf } from './adapters/secrets/secret-arn.js'
 import { secretNames } from './adapters/secrets/secret-values.js'
 import { createSecretsClient, readSecret } from './adapters/secrets/secrets-manager.js'
 import { takeEnvironment } from './app/settings/settings.js'
+import { defined } from './types/defined.js'
 
 const USAGE = `npm run rotate-secrets -- [--only jwt,database,fcm,redis] [--apply]
   --apply                    rotate; without it, only print what would be done
@@ -113,7 +114,7 @@ async function readRequest(given: Values): Promise<RotationRequest> {
   return {
     parts: [...chosen],
     endOverlap: given['end-overlap'],
-    ...(given.database === undefined ? {} : { databaseAddress: given.database }),
+    ...defined({ databaseAddress: given.database }),
     ...(given['fcm-file'] === undefined
       ? {}
       : { fcmServiceAccount: await readFile(given['fcm-file'], 'utf8') }),
@@ -121,14 +122,14 @@ async function readRequest(given: Values): Promise<RotationRequest> {
   }
 }
 
-function openServices(given: Values, region: string) {
+function openServices(given: Values, region: string): Services {
   const names = required(given, 'services').split(',')
   const client = new ECSClient({ region })
-  return { names, ...createServices({ client, cluster: required(given, 'cluster'), services: names }) }
+  return new Services({ client, cluster: required(given, 'cluster'), services: names })
 }
 
 /** Options that are missing on the command line are taken from the environment of the task definition. */
-function withEnvironment(values: Values, environment: Readonly<Record<string, string>>): Values {
+function withEnvironment(values: Values, environment: ReturnType<typeof takeEnvironment>): Values {
   const names = {
     secret: 'SECRETS_ARN',
     'admin-secret': 'ADMIN_SECRET_ARN',

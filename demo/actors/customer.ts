@@ -1,4 +1,4 @@
-/* A customer: asks for trucks, waits for the end, thinks, asks again. Now and then impatient or clumsy. */
+/* A customer: requests trucks, waits for the end, pauses and requests again. Sometimes impatient or clumsy. */
 import type { LoadcastEvent } from '../../src/client/index.js'
 import type { BroadcastEventAnswer } from '../../src/dispatch/answers.js'
 import type { BroadcastView, CreatedBroadcastView } from '../../src/dispatch/views/views.js'
@@ -9,15 +9,22 @@ import type { Stage } from '../stage.js'
 import type { Customer } from '../world.js'
 
 const DOUBLE_TAP_SHARE = 0.08
-/** The same payload is the same request for 10 s: on a machine that is slower than this nothing can be said. */
+/**
+ * The same payload counts as the same request for 10 s. If the answer takes longer than this, the check would be
+ * unreliable.
+ */
 const DOUBLE_TAP_JUDGED_MS = 5_000
 const SECOND_SEARCH_SHARE = 0.08
 const LOSES_PATIENCE_SHARE = 0.12
-/** Changes its mind when all trucks are found: in time, or too late. */
+/** The share of customers who cancel when all trucks are found, in time or too late. */
 const REGRETS_SHARE = 0.1
-/** News of an end later than this is an end that was not told. */
+/** News of an end that comes later than this counts as missing. */
 const NEWS_TIMEOUT_MS = 3_000
 
+/**
+ * Signs a customer in. Returns its actions until the last call. Over 70 lines because its functions share the actor's random
+ * sequence and connection, which make a show repeatable.
+ */
 export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise<() => Promise<void>> {
   const { ledger, world } = stage
   const random = stage.random.fork(id)
@@ -33,7 +40,7 @@ export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise
     if (event.type === 'booking_updated') ends.note(broadcastId, event.data.status)
   }
 
-  /** A request after the other until the last call. */
+  /** Makes one request after another until the last call. */
   async function act(): Promise<void> {
     let thinkingMs = random.next() * 5_000
     while ((await stage.pause(thinkingMs)) && !stage.isLastCall()) {
@@ -42,7 +49,7 @@ export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise
     }
   }
 
-  /** What is asked for now: one request, unless an answer took so long that the first had ended. */
+  /** The requests that were made: one, or more if the answer took so long that the first had ended. */
   async function ask(): Promise<readonly BroadcastView[]> {
     const load = createLoad(world, hub, random)
     const other = createLoad(world, hub, random)
@@ -53,7 +60,7 @@ export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise
     const requests = distinct(answers)
     const [first] = requests
     if (first === undefined || !searchesTwice) return requests
-    // Another load while the first is being searched for: refused, and told which one is in the way.
+    // Another load during a search: refused with the id of the running request.
     const second = await post(other, 2)
     ledger.add('second searches')
     if (second.body === undefined && second.problem?.broadcastId !== first.id) {
@@ -64,7 +71,7 @@ export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise
     return distinct([...answers, second])
   }
 
-  /** `attempts` at once: all but one may be told of the one. */
+  /** Sends `attempts` at once. All but one may get the same request. */
   async function post(
     { path, body, truckCount }: Load,
     attempts: number,
@@ -88,7 +95,7 @@ export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise
     if (wasPrompt && ids.size > 1) ledger.surprise(`a double tap of ${id} was not answered with one request`)
   }
 
-  /** Until it has ended and nothing more is wanted of it. */
+  /** Waits for the end of the request and of the trips that the customer still needs. */
   async function seeThrough({ id: requestId, expiresAt }: BroadcastView): Promise<void> {
     const ended = ends.of(requestId)
     if (random.chance(LOSES_PATIENCE_SHARE)) {
@@ -108,7 +115,7 @@ export async function playCustomer({ id, hub }: Customer, stage: Stage): Promise
     return (await stage.pause(Math.max(0, ms))) ? then : undefined
   }
 
-  /** True if it is cancelled now. */
+  /** True if the request is cancelled now. */
   async function cancel(requestId: string): Promise<boolean> {
     const body = { reason: 'Found another way' }
     const answer = await api.call<BroadcastEventAnswer>({
@@ -136,7 +143,7 @@ const distinct = (answers: readonly Answer<CreatedBroadcastView>[]): readonly Br
 
 const endings = new Set(['fully_filled', 'cancelled', 'expired'])
 
-/** How requests ended; an end may be heard of before the request is answered. */
+/** The ends of requests. News of an end may come before the answer to the request. */
 function createEnds() {
   const known = new Map<string, { promise: Promise<string>; resolve: (status: string) => void }>()
   const find = (broadcastId: string) => {

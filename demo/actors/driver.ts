@@ -1,12 +1,12 @@
-/* A driver: agrees to its transporter, says where it is, sets off when it gets a trip, and delivers. */
+/* A driver: joins the transporter's fleet, reports positions, starts its trips and completes them. */
 import type { DriverFleet, LoadcastEvent, Trip } from '../../src/client/index.js'
 import type { ApiClient } from '../api-client.js'
 import type { Stage } from '../stage.js'
 import type { Driver } from '../world.js'
 
-/** Some load for so long that the show ends first: their trips stay assigned, or can still be cancelled. */
+/** The other drivers load until the show ends. Their trips stay assigned, or can still be cancelled. */
 const SETS_OFF_SHARE = 0.85
-/** About 200 m: a truck is not parked on the town's midpoint. */
+/** About 200 m, because no truck is parked in the exact centre of a town. */
 const PARKING_DEGREES = 0.002
 
 export async function playDriver(driver: Driver, stage: Stage): Promise<void> {
@@ -36,7 +36,7 @@ export async function playDriver(driver: Driver, stage: Stage): Promise<void> {
     const drivingMs = random.logNormal(4_000, 0.5, 1_500, 12_000)
     const path = `/api/v1/trips/${id}/events`
     if (!(await stage.pause(loadingMs)) || !setsOff || takenBack.has(id)) return
-    // The transporter may give it back, or the customer cancel, in the same moment.
+    // The transporter may release the trip, or the customer cancel, at the same moment.
     const started = await api.call({
       method: 'POST',
       path,
@@ -48,7 +48,7 @@ export async function playDriver(driver: Driver, stage: Stage): Promise<void> {
   }
 }
 
-/** Its transporter has invited it. */
+/** Accepts the transporter's invitation. */
 async function agree(api: ApiClient): Promise<void> {
   const path = '/api/v1/driver/fleet'
   const { body } = await api.call<DriverFleet>({ method: 'GET', path })

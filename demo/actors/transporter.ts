@@ -1,23 +1,27 @@
-/* A transporter: registers its fleet, then races for what it is offered, one truck at a time. */
+/* A transporter: registers a fleet, then competes for its offers, one truck at a time. */
 import type { Assignment, Broadcast, BroadcastAnswer, LoadcastEvent } from '../../src/client/index.js'
 import type { ApiClient } from '../api-client.js'
 import { now } from '../ledger.js'
 import type { Stage } from '../stage.js'
 import type { Driver, Transporter } from '../world.js'
 
-/** From the ring of the phone to the tap. */
+/** The time from the phone's ring to the tap. */
 const REACTION = { medianMs: 1_200, spread: 0.6, minMs: 300, maxMs: 4_000 }
-/** Between the news that an offer is gone and a finger that stops: who is quicker than that taps in vain. */
+/** The time from the news that an offer has ended until the user stops. A faster tap is in vain. */
 const NOTICE_MS = 350
 const LOOKS_AWAY_SHARE = 0.05
 const DECLINES_SHARE = 0.12
 const DECLINES_WITHOUT_TRUCK_SHARE = 0.5
-/** Sends a truck that is on the road already: nobody knows one's own fleet by heart. */
+/** How often a transporter forgets that a truck is busy and sends it again. */
 const FORGETS_BUSY_SHARE = 0.06
 const DOUBLE_TAP_SHARE = 0.05
 const TAKES_ANOTHER_SHARE = 0.45
 const RELEASES_SHARE = 0.1
 
+/**
+ * Signs a transporter in and registers its fleet. It then reacts to events. Over 70 lines because its functions share the actor's
+ * random sequence and its busy trucks.
+ */
 export async function playTransporter(transporter: Transporter, stage: Stage): Promise<void> {
   const { ledger } = stage
   const random = stage.random.fork(transporter.id)
@@ -76,7 +80,7 @@ export async function playTransporter(transporter: Transporter, stage: Stage): P
     return free.length === 0 ? undefined : random.pick(free)
   }
 
-  /** True if the truck is ours. */
+  /** True if the accept won a truck. */
   async function take(broadcastId: string, driver: Driver): Promise<boolean> {
     const wasBusy = busy.has(driver.id)
     busy.add(driver.id)
@@ -126,7 +130,7 @@ export async function playTransporter(transporter: Transporter, stage: Stage): P
       method: 'POST',
       path: `/api/v1/broadcast/${broadcastId}/decline`,
       body: { reason: 'No truck for it' },
-      // It may end in the same moment.
+      // The request may end at the same moment.
       expected: ['NO_LONGER_AVAILABLE', 'BROADCAST_CANCELLED', 'BROADCAST_EXPIRED'],
     })
     if (answer.body !== undefined) ledger.add('declines')
@@ -138,7 +142,7 @@ export async function playTransporter(transporter: Transporter, stage: Stage): P
       method: 'POST',
       path: `/api/v1/trips/${tripId}/events`,
       body: { type: 'release', reason: 'Breakdown' },
-      // It has set off, or the customer has cancelled.
+      // The driver has started the trip, or the customer has cancelled.
       expected: ['EVENT_NOT_ALLOWED'],
     })
     if (answer.body === undefined) return

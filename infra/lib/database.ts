@@ -63,16 +63,7 @@ export class Database extends Construct {
       allocatedStorage: 100,
       maxAllocatedStorage: 1_000,
       caCertificate: rds.CaCertificate.RDS_CA_RSA2048_G1,
-      parameterGroup: new rds.ParameterGroup(this, 'Parameters', {
-        engine,
-        description: 'Loadcast: TLS or nothing',
-        parameters: {
-          'rds.force_ssl': '1',
-          // Only slow statements are logged, and without their values: those are personal data.
-          log_min_duration_statement: '1000',
-          log_parameter_max_length: '0',
-        },
-      }),
+      parameterGroup: parameters(this, engine),
       monitoringInterval: Duration.minutes(1),
       enablePerformanceInsights: true,
       performanceInsightEncryptionKey: key,
@@ -99,4 +90,17 @@ export class Database extends Construct {
       'RDS itself takes this role to write metrics of the machine, and AWS defines what it needs.',
     )
   }
+}
+
+function parameters(scope: Construct, engine: rds.IInstanceEngine): rds.ParameterGroup {
+  return new rds.ParameterGroup(scope, 'Parameters', {
+    engine,
+    description: 'Loadcast: TLS or nothing',
+    parameters: {
+      'rds.force_ssl': '1',
+      // Only slow statements are logged, and without their values: those are personal data.
+      log_min_duration_statement: '1000',
+      log_parameter_max_length: '0',
+    },
+  })
 }

@@ -1,45 +1,26 @@
 /*
- * The product put together on a database that is there: everything between the settings and an open port.
- * `main` adds what belongs to a process (an embedded Postgres, signals, a banner); tests use it as it is.
+ * Puts the product together on an available database: everything between the settings and an open port. `main` adds
+ * what belongs to a process (an embedded Postgres, signals, a banner). Tests use it as it is.
  */
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type pg from 'pg'
 import type { Logger } from 'pino'
 import { createAdmission } from '../adapters/http/admission.js'
 import { createHttpApp } from '../adapters/http/app.js'
 import { capacityCheck } from '../adapters/http/capacity.js'
-import { type CheckResult, createHealth, type HealthCheck, type Service } from '../adapters/http/health.js'
+import type { HealthCheck } from '../adapters/http/health.js'
 import { createHttpServer } from '../adapters/http/server.js'
 import { Traffic } from '../adapters/http/traffic/traffic.js'
 import { createInspection } from '../adapters/inspect/inspection.js'
 import { createMemoryPresence } from '../adapters/memory/presence.js'
-import { createDatabase, type Database } from '../adapters/postgres/connection/database.js'
-import {
-  createHealthPool,
-  createLookupPool,
-  createQueryPool,
-} from '../adapters/postgres/connection/query-pool.js'
-import { Peers } from '../adapters/postgres/engine/peers.js'
-import { createPostgresStore } from '../adapters/postgres/engine/store.js'
-import { createWakeups } from '../adapters/postgres/engine/wakeups.js'
 import { createBacklog } from '../adapters/postgres/health/backlog.js'
-import { createPostgresChecks, withRecentFailures } from '../adapters/postgres/health/health.js'
-import { createAdminStore } from '../adapters/postgres/product/admin-store.js'
-import { createAnswerStore } from '../adapters/postgres/product/answer-store.js'
-import { createDeviceStore } from '../adapters/postgres/product/device-store.js'
-import { createFleetStore } from '../adapters/postgres/product/fleet-store.js'
+import { createPostgresChecks } from '../adapters/postgres/health/health.js'
 import { createIdempotencyStore } from '../adapters/postgres/product/idempotency-store.js'
-import { createPushQueue } from '../adapters/postgres/product/push-queue.js'
-import { createReadStore } from '../adapters/postgres/product/read-store.js'
-import { createRecipientStore } from '../adapters/postgres/product/recipient-store.js'
 import { createRefreshFamilies } from '../adapters/postgres/product/refresh-family-store.js'
-import { createResumeStore } from '../adapters/postgres/product/resume-store.js'
 import { createRedisPresence } from '../adapters/redis/presence.js'
 import { createSocketServer } from '../adapters/socket/server.js'
-import type { Metrics } from '../adapters/telemetry/metrics.js'
 import { openIssuerKeys } from '../adapters/tokens/issuer-keys.js'
 import { createTokenVerifier } from '../adapters/tokens/jwt.js'
 import { ACCESS_TTL_MS, createRefreshTokens } from '../adapters/tokens/refresh.js'
@@ -49,14 +30,16 @@ import { createRefresh } from '../dispatch/auth/refresh.js'
 import { createDispatch } from '../dispatch/dispatch.js'
 import type { PushSender } from '../dispatch/ports.js'
 import { broadcastDefinition } from '../machines/index.js'
-import type { Engine } from '../runtime/api.js'
 import { createEngine } from '../runtime/engine.js'
 import type { Faults } from '../runtime/faults.js'
+import { defined } from '../types/defined.js'
 import type { DatabaseWait } from './database-wait.js'
 import { drain } from './drain.js'
 import { startLagReport } from './lag-report.js'
+import { openPostgres, productStores } from './postgres.js'
 import { openPush } from './push.js'
 import { openRateLimits, withLimits } from './rate-limits.js'
+import { createService } from './service.js'
 import type { Settings } from './settings/settings.js'
 import { openSocketCluster, withCluster } from './socket-cluster.js'
 import { meteredFanout, openTelemetry } from './telemetry.js'
@@ -64,72 +47,93 @@ import type { TokenKeys } from './token-keys.js'
 
 export interface AppOptions {
   readonly settings: Settings
-  /** Of a migrated database. */
+  /** The database must be migrated. */
   readonly connectionString: string
   readonly tokenKeys: TokenKeys
   readonly log: Logger
-  /** Tells this process from others of its release. */
+  /** Distinguishes this process from others of its release. */
   readonly instanceId?: string
-  /** How the start waits for an unavailable database; absent: it does not wait. */
+  /** How the start waits for an unavailable database. Absent: it does not wait. */
   readonly whenAvailable?: DatabaseWait
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
-  /** For tests: stands for what the settings say. */
+  /** For tests: replaces the sender that the settings configure. */
   readonly pushSender?: PushSender
 }
 
 export interface App {
-  /** Where it listens: with the port that was given, if any would do. */
+  /** Where it listens, with the actual port if the settings let the system choose. */
   readonly url: string
-  /** Where instances can be looked at, if anywhere; holds the token that opens the page. */
+  /** The page that shows live instances, if it is enabled. The URL holds the token that opens it. */
   readonly inspectUrl?: string
   /** Resolves with the reason when this process can no longer serve and should be closed. */
   readonly unfit: Promise<Error>
   /**
-   * Takes no more work, finishes what is under way, hands the rest over, ends every connection: see drain.ts.
+   * Accepts no more work, finishes what is in progress, hands the rest over, and ends every connection: see drain.ts.
    * `hasNotice`: gives a balancer or proxy time to notice the shutdown.
    */
   close(options?: { hasNotice?: boolean }): Promise<void>
 }
 
 /**
- * Connections that wait to be accepted. When a process was away for a second everyone comes at once, and who finds Node's
- * own 511 full tries again only after seconds. Linux allows no more.
+ * Connections that wait to be accepted. After a pause of a second all clients connect at once. A client that finds
+ * Node's default of 511 full retries only after seconds. Linux allows no more than this.
  */
 const BACKLOG = 4_096
 
 /**
- * A process of the release before that starts beside this one is not noticed for up to one announcement (5 s, or three if two
- * fail). What was said meanwhile is told to its sockets again.
+ * How long a process of the previous release that starts beside this one may go unnoticed: one announcement (5 s), or
+ * three if two fail. Events of that time are redelivered to its sockets.
  */
 const OLD_UNNOTICED_MS = 15_000
 
+/** Makes and starts an app. If the start fails, it closes all parts and throws. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { settings, connectionString, tokenKeys, log } = options
-  const { instanceId = randomUUID() } = options
+  const { settings } = options
   const { whenAvailable = work => work() } = options
-  const faults = options.faults === undefined ? {} : { faults: options.faults }
   const takesRequests = settings.role !== 'worker'
   const looksAfterOthers = settings.role !== 'api'
-  // First: what it cannot do on this Redis stops the start before anything else is open.
+  const { http, sockets, product, forgetting, inspection, unfit, close } = await compose(options)
+  if (takesRequests) {
+    sockets.onMissed(product.redeliver)
+    sockets.attach(http.server, product.dispatch)
+  }
+  try {
+    await whenAvailable(() => product.engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers }))
+    if (looksAfterOthers) {
+      product.startSweeps()
+      forgetting.start()
+    }
+    if (takesRequests) await whenAvailable(() => product.watchSessions())
+    const port = await listen(http.server, settings)
+    return {
+      url: `http://${urlHost(settings.host)}:${port}`,
+      ...(inspection && { inspectUrl: inspection.url }),
+      unfit,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/**
+ * Makes all parts of an app. Nothing is started, and no port is open. Over 70 lines because it makes each part once, in
+ * the order in which the parts need each other, and closes them in the order in which they may end.
+ */
+async function compose(options: AppOptions) {
+  const { settings, tokenKeys, log } = options
+  const { instanceId = randomUUID() } = options
+  const takesRequests = settings.role !== 'worker'
+  // First, because an unsuitable Redis stops the start before anything else is open.
   const cluster = await openSocketCluster(settings, log)
   const telemetry = await openTelemetry(settings, { version, instanceId }, log)
   const { metrics, tracer } = telemetry
-  const database = createDatabase(connectionString, log)
-  const pool = createQueryPool(database, log)
-  const lookups = createLookupPool(database, log)
-  const peers = new Peers()
-  const store = createPostgresStore({ connectionString, database, peers, log, ...faults })
-  const wakeups = createWakeups({ connectionString, database, log })
+  const postgres = openPostgres(options)
+  const { pool } = postgres
   const keys = createIdempotencyStore(pool, { perDay: settings.caps.idempotencyKeysPerDay })
-  const inspection =
-    settings.inspectPort === undefined
-      ? undefined
-      : await createInspection({
-          definitions: [broadcastDefinition],
-          host: settings.host,
-          port: settings.inspectPort,
-        })
+  const inspection = await openInspection(settings)
   const issuer = openIssuer(settings, log)
   const verifyToken = createTokenVerifier({ ...tokenKeys, maxTtlMs: settings.accessTokenMaxMs, issuer })
   const presence = await openPresence(settings, log)
@@ -142,19 +146,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     log,
     rateLimits: limits,
     cluster: cluster?.cluster,
-    peers,
+    peers: postgres.peers,
   })
-  peers.onOldCame(() => cluster?.cluster.tellMissed(OLD_UNNOTICED_MS))
+  postgres.peers.onOldCame(() => cluster?.cluster.tellMissed(OLD_UNNOTICED_MS))
   const product = createDispatch({
-    fleet: createFleetStore(pool, lookups),
+    ...productStores(postgres),
     keys,
-    admin: createAdminStore(pool),
-    answers: createAnswerStore(pool),
-    recipients: createRecipientStore(pool, lookups),
-    reads: createReadStore(pool, lookups),
-    resume: createResumeStore(pool),
-    devices: createDeviceStore(pool),
-    pushes: createPushQueue(pool),
     pushSender,
     presence: presence.presence,
     fanout: meteredFanout(sockets.fanout, metrics.product),
@@ -164,16 +161,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     log,
     createEngine: subscribers =>
       createEngine({
-        store,
+        store: postgres.store,
         definitions: [broadcastDefinition],
         subscribers,
-        wakeups,
+        wakeups: postgres.wakeups,
         log,
         meter: metrics.meter,
         tracer,
         onUnfit: unfit.resolve,
-        ...faults,
-        ...(inspection && { observe: inspection.observe }),
+        ...defined({ faults: options.faults, observe: inspection?.observe }),
       }),
   })
   const { dispatch, engine } = product
@@ -188,8 +184,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const forgetting = familySweep(families, log)
   let isDraining = false
-  const healthPool = createHealthPool(database)
-  const checks = createPostgresChecks(healthPool)
+  const checks = createPostgresChecks(postgres.healthPool)
   const admission = createAdmission()
   const traffic = new Traffic({
     rooms: [admission.room],
@@ -198,14 +193,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const { arriving, unread } = traffic
   const service = createService(
-    database,
+    version,
+    postgres.database,
     { ...checks, capacity: capacityCheck({ requests: admission.room, arriving, unread }) },
     engine,
     withLimits(withCluster(presence.check, cluster), limits),
     metrics,
     () => isDraining,
   )
-  const backlog = createBacklog(pool)
   metrics.watch({
     sockets: () => sockets.countConnections(),
     requests: () => admission,
@@ -215,8 +210,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       arriving: arriving.count,
       unread: unread.count,
     }),
-    pools: () => ({ query: stateOf(pool), lookup: stateOf(lookups), commit: store.poolState() }),
-    backlog,
+    pools: postgres.poolStates,
+    backlog: createBacklog(pool),
   })
   const http = createHttpServer(
     createHttpApp({
@@ -237,10 +232,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     }),
     { traffic },
   )
-  if (takesRequests) {
-    sockets.onMissed(product.retell)
-    sockets.attach(http.server, dispatch)
-  }
   const lagReport = startLagReport(checks, log)
 
   const close = async ({ hasNotice = false } = {}) => {
@@ -257,82 +248,36 @@ export async function createApp(options: AppOptions): Promise<App> {
     inspection?.close()
     limits.close()
     issuer?.keys.close()
-    await Promise.all([store.close(), wakeups.close(), pool.end(), lookups.end(), healthPool.end()])
+    await postgres.close()
     await telemetry.close()
   }
-  try {
-    await whenAvailable(() => engine.start({ timers: looksAfterOthers, sweeps: looksAfterOthers }))
-    if (looksAfterOthers) {
-      product.startSweeps()
-      forgetting.start()
-    }
-    if (takesRequests) await whenAvailable(() => product.watchSessions())
-    const port = await listen(http.server, settings)
-    return {
-      url: `http://${urlHost(settings.host)}:${port}`,
-      ...(inspection && { inspectUrl: inspection.url }),
-      unfit: unfit.promise,
-      close,
-    }
-  } catch (error) {
-    await close()
-    throw error
-  }
+  return { http, sockets, product, forgetting, inspection, unfit: unfit.promise, close }
 }
 
-/** From the package itself, which lies above both `src` and what is built of it. */
+/** The page of live instances, if the settings enable it. */
+async function openInspection({ inspectPort: port, host }: Settings) {
+  if (port === undefined) return undefined
+  return await createInspection({ definitions: [broadcastDefinition], host, port })
+}
+
+/** The version is read from the package, whose root is above both `src` and `dist`. */
 export const version: string = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
 ).version
 
-/** Whoever else signs tokens, if the settings name somebody. */
+/** The external token issuer, if the settings name one. */
 function openIssuer({ tokenIssuer }: Settings, log: Logger) {
   if (tokenIssuer === undefined) return undefined
   const { jwksUrl: url, issuer, audience } = tokenIssuer
   return { keys: openIssuerKeys({ url, log }), issuer, audience }
 }
 
-/** In Redis if there is one, for any number of processes; else in this process. */
+/** Presence in Redis for any number of processes, or in this process if there is no Redis. */
 async function openPresence(settings: Settings, log: Logger) {
   const { redisUrl: url, redisMode: mode, transporterTtlMs, driverTtlMs } = settings
   if (url !== undefined) return createRedisPresence({ url, mode, transporterTtlMs, driverTtlMs, log })
   const check: HealthCheck = async () => ({ status: 'ok', presence: 'in this process' })
   return { presence: createMemoryPresence({ transporterTtlMs, driverTtlMs }), check, close() {} }
-}
-
-const stateOf = ({ idleCount, totalCount, waitingCount }: pg.Pool) => ({
-  idle: idleCount,
-  total: totalCount,
-  waiting: waitingCount,
-})
-
-const postgresDown = (): CheckResult => ({ status: 'down', reason: 'failed' })
-
-function createService(
-  database: Database,
-  checks: ReturnType<typeof createPostgresChecks> & Readonly<Record<'capacity', HealthCheck>>,
-  engine: Engine,
-  redis: HealthCheck,
-  metrics: Metrics,
-  isDraining: () => boolean,
-): Service {
-  const postgres = async () => ({
-    ...withRecentFailures(await checks.postgres().catch(postgresDown), database.recentFailures()),
-    clockOffsetMs: Math.round(engine.clockOffsetMs()),
-  })
-  const definitions = async () => definitionsCheck(engine.membership())
-  return {
-    ...createHealth(version, { ...checks, postgres, redis, definitions }, isDraining),
-    async metrics() {
-      return { contentType: metrics.contentType, page: await metrics.page() }
-    },
-  }
-}
-
-/** Whether this process knows the definitions in use. `lapsed`: the database has not confirmed it lately. */
-function definitionsCheck({ state, writing }: ReturnType<Engine['membership']>): CheckResult {
-  const status = state === 'unfit' ? 'down' : state === 'lapsed' ? 'degraded' : 'ok'
-  return { status, membership: state, writing }
 }
 
 function listen(server: Server, { port, host }: Settings): Promise<number> {
@@ -345,7 +290,7 @@ function listen(server: Server, { port, host }: Settings): Promise<number> {
   })
 }
 
-/** An IPv6 address needs brackets, and nobody can go to "every address". */
+/** An IPv6 address needs brackets, and "every address" cannot be opened in a browser. */
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost'
   return host.includes(':') ? `[${host}]` : host

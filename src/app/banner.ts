@@ -1,18 +1,18 @@
-/* What a person sees at a start outside production: where it is, where the data are, tokens to try it with. */
+/* What a start outside production prints: the URL, where the data are, and tokens to try the server with. */
 import { signToken } from '../adapters/tokens/jwt.js'
 import { demoPeople } from './demo-people.js'
 
-/** A day of trying it out, unless tokens may not live as long. */
+/** A day to try the server, unless tokens may only live for less. */
 const DEMO_TTL_MS = 24 * 3_600_000
 
 export interface BannerFacts {
   readonly version: string
   readonly url: string
-  /** In words for people, without a password. */
+  /** For people to read, without a password. */
   readonly database: string
   readonly secret: string
   readonly accessTokenMaxMs: number
-  /** Where instances can be looked at, if anywhere. */
+  /** The page that shows live instances, if it is enabled. */
   readonly inspectUrl?: string
 }
 

@@ -13,7 +13,7 @@ export class DatabaseAwayError extends Error {
   override readonly name = 'DatabaseAwayError'
 }
 
-/** The process was asked to end while it waited. */
+/** The process was told to end while it waited. */
 export class StartAbandonedError extends Error {
   override readonly name = 'StartAbandonedError'
 }
@@ -52,7 +52,7 @@ export function createDatabaseWait({ waitMs, tell, signal }: DatabaseWaitOptions
 
   return async work => {
     for (;;) {
-      // The first attempt ends by itself: it has a time limit, or is a migration that makes progress.
+      // The first attempt ends by itself: it has a time limit, or it is a migration that makes progress.
       const attempt = giveUpAt === undefined ? work() : unlessAbandoned(work(), signal)
       try {
         const value = await attempt

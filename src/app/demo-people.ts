@@ -1,4 +1,7 @@
-/* The people whose tokens a start outside production prints. Its driver has agreed to its transporter, so both can be tried at once. */
+/*
+ * The people whose tokens a start outside production prints. The driver is in the transporter's fleet, so both can be
+ * tried at once.
+ */
 import { signToken } from '../adapters/tokens/jwt.js'
 import type { Caller } from '../dispatch/person.js'
 
@@ -12,12 +15,12 @@ export const demoPeople: readonly Caller[] = [
   { id: 'a1', role: 'admin' },
 ]
 
-/** Long enough for a database that has just started. Without an answer the start goes on. */
+/** Long enough for a database that has just started. Without an answer the start continues. */
 const TIMEOUT_MS = 5_000
 
 /**
- * Invites the driver and has it agree, as apps do, unless it is in a fleet already. Throws if the server does not answer as it
- * should.
+ * Invites the driver and accepts the invitation, as apps do, unless the driver is in a fleet. Throws if the server
+ * answers unexpectedly.
  */
 export async function hireDemoDriver(url: string, secret: string): Promise<void> {
   const call = callerOf(url, secret)
@@ -37,6 +40,6 @@ const callerOf =
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })
     if (!response.ok)
-      throw new Error(`${method} ${path} was answered ${response.status}: ${await response.text()}`)
+      throw new Error(`${method} ${path} returned ${response.status}: ${await response.text()}`)
     return (await response.json()) as { readonly transporterId?: string | null }
   }

@@ -1,4 +1,6 @@
-/* The limits by user and by address, put together: counted in the process, shared through Redis if there is one. */
+/*
+ * Sets up the limits by user and by address. They are counted in the process, and shared through Redis if there is one.
+ */
 import type { Logger } from 'pino'
 import type { HealthCheck } from '../adapters/http/health.js'
 import { createRateLimiter, type RateLimiter } from '../adapters/memory/rate-limiter.js'

@@ -1,4 +1,4 @@
-/* Two connections to Redis and the sockets' cluster on them. Adapters know nothing of one another. */
+/* Opens two connections to Redis and the socket cluster on them, because adapters do not import one another. */
 import type { Logger } from 'pino'
 import type { HealthCheck } from '../adapters/http/health.js'
 import { assertRedisFits, connectRedis } from '../adapters/redis/connection.js'
@@ -6,8 +6,8 @@ import { createSocketCluster, type SocketCluster } from '../adapters/socket/clus
 import type { Settings } from './settings/settings.js'
 
 /**
- * Nobody waits for these. Redis that is slow for seconds gets through what waits; after that it counts as lost, and
- * is told again when Redis is back.
+ * No request waits for a publish. If Redis is slow for seconds, the waiting messages are still sent. After this time
+ * they count as lost, and are redelivered when Redis is back.
  */
 const PUBLISH_TIMEOUT_MS = 5_000
 /** All releases of one installation must use the same prefix. */
@@ -19,11 +19,11 @@ const MAX_WAITING_PUBLISHES = 10_000
 
 export interface OpenCluster {
   readonly cluster: SocketCluster
-  /** Lets what is published get to Redis, if Redis is there. */
+  /** Waits until Redis has what was published, if Redis is available. */
   close(): Promise<void>
 }
 
-/** The health of Redis with that of the cluster in it: deaf, sockets miss what other processes tell. */
+/** Adds the cluster's state to the health of Redis. While it is deaf, sockets miss messages of other processes. */
 export function withCluster(check: HealthCheck, open: OpenCluster | undefined): HealthCheck {
   if (open === undefined) return check
   return async () => {
@@ -34,7 +34,7 @@ export function withCluster(check: HealthCheck, open: OpenCluster | undefined): 
   }
 }
 
-/** Undefined without Redis: one process is no cluster. Throws `SocketAdapterError` or `RedisModeError`. */
+/** Returns `undefined` without Redis: one process is no cluster. Throws `SocketAdapterError` or `RedisModeError`. */
 export async function openSocketCluster(
   { redisUrl, redisMode: mode, socketAdapter }: Pick<Settings, 'redisUrl' | 'redisMode' | 'socketAdapter'>,
   log: Logger,

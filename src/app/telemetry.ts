@@ -1,4 +1,4 @@
-/* Figures and traces, put together: what the program tells of itself. */
+/* Sets up metrics and traces. */
 import type { Logger } from 'pino'
 import { createMetrics, type Metrics } from '../adapters/telemetry/metrics.js'
 import type { Fanout, ProductMeter } from '../dispatch/ports.js'
@@ -7,7 +7,7 @@ import type { Settings } from './settings/settings.js'
 
 export interface Telemetry {
   readonly metrics: Metrics
-  /** Absent where no collector is set: then nothing of it is loaded. */
+  /** Absent if no collector is configured. Then nothing of it is loaded. */
   readonly tracer: Tracer | undefined
   close(): Promise<void>
 }
@@ -24,7 +24,7 @@ export async function openTelemetry(
   return { metrics, tracer, close }
 }
 
-/** Counts what goes out to sockets. */
+/** Counts emits to sockets. */
 export function meteredFanout(fanout: Fanout, meter: ProductMeter): Fanout {
   return {
     emit(rooms, envelope, except) {

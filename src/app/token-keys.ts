@@ -1,4 +1,4 @@
-/* Which keys tokens are signed and verified with: those of the settings, else those this computer keeps. */
+/* The keys that sign and verify tokens: those of the settings, or those stored on this computer. */
 import { loadLocalSecrets } from '../adapters/secrets/local-secrets.js'
 import type { Settings } from './settings/settings.js'
 
@@ -9,7 +9,7 @@ export interface TokenKeys {
   readonly previousRefresh?: string | undefined
 }
 
-/** In production the settings have them, or there would be no settings. */
+/** In production the settings always have keys: otherwise they are refused. */
 export async function resolveTokenKeys(settings: Settings): Promise<TokenKeys> {
   const { jwtSecret, jwtRefreshSecret } = settings
   const { jwtSecretPrevious: previous, jwtRefreshSecretPrevious: previousRefresh } = settings

@@ -1,4 +1,6 @@
-/* The calls that apps make, each one HTTP request. */
+/* The calls of apps: one HTTP request each. */
+
+import { defined } from '../types/defined.js'
 import type * as contract from './contract.js'
 import type { ResumableEvent } from './events.js'
 import type { CallOptions, Http } from './http.js'
@@ -12,6 +14,7 @@ export type Synced =
 
 const segment = encodeURIComponent
 
+/** Returns the calls of the API. Over 70 lines because it has an entry for each call. */
 export function createApi({ call }: Http) {
   const get = <T>(path: string, query?: object) =>
     call<T>({ method: 'GET', path: `/api/v1${path}`, query: query as Record<string, string> | undefined })
@@ -23,21 +26,21 @@ export function createApi({ call }: Http) {
 
   const sendToBroadcast = (id: string, event: contract.BroadcastEvent, options?: CallOptions) =>
     post<contract.BroadcastAnswer>(`/broadcasts/${segment(id)}/events`, event, options)
-  const because = (reason: string | undefined) => (reason === undefined ? {} : { reason })
+  const because = (reason: string | undefined) => defined({ reason })
 
   return {
-    /** 201 for a new one, 200 for one that was found: the same payload again within seconds. */
+    /** 201 for a new request. 200 if the same payload was sent within seconds and the request was found. */
     createBroadcast: (body: contract.NewBroadcast, options?: CallOptions) =>
       post<contract.CreatedBroadcast>('/broadcasts', body, options),
     createBooking: (body: contract.NewBooking, options?: CallOptions) =>
       post<contract.CreatedBroadcast>('/booking', body, options),
     createOrder: (body: contract.NewOrder, options?: CallOptions) =>
       post<contract.CreatedBroadcast>('/orders', body, options),
-    /** Asks again for what an expired request is missing. */
+    /** Requests the missing trucks of an expired request again. */
     retry: (id: string, options?: CallOptions) =>
       post<contract.CreatedBroadcast>(`/broadcasts/${segment(id)}/retry`, undefined, options),
     getBroadcast: (id: string) => get<contract.Broadcast>(`/broadcasts/${segment(id)}`),
-    /** A customer's own; a transporter's live offers that it has not declined. */
+    /** A customer gets its own requests, a transporter its live offers that it has not declined. */
     listBroadcasts: (query?: contract.PageQuery & { readonly status?: contract.BroadcastStatus }) =>
       get<contract.Page<contract.Broadcast>>('/broadcasts', query),
     sendToBroadcast,
@@ -55,7 +58,7 @@ export function createApi({ call }: Http) {
     getTrip: (id: string) => get<contract.Trip>(`/trips/${segment(id)}`),
     sendToTrip: (id: string, event: contract.TripEvent, options?: CallOptions) =>
       post<contract.TripAnswer>(`/trips/${segment(id)}/events`, event, options),
-    /** A driver's, past ones too. */
+    /** A driver's trips, including past ones. */
     listTrips: (query?: contract.PageQuery) => get<contract.Page<contract.Trip>>('/driver/trips', query),
 
     setTransporterAvailability: (isAvailable: boolean) =>
@@ -63,12 +66,12 @@ export function createApi({ call }: Http) {
     setDriverAvailability: (isOnline: boolean, vehicleId?: string) =>
       put<{ readonly isOnline: boolean }>('/driver/availability', {
         isOnline,
-        ...(vehicleId === undefined ? {} : { vehicleId }),
+        ...defined({ vehicleId }),
       }),
 
-    /** Whose fleet the driver is in, and its newest invitations. */
+    /** The driver's fleet and its newest invitations. */
     getDriverFleet: () => get<contract.DriverFleet>('/driver/fleet'),
-    /** A driver agrees to an invitation, and leaves the fleet that it was in. */
+    /** Accepts an invitation. The driver leaves the fleet that it was in. */
     joinFleet: (transporterId: string) => post<contract.DriverFleet>('/driver/fleet', { transporterId }),
     leaveFleet: () => remove('/driver/fleet'),
 
@@ -88,7 +91,10 @@ export function createApi({ call }: Http) {
     /** Ends every session of the user. `Client.logout` also closes the client. */
     logout: () => post<undefined>('/auth/logout', undefined),
 
-    /** What was missed since a point; without one, the present as a point. A connected client does this itself. */
+    /**
+     * Returns what was missed since a point, or without one the present as a point. A connected client does this
+     * itself.
+     */
     sync: (after?: string): Promise<Result<Synced>> => get<Synced>('/sync', { after }),
   }
 }

@@ -1,4 +1,4 @@
-/** A deployment takes seconds; a dead network is worth a try every quarter of a minute. */
+/** A deployment takes seconds. A dead network is worth a try every quarter of a minute. */
 const FIRST_MS = 500
 const LONGEST_MS = 15_000
 
@@ -7,10 +7,12 @@ export interface BackoffOptions {
   readonly longestMs?: number
 }
 
-/** A connection that ends sooner was none: its end does not make the next wait short again. */
+/** A connection that ends sooner does not count: its end does not make the next pause short again. */
 const STABLE_AFTER_MS = 10_000
 
-/** How long to wait before each next try: doubling, and between half and all of it, so that not all come at once. */
+/**
+ * The pause before each retry. It doubles, and jitter takes up to half of it, so that clients do not retry together.
+ */
 export function createBackoff(options: BackoffOptions = {}, random: () => number = Math.random) {
   const { firstMs = FIRST_MS, longestMs = LONGEST_MS } = options
   let failures = 0
@@ -19,7 +21,7 @@ export function createBackoff(options: BackoffOptions = {}, random: () => number
     connected(now: number): void {
       connectedAt = now
     },
-    /** `atLeastMs`: what the server asked for. */
+    /** `atLeastMs`: the pause that the server asked for. */
     next(now: number, atLeastMs = 0): number {
       if (connectedAt !== undefined && now - connectedAt >= STABLE_AFTER_MS) failures = 0
       connectedAt = undefined

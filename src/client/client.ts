@@ -2,75 +2,85 @@ import { type Api, createApi } from './api.js'
 import type { BackoffOptions } from './backoff.js'
 import { createConnection } from './connection.js'
 import type { Beat } from './contract.js'
+import { createDeduplicator, type Verdict } from './deduplicate.js'
 import type { DriverStatusEvent, LoadcastEvent, ResumableEvent, Resync } from './events.js'
 import { createHttp, type TokenSource } from './http.js'
 import { createListeners } from './listeners.js'
 import { noAnswer, type Problem, type Result } from './problem.js'
-import { createSieve, type Verdict } from './sieve.js'
 import { createWatches, type Watched } from './watches.js'
 
 export interface ClientOptions {
-  /** Of the server, without a path. */
+  /** The URL of the server, without a path. */
   readonly url: string
-  /** A token, or what gets one: asked before each connection and call, and again when one was refused. */
+  /**
+   * A token, or a function that gets one. It is called before each connection and call, and again after a token was
+   * refused.
+   */
   readonly token: TokenSource
   /**
-   * Where a driver is, or a transporter (who may say `{}`): asked every 12 seconds while connected. Absent, or answering
-   * `undefined`: no heartbeat.
+   * Returns where a driver is, or `{}` for a transporter. It is called every 12 seconds while connected. If it is
+   * absent or returns `undefined`, no heartbeat is sent.
    */
   readonly beat?: () => Beat | undefined | Promise<Beat | undefined>
-  /** The `point` of an earlier client: it goes on from there. */
+  /** The `point` of an earlier client, to resume from there. */
   readonly after?: string
-  /** Of the waits between tries to reconnect: 0.5 s, doubling to 15. */
+  /** The pauses between attempts to reconnect: 0.5 s, doubling to 15 s. */
   readonly backoff?: BackoffOptions
   readonly fetch?: typeof globalThis.fetch
 }
 
 type ByType = { readonly [E in LoadcastEvent as E['type']]: E }
 
-/** What `on` can be asked for: an event by its type, or `event` for all of them; and how the client fares. */
+/** What `on` accepts: an event by its type, `event` for all events, and changes of the client itself. */
 export interface ClientEvents extends ByType {
   readonly event: LoadcastEvent
   readonly connected: undefined
   readonly disconnected: { readonly reason: string }
-  /** What the app shows is void; this is what stands now. */
+  /** What the app shows is void. This is the present state. */
   readonly resync: Resync
-  /** It has given up: the user is turned off, or a token that cannot be renewed was refused. */
+  /** The client has given up: the user is turned off, or a token that cannot be renewed was refused. */
   readonly refused: Problem
   /** A heartbeat was refused. */
   readonly problem: Problem
-  /** An event that is not shown, as it is known already or says less than a later one. */
+  /** An event that was not passed on, because it is known already or older than one that was. */
   readonly dropped: { readonly event: ResumableEvent; readonly why: Exclude<Verdict, 'new'> }
 }
 
 export type Connected = { readonly ok: true } | { readonly ok: false; readonly problem: Problem }
 
 export interface Client {
-  /** Calls over HTTP; they need no connection. */
+  /** Calls over HTTP, which need no connection. */
   readonly api: Api
-  /** Resolves with the first connection, or when it was refused for good. Until `close` it reconnects by itself. */
+  /**
+   * Resolves with the first connection, or when the connection was finally refused. Until `close` the client reconnects
+   * by itself.
+   */
   connect(): Promise<Connected>
   close(): void
   /**
-   * Ends every session of the user, on all devices, and closes the client. A token that is refused was ended before. After
-   * any other problem the sessions may go on, and the client stays open: try again.
+   * Ends every session of the user, on all devices, and closes the client. It also succeeds if the session was ended
+   * before. After any other problem the sessions may continue, and the client stays open for a retry.
    */
   logout(): Promise<Result<undefined>>
   readonly isConnected: boolean
-  /** The last event seen, to be kept by apps that are restarted. */
+  /** The last event that was seen. Apps store it to resume after a restart. */
   readonly point: string | undefined
-  /** Answers how to take the handler off again. */
+  /** Returns a function that removes the handler. */
   on<TName extends keyof ClientEvents>(name: TName, handle: (value: ClientEvents[TName]) => void): () => void
-  /** Hears of everything about a request that the user may read, until `unwatch`. */
+  /** Gets all events of a request that the user may read, until `unwatch`. */
   watch(broadcastId: string): Promise<Watched>
   unwatch(broadcastId: string): Promise<void>
 }
 
+/**
+ * Makes a client, which does not connect before `connect`. Over 70 lines because its functions share the state of one
+ * client.
+ */
 export function createClient(options: ClientOptions): Client {
   const { url, token, beat, backoff = {}, fetch = globalThis.fetch } = options
   const api = createApi(createHttp(url, token, fetch))
   const { on, emit } = createListeners<ClientEvents>()
-  const judge = createSieve()
+  const deduplicate = createDeduplicator()
   let point = options.after
   let waiting: ((connected: Connected) => void)[] = []
 
@@ -97,7 +107,7 @@ export function createClient(options: ClientOptions): Client {
   )
   const watches = createWatches(connection.say, connection.isConnected)
 
-  /** Before anything was seen, the present: what comes after it is missed by nobody. */
+  /** Before anything was seen, the present is the point: nothing that follows it is missed. */
   async function resumePoint(): Promise<Result<string>> {
     if (point === undefined) {
       const present = await api.sync()
@@ -115,9 +125,9 @@ export function createClient(options: ClientOptions): Client {
 
   function take(event: ResumableEvent): void {
     if (typeof event?.id !== 'string') return
-    // Even of one that is dropped: all before it has come.
+    // Also for a dropped event, because everything before it has arrived.
     point = event.id
-    const verdict = judge(event)
+    const verdict = deduplicate(event)
     if (verdict === 'new') tell(event)
     else emit('dropped', { event, why: verdict })
   }
@@ -128,7 +138,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   function startOver({ next, ...resync }: Resync & { readonly next: string }): void {
-    // That of a watched request says nothing of the rest.
+    // The point of a watched request says nothing about other events.
     if (resync.broadcastId === undefined) point = next
     emit('resync', resync)
   }

@@ -1,6 +1,6 @@
 /*
- * One socket that comes back by itself. Every connection names the last event that was seen, so the server sends first
- * what was missed; a client that has seen nothing yet asks for the present as a point before it connects.
+ * One socket that reconnects by itself. Every connection names the last event that was seen, so the server first sends
+ * what was missed. A client that has seen no event gets the present as a point before it connects.
  */
 import { io, type Socket } from 'socket.io-client'
 import { type BackoffOptions, createBackoff } from './backoff.js'
@@ -9,9 +9,9 @@ import { readToken, type TokenSource } from './http.js'
 import { noAnswer, type Problem, type Result, toProblem } from './problem.js'
 import type { Watched } from './watches.js'
 
-/** A driver counts as online for 60 s after one, a transporter as present for 120: several may be lost. */
+/** A driver counts as online for 60 s after a heartbeat, a transporter as present for 120 s, so several may be lost. */
 const HEARTBEAT_MS = 12_000
-/** A heartbeat that is not answered within this is a connection that is dead and does not know it. */
+/** If a heartbeat is not acknowledged within this time, the connection is dead. */
 const ANSWER_TIMEOUT_MS = 10_000
 
 export interface ConnectionOptions {
@@ -23,14 +23,14 @@ export interface ConnectionOptions {
   readonly answerTimeoutMs?: number
 }
 
-/** What the connection tells, and asks. */
+/** What the connection reports and needs. */
 export interface ConnectionEnds {
-  /** Where to resume from. */
+  /** The point to resume from. */
   point(): Promise<Result<string>>
   heard(type: string, message: unknown): void
   connected(): void
   disconnected(reason: string): void
-  /** It will not be tried again. */
+  /** The connection will not be tried again. */
   refused(problem: Problem): void
   /** A heartbeat was refused. */
   failed(problem: Problem): void
@@ -43,21 +43,25 @@ export interface Connection {
   close(): void
 }
 
+/**
+ * Makes a connection, which is closed before `open`. Over 70 lines because its handlers share the state of one socket.
+ */
 export function createConnection(options: ConnectionOptions, ends: ConnectionEnds): Connection {
   const { url, token, beat, heartbeatMs = HEARTBEAT_MS } = options
   const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options
   const backoff = createBackoff(options.backoff)
   const socket: Socket = io(url, {
     autoConnect: false,
-    // Its own would give up where the server ended the connection, and would not ask for another token.
+    // Socket.IO's own reconnection gives up if the server closed the connection, and does not get a new token.
     reconnection: false,
     forceNew: true,
-    // The server refuses long polling: its requests may reach different processes.
+    // The server refuses long polling, because its requests may reach different processes.
     transports: ['websocket'],
   })
+  const say = (type: string, message: unknown) => ask(socket, type, message, answerTimeoutMs)
   let isClosed = true
   let isRefused = false
-  /** The process it is connected to ends, and has said so: there are others, ready. */
+  /** The server process is shutting down and has said so. Other processes are ready. */
   let isSentAway = false
   let retryTimer: ReturnType<typeof setTimeout> | undefined
   let beatTimer: ReturnType<typeof setInterval> | undefined
@@ -84,7 +88,7 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
   socket.onAny((type: string, ...parts: unknown[]) => {
     if (type === 'going_away') {
       isSentAway = true
-      // The server ends it too; this one need not wait for that.
+      // The server closes the connection too, but there is no need to wait.
       socket.disconnect()
       return
     }
@@ -92,12 +96,12 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
     try {
       ends.heard(type, parts[0])
     } finally {
-      // The server asks for it where somebody is to be woken by other means if this does not come.
+      // The server asks for an acknowledgement of events that it would push otherwise.
       if (typeof last === 'function') last()
     }
   })
 
-  /** Once: if that one sends it away too, or is not there, it waits like everybody. */
+  /** Only once. If the next process is shutting down or unavailable too, the client waits like any other. */
   function connectNow(): void {
     isSentAway = false
     if (isClosed) return
@@ -116,33 +120,13 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
       }
       socket.auth = { token: given, after: point.value }
       socket.connect()
-      noticeLostHandshake()
+      noticeLostHandshake(socket, handle)
     } catch (error) {
       handle(noAnswer(error))
     }
   }
 
-  /**
-   * Cut in the middle of its first answer, a connection is neither open nor an error to Socket.IO's client (4.8.4): it
-   * would be waited for until a timeout.
-   */
-  function noticeLostHandshake(): void {
-    let isDecided = false
-    const decide = () => {
-      isDecided = true
-    }
-    const { engine } = socket.io
-    engine.once('open', decide)
-    engine.once('error', decide)
-    engine.once('close', () => {
-      if (isDecided) return
-      // Else it would take itself for still opening.
-      socket.disconnect()
-      handle(noAnswer('The connection was cut while it was opened'))
-    })
-  }
-
-  /** It could not connect. */
+  /** The connection could not be opened. */
   function handle(problem: Problem): void {
     if (isClosed) return
     const isFinal = problem.code === 'UNAUTHENTICATED' && typeof token === 'string'
@@ -170,23 +154,12 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
     else ends.failed(answer.problem)
   }
 
-  /** An app that cannot tell where it is now may be able to in 12 seconds. */
+  /** An app that does not know its location now may know it in 12 seconds. */
   async function whereabouts(): Promise<Beat | undefined> {
     try {
       return await beat?.()
     } catch {
       return undefined
-    }
-  }
-
-  async function say(type: string, message: unknown): Promise<Watched> {
-    // Socket.IO would keep it for later, when it is not true any more.
-    if (!socket.connected) return { ok: false, problem: noAnswer('not connected') }
-    try {
-      const answer = await socket.timeout(answerTimeoutMs).emitWithAck(type, message)
-      return answer.ok === true ? { ok: true } : { ok: false, problem: toProblem(answer.status, answer) }
-    } catch (error) {
-      return { ok: false, problem: noAnswer(error) }
     }
   }
 
@@ -204,5 +177,37 @@ export function createConnection(options: ConnectionOptions, ends: ConnectionEnd
       clearInterval(beatTimer)
       socket.disconnect()
     },
+  }
+}
+
+/**
+ * If a connection is cut in the middle of its first answer, Socket.IO's client (4.8.4) sees neither an open connection
+ * nor an error, and would wait until a timeout. This calls `onLost` instead.
+ */
+function noticeLostHandshake(socket: Socket, onLost: (problem: Problem) => void): void {
+  let isDecided = false
+  const decide = () => {
+    isDecided = true
+  }
+  const { engine } = socket.io
+  engine.once('open', decide)
+  engine.once('error', decide)
+  engine.once('close', () => {
+    if (isDecided) return
+    // Otherwise the socket would still count as opening.
+    socket.disconnect()
+    onLost(noAnswer('The connection was cut while it was opened'))
+  })
+}
+
+/** Sends a message and returns the server's answer. Never throws. */
+async function ask(socket: Socket, type: string, message: unknown, timeoutMs: number): Promise<Watched> {
+  // Socket.IO would queue it and send it later, when it is outdated.
+  if (!socket.connected) return { ok: false, problem: noAnswer('not connected') }
+  try {
+    const answer = await socket.timeout(timeoutMs).emitWithAck(type, message)
+    return answer.ok === true ? { ok: true } : { ok: false, problem: toProblem(answer.status, answer) }
+  } catch (error) {
+    return { ok: false, problem: noAnswer(error) }
   }
 }

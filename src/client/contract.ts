@@ -1,6 +1,6 @@
 /*
- * The public contract as an app sees it: what it sends and what it gets. The client stands alone, so these types are
- * written down here; a test holds them against the server's. Times are ISO 8601 UTC, distances kilometres.
+ * The public contract as an app sees it: what it sends and what it gets. The client imports nothing of the server, so
+ * these types are written here. A test checks them against the server's. Times are ISO 8601 UTC, distances kilometres.
  */
 
 export interface Place {
@@ -13,8 +13,8 @@ export type BroadcastStatus = 'searching' | 'partially_filled' | 'fully_filled' 
 export type TripStatus = 'assigned' | 'started' | 'completed' | 'released' | 'cancelled' | 'abandoned'
 
 /**
- * Its transporter and driver see its places exactly while it stands: assigned, started or completed. Once it was released,
- * cancelled or abandoned, they see them rounded to 0.01° and without `address`.
+ * The transporter and the driver of a trip see its exact places while it is assigned, started or completed. After it
+ * was released, cancelled or abandoned, they see the places rounded to 0.01° and without `address`.
  */
 export interface Trip {
   readonly id: string
@@ -39,13 +39,14 @@ export interface Truck {
   readonly id: string
   readonly vehicleType: string
   readonly status: 'open' | 'taken'
-  /** Of a taken truck, for those who may see it. */
+  /** The trip of a taken truck, if the caller may see it. */
   readonly trip?: Trip
 }
 
 /**
- * What a caller sees of it depends on its part in it; docs/authorization.md has the table. A transporter that can no longer
- * accept it, and a driver, see places exactly, with `address`, only with a trip of theirs that stands.
+ * What a caller sees of a request depends on its part in it: see the table in docs/authorization.md. A driver, or a
+ * transporter that can no longer accept, sees exact places with `address` only while it has a trip of the request that
+ * is assigned, started or completed.
  */
 export interface Broadcast {
   readonly id: string
@@ -56,7 +57,10 @@ export interface Broadcast {
   readonly pickup: Place
   readonly drop: Place
   readonly goods?: string
-  /** For its customer, and for the transporter and driver of a trip that stands. An offer has none. */
+  /**
+   * For the customer, and for the transporter and driver of a trip that is assigned, started or completed. An offer has
+   * none.
+   */
   readonly notes?: string
   readonly pricePerTruck?: number
   readonly trucksNeeded: number
@@ -69,11 +73,11 @@ export interface Broadcast {
   }
   readonly createdAt: string
   readonly updatedAt: string
-  /** Countdowns are derived from it. */
+  /** For countdowns. */
   readonly expiresAt: string
   readonly endedAt?: string
   readonly endReason?: 'filled' | 'cancelled' | 'timeout' | 'truck_released'
-  /** What the caller may send now. */
+  /** The events that the caller may send now. */
   readonly nextEvents: readonly string[]
 }
 
@@ -96,9 +100,9 @@ export interface BroadcastAnswer {
   readonly outcome: 'applied' | 'unchanged'
   readonly version: number
   readonly broadcast: Broadcast
-  /** Of an accept. */
+  /** In the answer to an accept. */
   readonly assignment?: Assignment
-  /** Of a cancel. */
+  /** In the answer to a cancel. */
   readonly tripsCancelled?: readonly string[]
   readonly tripsKept?: readonly string[]
 }
@@ -117,11 +121,11 @@ export interface HistoryItem {
   readonly actor: {
     readonly id: string
     readonly role: string
-    /** Why an administrator stepped in: for administrators. */
+    /** Why an administrator stepped in. Only administrators see it. */
     readonly reason?: string
     /** The timer that fired. */
     readonly sendId?: string
-    /** Where traces are kept (an administrator's view): W3C `traceparent`. */
+    /** The W3C `traceparent`, if traces are collected. Only administrators see it. */
     readonly trace?: string
   }
 }
@@ -130,7 +134,7 @@ export interface Driver {
   readonly id: string
   readonly name: string
   readonly phone?: string
-  /** It has agreed to be in this fleet. Until then nothing else is known of it, and it cannot be assigned. */
+  /** The driver has agreed to be in this fleet. Until then nothing else is known of it, and it cannot be assigned. */
   readonly confirmed: boolean
   readonly isOnline: boolean
   readonly isBusy: boolean
@@ -192,7 +196,7 @@ export type TripEvent =
   | { readonly type: 'start' | 'complete' }
   | { readonly type: 'release' | 'abandon'; readonly reason?: string }
 
-/** A transporter's may be empty; a driver's needs its place. */
+/** A driver's heartbeat needs its location. A transporter's may be empty. */
 export interface Beat {
   readonly lat?: number
   readonly lng?: number

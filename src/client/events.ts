@@ -1,8 +1,8 @@
-/* What comes on a socket: a union by `type`. `data.title` is a sentence for people. */
+/* Events on a socket: a union by `type`. `data.title` is a sentence for users. */
 import type { Broadcast, BroadcastStatus, Trip } from './contract.js'
 
 interface Envelope<TType extends string, TData> {
-  /** One for each event, the same when it is delivered again. Opaque. */
+  /** The same each time the event is delivered. Clients do not parse it. */
   readonly id: string
   readonly broadcastId: string
   readonly tripId?: string
@@ -27,7 +27,7 @@ export type NewBroadcastEvent = Envelope<
   { readonly broadcast: Broadcast; readonly distanceKm?: number }
 >
 export type BookingUpdatedEvent = Envelope<'booking_updated', Progress & { readonly reopened?: true }>
-/** To a transporter the reason alone; to its customer, whose time is up, with how far it came and a retry. */
+/** A transporter gets only the reason. The customer also gets the progress and a link to retry. */
 export type BookingExpiredEvent = Envelope<
   'booking_expired',
   { readonly reason: 'timeout' | 'customer_cancelled' | 'fully_filled' } & Partial<Progress & Retry>
@@ -44,7 +44,7 @@ export type TripCancelledEvent = Envelope<
   { readonly trip: Trip; readonly reason: 'release' | 'abandon' | 'customer_cancelled' }
 >
 
-/** Events that a resume brings again when they were missed. */
+/** Events that a resume brings again if they were missed. */
 export type ResumableEvent =
   | NewBroadcastEvent
   | BookingUpdatedEvent
@@ -55,7 +55,7 @@ export type ResumableEvent =
   | TripAssignedEvent
   | TripCancelledEvent
 
-/** What stands now; a later one says what stands then, so a missed one is not brought again. */
+/** The present status of a driver. A missed one is not repeated, because the next one has the status of its time. */
 export interface DriverStatusEvent {
   readonly type: 'driver_status_changed'
   readonly at: string
@@ -64,9 +64,9 @@ export interface DriverStatusEvent {
 
 export type LoadcastEvent = ResumableEvent | DriverStatusEvent
 
-/** Too much was missed, or too long ago: what the app has is void, and this is what stands now. */
+/** The client missed too much, or for too long. What the app has is void, and this is the present state. */
 export interface Resync {
-  /** Of one watched request alone. */
+  /** If set, only this watched request is concerned. */
   readonly broadcastId?: string
   readonly broadcasts: readonly Broadcast[]
 }

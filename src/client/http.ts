@@ -1,6 +1,7 @@
+import { defined } from '../types/defined.js'
 import { noAnswer, type Result, toProblem } from './problem.js'
 
-/** `isRefused`: the last one was not accepted, so get another. */
+/** `isRefused`: the last token was refused, so a new one is needed. */
 export type TokenSource = string | ((need: { readonly isRefused: boolean }) => string | Promise<string>)
 
 export interface Call {
@@ -12,18 +13,18 @@ export interface Call {
 }
 
 export interface CallOptions {
-  /** The same for every attempt of one thing: done once, however often it is sent, for 24 hours. */
+  /** The same for every attempt. The server then does it once within 24 hours, however often it is sent. */
   readonly idempotencyKey?: string
-  /** Refused with `STALE_VERSION` if it has moved on. */
+  /** Refused with `STALE_VERSION` if the version has changed. */
   readonly ifVersion?: number
 }
 
 export interface Http {
-  /** Never throws. A refused token is asked for anew, once. */
+  /** Never throws. If the token is refused, gets a new one and retries once. */
   call<T>(call: Call): Promise<Result<T>>
 }
 
-/** As long as a phone on a bad network would wait. */
+/** As long as a user with a bad network would wait. */
 const TIMEOUT_MS = 20_000
 
 export async function readToken(source: TokenSource, isRefused = false): Promise<string> {
@@ -73,12 +74,12 @@ function headersOf({ body, options = {} }: Call, token: string): Record<string, 
   return {
     authorization: `Bearer ${token}`,
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+    ...defined({ 'idempotency-key': idempotencyKey }),
     ...(ifVersion === undefined ? {} : { 'if-match': `"${ifVersion}"` }),
   }
 }
 
-/** A proxy's page is no problem document. */
+/** A proxy's error page is no problem document. */
 function parseOrNothing(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,4 +1,4 @@
-/* `loadcast/client`: the API and the socket for apps, in Node 20 and in browsers. docs/CLIENT.md teaches it. */
+/* `loadcast/client`: the API and the socket for apps, in Node 20 and in browsers. docs/CLIENT.md explains it. */
 export type { Api, Synced } from './api.js'
 export { type Client, type ClientEvents, type ClientOptions, type Connected, createClient } from './client.js'
 export type * from './contract.js'

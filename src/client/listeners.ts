@@ -1,9 +1,9 @@
-/* Handlers by name, with the type of what each gets. */
+/* Handlers by event name, typed by what each gets. */
 export function createListeners<TEvents extends object>() {
   const listeners = new Map<keyof TEvents, Set<(value: never) => void>>()
 
   return {
-    /** Answers how to take it off again. */
+    /** Returns a function that removes the handler. */
     on<TName extends keyof TEvents>(name: TName, handle: (value: TEvents[TName]) => void): () => void {
       const handlers = listeners.get(name) ?? new Set()
       listeners.set(name, handlers)
@@ -15,7 +15,7 @@ export function createListeners<TEvents extends object>() {
         try {
           ;(handle as (value: TEvents[TName]) => void)(value)
         } catch (error) {
-          // A mistake of the app's must be seen, and must not keep other handlers from theirs.
+          // An error in the app's handler must be reported, and must not stop the other handlers.
           setTimeout(() => {
             throw error
           })

@@ -1,6 +1,6 @@
 /* Failures that an app expects are results, not exceptions. */
 
-/** The server's codes. */
+/** The codes of the server. */
 export type ProblemCode =
   | 'VALIDATION_FAILED'
   | 'MALFORMED_JSON'
@@ -33,21 +33,24 @@ export type ProblemCode =
   | 'UNAVAILABLE'
 
 export interface Problem {
-  /** `NO_ANSWER`: the network failed, nobody knows what happened; `FAULT`: something on the way answered in words of its own. */
+  /**
+   * `NO_ANSWER`: the network failed, and the outcome is unknown. `FAULT`: something between client and server answered
+   * instead.
+   */
   readonly code: ProblemCode | 'NO_ANSWER' | 'FAULT'
-  /** 0 without an answer. */
+  /** 0 if there was no answer. */
   readonly status: number
-  /** A sentence for people. */
+  /** A sentence for users. */
   readonly title: string
   readonly detail?: string
   readonly retryAfterSeconds?: number
-  /** Of `ACTIVE_BROADCAST_EXISTS`: the request in the way. */
+  /** With `ACTIVE_BROADCAST_EXISTS`: the request that is in progress. */
   readonly broadcastId?: string
-  /** Of `STALE_VERSION`: the version it has now. */
+  /** With `STALE_VERSION`: the present version. */
   readonly version?: number
-  /** Of `BROADCAST_EXPIRED`, for its customer: where to ask again. */
+  /** With `BROADCAST_EXPIRED`, for its customer: where to retry. */
   readonly retry?: { readonly href: string }
-  /** Of `VALIDATION_FAILED`. */
+  /** With `VALIDATION_FAILED`. */
   readonly errors?: readonly { readonly path: string; readonly message: string }[]
 }
 
@@ -55,7 +58,10 @@ export type Result<T> =
   | { readonly ok: true; readonly status: number; readonly value: T; readonly isReplayed: boolean }
   | { readonly ok: false; readonly problem: Problem }
 
-/** A problem document, or what stands in its place when something between us and the server answered. */
+/**
+ * Turns an error response into a problem. If the body is no problem document, something in front of the server
+ * answered.
+ */
 export function toProblem(status: number, document: unknown, retryAfter?: string | null): Problem {
   const members = typeof document === 'object' && document !== null ? (document as Partial<Problem>) : {}
   const { code = 'FAULT', title = 'Something went wrong' } = members
@@ -69,9 +75,9 @@ export function toProblem(status: number, document: unknown, retryAfter?: string
   }
 }
 
-/** `fetch failed` alone says nothing: the reason is its cause. */
+/** `fetch failed` alone says nothing. Its cause has the reason. */
 export function noAnswer(error: unknown): Problem {
-  // Not by class: an error may come from another realm.
+  // Not by class, because an error may come from another realm.
   const { message = String(error), cause } = (error ?? {}) as Partial<Error>
   const because = (cause as Partial<Error> | undefined)?.message
   const detail = because === undefined ? message : `${message}: ${because}`

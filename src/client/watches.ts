@@ -1,14 +1,16 @@
 /*
- * The requests that an app watches, told to the server again after each connection. What came while it was away is read
- * from a point of each one's own: another's events may have come since its own were last known to be complete.
+ * The requests that an app watches, sent to the server again after each connection. Each has its own point to resume
+ * from, because events of others may have arrived after its own were last complete.
  */
+
+import { defined } from '../types/defined.js'
 import { noAnswer, type Problem } from './problem.js'
 
 export type Watched = { readonly ok: true } | { readonly ok: false; readonly problem: Problem }
 export type Say = (type: string, message: unknown) => Promise<Watched>
 
 interface Watch {
-  /** Absent: never been told, nothing is missed. */
+  /** Absent: the server has never answered this watch, so nothing was missed. */
   after: string | undefined
   /** The server has answered on this connection, after all that was missed. */
   isComplete: boolean
@@ -16,11 +18,11 @@ interface Watch {
 }
 
 export interface Watches {
-  /** Resolves when the server has answered, be it after the next connection. */
+  /** Resolves when the server has answered, perhaps on a later connection. */
   watch(broadcastId: string): Promise<Watched>
   unwatch(broadcastId: string): Promise<void>
   connected(): Promise<void>
-  /** `point`: the last that was seen. */
+  /** `point`: the last event that was seen. */
   disconnected(point: string | undefined): void
   close(): void
 }
@@ -30,11 +32,11 @@ const MILLISECONDS = 1_000
 export function createWatches(say: Say, isConnected: () => boolean): Watches {
   const watches = new Map<string, Watch>()
 
-  /** Asks until there is an answer, or no connection: it is asked again after the next one. */
+  /** Retries until there is an answer or the connection is lost. The next connection sends it again. */
   async function tell(broadcastId: string, watch: Watch): Promise<void> {
     while (isConnected() && watches.get(broadcastId) === watch && !watch.isComplete) {
       const { after } = watch
-      const answer = await say('watch', { broadcastId, ...(after === undefined ? {} : { after }) })
+      const answer = await say('watch', { broadcastId, ...defined({ after }) })
       if (!answer.ok) {
         const { code, retryAfterSeconds } = answer.problem
         if (code === 'NO_ANSWER') continue

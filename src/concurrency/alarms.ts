@@ -1,4 +1,4 @@
-/* Time as work waits for it. A process has the real one; a simulation gives its own. */
+/* Timers for waiting work. A process uses real ones, and a simulation its own. */
 
 /** Stops an alarm. Does nothing after it has rung. */
 export type Cancel = () => void

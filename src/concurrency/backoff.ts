@@ -1,4 +1,4 @@
-/* Pauses between attempts: they double, up to a longest one, and jitter keeps callers that failed together apart. */
+/* Pauses between attempts. They double up to a longest one. Jitter keeps callers apart that failed together. */
 
 export interface Backoff {
   readonly firstMs: number
@@ -11,15 +11,18 @@ export interface Backoff {
 }
 
 const USUAL_SPREAD = [0.75, 1.25] as const
-/** Beyond it every pause is the longest one; without a bound the doubling would become Infinity, and 0 × Infinity NaN. */
+/**
+ * After this many doublings every pause is the longest one. Without a bound, doubling would reach Infinity, and 0 ×
+ * Infinity is NaN.
+ */
 const MAX_DOUBLINGS = 30
 
-/** The plain pause after so many failures, the first of which is 1. Milliseconds. */
+/** The pause without jitter, in milliseconds, after so many failures. The first failure is 1. */
 export function plainBackoffMs({ firstMs, longestMs }: Backoff, failures: number): number {
   return Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, MAX_DOUBLINGS))
 }
 
-/** The jittered pause after so many failures, in whole milliseconds. `random` gives numbers from 0 up to, but not, 1. */
+/** The pause with jitter, in whole milliseconds, after so many failures. `random` returns numbers from 0 to below 1. */
 export function backoffMs(backoff: Backoff, failures: number, random: () => number = Math.random): number {
   const [least, most] = backoff.spread ?? USUAL_SPREAD
   return Math.round(plainBackoffMs(backoff, failures) * (least + random() * (most - least)))

@@ -1,16 +1,20 @@
 /*
- * Makes few calls of many single things. While calls are under way the next things gather for the next call, so that a single
- * thing does not wait, and thousands a second are some hundred calls. A thing added after a call began is never part of it.
+ * Turns many single items into few calls. While calls are in progress, further items wait for the next call. So a
+ * single item does not wait, and thousands of items a second take some hundred calls. An item added after a call began
+ * is never part of it.
  */
 import { type Alarms, processAlarms } from './alarms.js'
 import { Limit } from './limit.js'
 import { SlabMap } from './slab.js'
 import { withResolvers } from './with-resolvers.js'
 
-/** When a call begins after something was added to an empty batcher, or was left over: runs `start` then. */
+/**
+ * Decides when the next call begins, after an item was added to an empty batcher or was left over. It runs `start`
+ * then.
+ */
 export type Begin = (start: () => void, isFull: boolean) => void
 
-/** In this tick: things that the present callback adds go together. */
+/** In this tick: items that the present callback adds go together. */
 export const inThisTick: Begin = start => queueMicrotask(start)
 
 /** After all callbacks of this tick. */
@@ -19,13 +23,13 @@ export const afterThisTick =
   start =>
     alarms.soon(start)
 
-/** After a pause before each call. It sets a pace: a crowd is worked off a batch at a time. */
+/** After a pause before each call. A crowd is served one batch at a time, at a fixed pace. */
 export const afterPause =
   (pauseMs: number, alarms: Pick<Alarms, 'after'> = processAlarms): Begin =>
   start =>
     void alarms.after(pauseMs, start)
 
-/** After a pause, or at once when a whole batch waits. */
+/** After a pause, or at once if a whole batch waits. */
 export const whenFullOrAfter =
   (pauseMs: number, alarms: Pick<Alarms, 'after'> = processAlarms): Begin =>
   (start, isFull) => {
@@ -34,17 +38,17 @@ export const whenFullOrAfter =
   }
 
 export interface BatcherOptions<T, R> {
-  /** Makes one call, and answers in the order of its things; may answer nothing where no caller waits for answers. */
+  /** Makes one call. Returns the answers in the order of its items, or nothing if no caller waits for answers. */
   // biome-ignore lint/suspicious/noConfusingVoidType: work without answers returns a plain promise.
   readonly work: (things: readonly T[]) => Promise<readonly R[] | void>
-  /** Things of one call. */
+  /** Items of one call. */
   readonly maxBatch: number
   readonly begin: Begin
-  /** Calls under way at once. */
+  /** Calls in progress at a time. */
   readonly maxCalls?: number
-  /** Things with the same name share one answer while they wait; the latest of them is the one in the call. */
+  /** Waiting items with the same name share one answer. The latest of them is in the call. */
   readonly nameOf?: ((thing: T) => string) | undefined
-  /** Whether a failed call is repeated for each of its things alone, so that none fails because of another. */
+  /** Whether a failed call is repeated with each item alone, so that one item cannot fail the others. */
   readonly isolates?: ((error: unknown) => boolean) | undefined
 }
 
@@ -68,12 +72,12 @@ export class Batcher<T, R = void> {
     this.#calls = new Limit(options.maxCalls ?? 1)
   }
 
-  /** How many wait for a call. */
+  /** The number of items that wait for a call. */
   get size(): number {
     return this.#waiting.length
   }
 
-  /** Resolves with the answer to this thing, or rejects with the failure of its call. */
+  /** Resolves with the answer to this item, or rejects with the failure of its call. */
   add(thing: T): Promise<R> {
     const name = this.#options.nameOf?.(thing)
     const same = name === undefined ? undefined : this.#named.get(name)
@@ -89,14 +93,14 @@ export class Batcher<T, R = void> {
     return promise
   }
 
-  /** Forgets what waits for a call. Its promises stay pending. */
+  /** Drops the items that wait for a call. Their promises stay pending. */
   clear(): void {
     for (const { thing } of this.#waiting) this.#forgetName(thing)
     this.#waiting = []
     this.#tellIfIdle()
   }
 
-  /** Begins without waiting any longer, and resolves when nothing waits and nothing is under way. */
+  /** Starts the waiting calls at once. Resolves when nothing waits and nothing is in progress. */
   async flush(): Promise<void> {
     while (this.#waiting.length + this.#calls.running > 0) {
       this.#start()
@@ -104,7 +108,7 @@ export class Batcher<T, R = void> {
     }
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
+  /** Resolves when nothing waits and nothing is in progress. */
   async idle(): Promise<void> {
     if (this.#waiting.length + this.#calls.running > 0) {
       await new Promise<void>(resolve => this.#whenIdle.push(resolve))

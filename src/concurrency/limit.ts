@@ -1,4 +1,4 @@
-/** Counts work under way, of which at most `max` may run at once. What does not fit is for the caller to keep. */
+/** Counts work in progress and allows at most `max` at a time. It has no queue: the caller keeps what does not fit. */
 export class Limit {
   readonly #max: number
   #running = 0
@@ -28,7 +28,7 @@ export class Limit {
     }
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is in progress. */
   async idle(): Promise<void> {
     if (this.#running > 0) await new Promise<void>(resolve => this.#whenIdle.push(resolve))
   }

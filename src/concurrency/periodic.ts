@@ -1,17 +1,17 @@
 import { type Alarms, type Cancel, processAlarms } from './alarms.js'
 
 export interface PeriodicOptions {
-  /** The pause before each turn, counted from the end of the one before: milliseconds, or a function that draws them. */
+  /** The pause before each run, from the end of the previous one: milliseconds, or a function that returns them. */
   readonly everyMs: number | (() => number)
   readonly work: () => Promise<void>
-  /** A turn has failed. The next one comes all the same. */
+  /** A run has failed. The next one still comes. */
   readonly onFailure: (error: unknown) => void
   readonly alarms?: Pick<Alarms, 'after'>
-  /** False: a process that waits for the next turn does not end by itself. */
+  /** If false, a process that waits for the next run does not end by itself. */
   readonly inBackground?: boolean
 }
 
-/** Repeats work, never two turns at once. */
+/** Repeats work, never two runs at a time. */
 export class Periodic {
   readonly #options: PeriodicOptions
   #isStarted = false
@@ -26,7 +26,7 @@ export class Periodic {
     return this.#isStarted
   }
 
-  /** The first turn comes after the first pause, or at once with `atOnce`. */
+  /** The first run comes after the first pause, or at once with `atOnce`. */
   start({ atOnce = false } = {}): void {
     if (this.#isStarted) return
     this.#isStarted = true
@@ -34,7 +34,7 @@ export class Periodic {
     else this.#wait()
   }
 
-  /** No turn begins after this. Resolves when the one under way has ended. */
+  /** Starts no further run. Resolves when the run in progress has ended. */
   async stop(): Promise<void> {
     this.#isStarted = false
     this.#cancel()

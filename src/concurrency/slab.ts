@@ -1,13 +1,13 @@
 /*
- * What many short-lived things pass through while the collection itself lives as long as the process.
+ * Collections for many short-lived objects, where the collection lives as long as the process.
  *
- * A `Map` or `Set` that is filled and emptied all the time makes itself a new table every few entries. The old table
- * keeps what was in it then, and the new table too (V8 lets iterators go on that way). Once one such table has been moved
- * to the old generation, all that follow, and what was in them, outlive every collection of the young one: garbage that is
- * copied twice and then waits for a full collection. A place in an array is left without a trace.
+ * A `Map` or `Set` that is constantly filled and emptied allocates a new table every few entries. The old table keeps
+ * its entries, and it keeps the new table too (V8 lets iterators continue that way). After one such table has moved to
+ * the old generation, all later tables and their entries survive every collection of the young generation. They are
+ * garbage that is copied twice and then waits for a full collection. A cleared place in an array has no such trace.
  */
 
-/** An unordered collection. Its array grows to the most that were ever in it at once, and stays. */
+/** An unordered collection. Its array grows to the largest size that the collection ever had, and stays that long. */
 export class Slab<T extends object> {
   readonly #items: (T | undefined)[] = []
   readonly #free: number[] = []
@@ -16,7 +16,7 @@ export class Slab<T extends object> {
     return this.#items.length - this.#free.length
   }
 
-  /** Its place, by which it is found and removed. */
+  /** Returns the item's place, by which it is found and removed. */
   add(item: T): number {
     const place = this.#free.pop() ?? this.#items.length
     this.#items[place] = item
@@ -27,12 +27,12 @@ export class Slab<T extends object> {
     return this.#items[place]
   }
 
-  /** Puts `item` where another is. */
+  /** Replaces the item at `place`. */
   replace(place: number, item: T): void {
     this.#items[place] = item
   }
 
-  /** Once for each `add`. */
+  /** To be called once for each `add`. */
   remove(place: number): void {
     this.#items[place] = undefined
     this.#free.push(place)
@@ -43,7 +43,7 @@ export class Slab<T extends object> {
   }
 }
 
-/** As a `Map`, in order of insertion. What its old tables keep is keys and numbers. */
+/** Like a `Map`, in order of insertion. Its old tables keep only keys and numbers. */
 export class SlabMap<V extends object> {
   readonly #places = new Map<string, number>()
   readonly #values = new Slab<V>()

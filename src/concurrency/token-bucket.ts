@@ -1,6 +1,6 @@
 /**
- * Returns a function that says whether one more is allowed now: `perSecond` in the long run, `burst` at once.
- * `now` is milliseconds of a clock that does not go back.
+ * Returns a function that says whether one more is allowed now: `perSecond` on average, and `burst` at once. `now` is
+ * milliseconds of a clock that never goes back.
  */
 export function createTokenBucket(
   perSecond: number,

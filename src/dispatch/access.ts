@@ -1,18 +1,23 @@
 /*
- * Who may do what: one table. A role that is not in a command's row may never give it, and gets 403. One that is may
- * be bound to things it stands in a relation to; of all others it learns as much as of things that do not exist.
+ * Which role may give which command: one table. A role that is missing from a command's row gets 403. A role in the row
+ * may also need a relation to the thing that the command names. Without that relation the caller gets the same 404 as
+ * for a thing that does not exist.
  */
 import type { IdempotencyKey } from '../runtime/types.js'
+import { defined } from '../types/defined.js'
 import { type Caller, type Role, readsAll } from './person.js'
 import type { Reader } from './ports.js'
 import { type Problem, problem } from './problems.js'
 
 /**
  * What the caller must be to the thing that a command names.
- * `self`: it names nothing but the caller · `any`: whichever · `owner`: the customer whose request it is, the
- * transporter whose fleet · `ownerOrNew`: nobody else's (409 if it is) · `reader`: owner, was offered it, or has or had
- * a trip on it · `party`: customer, transporter or driver of the trip · `invited`: a driver that the transporter has
- * invited, or that is in its fleet.
+ * `self`: the command names nothing but the caller.
+ * `any`: no relation is needed.
+ * `owner`: the customer of the request, or the transporter of the fleet.
+ * `ownerOrNew`: the thing is new or the caller's own; 409 if it belongs to another.
+ * `reader`: the owner, or a transporter that was offered the request or has or had a trip on it.
+ * `party`: the customer, transporter or driver of the trip.
+ * `invited`: a driver that the transporter has invited, or that is in its fleet.
  */
 export type Standing = 'self' | 'any' | 'owner' | 'ownerOrNew' | 'reader' | 'party' | 'invited'
 
@@ -24,7 +29,7 @@ export const access = {
   listBroadcasts: { customer: 'self', transporter: 'self', admin: 'any', viewer: 'any' },
   getBroadcast: { customer: 'owner', transporter: 'reader', driver: 'reader', admin: 'any', viewer: 'any' },
   getHistory: { customer: 'owner', admin: 'any', viewer: 'any' },
-  // Accepts may outrun offers.
+  // An accept may arrive before the offer is recorded.
   'broadcast.accept': { transporter: 'any' },
   'broadcast.cancel': { customer: 'owner' },
   'broadcast.decline': { transporter: 'reader' },
@@ -69,7 +74,9 @@ export function refuseRole(
   return role in access[command] ? undefined : problem('FORBIDDEN')
 }
 
-/** Whether the caller may see a trip, alone or as part of its request. How much of it: views/visibility.ts. */
+/**
+ * Whether the caller may see a trip, alone or as part of its request. views/visibility.ts decides which fields it sees.
+ */
 export function maySeeTrip(
   caller: Caller,
   trip: { readonly customerId: string; readonly transporterId: string; readonly driverId: string },
@@ -84,12 +91,12 @@ export function maySeeTrip(
   return party[role] === id
 }
 
-/** As whom the caller may read requests; absent: it reads all of them. */
+/** The reader that queries are limited to. `undefined`: the caller reads all requests. */
 export function readerOf({ id, role }: Caller): Reader | undefined {
   return role === 'admin' || role === 'viewer' ? undefined : { id, role }
 }
 
 export const actorOf = <TRole extends string>({ id, role }: { id: string; role: TRole }) => ({ id, role })
 
-/** The engine's options for an idempotency key, if there is one. */
-export const keyed = (key: IdempotencyKey | undefined) => (key === undefined ? {} : { key })
+/** The engine's options for an idempotency key. Empty without a key. */
+export const keyed = (key: IdempotencyKey | undefined) => defined({ key })

@@ -1,4 +1,4 @@
-/* What the product's commands take beside their input, and what they answer. */
+/* What the product's commands take beside their input, and what they return. */
 import type { IdempotencyKey } from '../runtime/types.js'
 import type * as admin from './views/admin-views.js'
 import type * as views from './views/views.js'
@@ -11,13 +11,13 @@ export interface Page<T> {
 export interface SendOptions {
   /** From `If-Match`. */
   readonly ifVersion?: number
-  /** From `Idempotency-Key`: recorded in the commit of what it causes. */
+  /** From `Idempotency-Key`. It is recorded in the same commit as its effect. */
   readonly key?: IdempotencyKey
 }
 
 export type CreateOptions = Pick<SendOptions, 'key'>
 
-/** The first success of an idempotency key, put together again from the journal. */
+/** The first successful answer to an idempotency key, rebuilt from the journal. */
 export type Replay =
   | { readonly kind: 'created'; readonly value: Created }
   | { readonly kind: 'broadcast'; readonly value: BroadcastEventAnswer }
@@ -26,7 +26,7 @@ export type Replay =
 
 export interface Created {
   readonly broadcast: views.CreatedBroadcastView
-  /** False when the same request was found instead of made. */
+  /** False if the same request existed already and was found. */
   readonly isNew: boolean
 }
 

@@ -1,6 +1,6 @@
 /*
- * The product as HTTP and sockets call it. Inputs are parsed already (requests.ts). Expected failures are returned as
- * problems, never thrown.
+ * The product as HTTP and sockets call it. Inputs have been parsed (requests.ts). Expected failures are returned as
+ * problems and never thrown.
  */
 import type { UsedKey } from '../runtime/types.js'
 import type { RecipientQuery } from './admin/recipients.js'
@@ -23,13 +23,19 @@ import type * as admin from './views/admin-views.js'
 import type * as views from './views/views.js'
 
 export interface Dispatch {
-  /** Registers the person on its first valid token; answers whether it is active (cached for seconds). */
+  /**
+   * Registers the person on its first valid token. Returns whether the person is active; the answer is cached for
+   * seconds.
+   */
   isActive(caller: Caller): Promise<boolean>
-  /** Who a token's bearer is, if its session goes on: `USER_INACTIVE`, or `UNAUTHENTICATED` where it was ended. */
+  /**
+   * Returns the bearer of the token. `USER_INACTIVE` if the person is turned off, `UNAUTHENTICATED` if the session was
+   * ended.
+   */
   admit(token: VerifiedToken): Promise<Result<Caller>>
-  /** Those of the tokens whose sessions were ended or whose people are turned off, as of now. */
+  /** Returns the tokens whose session was ended or whose person is turned off by now. */
   endedAmong<T extends VerifiedToken>(tokens: readonly T[]): Promise<readonly T[]>
-  /** Ends all of the caller's sessions. `issuedAt`: of the token it shows, in seconds. */
+  /** Ends all of the caller's sessions. `issuedAt`: when the caller's own token was issued, in seconds. */
   logout(caller: Caller, issuedAt: number): Promise<Result<void>>
 
   createBroadcast(
@@ -43,11 +49,14 @@ export interface Dispatch {
     options?: CreateOptions,
   ): Promise<Result<Created>>
   createOrder(caller: Caller, body: requests.CreateOrder, options?: CreateOptions): Promise<Result<Created>>
-  /** Asks again for what an expired request is missing, once; while that retry seeks it is found instead. */
+  /**
+   * Creates a request for the trucks that an expired request did not get, once. While that retry seeks, it is returned
+   * instead.
+   */
   retryBroadcast(caller: Caller, id: string, options?: CreateOptions): Promise<Result<Created>>
-  /** What `used` caused, as its caller was told of it; `undefined` when its journal is gone. */
+  /** Returns what the caller was answered when `used` was new. `undefined` if the journal is gone. */
   replay(caller: Caller, used: UsedKey): Promise<Replay | undefined>
-  /** The body of an answer that was kept, without what the caller may no longer see. */
+  /** Returns the body of a kept answer without the fields that the caller may no longer see. */
   seenNow(caller: Caller, answer: unknown): Promise<unknown>
   getBroadcast(caller: Caller, id: string): Promise<Result<views.BroadcastView>>
   listBroadcasts(
@@ -82,9 +91,9 @@ export interface Dispatch {
   ): Promise<Result<{ isOnline: boolean }>>
   driverHeartbeat(caller: Caller, beat: requests.DriverHeartbeat): Promise<Result<Record<string, never>>>
 
-  /** Whose fleet the driver is in, and its newest invitations. */
+  /** Returns the driver's fleet and its newest invitations. */
   getDriverFleet(caller: Caller): Promise<Result<views.DriverFleetView>>
-  /** Agrees to an invitation; the driver leaves the fleet that it was in. */
+  /** Accepts an invitation. The driver leaves the fleet that it was in. */
   joinFleet(caller: Caller, body: { transporterId: string }): Promise<Result<views.DriverFleetView>>
   leaveFleet(caller: Caller): Promise<Result<void>>
 
@@ -107,7 +116,7 @@ export interface Dispatch {
   deleteVehicle(caller: Caller, vehicleId: string): Promise<Result<void>>
   listVehicles(caller: Caller, query: requests.PageQuery): Promise<Result<Page<views.VehicleView>>>
 
-  /** Accepts, declines and refusals, newest first. */
+  /** Returns accepts, declines and refusals, newest first. */
   listAnswers(caller: Caller, query: requests.PageQuery): Promise<Result<Page<views.AnswerView>>>
 
   /** Ends all sessions of another person. */
@@ -118,7 +127,7 @@ export interface Dispatch {
     query: requests.InstancesQuery,
   ): Promise<Result<Page<admin.InstanceSummaryView>>>
   getInstance(caller: Caller, id: string): Promise<Result<admin.InstanceDetailView>>
-  /** Any command of the machine's, with a reason, both journaled. */
+  /** Sends any command of the instance's machine. The command and its reason are journaled. */
   sendToInstance(
     caller: Caller,
     id: string,
@@ -136,29 +145,36 @@ export interface Dispatch {
     id: number,
     body: { reason?: string | undefined },
   ): Promise<Result<{ id: string; dropped: true }>>
-  /** Who was offered a request, or why not; about a transporter that no step found, what stands against it now. */
+  /**
+   * Returns which transporters were offered a request, and why others were not. For a transporter that no step found,
+   * it returns what excludes it now.
+   */
   listRecipients(
     caller: Caller,
     broadcastId: string,
     query: RecipientQuery,
   ): Promise<Result<Page<admin.RecipientView>>>
-  /** What happened to a request, oldest first. */
+  /** Returns what happened to a request, oldest first. */
   tellStory(caller: Caller, broadcastId: string): Promise<Result<admin.StoryView>>
-  /** What administrators did, newest first. */
+  /** Returns what administrators did, newest first. */
   listAdminActions(caller: Caller, query: requests.ActionsQuery): Promise<Result<Page<admin.AdminActionView>>>
 
-  /** Where the caller is woken by push. */
+  /** Adds a device that gets the caller's pushes. */
   registerDevice(caller: Caller, device: requests.Device): Promise<Result<Record<string, never>>>
   removeDevice(caller: Caller, device: Pick<requests.Device, 'token'>): Promise<Result<void>>
-  /** An envelope that wakes people has arrived on a socket of the person's: it is not pushed. Returns at once. */
+  /** The person's socket has acknowledged an envelope, so it is not pushed. Returns at once. */
   acknowledged(person: Person, envelopeId: string): void
 
-  /** What the caller has missed since a point that it names, a page of it; or what stands now. */
+  /** Returns a page of what the caller has missed since a resume point, or the present state if that cannot be told. */
   sync(caller: Caller, request: SyncRequest): Promise<Result<Synced>>
-  /** Whether the caller may watch this broadcast's room. */
+  /** Whether the caller may join the room of this request. */
   mayWatch(caller: Caller, id: string): Promise<boolean>
-  /** A transporter's socket came, or came back: it counts as present and is offered what it has not had. */
+  /**
+   * A transporter's socket has connected. The transporter counts as present and is offered the requests that it missed.
+   */
   connected(caller: Caller): Promise<void>
-  /** A connected socket is presence: to be called for all connected transporters, more often than their TTL. */
+  /**
+   * Keeps transporters with an open socket present. To be called for all of them, more often than the TTL of presence.
+   */
   stillConnected(transporterIds: readonly string[]): Promise<void>
 }

@@ -1,6 +1,6 @@
 /*
- * What every door does with what comes in: parses it, and turns what does not fit, or was thrown for want
- * of another way out, into problems. HTTP and sockets share it, so that they answer alike.
+ * What every entrance does with input: parses it, and turns what does not fit and what the runtime throws into
+ * problems. HTTP and sockets share this file, so they answer alike.
  */
 import type { z } from 'zod'
 import {
@@ -12,9 +12,9 @@ import {
 } from '../runtime/errors.js'
 import { ok, type Problem, problem, type Result } from './problems.js'
 
-/** Complaints listed in one answer: enough to mend a form; a body of a million mistakes is not worth more. */
+/** Errors listed in one answer: enough to correct a form. A body with a million mistakes gets no longer answer. */
 const MAX_ERRORS = 20
-/** Of one complaint or path. Zod's repeat the names of unknown fields, which may be a megabyte of them. */
+/** Characters of one message or path. Zod's messages repeat the names of unknown fields, which may be a megabyte. */
 const MAX_MESSAGE_LENGTH = 200
 
 export function parseInput<T>(schema: z.ZodType<T>, input: unknown): Result<T> {
@@ -23,7 +23,7 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown): Result<T> {
   return invalid(parsed.error.issues.map(i => ({ path: i.path.map(String).join('.'), message: i.message })))
 }
 
-/** The problem for what a schema or another parser refused. `path` is dotted; empty for the whole. */
+/** The problem for input that a schema or another parser refused. `path` is dotted, and empty for the whole input. */
 export function invalid(
   errors: readonly { readonly path: string; readonly message: string }[],
   more: Pick<Problem, 'detail'> = {},
@@ -32,13 +32,13 @@ export function invalid(
   return problem('VALIDATION_FAILED', { ...more, members: { errors: bounded } })
 }
 
-/** Bounded, and well-formed: never half a character. */
+/** Cuts text to the maximum length. Never cuts a character in half. */
 export function cut(text: string): string {
   if (text.length <= MAX_MESSAGE_LENGTH) return text.toWellFormed()
   return `${text.slice(0, MAX_MESSAGE_LENGTH).toWellFormed()}…`
 }
 
-/** The problem that an error of the runtime's stands for; `undefined`: a fault of ours. */
+/** Returns the problem for an expected error of the runtime. `undefined`: the error is a fault of ours. */
 export function expectedProblem(error: unknown): Problem | undefined {
   if (error instanceof InvalidEventError) return invalid(error.issues, { detail: error.message }).problem
   if (error instanceof UnknownInstanceError) return { code: 'NOT_FOUND' }

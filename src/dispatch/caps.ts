@@ -1,23 +1,24 @@
 /*
- * How much one person may make: its rows take the operator's disk, and its offers take the time of other people. Each
- * cap is a setting (src/app/settings/caps.ts says why which number is advised); 0 is none. What is refused is told what is allowed.
+ * How much one person may create. Its rows fill the operator's disk, and its offers take other people's time. Each cap
+ * is a setting; 0 turns it off. src/app/settings/caps.ts has the advised numbers and their reasons. A refusal says what
+ * is allowed.
  */
 import type { Limited, OwnerLimit } from '../runtime/types.js'
 import { problem, type Result } from './problems.js'
 
 export interface Caps {
-  /** Requests of one customer, on all creating routes together. */
+  /** Requests of one customer, over all routes that create requests. */
   readonly createsPerMinute: number
   readonly createsPerDay: number
-  /** Requests of one customer that were made within the last hour and are cancelled. The cancel itself is never refused. */
+  /** Cancelled requests of one customer among those created in the last hour. The cancel itself is never refused. */
   readonly cancelsPerHour: number
-  /** Trips of one transporter, whatever became of them. Accepts that are decided at once are not counted for one another. */
+  /** Trips of one transporter, in any state. Accepts that are decided at the same time do not count each other. */
   readonly tripsPerDay: number
-  /** Trips that one transporter may give back of one request. */
+  /** Trips of one request that one transporter may release. */
   readonly releasesPerRequest: number
-  /** Idempotency keys of one person that are kept, from midnight to midnight UTC. */
+  /** Stored idempotency keys of one person, from midnight to midnight UTC. */
   readonly idempotencyKeysPerDay: number
-  /** What one administrator may do on record. */
+  /** Actions on record of one administrator. */
   readonly adminActionsPerHour: number
 }
 
@@ -41,7 +42,7 @@ const perWindow = new Map([
   [DAY_MS, '24 hours'],
 ])
 
-/** What the commit of a new request counts. */
+/** The limits that the commit of a new request counts. */
 export function limitsOfCreates({
   createsPerMinute,
   createsPerDay,
@@ -59,7 +60,7 @@ export function tooManyCreated({ limit: { max, windowMs, status }, retryAfterMs 
   return atCap(`At most ${max} ${what} of a customer within ${perWindow.get(windowMs)}`, retryAfterMs)
 }
 
-/** 429: `detail` says what is allowed. */
+/** 429. `detail` says what is allowed. */
 export function atCap(detail: string, retryAfterMs: number): Extract<Result<never>, { ok: false }> {
   return problem('RATE_LIMITED', { detail, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) })
 }

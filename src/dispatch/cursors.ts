@@ -1,9 +1,9 @@
-/* Cursors: opaque to clients, the place of the last item seen to us. Anybody may forge one, so they are parsed. */
+/* Cursors hold the place of the last item seen. Clients do not read them. Anyone may forge one, so they are parsed. */
 import type { Found } from './ports.js'
 import { problem, type Result } from './problems.js'
 import { clientId, instanceId } from './requests.js'
 
-/** What a cursor of one kind of list holds. */
+/** What the cursors of one kind of list hold. */
 export interface CursorKind<T> {
   parse(text: string): T | undefined
 }
@@ -12,7 +12,7 @@ export const idCursor: CursorKind<string> = {
   parse: text => (instanceId.safeParse(text).success ? text : undefined),
 }
 
-/** Of drivers and vehicles: microseconds and the client's own id. */
+/** The place in lists of drivers and vehicles: microseconds and the id that the client chose. */
 export const positionCursor: CursorKind<string> = {
   parse: text => (/^\d{1,17}\.[A-Za-z0-9_.:-]{1,64}$/.test(text) ? text : undefined),
 }
@@ -25,7 +25,7 @@ export const versionCursor: CursorKind<number> = {
   parse: text => (/^\d{1,9}$/.test(text) ? Number(text) : undefined),
 }
 
-/** Of serial ids: fifteen digits are exact in JavaScript. */
+/** The place in lists with serial ids. Fifteen digits are exact in JavaScript. */
 export const numberCursor: CursorKind<number> = {
   parse: text => (/^\d{1,15}$/.test(text) ? Number(text) : undefined),
 }
@@ -34,7 +34,7 @@ export function encodeCursor(place: string | number): string {
   return Buffer.from(String(place)).toString('base64url')
 }
 
-/** `undefined` without a cursor. */
+/** Returns `undefined` without a cursor. */
 export function decodeCursor<T>(kind: CursorKind<T>, cursor: string | undefined): Result<T | undefined> {
   if (cursor === undefined) return { ok: true, value: undefined }
   const text = Buffer.from(cursor, 'base64url').toString()
@@ -46,8 +46,8 @@ export function decodeCursor<T>(kind: CursorKind<T>, cursor: string | undefined)
 }
 
 /**
- * A page of `limit` out of up to `limit + 1` items read: the one too many says that there is more. So does a look that
- * ended before the list did; then a page may be short, even empty, and still have a next one.
+ * Returns a page of `limit` items. Up to `limit + 1` items are read; one too many means that there are more. A search
+ * that stopped before the end of the list also has a next page. Its page may then be short or even empty.
  */
 export function pageOf<TItem, TView>(
   { items, lookedDownTo }: Found<TItem>,

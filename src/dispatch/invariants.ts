@@ -1,12 +1,14 @@
 /*
- * What always holds of a request for trucks, over its snapshot and the journal that led to it.
- * The numbers are those of docs/ARCHITECTURE.md.
+ * The invariants of a request, checked on its snapshot and the journal that led to it. The numbers are those of
+ * docs/ARCHITECTURE.md.
  */
 import type { BroadcastSnapshot } from '../machines/index.js'
 import { isSeeking } from '../machines/index.js'
 import type { AuditedInstance, ProductInvariants } from '../runtime/audit.js'
 
-/** A driver and a vehicle on a live trip are in the fleet of the trip's transporter. The store checks it for all trips. */
+/**
+ * A driver and a vehicle on a live trip are in the fleet of the trip's transporter. The store checks it for all trips.
+ */
 export const FLEET_INVARIANT = 11
 
 const STANDING = ['assigned', 'started', 'completed']

@@ -1,4 +1,4 @@
-/* What the product is made of: given once, by the composition root. */
+/* What the product needs. The composition root provides it once. */
 import type { Engine } from '../runtime/api.js'
 import type { Caps } from './caps.js'
 import type {
@@ -18,17 +18,17 @@ import type {
 
 export interface DispatchSettings {
   readonly broadcastTimeoutMs: number
-  /** Ascending, one to four. */
+  /** Ascending, one to four of them. */
   readonly reachStepsKm: readonly number[]
   readonly reachStepMs: number
   readonly cancelWindowMs: number
   readonly transporterTtlMs: number
   readonly driverTtlMs: number
-  /** How long delivered events are kept for those who come back. */
+  /** How long delivered events are kept for clients that resume. */
   readonly eventRetentionMs: number
-  /** What one person may make. */
+  /** How much one person may create. */
   readonly caps: Caps
-  /** Drivers of one fleet, with those invited, and vehicles of one fleet: so many of each. */
+  /** The maximum of drivers, with invited ones, and also of vehicles in one fleet. */
   readonly maxFleet: number
 }
 
@@ -52,7 +52,7 @@ export interface Parts {
   readonly pushes: PushQueue
   readonly settings: DispatchSettings
   readonly log: DispatchLog
-  /** Absent: nobody watches. */
+  /** Absent if nothing is measured. */
   readonly meter?: ProductMeter
 }
 

@@ -1,6 +1,6 @@
 /*
- * Whoever uses the product. The same id in two roles is two people: neither sees, replays nor ends anything of the
- * other's.
+ * The users of the product. The same id in two roles is two people: neither can see, replay or end anything of the
+ * other.
  */
 export const ROLES = ['customer', 'transporter', 'driver', 'admin', 'viewer'] as const
 export type Role = (typeof ROLES)[number]
@@ -10,20 +10,22 @@ export interface Person {
   readonly role: Role
 }
 
-/** The person who sends a request, as its token says. */
+/** The person that sends a request, as its token says. */
 export type Caller = Person
 
-/** What a person's tokens are judged by. */
+/** What decides whether a person's tokens are valid. */
 export interface PersonState {
   readonly isActive: boolean
-  /** Seconds since the epoch: tokens issued in that second or before are good no more. 0: no session was ever ended. */
+  /**
+   * Seconds since the epoch. Tokens issued in that second or before are no longer valid. 0: no session was ever ended.
+   */
   readonly endedUpTo: number
 }
 
-/** An admin, and a viewer, which sends nothing. */
+/** True for an admin, and for a viewer, which sends no commands. */
 export const readsAll = ({ role }: Person): boolean => role === 'admin' || role === 'viewer'
 
 export const isSamePerson = (a: Person, b: Person): boolean => a.id === b.id && a.role === b.role
 
-/** Names a person in maps, limits and records. Roles have no colon, so no two people share one. */
+/** Names a person in maps, limits and records. Roles have no colon, so no two people share a key. */
 export const personKey = ({ role, id }: Person): string => `${role}:${id}`

@@ -1,6 +1,6 @@
 /*
- * What the product needs of the world. `adapters/` implement these; one contract suite a port.
- * Times are milliseconds since the epoch, distances kilometres.
+ * What the product needs of the outside. `adapters/` implement these ports; each port has one contract suite. Times are
+ * milliseconds since the epoch, distances are kilometres.
  */
 export * from './person.js'
 export * from './ports/admin.js'

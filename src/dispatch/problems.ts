@@ -1,37 +1,39 @@
+import { defined } from '../types/defined.js'
+
 /*
- * The registry of problems: every error that a client can meet, with its HTTP status and its sentence for people
- * (RFC 9457 `title`). HTTP and sockets answer with the same ones; the OpenAPI document and docs/errors.md are written
- * from it.
+ * The registry of problems: every error that a client can get, with its HTTP status and its sentence for users (RFC
+ * 9457 `title`). HTTP and sockets answer with the same problems. The OpenAPI document and docs/errors.md are generated
+ * from this file.
  */
 
-/** A problem as it is registered. */
+/** The entry of one problem in the registry. */
 export interface ProblemKind {
   readonly status: number
   readonly title: string
-  /** When it is met. */
+  /** When a client gets it. */
   readonly when: string
-  /** What the client does next. */
+  /** What the client should do next. */
   readonly next: string
-  /** Members that it carries beyond RFC 9457's: always, or, with a `?`, where they are known. */
+  /** Members beyond those of RFC 9457. A `?` marks one that is not always there. */
   readonly members?: readonly string[]
-  /** It comes with `Retry-After`. */
+  /** The answer has a `Retry-After` header. */
   readonly isTemporary?: true
 }
 
-/** What problems carry, for people who read about it. */
+/** What the members of problems mean, for the documents. */
 export const problemMembers = {
-  errors: 'What did not fit: `{path, message}` for each, twenty at most',
-  broadcastId: 'The request that stands in the way',
-  version: 'The version it has now',
-  retry: '`{href}`: where the customer asks again for the trucks that are missing',
+  errors: 'The invalid parts: `{path, message}` for each, twenty at most',
+  broadcastId: 'The request that prevents this',
+  version: 'The present version',
+  retry: '`{href}`: where the customer can retry for the missing trucks',
 } as const
 
 export const problems = {
   VALIDATION_FAILED: {
     status: 400,
     title: 'The request is not valid',
-    when: 'A field, a header, a query parameter or an id to be given is missing, unknown, or not what is expected',
-    next: 'Mend what `errors` names; sending it again unchanged fails again',
+    when: 'A field, header, query parameter or id is missing, unknown or invalid',
+    next: 'Correct what `errors` names; an unchanged retry fails again',
     members: ['errors'],
   },
   MALFORMED_JSON: {
@@ -43,14 +45,14 @@ export const problems = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'Sign in first',
-    when: 'There is no token, or it is not one of ours, has expired, lives too long, is of a session that was ended, or is a refresh token that was used before',
-    next: 'Refresh the token, or sign in anew; `detail` says which',
+    when: 'The token is missing, not ours, expired, valid for too long, or of a session that was ended, or it is a refresh token that was used before',
+    next: 'Refresh the token, or sign in again; `detail` says which',
   },
   FORBIDDEN: {
     status: 403,
     title: 'Not allowed for your role',
-    when: 'The role in the token may never do this; or an administrator would turn off itself',
-    next: 'Nothing: no other request of this role would be allowed',
+    when: 'The role in the token may never do this, or an administrator tries to turn itself off',
+    next: 'Nothing: a retry with this role is refused too',
   },
   USER_INACTIVE: {
     status: 403,
@@ -67,39 +69,39 @@ export const problems = {
   VEHICLE_NOT_IN_FLEET: {
     status: 403,
     title: 'This vehicle is not in your fleet',
-    when: 'The vehicle named is somebody else’s, or nobody’s',
+    when: 'The vehicle belongs to another transporter, or does not exist',
     next: 'Choose a vehicle from the fleet',
   },
   NOT_FOUND: {
     status: 404,
     title: 'Not found',
-    when: 'There is no such thing, or the caller may not know of it',
-    next: 'Take it off the screen',
+    when: 'It does not exist, or the caller may not know of it',
+    next: 'Remove it from the screen',
   },
   ACTIVE_BROADCAST_EXISTS: {
     status: 409,
     title: 'Request already in progress. Cancel it first.',
     when: 'The customer has a request that still seeks trucks',
-    next: 'Show the request `broadcastId`, or cancel it and send this again',
+    next: 'Show the request `broadcastId`, or cancel it and retry',
     members: ['broadcastId'],
   },
   NO_LONGER_AVAILABLE: {
     status: 409,
     title: 'No longer available',
-    when: 'Others have taken the trucks of this type, or all of them',
-    next: 'Take the offer off the list',
+    when: 'Other transporters have taken all trucks of this type, or all trucks',
+    next: 'Remove the offer from the list',
   },
   BROADCAST_CANCELLED: {
     status: 409,
     title: 'Request cancelled',
     when: 'The customer has cancelled',
-    next: 'Take the offer off the list',
+    next: 'Remove the offer from the list',
   },
   BROADCAST_EXPIRED: {
     status: 409,
     title: 'Request expired',
     when: 'The request’s time is up',
-    next: 'A transporter takes it off the list; its customer may ask again by `retry`',
+    next: 'A transporter removes it from the list; its customer may use `retry`',
     members: ['retry?'],
   },
   DRIVER_BUSY: {
@@ -117,15 +119,15 @@ export const problems = {
   TOO_LATE_TO_CANCEL: {
     status: 409,
     title: 'Too late to cancel',
-    when: 'All trucks were found, and a trip has started or the time for second thoughts is over',
+    when: 'All trucks were found, and a trip has started or the time to cancel is over',
     next: 'Read the request again',
     members: ['retry?'],
   },
   NOT_RETRYABLE: {
     status: 409,
     title: 'This request cannot be retried',
-    when: 'It has not expired, lacks no truck, or has been retried before',
-    next: 'Where `broadcastId` is given, show that retry; else ask anew',
+    when: 'It has not expired, has all its trucks, or was retried before',
+    next: 'Show the retry `broadcastId` if it is given; otherwise create a new request',
     members: ['broadcastId?'],
   },
   DRIVER_TAKEN: {
@@ -137,7 +139,7 @@ export const problems = {
   DRIVER_NOT_CONFIRMED: {
     status: 409,
     title: 'This driver has not agreed yet',
-    when: 'The driver was invited into the fleet and has not agreed to it',
+    when: 'The driver is invited and has not agreed to be in the fleet',
     next: 'Choose another driver, or wait until this one has agreed',
   },
   DRIVER_INACTIVE: {
@@ -149,27 +151,27 @@ export const problems = {
   VEHICLE_TAKEN: {
     status: 409,
     title: 'This vehicle belongs to another transporter',
-    when: 'The id is in another fleet already',
+    when: 'The id is already in another fleet',
     next: 'Choose another id',
   },
   IDEMPOTENCY_IN_FLIGHT: {
     status: 409,
     title: 'The same request is still being worked on',
-    when: 'A twin with the same Idempotency-Key has not been answered yet',
-    next: 'Send it again after `Retry-After`, with the same key',
+    when: 'A request with the same Idempotency-Key has not been answered yet',
+    next: 'Retry after `Retry-After`, with the same key',
     isTemporary: true,
   },
   EVENT_NOT_ALLOWED: {
     status: 409,
     title: 'Not possible in the present state',
-    when: 'The trip’s state, or the offer’s, does not allow it, or the transporter has released too many trips of the request',
-    next: 'Read it again and offer what its state allows',
+    when: 'The state of the trip or offer does not allow it, or the transporter has released too many trips of the request',
+    next: 'Read it again and show what its state allows',
   },
   STALE_VERSION: {
     status: 412,
     title: 'It has changed since you read it',
-    when: '`If-Match` names a version that it has left',
-    next: 'Read it again and decide anew',
+    when: '`If-Match` names an older version',
+    next: 'Read it again and decide again',
     members: ['version'],
   },
   PAYLOAD_TOO_LARGE: {
@@ -181,45 +183,45 @@ export const problems = {
   VEHICLE_TYPE_MISMATCH: {
     status: 422,
     title: 'Nobody asked for this vehicle type',
-    when: 'The request asks for other types than the vehicle’s',
+    when: 'The request needs other types than the vehicle’s',
     next: 'Choose a vehicle of a type that the request names',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
     title: 'This idempotency key was used for another request',
     when: 'The same key came with another payload within a day',
-    next: 'Take a new key for a new request',
+    next: 'Use a new key for a new request',
   },
   RATE_LIMITED: {
     status: 429,
     title: 'Too many requests',
-    when: 'A limit on how often this may be done, or on how much one user may make, is reached: `detail` says which',
+    when: 'A limit on how often this may be done, or on how much one user may create, is reached; `detail` says which',
     next: 'Wait for `Retry-After`',
     isTemporary: true,
   },
   INTERNAL_ERROR: {
     status: 500,
     title: 'Something went wrong on our side',
-    when: 'A defect of ours. It is logged under the answer’s `x-request-id`',
-    next: 'Send it again once, with an Idempotency-Key; report the `x-request-id` if it happens again',
+    when: 'The server has a defect. It is logged with the answer’s `x-request-id`',
+    next: 'Retry once, with an Idempotency-Key; report the `x-request-id` if it happens again',
   },
   UNAVAILABLE: {
     status: 503,
     title: 'Temporarily unavailable',
-    when: 'The database is away, or more is asked than it can take',
-    next: 'Send it again after `Retry-After`, with the same Idempotency-Key',
+    when: 'The database is unavailable or overloaded',
+    next: 'Retry after `Retry-After`, with the same Idempotency-Key',
     isTemporary: true,
   },
 } as const satisfies Readonly<Record<string, ProblemKind>>
 
 export type ProblemCode = keyof typeof problems
 
-/** An expected failure: what a command answers instead of its value. */
+/** An expected failure, which a command returns instead of its value. */
 export interface Problem {
   readonly code: ProblemCode
-  /** What happened here, for developers; never a stack or a statement. */
+  /** What happened, for developers. Never a stack or a statement. */
   readonly detail?: string
-  /** Members that the caller needs next: `errors`, `broadcastId`, `retry`, … */
+  /** Members that the caller needs to go on: `errors`, `broadcastId`, `retry`, … */
   readonly members?: Readonly<Record<string, unknown>>
   readonly retryAfterSeconds?: number
 }
@@ -242,7 +244,7 @@ export function problem(
 export const problemType = (code: ProblemCode) =>
   `urn:loadcast:problem:${code.toLowerCase().replaceAll('_', '-')}`
 
-/** RFC 9457: the body of `application/problem+json`. `instance` is the path that was asked for. */
+/** The body of `application/problem+json` (RFC 9457). `instance` is the path of the request. */
 export function problemDocument(p: Problem, instance?: string): Record<string, unknown> {
   const { status, title } = problems[p.code]
   return {
@@ -250,8 +252,7 @@ export function problemDocument(p: Problem, instance?: string): Record<string, u
     title,
     status,
     code: p.code,
-    ...(p.detail === undefined ? {} : { detail: p.detail }),
-    ...(instance === undefined ? {} : { instance }),
+    ...defined({ detail: p.detail, instance }),
     ...p.members,
   }
 }

@@ -1,10 +1,10 @@
-/* What the engine refuses, in the words of the public contract. */
+/* Turns refusals of the engine into problems of the public contract. */
 import type { BroadcastRefusalReason } from '../machines/index.js'
 import type { Refusal } from '../runtime/definition.js'
 import { expectedProblem } from './border.js'
 import { type Problem, type ProblemCode, problem, type Result } from './problems.js'
 
-/** The machine's reasons are the contract's codes already; the compiler keeps the table complete. */
+/** The machine's reasons are the contract's codes. The compiler keeps the table complete. */
 const codes: Readonly<Record<BroadcastRefusalReason | 'STALE_VERSION', ProblemCode>> = {
   NO_LONGER_AVAILABLE: 'NO_LONGER_AVAILABLE',
   BROADCAST_CANCELLED: 'BROADCAST_CANCELLED',
@@ -20,7 +20,7 @@ const codes: Readonly<Record<BroadcastRefusalReason | 'STALE_VERSION', ProblemCo
   STALE_VERSION: 'STALE_VERSION',
 }
 
-/** Throws on a reason that no definition here gives: that is a bug. */
+/** Throws for a reason that no definition here gives, which is a bug. */
 export function problemOfRefusal(
   { reason, ...told }: Refusal,
   more: Readonly<Record<string, unknown>> = {},
@@ -31,7 +31,7 @@ export function problemOfRefusal(
   return problem(code, Object.keys(members).length === 0 ? {} : { members })
 }
 
-/** What the machine and the claims may say to an accept. */
+/** The refusals of an accept by the machine and the claims. */
 export const acceptRefusalsOfMachine = [
   'NO_LONGER_AVAILABLE',
   'BROADCAST_CANCELLED',
@@ -41,7 +41,7 @@ export const acceptRefusalsOfMachine = [
   'VEHICLE_BUSY',
 ] as const satisfies readonly ProblemCode[]
 
-/** What decides about an accept, not about how it was sent: the machine's word, and the fleet's. */
+/** The refusals of an accept by the machine or the fleet, as opposed to those of how it was sent. */
 export const acceptRefusals = [
   ...acceptRefusalsOfMachine,
   'DRIVER_NOT_IN_FLEET',
@@ -50,10 +50,10 @@ export const acceptRefusals = [
   'DRIVER_INACTIVE',
 ] as const satisfies readonly ProblemCode[]
 
-/** `version`: the one it has now. */
+/** `version`: the present version. */
 export const staleVersion = (version: number) => problem('STALE_VERSION', { members: { version } })
 
-/** Turns what the engine and the stores throw about expected failures into problems; rethrows the rest. */
+/** Turns the expected errors of the engine and the stores into problems. Throws all others again. */
 export async function expectingFailures<T>(work: Promise<Result<T>>): Promise<Result<T>> {
   try {
     return await work

@@ -1,28 +1,30 @@
 /*
- * What clients may send, as zod schemas: HTTP bodies, path ids, query strings and socket messages.
- * Parsed at the border; everything behind it trusts the types. All objects are strict.
+ * What clients may send, as zod schemas: HTTP bodies, path ids, query strings and socket messages. They are parsed at
+ * the border, and all code behind it trusts the types. All objects are strict.
  */
 import { z } from 'zod'
 import { ROLES } from './person.js'
 
-/** Trucks of one request. More would make the snapshot, which every accept rewrites, larger than 250 KB. */
+/** Trucks of one request. With more, the snapshot, which every accept rewrites, would exceed 250 KB. */
 export const MAX_TRUCKS = 500
-/** Free text: a paragraph. Offers carry it to every transporter. */
+/** Free text: a paragraph. Each offer carries it to a transporter. */
 export const MAX_TEXT_LENGTH = 500
-/** A postal address is shorter; offers carry two. */
+/** A postal address is shorter. Each offer carries two. */
 const MAX_ADDRESS_LENGTH = 300
-/** Of a command of any machine's, as JSON. The largest of ours has half of it; each is kept on record. */
+/** A command of any machine, as JSON. The largest of ours has half of it. Each is stored on record. */
 const MAX_COMMAND_LENGTH = 4_096
-/** A list's page: what a phone shows, and at most what one answer can hold without hurting others. */
+/** Items on a page of a list: the default fits a phone, and the maximum keeps one answer from slowing others. */
 export const DEFAULT_PAGE_SIZE = 20
 export const MAX_PAGE_SIZE = 100
 
-/** Postgres stores neither NUL nor unpaired surrogates; refusing them here keeps a batch of others safe. */
+/**
+ * Postgres stores neither NUL nor unpaired surrogates. Refused here, they cannot fail a batch with other users' writes.
+ */
 export function isStorableText(value: string): boolean {
   return !value.includes('\u0000') && value.isWellFormed()
 }
 
-/** The same of every text in a JSON value, names of members included. */
+/** The same for every text in a JSON value, names of members included. */
 function isStorableJson(value: unknown): boolean {
   if (typeof value === 'string') return isStorableText(value)
   if (typeof value !== 'object' || value === null) return true
@@ -42,7 +44,7 @@ export const vehicleType = z
   .string()
   .regex(/^[a-z0-9_]{1,40}$/, 'Expected a slug of 1 to 40 of a-z 0-9 _')
   .meta({ examples: ['14ft'] })
-/** Lower case: two spellings of one id would be two mailboxes. */
+/** Lower case, because two spellings of one id would be two mailboxes. */
 export const instanceId = z
   .uuid({ version: 'v7' })
   .toLowerCase()
@@ -127,7 +129,7 @@ export const driverHeartbeat = z.strictObject({
   vehicleId: clientId.optional(),
 })
 
-/** FCM says that its tokens may grow; today's have 163 characters. One index entry holds at most 2,704 bytes. */
+/** FCM says that its tokens may grow. Today's have 163 characters. One index entry holds at most 2,704 bytes. */
 const MAX_TOKEN_LENGTH = 1_024
 export const device = z.strictObject({
   token: z
@@ -139,11 +141,11 @@ export const device = z.strictObject({
 })
 
 export const putDriver = z.strictObject({ name: text(100).min(1), phone: text(30).optional() })
-/** Which fleet a driver agrees to. */
+/** The fleet whose invitation a driver accepts. */
 export const joinFleet = z.strictObject({ transporterId: clientId })
 export const putVehicle = z.strictObject({ vehicleType, number: text(20).min(1) })
 export const putUser = z.strictObject({ active: z.boolean() })
-/** Whatever the instance's machine takes as a command: its definition parses the rest. */
+/** Any command of the instance's machine. The machine's definition parses the rest. */
 export const instanceEvent = z.strictObject({
   event: z
     .looseObject({ type: text(100).min(1) })
@@ -154,7 +156,7 @@ export const instanceEvent = z.strictObject({
     ),
   reason: text(MAX_TEXT_LENGTH).min(1),
 })
-/** A point to resume from: the longest is some 130 characters. What is none is answered like a lost one. */
+/** A resume point has at most some 130 characters. Other text is answered like a resume point that is lost. */
 const resumePoint = z.string().max(200)
 export const watchMessage = z.strictObject({ broadcastId: instanceId, after: resumePoint.optional() })
 export const syncQuery = z.strictObject({ after: resumePoint.optional() })

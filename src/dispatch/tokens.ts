@@ -1,25 +1,25 @@
-/* What a token says. HTTP and sockets ask the same verifier; `main` gives it to both. */
+/* What a token says. HTTP and sockets use the same verifier, which `main` gives to both. */
 import type { Caller } from './person.js'
 import type { Result } from './problems.js'
 
 export interface VerifiedToken {
   readonly caller: Caller
-  /** Seconds since the epoch, whole: `iat`. An end of sessions is for all tokens up to a second. */
+  /** `iat`: whole seconds since the epoch. Ending sessions ends all tokens issued up to a certain second. */
   readonly issuedAt: number
-  /** Milliseconds since the epoch. From then on the token opens nothing. */
+  /** Milliseconds since the epoch. From then on the token is invalid. */
   readonly expiresAt: number
 }
 
 /**
- * Answers `UNAUTHENTICATED` for whatever is not a valid token of today, `UNAVAILABLE` where that cannot be said because an
- * issuer of tokens is away. Never throws. That a session was ended it does not know: `Dispatch.admit` does.
+ * Returns `UNAUTHENTICATED` for text that is not a valid token now, and `UNAVAILABLE` if a token issuer cannot be
+ * reached. Never throws. It does not know of ended sessions: `Dispatch.admit` does.
  */
 export type TokenVerifier = (token: string) => Promise<Result<VerifiedToken>>
 
 export interface VerifiedRefreshToken extends VerifiedToken {
-  /** Its `jti`. */
+  /** `jti`. */
   readonly id: string
-  /** Tokens that came of one another, from one sign-in on. */
+  /** All refresh tokens since one sign-in share a family. */
   readonly family: string
 }
 
@@ -30,11 +30,13 @@ export interface IssuedTokens {
 }
 
 export interface RefreshTokens {
-  /** How long those are good that are issued. */
+  /** How long the issued refresh tokens are valid. */
   readonly refreshTtlMs: number
-  /** Answers `UNAUTHENTICATED` for whatever is not a valid refresh token. Never throws, never asks anyone. */
+  /** Returns `UNAUTHENTICATED` for text that is not a valid refresh token. Never throws, and needs no network. */
   verify(token: string): Promise<Result<VerifiedRefreshToken>>
-  /** An access token, and the refresh token that gets the next one. `id` is its `jti`; `issuedAt` is in seconds. */
+  /**
+   * Returns an access token and the next refresh token. `id` is the refresh token's `jti`; `issuedAt` is in seconds.
+   */
   issue(
     caller: Caller,
     token: { readonly family: string; readonly id: string; readonly issuedAt: number },

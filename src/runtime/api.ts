@@ -1,7 +1,9 @@
 /* The engine as its users see it. */
+
+import type { DeadLetter } from './dead-letters.js'
 import type { Refusal } from './definition.js'
 import type { MembershipState } from './definitions/membership.js'
-import type { DeadLetter, StoredInstance } from './ports.js'
+import type { StoredInstance } from './ports.js'
 import type {
   Actor,
   CreateOutcome,
@@ -86,7 +88,7 @@ export interface Engine {
   restore(row: StoredInstance): Instance
   /**
    * The instance from memory, if it is known in `version` or a later one and was the present one within the last
-   * second: for who handles an event of it.
+   * second. For callers that handle an event of it.
    */
   recall(id: string, version: number): Instance | undefined
   history(id: string, options?: { after?: number; limit?: number }): Promise<readonly JournalEntry[]>

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Fold } from './commit/fold.js'
 import type { Definition } from './definition.js'
-import { createRegistry, type Registry } from './definitions/registry.js'
+import { createRegistry, type Registered, type Registry } from './definitions/registry.js'
 import type { StoredInstance, StoredTimer } from './ports.js'
 import { replay } from './replay.js'
 import type { EmittedEvent, JournalEntry } from './types.js'
@@ -37,7 +37,7 @@ export interface AuditStore {
 }
 
 export interface Violation {
-  /** The number of the invariant in docs/ARCHITECTURE.md. */
+  /** The number of the invariant in docs/architecture/invariants.md. */
   readonly invariant: number
   readonly instance: string | undefined
   readonly message: string
@@ -85,92 +85,105 @@ export async function* audit(
 }
 
 /** All violations of one instance; invariants 1, 2, 4, 5 and 7, and the product's own. */
-export function auditInstance(
+function auditInstance(
   registry: Registry,
   audited: AuditedInstance,
   productInvariants: ProductInvariants,
 ): Violation[] {
   const { instance, journal } = audited
-  const found: Violation[] = []
-  const report = (invariant: number, message: string) =>
-    found.push({ invariant, instance: instance.id, message })
-
+  const violation = (invariant: number, message: string) => ({ invariant, instance: instance.id, message })
   const versions = journal.map(entry => entry.version)
   if (instance.version !== journal.length || versions.some((version, i) => version !== i + 1)) {
-    report(1, `version ${instance.version}, but the journal has versions ${summary(versions)}`)
-    return found
+    return [violation(1, `version ${instance.version}, but the journal has versions ${summary(versions)}`)]
   }
   let fold: Fold
   try {
     fold = replay(registry.get(instance.machine), instance.id, journal)
   } catch (error) {
-    report(2, `the journal cannot be replayed: ${error instanceof Error ? error.message : error}`)
-    return found
+    const cause = error instanceof Error ? error.message : error
+    return [violation(2, `the journal cannot be replayed: ${cause}`)]
   }
   const replayed = fold.current
-  if (replayed === undefined) return found
-  const { definition, stepper } = fold.registered
-  const replayedJson = JSON.parse(stepper.persist(replayed.snapshot))
-  if (instance.definitionVersion !== definition.version) {
-    report(
-      2,
-      `it is stored as version ${instance.definitionVersion} of the definition, journaled as ${definition.version}`,
-    )
-    return found
+  if (replayed === undefined) return []
+  const mismatch = snapshotMismatch(instance, replayed.snapshot, fold.registered)
+  if (mismatch !== undefined) return [violation(2, mismatch)]
+  const { definition } = fold.registered
+  return [
+    ...differences(4, 'claims', "the snapshot's", definition.claims(replayed.snapshot), audited.claims),
+    ...auditProjections(definition, replayed.snapshot, audited),
+    ...auditTimers(fold, audited),
+    ...auditEvents(fold, audited),
+    ...productInvariants(audited, replayed.snapshot),
+  ].map(found => violation(found.invariant, found.message))
+}
+
+/** In words, if the stored snapshot is not the replayed one. */
+function snapshotMismatch(
+  { definitionVersion, snapshot }: StoredInstance,
+  replayed: AnyMachineSnapshot,
+  { definition, stepper }: Registered,
+): string | undefined {
+  if (definitionVersion !== definition.version) {
+    return `it is stored as version ${definitionVersion} of the definition, journaled as ${definition.version}`
   }
-  if (!isDeepStrictEqual(replayedJson, instance.snapshot)) {
-    report(
-      2,
-      `the stored snapshot is not what the journal gives: ${difference(replayedJson, instance.snapshot)}`,
-    )
-    return found
-  }
-  compareSets(definition.claims(replayed.snapshot), audited.claims, (missing, extra) =>
-    report(4, `claims: missing ${summary(missing)}, not the snapshot's ${summary(extra)}`),
-  )
-  for (const { table, columns, rows } of definition.projections) {
+  const json = JSON.parse(stepper.persist(replayed))
+  if (isDeepStrictEqual(json, snapshot)) return undefined
+  return `the stored snapshot is not what the journal gives: ${difference(json, snapshot)}`
+}
+
+function auditProjections(
+  { projections }: Definition,
+  snapshot: AnyMachineSnapshot,
+  audited: AuditedInstance,
+): Difference[] {
+  return projections.flatMap(({ table, columns, rows }) => {
     const names = Object.keys(columns)
     const asText = (row: Readonly<Record<string, unknown>>) =>
       JSON.stringify(names.map(name => canonical(row[name])))
-    compareSets(
-      rows(replayed.snapshot).map(asText),
-      (audited.projections[table] ?? []).map(asText),
-      (missing, extra) =>
-        report(4, `${table}: missing ${summary(missing)}, not the snapshot's ${summary(extra)}`),
-    )
-  }
-  // The original due time of a parked timer is kept only while it is a dead letter.
-  const isParked = ({ parked }: StoredTimer) => parked !== undefined && parked !== 'dead'
-  const parked = new Set(audited.timers.filter(isParked).map(t => t.sendId))
-  const timerText = (t: StoredTimer) =>
-    `${t.sendId} generation ${t.generation} ${parked.has(t.sendId) ? 'parked' : `due ${new Date(t.dueAt).toISOString()}`}`
-  compareSets([...fold.timersSet.values()].map(timerText), audited.timers.map(timerText), (missing, extra) =>
-    report(TIMERS_MATCH, `timers: missing ${summary(missing)}, not armed by the machine ${summary(extra)}`),
-  )
-  const eventText = ({ version, index, type, payload, audience }: AuditedInstance['events'][number]) =>
-    JSON.stringify([version, index, type, canonical(payload), audience])
-  const { eventsSweptBefore = Number.NEGATIVE_INFINITY } = audited
-  const sweptStamp = eventsSweptBefore + STAMP_TOLERANCE_MS
-  const mayBeSwept = new Set(fold.events.filter(e => e.at <= sweptStamp).map(eventText))
-  const stored = audited.events.map(eventText)
-  const expected = fold.events.map(eventText).filter(text => stored.includes(text) || !mayBeSwept.has(text))
-  compareSets(expected, stored, (missing, extra) =>
-    report(7, `events: missing ${summary(missing)}, not emitted by the machine ${summary(extra)}`),
-  )
-  for (const violation of productInvariants(audited, replayed.snapshot)) {
-    report(violation.invariant, violation.message)
-  }
-  return found
+    const stored = audited.projections[table] ?? []
+    return differences(4, table, "the snapshot's", rows(snapshot).map(asText), stored.map(asText))
+  })
 }
 
-function compareSets(
+function auditTimers({ timersSet }: Fold, { timers }: AuditedInstance): Difference[] {
+  // The original due time of a parked timer is kept only while it is a dead letter.
+  const isParked = ({ parked }: StoredTimer) => parked !== undefined && parked !== 'dead'
+  const parked = new Set(timers.filter(isParked).map(t => t.sendId))
+  const asText = (t: StoredTimer) =>
+    `${t.sendId} generation ${t.generation} ${parked.has(t.sendId) ? 'parked' : `due ${new Date(t.dueAt).toISOString()}`}`
+  const armed = [...timersSet.values()].map(asText)
+  return differences(TIMERS_MATCH, 'timers', 'armed by the machine', armed, timers.map(asText))
+}
+
+function auditEvents(
+  { events }: Fold,
+  { events: kept, eventsSweptBefore = Number.NEGATIVE_INFINITY }: AuditedInstance,
+): Difference[] {
+  const asText = ({ version, index, type, payload, audience }: AuditedInstance['events'][number]) =>
+    JSON.stringify([version, index, type, canonical(payload), audience])
+  const sweptStamp = eventsSweptBefore + STAMP_TOLERANCE_MS
+  const mayBeSwept = new Set(events.filter(e => e.at <= sweptStamp).map(asText))
+  const stored = kept.map(asText)
+  const expected = events.map(asText).filter(text => stored.includes(text) || !mayBeSwept.has(text))
+  return differences(7, 'events', 'emitted by the machine', expected, stored)
+}
+
+type Difference = Omit<Violation, 'instance'>
+
+/** What `stored` lacks of `expected`, and what it has beyond: one violation, or none. */
+function differences(
+  invariant: number,
+  what: string,
+  expectation: string,
   expected: readonly string[],
-  actual: readonly string[],
-  report: (missing: string[], extra: string[]) => void,
-): void {
-  const missing = expected.filter(value => !actual.includes(value))
-  const extra = actual.filter(value => !expected.includes(value))
-  if (missing.length + extra.length > 0) report(missing, extra)
+  stored: readonly string[],
+): Difference[] {
+  const missing = expected.filter(value => !stored.includes(value))
+  const extra = stored.filter(value => !expected.includes(value))
+  if (missing.length + extra.length === 0) return []
+  return [
+    { invariant, message: `${what}: missing ${summary(missing)}, not ${expectation} ${summary(extra)}` },
+  ]
 }
 
 /** Postgres gives jsonb keys in its own order, absent columns as null. */

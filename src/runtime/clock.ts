@@ -1,24 +1,24 @@
 /*
- * The process's clock, kept in step with the database's: stamps of several processes must be comparable,
- * and deadlines are compared with stamps. Built on the monotonic clock, so that setting the machine's time
- * moves nothing.
+ * The process's clock, kept in step with the database's, because stamps of several processes must be comparable and
+ * deadlines are compared with stamps. It is built on the monotonic clock, so that setting the machine's time has no
+ * effect.
  */
 export interface Clock {
-  /** Milliseconds since the epoch, whole. Never goes back. */
+  /** Whole milliseconds since the epoch. Never goes back. */
   now(): number
 }
 
 export interface SyncedClock extends Clock {
   /**
-   * Measures the offset anew; `readDatabaseTime` answers milliseconds since the epoch.
-   * Throws `ClockSkewError`, and keeps the old offset, when it is beyond what drift can explain.
+   * Measures the offset again. `readDatabaseTime` returns milliseconds since the epoch. Throws `ClockSkewError` and
+   * keeps the old offset if the new one is larger than drift can explain.
    */
   sync(readDatabaseTime: () => Promise<number>): Promise<void>
   /** How far the database's clock is ahead of this machine's, as last measured. */
   readonly offsetMs: number
 }
 
-/** This machine's clock and the database's disagree by more than drift explains: one of them is wrong. */
+/** The clocks of this machine and the database differ by more than drift can explain, so one of them is wrong. */
 export class ClockSkewError extends Error {
   constructor(skewMs: number) {
     super(
@@ -28,9 +28,9 @@ export class ClockSkewError extends Error {
   }
 }
 
-/** Tokens expire by this machine's clock and requests by the database's: more than this and users would notice. */
+/** Tokens expire by this machine's clock and requests by the database's. Users would notice a larger difference. */
 const MAX_SKEW_MS = 60_000
-/** The quickest answer of several has the least uncertainty: half its time. */
+/** The quickest of several answers has the smallest error: at most half its time. */
 const SAMPLES = 3
 
 /** `readLocalTime` is for tests: milliseconds since the epoch, monotonic. */

@@ -1,6 +1,6 @@
 /*
- * What comes from outside: commands and inputs, parsed by the definition's schemas. What gets in can be stored, and has
- * no field of the stamp's.
+ * Parses commands and inputs from outside with the definition's schemas. A parsed value can be stored, and has no field
+ * of the stamp.
  */
 import type { z } from 'zod'
 import type { Definition } from './definition.js'
@@ -13,18 +13,18 @@ import type { Actor } from './types.js'
 
 /** Enough to correct a form. A payload of a million mistakes is not worth more. */
 const MAX_ISSUES_TOLD = 10
-/** Of one path or message. Zod repeats the names of unknown fields, which may be a megabyte of them. */
+/** The length of one path or message. Zod repeats the names of unknown fields, which may be a megabyte. */
 const MAX_TOLD_LENGTH = 200
-/** Of a message that lists the commands of a definition. */
+/** In a message that lists the commands of a definition. */
 const MAX_COMMANDS_TOLD = 20
 
 interface Issue {
-  /** Dotted; empty for the whole. */
+  /** Dotted. Empty for the whole value. */
   readonly path: string
   readonly message: string
 }
 
-/** Parses a command. Names that begin with `xstate.` never get in, whatever the schemas say. */
+/** Parses a command. Names that begin with `xstate.` are always refused, whatever the schemas say. */
 export function parseCommand<T extends { readonly type: string }>(definition: Definition, event: T): T {
   const { name, commands } = definition
   const type: unknown = isObject(event) ? event.type : undefined
@@ -62,12 +62,12 @@ export function parseInput(definition: Definition, input: unknown): object {
   const complaint = `The input of "${definition.name}" is not valid`
   const parsed = parse(definition.input, input, complaint, definition) ?? {}
   if (isObject(parsed)) return parsed
-  // A machine's input is given a stamp, which other values cannot carry.
+  // The input gets a stamp, and only an object can hold one.
   const message = `expected an object, got ${shown(parsed)}: wrap it, as in { value: … }`
   throw invalid(complaint, [{ path: '', message }])
 }
 
-/** Who sends it, as it is journaled. Throws `InvalidEventError`. */
+/** Parses the actor as it is journaled. Throws `InvalidEventError`. */
 export function parseActor(actor: Actor): Actor {
   checkActor(actor)
   return storable(actor, 'The actor is not valid')
@@ -94,7 +94,7 @@ function parse(schema: z.ZodType, value: unknown, complaint: string, definition:
   return storable(parsed, complaint)
 }
 
-/** The value as it will be stored. Throws `InvalidEventError` if JSON does not hold it. */
+/** Returns the value as it will be stored. Throws `InvalidEventError` if JSON cannot hold it. */
 function storable<T>(value: T, complaint: string): T {
   try {
     return storedValue(value, '')
@@ -112,7 +112,7 @@ function reserved(type: string): string {
     : reason
 }
 
-/** The message tells the issues, as it is often all that is logged. */
+/** The message contains the issues, because often only the message is logged. */
 function invalid(complaint: string, issues: readonly Issue[]): InvalidEventError {
   const told = issues.slice(0, MAX_ISSUES_TOLD).map(({ path, message }) => {
     const text = cut(message, MAX_TOLD_LENGTH)
@@ -129,7 +129,9 @@ function toIssue(issue: z.core.$ZodIssue): Issue {
 
 type Located = Pick<z.core.$ZodIssue, 'path' | 'message'>
 
-/** Of a union's alternatives, the complaint of the one that came furthest: the union itself only says "invalid". */
+/**
+ * For a union, returns the issue of the alternative that parsed furthest. The union's own issue only says "invalid".
+ */
 function closest(issue: z.core.$ZodIssue): Located {
   if (issue.code !== 'invalid_union') return issue
   const deepest = issue.errors

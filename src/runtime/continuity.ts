@@ -1,8 +1,9 @@
 /*
- * Watches whether the database still has the history that this process has seen. After a failover to an asynchronous
- * standby, or a restore, the last transactions may be gone; what a process remembers of them must not decide anything.
- * Two signs tell: a read shows less than was known before (snapshot-cache.ts), or the database's position is lower, or on
- * another timeline, as after any failover. The first is exact for one instance, the second tells even a process that reads nothing.
+ * Checks whether the database still has the history that this process has seen. After a failover to an asynchronous
+ * standby, or a restore, the last transactions may be gone. What a process remembers of them must then decide nothing.
+ * There are two signs. A read shows less than was known before (snapshot-cache.ts), which is exact for one instance. Or
+ * the database's position is lower, or on another timeline, as after any failover. A process that reads nothing notices
+ * that too.
  */
 import type { Logger } from 'pino'
 import { Periodic } from '../concurrency/periodic.js'
@@ -49,7 +50,7 @@ export function createContinuity(options: {
     const isSame = position.history === before.history
     if (isSame && position.offset < before.offset) noteLoss({ before, after: position })
     if (isSame) return
-    // A failover need not have lost anything. If it has, the reads and commits that follow tell.
+    // A failover may have lost nothing. If it has, the next reads and commits detect it.
     log.warn({ before, after: position }, 'the database has failed over; what was known of it is read again')
     onLoss()
   }

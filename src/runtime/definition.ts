@@ -1,24 +1,24 @@
 /*
- * What persisting an XState machine takes, beyond the machine itself.
- * A definition is pure: every function here is called with values only, any number of times
- * (events are evaluated again after a lost race), and must give the same answer each time.
+ * What is needed to persist an XState machine, besides the machine itself. A definition is pure. Every function here
+ * gets only values, may be called any number of times (events are evaluated again after a lost race), and must return
+ * the same result each time.
  */
 import type { AnyStateMachine, ContextFrom, SnapshotFrom } from 'xstate'
 import type { ZodType } from 'zod'
 import type { StoredHistory } from './definitions/history-value.js'
 
-/** What the runtime adds to every event and to the input of a new instance. */
+/** The fields that the runtime adds to every event and to the input of a new instance. */
 export interface Stamp {
-  /** Milliseconds since the epoch; never goes back for one instance. A timer's is its due time. */
+  /** Milliseconds since the epoch. Never goes back for one instance. For a timer it is the due time. */
   readonly at: number
-  /** UUIDv7, journaled, the same when the event is evaluated again: take new ids from it. */
+  /** A UUIDv7 that is journaled and stays the same when the event is evaluated again. Derive new ids from it. */
   readonly uid: string
 }
 
 /** A command or timer event as the machine sees it. */
 export type StampedEvent = Stamp & { readonly type: string } & Record<string, unknown>
 
-/** Why an event was not applied. `reason` is a word of the definition's; the rest is for the caller. */
+/** Why an event was not applied. `reason` is a word of the definition. The rest is for the caller. */
 export interface Refusal {
   readonly reason: string
   readonly [detail: string]: unknown
@@ -28,9 +28,9 @@ export interface Refusal {
 export type ColumnType = 'uuid' | 'text' | 'integer' | 'timestamptz' | 'jsonb'
 
 /**
- * A read table derived from the snapshot, upserted by `id` in the commit that changes it.
- * Rows are never deleted: a row that should no longer count says so in a column.
- * The table also has `instance uuid` and `version integer`, which the runtime fills.
+ * A read table derived from the snapshot. Its rows are upserted by `id` in the commit that changes them and are never
+ * deleted: a row that no longer counts says so in a column. The table also has `instance uuid` and `version integer`,
+ * which the runtime fills.
  */
 export interface Projection<TSnapshot> {
   readonly table: string
@@ -39,28 +39,30 @@ export interface Projection<TSnapshot> {
   rows(snapshot: TSnapshot): readonly Readonly<Record<string, unknown>>[]
 }
 
-/** What of a stored snapshot a migration may change. */
+/** The parts of a stored snapshot that a migration may change. */
 export interface StoredState<TMachine extends AnyStateMachine> {
   readonly value: SnapshotFrom<TMachine>['value']
   readonly context: ContextFrom<TMachine>
   /**
-   * What the history states remember: id of the history state → the states, each `{ id }`. Absent from a migration's
-   * result, the old history is kept where its states still exist, found by their own ids or their paths.
+   * The memory of the history states: id of the history state → the states, each `{ id }`. If a migration leaves it
+   * out, the old memory is kept for states that still exist, found by their own ids or their paths.
    */
   readonly historyValue?: StoredHistory
 }
 
-/** From an older version, which goes on being known: until all processes know the new one, it is the old that runs. */
+/**
+ * A migration from an older version. The older version stays known, and is used until all processes know the new one.
+ */
 export interface Migration {
   readonly from: Definition
-  /** Pure, and never fails: every state and context that the old version can be in has one in the new. */
+  /** Pure, and never fails: each state and context of the old version has one in the new version. */
   apply(stored: StoredState<AnyStateMachine>): StoredState<AnyStateMachine>
 }
 
 /**
- * A typed migration: `migrateFrom(doorV1, ({ value, context }): StoredState<typeof doorV2Machine> => …)`.
- * Timers need nothing: those of the states that the new version is in are armed, and those of states it is no longer
- * in are removed. A timer whose state goes by another name afterwards begins anew.
+ * A typed migration: `migrateFrom(doorV1, ({ value, context }): StoredState<typeof doorV2Machine> => …)`. Timers need
+ * no code: timers of the new states are armed, and those of states that were left are removed. A timer whose state has
+ * another name afterwards starts anew.
  */
 export function migrateFrom<TOld extends AnyStateMachine, TNew extends AnyStateMachine>(
   from: Definition<TOld>,
@@ -72,32 +74,32 @@ export function migrateFrom<TOld extends AnyStateMachine, TNew extends AnyStateM
 export interface Definition<TMachine extends AnyStateMachine = AnyStateMachine> {
   readonly name: string
   /**
-   * From 1. Raised whenever a past decision would come out differently, or a stored snapshot needs migrating; then
-   * `migrations` must say how, for every version of which instances are still stored.
+   * Starts at 1. Increase it whenever a past decision would come out differently, or a stored snapshot must be
+   * migrated. `migrations` must then cover every version that stored instances still have.
    */
   readonly version: number
   readonly migrations?: readonly Migration[]
   readonly machine: TMachine
-  /** Parses what `create` is given, without the stamp. */
+  /** Parses the input of `create`, without the stamp. */
   readonly input: ZodType
-  /** Parses each command, whole (`type` included), without the stamp. Keys are the event types. */
+  /** Parses a whole command (with its `type`), without the stamp. Keys are the event types. */
   readonly commands: Readonly<Record<string, ZodType>>
-  /** The word that stands for the snapshot in lists. */
+  /** The word for the snapshot in lists. */
   status(snapshot: SnapshotFrom<TMachine>): string
-  /** Whose instance it is. */
+  /** The id of the owner. */
   owner(snapshot: SnapshotFrom<TMachine>): string
-  /** Exclusive keys that the instance holds while in this snapshot; no duplicates. */
+  /** The exclusive keys that the instance holds in this snapshot, without duplicates. */
   claims(snapshot: SnapshotFrom<TMachine>): readonly string[]
-  /** Why the machine did not handle the event. `undefined`: nothing to do, which is no refusal. */
+  /** Why the machine did not handle the event. `undefined`: there was nothing to do, which is no refusal. */
   refuse(snapshot: SnapshotFrom<TMachine>, event: StampedEvent): Refusal | undefined
   /**
-   * A refusal that no later event can turn into anything else, judged by the event's type alone
-   * (it is asked before the event is complete). It may be given from memory.
+   * A refusal that no later event can change, decided by the event's type alone because the event is not complete yet.
+   * It may be decided from memory.
    */
   refusePermanently(snapshot: SnapshotFrom<TMachine>, eventType: string): Refusal | undefined
   /** Why an event that needs `key` cannot be applied while `holder` (an instance id) holds it. */
   refuseClaim(key: string, holder: string): Refusal
-  /** Event types that go before all others waiting for the same instance. */
+  /** Event types that overtake all others that wait for the same instance. */
   readonly urgent: readonly string[]
   readonly projections: readonly Projection<SnapshotFrom<TMachine>>[]
 }

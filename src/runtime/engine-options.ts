@@ -14,14 +14,14 @@ export interface EngineOptions {
   readonly subscribers?: readonly Subscriber[]
   readonly clock?: SyncedClock
   readonly log?: Logger
-  /** Needed where some processes take commands and others fire the timers. */
+  /** Needed if some processes take commands and others fire the timers. */
   readonly wakeups?: Wakeups
   /**
    * Called once when a definition version is in use that this process cannot serve. The process does no more work and
    * should end.
    */
   readonly onUnfit?: (reason: DefinitionError) => void
-  /** Is shown every transition after its commit, once at most. Must not throw, or take long. */
+  /** Gets every transition after its commit, at most once. Must be quick and never throw. */
   readonly observe?: (transition: Transition) => void
   readonly meter?: Meter | undefined
   readonly tracer?: Tracer | undefined

@@ -1,6 +1,6 @@
 /*
- * The durable engine: commands and timers go in, guarded commits and deliveries come out.
- * It knows definitions and nothing of what they are about.
+ * The durable engine: it takes commands and timers, and makes guarded commits and deliveries. It knows definitions, and
+ * nothing about what they are for.
  */
 import { Periodic } from '../concurrency/periodic.js'
 import type { Engine } from './api.js'
@@ -13,16 +13,16 @@ import { shutDown, standDown } from './shutdown.js'
 
 export type { EngineOptions } from './engine-options.js'
 
-/** Clocks of machines drift by some milliseconds an hour; a virtual machine that was paused jumps. */
+/** Clocks of machines drift by some milliseconds an hour. The clock of a paused virtual machine jumps. */
 const CLOCK_SYNC_EVERY_MS = 30_000
-/** Longer than a commit that is resent; shorter than what orchestrators wait before they kill. */
+/** Longer than a commit that is resent, and shorter than the time after which orchestrators kill a process. */
 const CLOSE_WITHIN_MS = 15_000
 /** Each may hold the text of an error. */
 const MAX_DEAD_LETTERS_PAGE = 200
 
 /**
- * Makes an engine. It takes commands at once; `start` begins firing timers and sweeping the outbox.
- * Throws `DefinitionError` with all faults of the definitions.
+ * Makes an engine, which accepts commands at once. `start` begins to fire timers and to sweep the outbox. Throws
+ * `DefinitionError` with all faults of the definitions.
  */
 export function createEngine(options: EngineOptions): Engine {
   const services = createServices(options, reason => {

@@ -1,6 +1,6 @@
 import type { Fault } from './definitions/checks/fault.js'
 
-/** The event or input does not fit the definition's schema, or cannot be stored. The message tells the first `issues`. */
+/** The event or input does not fit the definition's schema, or cannot be stored. The message has the first `issues`. */
 export class InvalidEventError extends Error {
   readonly issues: readonly { readonly path: string; readonly message: string }[]
 
@@ -19,8 +19,8 @@ export class UnknownInstanceError extends Error {
 }
 
 /**
- * The work may be sent again after `retryAfterSeconds`. It was not done, unless the message says that this is not
- * known: then an idempotency key, or a look at the instance, tells.
+ * The work may be retried after `retryAfterSeconds`. It was not done, unless the message says that this is unknown.
+ * Then an idempotency key, or a read of the instance, shows it.
  */
 export class OverloadedError extends Error {
   readonly retryAfterSeconds: number
@@ -45,11 +45,11 @@ export class StoreUnavailableError extends Error {
 }
 
 /**
- * A definition that cannot be made durable, what one of its functions gave that cannot be stored, or a stored instance that
- * no definition here understands.
+ * A definition cannot be made durable, one of its functions returned something that cannot be stored, or no definition
+ * here understands a stored instance.
  */
 export class DefinitionError extends Error {
-  /** All that was found when definitions were registered; empty for an error of a single event. */
+  /** All faults that were found when definitions were registered. Empty for an error of a single event. */
   readonly faults: readonly Fault[]
 
   constructor(message: string, cause?: unknown, faults: readonly Fault[] = []) {
@@ -71,8 +71,8 @@ export class UnknownVersionError extends DefinitionError {
 }
 
 /**
- * The event is not at fault: the database is away, this process is full or cannot serve the instance, or the instance is
- * gone. It may succeed elsewhere or later, unchanged.
+ * The event is not at fault: the database is unavailable, this process is full or cannot serve the instance, or the
+ * instance is gone. The same event may succeed elsewhere or later.
  */
 export function isEnvironmental(error: unknown): boolean {
   return (
@@ -83,12 +83,12 @@ export function isEnvironmental(error: unknown): boolean {
   )
 }
 
-/** What a caller is told: that it may come back, or what is broken. */
+/** The error for a caller: that a retry may succeed, or what is broken. */
 export function unavailable(error: unknown): unknown {
   return error instanceof StoreUnavailableError ? new OverloadedError(error.message, 1, error) : error
 }
 
-/** Waits for `work`, whose failure becomes the error for a caller. */
+/** Waits for `work`, and turns its failure into the error for a caller. */
 export async function whenAvailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work

@@ -9,6 +9,7 @@ export {
 } from './audit.js'
 export type { Clock, SyncedClock } from './clock.js'
 export { ClockSkewError, createClock } from './clock.js'
+export type { DeadDelivery, DeadLetter, DeadTimer } from './dead-letters.js'
 export {
   type ColumnType,
   type Definition,
@@ -30,7 +31,7 @@ export {
   StoreUnavailableError,
   UnknownInstanceError,
 } from './errors.js'
-export type { DeadDelivery, DeadLetter, DeadTimer, Store, StoredInstance, Wakeups } from './ports.js'
+export type { Store, StoredInstance, Wakeups } from './ports.js'
 export {
   type AskOptions,
   type CreateResult,

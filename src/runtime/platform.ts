@@ -1,6 +1,6 @@
 /*
- * What the runtime needs of the machine it runs on besides a store: time that passes, alarms, chance and new ids.
- * A process has the real ones; a simulation has its own, so that one seed gives one course of events.
+ * What the runtime needs of its machine besides a store: time, alarms, randomness and new ids. A process has the real
+ * ones. A simulation has its own, so that one seed gives one course of events.
  */
 import { randomFillSync } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
@@ -9,9 +9,9 @@ import { type Alarms, type Cancel, processAlarms } from '../concurrency/alarms.j
 export type { Cancel } from '../concurrency/alarms.js'
 
 export interface Platform extends Alarms {
-  /** Milliseconds, never going back; only differences mean something. */
+  /** Milliseconds that never go back. Only differences have a meaning. */
   monotonicMs(): number
-  /** From 0 up to, but not, 1. */
+  /** From 0 to below 1. */
   random(): number
   /** A new UUIDv7. */
   uid(): string
@@ -44,7 +44,7 @@ export const processPlatform: Platform = {
 export const pause = (platform: Platform, delayMs: number) =>
   new Promise<void>(resolve => void platform.after(delayMs, resolve))
 
-/** Waits for `work`, but not longer than `withinMs`; it goes on by itself. */
+/** Waits for `work`, but at most `withinMs`. The work continues after that. */
 export async function waitAtMost(
   platform: Platform,
   withinMs: number,

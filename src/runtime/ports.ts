@@ -3,14 +3,17 @@
  * conflicts come back as results. All times are milliseconds since the epoch.
  */
 import type { StateValue } from 'xstate'
+import type { DeadLetter } from './dead-letters.js'
 import type { ColumnType } from './definition.js'
 import type {
+  DeliveryKey,
   EmittedEvent,
   IdempotencyKey,
   JournalEntry,
   Limited,
   OwnerLimit,
   Precondition,
+  TimerKey,
   UsedKey,
 } from './types.js'
 
@@ -113,7 +116,7 @@ export type WriteResult =
   | Limited
   /** Timers that are gone or were armed again since. */
   | { readonly kind: 'gateLost'; readonly sendIds: readonly string[] }
-  /** Somebody else has held its locks, or has been quicker, each time it was tried. */
+  /** Another commit held its locks, or was quicker, at each attempt. */
   | { readonly kind: 'busy' }
   /** Not applied as yet, but an earlier sending of the same write may still arrive and be. */
   | { readonly kind: 'unknown' }
@@ -132,8 +135,6 @@ export interface TimerLease {
   /** When the next timer is due beyond those, if any. */
   readonly nextDueAt: number | undefined
 }
-
-export type TimerKey = Pick<StoredTimer, 'instance' | 'sendId' | 'generation'>
 
 export interface InstancesToCheck {
   readonly ids: readonly string[]
@@ -167,38 +168,6 @@ export interface LeasedDelivery {
   readonly event: EmittedEvent
   readonly subscriber: string
   readonly attempts: number
-}
-
-interface DeadLetterBase {
-  /** Unique among dead letters of all kinds; a later one has a higher id. */
-  readonly id: number
-  readonly instance: string
-  /** Of the event that could not be delivered, or that the timer sends. */
-  readonly type: string
-  readonly attempts: number
-  readonly error: string
-  readonly diedAt: number
-}
-
-/** A delivery that has failed for the last time. */
-export interface DeadDelivery extends DeadLetterBase, DeliveryKey {
-  readonly kind: 'delivery'
-}
-
-/** A timer whose firing has failed for the last time. It goes when its state is left. */
-export interface DeadTimer extends DeadLetterBase, TimerKey {
-  readonly kind: 'timer'
-  readonly machine: string
-  readonly dueAt: number
-}
-
-export type DeadLetter = DeadDelivery | DeadTimer
-
-export interface DeliveryKey {
-  readonly instance: string
-  readonly version: number
-  readonly index: number
-  readonly subscriber: string
 }
 
 /** A living process: machine → the newest version of its definition that it knows. */
@@ -308,7 +277,7 @@ export interface Store {
 }
 
 /**
- * How processes that only take commands wake those that fire timers. Best effort: whoever fires timers also
+ * How processes that only take commands wake those that fire timers. Best effort: a process that fires timers also
  * looks by itself every second.
  */
 export interface Wakeups {

@@ -1,6 +1,6 @@
 /*
- * The engine as other packages see it: outcomes are plain values with the snapshot in them, and an idempotency key is a
- * word. It adds nothing to the engine's own path but this translation.
+ * The engine as other packages see it. Outcomes are plain values that contain the snapshot, and an idempotency key is a
+ * string. This translation is all that it adds to the engine.
  */
 import { createHash } from 'node:crypto'
 import type { AnyMachineSnapshot } from 'xstate'
@@ -19,7 +19,7 @@ import type {
 } from './types.js'
 
 export type SendResult =
-  /** `replayed`: it was applied before, with this key; the snapshot is that of then. */
+  /** `replayed`: it was applied before with this key. The snapshot is the one after that. */
   | {
       readonly kind: 'applied'
       readonly version: number
@@ -42,16 +42,17 @@ export type CreateResult =
 
 export interface AskOptions {
   readonly actor: Actor
-  /** What is sent again with the same key is done once, for as long as the store keeps keys. */
+  /** Commands with the same key are done once, as long as the store keeps keys. */
   readonly key?: string
 }
 
 export interface Engine {
-  /** Throws `InvalidEventError` when the definition's schema refuses the input. */
+  /** Throws `InvalidEventError` if the definition's schema refuses the input. */
   create(machine: string, input: unknown, options: AskOptions): Promise<CreateResult>
   /**
-   * Throws `InvalidEventError` for what the schema refuses, `UnknownInstanceError` when there is no such instance,
-   * `OverloadedError` when queues are full or the database is away. `ifVersion`: otherwise refused, `STALE_VERSION`.
+   * Throws `InvalidEventError` if the schema refuses the event, `UnknownInstanceError` if there is no such instance,
+   * and `OverloadedError` if queues are full or the database is unavailable. With another version than `ifVersion` it
+   * is refused as `STALE_VERSION`.
    */
   send(id: string, event: Command, options: AskOptions & { readonly ifVersion?: number }): Promise<SendResult>
   get(id: string): Promise<Instance | undefined>
@@ -60,17 +61,17 @@ export interface Engine {
    * Timers and deliveries that failed too often and are no longer tried, newest first; with `before`, those with a lower id.
    */
   deadLetters: CoreEngine['deadLetters']
-  /** Has a dead letter tried again, from the first attempt on. False when it is not there (any more). */
+  /** Retries a dead letter from the first attempt on. Returns false if there is no such dead letter. */
   redrive: CoreEngine['redrive']
-  /** Removes a dead letter for good. False when it is not there (any more). */
+  /** Deletes a dead letter. Returns false if there is no such dead letter. */
   drop: CoreEngine['drop']
-  /** Begins firing timers and delivering what dead processes left; commands are taken without it too. */
+  /** Starts to fire timers and to deliver what dead processes left. Commands are accepted without it too. */
   start: CoreEngine['start']
-  /** Refuses new work and finishes what is under way. The store stays open: it is the caller's. */
+  /** Accepts no new work and finishes what is in progress. The store stays open, because it belongs to the caller. */
   close: CoreEngine['close']
 }
 
-/** The reason of a refusal when a key comes again with something else. */
+/** The reason of a refusal if a key is used again with other content. */
 const KEY_REUSED = 'IDEMPOTENCY_KEY_REUSED'
 
 /** Throws `DefinitionError` with all faults of the definitions. */
@@ -132,7 +133,7 @@ function createdResult(outcome: CreateOutcome): CreateResult {
   return { kind: 'created', id, version: 1, snapshot }
 }
 
-/** A key is its user's, for one instance: another's, or for another, has nothing to do with it. */
+/** A key belongs to one user and one instance. The same key of another user, or for another instance, is unrelated. */
 function keyOf(key: string, actor: Actor, about: string, content: unknown): IdempotencyKey {
   checkActor(actor)
   checkIdempotencyKey(key)
@@ -140,7 +141,7 @@ function keyOf(key: string, actor: Actor, about: string, content: unknown): Idem
   return { scope: `${actor.id} ${about}`, key, fingerprint }
 }
 
-/** What is no JSON, or contains itself, cannot be compared with what came with the key before. */
+/** Content that is no JSON, or contains itself, cannot be compared with the key's earlier content. */
 function comparable(content: unknown): string {
   try {
     return canonicalJson(content)
@@ -151,7 +152,7 @@ function comparable(content: unknown): string {
   }
 }
 
-/** The same for the same content, in whatever order its members come. */
+/** The same text for the same content, in any order of members. */
 function canonicalJson(value: unknown): string {
   const text = JSON.stringify(value, (_key, inner: unknown) => {
     if (typeof inner === 'bigint') return `${inner}n` // the schema may make something else of it

@@ -1,5 +1,5 @@
 import { Fold } from './commit/fold.js'
-import { stamped } from './commit/stamp.js'
+import { stamp } from './commit/stamp.js'
 import type { StampedEvent } from './definition.js'
 import type { Registered } from './definitions/registry.js'
 import { MIGRATE } from './definitions/upgrade.js'
@@ -7,10 +7,10 @@ import type { JournalEntry } from './types.js'
 
 export const FIRST_VERSION = 1
 
-/** Replays a journal. Throws where an event that was applied would not be now. */
+/** Replays a journal. Throws if an event that was applied would not be applied now. */
 export function replay(registered: Registered, id: string, journal: readonly JournalEntry[]): Fold {
   const first = journal[0]?.event.definitionVersion
-  // What was journaled before versions were is of the first.
+  // Entries from before there were versions are of the first version.
   const fold = new Fold(id, undefined, registered.at(typeof first === 'number' ? first : FIRST_VERSION), [])
   for (const { version, event, actor, uid, at } of journal) {
     const before = fold.current
@@ -19,7 +19,7 @@ export function replay(registered: Registered, id: string, journal: readonly Jou
       fold.push(fold.registered.stepper.begin(input, uid), { type: 'xstate.init', at, uid, input }, actor)
       continue
     }
-    const again: StampedEvent = stamped(event, at, uid)
+    const again: StampedEvent = stamp(event, at, uid)
     if (event.type === MIGRATE) {
       fold.upgrade(fold.registered.at(Number(event.to)), again, actor)
       continue

@@ -1,4 +1,4 @@
-/* Creates instances and sends them commands: what comes from outside is parsed, then queued for a commit. */
+/* Creates instances and sends them commands. Input from outside is parsed and then queued for a commit. */
 import type { Bounded, Command, CreateOptions, Keyed, SendOptions } from './api.js'
 import { parseActor, parseCommand, parseInput } from './commands.js'
 import type { Definition } from './definition.js'
@@ -19,7 +19,7 @@ export interface Sending {
 }
 
 interface SendingParts extends Services {
-  /** Throws when the engine takes no more work. */
+  /** Throws if the engine accepts no more work. */
   assertOpen(): void
   /** The instance as stored now. */
   read(id: string): Promise<Instance | undefined>
@@ -99,7 +99,9 @@ async function send(
   return confirmed(store, key, noted(sent, { machine, event: parsed.type, span, meter }))
 }
 
-/** The version that a command to this instance is judged by: it is migrated with the first event that comes to it. */
+/**
+ * The definition version that a command to this instance is checked by. The instance is migrated with its next event.
+ */
 function definitionFor(registry: Registry, { machine, definitionVersion }: Instance): Definition {
   const writing = registry.writing(machine)
   const { version } = writing.definition

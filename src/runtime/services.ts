@@ -5,20 +5,20 @@ import { Committer } from './commit/committer.js'
 import type { Committed } from './commit/decided.js'
 import { KnownInstances } from './commit/known-instances.js'
 import { type Continuity, createContinuity } from './continuity.js'
-import { createMembership, type Membership } from './definitions/membership.js'
+import { Membership } from './definitions/membership.js'
 import { createRegistry, type Registry } from './definitions/registry.js'
 import { createDeliveryService, type DeliveryService } from './delivery/delivery.js'
 import type { EngineOptions } from './engine-options.js'
 import type { DefinitionError } from './errors.js'
 import { type Platform, processPlatform } from './platform.js'
-import type { Store, StoredTimer, TimerKey, Wakeups } from './ports.js'
+import type { Store, StoredTimer, Wakeups } from './ports.js'
 import { silentLog } from './silent-log.js'
 import type { Meter, Tracer } from './telemetry.js'
 import { createTimerFiring } from './timers/fire-timer.js'
-import { createRearm, type Rearm } from './timers/rearm.js'
+import { Rearm } from './timers/rearm.js'
 import { createTimerFailures } from './timers/timer-failures.js'
-import { createTimerService, type TimerService } from './timers/timers.js'
-import type { Instance } from './types.js'
+import { TimerService } from './timers/timers.js'
+import type { Instance, TimerKey } from './types.js'
 
 export interface Services {
   readonly store: Store
@@ -68,7 +68,7 @@ export function createServices(options: EngineOptions, onUnfit: (reason: Definit
   const { store, subscribers = [], clock = createClock(), log = silentLog } = options
   const { faults, wakeups, meter, tracer, platform = processPlatform } = options
   const registry = createRegistry(options.definitions)
-  const membership = createMembership({ store, registry, log, platform, onUnfit })
+  const membership = new Membership({ store, registry, log, platform, onUnfit })
   const shared = {
     store,
     clock,
@@ -99,8 +99,8 @@ export function createServices(options: EngineOptions, onUnfit: (reason: Definit
   const noteFailure = createTimerFailures(shared)
   const fire = (timer: StoredTimer) => fireOnce(timer).catch(error => noteFailure(timer, error))
   const prepare = createPrepare(known, store, log)
-  const timers = createTimerService({ ...shared, known: versions, fire, prepare })
-  const rearm = createRearm({ ...shared, onArmed: ({ dueAt }) => dueTimers.note(dueAt) })
+  const timers = new TimerService({ ...shared, known: versions, fire, prepare })
+  const rearm = new Rearm({ ...shared, onArmed: ({ dueAt }) => dueTimers.note(dueAt) })
   const services = {
     ...shared,
     wakeups,

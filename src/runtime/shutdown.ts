@@ -1,11 +1,12 @@
 /*
- * Ends the engine of a process. Timers and sweeps go to other processes first. Then work under way is finished, within a time,
- * and the leases of unfinished work are given up. A process that dies in between loses nothing: its leases run out.
+ * Ends the engine of a process. Timers and sweeps go to other processes first. Then work in progress is finished within
+ * a time limit, and the leases of unfinished work are released. A process that dies in between loses nothing, because
+ * its leases expire.
  */
 import { waitAtMost } from './platform.js'
 import type { Services } from './services.js'
 
-/** One short statement, twice over. Without it leases run out by themselves, so it is not worth more. */
+/** One short statement, twice. Without it leases expire by themselves, so it is not worth more time. */
 const HAND_OVER_WITHIN_MS = 2_000
 
 /** Leaves timers and sweeping to other processes, and wakes them. */
@@ -13,11 +14,13 @@ export function standDown({ dueTimers, delivery, rearm, timers, wakeups, clock }
   dueTimers.areFiredHere = false
   delivery.stopSweeps()
   rearm.stop().catch(() => {}) // it has logged its failures
-  // What was about to be fired here is due elsewhere now.
+  // Timers that were about to be fired here are now due in another process.
   timers.stop().then(() => wakeups?.announce(clock.now()))
 }
 
-/** Finishes what is under way, for at most `withinMs`, and hands over the rest. The engine takes no new work meanwhile. */
+/**
+ * Finishes work in progress for at most `withinMs`, and hands over the rest. The engine accepts no new work meanwhile.
+ */
 export async function shutDown(
   services: Services,
   { withinMs, hasJoined }: { withinMs: number; hasJoined: boolean },
@@ -35,7 +38,7 @@ export async function shutDown(
   if (hasJoined) await untilDeadline(membership.leave())
 }
 
-/** Gives up the leases of what this process has not finished, so that the others need not wait for them. */
+/** Releases the leases of unfinished work, so that other processes need not wait until they expire. */
 async function handOver({ timers, delivery, store, log, platform, wakeups, clock }: Services): Promise<void> {
   const held = { timers: timers.held(), deliveries: delivery.held() }
   const counts = { timers: held.timers.length, deliveries: held.deliveries.length }

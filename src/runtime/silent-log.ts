@@ -1,4 +1,4 @@
 import { pino } from 'pino'
 
-/** For those who give no logger: an engine inside a test or a tool keeps quiet. */
+/** The default logger: an engine in a test or a tool logs nothing. */
 export const silentLog = pino({ level: 'silent' })

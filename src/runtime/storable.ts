@@ -1,12 +1,12 @@
 /*
- * What text no store takes. In JSON text, NUL and half of a surrogate pair are always escapes: `JSON.stringify` writes every
- * other character that is not ASCII as it is.
+ * Finds text that no store can hold. In JSON text, NUL and half of a surrogate pair are always escapes:
+ * `JSON.stringify` writes every other non-ASCII character as it is.
  */
 
-/** An escape, behind an even number of backslashes: behind an odd number it is the text of an escape. */
+/** An escape after an even number of backslashes. After an odd number, it is the text of an escape. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i
 
-/** A value that no store takes. */
+/** A value that no store can hold. */
 export class UnstorableError extends Error {
   override readonly name = 'UnstorableError'
 }

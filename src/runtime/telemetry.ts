@@ -1,9 +1,9 @@
 /*
- * What the runtime tells of its work, for those who watch it. Both are optional and decide nothing: without them nothing
- * is measured, and nothing is spent on it. Implementations must be quick, and must never throw.
+ * What the runtime reports about its work. Both interfaces are optional and decide nothing: without them nothing is
+ * measured, at no cost. Implementations must be quick and never throw.
  */
 
-/** Why a write wrote nothing. */
+/** Why a write changed nothing. */
 export type Conflict =
   | 'stale'
   | 'claimed'
@@ -16,12 +16,14 @@ export type Conflict =
   | 'unstorable'
 
 export interface Meter {
-  /** What became of an event: `applied`, `created`, `unchanged`, `replayed`, `limited`, or the reason of its refusal. */
+  /**
+   * The outcome of an event: `applied`, `created`, `unchanged`, `replayed`, `limited`, or the reason of its refusal.
+   */
   decided(machine: string, event: string, outcome: string): void
   /** A commit was answered by the database. */
   committed(commit: { readonly instances: number; readonly transitions: number; readonly ms: number }): void
   conflict(kind: Conflict): void
-  /** A timer was taken to be fired, so long after it was due. */
+  /** A timer was leased to be fired, `lateMs` after it was due. */
   timerFired(machine: string, lateMs: number): void
   /** A timer's own transition failed. `isLast`: it is a dead letter now. */
   timerFailed(machine: string, isLast: boolean): void
@@ -29,7 +31,7 @@ export interface Meter {
   timersRearmed(machine: string, count: number): void
   /** The database lost transactions that it had shown before. */
   historyLost(): void
-  /** `ageMs`: since the transition that emitted the event. */
+  /** `ageMs`: the time since the transition that emitted the event. */
   delivered(subscriber: string, ageMs: number): void
   /** `isLast`: it is a dead letter now. */
   deliveryFailed(subscriber: string, isLast: boolean): void
@@ -40,27 +42,30 @@ export type Attributes = Readonly<Record<string, string | number | boolean>>
 /** A piece of work with a beginning and an end. */
 export interface Span {
   /**
-   * What names it to other processes and to later (W3C `traceparent`). Absent when nobody keeps this trace: then
-   * nothing of it need be handed on.
+   * The W3C `traceparent`, by which other processes and later work refer to the span. Absent if this trace is not
+   * collected: then it need not be passed on.
    */
   readonly context: string | undefined
-  /** `error`: it failed, and why. */
+  /** `error`: why it failed, if it did. */
   end(attributes?: Attributes, error?: unknown): void
 }
 
 export interface SpanOptions {
-  /** The `traceparent` of what it is part of. Absent: what runs now (`within`). */
+  /** The `traceparent` of the parent. Absent: the current span (`within`). */
   readonly parent?: string | undefined
-  /** It is part of nothing, whatever runs now. */
+  /** The span has no parent, even if another is current. */
   readonly isRoot?: boolean
   readonly attributes?: Attributes
-  /** The platform's monotonic time, which is `performance.now()` in a process, where it began before this call. */
+  /**
+   * When it began, if that was before this call. It is the platform's monotonic time, which is `performance.now()` in a
+   * process.
+   */
   readonly startedAt?: number
   readonly kind?: 'server' | 'consumer'
 }
 
 export interface Tracer {
   begin(name: string, options?: SpanOptions): Span
-  /** What is begun while `work` runs, and in what it waits for, is part of `span`; of nothing, if there is none. */
+  /** Makes `span` the parent of all work that begins while `work` runs. `undefined`: such work has no parent. */
   within<T>(span: Span | undefined, work: () => T): T
 }

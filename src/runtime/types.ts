@@ -1,11 +1,11 @@
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Refusal } from './definition.js'
 
-/** Who caused a transition; journaled. Timers are `{id: 'timer', role: 'system', sendId}`. */
+/** The person or the part that caused a transition. It is journaled. Timers are `{id: 'timer', role: 'system', sendId}`. */
 export interface Actor {
   readonly id: string
   readonly role: string
-  /** Why, where somebody had to say. */
+  /** Why, where the caller had to give a reason. */
   readonly reason?: string
   /** The timer that fired. */
   readonly sendId?: string
@@ -119,6 +119,22 @@ export interface EmittedEvent {
   readonly at: number
   /** Of its transition (see `Actor`): its delivery is part of the same trace, on whichever process. */
   readonly trace?: string | null
+}
+
+/** An event on its way to one subscriber. */
+export interface DeliveryKey {
+  readonly instance: string
+  readonly version: number
+  readonly index: number
+  readonly subscriber: string
+}
+
+/** A timer as it was armed once. */
+export interface TimerKey {
+  readonly instance: string
+  readonly sendId: string
+  /** The version that armed it. */
+  readonly generation: number
 }
 
 /**

@@ -3,6 +3,7 @@
  * and in the system that answers.
  */
 import type { Command } from '../runtime/api.js'
+import { defined } from '../types/defined.js'
 import {
   type Delivery,
   HISTORY_FORMAT,
@@ -11,7 +12,7 @@ import {
   type Operation,
   type OperationOutcome,
 } from './history.js'
-import { type Schedule, ScheduleError, type SendStep } from './schedule/schedule.js'
+import { type Schedule, ScheduleError, type ScheduleStep, type SendStep } from './schedule/schedule.js'
 import type { Subject } from './subject.js'
 
 /** An answer, with the snapshot that it contained, if any. */
@@ -104,80 +105,11 @@ export async function replay(target: Target, subject: Subject, schedule: Schedul
 }
 
 async function drive(target: Target, session: Session, subject: Subject, schedule: Schedule): Promise<Run> {
-  const startedAt = session.epochMs()
-  const origin = session.nowMs()
-  const operations: Operation[] = []
+  const calls = new Calls(session)
   const ids: (string | undefined)[] = []
-  const seen = new Map<string, { version: number; snapshot: unknown }>()
-  const underWay: Promise<void>[] = []
-  let latest = 0
-  let skipped = 0
-  const now = () => {
-    latest = Math.max(session.nowMs() - origin, latest + TICK_MS)
-    return latest
-  }
-
-  function ask(
-    given: Pick<Operation, 'kind' | 'instance' | 'event'> & Partial<Operation>,
-    send: (actor: string) => Promise<Answer>,
-    onAnswer: (answer: Answer) => void = () => {},
-  ): void {
-    const id = operations.length
-    const actor = `operation ${id}`
-    const operation: Operation = {
-      id,
-      actor,
-      calledAt: now(),
-      returnedAt: null,
-      outcome: { kind: 'unknown', error: 'never answered' },
-      ...given,
-    }
-    operations.push(operation)
-    const done = send(actor).then(answer => {
-      operation.outcome = answer.outcome
-      // An operation with an unknown outcome may still take effect, so it has not returned.
-      operation.returnedAt = answer.outcome.kind === 'unknown' ? null : now()
-      operation.instance ??= answer.instance ?? null
-      note(operation.instance, answer)
-      onAnswer(answer)
-    })
-    // It is awaited below. If the target fails before that, the rejection must not end the process.
-    done.catch(() => {})
-    underWay.push(done)
-  }
-
-  function note(instance: string | null, { outcome, seen: snapshot }: Answer): void {
-    const version = 'version' in outcome ? outcome.version : undefined
-    if (instance === null || version === undefined) return
-    const known = seen.get(instance)
-    if (known !== undefined && known.version > version) return
-    seen.set(instance, { version, snapshot: snapshot ?? known?.snapshot })
-  }
-
-  function send(step: SendStep): void {
-    const instance = ids[step.instance]
-    const known = instance === undefined ? undefined : seen.get(instance)
-    const event = subject.complete === undefined ? step.event : subject.complete(step.event, known?.snapshot)
-    if (instance === undefined || event === undefined) {
-      skipped++
-      return
-    }
-    const base = known?.version ?? 1
-    const ifVersion =
-      step.ifVersion === undefined ? undefined : Math.max(1, step.ifVersion === 'seen' ? base : base - 1)
-    const { node, caller, key } = step
-    const optional = {
-      ...(ifVersion === undefined ? {} : { ifVersion }),
-      ...(key === undefined ? {} : { key: `caller ${caller}: ${key}` }),
-    }
-    ask({ kind: 'send', instance, node, event, ...optional }, actor =>
-      session.send({ actor, node, caller, instance, event, ifVersion, key }),
-    )
-  }
-
   for (const [i, { delayMs, node, input }] of schedule.instances.entries()) {
     if (delayMs > 0) await session.sleep(delayMs)
-    ask(
+    calls.make(
       { kind: 'create', instance: null, node, event: { type: 'xstate.init', ...input } },
       actor => session.create({ actor, node, caller: i, input }),
       answer => {
@@ -185,29 +117,13 @@ async function drive(target: Target, session: Session, subject: Subject, schedul
       },
     )
   }
-  await Promise.all(underWay)
+  await calls.ended()
+  let skipped = 0
   for (const step of schedule.steps) {
     if (step.delayMs > 0) await session.sleep(step.delayMs)
-    if (step.kind === 'send') send(step)
-    else if (step.kind === 'pause') {
-      if (session.pause === undefined) skipped++
-      else session.pause(step)
-    } else if (step.kind === 'crash') {
-      if (session.crash === undefined) skipped++
-      else session.crash(step)
-    } else {
-      const instance = ids[step.instance]
-      const look = session.read?.bind(session)
-      if (look === undefined || instance === undefined) skipped++
-      else {
-        const { node, caller } = step
-        ask({ kind: 'read', instance, node, event: { type: 'read' } }, actor =>
-          look({ actor, node, caller, instance }),
-        )
-      }
-    }
+    if (!take(step, session, subject, calls, ids)) skipped++
   }
-  await Promise.all(underWay)
+  await calls.ended()
   const { problems = [], ...kept } = await session.settle()
   const history: History = {
     format: HISTORY_FORMAT,
@@ -215,12 +131,133 @@ async function drive(target: Target, session: Session, subject: Subject, schedul
     target: target.name,
     machine: subject.definition.name,
     definitionVersion: subject.definition.version,
-    startedAt,
+    startedAt: calls.startedAt,
     clockErrorMs: target.clockErrorMs,
-    operations,
-    ...(kept.journals === undefined ? {} : { journals: kept.journals }),
-    ...(kept.commits === undefined ? {} : { commits: kept.commits }),
-    ...(kept.deliveries === undefined ? {} : { deliveries: [...kept.deliveries] }),
+    operations: calls.operations,
+    ...defined({
+      journals: kept.journals,
+      commits: kept.commits,
+      deliveries: kept.deliveries && [...kept.deliveries],
+    }),
   }
   return { history, problems, skipped }
+}
+
+/** The calls of one run, recorded. */
+class Calls {
+  readonly startedAt: number
+  readonly operations: Operation[] = []
+  readonly #session: Session
+  readonly #origin: number
+  readonly #underWay: Promise<void>[] = []
+  /** The newest version of each instance that an answer told of. */
+  readonly #seen = new Map<string, { version: number; snapshot: unknown }>()
+  #latest = 0
+
+  constructor(session: Session) {
+    this.startedAt = session.epochMs()
+    this.#session = session
+    this.#origin = session.nowMs()
+  }
+
+  make(
+    given: Pick<Operation, 'kind' | 'instance' | 'event'> & Partial<Operation>,
+    send: (actor: string) => Promise<Answer>,
+    onAnswer: (answer: Answer) => void = () => {},
+  ): void {
+    const id = this.operations.length
+    const actor = `operation ${id}`
+    const operation: Operation = {
+      id,
+      actor,
+      calledAt: this.#now(),
+      returnedAt: null,
+      outcome: { kind: 'unknown', error: 'never answered' },
+      ...given,
+    }
+    this.operations.push(operation)
+    const done = send(actor).then(answer => {
+      operation.outcome = answer.outcome
+      // An operation with an unknown outcome may still take effect, so it has not returned.
+      operation.returnedAt = answer.outcome.kind === 'unknown' ? null : this.#now()
+      operation.instance ??= answer.instance ?? null
+      this.#note(operation.instance, answer)
+      onAnswer(answer)
+    })
+    // It is awaited by `ended`. If the target fails before that, the rejection must not end the process.
+    done.catch(() => {})
+    this.#underWay.push(done)
+  }
+
+  seen(instance: string): { readonly version: number; readonly snapshot: unknown } | undefined {
+    return this.#seen.get(instance)
+  }
+
+  async ended(): Promise<void> {
+    await Promise.all(this.#underWay)
+  }
+
+  #now(): number {
+    this.#latest = Math.max(this.#session.nowMs() - this.#origin, this.#latest + TICK_MS)
+    return this.#latest
+  }
+
+  #note(instance: string | null, { outcome, seen: snapshot }: Answer): void {
+    const version = 'version' in outcome ? outcome.version : undefined
+    if (instance === null || version === undefined) return
+    const known = this.#seen.get(instance)
+    if (known !== undefined && known.version > version) return
+    this.#seen.set(instance, { version, snapshot: snapshot ?? known?.snapshot })
+  }
+}
+
+/** False if the target cannot carry the step out, or if its instance was never created. */
+function take(
+  step: ScheduleStep,
+  session: Session,
+  subject: Subject,
+  calls: Calls,
+  ids: readonly (string | undefined)[],
+): boolean {
+  switch (step.kind) {
+    case 'send': {
+      const instance = ids[step.instance]
+      return instance !== undefined && send(step, instance, session, subject, calls)
+    }
+    case 'pause':
+      session.pause?.(step)
+      return session.pause !== undefined
+    case 'crash':
+      session.crash?.(step)
+      return session.crash !== undefined
+    case 'read': {
+      const instance = ids[step.instance]
+      const read = session.read?.bind(session)
+      if (read === undefined || instance === undefined) return false
+      const { node, caller } = step
+      calls.make({ kind: 'read', instance, node, event: { type: 'read' } }, actor =>
+        read({ actor, node, caller, instance }),
+      )
+      return true
+    }
+  }
+}
+
+/** False if the subject has no such event now. */
+function send(step: SendStep, instance: string, session: Session, subject: Subject, calls: Calls): boolean {
+  const known = calls.seen(instance)
+  const event = subject.complete === undefined ? step.event : subject.complete(step.event, known?.snapshot)
+  if (event === undefined) return false
+  const base = known?.version ?? 1
+  const ifVersion =
+    step.ifVersion === undefined ? undefined : Math.max(1, step.ifVersion === 'seen' ? base : base - 1)
+  const { node, caller, key } = step
+  const optional = defined({
+    ifVersion,
+    key: key === undefined ? undefined : `caller ${caller}: ${key}`,
+  })
+  calls.make({ kind: 'send', instance, node, event, ...optional }, actor =>
+    session.send({ actor, node, caller, instance, event, ifVersion, key }),
+  )
+  return true
 }

@@ -50,39 +50,45 @@ afterAll(async () => {
 })
 
 describe('R10.8 each row of the compatibility table', () => {
-  it.each(rows.map(row => [row.feature, row] as const))('is as it says: %s', (feature, { verdict }) => {
-    const finding = findings.get(feature)
-    const breach = finding === undefined ? 'was not run' : breachOf(verdict, finding)
-    if (pendingRows[feature] === undefined) expect(breach).toBeUndefined()
-    else
-      expect([feature, breach ?? 'is right now: take it off the list of pending rows']).toEqual([
-        feature,
-        expect.stringContaining('should be'),
-      ])
-  })
+  it.each(rows.map(row => [row.feature, row] as const))(
+    'matches its documented verdict: %s',
+    (feature, { verdict }) => {
+      const finding = findings.get(feature)
+      const breach = finding === undefined ? 'was not run' : breachOf(verdict, finding)
+      if (pendingRows[feature] === undefined) expect(breach).toBeUndefined()
+      else
+        expect([feature, breach ?? 'is right now: take it off the list of pending rows']).toEqual([
+          feature,
+          expect.stringContaining('should be'),
+        ])
+    },
+  )
 
-  it('is there once', () => {
+  it('is listed once', () => {
     expect(findings.size).toBe(rows.length)
     expect(Object.keys(pendingRows).filter(feature => !findings.has(feature))).toEqual([])
   })
 })
 
 describe('R10.8 each SCXML case', () => {
-  it.each(cases.map(({ name }) => name))('passes, or is refused for what it uses: %s', name => {
-    const result = results.get(name) ?? { kind: 'failed', how: 'was not run' }
-    const found = 'how' in result && result.kind === 'failed' ? `failed: ${result.how}` : result.kind
-    if (unlikeScxml[name] !== undefined) expect(found).toBe('unlike')
-    else expect(['passed', 'refused']).toContain(found)
-  })
+  it.each(cases.map(({ name }) => name))(
+    'passes, or is refused because of the features it uses: %s',
+    name => {
+      const result = results.get(name) ?? { kind: 'failed', how: 'was not run' }
+      const found = 'how' in result && result.kind === 'failed' ? `failed: ${result.how}` : result.kind
+      if (unlikeScxml[name] !== undefined) expect(found).toBe('unlike')
+      else expect(['passed', 'refused']).toContain(found)
+    },
+  )
 
-  it('is known, also where it is on a list', () => {
+  it('has a name, and so has each case of the lists', () => {
     const listed = Object.keys(unlikeScxml)
     expect(listed.filter(name => !results.has(name))).toEqual([])
   })
 })
 
 describe('R10.8 docs/COMPATIBILITY.md', () => {
-  it('says what came out (`npm run documents` writes it)', async () => {
+  it('contains the current results (`npm run documents` writes it)', async () => {
     const found = chapters.map(({ title, rows: own }) => ({
       title,
       rows: own.map(({ feature }) => ({

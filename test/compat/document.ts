@@ -9,15 +9,25 @@ import type { CaseCount } from './scxml/cases.js'
 
 const INTRODUCTION = `# Compatibility with XState
 
-After reading this page you know which machines of XState 5 can be made durable as they are, what is refused, and in which words.
+After reading this page you know which machines of XState 5 can be made durable as they are, which features are refused, and with which message.
 
-A durable machine behaves after a restart, a crash or a takeover as a running actor does, or it is refused by name: at registration (\`createEngine\` throws), at the start (\`create\` rejects), or at an event (\`send\` rejects, nothing is written, and the instance lives on). Each row below is a machine and some events in \`test/compat/rows\`. A test runs each as a plain XState actor, on the store in memory and on Postgres, with another engine taking over before every event. It compares value, context, status, output, emitted events and their order, tags and history after each step. This page is generated from what came out: \`npm run documents\`.
+A durable machine behaves after a restart, a crash or a takeover as a running actor does. Otherwise it is refused by name.
 
-- **same**: no difference.
-- **as JSON**: no difference but what JSON makes of the values, at once and not only after a restart.
-- **refused**: where, and the words.
+| cell | meaning |
+|---|---|
+| same | no difference to a plain actor |
+| as JSON | values become what JSON makes of them, at once and not only after a restart |
+| refused at registration | \`createEngine\` throws |
+| refused at the start | \`create\` rejects |
+| refused at the event | \`send\` rejects, nothing is written, and the instance lives on |
 
-Three differences to a plain actor hold for every row. Each event and input that the machine sees also has \`at\` and \`uid\`. An action, guard or delay that throws fails its own event instead of stopping the machine. A machine that is late, because no process was up, sees its timers in the order in which they were due, each at its due time.
+Each row below is a machine and some events in \`test/compat/rows\`. A test runs each as a plain XState actor, on the store in memory, and on Postgres. Another engine takes over before every event. After each step, the test compares value, context, status, output, emitted events and their order, tags and history. This page is generated from the results (\`npm run documents\`).
+
+Three differences to a plain actor hold for every row:
+
+- Each event and input that the machine sees also has \`at\` and \`uid\`.
+- An action, guard or delay that throws fails its own event instead of stopping the machine.
+- If no process was up for a while, the machine gets its timers in the order in which they were due, each at its due time.
 `
 
 export interface FoundRow {
@@ -32,7 +42,9 @@ export function compatibilityDocument(
   const count = chapters.reduce((sum, { rows }) => sum + rows.length, 0)
   return [
     INTRODUCTION,
-    `${count} features:\n`,
+    `${count} features, and the cases of SCXML:\n`,
+    ...[...chapters.map(({ title }) => title), 'SCXML'].map(title => `- [${title}](#${anchor(title)})`),
+    '',
     ...chapters.flatMap(({ title, rows }) => [
       `## ${title}\n`,
       '| feature | durable |',
@@ -43,6 +55,9 @@ export function compatibilityDocument(
     ...scxmlSection(scxml),
   ].join('\n')
 }
+
+/** GitHub's, for titles of letters, commas and spaces. */
+const anchor = (title: string) => title.toLowerCase().replaceAll(',', '').replaceAll(' ', '-')
 
 function wordsFor({ feature, finding }: FoundRow): string {
   const pending = pendingRows[feature]
@@ -78,7 +93,7 @@ function scxmlSection(counts: readonly CaseCount[]): string[] {
   return [
     '## SCXML',
     '',
-    'The cases of `@scion-scxml/test-framework`: those of the W3C for SCXML (`w3c-ecma`) and of the interpreter SCION. Each is converted to an XState machine by `test/compat/scxml`, run on Postgres with another engine for every event, and must be in the expected states after each one; or the converter or the engine refuses it for something that it uses.',
+    'These are the cases of `@scion-scxml/test-framework`: those of the W3C for SCXML (`w3c-ecma`) and of the interpreter SCION. `test/compat/scxml` converts each to an XState machine. The machine runs on Postgres with another engine for every event, and must be in the expected states after each one. The others are refused by the converter or the engine, for something that they use.',
     '',
     '| cases | passed | refused |',
     '|---|---|---|',

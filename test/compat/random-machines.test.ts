@@ -95,7 +95,7 @@ describe('R10.8 a random machine, with engines that take over from each other at
   })
 
   it(
-    'does what a plain actor does, on the store in memory',
+    'behaves like a plain actor, on the store in memory',
     async () => {
       await fc.assert(holds(memoryBackend()), { numRuns: RUNS })
     },
@@ -103,7 +103,7 @@ describe('R10.8 a random machine, with engines that take over from each other at
   )
 
   it(
-    'does what a plain actor does, on Postgres',
+    'behaves like a plain actor, on Postgres',
     async () => {
       await fc.assert(holds(postgres), { numRuns: RUNS_ON_POSTGRES })
     },

@@ -3,7 +3,9 @@ import { type Answer, createClient } from '../support/server/clients.js'
 import { asking } from '../support/server/fleet.js'
 import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
-/* A customer that creates and cancels on two processes at once, as fast as they answer. One of them is killed meanwhile. */
+/*
+ * A customer creates and cancels on two processes at once, as fast as they answer. One of them is killed during this.
+ */
 
 const PER_MINUTE = 8
 const LOOPS = 6
@@ -15,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => servers.close())
 
-test('R11.4 a customer makes as many requests in a minute as are allowed, on whichever process, though one dies', async () => {
+test('R11.4 a customer makes only the allowed number of requests in a minute, over all processes, even if one dies', async () => {
   const answers: Answer[] = []
   const loop = async (n: number) => {
     const url = servers.urls[n % 2] ?? ''
@@ -23,7 +25,7 @@ test('R11.4 a customer makes as many requests in a minute as are allowed, on whi
     for (let round = 0; round < ROUNDS; round++) {
       const made = await me.post('/api/v1/broadcasts', asking(1 + n))
       answers.push(made)
-      // The other process dies with what it is making, and what it has made stays.
+      // The other process dies with its unfinished requests. Finished ones stay.
       if (answers.length === PER_MINUTE) servers.other.end('SIGKILL')
       if (made.status === 201) await me.post(`/api/v1/broadcasts/${made.body.id}/events`, { type: 'cancel' })
     }

@@ -1,6 +1,6 @@
 /*
- * A process of the release before lives beside this one. It knows nothing of consent and takes drivers without asking them: what
- * it adds is an invitation, for itself too, and the drivers that there were go on working on both.
+ * A process of the previous release runs beside this one. It knows nothing of consent and adds drivers without an
+ * agreement. Its additions are invitations, and existing drivers continue to work on both.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { migrate } from '../../src/adapters/postgres/schema/migrate.js'
@@ -70,7 +70,7 @@ describeWithPreviousRelease('beside the release before', () => {
     await database?.drop()
   })
 
-  test('R11.3 drivers that were in a fleet have agreed, and can be assigned and changed on both', async () => {
+  test('R11.3 existing drivers of a fleet count as agreed, and can be assigned and changed on both', async () => {
     expect((await as(now, 'transporter', 'owner')('GET', `${fleet}/drivers/old-driver`)).body).toMatchObject({
       id: 'old-driver',
       name: 'Asha',
@@ -93,7 +93,7 @@ describeWithPreviousRelease('beside the release before', () => {
     }
   })
 
-  test('R11.3 drivers that it adds are invitations, on both', async () => {
+  test('R11.3 drivers that a transporter adds are invitations, on both', async () => {
     await as(now, 'transporter', 'rival')('PUT', `${fleet}/drivers/new-driver`, { name: 'Asha' })
     const put = await as(before, 'transporter', 'owner')('PUT', `${fleet}/drivers/new-driver`, {
       name: 'Ravi',
@@ -125,7 +125,7 @@ describeWithPreviousRelease('beside the release before', () => {
     ])
   })
 
-  test('R11.3 a driver that leaves has left on both, and one that it removes is free', async () => {
+  test('R11.3 a driver that leaves has left on both, and a removed one is free', async () => {
     const driver = as(now, 'driver', 'new-driver')
     expect((await driver('DELETE', '/api/v1/driver/fleet')).status).toBe(204)
     for (const server of [before, now]) {

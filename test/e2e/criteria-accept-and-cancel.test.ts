@@ -163,7 +163,7 @@ describe('different customers', () => {
 describe('a cancel', () => {
   const ROUNDS = 20
 
-  test('P1.4 R4.2 over a simultaneous accept on the other process: "Request cancelled", not "Accepted"', async () => {
+  test('P1.4 R4.2 beats a simultaneous accept on the other process: "Request cancelled", not "Accepted"', async () => {
     const truck = await registerTruck(home(), 'p14', { isReady: true, vehicleType: 'p14' })
     const [atTransporter, atDriver] = await Promise.all([hear(truck.transporter), hear(truck.driver)])
     const transporterThere = await across(truck.transporter, 'transporter')
@@ -195,7 +195,7 @@ describe('a cancel', () => {
         })
         expect(cancelled.body.tripsCancelled).toEqual([])
       }
-      // Whoever comes now hears the same, on both processes.
+      // Later callers get the same answer, on both processes.
       for (const transporter of [truck.transporter, transporterThere]) {
         const late = await transporter.post(`/api/v1/broadcast/${request.id}/accept`, acceptBody(truck))
         expect(codeOf(late)).toMatchObject({ code: 'BROADCAST_CANCELLED', title: 'Request cancelled' })
@@ -217,7 +217,7 @@ describe('a cancel', () => {
 })
 
 describe('a double tap', () => {
-  test('P1.5 R3.3 or ten, over both processes and several forms: one request, and everyone is given it', async () => {
+  test('P1.5 R3.3 or ten taps, over both processes and several forms: one request, and every answer names it', async () => {
     for (let round = 0; round < 3; round++) {
       const customer = await createClient(home(), 'customer', `p15-${round}`)
       const there = await across(customer, 'customer')
@@ -237,7 +237,7 @@ describe('a double tap', () => {
     }
   })
 
-  test('P1.5 R3.3 a retry by an app that lost the answer, to the other process: the same request', async () => {
+  test('P1.5 R3.3 a retry by an app that lost the answer, on the other process: the same request', async () => {
     const customer = await createClient(home(), 'customer', 'p15-lost')
     const first = await customer.post('/api/v1/broadcasts', asking(1))
     const again = await (await across(customer, 'customer')).post('/api/v1/broadcasts', asking(1))

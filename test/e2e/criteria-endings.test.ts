@@ -6,9 +6,8 @@ import { acceptBody, asking, registerTruck, type Truck } from '../support/server
 import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
 /*
- * The owner's criteria P2.1, P2.4 and P2.5 over HTTP and sockets, on two processes that share one database.
- * There is no Redis yet: what could linger is a timer, a claim or an event that nobody was told. They wait for
- * time together.
+ * The owner's criteria P2.1, P2.4 and P2.5 over HTTP and sockets, on two processes that share one database. Without
+ * Redis only a timer, a claim or an undelivered event could linger. The tests wait for deadlines together.
  */
 
 /** Short, so that requests are seen to end by themselves; long enough to be accepted before. */
@@ -99,7 +98,7 @@ async function complete(truck: Truck, tripId: string): Promise<void> {
 }
 
 describe('after any end', () => {
-  test.concurrent('P2.1 R5.4 a cancel while trucks are sought leaves nothing', async () => {
+  test.concurrent('P2.1 R5.4 a cancel during the search leaves nothing', async () => {
     const { customer, id } = await asked('p21-cancelled', { count: 2 })
     expect((await leftOf(id)).join()).toMatch(/customer:p21-cancelled.*timer .*timer /)
     expect((await cancel(customer, id)).status).toBe(200)
@@ -112,13 +111,13 @@ describe('after any end', () => {
     await expectLeft(id, [])
   })
 
-  test.concurrent('P2.1 R5.4 a cancel of a full request leaves nothing, its cancel window neither', async () => {
+  test.concurrent('P2.1 R5.4 a cancel of a full request leaves nothing, not even its cancel window', async () => {
     const { customer, id } = await asked('p21-revoked', { count: 2, accepting: 2 })
     expect((await cancel(customer, id)).status).toBe(200)
     await expectLeft(id, [])
   })
 
-  test.concurrent('P2.1 R5.4 a full request leaves its drivers busy, and with the last delivery nothing', async () => {
+  test.concurrent('P2.1 R5.4 a full request leaves its drivers busy, and nothing after the last delivery', async () => {
     const { id, trucks, trips } = await asked('p21-full', { count: 2, accepting: 2 })
     const [first, second] = trucks as [Truck, Truck]
     await expectLeft(id, [...claimsOf(first), ...claimsOf(second)].sort())
@@ -134,7 +133,7 @@ describe('after any end', () => {
     await expectLeft(id, [])
   })
 
-  test.concurrent('P2.1 R5.4 a timeout with some trucks leaves their drivers busy, until they have delivered', async () => {
+  test.concurrent('P2.1 R5.4 a timeout with some trucks leaves their drivers busy until they have delivered', async () => {
     const { id, trucks, trips } = await asked('p21-some', { count: 2, accepting: 1 })
     const [truck] = trucks as [Truck]
     await until(async () => (await statusOf(id)) === 'expired', PATIENCE_MS)
@@ -143,7 +142,7 @@ describe('after any end', () => {
     await expectLeft(id, [])
   })
 
-  test.concurrent('P2.1 R5.4 a truck given back after the request was full leaves nothing', async () => {
+  test.concurrent('P2.1 R5.4 a truck released after the request was full leaves nothing', async () => {
     const { id, trucks, trips } = await asked('p21-released', { accepting: 1 })
     const path = `/api/v1/trips/${trips[0]}/events`
     expect((await trucks[0]?.transporter.post(path, { type: 'release' }))?.status).toBe(200)
@@ -162,8 +161,8 @@ describe('after any end', () => {
   })
 })
 
-describe('when time is up', () => {
-  test.concurrent('P2.4 R5.3 with no truck: "No transporters found", a retry that works, and gone from every list', async () => {
+describe('at the deadline', () => {
+  test.concurrent('P2.4 R5.3 with no truck: "No transporters found", a retry that works, and no entry in any list', async () => {
     const truck = await registerTruck(home(), 'p24', { isReady: true, vehicleType: 'p24' })
     const customer = await createClient(home(), 'customer', 'p24')
     const there = await createClient(other(), 'customer', 'p24')
@@ -212,7 +211,7 @@ describe('when time is up', () => {
     expect(await there.post(href)).toMatchObject({ status: 409, body: { code: 'NOT_RETRYABLE' } })
   })
 
-  test.concurrent('P2.4 R5.3 with some trucks: "Request expired", what was found stands, the retry asks for the rest', async () => {
+  test.concurrent('P2.4 R5.3 with some trucks: "Request expired", found trucks stay, the retry requests the missing ones', async () => {
     const truck = await registerTruck(home(), 'p24-some', { isReady: true, vehicleType: 'p24_some' })
     const loser = await registerTruck(home(), 'p24-loser', { isReady: true, vehicleType: 'p24_some' })
     const customer = await createClient(other(), 'customer', 'p24-some')
@@ -250,7 +249,7 @@ describe('when time is up', () => {
 })
 
 describe('a cancel with a driver assigned', () => {
-  test.concurrent('P2.5 R4.3 "Trip cancelled" to the driver, who is free at once, with no assignment left behind', async () => {
+  test.concurrent('P2.5 R4.3 "Trip cancelled" to the driver, which is free at once, with no assignment left behind', async () => {
     const truck = await registerTruck(home(), 'p25', { isReady: true, vehicleType: 'p25' })
     const loser = await registerTruck(home(), 'p25-loser', { isReady: true, vehicleType: 'p25' })
     const stranger = await registerTruck(home(), 'p25-stranger', { isReady: true, vehicleType: 'p25_not' })
@@ -307,7 +306,7 @@ describe('a cancel with a driver assigned', () => {
     expect(start).toMatchObject({ status: 409, body: { title: 'Request cancelled' } })
   })
 
-  test.concurrent('P2.5 R4.3 a driver that has set off goes on: the trip is kept, and the driver hears nothing', async () => {
+  test.concurrent('P2.5 R4.3 a driver that has started keeps its trip and gets no event', async () => {
     const { customer, id, trucks, trips } = await asked('p25-started', { count: 3, accepting: 2 })
     const [started, assigned] = trucks as [Truck, Truck]
     const [startedTrip, assignedTrip] = trips as [string, string]

@@ -6,7 +6,7 @@ import { DROP, PICKUP } from '../support/server/fleet.js'
 import type { ServerProcess } from '../support/server/server-process.js'
 import { startTwoServers, type TwoServers } from '../support/server/two-servers.js'
 
-/* The owner's criteria P2.2 and P2.3: time goes on, whichever process is up. */
+/* The owner's criteria P2.2 and P2.3: deadlines are kept, whichever processes run. */
 
 /** Longer than the end of the process that armed it takes. */
 const TIMEOUT_SECONDS = Math.ceil(3 * slowness())
@@ -129,7 +129,7 @@ describe('the deadline', () => {
 })
 
 describe('a rolling deployment', () => {
-  test('P2.2 R5.2 of three generations loses no timer: every request ends at its time, whoever is up', async () => {
+  test('P2.2 R5.2 of three generations loses no timer: every request ends at its time, whichever processes run', async () => {
     const up: ServerProcess[] = [servers.home, servers.other]
     const acknowledged: string[] = []
     const refused: Answer[] = []
@@ -151,7 +151,7 @@ describe('a rolling deployment', () => {
     const asks: Promise<void>[] = []
     const traffic = setInterval(() => asks.push(ask()), EVERY_MS)
 
-    /** As a deployment does: the new one is up, the old one gets no more requests, then it is told to end. */
+    /** As in a deployment: the new process is up, the old one gets no more requests and is then stopped. */
     const replace = async (old: ServerProcess, signal: NodeJS.Signals) => {
       const fresh = await servers.start()
       up.push(fresh)

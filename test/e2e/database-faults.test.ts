@@ -17,9 +17,9 @@ import { tokenFor } from '../support/server/tokens.js'
 import { castOf } from '../support/storm/people.js'
 
 /*
- * A process whose database fails in every way that it can, under load, one after the other. Meanwhile whoever calls is
- * told when to come back: no call hangs, none is told of a fault of ours. Then it goes on by itself, and in the end the
- * database has each trip that was acknowledged, once, and no other.
+ * The database of a process fails in many ways under load, one after the other. Callers are asked to retry: no call
+ * hangs, and none gets a 500. Then the process recovers by itself. At the end the database has each acknowledged trip
+ * once, and no other.
  */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
@@ -59,7 +59,7 @@ beforeAll(async () => {
     ...processEnvironment,
     DATABASE_URL: proxy.connectionString,
     BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS),
-    // What is filled keeps a timer until its customer may cancel no more.
+    // A filled request keeps a timer until its customer may no longer cancel.
     CANCEL_WINDOW_SECONDS: String(TIMEOUT_SECONDS),
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
   })
@@ -97,7 +97,7 @@ const callersAreSentAway = async () => {
   await until(() => load.toldToRetry >= before + 5, PATIENCE_MS)
 }
 
-describe('R9.4 a process goes on when Postgres', () => {
+describe('R9.4 a process continues when Postgres', () => {
   test('R9.4 is slow', async () => {
     await goesOn()
     proxy.slow(150)
@@ -106,7 +106,7 @@ describe('R9.4 a process goes on when Postgres', () => {
     await recovers()
   })
 
-  test('R9.4 stops answering, without a word', async () => {
+  test('R9.4 stops answering without an error', async () => {
     proxy.stall()
     await callersAreSentAway()
     await until(async () => (await health()) === 503, PATIENCE_MS)
@@ -124,7 +124,7 @@ describe('R9.4 a process goes on when Postgres', () => {
     await recovers()
   })
 
-  test('R9.4 cuts off every commit by its statement timeout', async () => {
+  test('R9.4 cancels every commit by its statement timeout', async () => {
     await sql.query(
       'create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$',
     )
@@ -136,7 +136,7 @@ describe('R9.4 a process goes on when Postgres', () => {
     await recovers()
   })
 
-  test('R9.4 is restarted, while many more call than it could ever serve', async () => {
+  test('R9.4 is restarted under far more calls than it can serve', async () => {
     await sql.end()
     await postgres.stop()
     const flood = startFlood(server.url, await tokenFor('customer', 'flood'), size.flood)

@@ -32,7 +32,7 @@ const statusAt = async (server: ServerProcess, { token }: Client): Promise<numbe
   (await fetch(`${server.url}/api/v1/sync`, { headers: { authorization: `Bearer ${token}` } })).status
 
 describe('R11.2 an ended session', () => {
-  test('is refused by a process that was paused meanwhile, from its first answer on', async () => {
+  test('is refused by a process that was paused during the end, from its first answer on', async () => {
     const other = await start()
     others.push(other)
     for (const pauseMs of [300, 1_500, 4_000]) {
@@ -44,7 +44,7 @@ describe('R11.2 an ended session', () => {
       process.kill(first.pid, 'SIGSTOP')
       expect((await client.post('/api/v1/auth/logout')).status).toBe(204)
       await delay(pauseMs)
-      // They wait in its sockets, and are what it reads first.
+      // They wait in its sockets, and are the first that it reads.
       const asked = Promise.all(Array.from({ length: 5 }, () => statusAt(first, client)))
       await delay(50)
       process.kill(first.pid, 'SIGCONT')
@@ -56,7 +56,7 @@ describe('R11.2 an ended session', () => {
     }
   })
 
-  test('and all that ends with a person turned off is felt, wherever the process died that did it', async () => {
+  test('and the deactivation of a person take effect everywhere, even if the process that did it dies', async () => {
     const admin = await createClient(first.url, 'admin', 'killer')
     expect((await admin.get('/api/v1/admin/actions')).status).toBe(200)
     let written = 0

@@ -11,8 +11,8 @@ import { findViolations, processEnvironment } from '../support/server/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
 /*
- * The program as people start it, with a Postgres of its own, killed with -9 in the middle of its work:
- * what it had acknowledged is there, and the next start finishes what it had begun.
+ * The program as users start it, with its own Postgres, killed with -9 during its work. Everything acknowledged is
+ * kept, and the next start finishes the rest.
  */
 
 const CUSTOMERS = 12
@@ -79,7 +79,7 @@ async function burst(
 }
 
 describe('a server killed with -9 in a burst', () => {
-  test('R5.2 loses nothing that it acknowledged, fires its timers and delivers what it had not', async () => {
+  test('R5.2 loses nothing that it acknowledged, fires its timers and makes its pending deliveries', async () => {
     const names = Array.from({ length: CUSTOMERS * TRUCKS_EACH }, (_, i) => `kill-${i}`)
     const trucks = await Promise.all(names.map(name => registerTruck(server.url, name)))
     const customers = await Promise.all(
@@ -100,7 +100,7 @@ describe('a server killed with -9 in a burst', () => {
     let death: Promise<unknown> | undefined
     const created = await burst(customers, trucks, accepted => {
       acknowledged.push(accepted)
-      // Whoever listens must have something to be told of: which accepts come first is nobody's to say.
+      // Listeners need an event, and the order of the accepts is open.
       const isToldOfOne = acknowledged.some(({ customer }) => customer === told)
       if (acknowledged.length >= ACCEPTS_BEFORE_DEATH && isToldOfOne) death ??= server.end('SIGKILL')
     })
@@ -135,7 +135,7 @@ describe('a server killed with -9 in a burst', () => {
     if (heardBefore !== undefined) expect(after.events.map(event => event.id)).toContain(heardBefore.id)
     expect(heard.broadcastId).toBe(created.find(({ id }) => id === heard.broadcastId)?.id)
 
-    // The deadlines, though they were armed by a process that is no more.
+    // The deadlines fire, though the process that armed them has ended.
     await until(async () => {
       const { rows } = await pool.query(
         "select status from instances where status in ('searching', 'partially_filled')",
@@ -152,7 +152,7 @@ describe('a server killed with -9 in a burst', () => {
     after.close()
   })
 
-  test('R9.4 SIGTERM ends it in order: what is under way is answered, nothing new is taken', async () => {
+  test('R9.4 SIGTERM ends it in order: requests in progress are answered, new ones are not accepted', async () => {
     const customer = await createClient(server.url, 'customer', 'last')
     const listener = await listen(server.url, customer.token)
     const goodbye = disconnected(listener.socket)

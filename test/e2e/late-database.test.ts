@@ -81,7 +81,7 @@ const runs = [
 ] as const
 
 describe('a process that starts before its database', () => {
-  test.each(runs)('%s: waits, says why, and begins', async (_name, more) => {
+  test.each(runs)('%s: waits, logs why, and starts', async (_name, more) => {
     const gate = await gateTo(database.connectionString)
     const starting = beginServerProcess(environment(gate.port, more))
     try {
@@ -99,7 +99,7 @@ describe('a process that starts before its database', () => {
     }
   })
 
-  test('ends with 1 and the reason when the time is over', async () => {
+  test('ends with 1 and the reason when the time is up', async () => {
     const gate = await gateTo(database.connectionString)
     const env = environment(gate.port, { DATABASE_WAIT_SECONDS: '1.5' })
     const { code, output } = await runToEnd('dist/main.js', env)
@@ -111,7 +111,7 @@ describe('a process that starts before its database', () => {
   test.each([
     ['a password that is wrong', { password: 'wrong' }, '28P01'],
     ['a database that is not there', { pathname: '/nowhere' }, '3D000'],
-  ])('%s is logged at once, and ends the process when the time is over', async (_name, change, sqlstate) => {
+  ])('%s is logged at once, and ends the process when the time is up', async (_name, change, sqlstate) => {
     const url = new URL(database.connectionString)
     Object.assign(url, change)
     const env = { ...processEnvironment, DATABASE_URL: url.href, DATABASE_WAIT_SECONDS: '1' }
@@ -124,7 +124,7 @@ describe('a process that starts before its database', () => {
     ])
   })
 
-  test('ends with 0 and says so when it is asked to end while it waits', async () => {
+  test('ends with 0 and logs it when it is stopped while it waits', async () => {
     const gate = await gateTo(database.connectionString)
     await gate.open('silent')
     const starting = beginServerProcess(environment(gate.port))
@@ -136,7 +136,7 @@ describe('a process that starts before its database', () => {
 })
 
 describe('a migration that starts before its database', () => {
-  test('waits, says why, and migrates', async () => {
+  test('waits, logs why, and migrates', async () => {
     const empty = await createTestDatabase({ empty: true })
     const gate = await gateTo(empty.connectionString)
     const migrating = beginServerProcess(environment(gate.port, {}, empty), 'dist/migrate.js')
@@ -148,7 +148,7 @@ describe('a migration that starts before its database', () => {
     await empty.drop()
   })
 
-  test('ends with 1 and the reason when the time is over', async () => {
+  test('ends with 1 and the reason when the time is up', async () => {
     const gate = await gateTo(database.connectionString)
     const { code, output } = await runToEnd(
       'dist/migrate.js',

@@ -30,7 +30,7 @@ async function hear(client: { token: string }): Promise<Listener> {
 }
 
 describe('a request from its beginning', () => {
-  test('R1.1 R1.4 R2.4 is offered, accepted, told to everyone concerned, started and completed', async () => {
+  test('R1.1 R1.4 R2.4 is offered, accepted, announced to everyone concerned, started and completed', async () => {
     const truck = await registerTruck(app.url, 'good', { isReady: true })
     const customer = await createClient(app.url, 'customer', 'happy')
     const [atCustomer, atTransporter, atDriver] = await Promise.all([
@@ -96,7 +96,7 @@ describe('a request from its beginning', () => {
     expect(versions.length).toBe((await customer.get(`/api/v1/broadcasts/${id}`)).body.version)
   })
 
-  test('R4.3 is cancelled after a truck was found: the driver is told, and free in the same instant', async () => {
+  test('R4.3 is cancelled after a truck was found: the driver is informed, and free in the same instant', async () => {
     const truck = await registerTruck(app.url, 'freed', { isReady: true, vehicleType: '20ft' })
     const customer = await createClient(app.url, 'customer', 'cancelling')
     const [atTransporter, atDriver] = await Promise.all([hear(truck.transporter), hear(truck.driver)])
@@ -138,7 +138,7 @@ describe('a request from its beginning', () => {
     expect(retaken.status).toBe(200)
   })
 
-  test('R3.1 R3.3 a customer has one at a time, and asking again for the same is the same', async () => {
+  test('R3.1 R3.3 a customer has one at a time, and a repeat of the request returns the same', async () => {
     const customer = await createClient(app.url, 'customer', 'impatient')
     const first = await customer.post('/api/v1/broadcasts', asking(1))
     const repeated = await customer.post('/api/v1/broadcasts', asking(1))
@@ -154,7 +154,7 @@ describe('a request from its beginning', () => {
     })
   })
 
-  test('R5.3 R5.4 expires by itself: customer and transporter are told, and nothing of it is left', async () => {
+  test('R5.3 R5.4 expires by itself: customer and transporter are informed, and nothing of it is left', async () => {
     const truck = await registerTruck(app.url, 'slow', { isReady: true, vehicleType: '32ft_mxl' })
     const customer = await createClient(app.url, 'customer', 'unlucky')
     const [atCustomer, atTransporter] = await Promise.all([hear(customer), hear(truck.transporter)])
@@ -182,7 +182,7 @@ describe('a request from its beginning', () => {
 })
 
 describe('the process', () => {
-  test('says how it is, in JSON and on a page that loads nothing', async () => {
+  test('reports its state, in JSON and on a page that loads nothing', async () => {
     const health = await fetch(`${app.url}/health`)
     expect(health.status).toBe(200)
     expect(await health.json()).toEqual({

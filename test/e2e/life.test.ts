@@ -15,11 +15,11 @@ import {
   startServerProcess,
 } from '../support/server/server-process.js'
 
-/* How a process of the program ends: asked to, asked twice, in the middle of a start, and by a defect. */
+/* How a process ends: stopped once, stopped twice, during its start, and by a defect. */
 
 /** Nothing here may end because the time was over. */
 const LONG_DRAIN_SECONDS = '600'
-/** Nobody would wait so long between tries: who is back sooner was told to come back at once. */
+/** Longer than the pause between retries: a faster client was asked to reconnect at once. */
 const NEVER_MS = 3_600_000
 
 let database: TestDatabase
@@ -73,8 +73,8 @@ async function beginRequest(server: ServerProcess, token: string): Promise<{ fin
   }
 }
 
-describe('a process that is told to end', () => {
-  test('R9.4 tells the balancer by /health, and serves while that looks; then it ends in order', async () => {
+describe('a process that is stopped', () => {
+  test('R9.4 reports it to the balancer by /health, and serves until the balancer has noticed; then it ends in order', async () => {
     const server = await start({ DRAIN_SECONDS: LONG_DRAIN_SECONDS })
     const customer = await createClient(server.url, 'customer', 'late')
     const health = () => call(server.url, 'GET', '/health')
@@ -100,11 +100,11 @@ describe('a process that is told to end', () => {
     expect(await ended).toBe(0)
   })
 
-  test('R9.4 R7.3 sends its sockets to another process, where they go on from the point they had', async () => {
+  test('R9.4 R7.3 sends its sockets to another process, where they continue from their last event', async () => {
     const [one, other] = await Promise.all([start(), start()])
     const network = await startRoughNetwork([one.url, other.url])
     const { token, post } = await createClient(other.url, 'customer', 'moved')
-    // What it calls goes to one process, its socket through the balancer.
+    // Its calls go to one process, its socket through the balancer.
     const moved = createApp({
       url: network.url,
       token,
@@ -120,14 +120,14 @@ describe('a process that is told to end', () => {
     expect(await one.end('SIGTERM')).toBe(0)
     await until(() => moved.isConnected && ends.length === 1)
     await post(`/api/v1/broadcasts/${broadcast.id}/events`, { type: 'cancel' })
-    // Of a customer's cancel each of its connections is told.
+    // Each connection of the customer is informed of the cancel.
     await until(() => heard.length > 0)
     moved.close()
     await network.close()
     expect(await other.end('SIGINT')).toBe(0)
   })
 
-  test('R9.4 R5.2 gives up the leases of what it cannot finish', async () => {
+  test('R9.4 R5.2 releases the leases of work that it cannot finish', async () => {
     const server = await start({ DRAIN_SECONDS: '4', BROADCAST_TIMEOUT_SECONDS: '1' })
     const customer = await createClient(server.url, 'customer', 'stuck')
     const locker = await pool.connect()
@@ -157,7 +157,7 @@ describe('a process that is told to end', () => {
     expect(await heir.end('SIGINT')).toBe(0)
   })
 
-  test('R9.4 ends at once when it is told a second time', async () => {
+  test('R9.4 ends at once when it is stopped a second time', async () => {
     const server = await start({ DRAIN_SECONDS: LONG_DRAIN_SECONDS })
     const customer = await createClient(server.url, 'customer', 'hurried')
     await beginRequest(server, customer.token)
@@ -168,7 +168,7 @@ describe('a process that is told to end', () => {
     expect(server.output()).toContain('by a second signal')
   })
 
-  test('R9.4 ends in time though a request does not, and loses nothing by it', async () => {
+  test('R9.4 ends in time though a request does not, and loses nothing', async () => {
     const server = await start({ DRAIN_SECONDS: '2' })
     const customer = await createClient(server.url, 'customer', 'slow')
     const request = await beginRequest(server, customer.token)
@@ -198,7 +198,7 @@ describe('a process with a defect', () => {
   test.each([
     ['an unhandled rejection', 'Promise.reject(new Error("a defect of the test"))'],
     ['an exception that nobody catches', 'setTimeout(() => { throw new Error("a defect of the test") })'],
-  ])('R9.4 ends loudly: %s', async (_name, defect) => {
+  ])('R9.4 ends with an error: %s', async (_name, defect) => {
     const hook = `process.on("SIGUSR2",()=>{${defect}})`
     const server = await start({
       NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}`,

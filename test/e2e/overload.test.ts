@@ -1,4 +1,7 @@
-/* Three times as many calls as a process can do: it does what it can, the others hear at once that they may come back. */
+/*
+ * Three times the calls that a process can serve: it serves what it can, and refuses the others at once with a time to
+ * retry.
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
 import { until } from '../support/engine/engine.js'
@@ -41,7 +44,7 @@ const gauge = (name: string) => figureOf(server.url, name)
 const done = (calls: readonly Call[]) => calls.filter(({ status }) => status !== 503)
 const refused = (calls: readonly Call[]) => calls.filter(({ status }) => status === 503)
 
-test(`R10.4 ${OVERLOAD} times as many calls as can be done, for ${OVERLOAD_SECONDS} s`, async () => {
+test(`R10.4 ${OVERLOAD} times the calls that can be served, for ${OVERLOAD_SECONDS} s`, async () => {
   await customers.atTheirPace(MAX_CONNECTIONS, 3)
   let rate = 0
   let calls: readonly Call[] = []
@@ -62,17 +65,17 @@ test(`R10.4 ${OVERLOAD} times as many calls as can be done, for ${OVERLOAD_SECON
     return calls.length > rate * 2 * OVERLOAD_SECONDS && refused(calls).length > 0
   }, OVERLOADED_WITHIN_MS)
 
-  // Each is answered, or `evenly` had rejected. Nobody is told to come back without being told when.
+  // Each call is answered, or `evenly` would have rejected. Every refusal says when to retry.
   expect(new Set(refused(calls).map(({ retryAfter }) => retryAfter))).toEqual(new Set(['1']))
-  // It goes on working: refusing costs something, and so do the customers, who have the same processors.
+  // It continues to work. Refusals cost something, and so do the customers on the same processors.
   expect(done(calls).length / OVERLOAD_SECONDS).toBeGreaterThan(rate / 5)
-  // Queues are bounded, and memory does not grow with what was refused.
+  // Queues are bounded, and memory does not grow with refused calls.
   expect(Math.max(...seen.map(({ underWay }) => underWay))).toBeLessThanOrEqual(MOST_UNDER_WAY)
   expect(Math.min(...seen.map(({ limit }) => limit))).toBeLessThan(MOST_UNDER_WAY)
   const third = seen[Math.floor(seen.length / 3)]?.residentMb ?? 0
   expect(Math.max(...seen.map(({ residentMb }) => residentMb)) - third).toBeLessThan(FLAT_MB)
 
-  // Back to normal without anybody's doing.
+  // It recovers without help.
   await until(async () => {
     const after = await customers.atTheirPace(AT_ONCE, 1)
     return refused(after).length === 0 && (await gauge('loadcast_http_requests_limit')) === MOST_UNDER_WAY

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => installed.remove())
 
-/** What is looked at of the report of `attw --format json`. */
+/** The members that are read of the report of `attw --format json`. */
 interface TypesReport {
   analysis: {
     entrypoints: Record<
@@ -53,7 +53,7 @@ const runTests = (line: string, env: Readonly<Record<string, string>> = {}) => i
 describe('the package', () => {
   beforeEach(emptyProject)
 
-  it('R10.3 has entries that publint finds nothing wrong with', async () => {
+  it('R10.3 has entries without publint findings', async () => {
     const { messages, pkg } = await publint({ pkgDir: installed.folder, pack: false, strict: true })
     expect(messages.map(message => formatMessage(message, pkg))).toEqual([])
   })
@@ -70,7 +70,7 @@ describe('the package', () => {
     }
   })
 
-  it('gives what each entry promises, and nothing else can be imported', async () => {
+  it('exports the documented entries, and nothing else can be imported', async () => {
     const script = `
       const names = {}
       for (const entry of ['machines', 'runtime', 'postgres', 'testing']) {
@@ -88,7 +88,7 @@ describe('the package', () => {
     expect(inside).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
   })
 
-  it('R10.3 serves a project that somebody else could have written', async () => {
+  it('R10.3 works in a project that knows only its public interface', async () => {
     for (const name of ['seat.ts', 'seat.test.ts']) {
       await cp(join(repositoryRoot, 'examples/seats', name), join(installed.project, name))
     }
@@ -99,7 +99,7 @@ describe('the package', () => {
     expect(await runTests(scripts.test)).toMatch(/# pass 4\n# fail 0/)
   })
 
-  it('R10.3 is taught by a page whose every block compiles and runs', async () => {
+  it('R10.3 has a tutorial whose every code block compiles and runs', async () => {
     const page = await readFile(join(repositoryRoot, 'docs/TESTING.md'), 'utf8')
     const blocks = [...page.matchAll(/^```ts(?: file=(\S+))?\n([\s\S]*?)^```$/gm)]
     expect(blocks.map(([, file]) => file)).toEqual(expect.arrayContaining(['ticket.ts', 'postgres.test.ts']))

@@ -80,7 +80,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     expect((await elsewhere.post(path, acceptBody(truck))).body.code).toBe('BROADCAST_CANCELLED')
   })
 
-  test('R13.5 many requests at once share its connections, and the deadline of each fires', async () => {
+  test('R13.5 many requests at once share its connections, and each deadline fires', async () => {
     const customers = await Promise.all(
       Array.from({ length: 20 }, (_, n) => createClient(other.url, 'customer', `many-${n}`)),
     )
@@ -93,7 +93,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     await until(async () => (await sql.query(expired, [ids])).rowCount === ids.length)
   })
 
-  test('R13.5 a wake-up of one process is heard by another', async () => {
+  test('R13.5 a wake-up of one process reaches another', async () => {
     const lines: string[] = []
     const log = { warn: (_fields: object | string, text = String(_fields)) => lines.push(text), debug() {} }
     const heard: number[] = []
@@ -106,7 +106,7 @@ describeOrSkip('R13.5 through PgBouncer in session mode', () => {
     expect(lines).toEqual([])
   })
 
-  test('R13.5 no process warned of anything, and every invariant holds', async () => {
+  test('R13.5 no process logged a warning, and every invariant holds', async () => {
     for (const { output } of [home, other]) {
       expect(
         output()
@@ -127,7 +127,7 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
   })
   afterAll(() => database.drop())
 
-  test('R13.5 that refuses the settings of connections ends with what to set', async () => {
+  test('R13.5 that refuses the settings of connections ends the start with the setting to change', async () => {
     const pooler = await startPgbouncer(database.connectionString, {
       config: ['ignore_startup_parameters ='],
     })
@@ -143,7 +143,7 @@ describeOrSkip('R13.5 a start through a PgBouncer', () => {
     await pooler.stop()
   })
 
-  test('R13.5 that drops the settings of connections warns, with the statements that restore them', async () => {
+  test('R13.5 that drops the settings of connections causes a warning, with the statements that restore them', async () => {
     const pooler = await startPgbouncer(database.connectionString)
     const server = await startServerProcess({
       ...processEnvironment,

@@ -80,10 +80,10 @@ async function cancelAgainstAccepts({ chance, racers, customer }: Race): Promise
 
   expect(cancelled).toMatchObject({ status: 200, body: { outcome: 'applied', tripsKept: [] } })
   const won = accepts.filter(answer => answer.status === 200)
-  // Whoever was first has a version below the cancel's, and its trip is reverted.
+  // A winner has a version below that of the cancel, and its trip is reverted.
   for (const { body } of won) expect(body.version).toBeLessThan(cancelled.body.version)
   expect([...cancelled.body.tripsCancelled].sort()).toEqual(won.map(w => w.body.assignment.tripId).sort())
-  // Whoever was not hears that it was cancelled, or that it was full before.
+  // The others are refused because the request was cancelled, or full before.
   for (const { status, body } of accepts.filter(answer => answer.status !== 200)) {
     expect(status).toBe(409)
     const wasFull = won.some(answer => answer.body.assignment.isFullyFilled)
@@ -98,32 +98,37 @@ async function cancelAgainstAccepts({ chance, racers, customer }: Race): Promise
 }
 
 describe('cancel against accept', () => {
-  test(title(`R4.2 P1.4 ${CANCEL_ROUNDS} rounds: a cancel that was acknowledged stands alone`), async () => {
-    const wins = [0, 0, 0]
-    const lane = async (lane: number) => {
-      const chance = createChance(SEED + lane)
-      const racers = await Promise.all(
-        ['a', 'b'].map(async name => {
-          const truck = await registerTruck(servers.home.url, `cancel-${lane}-${name}`)
-          return { truck, ways: await onBoth('transporter', truck.transporter.id) }
-        }),
-      )
-      const customer = await onBoth('customer', `cancel-race-${lane}`)
-      for (let round = 0; round < CANCEL_ROUNDS / LANES; round++) {
-        const won = await cancelAgainstAccepts({ chance, racers, customer })
-        wins[won] = (wins[won] ?? 0) + 1
+  test(
+    title(`R4.2 P1.4 ${CANCEL_ROUNDS} rounds: after an acknowledged cancel no accept is won`),
+    async () => {
+      const wins = [0, 0, 0]
+      const lane = async (lane: number) => {
+        const chance = createChance(SEED + lane)
+        const racers = await Promise.all(
+          ['a', 'b'].map(async name => {
+            const truck = await registerTruck(servers.home.url, `cancel-${lane}-${name}`)
+            return { truck, ways: await onBoth('transporter', truck.transporter.id) }
+          }),
+        )
+        const customer = await onBoth('customer', `cancel-race-${lane}`)
+        for (let round = 0; round < CANCEL_ROUNDS / LANES; round++) {
+          const won = await cancelAgainstAccepts({ chance, racers, customer })
+          wins[won] = (wins[won] ?? 0) + 1
+        }
       }
-    }
-    await Promise.all(Array.from({ length: LANES }, (_, i) => lane(i)))
-    // Both orders were seen, or this was no race.
-    expect(wins[0]).toBeGreaterThan(0)
-    expect((wins[1] ?? 0) + (wins[2] ?? 0)).toBeGreaterThan(0)
-    const busy = await servers.query('select key from claims')
-    expect(busy).toEqual([])
-  })
+      await Promise.all(Array.from({ length: LANES }, (_, i) => lane(i)))
+      // Both orders were seen, or this was no race.
+      expect(wins[0]).toBeGreaterThan(0)
+      expect((wins[1] ?? 0) + (wins[2] ?? 0)).toBeGreaterThan(0)
+      const busy = await servers.query('select key from claims')
+      expect(busy).toEqual([])
+    },
+  )
 
   test(
-    title(`R4.2 R4.3 ${CROWD} accepts in flight: after the cancel's answer no trip stands and all are free`),
+    title(
+      `R4.2 R4.3 ${CROWD} accepts in flight: after the answer to the cancel no trip is live and all drivers are free`,
+    ),
     async () => {
       const trucks = await crowdOfTrucks()
       for (let round = 0; round < CROWD_ROUNDS; round++) {

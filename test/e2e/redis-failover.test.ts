@@ -13,8 +13,8 @@ import { findViolations, processEnvironment } from '../support/server/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
 /*
- * Two real processes on a Redis of several servers, of which one is killed, hangs or is replaced. Requests and timers go on
- * meanwhile (R7.4). Within seconds presence, fan-out and limits work between the processes again.
+ * Two real processes use a Redis of several servers. One server is killed, hangs or is replaced. Requests and timers
+ * continue (R7.4). Within seconds presence, fan-out and limits work between the processes again.
  */
 
 const { describeWithRedis } = await redisForTests()
@@ -189,7 +189,7 @@ describeWithRedis.each(adapters)('a cluster, with the %s adapter', adapter => {
     ['of the channels', CHANNELS],
     ['of the limits', LIMITS_KEY],
   ])(
-    'R13.5 R7.4 the master %s is killed: requests go on, and Redis features work again within seconds',
+    'R13.5 R7.4 the master %s is killed: requests continue, and Redis features work again within seconds',
     async (_, key) => {
       await (await cluster.masterOf(key)).kill()
       await everythingGoesOn(pair)
@@ -267,7 +267,7 @@ describeWithRedis('sentinels', () => {
     expect((await health(pair.a)).checks.redis).toMatchObject({ status: 'ok', mode: 'sentinel' })
   })
 
-  test('R13.5 R7.4 the master is killed: requests go on, and Redis features work again within seconds', async () => {
+  test('R13.5 R7.4 the master is killed: requests continue, and Redis features work again within seconds', async () => {
     const master = await sentinels.master()
     await master.kill()
     await everythingGoesOn(pair)

@@ -68,7 +68,7 @@ async function burst(urls: () => string, trucks: readonly Truck[], onAnswer: () 
 }
 
 describe('clients of a process that is killed with -9', () => {
-  test('R7.3 hear all of it on another one, and later on a third', async () => {
+  test('R7.3 get every event on another process, and later on a third', async () => {
     const { home, other, query } = servers
     const names = Array.from({ length: PARTIES }, (_, i) => `resume-${i}`)
     const trucks = await Promise.all(names.map(name => registerTruck(home.url, name, { isReady: true })))
@@ -104,7 +104,7 @@ describe('clients of a process that is killed with -9', () => {
     )
     expect(await death).toBe('SIGKILL')
     for (const { link } of parties) link.cut(other.url)
-    // What it had begun goes on here; what it had not told is told from here.
+    // Its unfinished work continues here, and its pending events are delivered from here.
     await burst(
       () => other.url,
       trucks,

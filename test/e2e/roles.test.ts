@@ -8,7 +8,7 @@ import { acceptBody, asking, registerTruck } from '../support/server/fleet.js'
 import { findViolations, processEnvironment } from '../support/server/server.js'
 import { type ServerProcess, startServerProcess } from '../support/server/server-process.js'
 
-/* One process takes requests, another looks after what is due; Redis between them, over TLS where there is openssl. */
+/* One process serves requests, another fires timers. Redis is between them, over TLS if openssl is installed. */
 
 const TIMEOUT_SECONDS = 1
 const { describeWithRedis } = await redisForTests()
@@ -42,7 +42,7 @@ describeWithRedis('an api and a worker', () => {
     await redis?.stop()
   })
 
-  test('R7.1 what the worker raises reaches the sockets of the api', async () => {
+  test('R7.1 events of the worker reach the sockets of the api', async () => {
     const customer = await createClient(api.url, 'customer', 'waiting')
     const listener = await listen(api.url, customer.token)
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1, 'nobody_has_this'))
@@ -51,7 +51,7 @@ describeWithRedis('an api and a worker', () => {
     listener.close()
   })
 
-  test('the api does its part alone: an offer, an accept, the news of it', async () => {
+  test('the api works alone: an offer, an accept, its announcement', async () => {
     const truck = await registerTruck(api.url, 'near', { isReady: true })
     const captain = await listen(api.url, truck.transporter.token)
     const customer = await createClient(api.url, 'customer', 'served')
@@ -65,7 +65,7 @@ describeWithRedis('an api and a worker', () => {
     captain.close()
   })
 
-  test('a worker says how it is, and takes neither requests nor sockets', async () => {
+  test('a worker reports its health, and accepts neither requests nor sockets', async () => {
     const health = await call(worker.url, 'GET', '/health')
     expect(health).toMatchObject({
       status: 200,
@@ -81,7 +81,7 @@ describeWithRedis('an api and a worker', () => {
     expect((await call(worker.url, 'GET', '/socket.io/?EIO=4&transport=polling')).status).toBe(404)
   })
 
-  test('R5.2 without a worker nothing falls due; the next one finds it all', async () => {
+  test('R5.2 without a worker no timer fires; the next worker fires them all', async () => {
     expect(await worker.end('SIGTERM')).toBe(0)
     const customer = await createClient(api.url, 'customer', 'patient')
     const listener = await listen(api.url, customer.token)
@@ -93,7 +93,7 @@ describeWithRedis('an api and a worker', () => {
     listener.close()
   })
 
-  test('both end in order, and what they leave is sound', async () => {
+  test('both end in order, and leave no invariant broken', async () => {
     expect(await Promise.all([api.end('SIGTERM'), worker.end('SIGTERM')])).toEqual([0, 0])
     expect(await findViolations(database.connectionString)).toEqual([])
     for (const { output } of [api, worker]) expect(output()).not.toMatch(/"level":[56]0/)

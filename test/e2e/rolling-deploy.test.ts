@@ -12,9 +12,9 @@ import { connectPhones, type Phone } from '../support/storm/phones.js'
 import { type Processes, startProcesses } from '../support/storm/processes.js'
 
 /*
- * A deployment, rehearsed: three processes behind a balancer that goes by /health are replaced one by one under load,
- * with sockets connected. Nobody is told anything but to come back, no timer is late, and every phone has heard in the
- * end what the event table says it should have.
+ * A rehearsed deployment: three processes behind a balancer that polls /health are replaced one by one under load, with
+ * sockets connected. Clients are only asked to reconnect, no timer is late, and in the end every phone has the events
+ * of the event table.
  */
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
@@ -57,7 +57,7 @@ from journal j join events e on e.instance = j.instance and e.version = j.versio
 where j.event_json->>'type' like 'xstate.after%'`
 
 describeWithRedis('a rolling deployment under load', () => {
-  test('R9.4 P2.2 fails no call, delays no timer and keeps no event from anybody', async () => {
+  test('R9.4 P2.2 fails no call, delays no timer and loses no event for any client', async () => {
     const running = await startProcesses(PROCESSES, {
       BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS),
       REACH_STEP_SECONDS: '0.7',

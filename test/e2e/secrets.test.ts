@@ -42,7 +42,7 @@ const taskEnvironment = (name = 'app') => ({
 })
 
 describe('a start in AWS', () => {
-  test('P3.5 R9.1 with secrets from Secrets Manager alone it serves, and logs none of them', async () => {
+  test('P3.5 R9.1 with secrets only from Secrets Manager it serves, and logs none of them', async () => {
     const server = await startServerProcess(taskEnvironment())
     try {
       const customer = await createClient(server.url, 'customer', 'c-secrets')
@@ -57,7 +57,7 @@ describe('a start in AWS', () => {
     }
   })
 
-  test('R9.1 what ECS injected is not handed to children', async () => {
+  test('R9.1 child processes do not get the secrets that ECS injected', async () => {
     const preload = fileURLToPath(new URL('../support/aws/show-child-environment.js', import.meta.url))
     const server = await startServerProcess({
       ...taskEnvironment(),
@@ -77,7 +77,7 @@ describe('a start in AWS', () => {
     }
   })
 
-  test('R9.1 names all that the secret lacks, before anything else is tried', async () => {
+  test('R9.1 names all missing values of the secret before it tries anything else', async () => {
     const { code, output } = await runServerToEnd(taskEnvironment('partial'))
     expect(code).toBe(1)
     expect(output).toContain('DATABASE_URL: Missing')
@@ -86,7 +86,7 @@ describe('a start in AWS', () => {
     expect(output).not.toContain('    at ')
   })
 
-  test('R9.1 when Secrets Manager cannot be reached, it ends and says so', async () => {
+  test('R9.1 when Secrets Manager cannot be reached, it ends and logs the reason', async () => {
     const closed = createServer()
     await new Promise<void>(resolve => closed.listen(0, '127.0.0.1', resolve))
     const { port } = closed.address() as AddressInfo

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 
 describe('a start', () => {
-  test('on an empty database: migrated, and ready with tokens that work', async () => {
+  test('on an empty database: migrates, and is ready with tokens that work', async () => {
     const env = { ...processEnvironment, DATABASE_URL: database.connectionString }
     const server = await startServerProcess(env)
     try {
@@ -39,7 +39,7 @@ describe('a start', () => {
     }
   })
 
-  test('R9.1 in production without its settings: refused, with every one of them named', async () => {
+  test('R9.1 in production without its settings: refused, with the names of all of them', async () => {
     const { code, output } = await runServerToEnd({
       NODE_ENV: 'production',
       BROADCAST_TIMEOUT_SECONDS: 'soon',
@@ -51,7 +51,7 @@ describe('a start', () => {
     expect(output).not.toContain('    at ')
   })
 
-  test('in production on a database that nobody migrated: it says so and takes no work', async () => {
+  test('in production on a database without migrations: it logs that and accepts no work', async () => {
     const empty = await createTestDatabase({ empty: true })
     const { code, output } = await runServerToEnd({
       ...processEnvironment,
@@ -64,7 +64,7 @@ describe('a start', () => {
     expect(output).not.toContain('eyJ')
   })
 
-  test('on a port that is taken: it says which setting to change', async () => {
+  test('on a port in use: it names the setting to change', async () => {
     const holder = createServer().listen(0, '127.0.0.1')
     await new Promise(resolve => holder.once('listening', resolve))
     const { port } = holder.address() as AddressInfo

@@ -38,7 +38,7 @@ afterAll(async () => {
 })
 
 describeWithRedis('in a storm', () => {
-  test(`R7.1 R7.3 R7.4 every phone hears what the event table says, whatever befalls it (seed ${SEED})`, async () => {
+  test(`R7.1 R7.3 R7.4 every phone gets the events of the event table, whatever happens to it (seed ${SEED})`, async () => {
     const chance = createChance(SEED)
     const cast = castOf(size.customers, size.transporters)
     const running = await startProcesses(PROCESSES, {

@@ -25,7 +25,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-it('R5.2 timers of a process that was killed ring before those that were armed after them for the same millisecond', async () => {
+it('R5.2 timers of a killed process fire before those that were armed after them for the same millisecond', async () => {
   const { connectionString } = database
   const args = ['--import', 'tsx', 'test/support/engine/chime-victim.ts', connectionString]
   const victim = spawn(process.execPath, args, {

@@ -1,4 +1,4 @@
-/* What the benchmark compares with, and what it fills tables with: figures beside something broken would be flattery. */
+/* The comparisons of the benchmark and its test data: figures beside a broken comparison would be worthless. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
 import { copyInstances } from '../../bench/copies.js'
@@ -28,7 +28,7 @@ async function createDatabase(): Promise<Database> {
 }
 
 describe('the limit', () => {
-  it('is the best of its senders, each of whom has moved every row of theirs, each time it is asked', async () => {
+  it('is the rate of its fastest sender, and every sender moves all its rows in each measurement', async () => {
     const databases: Database[] = []
     const world: Pick<World, 'folder' | 'createDatabase'> = {
       folder: await temporaryFolder('limit'),
@@ -45,7 +45,7 @@ describe('the limit', () => {
       expect(best).toBe(Math.max(pool, pgbench))
     }
     expect(rates[0]?.pgbench === undefined).toBe((await findPgbench()) === undefined)
-    // It finds that no row has moved where somebody else was there before.
+    // It finds that no row moved, because another sender moved it before.
     await databases[0]?.pool.query('update instances set version = version + 5')
     await expect(limit.measure()).rejects.toThrow(/the limit moved 0 rows of \d+/)
     await limit.close()
@@ -65,7 +65,7 @@ describe('copies of an instance', () => {
   })
   afterAll(() => database.drop())
 
-  it('pass the audit, and are taken on by the engine like its own', async () => {
+  it('pass the audit, and the engine continues them like its own instances', async () => {
     await assertNoViolations(database)
     const { engine, close } = await openEngine(database.connectionString)
     const { rows } = await database.pool.query<{ id: string }>(
@@ -78,7 +78,7 @@ describe('copies of an instance', () => {
     await assertNoViolations(database)
   })
 
-  it('are found out by the audit when one is broken, on whichever page', async () => {
+  it('are found by the audit when one is broken, on any page', async () => {
     await database.pool.query("update instances set version = 9 where owner = 'customer-copy-119'")
     await expect(assertNoViolations(database)).rejects.toThrow('invariant')
   })
@@ -101,7 +101,7 @@ describeWithRedis('the usual way', () => {
     way = await openUsualWay(database.connectionString, redis)
   })
 
-  it('gives each truck to one of those who want it at once', async () => {
+  it('gives each truck to one of the concurrent callers', async () => {
     const id = await way.create('crowded', 3)
     const outcomes = await Promise.all(Array.from({ length: 20 }, (_, i) => way.accept(id, `crowd-${i}`)))
     const won = outcomes.filter(outcome => outcome === 'won').length
@@ -114,7 +114,7 @@ describeWithRedis('the usual way', () => {
     expect(rows).toEqual([{ trucks_filled: won, trips: won }])
   })
 
-  it('knows a driver who is on a trip, and a deadline that has passed', async () => {
+  it('refuses a driver that is on a trip, and a request past its deadline', async () => {
     const [first, second, late] = [
       await way.create('one', 2),
       await way.create('two', 1),
@@ -126,7 +126,7 @@ describeWithRedis('the usual way', () => {
     expect([await way.expire(late), await way.expire(late)]).toEqual([true, false])
   })
 
-  it('fires each deadline that is due, once, and none before', async () => {
+  it('fires each due deadline once, and none before its time', async () => {
     const fired: string[] = []
     const both = new Countdown(2)
     const timers = createUsualTimers(redis, async id => {

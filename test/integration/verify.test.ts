@@ -1,26 +1,18 @@
 /* `npm run verify`, as an operator runs it. */
 import { spawn } from 'node:child_process'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../support/database/postgres.js'
-import { asking, customer, expectOk, openDispatch, type Product } from '../support/engine/dispatch.js'
+import { describe, expect, it } from '@jest/globals'
+import { customer } from '../support/engine/people.js'
+import { expectOk } from '../support/engine/results.js'
+import { asking } from '../support/engine/trucks.js'
+import { useDispatch } from '../support/engine/use-dispatch.js'
 import { repositoryRoot } from '../support/house/import-rules.js'
 
-let database: TestDatabase
-let product: Product
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 
 function verify(...options: string[]): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/verify.ts', ...options], {
     cwd: repositoryRoot,
-    env: { ...process.env, DATABASE_URL: database.connectionString },
+    env: { ...process.env, DATABASE_URL: product.connectionString },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -54,7 +46,7 @@ describe('npm run verify', () => {
     expect(repaired).toMatchObject({ code: 0, output: expect.stringContaining('1 timers armed again') })
     expect(await readTimers()).toEqual(before)
     expect(await verify()).toMatchObject({ code: 0, output: expect.stringContaining('0 violations') })
-  }, 60_000)
+  })
 
   it('refuses an unknown option', async () => {
     expect(await verify('--fix')).toMatchObject({

@@ -22,6 +22,9 @@ export default class SummaryReporter {
     lines.push(
       ...testResults.flatMap(result => failures(relative(this.rootDir, result.testFilePath), result)),
     )
+    lines.push(
+      ...new Set(testResults.flatMap(result => pageFor(relative(this.rootDir, result.testFilePath), result))),
+    )
     if (wasInterrupted) lines.push('The run was interrupted.')
     const totals = { passed: total('passed'), failed: total('failed'), skipped: total('skipped') }
     lines.push(`${sentence(totals)}${skipReasons()}`)
@@ -61,6 +64,25 @@ function failures(name, { testResults, failureMessage }) {
   return failed.map(
     ({ fullName, failureMessages }) => `FAILED ${name}: ${fullName}: ${reason(failureMessages.join(' '))}`,
   )
+}
+
+/** What explains the rule that a test of the house enforces, by the beginning of the test's path. */
+const PAGES = {
+  'test/unit/http/documents': 'CONTRIBUTING.md#generated-files',
+  'test/unit/machines/documents': 'CONTRIBUTING.md#generated-files',
+  'test/unit/app/settings-document': 'CONTRIBUTING.md#a-setting',
+  'test/unit/tidy/adr': 'docs/adr/README.md#write-an-adr',
+  'test/unit/tidy/import-': 'docs/ARCHITECTURE.md#map',
+  'test/unit/tidy/requirements': 'CONTRIBUTING.md#tests',
+  'test/unit/tidy/signposts': 'CONTRIBUTING.md#where-to-change-what',
+  'test/unit/tidy/threat-model': 'docs/threat-model.md',
+  'test/unit/tidy/': 'CONTRIBUTING.md#review',
+}
+
+function pageFor(name, { numFailingTests, testExecError }) {
+  if (numFailingTests === 0 && !testExecError) return []
+  const page = Object.keys(PAGES).find(path => name.startsWith(path))
+  return page === undefined ? [] : [`READ ${PAGES[page]}: ${name} failed`]
 }
 
 const reason = message =>

@@ -1,23 +1,26 @@
 /*
- * How many requests may be under way in this process. When more come than it can do, all would wait longer and longer, until
- * each is answered after its caller has gone: whoever is too many hears at once, before anything of the request is read,
- * that it may come back. A crowd that comes once is no such thing, and is worked off.
+ * Limits how many requests this process handles at once. Without a limit an overload makes every request slower, until
+ * each answer comes after its caller has given up. A request over the limit is refused before any of it is read, with
+ * `Retry-After`. A single burst is no overload: it is worked off.
  */
 import { Room } from './traffic/room.js'
 
-/** What half of the answers may take, for as long as more come than can be done: people do not notice it. */
+/** The median answer time that the limit aims at during an overload. People do not notice this delay. */
 const TARGET_MS = 150
-/** For so long it may take longer: a crowd of a thousand, all at once, is worked off within it. */
+/** A burst may exceed the target for this long. A thousand requests that come at once are answered within it. */
 const PATIENCE_MS = 2_000
-/** Some hundred answers on a busy process: enough for a median. */
+/** A busy process answers some hundred requests in this time, enough for a median. */
 const WINDOW_MS = 200
-/** Answers may all be in one commit that takes its time. Without any for so long, nothing is being done. */
+/** All answers may wait for one slow commit. If no answer comes for this long, nothing makes progress. */
 const MAX_WINDOW_MS = 1_000
-/** Always admitted: they hold a few megabytes, and a slow database answers them better together than a few at a time. */
+/**
+ * The smallest limit. So many requests hold a few megabytes, and a slow database answers them faster together than a
+ * few at a time.
+ */
 const LEAST = 128
-/** Never more. Each holds some 20 KB, 40 MB in all, and they are two or three seconds of work. */
+/** The largest limit. Each request holds some 20 KB, 40 MB in all, and so many are two or three seconds of work. */
 const MOST = 2_000
-/** How fast it opens again: from the least to the most in two seconds. */
+/** How fast the limit rises again: from the smallest to the largest in two seconds. */
 const GROWTH = 1.25
 
 /** A request takes a place after it has arrived whole and releases it when its answer is handed to the socket. */
@@ -30,7 +33,7 @@ export interface Admission {
   answered(ms: number): void
   readonly room: Room
   readonly underWay: number
-  /** How many may be under way now. */
+  /** How many requests may be in progress now. */
   readonly limit: number
 }
 
@@ -54,10 +57,10 @@ export function createAdmission(now: () => number = () => performance.now()): Ad
     const isSlow = taken.length === 0 ? room.count > 0 : medianOf(taken) > TARGET_MS
     if (isSlow) {
       slowSince ??= windowBeganAt
-      // As many as are done within the target (Little's law: under way = rate × time).
+      // The number that is answered within the target (Little's law: in progress = rate × time).
       if (at - slowSince >= PATIENCE_MS) limit = within((taken.length / elapsed) * TARGET_MS)
     } else {
-      // An overload that goes on is found again without patience: the limit is what keeps the answers fast.
+      // While an overload lasts the next slow window lowers the limit at once: only the limit keeps the answers fast.
       if (limit === MOST) slowSince = undefined
       limit = within(limit * GROWTH)
     }

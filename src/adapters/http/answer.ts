@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Problem, type ProblemCode, problemDocument, problems } from '../../dispatch/problems.js'
 import type { Reply } from './reply.js'
 
-/** Not Express's `res.json`: it would answer 304 to `If-None-Match`, though views change without a version. */
+/**
+ * Express's `res.json` is not used: it answers 304 to `If-None-Match`, though views can change without a new version.
+ */
 export function sendReply(res: ServerResponse, reply: Reply): void {
   if (reply.body === undefined) {
     res.writeHead(reply.status, reply.headers).end()
@@ -19,7 +21,7 @@ export function sendReply(res: ServerResponse, reply: Reply): void {
   res.writeHead(reply.status, headers).end(content)
 }
 
-/** Of the problem that a response is, for those who watch and log. */
+/** The problem that a response carries, for metrics and logs. */
 const codes = new WeakMap<ServerResponse, ProblemCode>()
 export const problemCodeOf = (res: ServerResponse): ProblemCode | undefined => codes.get(res)
 
@@ -39,12 +41,12 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, problem: 
   })
 }
 
-/** RFC 6750 §3: without a token no error is named. */
+/** RFC 6750 §3: without a token the challenge names no error. */
 function challenge(req: IncomingMessage): string {
   return req.headers.authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
 }
 
-/** Without the query. */
+/** The path of a request, without the query. */
 export function pathOf(req: IncomingMessage): string {
   return (req.url ?? '/').split('?', 1)[0] ?? '/'
 }

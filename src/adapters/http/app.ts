@@ -1,6 +1,6 @@
 /*
- * The HTTP border: mounts the registry on Express and answers everything that is not a route.
- * Whatever comes in, what goes out is the reply of a route or a problem document.
+ * The HTTP app: mounts the route registry on Express and answers everything that is not a route. Every answer is the
+ * reply of a route or a problem document.
  */
 import type { IncomingMessage, RequestListener } from 'node:http'
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express'
@@ -39,16 +39,16 @@ export interface HttpAppOptions {
   readonly admission?: Admission
   /** The traffic of the server that runs this app. */
   readonly traffic?: Traffic
-  /** Of the program. */
+  /** The version of the program. */
   readonly version: string
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
   readonly log: Logger
   readonly meter?: ProductMeter
   readonly tracer?: Tracer | undefined
-  /** Proxies of ours in front: what comes through them sees nothing that is for us alone. */
+  /** The number of our proxies in front. Requests through them cannot reach internal routes. */
   readonly trustedProxies?: number
-  /** False: only health and the page for people; whoever calls anything else has come to the wrong process. */
+  /** False: serves only health, metrics and the public pages. All other requests should go to another process. */
   readonly takesRequests?: boolean
 }
 
@@ -58,7 +58,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
-  // One path, one name: what later is kept by path (idempotency, limits) must not be reached by another.
+  // Each resource has exactly one path, because idempotency keys and limits are stored by path.
   app.enable('case sensitive routing')
   app.enable('strict routing')
   app.set('query parser', 'simple')
@@ -76,7 +76,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   }
   app.use((req, res) => sendProblem(req, res, { code: 'NOT_FOUND' }))
   app.use(answerErrors(log))
-  // Where an address has no path at all (`http://[`), the router asks nobody of the above.
+  // For an address without a path (`http://[`), Express calls none of the handlers above.
   const answer: RequestListener = (req, res) =>
     app(req as Request, res as Response, () => sendProblem(req, res, { code: 'NOT_FOUND' }))
   const door = {
@@ -113,13 +113,13 @@ async function readBodyOf({ body }: PublicRoute, req: Request, res: Response): P
   return raw.ok ? parseInput(body, raw.value) : raw
 }
 
-/** Whether a path is one of the public routes that fit. */
+/** Returns a test for the paths of the public routes that match. */
 function pathsWhere(fits: (route: PublicRoute) => boolean): (path: string) => boolean {
   const paths = new Set(publicRoutes.filter(fits).map(route => route.path))
   return path => paths.has(path)
 }
 const isUnlimited = pathsWhere(route => route.isUnlimited === true)
-/** Who watches us must see most of all how it is when more is asked than can be done. */
+/** Operators need health and metrics most during an overload. */
 const alwaysAnswers = pathsWhere(route => route.isUnlimited === true || route.isInternal === true)
 const isNamedFile = pathsWhere(route => route.isFile === true)
 /** One route serves all files of a folder. */
@@ -157,9 +157,9 @@ function answerErrors(log: Logger): ErrorRequestHandler {
     if (expected !== undefined) return sendProblem(req, res, expected)
     log.error(
       { err: error, requestId: res.getHeader('x-request-id'), method: req.method, path: req.path },
-      'fault',
+      'unexpected error',
     )
-    // The client learns the request id, by which the log is found, and nothing else.
+    // The client gets only the request id, by which operators find the log line.
     return sendProblem(req, res, { code: 'INTERNAL_ERROR' })
   }
 }
@@ -169,7 +169,7 @@ function problemOf(error: unknown): Problem | undefined {
   return invalid([{ path: 'path', message: 'Expected a well-formed, percent-encoded address' }]).problem
 }
 
-/** What the router throws for `%zz` or bytes that are no UTF-8, and for addresses that are none. */
+/** The router's errors for `%zz`, for bytes that are not UTF-8, and for malformed addresses. */
 function isUndecodable(error: unknown): boolean {
   const { status, code } = error as { status?: number; code?: string }
   return (error instanceof URIError && status === 400) || code === 'ERR_INVALID_URL'

@@ -7,7 +7,10 @@ import { tooMany } from './limits.js'
 
 const bearerPattern = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i
 
-/** Who calls, if they may: a valid token of an active person, not too often, whose role the route is open to. */
+/**
+ * The verified token, or the problem. The token must be valid, its person active and within the rate limit, and the
+ * role allowed on the route.
+ */
 export async function authenticate(
   authorization: string | undefined,
   roles: readonly Role[],

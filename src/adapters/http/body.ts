@@ -1,6 +1,4 @@
-/*
- * Bodies: JSON in UTF-8, within bounds, nothing else. What is not that is a problem, never an exception.
- */
+/* Reads JSON bodies in UTF-8, within bounds. Anything else is answered with a problem and never throws. */
 import type { ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
@@ -10,12 +8,12 @@ import { ok, problem, type Result } from '../../dispatch/problems.js'
 import { MAX_BODY_BYTES } from './receive-body.js'
 import { exchangeOf } from './traffic/exchange.js'
 
-/** The deepest thing clients send has 4 levels. V8 takes 180 ms for a megabyte of brackets (measured). */
+/** The deepest body that clients send has 4 levels. V8 needs 180 ms to parse a megabyte of brackets (measured). */
 const MAX_JSON_DEPTH = 32
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-/** The body as parsed JSON; no body at all counts as `{}`, for commands whose fields are all optional. */
+/** The parsed JSON body. A missing body counts as `{}`, for commands whose fields are all optional. */
 export async function readJsonBody(req: Request, res: ServerResponse): Promise<Result<unknown>> {
   const received = exchangeOf(res)?.body
   if (received === 'too large') return tooLarge
@@ -38,7 +36,7 @@ const decoders = new Map([
   ['br', promisify(brotliDecompress)],
 ])
 
-/** Inflates at most as many bytes as a body may have. */
+/** Inflates at most as many bytes as a body may have, so a small body cannot fill the memory. */
 async function decode(bytes: Buffer, encoding: string): Promise<Result<Buffer>> {
   const decoding = decoders.get(encoding)
   if (decoding === undefined) {
@@ -66,7 +64,7 @@ function parseJson(bytes: Buffer): Result<unknown> {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** Counts brackets outside strings, on the bytes: UTF-8 never has these inside another character. */
+/** Counts brackets outside strings. It works on bytes: no UTF-8 character contains the byte of a bracket or a quote. */
 function nestsTooDeeply(bytes: Buffer): boolean {
   let depth = 0
   let inString = false

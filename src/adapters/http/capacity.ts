@@ -5,9 +5,9 @@
 import type { CheckResult, HealthCheck, HealthState } from './health.js'
 import type { Room } from './traffic/room.js'
 
-/** The slowest answer of a healthy process: a statement of 5 s, which the server then cancels. */
+/** A healthy process answers faster: the database cancels a statement after 5 s. */
 const DEGRADED_AFTER_MS = 5_000
-/** Longer than any caller waits (15 s): the requests in the room will not end by themselves. */
+/** No caller waits longer than 15 s, so after this the requests in the room will not end by themselves. */
 const DOWN_AFTER_MS = 20_000
 
 export type Rooms = Readonly<Record<'requests' | 'arriving' | 'unread', Room>>

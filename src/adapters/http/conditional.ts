@@ -1,15 +1,15 @@
 import { invalid } from '../../dispatch/border.js'
 import { ok, type Result } from '../../dispatch/problems.js'
 
-/** One entity tag with a version in it, as we give them out: versions are positive integers. */
+/** One entity tag that holds a version: a positive integer, as `etagOf` writes it. */
 const etagPattern = /^(W\/)?"([1-9]\d{0,9})"$/
 
-/** No instance ever has it. */
+/** A version that no instance has. */
 const NEVER = 0
 
 /**
- * `If-Match` → `{ifVersion}`; without the header no condition. A weak tag, which proxies make of ours when they compress an
- * answer, matches no version (RFC 9110, section 13.1.1). Lists and `*` are refused.
+ * `If-Match` → `{ifVersion}`, or `{}` without the header. Proxies make our tags weak when they compress an answer; a
+ * weak tag matches no version (RFC 9110, section 13.1.1). Lists and `*` are refused.
  */
 export function parseIfMatch(header: string | undefined): Result<{ ifVersion?: number }> {
   if (header === undefined) return ok({})

@@ -4,10 +4,10 @@ import type { RequestHandler } from 'express'
 const METHODS = 'GET, POST, PUT, DELETE'
 const REQUEST_HEADERS = 'authorization, content-type, idempotency-key, if-match, x-request-id'
 const ANSWER_HEADERS = 'etag, location, retry-after, idempotency-replayed, x-request-id'
-/** Two hours is the longest that Chromium keeps it. */
+/** Chromium keeps no preflight answer for longer than two hours. */
 const PREFLIGHT_AGE_SECONDS = 7200
 
-/** Lets pages of these origins (`*`: any) call. Tokens travel in a header, so no credentials are allowed. */
+/** Lets pages of these origins call; `*` means any. Tokens travel in a header, so credentials are never allowed. */
 export function allowOrigins(origins: readonly string[]): RequestHandler {
   const letRead = letOriginsRead(origins)
   return (req, res, next) => {
@@ -22,7 +22,7 @@ export function allowOrigins(origins: readonly string[]): RequestHandler {
   }
 }
 
-/** Lets a page read the answer, if it is of these origins; answers whether it is. */
+/** Lets the page read the answer if it is of these origins. Returns whether it is. */
 export function letOriginsRead(
   origins: readonly string[],
 ): (req: IncomingMessage, res: ServerResponse) => boolean {

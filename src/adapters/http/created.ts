@@ -2,7 +2,7 @@ import type { Created } from '../../dispatch/answers.js'
 import { etagOf } from './conditional.js'
 import type { Reply } from './reply.js'
 
-/** 201 for what is new; 200 for the same request found instead. */
+/** 201 for a new request, 200 when the same request existed already. */
 export function replyCreated({ broadcast, isNew }: Created): Reply {
   return {
     status: isNew ? 201 : 200,

@@ -1,4 +1,4 @@
-/* `/docs`: Swagger UI over `/openapi.json`, from the package on our own disk. It asks no other host for anything. */
+/* `/docs`: Swagger UI over `/openapi.json`. All files come from the installed package; the page calls no other host. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -30,7 +30,7 @@ const start = `SwaggerUIBundle({
 })
 `
 
-/** Scripts of our own, requests to us alone; Swagger UI styles its elements as it goes. */
+/** Only our own scripts and requests to this server. Swagger UI writes inline styles, so these are allowed. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -42,7 +42,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The files change with a release only; an hour is short enough to need no versions in their names. */
+/** The files change only with a release. An hour is short enough, so their names need no version. */
 const CACHED = 'public, max-age=3600'
 
 export interface DocsFile {
@@ -58,7 +58,7 @@ const html: DocsFile = {
 export const docsFileNames = ['swagger-ui.css', 'swagger-ui-bundle.js', 'start.js'] as const
 const kept = new Map<string, DocsFile>()
 
-/** The page itself without a name; `undefined` for a name that is none of ours. Files are read once, when asked for. */
+/** The HTML page for no name, `undefined` for an unknown name. Files are read at their first request and then kept. */
 export function docsFile(name?: string): DocsFile | undefined {
   if (name === undefined) return html
   if (!docsFileNames.includes(name as (typeof docsFileNames)[number])) return undefined

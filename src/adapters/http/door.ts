@@ -84,17 +84,17 @@ export function openDoor(listener: RequestListener, door: Door): OpenDoor {
 
 const REFUSAL = {
   code: 'UNAVAILABLE',
-  detail: 'More requests come than can be done',
+  detail: 'The server is overloaded',
   retryAfterSeconds: RETRY_AFTER_SECONDS,
 } as const satisfies Problem
 
-/** One line for many refusals: a line for each would add load. */
+/** Logs one line for many refusals, because a line for each would add to the load. */
 function reporter(log: Logger): () => void {
   let refused = 0
   return () => {
     if (refused++ > 0) return
     setTimeout(() => {
-      log.warn({ refused, withinMs: REPORT_EVERY_MS }, 'more requests come than can be done')
+      log.warn({ refused, withinMs: REPORT_EVERY_MS }, 'overloaded: requests were refused')
       refused = 0
     }, REPORT_EVERY_MS).unref()
   }

@@ -1,6 +1,6 @@
 /*
- * The page at `/`, until the console takes its place: plain HTML that loads nothing. It is open to strangers, so it shows no
- * figures and asks nothing of the database.
+ * The page at `/`, until the console replaces it: plain HTML without external files. It is public, so it shows no
+ * figures and does not query the database.
  */
 import { createHash } from 'node:crypto'
 
@@ -14,7 +14,7 @@ th { width: 12rem; font-weight: 600 }
 code { font-size: .9em }
 `
 
-/** The content security policy must name it, or the browser ignores the style. */
+/** The content security policy must name this hash, or the browser ignores the style. */
 export const styleSource = `'sha256-${createHash('sha256').update(style).digest('base64')}'`
 
 const row = (name: string, value: string) => `<tr><th>${name}</th><td>${value}</td></tr>`
@@ -32,9 +32,9 @@ export const frontPage = `<!doctype html>
 <p>Freight requests as durable statecharts: a customer asks for trucks, transporters nearby are offered the
 load, the first to accept gets it.</p>
 <table>
-${row('<code>/health</code>', '<a href="/health">whether it is well</a>')}
+${row('<code>/health</code>', '<a href="/health">the state of this server</a>')}
 ${row('<code>/api/v1</code>', '<a href="/docs">the HTTP interface</a>, with a bearer token')}
-${row('<code>/socket.io</code>', 'events as they happen, with the same token')}
+${row('<code>/socket.io</code>', 'live events, with the same token')}
 </table>
 </body>
 </html>

@@ -1,13 +1,13 @@
 /*
- * `/health`: each check is asked at most once a second and waited for a bounded time, so that neither
- * strangers nor a hanging database can use it against us.
+ * `/health`: each check runs at most once a second and has a time limit. So neither strangers nor a hanging database
+ * can use the page to block the process.
  */
 
 export type HealthState = 'ok' | 'degraded' | 'down'
 
 export interface CheckResult {
   readonly status: HealthState
-  /** Figures and words for operators; never an address or a statement. */
+  /** Figures and short texts for operators; never an address or a statement. */
   readonly [fact: string]: unknown
 }
 
@@ -26,29 +26,29 @@ export type CheckName = (typeof checkNames)[number]
 
 export interface HealthReport {
   readonly status: HealthState
-  /** It is about to end: no more work for it, though what comes is still done. */
+  /** The process is shutting down. Balancers should send it no new work; it still answers what comes. */
   readonly draining?: true
   readonly version: string
   readonly checks: Readonly<Record<CheckName, CheckResult>>
 }
 
-/** What the service routes show of the process. */
+/** What the service routes show about the process. */
 export interface Service {
   health(): Promise<HealthReport>
-  /** Somebody looks at `/health` again and again: a balancer, or whoever else decides who gets work. */
+  /** Whether something polls `/health`, such as a balancer. */
   isWatched(): boolean
   /** Figures for Prometheus, in its text format. */
   metrics(): Promise<{ readonly contentType: string; readonly page: string }>
 }
 
-/** A check that takes longer tells a balancer nothing: its own patience is some seconds. */
+/** A slower check is useless to a balancer, which itself waits only a few seconds. */
 const CHECK_TIMEOUT_MS = 2_000
-/** However often it is asked, the database is asked no more often than this. */
+/** However often `/health` is called, the checks run no more often than this. */
 const REPORT_AGE_MS = 1_000
-/** Balancers ask every few seconds, the most patient twice a minute. */
+/** Balancers poll every few seconds; the slowest poll twice a minute. */
 const WATCHED_FOR_MS = 60_000
 
-/** Without these nothing can be answered: they decide whether we are `down`. The rest only degrades. */
+/** Without these the process cannot answer, so it is `down`. The other checks only degrade it. */
 const vital: readonly CheckName[] = ['postgres', 'migrations', 'capacity', 'definitions']
 
 export function createHealth(
@@ -66,7 +66,7 @@ export function createHealth(
     if (latest === undefined || now - latest.at > REPORT_AGE_MS) {
       latest = { at: now, report: examine(version, checks) }
     }
-    // That we end is said at once, with what was last known of the rest.
+    // A shutdown is reported at once, with the last known state of the checks.
     const report = isDraining() && known !== undefined ? known : await latest.report
     known = report
     return isDraining() ? { ...report, status: 'down', draining: true } : report

@@ -1,8 +1,8 @@
 /*
- * `Idempotency-Key`, as draft-ietf-httpapi-idempotency-key-header-07 describes it and the contract narrows it: a
- * repeat of a success gets that success again, without what its caller may no longer see; refusals are decided anew.
- * Where a route's command is a transition, the engine records the key in its commit and this only finds it again;
- * elsewhere the answer is kept after the fact, which is enough for commands that may be repeated.
+ * `Idempotency-Key` as in draft-ietf-httpapi-idempotency-key-header-07, narrowed by the contract. A repeated success
+ * gets the first answer again, without what its caller may no longer see. Refusals are decided anew. For a transition
+ * the engine records the key in its commit, and this module only finds it. Elsewhere the answer is stored afterwards,
+ * which is enough for commands that are safe to repeat.
  */
 import type { Replay } from '../../dispatch/answers.js'
 import type { Dispatch } from '../../dispatch/api.js'
@@ -16,21 +16,21 @@ import type { IdempotencyKey } from '../../runtime/types.js'
 import { replyCreated } from './created.js'
 import type { Reply } from './reply.js'
 
-/** The contract's limit. */
+/** The contract's limit, in characters. */
 const MAX_KEY_LENGTH = 255
-/** A structured-field string (RFC 8941), or its bare content, as most clients send it. */
+/** A structured-field string (RFC 8941), or its content without quotes, which most clients send. */
 const keyPattern = /^(?:"([\x20\x21\x23-\x5b\x5d-\x7e]+)"|([\x21\x23-\x7e][\x20\x21\x23-\x7e]*))$/
 
 export interface KeyedRequest {
   readonly caller: Caller
   readonly method: string
-  /** Concrete, without the query. */
+  /** The actual path, without the query. */
   readonly path: string
-  /** What was sent, parsed. */
+  /** The parsed body. */
   readonly payload: unknown
 }
 
-/** `undefined` without the header. */
+/** The key of a request, or `undefined` without the header. */
 export function parseIdempotencyKey(
   header: string | undefined,
   { caller, method, path, payload }: KeyedRequest,
@@ -47,8 +47,8 @@ export function parseIdempotencyKey(
 }
 
 /**
- * Runs `work` under a key. `isCommitted`: the engine records the key with what it changes, so an earlier success need
- * be looked for only when the work has done nothing; else it is looked for before.
+ * Runs `work` under a key. `isCommitted` says that the engine records the key in the commit of the change. Then an
+ * earlier success is looked up only when the work changed nothing; otherwise it is looked up first.
  */
 export async function runKeyed(
   { keys, dispatch }: { keys: IdempotencyStore; dispatch: Pick<Dispatch, 'replay' | 'seenNow'> },
@@ -61,7 +61,7 @@ export async function runKeyed(
     const kept = await keys.find(key)
     return kept && answerAgain(dispatch, caller, key, kept)
   }
-  // A key that was used keeps its promise, whatever its person has used since.
+  // Keys that were used before still work after their person has reached the daily limit.
   const person = `${caller.role} ${caller.id}`
   const spentMs = keys.spentFor(person)
   if (spentMs !== undefined) return (await earlier()) ?? tooManyKeys(spentMs)
@@ -70,7 +70,7 @@ export async function runKeyed(
     if (again !== undefined) return again
   }
   const result = await work()
-  // A repeat may be refused, or find nothing left to do, because the first one did it.
+  // A repeat may be refused or change nothing because the first request already did the work.
   if (isCommitted && !(result.ok && didSomething(result.value))) {
     const again = await earlier()
     if (again !== undefined) return again
@@ -79,9 +79,9 @@ export async function runKeyed(
   return (await keys.save(key, result.value, person)) ? result : problem('IDEMPOTENCY_KEY_REUSED')
 }
 
-/** Refused before anything is done: done without its key kept, a repetition would do it twice. */
+/** Refused before the work starts: without a stored key a repeat would do the work twice. */
 const tooManyKeys = (waitMs: number) =>
-  atCap('No more Idempotency-Keys are kept for you today. Without the header nothing is kept', waitMs)
+  atCap('Your daily number of Idempotency-Keys is used up. Requests without the header still work', waitMs)
 
 /** Whether the command was applied now, which also means that its commit has recorded the key. */
 function didSomething({ status, body }: Reply): boolean {

@@ -1,15 +1,14 @@
 /*
- * Express makes every request and response its own by giving them other prototypes. For V8 an object whose prototype was
- * changed is like none it has seen before: whoever reads or adds a property of it from then on, Express, Node or we, takes
- * the slow way. That was more than half of what a bare route costs. Here they have these prototypes when Node makes them,
- * so that nothing is left for Express to change.
+ * Express gives every request and response its own prototype. V8 then treats such an object as unknown and reads its
+ * properties the slow way, in Express, Node and our code. That was more than half of the cost of a bare route. Here
+ * Node creates the objects with these prototypes from the start, so Express has nothing to change.
  */
 import { IncomingMessage, type ServerOptions, ServerResponse } from 'node:http'
 import type { Express } from 'express'
 import { Exchange, type Tracked } from './traffic/exchange.js'
 import { connectionOf, sizeOf } from './traffic/traffic.js'
 
-/** What Node's `createServer` makes requests and responses of: options of it. */
+/** The options of Node's `createServer` for the classes of requests and responses. */
 export type Messages = {
   readonly [Name in 'IncomingMessage' | 'ServerResponse']: NonNullable<ServerOptions[Name]>
 }
@@ -41,10 +40,10 @@ function closed(this: Partial<Tracked>): void {
   this.exchange?.over()
 }
 
-/** Those of `app`, which takes others too, the slow way. */
+/** Classes for `app`. It also accepts other requests and responses, the slow way. */
 export function messagesOf(app: Express): Messages {
   const messages = createMessages()
-  // `app.request` and `app.response` are where Express takes its prototypes from, and documented as changeable.
+  // Express takes its prototypes from `app.request` and `app.response`, and documents that apps may change them.
   app.request = Object.setPrototypeOf(messages.IncomingMessage.prototype, app.request)
   app.response = Object.setPrototypeOf(messages.ServerResponse.prototype, app.response)
   return messages

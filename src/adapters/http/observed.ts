@@ -3,10 +3,10 @@ import type { Attributes, Tracer } from '../../runtime/telemetry.js'
 import { problemCodeOf } from './answer.js'
 import type { PublicRoute, Route } from './route.js'
 
-/** W3C Trace Context: version 00, ids that are not all zeros. Others are ignored, as it asks. */
+/** W3C Trace Context: version 00, ids that are not all zeros. The standard says to ignore everything else. */
 const traceparentPattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
-/** Names the route for the log and the figures, and has what the handler does traced as one piece of work. */
+/** Names the route for the log and the metrics, and traces the handler as one span. */
 export function observed(
   route: Route | PublicRoute,
   tracer: Tracer | undefined,
@@ -14,7 +14,7 @@ export function observed(
 ): RequestHandler {
   return (req, res, next) => {
     res.locals.route = route.id
-    // Who asks for health asks all day long.
+    // Balancers poll health all day; their requests would crowd out the others.
     if (tracer === undefined || ('isUnlimited' in route && route.isUnlimited)) return handle(req, res, next)
     const span = tracer.begin(`${req.method} ${route.path}`, {
       parent: parentOf(req),
@@ -39,7 +39,7 @@ export function observed(
         ...(code === undefined ? {} : { 'loadcast.problem': code }),
       })
     })
-    // Its client went away before it was answered.
+    // The client went away before its answer.
     res.once('over', () => end({ 'error.type': 'connection_closed' }))
     return tracer.within(span, () => handle(req, res, next))
   }

@@ -2,14 +2,14 @@ import type { z } from 'zod'
 import { parseInput } from '../../dispatch/border.js'
 import { ok, problem, type Result } from '../../dispatch/problems.js'
 
-/** Without a schema nothing is taken, and nothing said about it. */
+/** Without a schema every input is ignored and the value is `undefined`. */
 export function parseOptional<T>(schema: z.ZodType<T> | undefined, input: unknown): Result<T> {
   return schema === undefined ? ok(undefined as T) : parseInput(schema, input)
 }
 
 /**
- * Ids in the path. One that cannot exist is answered like one that does not, so that nothing is learnt
- * by probing; only where the caller makes the id up is it told what an id looks like.
+ * Parses the ids in the path. A malformed id is answered like an unknown one, so that probing reveals nothing. Only
+ * where the caller chooses the id does the answer say what an id looks like.
  */
 export function parsePathIds<T>(
   schema: z.ZodType<T> | undefined,

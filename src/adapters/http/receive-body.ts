@@ -24,7 +24,7 @@ export function receiveBody(exchange: Exchange, traffic: Traffic, then: () => vo
   }
   const hasRoom = traffic.makeRoomToArrive(exchange)
   exchange.arrive()
-  // A body that came with its headers is there in the next turn. It needs no room, and a room full of others is not its fault.
+  // A body that came with its headers is there in the next turn and needs no room, so a full room does not refuse it.
   if (!hasRoom) {
     setImmediate(() => {
       if (exchange.stage === 'arriving') traffic.refuse(exchange)

@@ -4,13 +4,13 @@ import type { Logger } from 'pino'
 import type { ProductMeter } from '../../dispatch/ports.js'
 import { problemCodeOf } from './answer.js'
 
-/** What a caller may name its request: nothing that could forge a log line. */
+/** The ids that a caller may give its request. Nothing else, since other characters could forge a log line. */
 const requestIdPattern = /^[A-Za-z0-9_.:-]{1,64}$/
 
-/** Longer than any of ours: the line must not grow with what a stranger sends. */
+/** Longer than any of our paths. The log line must not grow with what a stranger sends. */
 const MAX_LOGGED_PATH = 256
 
-/** Gives every request an id, the caller's where it has a proper one, and says it in the answer. */
+/** Gives every request an id and returns it in a header. A well-formed id of the caller is kept. */
 export function identifyRequests(): RequestHandler {
   return (req, res, next) => {
     res.setHeader('x-request-id', requestIdOf(req.headers['x-request-id']))
@@ -54,5 +54,5 @@ export function logRequests(log: Logger, meter: ProductMeter): RequestHandler {
 }
 
 const methods = new Set(['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH'])
-/** Node lets some thirty through: each would be a figure of its own. */
+/** Node accepts some thirty methods, and each would become a metric of its own. */
 export const knownMethod = (method = '') => (methods.has(method) ? method : 'other')

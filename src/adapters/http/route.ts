@@ -1,7 +1,7 @@
 /*
- * A route as data: what it is called, who may call it, what it takes, does and answers. Everything that has to know
- * all routes (mounting them, the OpenAPI document, the table of authorization, the fuzz test) reads the registry in
- * `routes.ts`. A route knows nothing of Express.
+ * A route as data: its name, who may call it, its input, its work and its answers. Everything that needs all routes
+ * reads the registry in `routes.ts`: mounting, the OpenAPI document, the access table and the fuzz test. A route does
+ * not know Express.
  */
 import type { z } from 'zod'
 import { type CommandName, rolesOf } from '../../dispatch/access.js'
@@ -17,7 +17,7 @@ import { parseIdempotencyKey, runKeyed } from './idempotency.js'
 import { parseOptional, parsePathIds } from './parse.js'
 import type { Reply } from './reply.js'
 
-/** What handlers work with. */
+/** What handlers may use. */
 export interface Context {
   readonly dispatch: Dispatch
   readonly service: Service
@@ -27,15 +27,15 @@ export interface Context {
   readonly openApi: Buffer
 }
 
-/** A request as it came in. The body is read only for a route that takes one, after everything else fits. */
+/** A request before parsing. The body is read only if the route takes one, and after everything else was valid. */
 export interface RawRequest {
-  /** Of the caller's token: seconds since the epoch. */
+  /** When the caller's token was issued, in seconds since the epoch. */
   readonly issuedAt: number
   readonly params: unknown
   readonly query: unknown
   readonly ifMatch: string | undefined
   readonly idempotencyKey: string | undefined
-  /** Concrete, without the query. */
+  /** The actual path, without the query. */
   readonly path: string
   readBody(): Promise<Result<unknown>>
 }
@@ -44,20 +44,20 @@ export type Method = 'get' | 'post' | 'put' | 'delete'
 
 interface Outline {
   readonly method: Method
-  /** In full, with `:name` for what `params` parses. */
+  /** The full path, with `:name` for each of `params`. */
   readonly path: string
-  /** Its name in the documentation, and of the function in generated clients. */
+  /** The operation id in the OpenAPI document, and so the function's name in generated clients. */
   readonly id: string
   /** One sentence for the documentation. */
   readonly summary: string
-  /** Its successes by status. */
+  /** The successful answers by status. */
   readonly answers: Readonly<Record<number, Answer>>
 }
 
-/** What a success looks like. */
+/** A successful answer. */
 export interface Answer {
   readonly description: string
-  /** JSON of this shape. Without it there is no body, or one of another `contentType`. */
+  /** The shape of a JSON body. Absent: there is no body, or one of another `contentType`. */
   readonly body?: z.ZodType
   readonly contentType?: string
   readonly headers?: readonly AnswerHeader[]
@@ -69,55 +69,55 @@ interface Schemas<P, Q, B> {
   readonly params?: z.ZodType<P>
   readonly query?: z.ZodType<Q>
   readonly body?: z.ZodType<B>
-  /** The caller chooses the id in the path: a bad one is a bad request, not something that is not there. */
+  /** The caller chooses the id in the path, so a malformed id is a bad request instead of "not found". */
   readonly namesNewId?: boolean
   /** Takes `If-Match`. */
   readonly isConditional?: boolean
 }
 
-/** What a handler is given: parsed, and nothing else. */
+/** The parsed input of a handler. */
 export interface RouteInput<P, Q, B> {
   readonly caller: Caller
-  /** Of the caller's token: seconds since the epoch. */
+  /** When the caller's token was issued, in seconds since the epoch. */
   readonly issuedAt: number
   readonly params: P
   readonly query: Q
   readonly body: B
-  /** Of dispatch's commands: `ifVersion` when `If-Match` was sent, `key` with `Idempotency-Key`. */
+  /** Options for dispatch's commands: `ifVersion` from `If-Match`, `key` from `Idempotency-Key`. */
   readonly options: { readonly ifVersion?: number; readonly key?: IdempotencyKey }
 }
 
-/** What else the documentation says of a route that somebody calls. */
+/** Further facts for the documentation of a route that needs a caller. */
 interface Described {
-  /** Its rows of the access table; where there are several, the body's `type` says which. */
+  /** Its rows in the access table. If there are several, the `type` in the body selects one. */
   readonly commands: readonly CommandName[]
-  /** Problems of its own. Those that follow from what it takes need not be named. */
+  /** Problems of this route. Those that follow from its input, such as a malformed body, need not be listed. */
   readonly problems?: readonly ProblemCode[]
 }
 
 export interface Route extends Outline, Schemas<unknown, unknown, unknown>, Described {
-  /** Who may ever call it: those of its commands. */
+  /** The roles that may call it: those of its commands. */
   readonly roles: readonly Role[]
-  /** Some command of it records an idempotency key in its commit. */
+  /** At least one of its commands records an idempotency key in its commit. */
   readonly recordsKey: boolean
   run(context: Context, caller: Caller, request: RawRequest): Promise<Result<Reply>>
 }
 
-/** A route without a caller: open to everyone. */
+/** A route without authentication. */
 export interface PublicRoute extends Outline {
-  /** Names what `params` may be, for the documentation. */
+  /** The possible values of `params`, for the documentation. */
   readonly params?: z.ZodType
-  /** What it takes; `run` is given it parsed. */
+  /** The body's schema. `run` gets the parsed body. */
   readonly body?: z.ZodType
   /** Problems of its own. */
   readonly problems?: readonly ProblemCode[]
-  /** Answers however often it is asked: whoever decides over the life of the process asks here. */
+  /** Never refused, whatever the load: orchestrators decide by it whether the process lives. */
   readonly isUnlimited?: true
   /** Sent from memory, so it takes no admission place. */
   readonly isFile?: true
-  /** Not for what comes through a proxy: for those who reach the process itself. */
+  /** Not available through a proxy, only to callers that reach the process directly. */
   readonly isInternal?: true
-  /** `undefined`: there is no such thing. */
+  /** Returns `undefined` if there is nothing under these `params`. */
   run(
     context: Context,
     params: Readonly<Record<string, unknown>>,
@@ -129,7 +129,7 @@ export function route<P = undefined, Q = undefined, B = undefined>(
   spec: Outline &
     Schemas<P, Q, B> &
     Described & {
-      /** Whether its command records an idempotency key in the commit of what it causes. */
+      /** Whether the command records an idempotency key in the commit of its change. */
       readonly commitsKey?: boolean | ((body: B) => boolean)
       handle(context: Context, input: RouteInput<P, Q, B>): Promise<Result<Reply>>
     },
@@ -144,7 +144,7 @@ export function route<P = undefined, Q = undefined, B = undefined>(
       if (!input.ok) return input
       const { method } = spec
       const { options, ...rest } = input.value
-      // Not `If-Match`: a client that repeats itself after reading again still means the same.
+      // Without `If-Match`: a client that reads again and repeats its request still means the same.
       const payload = { body: rest.body }
       const keyed = changesState(method)
         ? parseIdempotencyKey(request.idempotencyKey, { caller, method, path: request.path, payload })
@@ -159,10 +159,10 @@ export function route<P = undefined, Q = undefined, B = undefined>(
   }
 }
 
-/** The contract's: any POST or PUT. A DELETE may be repeated as it is. */
+/** The contract accepts keys with any POST or PUT. A DELETE is safe to repeat without one. */
 export const changesState = (method: Method) => method === 'post' || method === 'put'
 
-/** Every part in turn, from the cheapest on; the first that does not fit is the answer. */
+/** Parses every part of a request, the cheapest first. Returns the first problem. */
 async function parseAll<P, Q, B>(
   spec: Schemas<P, Q, B>,
   request: RawRequest,
@@ -181,7 +181,7 @@ async function parseAll<P, Q, B>(
   return ok({ issuedAt, params: params.value, query: query.value, body: body.value, options: options.value })
 }
 
-/** Turns dispatch's answer into a reply, passing problems on. */
+/** Turns dispatch's result into a reply and passes problems on. */
 export function reply<T>(result: Result<T>, make: (value: T) => Reply): Result<Reply> {
   return result.ok ? ok(make(result.value)) : result
 }

@@ -1,4 +1,4 @@
-/* The registry of all routes. A route that is not here does not exist. */
+/* The registry of all routes. A route that is not listed here is not served. */
 import type { PublicRoute, Route } from './route.js'
 import { adminRoutes } from './routes/admin.js'
 import { authRoutes, sessionRoutes } from './routes/auth.js'

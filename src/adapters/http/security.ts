@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express'
 import helmet from 'helmet'
 import { styleSource } from './front-page.js'
 
-/** Nothing we serve loads anything or belongs in a frame; the status page has one style of its own. */
+/** Our pages load nothing and must not be framed. Only the front page has a style. */
 export function securityHeaders(): RequestHandler {
   const headers = helmet({
     contentSecurityPolicy: {
@@ -16,11 +16,11 @@ export function securityHeaders(): RequestHandler {
       },
     },
     frameguard: { action: 'deny' },
-    // Answers are for whoever holds a token; `allowOrigins` decides which pages may read them.
+    // Answers need a token anyway; `allowOrigins` decides which pages may read them.
     crossOriginResourcePolicy: { policy: 'cross-origin' },
   })
   return (req, res, next) => {
-    // Answers depend on who asks, and on when.
+    // Answers depend on the caller and on the time.
     res.setHeader('cache-control', 'no-store')
     headers(req, res, next)
   }

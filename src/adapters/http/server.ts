@@ -1,6 +1,6 @@
 /*
- * The HTTP server around the app: bounds on slow and oversized requests, and a way to end without losing
- * any that is under way.
+ * The HTTP server around the app. It limits slow and oversized requests, and shuts down without losing a request in
+ * progress.
  */
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
@@ -10,19 +10,19 @@ import { exchangeOf } from './traffic/exchange.js'
 import { Traffic } from './traffic/traffic.js'
 import { ignoreUpgrades } from './upgrade.js'
 
-/** A whole request, body included: a megabyte over a slow phone line takes some 20 s. */
+/** For a whole request with its body. A megabyte over a slow phone line takes some 20 s. */
 const REQUEST_TIMEOUT_MS = 30_000
-/** Headers come in one or two packets: whoever needs longer is holding the connection for its own sake. */
+/** Headers come in one or two packets. A client that needs longer is holding the connection on purpose. */
 const HEADERS_TIMEOUT_MS = 10_000
 /** Longer than a load balancer keeps its idle connections (AWS: 60 s), or it would use one we just closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
-/** A token and what proxies add take some 3 KB. */
+/** A token and the headers of proxies take some 3 KB. */
 const MAX_HEADER_BYTES = 16_384
 
 /** How long a client may read the answer to a malformed request. After that its half-open socket is closed. */
 const CLOSE_GRACE_MS = 1_000
 
-/** How often what is too slow is looked for; Node's own half minute would let it hold on for as much longer. */
+/** How often slow requests are looked for. Node's default of 30 s would let a request overrun its limit by as much. */
 const CHECK_EVERY_MS = 5_000
 
 /** The first request usually follows a new connection at once. Browsers also open silent connections in advance. */
@@ -70,7 +70,7 @@ export interface HttpServerOptions extends Partial<typeof bounds> {
   readonly traffic?: Traffic
 }
 
-/** `changed`: for tests, which have less time. */
+/** Tests pass shorter time limits. */
 export function createHttpServer(
   { listener, refuse, messages = createMessages() }: HttpApp,
   { traffic = new Traffic(), ...changed }: HttpServerOptions = {},
@@ -97,14 +97,6 @@ export function createHttpServer(
 
   const countEvents = () => traffic.accepted + traffic.asked
 
-  /** New connections, on which a first request may be on its way. */
-  function areSomeNew(): boolean {
-    for (const { requests, madeAtMs } of connections) {
-      if (requests === 0 && traffic.now() - madeAtMs < FIRST_REQUEST_MS) return true
-    }
-    return false
-  }
-
   return {
     server,
     traffic,
@@ -127,7 +119,7 @@ export function createHttpServer(
           quietSinceMs = nowMs
         }
         const isQuiet = connections.size === 0 || nowMs - quietSinceMs >= QUIET_MS
-        return underWay.size === 0 && isQuiet && !areSomeNew()
+        return underWay.size === 0 && isQuiet && !areSomeNew(traffic)
       }
       if (!isAsked) server.closeIdleConnections()
       await new Promise<void>(resolve => {
@@ -146,6 +138,14 @@ export function createHttpServer(
       for (const { connection } of [...underWay]) connection.destroy()
     },
   }
+}
+
+/** Whether there are new connections, on which a first request may be on its way. */
+function areSomeNew({ connections, now }: Traffic): boolean {
+  for (const { requests, madeAtMs } of connections) {
+    if (requests === 0 && now() - madeAtMs < FIRST_REQUEST_MS) return true
+  }
+  return false
 }
 
 /**
@@ -175,7 +175,7 @@ const unreadable: Readonly<Record<string, readonly [status: string, code: string
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'VALIDATION_FAILED', 'The request took too long'],
 }
 
-/** What is not HTTP never reaches the app: this is the answer, as a problem too. */
+/** Answers bytes that are not valid HTTP with a problem document. Such bytes never reach the app. */
 function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -196,6 +196,6 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     `HTTP/1.1 ${status}\r\ncontent-type: application/problem+json; charset=utf-8\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
-  // Closed at once, the answer could be lost: bytes that the client still sends make the kernel reset the connection.
+  // Closed at once, the answer could be lost: if the client is still sending, the kernel resets the connection.
   setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref()
 }

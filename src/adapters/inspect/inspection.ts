@@ -1,7 +1,7 @@
 /*
- * Live instances in Stately's inspector: `INSPECT=1` opens a page on this machine that shows every instance as an actor,
- * with the diagram of the machine that runs, its events and its snapshots. For development: the inspector's package is not among
- * those of production, and is loaded only here.
+ * Live instances in Stately's inspector. `INSPECT=1` opens a page on this machine. It shows every instance as an actor,
+ * with the diagram of its machine, its events and its snapshots. For development: the package is no production
+ * dependency and is loaded only here.
  */
 import type { createInspector } from '@statelyai/inspect'
 import type { Definition } from '../../runtime/definition.js'
@@ -9,19 +9,19 @@ import type { Transition } from '../../runtime/types.js'
 import { createInspectorServer } from './inspector-server.js'
 
 export interface Inspection {
-  /** Of the page, with the token that opens it. */
+  /** The URL of the page, including the token that opens it. */
   readonly url: string
-  /** Shows what has been committed. Never throws: nobody needs to be watching. */
+  /** Shows a committed transition. Never throws, and works without viewers. */
   observe(transition: Transition): void
   close(): void
 }
 
-/** A machine's configuration is deeper than the package's own limit of ten, and would be cut short. */
+/** A machine's configuration is nested deeper than the package's default limit of ten, and would be cut off. */
 const DEPTH_LIMIT = 100
-/** An inspector that shows more actors than this is of no use to anybody, and a slow page. */
+/** With more actors the page is slow and useless. */
 const MAX_SHOWN = 500
 
-/** Throws, with what to do, where the package is not installed. `host`: the address that the page is served on. */
+/** Throws if the package is not installed; the message says how to install it. `host` is the address of the page. */
 export async function createInspection(options: {
   readonly definitions: readonly Definition[]
   readonly host: string
@@ -42,7 +42,7 @@ export async function createInspection(options: {
       if (!shown.has(id)) {
         if (shown.size >= MAX_SHOWN) return
         shown.add(id)
-        // As the inspector sees an actor: it reads the diagram off its logic.
+        // The inspector reads the diagram from an actor's logic.
         const actor = { sessionId: id, logic: machines.get(machine) } as unknown as Shown
         inspector.actor(actor, { status, value, context })
       }
@@ -60,7 +60,7 @@ async function load() {
   try {
     return await import('@statelyai/inspect')
   } catch (cause) {
-    throw new Error('INSPECT needs a package for development: npm install --save-dev @statelyai/inspect', {
+    throw new Error('INSPECT needs a development package: npm install --save-dev @statelyai/inspect', {
       cause,
     })
   }

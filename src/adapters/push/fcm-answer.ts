@@ -1,7 +1,7 @@
-/* What FCM's answers mean for what was sent: https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode */
+/* Interprets FCM's answers: https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode */
 import type { PushResult } from '../../dispatch/ports.js'
 
-/** An answer as firebase-admin's HTTP client has it. */
+/** An answer as firebase-admin's HTTP client represents it. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, unknown>>
@@ -10,35 +10,35 @@ export interface HttpAnswer {
 
 export interface FcmVerdict {
   readonly result: PushResult
-  /** Nothing should be sent for so long. */
+  /** FCM asks to send nothing for this long. */
   readonly pauseMs?: number
 }
 
-/** What FCM's documentation asks for where a 429 does not say how long to wait. */
+/** The pause that FCM's documentation requires after a 429 without `Retry-After`. */
 const QUOTA_PAUSE_MS = 60_000
 const MAX_ERROR_LENGTH = 300
 
 interface ErrorBody {
   readonly status: string | undefined
-  /** FCM's own code, which is more exact than the status. */
+  /** FCM's own error code, which is more exact than the status. */
   readonly code: string | undefined
   readonly message: string | undefined
-  /** What its client registered was never a token of FCM's. */
+  /** The registered text never was an FCM token. */
   readonly isTokenRefused: boolean
 }
 
-/** For an answer that is not 200. `now` is for a `Retry-After` that is a date. */
+/** Interprets an answer other than 200. `now` in milliseconds is needed for a `Retry-After` with a date. */
 export function judgeAnswer({ status, headers, text }: HttpAnswer, now: number): FcmVerdict {
   const body = readError(text)
   const word = body.code ?? body.status ?? 'no code'
   const error = `FCM answered ${status} ${word}: ${body.message ?? text ?? ''}`.slice(0, MAX_ERROR_LENGTH)
-  // A 404 without this word is a project that does not exist, and no reason to forget the device.
+  // A 404 without this code means an unknown project, which is no reason to forget the device.
   if (body.code === 'UNREGISTERED' || body.isTokenRefused) return { result: { kind: 'unregistered' } }
   if (status === 400 || status === 413 || body.code === 'SENDER_ID_MISMATCH') {
     return { result: { kind: 'refused', error } }
   }
   const retryAfterMs = readRetryAfter(headers['retry-after'], now)
-  // Without it, it may be this device's quota alone.
+  // Without the header the limit may concern only this device, so other messages are not paused.
   const notBeforeMs = retryAfterMs ?? (status === 429 ? QUOTA_PAUSE_MS : undefined)
   return {
     result: { kind: 'failed', error, ...(notBeforeMs === undefined ? {} : { notBeforeMs }) },
@@ -46,7 +46,7 @@ export function judgeAnswer({ status, headers, text }: HttpAnswer, now: number):
   }
 }
 
-/** Seconds, or a date (RFC 9110 §10.2.3). */
+/** Milliseconds from a header in seconds or with a date (RFC 9110 §10.2.3); `undefined` for anything else. */
 export function readRetryAfter(header: unknown, now: number): number | undefined {
   if (typeof header !== 'string') return undefined
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now

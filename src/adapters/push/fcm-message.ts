@@ -2,12 +2,12 @@ import type { TokenMessage } from 'firebase-admin/messaging'
 import type { PushMessage } from '../../dispatch/ports.js'
 
 /**
- * One message in the words of the three platforms. Android and browsers get data, which the app shows in its own way;
- * iOS wakes nobody for data alone, so there the sentence is an alert.
+ * The message in the formats of the three platforms. Android and browsers get data, which the app displays itself. iOS
+ * does not wake an app for data alone, so there the title is an alert.
  */
 export function fcmMessage(message: PushMessage, now = Date.now()): TokenMessage {
   const { token, title, data, collapseKey, lifeMs } = message
-  // Whole seconds, rounded down: not a moment longer than it lasts. At 0 it is now or never.
+  // Whole seconds, rounded down, so that a push never outlives its offer. At 0 FCM delivers it now or never.
   const lifeSeconds = Math.max(0, Math.floor(lifeMs / 1000))
   return {
     token,
@@ -36,5 +36,5 @@ export function fcmMessage(message: PushMessage, now = Date.now()): TokenMessage
   }
 }
 
-/** RFC 8030 allows 32 characters of base64url: a UUID without its hyphens. */
+/** RFC 8030 allows 32 characters of base64url, which a UUID without hyphens fits. */
 const topic = (key: string) => key.replaceAll('-', '').slice(0, 32)

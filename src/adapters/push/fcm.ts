@@ -1,41 +1,42 @@
 /*
- * Push by FCM, through firebase-admin. Its retries are turned off: our queue has its own, which know when an offer has
- * ended, and which outlive the process. Over HTTP/1.1 with connections that are kept: it is the one of the
- * library's two ways that can be led to another host, so what is tested is what runs.
+ * Sends push messages through FCM with firebase-admin. Its retries are off: our queue retries, knows when an offer has
+ * ended, and survives the process. Only the library's HTTP/1.1 transport can be redirected to a test server, so it is
+ * the one in use.
  */
 import { Agent } from 'node:https'
 import { type App, deleteApp, initializeApp } from 'firebase-admin/app'
 import { getMessaging, type Messaging, type SendResponse } from 'firebase-admin/messaging'
 import { v7 as uuidv7 } from 'uuid'
+import { createSemaphore } from '../../concurrency/semaphore.js'
 import type { PushResult, PushSender } from '../../dispatch/ports.js'
-import { createTurns } from '../../dispatch/turns.js'
 import { type FcmVerdict, type HttpAnswer, judgeAnswer } from './fcm-answer.js'
 import { fcmMessage } from './fcm-message.js'
 import { createCredential, type ServiceAccountKey } from './service-account.js'
 
 export interface FcmOptions {
   readonly account: ServiceAccountKey
-  /** For tests: leads FCM's hosts elsewhere. */
+  /** Redirects requests to FCM, for tests. */
   readonly agent?: Agent
-  /** For tests: shorter than the 10 s of a message. */
+  /** Time limit of a message, for tests. */
   readonly timeoutMs?: number
 }
 
-/** `sendEach` takes no more. */
+/** The limit of `sendEach`. */
 const MAX_BATCH = 500
-/** Connections to FCM's host; each takes one message at a time. At 100 ms a message they are 1,000 a second. */
+/** Connections to FCM, each for one message at a time. At 100 ms a message they send 1,000 a second. */
 const MAX_CONNECTIONS = 100
 /** FCM's 99th percentile is below a second. */
 const TIMEOUT_MS = 10_000
 /**
- * What has not had its turn by then is given back to the queue, which looks again whether it has ended. With the
- * timeout it is less than the lease of a batch (30 s).
+ * A message that waited this long for a connection goes back to the queue, which checks again whether its offer has
+ * ended. Together with the timeout it must be shorter than the lease of a batch (30 s), or two processes send the same
+ * message.
  */
 const BEGIN_WITHIN_MS = 10_000
 
 export function createFcm({ account, agent = keptAlive(), timeoutMs = TIMEOUT_MS }: FcmOptions): PushSender {
   const credential = createCredential(account, agent)
-  // A name of its own: there may be several in one process.
+  // A unique name, because a process may have several senders.
   const app = initializeApp({ credential, projectId: account.projectId, httpAgent: agent }, uuidv7())
   const messaging = getMessaging(app)
   messaging.enableLegacyHttpTransport()
@@ -43,7 +44,7 @@ export function createFcm({ account, agent = keptAlive(), timeoutMs = TIMEOUT_MS
   return {
     maxBatch: MAX_BATCH,
     async prepare() {
-      // Kept, and renewed in time: what is sent next finds it there.
+      // Fetches and keeps the token, so that sending does not wait for it.
       await credential.getAccessToken()
     },
     async send(messages) {
@@ -66,7 +67,7 @@ async function close(app: App, agent: Agent): Promise<void> {
   agent.destroy()
 }
 
-/** Carries the verdict through the library, which passes on what it does not know. */
+/** Carries our verdict through the library, which passes unknown errors on. */
 class RefusedByFcm extends Error {
   readonly verdict: FcmVerdict
 
@@ -95,13 +96,13 @@ interface HttpClient {
   send(request: SendRequest): Promise<HttpAnswer>
 }
 
-/** To the second, at most one early. */
+/** When the message expires, in milliseconds; at most one second early. */
 const endOf = ({ data }: SendRequest) => Number(data.message.apns.headers['apns-expiration']) * 1000
 
 /**
- * The library would send a message up to five times, a minute apart, whatever it is worth by then; and what it tells of
- * an answer lacks `Retry-After`. Its HTTP client is not public: one that has changed stops the start, so that an
- * upgrade cannot bring either back unseen.
+ * Turns off the library's retries (up to five, a minute apart, even for expired messages) and reads `Retry-After`,
+ * which the library drops. Its HTTP client is private. If an upgrade changes it, the start fails instead of the old
+ * behaviour returning.
  */
 function judgeAnswersOf(messaging: Messaging, timeoutMs: number): void {
   const { messagingRequestHandler: handler } = messaging as unknown as {
@@ -109,15 +110,17 @@ function judgeAnswersOf(messaging: Messaging, timeoutMs: number): void {
   }
   const client = handler?.httpClient
   if (client?.retry === undefined || typeof client.send !== 'function') {
-    throw new Error('This version of firebase-admin is built differently: see src/adapters/push/fcm.ts')
+    throw new Error(
+      'This version of firebase-admin has a different HTTP client: see src/adapters/push/fcm.ts',
+    )
   }
   client.retry = undefined
   const send = client.send.bind(client)
-  const takeTurn = createTurns(MAX_CONNECTIONS)
+  const withPermit = createSemaphore(MAX_CONNECTIONS)
   client.send = request => {
     const beginBefore = Math.min(Date.now() + BEGIN_WITHIN_MS, endOf(request))
-    return takeTurn(async () => {
-      if (Date.now() > beginBefore) throw new Error('It was not its turn in time')
+    return withPermit(async () => {
+      if (Date.now() > beginBefore) throw new Error('No connection to FCM became free in time')
       try {
         return await send({ ...request, timeout: timeoutMs })
       } catch (error) {

@@ -1,17 +1,17 @@
 import type { Logger } from 'pino'
 import type { PushSender } from '../../dispatch/ports.js'
 
-/** As FCM's, so that what is queued is worked off in the same way. */
+/** The same as FCM's, so that the queue behaves the same. */
 const MAX_BATCH = 500
 
-/** Sends nothing: says what would have been sent. Where nobody set FCM up. */
+/** Logs messages instead of sending them, for installations without FCM. */
 export function createLoggedPush(log: Logger): PushSender {
   return {
     maxBatch: MAX_BATCH,
     async prepare() {},
     async send(messages) {
       for (const { token, platform, title, data } of messages) {
-        // The token is a secret of the device's: its beginning tells devices apart.
+        // The token is secret. Its beginning is enough to tell devices apart.
         log.info({ device: token.slice(0, 8), platform, id: data.id, type: data.type, title }, 'push')
       }
       return { results: messages.map(() => ({ kind: 'sent' })) }

@@ -1,7 +1,7 @@
 /*
- * A service account's access tokens (RFC 7523). firebase-admin (13.10) would get them itself, but not through the agent
- * it is given, and would try again on its own for as long as it likes: nothing may wait for that between looking
- * whether an offer has ended and sending it.
+ * The access tokens of a Google service account (RFC 7523). firebase-admin (13.10) could fetch them, but it ignores its
+ * agent and retries without limit. Nothing may wait like that between the check whether an offer has ended and its
+ * push.
  */
 import type { Agent } from 'node:https'
 import { request } from 'node:https'
@@ -17,9 +17,12 @@ export interface ServiceAccountKey {
 
 const TOKEN_URL = 'https://oauth2.googleapis.com/token'
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging'
-/** Google takes assertions of up to an hour. Ours is used at once; this is for clocks that differ. */
+/** Google accepts assertions of up to an hour. Ours is used at once; the time is for clocks that differ. */
 const ASSERTION_SECONDS = 300
-/** Renewed so long before it ends: longer than a batch takes, and than firebase-admin's own margin (5 minutes). */
+/**
+ * How long before its end a token is renewed. Longer than a batch takes and than firebase-admin's own margin (5
+ * minutes).
+ */
 const RENEW_BEFORE_MS = 10 * 60_000
 const TIMEOUT_MS = 10_000
 
@@ -30,7 +33,7 @@ interface KeptToken {
   readonly endsAt: number
 }
 
-/** Keeps its token. Asked by several at once, it gets one for all of them. */
+/** A credential that keeps its token. Concurrent calls share one request. */
 export function createCredential(account: ServiceAccountKey, agent: Agent): Credential {
   let token: KeptToken | undefined
   let getting: Promise<KeptToken> | undefined
@@ -64,7 +67,7 @@ async function fetchToken(account: ServiceAccountKey, agent: Agent): Promise<Kep
     .sign(key)
   const grant = { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion }
   const { status, text } = await post(new URLSearchParams(grant).toString(), agent)
-  if (status !== 200) throw new Error(`Google refused to sign ${account.clientEmail} in: ${status} ${text}`)
+  if (status !== 200) throw new Error(`Google refused a token for ${account.clientEmail}: ${status} ${text}`)
   const { access_token, expires_in } = granted.parse(JSON.parse(text))
   return { value: access_token, endsAt: now + expires_in * 1000 }
 }

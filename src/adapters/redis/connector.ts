@@ -12,7 +12,7 @@ import { type FoundServer, modeProblem, RedisModeError, type RedisTls } from './
 /** A connection that does not close within this time is destroyed: its server hangs. */
 const END_TIMEOUT_MS = 500
 /**
- * How often to look again. Without it, a replaced master that is cut off from the others but not from us would serve us for
+ * How often to look up the server again. Without it a replaced master that only we can still reach would serve us for
  * ever.
  */
 const LOOK_AGAIN_MS = 10_000
@@ -69,7 +69,10 @@ class Connector extends AbstractConnector {
     super.disconnect()
   }
 
-  /** `info` is the reply to INFO, empty for a user without that permission. False: wrong server, look again. */
+  /**
+   * `info` is the reply to INFO, empty for a user without that permission. Returns false for a wrong server: look it up
+   * again.
+   */
   override check(info: { readonly redis_mode?: string; readonly role?: string }): boolean {
     const { address } = this.#options
     const problem = address.mode === 'sentinel' ? undefined : modeProblem(address, info.redis_mode)

@@ -1,4 +1,4 @@
-/* Presence in Redis, put together: a connection of its own, a watch over it, and what `/health` says of both. */
+/* Composes presence in Redis: its connection, the watch over it, and the check for `/health`. */
 import { randomUUID } from 'node:crypto'
 import type { Presence } from '../../dispatch/ports.js'
 import { connectRedis, type RedisLog, type RedisPlace } from './connection.js'
@@ -12,17 +12,20 @@ export interface RedisPresenceOptions extends RedisPlace {
   readonly driverTtlMs: number
   readonly log: RedisLog
   readonly caFile?: string
-  /** Heartbeats come every 12 s; one more for those that are on their way. 0 believes an empty Redis at once. */
+  /**
+   * Time for heartbeats to fill an empty Redis. They come every 12 s; one second is for those in transit. 0: an empty
+   * Redis is trusted.
+   */
   readonly fillMs?: number
   readonly commandTimeoutMs?: number
   readonly shards?: number
-  /** How often Redis is tried unasked; see `watchRedis`. */
+  /** How often Redis is probed; see `watchRedis`. */
   readonly probeEveryMs?: number
-  /** A test's own time, in milliseconds; else Redis'. */
+  /** A clock in milliseconds, for tests. Absent: the clock of Redis. */
   readonly now?: () => number
 }
 
-/** As `/health` shows it. */
+/** The check's result in `/health`. */
 export interface RedisCheck {
   readonly status: 'ok' | 'degraded' | 'down'
   readonly [fact: string]: unknown
@@ -36,18 +39,18 @@ export interface RedisPresence {
 
 const FILL_MS = 13_000
 /**
- * One slot bears the heartbeats of some hundred thousand drivers, and every further one is asked by every search.
- * All processes must agree; another number counts as an emptied Redis, which heartbeats fill. In a cluster it stays one,
- * since the connection goes to the master of one slot only.
+ * One slot of a cluster handles the heartbeats of some hundred thousand drivers. Every further one must be queried by
+ * every search. All processes must agree: a different number looks like an emptied Redis, which heartbeats then fill.
+ * In a cluster it stays one, because the connection goes to the master of a single slot.
  */
 const SHARDS = 1
 const PURPOSE = 'presence'
 
-/** Resolves when Redis is reached, or after a bounded time without it. */
+/** Resolves when Redis answers, or after a bounded time without it. */
 export async function createRedisPresence(options: RedisPresenceOptions): Promise<RedisPresence> {
   const { shards = SHARDS, transporterTtlMs, driverTtlMs, fillMs = FILL_MS, now, probeEveryMs } = options
   const { mode = 'standalone' } = options
-  if (mode === 'cluster' && shards !== 1) throw new Error('presence in a cluster lies in one slot')
+  if (mode === 'cluster' && shards !== 1) throw new Error('Presence in a cluster must be in one slot')
   const redis = connectRedis({ ...options, purpose: PURPOSE, slotOf: keyOf(0) })
   const watch = await watchRedis(redis, {
     purpose: PURPOSE,

@@ -25,7 +25,7 @@ export interface RedisCounts extends SharedCounts {
   isFailing(): boolean
 }
 
-/** Does not wait for Redis. Calls before it can be reached fail, or are answered once it is. */
+/** Does not wait for Redis. Calls before it is connected fail, or are answered when it is. */
 export function createSharedCounts(options: SharedCountsOptions): RedisCounts {
   const redis = connectRedis({ ...options, purpose: 'limits', slotOf: KEY_PREFIX })
   let isFailing = false

@@ -1,11 +1,11 @@
 /*
- * Emits that clients acknowledge. Each process asks its own sockets, and notes who has answered: so an acknowledgement
- * never travels, and it does not matter what becomes of the process that emitted. An emit to others goes as a word
- * to their servers, by the same channel as all emits.
+ * Emits that clients acknowledge. Each process emits to its own sockets and records their acknowledgements. So an
+ * acknowledgement never travels between processes, and the process that emitted may crash. Emits to other processes are
+ * sent as a message to their servers, over the channel of all emits.
  *
- * Socket.IO's own broadcast with acknowledgements does not tell who acknowledged, and sends every single answer back
- * through Redis. Its adapter does call what it is given as the socket that answered (pinned by a test), and encodes
- * once for all sockets.
+ * Socket.IO's own broadcast with acknowledgements does not say which sockets acknowledged, and sends each
+ * acknowledgement back through Redis. But its adapter calls our callback with the socket as `this` (a test pins it),
+ * and encodes the packet once for all sockets.
  */
 import type { Server, Socket } from 'socket.io'
 import type { Envelope, Person } from '../../dispatch/ports.js'
@@ -13,31 +13,31 @@ import type { SocketData } from './authenticate.js'
 import { fromOldRooms } from './cluster/old-rooms.js'
 import { isAnybodyIn } from './rooms.js'
 
-/** Between processes: "ask your sockets". */
+/** The message between processes: emit this to your sockets and collect acknowledgements. */
 const ASK = 'ask'
 /**
- * How long an answer counts at least. What is not pushed yet by then (FCM was away) is pushed though the user may
- * have it; kept for longer, those that never answer would cost memory.
+ * How long an acknowledgement is accepted, at least. If a push is still pending by then (FCM was down), the user may
+ * get it twice. With a longer time, clients that never acknowledge would fill the memory.
  */
 const ANSWERS_KEPT_MS = 60_000
-/** `EVENT` in Socket.IO's protocol. */
+/** The packet type `EVENT` of Socket.IO's protocol. */
 const EVENT = 2
 
 export type OnAcknowledged = (person: Person, envelopeId: string) => void
 
 export interface AcknowledgedEmits {
-  /** To the sockets of this process. */
+  /** Emits to the sockets of this process. */
   askOwn(rooms: readonly string[], except: readonly string[], envelope: Envelope): void
-  /** To the sockets of all processes. */
+  /** Emits to the sockets of all processes. */
   askAll(rooms: readonly string[], except: readonly string[], envelope: Envelope): void
-  /** To one socket. */
+  /** Emits to one socket. */
   askOne(socket: Socket, envelope: Envelope): void
-  /** Nobody is asked for acknowledgements before; what is emitted is emitted all the same. */
+  /** Sets the listener. Acknowledgements that come before are dropped. */
   onAcknowledged(listener: OnAcknowledged): void
   stop(): void
 }
 
-/** What Socket.IO's socket keeps of those that were asked; private there. */
+/** Socket.IO's private table of pending acknowledgements of a socket. */
 interface Asked {
   readonly acks: Map<number, (this: Socket) => void>
 }
@@ -45,7 +45,7 @@ interface Asked {
 export function createAcknowledgedEmits(io: Server, hasOthers: boolean): AcknowledgedEmits {
   const own = io.of('/')
   let note: OnAcknowledged = () => {}
-  /** The number of the last emit that was asked for at least one round, and at least two rounds ago. */
+  /** The id of the newest packet, and of the newest packet that is at least one round old. */
   let newest = -1
   let oldEnough = -1
   const round = setInterval(() => {
@@ -94,7 +94,7 @@ export function createAcknowledgedEmits(io: Server, hasOthers: boolean): Acknowl
   }
 }
 
-/** Those up to a number, which are in the order in which they were asked. */
+/** Removes the entries with ids up to `upTo`. The table is in the order of the ids. */
 function forget({ acks }: Asked, upTo: number): void {
   for (const id of acks.keys()) {
     if (id > upTo) return

@@ -5,10 +5,12 @@ import { type Problem, problem, type Result } from '../../dispatch/problems.js'
 import type { TokenVerifier, VerifiedToken } from '../../dispatch/tokens.js'
 import { socketProblem } from './socket-problem.js'
 
-/** What a socket is known by, set once at its handshake. */
+/** The identity of a socket, set once at its handshake. */
 export interface SocketData extends VerifiedToken {}
 
-/** Socket.IO's middleware: sets `socket.data`, or refuses with `connect_error`, the problem in its `data`. */
+/**
+ * Socket.IO's middleware. Sets `socket.data`, or refuses with `connect_error` and the problem document in its `data`.
+ */
 export function authenticateSockets(verifyToken: TokenVerifier, limits: RateLimits, dispatch: Dispatch) {
   return async (socket: Socket, next: (error?: Error) => void): Promise<void> => {
     const result = await identify(socket.handshake.auth.token, verifyToken, limits, dispatch).catch(

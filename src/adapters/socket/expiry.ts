@@ -1,7 +1,9 @@
-/** Node's longest timer; a longer one would fire at once. */
+/** Node's longest timer. A longer one would fire at once. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
-/** Calls `expire` at `expiresAt` (milliseconds since the epoch), however far away. Returns how to call it off. */
+/**
+ * Calls `expire` at `expiresAt` (milliseconds since the epoch), however far away. Returns a function that cancels it.
+ */
 export function atExpiry(expiresAt: number, expire: () => void): () => void {
   let timer: NodeJS.Timeout
   const wait = () => {

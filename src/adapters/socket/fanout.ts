@@ -1,11 +1,11 @@
 import type { Server } from 'socket.io'
+import { wakesPeople } from '../../dispatch/announcements/socket-events.js'
 import {
   type Envelope,
   type Fanout,
   PERSON_ROOM_PREFIX,
   type Person,
   personRoom,
-  wakesPeople,
 } from '../../dispatch/ports.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
 import type { SocketData } from './authenticate.js'
@@ -13,18 +13,21 @@ import { oldRoomsOf } from './cluster/old-rooms.js'
 import { isAnybodyIn } from './rooms.js'
 
 /**
- * Rooms in one emit. An emit is encoded once, however many rooms it names; across processes it is one message that
- * names them all. More would keep each process busy for longer than the few milliseconds that others can wait.
+ * Rooms in one emit. An emit is encoded once for all its rooms, and is one message to the other processes. More rooms
+ * would block each process for longer than the few milliseconds that other work can wait.
  */
 const ROOMS_PER_EMIT = 1_000
 
-/** Processes that an emit reaches beside this one. */
+/** The other processes that an emit reaches. */
 export interface Others {
-  /** One of them is of the release before, whose sockets are in rooms of other names. */
+  /** Whether any of them runs the previous release, which names rooms differently. */
   areOld(): boolean
 }
 
-/** `Fanout` on Socket.IO. Never a loop of emits by person. Without `others` all sockets are on this process. */
+/**
+ * `Fanout` on Socket.IO. One emit covers many people instead of one for each. Without `others` all sockets are on this
+ * process.
+ */
 export function createFanout(
   io: Server,
   { askAll }: Pick<AcknowledgedEmits, 'askAll'>,
@@ -38,7 +41,7 @@ export function createFanout(
     },
     disconnectPerson(person) {
       const room = personRoom(person)
-      // Ours at once. The adapter would end them only when its message has been to Redis and back.
+      // Our own sockets at once. The adapter would disconnect them only after its message came back from Redis.
       io.local.in(room).disconnectSockets(true)
       io.in(others?.areOld() ? [room, ...oldRoomsOf([room])] : room).disconnectSockets(true)
     },
@@ -46,7 +49,7 @@ export function createFanout(
   }
 }
 
-/** The same, but to the sockets of this process alone. */
+/** The same, but only to the sockets of this process. */
 export function createLocalFanout(io: Server, { askOwn }: Pick<AcknowledgedEmits, 'askOwn'>): Fanout {
   return {
     emit(rooms, ...said) {
@@ -57,7 +60,7 @@ export function createLocalFanout(io: Server, { askOwn }: Pick<AcknowledgedEmits
   }
 }
 
-/** Those of a person's sockets here whose tokens are ended; a socket with a newer token stays. */
+/** Disconnects a person's sockets on this process whose tokens have ended. Sockets with newer tokens stay. */
 function endSessions(io: Server, person: Person, issuedUpTo: number): void {
   const { adapter, sockets } = io.of('/')
   for (const id of [...(adapter.rooms.get(personRoom(person)) ?? [])]) {
@@ -80,7 +83,7 @@ function emitInChunks(
   }
 }
 
-/** Each chunk names the rooms of old processes beside their own: an old one alone would be taken for an old emit. */
+/** Each chunk names new and old rooms together. With old rooms alone it would look like an emit of an old process. */
 function inBothKinds(rooms: readonly string[]): Chunk[] {
   return chunkRooms(rooms, ROOMS_PER_EMIT / 2).map(({ to, except }) => ({
     to: [...to, ...oldRoomsOf(to)],
@@ -94,8 +97,8 @@ interface Chunk {
 }
 
 /**
- * A socket is in one person's room only, but may be in other rooms too: these go out first, and who is in
- * them is left out of later chunks. So a socket gets the event once, whatever the number of rooms.
+ * A socket is in the room of one person, but may be in other rooms too. Those rooms are in the first chunks, and later
+ * chunks exclude them. So each socket gets the event once, however many rooms there are.
  */
 export function chunkRooms(rooms: readonly string[], size = ROOMS_PER_EMIT): Chunk[] {
   const isOwn = (room: string) => room.startsWith(PERSON_ROOM_PREFIX)

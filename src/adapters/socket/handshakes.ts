@@ -10,7 +10,7 @@ import type { RateLimits } from '../../dispatch/ports.js'
 import type { Problem } from '../../dispatch/problems.js'
 import { socketProblem } from './socket-problem.js'
 
-/** Engine.IO's middleware. What belongs to a connection that is there (`sid`) was counted when it came. */
+/** Engine.IO's middleware. Requests of an existing connection (`sid`) were counted when it was opened. */
 export function limitHandshakes(limits: RateLimits) {
   return (req: IncomingMessage, res: ServerResponse, next: (error?: Error) => void): void => {
     const query = new URL(req.url ?? '/', 'http://localhost').searchParams
@@ -28,11 +28,11 @@ export function limitHandshakes(limits: RateLimits) {
 
 const notPolling: Problem = {
   code: 'VALIDATION_FAILED',
-  detail: "Long polling is not offered: set transports: ['websocket'] in the Socket.IO client",
+  detail: "Long polling is not supported: set transports: ['websocket'] in the Socket.IO client",
   members: { errors: [{ path: 'transport', message: 'Expected websocket' }] },
 }
 
-/** For a client to read why. Most close at once. */
+/** Time for the client to read the refusal. Most clients close at once. */
 const CLOSE_WITHIN_MS = 1_000
 
 function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
@@ -46,7 +46,7 @@ function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): vo
     connection: 'close',
   }
   const status = Number(document.status)
-  // For an upgrade Engine.IO has an object of its own. What the headers say does not tell: `Upgrade` alone asks for none.
+  // For upgrades Engine.IO passes its own object. The headers cannot tell: a plain request may contain `Upgrade` too.
   if (res instanceof ServerResponse) {
     res.writeHead(status, headers).end(body)
     return
@@ -55,6 +55,6 @@ function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): vo
   const wire: Socket = req.socket
   wire.on('error', () => {}) // the client has gone already
   wire.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
-  // After an upgrade none of the server's limits of time holds.
+  // The server's time limits do not apply after an upgrade.
   setTimeout(() => wire.destroy(), CLOSE_WITHIN_MS).unref()
 }

@@ -1,4 +1,4 @@
-/* What one client, or a crowd of them, may cost this process. */
+/* Limits on what one client, or a crowd of clients, can cost this process. */
 
 export interface SocketLimits {
   readonly maxMessageBytes: number
@@ -16,35 +16,42 @@ export interface SocketLimits {
 }
 
 export const socketLimits: SocketLimits = {
-  /** The longest message of a client's is a token of 4 KB at its handshake. */
+  /** The longest message of a client is its handshake with a token of 4 KB. */
   maxMessageBytes: 16_384,
-  /** A phone that has lost its network is noticed after both, before its presence (120 s) runs out. */
+  /** A lost phone is noticed after both together, before its presence (120 s) expires. */
   pingIntervalMs: 25_000,
   pingTimeoutMs: 20_000,
-  /** From the connection to the token. */
+  /** From the opening of the connection to the token. */
   connectTimeoutMs: 10_000,
-  /** A client beats every 12 s and watches what it opens. More is a loop in it. */
+  /**
+   * A client sends a heartbeat every 12 s and watches the requests that it opens. More messages mean a loop in the
+   * client.
+   */
   messagesPerSecond: 10,
   messageBurst: 40,
   /**
-   * Packets of any kind, counted below Socket.IO: those that never become a message (pings, half a binary
-   * message, other namespaces) cost time too. Well above what messages are allowed, so that a client which is
-   * merely too quick is told so first.
+   * Packets of any kind, counted below Socket.IO. Packets that never become a message cost time too: pings, incomplete
+   * binary messages, other namespaces. Far above the limit of messages, so that a merely hasty client gets a refusal
+   * first.
    */
   packetsPerSecond: 50,
   packetBurst: 500,
   /**
-   * What may wait in this process for one client that does not read: twice the longest resume, so that a slow phone
-   * that comes back is not cut off for it. Without a bound, a few hundred that are stuck would fill the memory.
+   * Bytes that may wait in this process for one client that does not read. Twice the longest resume, so that a slow
+   * phone can reconnect. Without a bound a few hundred stuck clients would fill the memory.
    */
   maxWaitingBytes: 2_097_152,
-  /** A depot with a screen on every desk signs in as one transporter. More is a client that loops: the oldest go. */
+  /**
+   * A depot with a screen on every desk signs in as one transporter. More sockets mean a loop in the client; the oldest
+   * are closed.
+   */
   maxConnectionsPerUser: 50,
-  /** At under 50 KB each, a gigabyte. Whoever comes then is sent to another process by the balancer. */
+  /** A gigabyte, at under 50 KB each. The balancer sends further clients to another process. */
   maxConnections: 20_000,
   /**
-   * Sockets of ended sessions are cut off within a second (dispatch/auth/session-watch.ts). An end that became visible long
-   * after the time it bears, as of a commit that waited for a standby, is found this much later.
+   * How often all sockets are checked for ended sessions. Usually they are closed within a second
+   * (dispatch/auth/session-watch.ts). This check finds ends that became visible long after their own time, for example
+   * when a commit waited for a standby.
    */
   checkSessionsEveryMs: 15_000,
 }

@@ -1,4 +1,4 @@
-/* What clients may send on a socket. Each message is answered `{ok: true}` or with a problem document. */
+/* The messages that clients may send on a socket. Each is acknowledged with `{ok: true}` or with a problem document. */
 import type { Socket } from 'socket.io'
 import type { Dispatch } from '../../dispatch/api.js'
 import { invalid, parseInput } from '../../dispatch/border.js'
@@ -8,7 +8,7 @@ import { ok, problem, type Result } from '../../dispatch/problems.js'
 import { driverHeartbeat, transporterHeartbeat, watchMessage } from '../../dispatch/requests.js'
 import type { Absence, Resumer } from './resume.js'
 
-/** Requests that one socket may watch: a page of a list, and then some. Each costs memory in the adapter. */
+/** How many requests one socket may watch: more than a page of a list. Each costs memory in the adapter. */
 export const MAX_WATCHED = 100
 
 export interface MessageContext {
@@ -37,10 +37,10 @@ export const messageHandlers: Readonly<Record<string, Handler>> = {
     const message = parseInput(watchMessage, payload)
     if (!message.ok) return message
     const { broadcastId: id, after } = message.value
-    // One room is the socket's own, one its person's.
+    // Without the socket's own room and its person's room.
     if (socket.rooms.size - 2 >= MAX_WATCHED) return tooManyWatched()
     if (!(await dispatch.mayWatch(caller, id))) return problem('NOT_FOUND')
-    // It may have gone meanwhile: joined then, its rooms would never be left again.
+    // The socket may have disconnected in the meantime. Joined then, it would never leave its rooms.
     const join = async () => {
       if (socket.connected) await socket.join(broadcastRoom(id))
     }
@@ -58,7 +58,7 @@ export const messageHandlers: Readonly<Record<string, Handler>> = {
   },
 }
 
-/** What was told in the room meanwhile comes before the answer, which says so when that is not known any more. */
+/** Sends the missed events before the acknowledgement, which says `resync` when they are no longer known. */
 async function watchAgain(absence: Absence, resumer: Resumer): Promise<Result<unknown>> {
   const resumed = await resumer.resume(absence)
   if (!resumed.ok) return resumed

@@ -1,4 +1,4 @@
-/* From a packet to its answer: limits, order, the right handler, an acknowledgement whatever happens. */
+/* Handles the messages of a socket: limits, order, the handler, and always an acknowledgement. */
 import type { Logger } from 'pino'
 import { createTokenBucket } from '../../concurrency/token-bucket.js'
 import { expectedProblem } from '../../dispatch/border.js'
@@ -8,13 +8,13 @@ import type { SocketLimits } from './limits.js'
 import { type MessageContext, messageHandlers } from './messages.js'
 import { socketProblem } from './socket-problem.js'
 
-/** Refusals after which a socket that does not slow down is cut off. */
+/** After this many refusals a socket that does not slow down is disconnected. */
 const MAX_REFUSED_MESSAGES = 200
 
 /**
- * Answers every message of one socket, one after the other: an `unwatch` must not overtake its `watch`. The first waits
- * until `isReady`, which never rejects: what a socket missed comes before what it asks for. Heartbeats wait for nothing
- * but heartbeats: a long resume is no reason to be taken for gone.
+ * Handles the messages of one socket one after another, because an `unwatch` must not overtake its `watch`. The first
+ * waits for `isReady`, which never rejects: missed events come before new answers. Heartbeats wait only for heartbeats,
+ * so that a long resume does not make the client look absent.
  */
 export function receiveMessages(
   context: MessageContext,
@@ -43,13 +43,13 @@ export function receiveMessages(
     acknowledge(socketProblem(tooFast(messagesPerSecond)))
     refused += 1
     if (refused > MAX_REFUSED_MESSAGES) {
-      log.warn({ person: personKey(caller) }, 'socket cut off: it floods')
+      log.warn({ person: personKey(caller) }, 'disconnected a socket that sends too many messages')
       socket.disconnect(true)
     }
   })
 }
 
-/** What an answer says besides `ok`. Most say nothing. */
+/** Additional members of the acknowledgement, if any. */
 const more = (value: unknown) => (typeof value === 'object' ? value : undefined)
 
 const tooFast = (perSecond: number): Problem => ({
@@ -75,12 +75,13 @@ async function handle(
     return await handler(context, payload)
   } catch (error) {
     const expected = expectedProblem(error)
-    if (expected === undefined) log.error({ err: error, person: personKey(context.caller), type }, 'fault')
+    if (expected === undefined)
+      log.error({ err: error, person: personKey(context.caller), type }, 'unexpected error')
     return { ok: false, problem: expected ?? { code: 'UNAVAILABLE', retryAfterSeconds: 1 } }
   }
 }
 
-/** The last part is the acknowledgement where the client wants one; it is taken out of `parts`. */
+/** Takes the acknowledgement callback out of `parts`, where it is last if the client wants one. */
 function takeAcknowledger(parts: unknown[]): (answer: unknown) => void {
   if (typeof parts.at(-1) !== 'function') return () => {}
   return parts.pop() as (answer: unknown) => void

@@ -1,44 +1,47 @@
 /*
- * A socket that comes back. What it missed is sent first and live events reach it after, for if it is cut off again the
- * last id it has got must still be a point from which nothing is missed. So: read and send, join, and read once more
- * what has been recorded meanwhile.
+ * Resumes a socket that reconnects. It gets missed events first and live events afterwards. If it disconnects again,
+ * the last id that it got is then still a point from which nothing is missed. So: read and send, join, then read once
+ * more what was recorded in the meantime.
  */
 import type { Socket } from 'socket.io'
+import { createSemaphore } from '../../concurrency/semaphore.js'
+import { wakesPeople } from '../../dispatch/announcements/socket-events.js'
 import type { Dispatch } from '../../dispatch/api.js'
 import type { Caller } from '../../dispatch/person.js'
-import { type Envelope, wakesPeople } from '../../dispatch/ports.js'
+import type { Envelope } from '../../dispatch/ports.js'
 import { problem, type Result } from '../../dispatch/problems.js'
-import { createTurns } from '../../dispatch/turns.js'
 import type { AcknowledgedEmits } from './acknowledged.js'
 
-/** Pages of one absence. Who has missed more begins anew: reading it all would take longer than asking for the lists. */
+/**
+ * Pages of one absence. A client that missed more starts anew: requesting the lists is faster than reading all events.
+ */
 const MAX_PAGES = 5
 /**
- * What is recorded during the last pass before it joins may be overtaken by a live event, and must lie within what is
- * read again from that one's id (10 s): a pass that took longer is followed by another.
+ * A live event may overtake events that were recorded during the last pass before joining. A later read from the live
+ * event's id goes back 10 s and must cover them. So a slower pass is followed by another one.
  */
 const QUICK_PASS_MS = 2_000
-/** A database that slow has no time for this. */
+/** With a database this slow, the client should retry later. */
 const MAX_PASSES = 4
-/** Sockets that resume at once: after a deployment all do, and the database has others to serve. */
+/** How many sockets resume at once. After a deployment all of them do, and the database has other callers. */
 const MAX_RESUMING = 4
 
 export interface Absence {
   readonly socket: Socket
   readonly caller: Caller
   readonly dispatch: Dispatch
-  /** What the client has seen last. */
+  /** The id of the last event that the client has seen. */
   readonly after: unknown
-  /** The request whose room it is, instead of the caller's own. */
+  /** The request of the room that is joined. Absent: the caller's own room. */
   readonly watching?: string
-  /** Makes live events reach the socket. */
+  /** Joins the room, from which on live events reach the socket. */
   join(): Promise<void> | void
 }
 
 export interface Resumer {
   /**
-   * Sends what was missed and joins. `resync`: that cannot be said any more; the socket has been told what stands now.
-   * A problem: nothing is certain, and the socket has not joined or has to resume again.
+   * Sends the missed events and joins. `isResync`: they are no longer known, and the socket got the present state
+   * instead. On a problem the socket has not joined, or has to resume again.
    */
   resume(absence: Absence): Promise<Result<{ readonly isResync: boolean }>>
 }
@@ -46,8 +49,8 @@ export interface Resumer {
 type Ask = Pick<AcknowledgedEmits, 'askOne'>
 
 export function createResumer(ask: Ask): Resumer {
-  const takeTurn = createTurns(MAX_RESUMING)
-  return { resume: absence => takeTurn(() => resume(absence, ask)) }
+  const withPermit = createSemaphore(MAX_RESUMING)
+  return { resume: absence => withPermit(() => resume(absence, ask)) }
 }
 
 type Reading = Result<{ readonly isResync: boolean; readonly next: string }>
@@ -72,7 +75,7 @@ async function resume(absence: Absence, ask: Ask): Promise<Result<{ readonly isR
   return { ok: true, value: { isResync: isResync || meanwhile.value.isResync } }
 }
 
-/** Sends all that there is since the point, but what is in `sent`. Stops early for a socket that has gone. */
+/** Sends all events since the point, except those in `sent`. Stops early if the socket disconnects. */
 async function sendSince(absence: Absence, point: string, sent: Set<string>, ask: Ask): Promise<Reading> {
   const { socket, caller, dispatch, watching } = absence
   let after = point

@@ -1,19 +1,22 @@
 /*
- * The end of a process as its clients see it: a word that it goes, upon which they reconnect at once, and then the end
- * of their connection. Not all at the same moment: each that comes back has what it missed read from the database.
+ * Announces the end of the process to its clients, which then reconnect at once, and closes their connections. It does
+ * so in batches, because each client that reconnects reads its missed events from the database.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Server } from 'socket.io'
 
-/** Sockets resume by the hundred a second on one process; there are others, and who waits is told all the same. */
+/**
+ * One process resumes sockets by the hundred a second, and there are other processes. Larger batches would make clients
+ * wait.
+ */
 const BATCH = 250
 const BATCH_EVERY_MS = 100
-/** The contract of a deployment is seconds: with more sockets than this lets through slowly, batches are larger. */
+/** A shutdown may take only seconds, so with very many sockets the batches get larger. */
 const MAX_BATCHES = 20
 
 /**
- * Tells every socket of this process to go and ends its connection. Below Socket.IO, for of a server that disconnects
- * them its own clients stay away, and of a connection that is lost they come back.
+ * Tells every socket of this process to reconnect and closes its connection. It closes below Socket.IO: after a
+ * disconnect by the server the client library stays away, after a lost connection it reconnects.
  */
 export async function sendAway(io: Server): Promise<void> {
   const sockets = [...io.of('/').sockets.values()]
@@ -25,6 +28,6 @@ export async function sendAway(io: Server): Promise<void> {
       socket.conn.close()
     }
   }
-  // Those that were being welcomed meanwhile.
+  // Sockets that connected in the meantime.
   for (const socket of io.of('/').sockets.values()) socket.conn.close()
 }

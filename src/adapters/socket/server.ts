@@ -1,6 +1,6 @@
 /*
- * Sockets: who may connect, which rooms a connection is in, how long it lasts.
- * A socket is in its person's room, and in a request's room only after its person was found to be allowed there.
+ * The socket server: authentication, rooms and the end of connections. A socket is in its person's room. It joins a
+ * request's room only after a check that the person may see the request.
  */
 import type { Server as NodeServer } from 'node:http'
 import type { Logger } from 'pino'
@@ -21,37 +21,37 @@ import { receiveMessages } from './receive.js'
 import { createResumer, type Resumer } from './resume.js'
 import { sendAway } from './send-away.js'
 
-/** Beats for connected transporters in each span of presence: one may fail without their lapsing. */
+/** Heartbeats for connected transporters in each lifetime of presence. One may fail without the presence expiring. */
 const BEATS_PER_TTL = 3
 
 export interface SocketServerOptions {
-  /** Absent: anybody may connect as often as they like. */
+  /** Absent: no limit. */
   readonly rateLimits?: RateLimits
   readonly verifyToken: TokenVerifier
   readonly corsOrigins: readonly string[]
-  /** A connected transporter counts as present: it is beaten for often enough. */
+  /** How long a transporter's presence lasts. A connection renews it. */
   readonly transporterTtlMs: number
   readonly log: Logger
-  /** Joins the sockets of other processes. Absent: there are none. */
+  /** The connection to other processes. Absent: there are none. */
   readonly cluster?: SocketCluster | undefined
-  /** What is known of the processes of the cluster. Absent: they are of this release. */
+  /** The releases of the other processes. Absent: all run this release. */
   readonly peers?: Others
   readonly limits?: SocketLimits
 }
 
 export interface SocketServer {
-  /** To be given to dispatch, before anybody can connect. */
+  /** For dispatch. Available before `attach`. */
   readonly fanout: Fanout
-  /** The same, but to the sockets of this process alone. */
+  /** The same, but only to the sockets of this process. */
   readonly localFanout: Fanout
-  /** Begins to take connections on this server. Without it emits reach the sockets of other processes only. */
+  /** Starts accepting connections on `server`. Until then emits reach only the sockets of other processes. */
   attach(server: NodeServer, dispatch: Dispatch): void
-  /** `listener` is called when what other processes told in the last so many milliseconds may not have arrived here. */
+  /** Sets the listener for lost messages: those of other processes in the last `forMs` may not have arrived here. */
   onMissed(listener: (forMs: number) => void): void
   countConnections(): number
-  /** Takes no more connections, and has those there are reconnect elsewhere; resolves when all have been told. */
+  /** Refuses new connections and makes the present ones reconnect elsewhere. Resolves when all sockets were told. */
   sendAway(): Promise<void>
-  /** Ends all connections; clients reconnect by themselves, to another process or a new one. */
+  /** Closes all connections. Clients reconnect by themselves to another process. */
   close(): Promise<void>
 }
 
@@ -68,7 +68,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   } = options
   const io = new Server({
     serveClient: false,
-    // `limitHandshakes` refuses anything else, with an explanation.
+    // `limitHandshakes` refuses other transports with an explanation.
     transports: ['websocket'],
     // The HTTP server answers all other upgrades.
     destroyUpgrade: false,
@@ -85,8 +85,8 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
   let isLeaving = false
   const rounds: NodeJS.Timeout[] = []
   const every = (ms: number, round: () => void) => rounds.push(setInterval(round, ms).unref())
-  let retell = (_forMs: number) => {}
-  cluster?.join(io, forMs => retell(forMs))
+  let redeliver = (_forMs: number) => {}
+  cluster?.join(io, forMs => redeliver(forMs))
 
   return {
     fanout: createFanout(io, acknowledged, cluster === undefined ? undefined : peers),
@@ -102,7 +102,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
       every(limits.checkSessionsEveryMs, () => dropEnded(io, dispatch, log))
     },
     onMissed(listener) {
-      retell = listener
+      redeliver = listener
     },
     async sendAway() {
       isLeaving = true
@@ -112,7 +112,7 @@ export function createSocketServer(options: SocketServerOptions): SocketServer {
     async close() {
       for (const round of rounds) clearInterval(round)
       acknowledged.stop()
-      // Ours alone: through the adapter it would be everybody's.
+      // Only our own sockets: through the adapter it would disconnect those of all processes.
       io.local.disconnectSockets(true)
       io.engine?.close()
       cluster?.close()
@@ -138,17 +138,17 @@ function welcome(newcomer: Newcomer): void {
     atExpiry(expiresAt, () => socket.disconnect(true)),
   )
   const settled = settleIn(newcomer, caller)
-    .catch(error => log.warn({ err: error, person: personKey(caller) }, 'a socket was not welcomed in full'))
+    .catch(error => log.warn({ err: error, person: personKey(caller) }, 'a socket could not join its rooms'))
     .finally(() => {
-      // It would wait in vain, or take what comes for all that there is. It connects again, with the point it has.
+      // Outside its room it would miss events without noticing. It reconnects and resumes from the id that it has.
       if (socket.connected && !socket.rooms.has(personRoom(caller))) socket.conn.close()
     })
   receiveMessages({ socket, caller, dispatch, resumer }, limits, log, settled)
 }
 
 /**
- * Of a person's connections the newest count: a phone that lost its network comes back before the old one is known
- * to be gone. A room's sockets are in the order in which they came.
+ * Limits a person's connections; the newest ones stay. A phone that lost its network reconnects before its old
+ * connection is known to be dead. A room's sockets are in the order of their arrival.
  */
 function dropOldest({ socket: { nsp }, limits, log }: Newcomer, caller: Caller): void {
   const own = nsp.adapter.rooms.get(personRoom(caller))
@@ -157,7 +157,7 @@ function dropOldest({ socket: { nsp }, limits, log }: Newcomer, caller: Caller):
   if (oldest === undefined) return
   log.warn(
     { person: personKey(caller), connections: own.size },
-    'the oldest of a person’s many sockets is cut off',
+    'disconnected the oldest socket of a person with too many',
   )
   nsp.sockets.get(oldest)?.disconnect(true)
 }
@@ -174,7 +174,7 @@ async function settleIn(newcomer: Newcomer, caller: Caller): Promise<void> {
     socket.conn.close()
     return
   }
-  // Once more, now that it is in the room by which the sockets of ended sessions are found.
+  // Checked again inside the room, because the end of a session disconnects the sockets that are in the room by then.
   if (!(await dispatch.admit(socket.data as SocketData)).ok) {
     socket.disconnect(true)
     return
@@ -182,7 +182,7 @@ async function settleIn(newcomer: Newcomer, caller: Caller): Promise<void> {
   if (caller.role === 'transporter') await dispatch.connected(caller)
 }
 
-/** For when this process has not heard that sessions were ended. */
+/** Disconnects sockets of ended sessions, in case the message about the end did not reach this process. */
 function dropEnded(io: Server, dispatch: Dispatch, log: Logger): void {
   const sockets = [...io.of('/').sockets.values()]
   if (sockets.length === 0) return
@@ -191,11 +191,11 @@ function dropEnded(io: Server, dispatch: Dispatch, log: Logger): void {
     ended => {
       for (const token of ended) tokens.get(token)?.disconnect(true)
     },
-    error => log.warn({ err: error }, 'it was not seen which connected people are signed out'),
+    error => log.warn({ err: error }, 'could not check the connected people for ended sessions'),
   )
 }
 
-/** A connected socket is presence. Once for each transporter, however many sockets it has. */
+/** Renews the presence of connected transporters, once for each, however many sockets it has. */
 function keepPresent(io: Server, dispatch: Dispatch, log: Logger): void {
   const transporters = new Set<string>()
   for (const socket of io.of('/').sockets.values()) {
@@ -205,5 +205,5 @@ function keepPresent(io: Server, dispatch: Dispatch, log: Logger): void {
   if (transporters.size === 0) return
   dispatch
     .stillConnected([...transporters])
-    .catch(error => log.warn({ err: error }, 'connected transporters were not kept present'))
+    .catch(error => log.warn({ err: error }, 'could not renew the presence of connected transporters'))
 }

@@ -11,7 +11,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** Transitions of one commit, from one to the most that a commit may have. */
 const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500]
 const TRANSITIONS_HELP =
-  'Events that were decided, by outcome; an accept refused before it gets there is among the answers over HTTP, by code'
+  'Events that were decided, by outcome. Accepts refused before the engine count in http_answers_total only, by code'
 
 export interface Metrics {
   readonly meter: Meter
@@ -56,58 +56,90 @@ export interface WatchedGauges {
   backlog(): Promise<Backlog>
 }
 
-export function createMetrics({ version }: { readonly version: string }): Metrics {
-  const registry = new Registry()
-  const registers = [registry]
-  const described: MetricDescription[] = []
-  const declare = (type: string, name: string, help: string, labels: readonly string[]) => {
-    described.push({ name: `loadcast_${name}`, type, help, labels })
-    return { name: `loadcast_${name}`, help, labelNames: [...labels], registers }
+/** Creates metrics with the prefix `loadcast_` and describes them for the documentation. */
+class MetricFactory {
+  readonly registry = new Registry()
+  readonly described: MetricDescription[] = []
+
+  counter(name: string, help: string, labels: readonly string[]) {
+    return new Counter(this.#declare('counter', name, help, labels))
   }
-  const counter = (name: string, help: string, labels: readonly string[]) =>
-    new Counter(declare('counter', name, help, labels))
-  const histogram = (name: string, help: string, buckets: number[], labels: readonly string[] = []) =>
-    new Histogram({ ...declare('histogram', name, help, labels), buckets })
-  const gauge = (name: string, help: string, labels: readonly string[] = []) =>
-    new Gauge(declare('gauge', name, help, labels))
 
+  histogram(name: string, help: string, buckets: number[], labels: readonly string[] = []) {
+    return new Histogram({ ...this.#declare('histogram', name, help, labels), buckets })
+  }
+
+  gauge(name: string, help: string, labels: readonly string[] = []) {
+    return new Gauge(this.#declare('gauge', name, help, labels))
+  }
+
+  #declare(type: string, name: string, help: string, labels: readonly string[]) {
+    this.described.push({ name: `loadcast_${name}`, type, help, labels })
+    return { name: `loadcast_${name}`, help, labelNames: [...labels], registers: [this.registry] }
+  }
+}
+
+export function createMetrics({ version }: { readonly version: string }): Metrics {
+  const factory = new MetricFactory()
+  const { registry, described } = factory
   collectDefaultMetrics({ register: registry })
-  gauge('info', 'Always 1; which release runs', ['version']).set({ version }, 1)
+  factory.gauge('info', 'Always 1. The label is the running release', ['version']).set({ version }, 1)
+  const meter = engineMeter(factory)
+  const product = productMeter(factory)
+  const look = gaugesOf(factory)
+  let watched: WatchedGauges | undefined
+  return {
+    meter,
+    product,
+    watch(gauges) {
+      watched = gauges
+    },
+    async page() {
+      if (watched !== undefined) await look(watched)
+      return registry.metrics()
+    },
+    contentType: registry.contentType,
+    describe: () => described,
+  }
+}
 
-  const transitions = counter('transitions_total', TRANSITIONS_HELP, ['machine', 'event', 'outcome'])
-  const conflicts = counter('conflicts_total', 'Writes that wrote nothing, by why', ['kind'])
-  const commitSeconds = histogram('commit_seconds', 'From the first byte of a commit to its answer', SECONDS)
-  const commitTransitions = histogram('commit_transitions', 'Transitions of one commit', SIZES)
-  const timerLateness = histogram(
+function engineMeter(factory: MetricFactory): Meter {
+  const transitions = factory.counter('transitions_total', TRANSITIONS_HELP, ['machine', 'event', 'outcome'])
+  const conflicts = factory.counter('conflicts_total', 'Commits that wrote nothing, by reason', ['kind'])
+  const commitSeconds = factory.histogram(
+    'commit_seconds',
+    'Duration of a commit, from its first byte to the answer',
+    SECONDS,
+  )
+  const commitTransitions = factory.histogram('commit_transitions', 'Transitions in one commit', SIZES)
+  const timerLateness = factory.histogram(
     'timer_lateness_seconds',
-    'From when a timer was due until it was taken',
+    'Time from the moment a timer was due until it was claimed',
     SECONDS,
     ['machine'],
   )
-  const deliveries = counter('deliveries_total', 'Deliveries of events by what became of them', [
+  const deliveries = factory.counter('deliveries_total', 'Deliveries of events, by outcome', [
     'subscriber',
     'outcome',
   ])
-  const deliverySeconds = histogram(
+  const deliverySeconds = factory.histogram(
     'delivery_seconds',
-    'From a transition until its event was delivered',
+    'Time from a transition to the delivery of its event',
     SECONDS,
     ['subscriber'],
   )
-  const rearmed = counter('timers_rearmed_total', 'Timers that were missing and have been armed again', [
-    'machine',
-  ])
-  const timerFailures = counter(
+  const rearmed = factory.counter('timers_rearmed_total', 'Missing timers that were armed again', ['machine'])
+  const timerFailures = factory.counter(
     'timer_failures_total',
-    'Timers whose own transition failed, by what became of them: retried or dead',
+    'Timers whose transition failed, by outcome: retried or dead',
     ['machine', 'outcome'],
   )
-  const historyLosses = counter(
+  const historyLosses = factory.counter(
     'history_losses_total',
-    'How often the database lost transactions that it had shown before, as after an asynchronous failover',
+    'How often the database lost transactions it had shown before, for example in an asynchronous failover',
     [],
   )
-  const meter: Meter = {
+  return {
     decided: (machine, event, outcome) => transitions.inc({ machine, event, outcome }),
     committed({ transitions: size, ms }) {
       commitSeconds.observe(ms / 1000)
@@ -125,23 +157,30 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     deliveryFailed: (subscriber, isLast) =>
       deliveries.inc({ subscriber, outcome: isLast ? 'dead' : 'retried' }),
   }
+}
 
-  const answers = counter('http_answers_total', 'Answers over HTTP', ['route', 'method', 'status', 'code'])
-  const answerSeconds = histogram('http_answer_seconds', 'From a request to its answer', SECONDS, ['route'])
-  const reachSteps = counter('reach_steps_total', 'Steps of reach that were handled', ['step'])
-  const reachTransporters = counter('reach_transporters_total', 'Transporters that a step found', [
+function productMeter(factory: MetricFactory): ProductMeter {
+  const answers = factory.counter('http_answers_total', 'HTTP answers', ['route', 'method', 'status', 'code'])
+  const answerSeconds = factory.histogram(
+    'http_answer_seconds',
+    'Time from a request to its answer',
+    SECONDS,
+    ['route'],
+  )
+  const reachSteps = factory.counter('reach_steps_total', 'Steps of reach that were completed', ['step'])
+  const reachTransporters = factory.counter('reach_transporters_total', 'Transporters that a step found', [
     'step',
     'outcome',
   ])
-  const emits = counter('socket_emits_total', 'Emits to sockets', ['type'])
-  const emitRooms = counter('socket_emit_rooms_total', 'Rooms that emits went to', ['type'])
-  const cutOffs = counter(
+  const emits = factory.counter('socket_emits_total', 'Emits to sockets', ['type'])
+  const emitRooms = factory.counter('socket_emit_rooms_total', 'Rooms that emits were sent to', ['type'])
+  const cutOffs = factory.counter(
     'http_cut_off_total',
-    'Clients that were cut off: slow_body, unread_answer, or no_room when a room was full',
+    'Clients that were disconnected: slow_body, unread_answer, or no_room when a room was full',
     ['reason'],
   )
-  const pushes = counter('push_messages_total', 'Messages for phones by what became of them', ['outcome'])
-  const product: ProductMeter = {
+  const pushes = factory.counter('push_messages_total', 'Push messages, by outcome', ['outcome'])
+  return {
     answered({ route, method, status, code = '', ms }) {
       answers.inc({ route, method, status, code })
       answerSeconds.observe({ route }, ms / 1000)
@@ -158,33 +197,53 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     pushed: (outcome, messages) => pushes.inc({ outcome }, messages),
     cutOff: reason => cutOffs.inc({ reason }),
   }
+}
 
-  const sockets = gauge('sockets', 'Sockets connected to this process')
-  const requests = gauge('http_requests_under_way', 'Requests that are being answered')
-  const requestLimit = gauge('http_requests_limit', 'How many may be answered at once; more get 503')
-  const connections = gauge('http_connections', 'Connections to the HTTP server, including those of sockets')
-  const exchanges = gauge(
-    'http_exchanges',
-    'Requests that have begun and whose answers are not fully sent, including queued requests and long polls',
+/** Returns a function that sets the gauges from their sources. */
+function gaugesOf(factory: MetricFactory): (gauges: WatchedGauges) => Promise<void> {
+  const sockets = factory.gauge('sockets', 'Sockets connected to this process')
+  const requests = factory.gauge('http_requests_under_way', 'Requests in progress')
+  const requestLimit = factory.gauge(
+    'http_requests_limit',
+    'How many requests may be in progress; more get 503',
   )
-  const bodiesArriving = gauge('http_bodies_arriving', 'Requests whose bodies are still arriving')
-  const answersUnread = gauge('http_answers_unread', 'Answers that their clients have not read')
-  const pool = gauge('pool_connections', 'Connections to the database, and callers that wait for one', [
+  const connections = factory.gauge(
+    'http_connections',
+    'Connections to the HTTP server, including those of sockets',
+  )
+  const exchanges = factory.gauge(
+    'http_exchanges',
+    'Requests that have begun and whose answers are not fully sent, including queued requests',
+  )
+  const bodiesArriving = factory.gauge('http_bodies_arriving', 'Requests whose bodies are still arriving')
+  const answersUnread = factory.gauge('http_answers_unread', 'Answers that their clients have not read')
+  const pool = factory.gauge('pool_connections', 'Connections to the database, and callers waiting for one', [
     'pool',
     'state',
   ])
-  const outboxDepth = gauge('outbox_depth', 'Deliveries not done, of all processes; counted up to 10,000')
-  const outboxAge = gauge('outbox_age_seconds', 'How long the oldest delivery has waited for a process')
-  const timersOverdue = gauge('timers_overdue_seconds', 'How long the most overdue timer has been due')
-  const deadLetters = gauge('dead_letters', 'Deliveries that are no longer tried; counted up to 10,000')
-  const deadTimers = gauge(
-    'dead_timers',
-    'Timers that failed too often and are no longer fired; counted up to 10,000',
+  const outboxDepth = factory.gauge(
+    'outbox_depth',
+    'Pending deliveries of all processes; counted up to 10,000',
   )
-  const backlogKnown = gauge('backlog_known', '1 if the database told what waits, 0 if it did not answer')
-  let watched: WatchedGauges | undefined
+  const outboxAge = factory.gauge('outbox_age_seconds', 'How long the oldest pending delivery has waited')
+  const timersOverdue = factory.gauge(
+    'timers_overdue_seconds',
+    'How long the oldest due timer has been overdue',
+  )
+  const deadLetters = factory.gauge(
+    'dead_letters',
+    'Deliveries that are no longer retried; counted up to 10,000',
+  )
+  const deadTimers = factory.gauge(
+    'dead_timers',
+    'Timers that failed too often and no longer fire; counted up to 10,000',
+  )
+  const backlogKnown = factory.gauge(
+    'backlog_known',
+    '1 if the database reported the backlog, 0 if it did not answer',
+  )
 
-  async function look(gauges: WatchedGauges): Promise<void> {
+  return async gauges => {
     sockets.set(gauges.sockets())
     const { underWay, limit } = gauges.requests()
     requests.set(underWay)
@@ -207,19 +266,5 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     timersOverdue.set(seconds(known?.timersOverdueMs))
     deadLetters.set(known?.deadLetters ?? Number.NaN)
     deadTimers.set(known?.deadTimers ?? Number.NaN)
-  }
-
-  return {
-    meter,
-    product,
-    watch(gauges) {
-      watched = gauges
-    },
-    async page() {
-      if (watched !== undefined) await look(watched)
-      return registry.metrics()
-    },
-    contentType: registry.contentType,
-    describe: () => described,
   }
 }

@@ -26,11 +26,11 @@ import type { Span, SpanOptions, Tracer } from '../../runtime/telemetry.js'
 
 /** Spans are sent once a second, so a killed process loses at most a second of them. */
 const SEND_EVERY_MS = 1_000
-/** Spans that may wait while the collector is unavailable, about 20 MB. Further ones are dropped. */
+/** Spans that wait while the collector is unavailable, about 20 MB. Further ones are dropped. */
 const MAX_WAITING_SPANS = 8_192
-/** A collector that takes longer gets the next batch instead. */
+/** How long the collector may take for a batch. Further batches wait for it. */
 const EXPORT_TIMEOUT_MS = 3_000
-/** A share of the time that a process has to end. The last spans are worth no more. */
+/** A share of the time that a process has for its shutdown. The last spans are not worth more. */
 const CLOSE_WITHIN_MS = 2_000
 
 export interface OpenTracer {
@@ -59,7 +59,7 @@ export function createTracing({ endpoint, version, instanceId, ratio, log }: Tra
       'service.version': version,
       'service.instance.id': instanceId,
     }),
-    // A caller may say which trace a request belongs to, but not that more of them are kept.
+    // A caller may choose a request's trace, but not that more traces are kept.
     sampler: new ParentBasedSampler({ root: share, remoteParentSampled: share }),
     spanProcessors: [
       new BatchSpanProcessor(exporter, {

@@ -1,7 +1,7 @@
 /*
- * Keys of an issuer of tokens, read from its JSON Web Key Set (RFC 7517) and kept. Whoever sends a token names a key, so
- * unknown names must cost the issuer next to nothing: one read at a time, and a pause after each. The known keys stay in use
- * while the issuer is away; a key that it has taken back is forgotten at the next read.
+ * The public keys of a token issuer, read from its JSON Web Key Set (RFC 7517) and cached. Every sender of a token can
+ * name any key, so unknown names must cost the issuer almost nothing: one read at a time and a pause after each. Known
+ * keys stay in use while the issuer is unavailable. A revoked key is dropped at the next read.
  */
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
@@ -25,40 +25,40 @@ export interface IssuerKeyLimits {
 }
 
 export const issuerKeyLimits: IssuerKeyLimits = {
-  /** How long a key that the issuer has taken back may still be accepted. */
+  /** How long a revoked key may still be accepted. */
   readEveryMs: 300_000,
   /**
-   * Between two reads for names of keys that are not known. Issuers publish a key before they sign with it, so a new one is
-   * seldom asked for so early; a stranger who makes names up causes six reads a minute at most.
+   * The pause between two reads for unknown names. Issuers publish a key before they sign with it, so a new key rarely
+   * waits. A stranger with invented names causes at most six reads a minute.
    */
   pauseMs: 10_000,
-  /** For the whole answer. Requests wait for it: a well issuer answers in a tenth of this. */
+  /** For the whole answer. Requests wait for it; a healthy issuer answers in a tenth of this. */
   timeoutMs: 3_000,
-  /** Ten keys with their chains of certificates are some 60 KB. */
+  /** Ten keys with their certificate chains are some 60 KB. */
   maxBytes: 262_144,
-  /** Each is a parsed key in memory; issuers have two to ten. */
+  /** Each is a parsed key in memory. Issuers have two to ten. */
   maxKeys: 100,
-  /** Requests that wait for one read. Each holds a place, so a slow issuer may hold so many and no more. */
+  /** Requests that may wait for one read. Each holds an admission place, so a slow issuer must not hold more. */
   maxWaiting: 50,
 }
 
-/** A key by its name and algorithm; the same object as long as the issuer publishes the same. */
+/** A key with its name and algorithm. The same object as long as the published key is the same. */
 export interface IssuerKey {
   readonly id: string
   readonly key: KeyObject
 }
 
 export interface IssuerKeys {
-  /** `unknown`: the issuer has no such key. `unavailable`: it could not be asked, and nobody can say. Never throws. */
+  /** `unknown`: the issuer has no such key. `unavailable`: the issuer did not answer. Never throws. */
   find(kid: string, algorithm: IssuerAlgorithm): Promise<IssuerKey | 'unknown' | 'unavailable'>
-  /** Whether the issuer still publishes it, as of the last read. */
+  /** Whether the issuer still published the key at the last read. */
   isCurrent(key: IssuerKey): boolean
   close(): void
 }
 
 const published = z.object({ keys: z.array(z.record(z.string(), z.unknown())) })
 
-/** RFC 7518 §3.3: RS256 needs 2048 bits or more. Of more than 8192 each signature would take milliseconds. */
+/** RFC 7518 §3.3 requires 2048 bits for RS256. Above 8192 bits each verification would take milliseconds. */
 const MIN_RSA_BITS = 2_048
 const MAX_RSA_BITS = 8_192
 export const MAX_KID_LENGTH = 256
@@ -70,7 +70,7 @@ export function openIssuerKeys({ url, log, limits: given }: IssuerKeysOptions): 
   let reading: Promise<void> | undefined
   let waiting = 0
   let readAt = Number.NEGATIVE_INFINITY
-  /** Of the last read. */
+  /** Whether the last read failed. */
   let hasFailed = true
   let isFirst = true
   let timer: NodeJS.Timeout | undefined
@@ -82,12 +82,12 @@ export function openIssuerKeys({ url, log, limits: given }: IssuerKeysOptions): 
       const found = await readKeys(url, limits, closing.signal)
       keys = new Map(found.map(key => [key.id, unchanged(keys.get(key.id), key)]))
       hasFailed = false
-      if (hadFailed) log.info({ keys: keys.size }, 'the keys of the issuer of tokens were read')
+      if (hadFailed) log.info({ keys: keys.size }, 'read the keys of the token issuer')
     } catch (error) {
       hasFailed = true
       if (closing.signal.aborted) return
       if (!hadFailed || isFirst) {
-        log.warn({ err: error, known: keys.size }, 'the keys of the issuer of tokens could not be read')
+        log.warn({ err: error, known: keys.size }, 'could not read the keys of the token issuer')
       }
     }
     isFirst = false
@@ -134,17 +134,17 @@ const unchanged = (before: IssuerKey | undefined, key: IssuerKey) =>
 async function readKeys(url: string, limits: IssuerKeyLimits, closing: AbortSignal): Promise<IssuerKey[]> {
   const response = await fetch(url, {
     headers: { accept: 'application/json' },
-    // To another address than the operator named, nobody is followed.
+    // Only the address that the operator set is trusted.
     redirect: 'error',
     signal: AbortSignal.any([AbortSignal.timeout(limits.timeoutMs), closing]),
   })
   if (!response.ok) {
     await response.body?.cancel()
-    throw new Error(`Expected 200 of the issuer, not ${response.status}`)
+    throw new Error(`Expected 200 from the issuer, got ${response.status}`)
   }
   const given = published.parse(JSON.parse(await readText(response, limits.maxBytes))).keys
   if (given.length > limits.maxKeys) throw new Error(`Expected at most ${limits.maxKeys} keys`)
-  // Of an empty set too: an issuer that has lost its keys takes all of them back.
+  // An empty set is valid too: an issuer that lost its keys revokes all of them.
   return given.map(usableKey).filter(key => key !== undefined)
 }
 
@@ -153,14 +153,14 @@ async function readText({ body }: Response, maxBytes: number): Promise<string> {
   let size = 0
   for await (const chunk of body ?? []) {
     size += chunk.length
-    // Leaving the loop ends the connection.
+    // Leaving the loop closes the connection.
     if (size > maxBytes) throw new Error(`Expected at most ${maxBytes} bytes of keys`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** A public key with a name, for signatures and for one of our algorithms alone; anything else in the set is passed over. */
+/** A public signature key with a name, for exactly one of our algorithms. Anything else in the set is ignored. */
 function usableKey(jwk: Readonly<Record<string, unknown>>): IssuerKey | undefined {
   const { kid, use, alg, key_ops: operations } = jwk
   if (typeof kid !== 'string' || kid === '' || kid.length > MAX_KID_LENGTH) return undefined
@@ -177,7 +177,7 @@ function usableKey(jwk: Readonly<Record<string, unknown>>): IssuerKey | undefine
   }
 }
 
-/** The algorithm a key is for, and its public parts. Symmetric keys have no place in a published set. */
+/** The algorithm of a key and its public parts. Symmetric keys do not belong in a published set. */
 function fitOf(jwk: JsonWebKey): { algorithm: IssuerAlgorithm; jwk: JsonWebKey } | undefined {
   const { kty, crv, n, e, x, y } = jwk
   if (kty === 'RSA' && n !== undefined && e !== undefined) return { algorithm: 'RS256', jwk: { kty, n, e } }

@@ -1,7 +1,7 @@
 /*
- * Access tokens: JSON Web Tokens (RFC 7519, RFC 8725), signed with HS256 and our secret or, where an issuer is set, with one
- * of its keys. The algorithm that a token names decides which keys are tried, and each key serves one algorithm: a public key
- * is never taken for a secret. Whatever is wrong with a token, the answer is the same problem; `detail` says what to fix.
+ * Access tokens: JSON Web Tokens (RFC 7519, RFC 8725), signed with HS256 and our secret, or with a key of the
+ * configured issuer. The token's algorithm selects the keys to try, and each key serves one algorithm, so a public key
+ * is never used as a secret. Every invalid token gets the same problem; its `detail` says what to fix.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
@@ -20,19 +20,19 @@ import {
 } from './issuer-keys.js'
 
 const ALGORITHM = 'HS256'
-/** A real token has some 200 characters. Longer ones are not worth hashing, nor keeping. */
+/** A real token has some 200 characters. Longer ones would waste time and memory. */
 export const MAX_TOKEN_LENGTH = 4096
 /**
- * Verified tokens kept: an app sends the same one with every call, and WebCrypto takes 50 to 170 µs
- * for each (measured). At most 10,000 × 4 KB.
+ * Verified tokens to keep. Apps send the same token with every call, and verifying takes WebCrypto 50 to 170 µs
+ * (measured). At most 10,000 × 4 KB.
  */
 const CACHED_TOKENS = 10_000
 
 /** A day: the contract's default. */
 export const ACCESS_TOKEN_MAX_MS = 86_400_000
 /**
- * How far the clock of whoever signs tokens may be ahead of ours. Machines that keep time differ by milliseconds; one that is
- * further off is refused with the reason, because its tokens would outlive the end of a session.
+ * How far the issuer's clock may be ahead of ours. Synchronized clocks differ by milliseconds. Tokens from further
+ * ahead would outlive the end of a session, so they are refused with the reason.
  */
 const MAX_CLOCK_AHEAD_MS = 5_000
 
@@ -40,11 +40,11 @@ const payload = z.object({ sub: clientId, role, iat: z.number(), exp: z.number()
 
 export interface TokenKeys {
   readonly secret: string
-  /** Accepted, never signed with. */
+  /** The secret before a rotation. Tokens signed with it are accepted; new ones are not signed with it. */
   readonly previous?: string | undefined
 }
 
-/** Somebody else who signs: with which keys, as whom, for whom. */
+/** An external issuer: its keys, and the claims `iss` and `aud` that its tokens must have. */
 export interface Issuer {
   readonly keys: IssuerKeys
   readonly issuer: string
@@ -58,11 +58,11 @@ export interface VerifierOptions extends TokenKeys {
 }
 
 interface Known extends VerifiedToken {
-  /** Absent: our own secret signed it. */
+  /** Absent: signed with our own secret. */
   readonly issuerKey?: IssuerKey
 }
 
-/** `now` is milliseconds since the epoch. There is no tolerance: an expired token is expired. */
+/** Verifies tokens and caches the results. `now` is milliseconds since the epoch. Expiry has no tolerance. */
 export function createTokenVerifier(options: VerifierOptions, now: () => number = Date.now): TokenVerifier {
   const { maxTtlMs = ACCESS_TOKEN_MAX_MS, issuer } = options
   const secrets = secretsOf(options.secret, options.previous)
@@ -114,7 +114,7 @@ async function verifySignature(
   return verified.ok ? ok({ payload: verified.value }) : verified
 }
 
-/** What a token says of itself, before anything of it is believed. A key that it carries or points to is not looked at. */
+/** The token's header, before verification. Keys inside the header, or links to keys, are ignored. */
 function headerOf(token: string): { readonly alg?: unknown; readonly kid?: unknown } {
   try {
     return decodeProtectedHeader(token)
@@ -139,7 +139,7 @@ async function verifyByIssuer(
   const issuerKey = await keys.find(kid, algorithm)
   if (issuerKey === 'unknown') return refused('The issuer has no key of this kid and algorithm')
   if (issuerKey === 'unavailable') {
-    return problem('UNAVAILABLE', { detail: 'The issuer of the token is away', retryAfterSeconds: 1 })
+    return problem('UNAVAILABLE', { detail: 'The issuer of the token is unavailable', retryAfterSeconds: 1 })
   }
   try {
     const { payload } = await jwtVerify(token, issuerKey.key, {
@@ -164,7 +164,7 @@ function readClaims(claims: JWTPayload, nowMs: number, maxTtlMs: number): Result
   return life ?? ok({ caller: { id: sub, role }, issuedAt: Math.floor(iat), expiresAt: exp * 1000 })
 }
 
-/** Of a token that lives too long, or was signed by a clock that is far ahead. All in seconds but what says otherwise. */
+/** Refuses a token with a too long lifetime, or one signed by a clock far ahead. `iat` and `exp` in seconds. */
 export function refuseLife(
   iat: number,
   exp: number,
@@ -172,7 +172,7 @@ export function refuseLife(
   maxTtlMs: number,
 ): Result<never> | undefined {
   if (iat * 1000 > nowMs + MAX_CLOCK_AHEAD_MS) {
-    return refused('The token was issued in the future: is the clock of its issuer right?')
+    return refused('The token was issued in the future: check the clock of its issuer')
   }
   if ((exp - iat) * 1000 > maxTtlMs) {
     return refused(`The token lives too long: exp may be at most ${maxTtlMs / 1000} seconds after iat`)
@@ -180,7 +180,7 @@ export function refuseLife(
   return undefined
 }
 
-/** Signs an access token that lives for `ttlMs` (whole seconds count). */
+/** Signs an access token. `ttlMs` is rounded down to seconds. */
 export function signToken(
   caller: Caller,
   secret: string,
@@ -206,7 +206,7 @@ export async function sign(
     .sign(keyOf(secret))
 }
 
-/** The payload of a token that one of these keys signed, that has not expired and has these claims. */
+/** The payload of a token that is signed with one of the keys, has not expired and has these claims. */
 export async function verifyWithAny(
   token: string,
   keys: readonly KeyObject[],
@@ -223,18 +223,18 @@ export async function verifyWithAny(
       })
       return ok(verified.payload)
     } catch (error) {
-      // The next key is worth a try only for a signature that this one does not fit.
+      // The next key is tried only if the signature does not match this one.
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) return refused(reasonOf(error))
     }
   }
-  return refused('The signature does not fit')
+  return refused('The signature does not match')
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'The token has expired'
   if (error instanceof errors.JWTClaimValidationFailed)
     return `The claim ${error.claim} is missing or refused`
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature does not fit'
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature does not match'
   if (error instanceof errors.JOSEAlgNotAllowed) return `Only ${ALGORITHM} is accepted`
   return 'Not a JSON Web Token'
 }

@@ -1,6 +1,6 @@
 /*
- * Refresh tokens: like access tokens, but signed with a key of their own, so that neither opens what the other is for,
- * and with an id (`jti`), by which it is known which were used. Whoever signs users in issues the first of a family.
+ * Refresh tokens: like access tokens, but signed with another key, so that neither kind is accepted as the other. Their
+ * id (`jti`) shows which were used. The service that signs users in issues the first token of a family.
  */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
@@ -10,9 +10,9 @@ import { clientId, role } from '../../dispatch/requests.js'
 import type { RefreshTokens, VerifiedRefreshToken } from '../../dispatch/tokens.js'
 import { MAX_TOKEN_LENGTH, refused, refuseLife, secretsOf, sign, signToken, verifyWithAny } from './jwt.js'
 
-/** A socket ends with its token: an hour lets apps renew it well before, and bounds what a stolen one is good for. */
+/** A socket ends with its token. An hour lets apps renew it in time, and limits the use of a stolen token. */
 export const ACCESS_TTL_MS = 3_600_000
-/** Who does not open the app for a month signs in again. */
+/** A user who does not open the app for a month must sign in again. */
 export const REFRESH_TTL_MS = 30 * 24 * 3_600_000
 
 const payload = z.object({
@@ -21,7 +21,7 @@ const payload = z.object({
   iat: z.number(),
   exp: z.number(),
   jti: clientId,
-  /** Absent in a first token: it begins the family that is named after it. */
+  /** Absent in a first token, which starts the family named after its id. */
   family: clientId.optional(),
 })
 
@@ -39,7 +39,7 @@ export function createRefreshTokens(
   },
   now: () => number = Date.now,
 ): RefreshTokens {
-  // While keys are rotated, what was signed with the one before is still good.
+  // During a rotation tokens signed with the previous key are still valid.
   const keys = secretsOf(refreshSecret, previousRefresh)
   return {
     async verify(token): Promise<Result<VerifiedRefreshToken>> {
@@ -71,7 +71,7 @@ export function createRefreshTokens(
   }
 }
 
-/** Without `family` the token begins one. */
+/** Signs a refresh token. Without `family` it starts a new one. */
 export function signRefreshToken(
   caller: Caller,
   secret: string,

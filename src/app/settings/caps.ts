@@ -3,6 +3,7 @@
  * demo as it comes; `infra/` sets what is advised here. docs/GROWTH.md has the bytes a day that they come to.
  */
 import { z } from 'zod'
+import { api, expecting, type Setting } from './setting.js'
 
 /** Beyond it a cap keeps nobody from anything, and counting up to it would be what costs. */
 const MAX_CAP = 100_000
@@ -26,25 +27,36 @@ export const ADVISED_CAPS = {
 
 type CapName = keyof typeof ADVISED_CAPS
 
-function cap(name: CapName) {
-  const expected = `Expected a whole number from 0 (no cap) to ${MAX_CAP}; ${ADVISED_CAPS[name]} is advised`
-  return z
-    .string()
-    .regex(/^\d{1,6}$/, expected)
-    .transform(Number)
-    .refine(value => value <= MAX_CAP, expected)
-    .default(0)
+const rest = { readBy: api, advisedIn: ['one server', 'cluster', 'AWS'] } as const
+
+function cap(name: CapName, meaning: string) {
+  const advised = String(ADVISED_CAPS[name])
+  const schema = expecting(`a whole number from 0 (no cap) to ${MAX_CAP}; ${advised} is advised`, message =>
+    z
+      .string()
+      .regex(/^\d{1,6}$/, message)
+      .transform(Number)
+      .refine(value => value <= MAX_CAP, message)
+      .default(0),
+  )
+  return { schema, meaning, example: advised, ...rest }
 }
 
 export const capSettings = {
-  CREATES_PER_MINUTE: cap('CREATES_PER_MINUTE'),
-  CREATES_PER_DAY: cap('CREATES_PER_DAY'),
-  CANCELS_PER_HOUR: cap('CANCELS_PER_HOUR'),
-  TRIPS_PER_DAY: cap('TRIPS_PER_DAY'),
-  RELEASES_PER_REQUEST: cap('RELEASES_PER_REQUEST'),
-  IDEMPOTENCY_KEYS_PER_DAY: cap('IDEMPOTENCY_KEYS_PER_DAY'),
-  ADMIN_ACTIONS_PER_HOUR: cap('ADMIN_ACTIONS_PER_HOUR'),
-} as const satisfies Readonly<Record<CapName, z.ZodType>>
+  CREATES_PER_MINUTE: cap('CREATES_PER_MINUTE', 'Requests that one customer may make in a minute.'),
+  CREATES_PER_DAY: cap('CREATES_PER_DAY', 'Requests that one customer may make in 24 hours.'),
+  CANCELS_PER_HOUR: cap(
+    'CANCELS_PER_HOUR',
+    'Requests of one customer that were made within the hour and cancelled. Beyond it, creates are refused.',
+  ),
+  TRIPS_PER_DAY: cap('TRIPS_PER_DAY', 'Trucks that one transporter may accept in 24 hours.'),
+  RELEASES_PER_REQUEST: cap(
+    'RELEASES_PER_REQUEST',
+    'Trucks that one transporter may give back to one request.',
+  ),
+  IDEMPOTENCY_KEYS_PER_DAY: cap('IDEMPOTENCY_KEYS_PER_DAY', 'Idempotency keys of one user in a day (UTC).'),
+  ADMIN_ACTIONS_PER_HOUR: cap('ADMIN_ACTIONS_PER_HOUR', 'Actions of one administrator in an hour.'),
+} as const satisfies Readonly<Record<CapName, Setting>>
 
 /** As dispatch takes them. */
 export function capsOf(env: Readonly<Record<CapName, number>>) {

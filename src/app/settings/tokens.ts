@@ -1,6 +1,7 @@
 /* Settings of tokens: the keys they are signed with, who else may sign them, how long they live. */
 import { z } from 'zod'
-import { seconds } from './values.js'
+import { expecting, type SettingGroup, type schemasOf, server } from './setting.js'
+import { anyText, seconds } from './values.js'
 
 export interface TokenSettings {
   /** Absent outside production only: then generated once and kept in `dataDir`. */
@@ -15,7 +16,7 @@ export interface TokenSettings {
   readonly tokenIssuer?: TokenIssuer
 }
 
-/** Somebody else who signs access tokens, with keys of their own. */
+/** Another issuer, which signs access tokens with its own keys. */
 export interface TokenIssuer {
   readonly jwksUrl: string
   /** What `iss` must be. */
@@ -29,27 +30,78 @@ const MIN_SECRET_LENGTH = 32
 /** Longer is no name of an issuer or an audience. */
 const MAX_NAME_LENGTH = 1_000
 
-const secret = z
-  .string()
-  .min(MIN_SECRET_LENGTH, `Expected at least ${MIN_SECRET_LENGTH} characters`)
-  .optional()
+const secret = expecting(`at least ${MIN_SECRET_LENGTH} characters`, message =>
+  z.string().min(MIN_SECRET_LENGTH, message).optional(),
+)
+const name = anyText(MAX_NAME_LENGTH).optional()
 
-const name = z.string().max(MAX_NAME_LENGTH, `Expected at most ${MAX_NAME_LENGTH} characters`).optional()
+const required = ['one server', 'cluster', 'AWS'] as const
+const inRotation = 'no previous key is accepted'
+const noIssuer = "only Loadcast's own tokens are accepted"
 
-export const tokenEnvironment = {
-  JWT_SECRET: secret,
-  JWT_SECRET_PREVIOUS: secret,
-  JWT_REFRESH_SECRET: secret,
-  JWT_REFRESH_SECRET_PREVIOUS: secret,
-  // `iat` and `exp` count whole seconds.
-  ACCESS_TOKEN_MAX_SECONDS: seconds(86_400, { min: 1 }),
-  JWT_JWKS_URL: z
-    .string()
-    .refine(isKeySetUrl, 'Expected the address of a JSON Web Key Set: https://host/path, without a password')
-    .optional(),
-  JWT_ISSUER: name,
-  JWT_AUDIENCE: name,
-}
+export const tokenSettings = {
+  JWT_SECRET: {
+    schema: secret,
+    meaning: 'The key that signs access tokens. A secret. Make one with `openssl rand -base64 48`.',
+    example: 'an-example-that-nobody-may-use-anywhere',
+    unset: 'made at the first start and kept in `DATA_DIR`; required in production',
+    readBy: server,
+    requiredIn: required,
+  },
+  JWT_SECRET_PREVIOUS: {
+    schema: secret,
+    meaning: 'The key before it, accepted while a rotation is under way. A secret.',
+    example: 'the-example-of-the-previous-access-key',
+    unset: inRotation,
+    readBy: server,
+  },
+  JWT_REFRESH_SECRET: {
+    schema: secret,
+    meaning: 'The key that signs refresh tokens. A secret. No two of the four keys may be equal.',
+    example: 'an-example-of-another-key-for-refreshes',
+    unset: 'made at the first start and kept in `DATA_DIR`; required in production',
+    readBy: server,
+    requiredIn: required,
+  },
+  JWT_REFRESH_SECRET_PREVIOUS: {
+    schema: secret,
+    meaning: 'The key before it, accepted while a rotation is under way. A secret.',
+    example: 'the-example-of-the-previous-refresh-key',
+    unset: inRotation,
+    readBy: server,
+  },
+  ACCESS_TOKEN_MAX_SECONDS: {
+    // `iat` and `exp` count whole seconds.
+    schema: seconds(86_400, { min: 1 }),
+    meaning: 'The longest life of an access token. A token with a longer one is refused.',
+    example: '3600',
+    readBy: server,
+  },
+  JWT_JWKS_URL: {
+    schema: expecting('the address of a JSON Web Key Set: https://host/path, without a password', message =>
+      z.string().refine(isKeySetUrl, message).optional(),
+    ),
+    meaning:
+      'The keys of [another issuer](OPERATIONS.md#tokens-of-another-issuer) of access tokens. It must answer within 3 s with at most 256 KB and 100 keys. In production it is https. It needs `JWT_ISSUER` and `JWT_AUDIENCE`.',
+    example: 'https://id.example.com/.well-known/jwks.json',
+    unset: noIssuer,
+    readBy: server,
+  },
+  JWT_ISSUER: {
+    schema: name,
+    meaning: 'What `iss` must be in tokens of that issuer, exactly.',
+    example: 'https://id.example.com',
+    unset: noIssuer,
+    readBy: server,
+  },
+  JWT_AUDIENCE: {
+    schema: name,
+    meaning: 'What `aud` must be or contain in tokens of that issuer.',
+    example: 'loadcast',
+    unset: noIssuer,
+    readBy: server,
+  },
+} as const satisfies SettingGroup
 
 type Given = Readonly<Record<string, string | undefined>>
 
@@ -58,8 +110,8 @@ const refreshKeys = ['JWT_REFRESH_SECRET', 'JWT_REFRESH_SECRET_PREVIOUS'] as con
 const issuerNames = ['JWT_JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE'] as const
 
 /**
- * In every key and password that docker-compose.yml contained before it made its own. They are public: whoever has read
- * that file signs tokens of any administrator.
+ * In every key and password that docker-compose.yml contained before it made its own. They are public: a reader of
+ * that file could sign tokens of any administrator.
  */
 const PUBLISHED = 'local-only'
 
@@ -108,7 +160,7 @@ function issuerProblems(given: Given): string[] {
     const others = issuerNames.filter(other => other !== one)
     return `${one}: Required beside ${others.join(' and ')}`
   })
-  // Whoever answers in the issuer's place over plain HTTP signs tokens of any administrator.
+  // A server that answers in the issuer's place over plain HTTP could sign tokens of any administrator.
   if (given.NODE_ENV === 'production' && given.JWT_JWKS_URL?.startsWith('http:')) {
     problems.push('JWT_JWKS_URL: Expected https in production')
   }
@@ -137,7 +189,7 @@ function passwordOf(url: string | undefined): string | undefined {
   }
 }
 
-type TokenEnvironment = z.output<z.ZodObject<typeof tokenEnvironment>>
+type TokenEnvironment = z.output<z.ZodObject<ReturnType<typeof schemasOf<typeof tokenSettings>>>>
 
 export function tokenSettingsOf(env: TokenEnvironment): TokenSettings {
   const { JWT_JWKS_URL: jwksUrl, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = env

@@ -1,5 +1,6 @@
 /* The kinds of values that settings have: from text to a number in its unit, or a sentence that says what was expected. */
 import { z } from 'zod'
+import { expecting } from './setting.js'
 
 /** Thirty days. Longer is a mistake of units, and would overflow what a timer can wait. */
 const MAX_SECONDS = 2_592_000
@@ -11,34 +12,42 @@ export const decimalPattern = /^\d+(\.\d+)?$/
 
 /** Decimals in seconds, as whole milliseconds. */
 export function seconds(standard: number, { min = 0.001 } = {}) {
-  const expected = `Expected seconds, a decimal number from ${min} to ${MAX_SECONDS}`
-  return z
-    .string()
-    .regex(decimalPattern, expected)
-    .transform(Number)
-    .refine(value => value >= min && value <= MAX_SECONDS, expected)
-    .default(standard)
-    .transform(value => Math.round(value * 1000))
+  return expecting(`seconds, a decimal number from ${min} to ${MAX_SECONDS}`, message =>
+    z
+      .string()
+      .regex(decimalPattern, message)
+      .transform(Number)
+      .refine(value => value >= min && value <= MAX_SECONDS, message)
+      .default(standard)
+      .transform(value => Math.round(value * 1000)),
+  )
 }
 
 /** Decimals in hours, as whole milliseconds. */
 export function hours(standard: number) {
-  const expected = `Expected hours, a decimal number from ${MIN_RETENTION_HOURS} to ${MAX_RETENTION_HOURS}`
-  return z
-    .string()
-    .regex(decimalPattern, expected)
-    .transform(Number)
-    .refine(value => value >= MIN_RETENTION_HOURS && value <= MAX_RETENTION_HOURS, expected)
-    .default(standard)
-    .transform(value => Math.round(value * 3_600_000))
+  const limits = `from ${MIN_RETENTION_HOURS} to ${MAX_RETENTION_HOURS}`
+  return expecting(`hours, a decimal number ${limits}`, message =>
+    z
+      .string()
+      .regex(decimalPattern, message)
+      .transform(Number)
+      .refine(value => value >= MIN_RETENTION_HOURS && value <= MAX_RETENTION_HOURS, message)
+      .default(standard)
+      .transform(value => Math.round(value * 3_600_000)),
+  )
 }
 
 export function wholeNumber(standard: number, min: number, max: number) {
-  const expected = `Expected a whole number from ${min} to ${max}`
-  return z
-    .string()
-    .regex(/^\d{1,10}$/, expected)
-    .transform(Number)
-    .refine(value => value >= min && value <= max, expected)
-    .default(standard)
+  return expecting(`a whole number from ${min} to ${max}`, message =>
+    z
+      .string()
+      .regex(/^\d{1,10}$/, message)
+      .transform(Number)
+      .refine(value => value >= min && value <= max, message)
+      .default(standard),
+  )
 }
+
+/** Any text of at most `max` characters, taken as it is. */
+export const anyText = (max: number) =>
+  expecting(`at most ${max} characters`, message => z.string().max(max, message))

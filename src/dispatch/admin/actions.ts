@@ -1,3 +1,4 @@
+import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { decodeCursor, idCursor, pageOf } from '../cursors.js'
 import type { Caller } from '../person.js'
@@ -17,8 +18,7 @@ export async function listActions(
   if (!before.ok) return before
   const actions = await admin.listActions({
     limit: limit + 1,
-    ...(before.value === undefined ? {} : { before: before.value }),
-    ...(adminId === undefined ? {} : { adminId }),
+    ...defined({ before: before.value, adminId }),
   })
   return ok(pageOf({ items: actions }, limit, action => action.id, actionView))
 }

@@ -1,5 +1,6 @@
 import type { Engine } from '../../runtime/api.js'
-import type { DeadLetter } from '../../runtime/ports.js'
+import type { DeadLetter } from '../../runtime/dead-letters.js'
+import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { decodeCursor, numberCursor, pageOf } from '../cursors.js'
 import type { Caller } from '../person.js'
@@ -19,33 +20,35 @@ export async function listDeadLetters(
   if (!before.ok) return before
   const letters = await engine.deadLetters({
     limit: limit + 1,
-    ...(before.value === undefined ? {} : { before: before.value }),
+    ...defined({ before: before.value }),
   })
   return ok(pageOf({ items: letters }, limit, letter => letter.id, deadLetterView))
 }
 
-/** Never tried again; of two who drop or redrive the same one the second finds nothing. */
+/**
+ * Drops a dead letter: it is never delivered. If two administrators drop or redrive the same one, the second gets 404.
+ */
 export function dropDeadLetter(
   parts: RecordParts & { readonly engine: Engine },
   caller: Caller,
   id: number,
   { reason }: { reason?: string | undefined },
 ): Promise<Result<{ id: string; dropped: true }>> {
-  const why = reason === undefined ? {} : { reason }
+  const why = defined({ reason })
   const action = { action: 'dead_letter.drop', target: String(id), detail: {}, ...why }
   return onRecord(parts, caller, action, async () =>
     (await parts.engine.drop(id)) ? ok({ id: String(id), dropped: true as const }) : problem('NOT_FOUND'),
   )
 }
 
-/** Tried again from the first attempt on; of two who redrive the same one the second finds nothing. */
+/** Delivers a dead letter again, from the first attempt on. If two administrators redrive it, the second gets 404. */
 export function redriveDeadLetter(
   parts: RecordParts & { readonly engine: Engine; readonly pushes: Pick<PushQueue, 'redrive'> },
   caller: Caller,
   id: number,
   { reason }: { reason?: string | undefined },
 ): Promise<Result<{ id: string; redriven: true }>> {
-  const why = reason === undefined ? {} : { reason }
+  const why = defined({ reason })
   const action = { action: 'dead_letter.redrive', target: String(id), detail: {}, ...why }
   return onRecord(parts, caller, action, async () =>
     (await parts.engine.redrive(id)) || (await parts.pushes.redrive(id))

@@ -1,5 +1,6 @@
-/* Instances as they are stored, and commands to them that skip the product's own rules, but never the machine's. */
+/* Instances as they are stored, and commands that skip the product's rules but never the machine's. */
 import type { Engine } from '../../runtime/api.js'
+import { defined } from '../../types/defined.js'
 import { keyed } from '../access.js'
 import type { InstanceEventAnswer, Page, SendOptions } from '../answers.js'
 import { decodeCursor, idCursor, pageOf } from '../cursors.js'
@@ -25,7 +26,7 @@ export async function listInstances(
   if (!before.ok) return before
   const found = await admin.listInstances(filter, {
     limit: limit + 1,
-    ...(before.value === undefined ? {} : { before: before.value }),
+    ...defined({ before: before.value }),
   })
   return ok(pageOf(found, limit, instance => instance.id, summaryView))
 }
@@ -39,7 +40,7 @@ export async function getInstance(
   return instance === undefined ? problem('NOT_FOUND') : ok(detailView(instance))
 }
 
-/** Any command of the machine's, with the reason in its journal. */
+/** Sends any command of the machine. Its reason is in the journal. */
 export async function sendToInstance(
   parts: InstanceParts,
   caller: Caller,
@@ -55,7 +56,7 @@ export async function sendToInstance(
     async () => {
       const outcome = await parts.engine.send(id, event, {
         actor: { id: caller.id, role: caller.role, reason },
-        ...(ifVersion === undefined ? {} : { ifVersion }),
+        ...defined({ ifVersion }),
         ...keyed(key),
       })
       if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })

@@ -13,9 +13,9 @@ export interface RecordParts {
 }
 
 /**
- * Does something for an administrator, on record: first a row that says what shall be done, then the deed, then what
- * came of it. So nothing is done without a row; a process that dies in between leaves one without an outcome, and the
- * journal of the instance tells the rest.
+ * Runs an administrator's action on record. First a row is written that says what shall be done, then the action runs,
+ * and then its outcome is added. So no action lacks a row. A process that dies in between leaves a row without an
+ * outcome, and the journal of the instance shows the rest.
  */
 export async function onRecord<T>(
   { admin, log, settings }: RecordParts,
@@ -34,7 +34,7 @@ export async function onRecord<T>(
   await admin
     .settleAction(id, outcome)
     .catch(error =>
-      log.warn({ err: error, action: id, outcome }, 'the outcome of an action is not on record'),
+      log.warn({ err: error, action: id, outcome }, 'the outcome of an action could not be recorded'),
     )
   return result
 }

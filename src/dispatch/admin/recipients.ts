@@ -1,10 +1,11 @@
 /*
- * Why a transporter was offered a request, or was not. Whom a step of the reach found is on record, with the reason
- * where it was passed over. Whom no step found has no row: asked about one of these, the answer is what stands against
+ * Why a transporter was offered a request, or was not. A transporter that a step of the reach found has a row, with the
+ * reason if it was passed over. A transporter that no step found has no row. For such a one the answer is what excludes
  * it now.
  */
 import { openTypes } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
+import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
 import { clientIdCursor, decodeCursor, pageOf } from '../cursors.js'
@@ -28,7 +29,7 @@ export interface RecipientQuery extends PageQuery {
   readonly isOffered?: boolean | undefined
 }
 
-/** In the order of their ids: unlike times of offers, these do not change while pages are turned. */
+/** Sorted by id. Times of offers can change while a client turns the pages; ids cannot. */
 export async function listRecipients(
   parts: RecipientParts,
   _caller: Caller,
@@ -40,9 +41,7 @@ export async function listRecipients(
   if (!(await parts.admin.isBroadcast(id))) return problem('NOT_FOUND')
   const records = await parts.admin.listRecipients(id, {
     limit: limit + 1,
-    ...(after.value === undefined ? {} : { after: after.value }),
-    ...(transporterId === undefined ? {} : { transporterId }),
-    ...(isOffered === undefined ? {} : { isOffered }),
+    ...defined({ after: after.value, transporterId, isOffered }),
   })
   if (
     records.length === 0 &&
@@ -57,13 +56,13 @@ export async function listRecipients(
 
 function recipientView(record: RecipientRecord): RecipientView {
   const { transporterId, step, offeredAt, reason, declinedAt, declineReason } = record
-  // Exact ones, of a few pickups, would tell where a driver is.
+  // Exact distances from a few pickups would reveal where a driver is.
   const distanceKm = wholeKm(record.distanceKm)
   return {
     transporterId,
     isOffered: offeredAt !== null,
     step,
-    ...(distanceKm === undefined ? {} : { distanceKm }),
+    ...defined({ distanceKm }),
     ...(offeredAt === null ? {} : { offeredAt: isoTime(offeredAt) }),
     ...(reason === null ? {} : { reason }),
     ...(declinedAt === null ? {} : { declinedAt: isoTime(declinedAt) }),

@@ -1,4 +1,4 @@
-/* What happened to a request, in the order in which it did: the first thing to look at when somebody asks why. */
+/* What happened to a request, in order. Support looks here first. */
 import type { Caller } from '../person.js'
 import type { AdminStore, StoryRecord } from '../ports.js'
 import { ok, problem, type Result } from '../problems.js'
@@ -11,7 +11,7 @@ export async function tellStory(
   id: string,
 ): Promise<Result<StoryView>> {
   const records = await admin.findStory(id)
-  // A request has a first transition, or there is none.
+  // A request that exists has a first transition.
   if (!records.some(({ what }) => what === 'transition') || !(await admin.isBroadcast(id))) {
     return problem('NOT_FOUND')
   }

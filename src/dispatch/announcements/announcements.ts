@@ -1,7 +1,7 @@
 /*
- * Which event tells whom, on which socket event, with which sentence: one table. It decides nothing and reads
- * nothing: subscribers.ts finds the rooms and sends. New rows go at the end of their list, because a row's place
- * is part of the id under which clients drop repetitions.
+ * Which event is announced to which audience, as which socket event and with which sentence: one table. It decides
+ * nothing and reads nothing: subscribers.ts finds the rooms and sends. New rows go at the end of their list, because a
+ * row's place is part of the id by which clients drop repetitions.
  */
 import type { BroadcastEmitted, Progress, TripStatus } from '../../machines/index.js'
 import type { TripSurroundings } from '../ports.js'
@@ -9,33 +9,23 @@ import { envelopeId } from '../resume/points.js'
 import { isoTime, recordOfTrip, tripView } from '../views/trip-view.js'
 import type { TripView } from '../views/views.js'
 import { type Places, placesOfTrip } from '../views/visibility.js'
+import { type AnnouncedEvent, type PushKind, pushKindOf } from './socket-events.js'
 
-export type SocketEvent =
-  | 'booking_updated'
-  | 'booking_expired'
-  | 'truck_confirmed'
-  | 'truck_released'
-  | 'no_vehicles_available'
-  | 'trip_assigned'
-  | 'trip_cancelled'
-
-/** `watchers`: the request's room and its customer. `offered`: all who were offered it, and its room. */
+/** `watchers`: the request's room and its customer. `offered`: all transporters that were offered it, and its room. */
 export type Audience = 'customer' | 'watchers' | 'driver' | 'transporter' | 'driverAndTransporter' | 'offered'
 
-/** What a row may say: the event, and of the request what never changes. */
+/** What a row may use: the event, and facts of the request that never change. */
 export interface About<TEvent> {
   readonly event: TEvent
   readonly broadcastId: string
   readonly request: TripSurroundings
-  /** Of an event of a trip, as the row's audience sees it. */
+  /** The trip of the event, as the row's audience sees it. */
   trip(): TripView
 }
 
 export interface Announcement<TEvent> {
   readonly to: Audience
-  readonly type: SocketEvent
-  /** Clients acknowledge what wakes people, and it is pushed to them if they do not. */
-  readonly wakes: boolean
+  readonly type: AnnouncedEvent
   when?(event: TEvent): boolean
   title(event: TEvent): string
   data(about: About<TEvent>): Readonly<Record<string, unknown>>
@@ -50,7 +40,7 @@ const progressOf = ({ status, trucksFilled, trucksNeeded }: Progress) => ({
   trucksNeeded,
 })
 
-/** Where its customer may ask again for the trucks that are missing. */
+/** Where the customer can retry for the missing trucks. */
 export const retryLink = (broadcastId: string) => ({
   retry: { href: `/api/v1/broadcasts/${broadcastId}/retry` },
 })
@@ -73,7 +63,6 @@ function progressTitle({ status, trucksFilled, trucksNeeded }: Progress): string
 const updated = {
   to: 'watchers',
   type: 'booking_updated',
-  wakes: false,
   title: progressTitle,
   data: ({ event }: About<Progress>) => progressOf(event),
 } as const
@@ -82,27 +71,24 @@ const offeredEnd = (reason: 'timeout' | 'customer_cancelled' | 'fully_filled', t
   ({
     to: 'offered',
     type: 'booking_expired',
-    wakes: true,
     title: () => title,
     data: () => ({ reason }),
   }) as const
 
 export const announcements: Table = {
   'broadcast.created': [updated],
-  // The reach has its own subscriber: what it tells depends on who is near.
+  // The reach has its own subscriber, because its audience depends on which drivers are near.
   'reach.widened': [],
   'truck.assigned': [
     {
       to: 'driver',
       type: 'trip_assigned',
-      wakes: true,
       title: () => 'New trip assigned',
       data: about => ({ trip: about.trip() }),
     },
     {
       to: 'customer',
       type: 'truck_confirmed',
-      wakes: true,
       title: ({ trip }) => `Truck ${trip.vehicle.number} confirmed`,
       data: about => ({ trip: about.trip(), ...progressOf(about.event) }),
     },
@@ -112,15 +98,13 @@ export const announcements: Table = {
     {
       to: 'driver',
       type: 'trip_cancelled',
-      wakes: true,
       title: () => 'Trip cancelled',
       data: about => ({ trip: about.trip(), reason: about.event.by }),
     },
     {
       to: 'transporter',
       type: 'trip_cancelled',
-      wakes: true,
-      // A transporter that gave the truck back knows.
+      // A transporter that released the truck itself knows.
       when: ({ by }) => by === 'abandon',
       title: () => 'Trip cancelled',
       data: about => ({ trip: about.trip(), reason: about.event.by }),
@@ -128,7 +112,6 @@ export const announcements: Table = {
     {
       to: 'customer',
       type: 'truck_released',
-      wakes: true,
       title: ({ retryable }) =>
         retryable ? 'A truck was given back. Ask again for it.' : 'A truck was given back',
       data: about => ({
@@ -148,12 +131,11 @@ export const announcements: Table = {
     {
       to: 'driverAndTransporter',
       type: 'trip_cancelled',
-      wakes: true,
       title: () => 'Trip cancelled',
       data: about => ({ trip: about.trip(), reason: 'customer_cancelled' }),
     },
   ],
-  // That it is full has been told as `booking_updated` with the truck that filled it.
+  // That it is full was announced by `booking_updated`, with the truck that filled it.
   'broadcast.filled': [offeredEnd('fully_filled', 'No longer available')],
   'broadcast.cancelled': [offeredEnd('customer_cancelled', 'Request cancelled'), updated],
   'broadcast.expired': [
@@ -161,7 +143,6 @@ export const announcements: Table = {
     {
       to: 'customer',
       type: 'no_vehicles_available',
-      wakes: true,
       when: ({ trucksFilled }) => trucksFilled === 0,
       title: () => 'No transporters found',
       data: ({ event, broadcastId }) => ({ ...progressOf(event), ...retryLink(broadcastId) }),
@@ -169,7 +150,6 @@ export const announcements: Table = {
     {
       to: 'customer',
       type: 'booking_expired',
-      wakes: true,
       when: ({ trucksFilled }) => trucksFilled > 0,
       title: () => 'Request expired',
       data: ({ event, broadcastId }) => ({
@@ -184,21 +164,23 @@ export const announcements: Table = {
 
 export interface Said {
   readonly to: Audience
-  readonly wakes: boolean
+  /** Whether it wakes people, and how it is then pushed. */
+  readonly push: PushKind | null
   readonly envelope: {
     readonly id: string
     readonly broadcastId: string
     readonly tripId?: string
     readonly version: number
-    readonly type: SocketEvent
+    readonly type: AnnouncedEvent
     readonly at: string
     readonly data: Readonly<Record<string, unknown>>
   }
 }
 
 /**
- * What an event says, to whom. Pure; ids are the same each time. `tripStatus`: of the event's trip by the time it is
- * said, if that is later. Driver and transporter of a trip that has ended are no longer told exactly where it was to go.
+ * Returns what an event says, and to which audience. Pure; ids are the same each time. `tripStatus`: the present status
+ * of the event's trip, if it is said later. The driver and transporter of a trip that has ended no longer get exact
+ * places.
  */
 export function announce(
   event: BroadcastEmitted,
@@ -234,6 +216,6 @@ export function announce(
       data: { title: row.title(event), ...data },
       ...('trip' in event ? { tripId: event.trip.id } : {}),
     }
-    return [{ to: row.to, wakes: row.wakes, envelope }]
+    return [{ to: row.to, push: pushKindOf(row.type), envelope }]
   })
 }

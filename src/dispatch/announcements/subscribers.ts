@@ -1,6 +1,6 @@
 /*
- * What dispatch does about what the machine emitted. The two are isolated: offers do not wait for announcements,
- * nor these for offers.
+ * What dispatch does with the events that the machine emits. The subscribers are isolated: offers do not wait for
+ * announcements, and announcements do not wait for offers.
  */
 import type { BroadcastEmitted, Trip } from '../../machines/index.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
@@ -12,9 +12,9 @@ import type { Fanout, RecordedEvent } from '../ports.js'
 import { type ReachParts, widenReach } from '../reach/reach.js'
 import { announcements } from './announcements.js'
 import { roomsOf } from './audience.js'
-import { wordsFor } from './words.js'
+import { wordingFor } from './wording.js'
 
-/** Events after which a driver is on a trip, or no longer. */
+/** Events that begin or end a driver's trip. */
 const changesDriver = new Set(['truck.assigned', 'truck.released', 'trip.completed', 'trip.cancelled'])
 
 type Announced = BroadcastEmitted['type']
@@ -53,7 +53,7 @@ export function isAnnounced(machine: string, type: string): boolean {
   return machine === BROADCAST && (announcements[type as Announced]?.length ?? 0) > 0
 }
 
-/** Says what this event says to whom it says it. Repeated, it says the same under the same ids. */
+/** Sends the announcements of this event to their audiences. Repeated, it sends the same under the same ids. */
 export async function announceTo(
   fanout: Pick<Fanout, 'emit'>,
   { requests, recipients }: Pick<SocketParts, 'requests' | 'recipients'>,
@@ -61,7 +61,7 @@ export async function announceTo(
   attempt = 1,
 ): Promise<void> {
   const { instance } = emitted
-  const { concerned, said } = await wordsFor(emitted, requests, attempt)
+  const { concerned, said } = await wordingFor(emitted, requests, attempt)
   const offered = () => recipients.offered(instance)
   for (const { to, envelope } of said) {
     const { rooms, except } = await roomsOf(to, instance, concerned, offered)

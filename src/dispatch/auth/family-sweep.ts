@@ -2,12 +2,12 @@ import { Periodic } from '../../concurrency/periodic.js'
 import type { DispatchLog } from '../parts.js'
 import type { RefreshFamilies } from '../ports.js'
 
-/** A family lives for a month; that its row stays for minutes longer does no harm. */
+/** A family lives for a month. Some minutes more do no harm. */
 const SWEEP_EVERY_MS = 5 * 60_000
-/** Rows of one statement: some ten milliseconds. */
+/** Rows of one statement, which takes some ten milliseconds. */
 const BATCH = 1_000
 
-/** Forgets families of refresh tokens when the last token has expired. Any number of processes may. */
+/** Deletes families of refresh tokens after the last token has expired. Several processes may run it. */
 export function familySweep(families: RefreshFamilies, log: DispatchLog): Periodic {
   return new Periodic({
     everyMs: SWEEP_EVERY_MS,

@@ -1,6 +1,7 @@
 /*
- * Refresh tokens. Each is good once: it is changed for an access token and the next refresh token of its family. Shown
- * twice, one of the two who have it stole it, and nobody can say which: the family ends, and its user signs in anew.
+ * Refresh tokens. Each can be used once: it is exchanged for an access token and the next refresh token of its family.
+ * If a token is used twice, one of its two holders stole it, and the server cannot tell which. So the family ends, and
+ * the user has to sign in again.
  */
 
 import { v4 as uuidv4 } from 'uuid'
@@ -39,10 +40,10 @@ export function createRefresh(parts: {
     if (rotated.kind === 'inactive') return problem('USER_INACTIVE')
     if (rotated.kind === 'ended') return sessionEnded()
     if (rotated.kind === 'used') {
-      return problem('UNAUTHENTICATED', { detail: 'The refresh token was used before: sign in anew' })
+      return problem('UNAUTHENTICATED', { detail: 'The refresh token was used before: sign in again' })
     }
-    // Signed after the family has moved on, with the time it did: an end of sessions that comes meanwhile is for these too.
-    // A clock that is a little ahead may have signed the one that is shown.
+    // The tokens are signed after the family has moved on, with the time of that move. If all sessions are ended
+    // meanwhile, these tokens end too. The token that was shown may have been signed by a clock that is a little ahead.
     const next = await tokens.issue(caller, { family, id: nextId, issuedAt: Math.max(issuedAt, rotated.at) })
     const { accessToken, expiresInSeconds } = next
     return ok({ accessToken, refreshToken: next.refreshToken, expiresInSeconds })

@@ -1,24 +1,24 @@
 /*
- * Who is at the other end, as far as addresses tell. A proxy appends to `X-Forwarded-For` the address it was called
- * from; anything left of what our own proxies have written was written by the caller, and may be a lie. So it is counted
- * from the right, by the number of proxies that are ours.
+ * Finds the address of a caller. Each proxy appends the address that called it to `X-Forwarded-For`. Entries before
+ * those of our own proxies were written by the caller and may be false. So the address is counted from the right, by
+ * the number of our proxies.
  */
 import { isIP } from 'node:net'
 import type { Sender } from '../ports.js'
 
-/** Stands for whatever has no address: such share one limit. */
+/** Stands for callers without an address. They share one limit. */
 const UNKNOWN = 'unknown'
 
-/** The caller's address, by which it is counted: of IPv6 the network, /64, for whoever has one address has all of it. */
+/** The address that limits count a caller by. Of IPv6 it is the /64 network, because one subscriber has all of it. */
 export function addressOf({ remoteAddress, forwardedFor }: Sender, trustedProxies: number): string {
   const hops = trustedProxies === 0 ? [] : (forwardedFor ?? '').split(',').map(hop => hop.trim())
   const named = hops.filter(hop => hop !== '')
-  // Fewer entries than proxies: it did not come through all of them, so what there is, nobody of ours has checked.
+  // With fewer entries than proxies, the request did not pass through all of them, and no entry can be trusted.
   const claimed = named.length < trustedProxies ? undefined : named.at(-trustedProxies)
   return network(withoutPort(claimed ?? remoteAddress ?? '')) ?? network(remoteAddress ?? '') ?? UNKNOWN
 }
 
-/** Some proxies write the port too. */
+/** Some proxies add the port. */
 function withoutPort(text: string): string {
   return /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text
 }
@@ -29,7 +29,7 @@ function network(address: string): string | undefined {
   if (family !== 6) return undefined
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (mapped !== undefined) return mapped
-  // A URL writes it in one way, whichever way it came; the zone of a link-local one is no part of the network.
+  // A URL normalizes the spelling. The zone of a link-local address is not part of the network.
   const [bare = ''] = address.split('%')
   const [head = '', tail] = new URL(`http://[${bare}]`).hostname.slice(1, -1).split('::')
   const left = head === '' ? [] : head.split(':')

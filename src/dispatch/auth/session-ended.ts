@@ -1,5 +1,5 @@
 import { problem, type Result } from '../problems.js'
 
-/** The answer to tokens of sessions that were ended, by their user or an administrator. */
+/** The answer to a token whose session was ended, by its user or an administrator. */
 export const sessionEnded = (): Result<never> =>
-  problem('UNAUTHENTICATED', { detail: 'The session was ended: sign in anew' })
+  problem('UNAUTHENTICATED', { detail: 'The session was ended: sign in again' })

@@ -1,35 +1,36 @@
 /*
- * Hears whose sessions were ended, on whichever process, within half a second. Every process asks the database, which alone
- * knows: no message can be lost, Redis may be away, and a process that was paused asks before it trusts its memory again.
+ * Learns within half a second which sessions were ended, in any process. Each process polls the database, which holds
+ * the truth. So no message can be lost, and Redis may be away. A process that was paused polls before it trusts its
+ * memory again.
  */
 import { Periodic } from '../../concurrency/periodic.js'
 import type { DispatchLog } from '../parts.js'
 import type { FleetStore, Person, PersonState } from '../ports.js'
 
-/** One look-up in an index for each process, which finds nothing nearly always. */
+/** Each poll is one index look-up, which nearly always finds nothing. */
 const ASK_EVERY_MS = 400
 /**
- * What was kept of people counts for so long after the last question that was answered: an end is promised to be known within
- * a second. Longer than two turns, so that one slow answer costs nothing.
+ * How long cached states of people are trusted after the last successful poll. Ended sessions are promised to be
+ * refused within a second. It is longer than two polls, so one slow answer does no harm.
  */
 export const FRESH_FOR_MS = 900
 /**
- * Each question reaches back beyond the last one: an end becomes visible a moment after the time it bears, and a look that
- * began before it may be kept after (for 5 s, people.ts).
+ * Each poll reaches back beyond the last one. An end becomes visible a moment after its own time, and a read that began
+ * before it may be cached after it (for 5 s, people.ts).
  */
 const OVERLAP_MS = 10_000
 
 interface WatchParts {
   readonly fleet: Pick<FleetStore, 'endedWithin'>
   readonly log: DispatchLog
-  /** May be told the same several times. */
+  /** May be called several times with the same people. */
   onEnded(people: readonly (Person & PersonState)[]): void
 }
 
 export class SessionWatch {
   readonly #parts: WatchParts
   readonly #asking: Periodic
-  /** When the last question was asked that was answered; monotonic. */
+  /** When the last successful poll began. Monotonic. */
   #heardAt = Number.NEGATIVE_INFINITY
   #isRunning = false
   #isDeaf = false
@@ -69,7 +70,7 @@ export class SessionWatch {
 
   /** Once for each outage: requests ask the database themselves then, and are told that it is away. */
   #complain(error: unknown): void {
-    if (!this.#isDeaf) this.#parts.log.warn({ err: error }, 'it is not known whose sessions were ended')
+    if (!this.#isDeaf) this.#parts.log.warn({ err: error }, 'ended sessions could not be read')
     this.#isDeaf = true
   }
 }

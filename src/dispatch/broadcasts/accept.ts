@@ -1,10 +1,11 @@
 /*
- * A transporter takes a truck: at most two round trips to Postgres, the facts and the commit. Refused in the
- * contract's order: the request's state, the fleet, then what only the machine and the claims can tell.
- * The commit rechecks the facts of the fleet. If one has changed, the accept is decided anew.
+ * A transporter takes a truck. This costs at most two round trips to Postgres: the facts and the commit. Refusals are
+ * checked in the contract's order: the state of the request, then the fleet, then what only the machine and the claims
+ * can tell. The commit checks the facts of the fleet again. If one has changed, the accept is decided anew.
  */
 import { type BroadcastSnapshot, refuseByState, trucksFilled } from '../../machines/index.js'
 import { PRECONDITION_FAILED } from '../../runtime/types.js'
+import { defined } from '../../types/defined.js'
 import { actorOf, keyed } from '../access.js'
 import type { BroadcastEventAnswer, SendOptions } from '../answers.js'
 import { atCap } from '../caps.js'
@@ -48,7 +49,7 @@ async function decide(
   { driverId, vehicleId }: TruckOfFleet,
   { ifVersion, key }: SendOptions,
 ): Promise<Result<BroadcastEventAnswer> | 'changed'> {
-  // With If-Match a version that has moved on is told first, which takes a read.
+  // With `If-Match`, a newer version is reported first, which takes a read.
   const fromMemory = ifVersion === undefined ? engine.refuseFromMemory(id, 'accept') : undefined
   if (fromMemory !== undefined) return problemOfRefusal(fromMemory)
 
@@ -59,7 +60,7 @@ async function decide(
   if (facts.broadcast === undefined) return problem('NOT_FOUND')
   const { instance: row, ...standing } = facts.broadcast
   if (ifVersion !== undefined && ifVersion !== row.version) return staleVersion(row.version)
-  // The row was read after the accept came, so its state may be judged.
+  // The row was read after the accept arrived, so its state may be used.
   const { snapshot } = asBroadcast(engine.restore(row))
   const byState = refuseByState(snapshot, { at: engine.now() })
   if (byState !== undefined) return problemOfRefusal(byState)
@@ -81,7 +82,7 @@ async function decide(
       actor: actorOf(caller),
       loaded: { row, readStartedAt },
       preconditions: facts.preconditions,
-      ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...defined({ ifVersion }),
       ...keyed(key),
     },
   )
@@ -94,15 +95,15 @@ async function decide(
 }
 
 /**
- * Trips of the request that the transporter gave back. Each stays in the snapshot, which every accept reads and writes. Accepts
- * under way when the last one is given back pass: at most as many as trucks are open.
+ * Trips of the request that the transporter released. Each stays in the snapshot, which every accept reads and writes.
+ * Accepts in progress when the last allowed one is released still pass: at most as many as there are open trucks.
  */
 const releasedBy = (transporterId: string, { context: { trips } }: BroadcastSnapshot) =>
   trips.filter(trip => trip.transporterId === transporterId && trip.status === 'released').length
 
 const tooManyReleased = (max: number) =>
   problem('EVENT_NOT_ALLOWED', {
-    detail: `You have given back ${max} trips of this request, which is the most that is allowed`,
+    detail: `You have released ${max} trips of this request, which is the maximum`,
   })
 
 /** `uid` is that of the accept. */
@@ -121,7 +122,7 @@ export function acceptAnswer(
   }
 }
 
-/** The trip that an accept makes has the accept's uid for its id. */
+/** The trip that an accept creates has the accept's uid as its id. */
 function assignmentOf({ id, status, snapshot: { context } }: Broadcast, tripId: string): AssignmentView {
   const trip = context.trips.find(other => other.id === tripId)
   if (trip === undefined) throw new Error(`An accept of ${id} made no trip ${tripId}`)

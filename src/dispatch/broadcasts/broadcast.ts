@@ -1,4 +1,4 @@
-/* An instance of the engine, known to be a broadcast. */
+/* An instance of the engine that is known to be a broadcast. */
 import type { BroadcastSnapshot } from '../../machines/index.js'
 import type { Instance } from '../../runtime/types.js'
 
@@ -8,7 +8,7 @@ export interface Broadcast extends Instance {
   readonly snapshot: BroadcastSnapshot
 }
 
-/** The engine restores a snapshot by its machine's definition, so its type is that machine's. */
+/** The engine restores a snapshot with its machine's definition, so the snapshot has that machine's type. */
 export function asBroadcast(instance: Instance): Broadcast {
   if (instance.machine !== BROADCAST) throw new Error(`${instance.id} is a ${instance.machine}`)
   return instance as Broadcast

@@ -1,5 +1,6 @@
-/* Reading requests, and sending them events. */
+/* Reads requests, and sends events to them. */
 
+import { defined } from '../../types/defined.js'
 import { actorOf, readerOf } from '../access.js'
 import type { BroadcastEventAnswer, Page, SendOptions } from '../answers.js'
 import { decodeCursor, idCursor, pageOf, versionCursor } from '../cursors.js'
@@ -17,7 +18,7 @@ import { cancel } from './cancel.js'
 import { decline } from './decline.js'
 import type { RefusedAccepts } from './refused-accepts.js'
 
-/** What the caller may read of it; `undefined` for everybody else, so that ids cannot be probed. */
+/** The request, if the caller may read it. Otherwise `undefined`, so that ids cannot be probed. */
 export function findReadable(
   { reads }: PartsWithEngine,
   caller: Caller,
@@ -49,8 +50,7 @@ export async function listBroadcasts(
   if (!before.ok) return before
   const found = await listFor(parts, caller, {
     limit: limit + 1,
-    ...(status === undefined ? {} : { status }),
-    ...(before.value === undefined ? {} : { before: before.value }),
+    ...defined({ status, before: before.value }),
   })
   return ok(
     pageOf(
@@ -62,7 +62,9 @@ export async function listBroadcasts(
   )
 }
 
-/** A customer's own; a transporter's live offers that it has not declined; an admin's or a viewer's all. */
+/**
+ * A customer gets its own requests, a transporter its live offers that it has not declined, an admin or a viewer all.
+ */
 async function listFor(
   { reads }: PartsWithEngine,
   caller: Caller,
@@ -99,7 +101,7 @@ export async function sendToBroadcast(
   }
 }
 
-/** Oldest first; the journal's events whole, so that they can be replayed. */
+/** The journal, oldest first. Its events are complete, so that they can be replayed. */
 export async function history(
   parts: PartsWithEngine,
   caller: Caller,
@@ -120,7 +122,7 @@ export async function history(
         event,
         status,
         at: isoTime(at),
-        // Why an administrator stepped in is for administrators.
+        // Only administrators see why an administrator stepped in.
         actor: readsAll(caller) ? actor : actorOf(actor),
       }),
     ),

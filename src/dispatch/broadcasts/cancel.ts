@@ -1,4 +1,5 @@
 import { openTypes } from '../../machines/index.js'
+import { defined } from '../../types/defined.js'
 import { actorOf, keyed, readerOf } from '../access.js'
 import { retryLink } from '../announcements/announcements.js'
 import type { BroadcastEventAnswer, SendOptions } from '../answers.js'
@@ -9,7 +10,7 @@ import { problemOfRefusal } from '../refusals.js'
 import { broadcastView, type Standing } from '../views/broadcast-view.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
-/** Two round trips: whose request it is, and the commit. When it is answered, its trips are cancelled. */
+/** Takes two round trips: one to find the request's owner, and the commit. When it returns, the trips are cancelled. */
 export async function cancel(
   { engine, reads }: PartsWithEngine,
   caller: Caller,
@@ -23,18 +24,18 @@ export async function cancel(
   const { instance: row, ...standing } = found
   const outcome = await engine.send(
     id,
-    { type: 'cancel', ...(reason === undefined ? {} : { reason }) },
+    { type: 'cancel', ...defined({ reason }) },
     {
       actor: actorOf(caller),
       loaded: { row, readStartedAt },
-      ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...defined({ ifVersion }),
       ...keyed(key),
     },
   )
   if (outcome.kind === 'replayed') return problem('IDEMPOTENCY_IN_FLIGHT', { retryAfterSeconds: 1 })
   if (outcome.kind === 'refused') {
     const refused = asBroadcast(outcome.instance)
-    // What has expired needs no cancel: what its customer may want is to ask again.
+    // An expired request needs no cancel. Its customer can retry it if trucks are missing.
     const isRetryable = refused.status === 'expired' && openTypes(refused.snapshot.context).length > 0
     return problemOfRefusal(outcome.refusal, isRetryable ? retryLink(id) : {})
   }
@@ -53,7 +54,7 @@ export function cancelAnswer(
     outcome,
     version: broadcast.version,
     broadcast: broadcastView(caller, broadcast, standing, now),
-    // Read off the snapshot, so that a second cancel answers the same.
+    // Read from the snapshot, so that a second cancel gets the same answer.
     tripsCancelled: trips.filter(trip => trip.status === 'cancelled').map(trip => trip.id),
     tripsKept: trucks.flatMap(truck => (truck.tripId === null ? [] : [truck.tripId])),
   }

@@ -1,6 +1,6 @@
 /*
- * A new request: three forms, one machine. The engine decides whether the customer may have one; a double tap
- * is told from another request by the payload's fingerprint, which the first one carries.
+ * Creates a request. There are three forms of input and one machine. The engine decides whether the customer may have a
+ * new request. A double tap is recognized by the fingerprint of the payload, which the first request carries.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type BroadcastInput, isSeeking } from '../../machines/index.js'
@@ -17,28 +17,33 @@ import { asBroadcast, BROADCAST, type Broadcast } from './broadcast.js'
 import { fingerprint } from './fingerprint.js'
 import type { FirstStep } from './first-step.js'
 
-/** Promised to clients: the same customer and payload within this time is the same request. */
+/** The contract promises that the same payload of a customer within this time is the same request. */
 const SAME_REQUEST_WITHIN_MS = 10_000
-/** The first step takes some ten milliseconds; a create is not held up longer for a number. */
+/** The first step takes some ten milliseconds. A create waits no longer than this for the number of offers. */
 const FIRST_STEP_WAIT_MS = 1_000
-/** A request that was found may be another process's, whose first step we are not told of: its record is read. */
+/**
+ * A request that was found may belong to another process, which does not report its first step here. The record is
+ * read.
+ */
 const FOUND_WAIT_MS = 100
-/** The holder may end between the refusal and our look at it; more often than this it is not by chance. */
+/** The holder may end between the refusal and the read of it. More often than this is no coincidence. */
 const MAX_TRIES = 10
-/** Another process may be firing the same timer. Its commit takes some ten milliseconds, or a few hundred under load. */
+/**
+ * Another process may be firing the same timer. Its commit takes some ten milliseconds, or a few hundred under load.
+ */
 const OVERDUE_PAUSE_MS = 150
 
-/** What is asked for, in whichever form it came. */
-export type Asked = Pick<
+/** The content of a request, in whichever form it arrived: the input without what `inputOf` and a retry add. */
+export type Asked = Omit<
   BroadcastInput,
-  'kind' | 'pickup' | 'drop' | 'trucks' | 'goods' | 'notes' | 'pricePerTruck'
+  'customerId' | 'fingerprint' | 'retryOf' | 'timeoutMs' | 'reachStepsKm' | 'reachStepMs' | 'cancelWindowMs'
 >
 
 export interface CreateParts extends PartsWithEngine {
   readonly firstStep: FirstStep
 }
 
-/** One type is a booking, several are an order. */
+/** A request with one vehicle type is a booking, one with several is an order. */
 export function askedByBroadcast(body: CreateBroadcast): Asked {
   const types = new Set(body.trucks.map(truck => truck.vehicleType))
   return { ...body, kind: types.size === 1 ? 'booking' : 'order' }
@@ -96,12 +101,12 @@ export async function create(
   }
 }
 
-/** Neither ended nor about to be: one whose time is up takes no accept any more. */
+/** The request has not ended and its time is not up. A request whose time is up accepts nothing. */
 function isLive({ snapshot }: Broadcast, now: number): boolean {
   return isSeeking(snapshot) && now < snapshot.context.expiresAt
 }
 
-/** Asked of live ones alone: one that has ended never answers for a new one. */
+/** Only for live requests: one that has ended is never the answer to a new one. */
 function isSame(held: Broadcast, input: BroadcastInput, now: number): boolean {
   const { context } = held.snapshot
   return (
@@ -111,7 +116,10 @@ function isSame(held: Broadcast, input: BroadcastInput, now: number): boolean {
   )
 }
 
-/** The answer to a create; it waits, briefly, for the first step to know how many were offered it. */
+/**
+ * The answer to a create. It waits briefly for the first step, to report how many transporters were offered the
+ * request.
+ */
 export async function answerCreated(
   { engine, recipients, firstStep }: CreateParts,
   caller: Caller,

@@ -10,8 +10,8 @@ import { broadcastView } from '../views/broadcast-view.js'
 import { asBroadcast } from './broadcast.js'
 
 /**
- * Notes that the transporter does not want it: a row of `recipients`, no transition. Declining twice is
- * `unchanged`; what was never offered cannot be declined; what has ended is refused as an accept would be.
+ * Records that the transporter declines: a row of `recipients`, no transition. A second decline is `unchanged`. A
+ * request that was never offered cannot be declined. One that has ended is refused with the same problem as an accept.
  */
 export async function decline(
   parts: PartsWithEngine,

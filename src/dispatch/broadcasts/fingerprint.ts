@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** Tells whether two payloads are the same, whatever the order of their members: SHA-256 of canonical JSON. */
+/** SHA-256 of canonical JSON: the same for payloads that differ only in the order of their members. */
 export function fingerprint(payload: unknown): string {
   return createHash('sha256').update(canonicalJson(payload)).digest('base64url')
 }

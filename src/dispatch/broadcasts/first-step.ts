@@ -1,12 +1,12 @@
 /*
- * How many were offered a request in its first step: known to the subscriber that handles the step, wanted by
- * the answer to the create. Either may come first. Both are in one process, as deliveries begin where they were
- * committed; if not, the one who waits gives up and counts in the database.
+ * How many transporters were offered a request in its first step. The subscriber that handles the step sets the number,
+ * and the answer to the create waits for it. Either may come first. Both usually run in one process, because deliveries
+ * begin where they were committed. Otherwise the wait times out and the create counts in the database.
  */
 import { LRUCache } from 'lru-cache'
 import { SlabMap } from '../../concurrency/slab.js'
 
-/** Counts that nobody has asked for yet; a create asks within milliseconds. */
+/** Counts that no create has read yet. A create reads its count within milliseconds. */
 const MAX_KEPT = 10_000
 
 export class FirstStep {
@@ -18,7 +18,7 @@ export class FirstStep {
     for (const resolve of this.#waiting.get(broadcastId) ?? []) resolve(count)
   }
 
-  /** `undefined` when it was not settled within `timeoutMs`. */
+  /** Returns `undefined` if the count is not set within `timeoutMs`. */
   async wait(broadcastId: string, timeoutMs: number): Promise<number | undefined> {
     const count = this.#counts.get(broadcastId)
     if (count !== undefined) return count

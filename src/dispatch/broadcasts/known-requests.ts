@@ -1,21 +1,23 @@
 /*
- * What subscribers need of a request besides the event. What never changes is kept; the present snapshot is that of
- * the commit, where this process has just made it, and else read, once for all who ask for it about the same commit.
+ * What subscribers need to know of a request besides the event. Facts that never change are cached. The present
+ * snapshot is taken from the commit if this process has just made it. Otherwise it is read once for all callers that
+ * need it for the same commit.
  */
 import { LRUCache } from 'lru-cache'
 import { SlabMap } from '../../concurrency/slab.js'
 import { findTrip, type TripStatus } from '../../machines/index.js'
 import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent } from '../../runtime/types.js'
+import { defined } from '../../types/defined.js'
 import type { TripSurroundings } from '../ports.js'
 import { asBroadcast, type Broadcast } from './broadcast.js'
 
-/** Each saves one read for each event. About 10 MB. */
+/** Each entry saves one read for each event. About 10 MB. */
 const MAX_KEPT = 10_000
 
 /**
- * An event is told within a second, unless its process died or the database was away: then another takes over after 5 s
- * (a delivery's lease). Until then a trip is shown as the event has it, which costs no read.
+ * An event is delivered within a second, unless its process died or the database was away. Then another process takes
+ * over after 5 s (a delivery's lease). Until then a trip is shown as the event has it, which costs no read.
  */
 const LATE_AFTER_MS = 5_000
 
@@ -30,27 +32,27 @@ export class KnownRequests {
     this.#engine = engine
   }
 
-  /** What never changes of it. `version`: of the event that is being handled, as below. */
+  /** The facts of the request that never change. `version`: as in `read`, that of the event that is being handled. */
   async surroundings(id: string, version: number): Promise<TripSurroundings> {
     const kept = this.#kept.get(id)
     if (kept !== undefined) return kept
     const { customerId, pickup, drop, goods } = (await this.read(id, version)).snapshot.context
-    const surroundings = { customerId, pickup, drop, ...(goods === undefined ? {} : { goods }) }
+    const surroundings = { customerId, pickup, drop, ...defined({ goods }) }
     this.#kept.set(id, surroundings)
     return surroundings
   }
 
-  /** So long after it happened that its trip may have ended, for all this process knows. */
+  /** Whether so much time has passed since the event that its trip may have ended without this process knowing. */
   isLate({ at }: Pick<EmittedEvent, 'at'>): boolean {
     return this.#engine.now() - at > LATE_AFTER_MS
   }
 
-  /** Of a trip of it, read anew: what this process remembers may be old by then. */
+  /** Reads a trip's status anew, because this process may remember an old one. */
   async tripStatus(id: string, tripId: string): Promise<TripStatus | null> {
     return findTrip((await this.#read(id)).snapshot.context, tripId)?.status ?? null
   }
 
-  /** As it is now, or was a moment ago but not before `version`, which is known to be committed. */
+  /** The request now, or a moment ago, but not before `version`, which is known to be committed. */
   async read(id: string, version: number): Promise<Broadcast> {
     const recalled = this.#engine.recall(id, version)
     return recalled === undefined ? this.#readOnce(id, version) : asBroadcast(recalled)
@@ -68,7 +70,7 @@ export class KnownRequests {
 
   async #read(id: string): Promise<Broadcast> {
     const instance = await this.#engine.get(id)
-    if (instance === undefined) throw new Error(`An event came from ${id}, which is not there`)
+    if (instance === undefined) throw new Error(`Expected ${id}, which emitted an event, to exist`)
     return asBroadcast(instance)
   }
 }

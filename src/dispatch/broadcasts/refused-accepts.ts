@@ -1,7 +1,7 @@
 /*
- * Keeps a transporter's refused accepts, for it to read later. A refusal changes nothing, so no caller waits until it is
- * written: refusals gather, and one statement writes many. A process that dies loses those of the last moments. That is the
- * price for refusing a crowd without any load on the database while it races.
+ * Stores a transporter's refused accepts for its list of answers. A refusal changes nothing, so no caller waits for the
+ * write: one statement writes many refusals. A process that dies loses those of the last moments. In return, a crowd of
+ * accepts is refused without any load on the database.
  */
 import { v7 as uuidv7 } from 'uuid'
 import { afterPause, Batcher } from '../../concurrency/batcher.js'
@@ -11,11 +11,11 @@ import type { ProblemCode } from '../problems.js'
 import { acceptRefusals } from '../refusals.js'
 
 const KEPT: ReadonlySet<ProblemCode> = new Set(acceptRefusals)
-/** A crowd's refusals share a statement; a list that is read right away lacks the last ones for a moment. */
+/** A crowd's refusals share a statement. A list that is read at once lacks the newest for a moment. */
 const GATHER_MS = 200
-/** Rows of one statement: some milliseconds. */
+/** Rows of one statement, which takes some milliseconds. */
 const BATCH = 500
-/** About 3 MB. Beyond it the database is away or hopelessly behind, and the newest are not kept. */
+/** About 3 MB. With more, the database is away or hopelessly behind, and the newest refusals are dropped. */
 const MAX_WAITING = 10_000
 
 export class RefusedAccepts {
@@ -31,7 +31,9 @@ export class RefusedAccepts {
       work: async batch => {
         await answers
           .addRefused(batch)
-          .catch(error => log.warn({ err: error, answers: batch.length }, 'refused accepts were not kept'))
+          .catch(error =>
+            log.warn({ err: error, answers: batch.length }, 'refused accepts could not be stored'),
+          )
         this.#isFull = false
       },
     })
@@ -44,11 +46,11 @@ export class RefusedAccepts {
       this.#batcher.add({ ...refused, id: uuidv7(), outcome: code })
       return
     }
-    if (!this.#isFull) this.#log.warn({ waiting: MAX_WAITING }, 'refused accepts are not kept: too many wait')
+    if (!this.#isFull) this.#log.warn({ waiting: MAX_WAITING }, 'refused accepts are dropped: too many wait')
     this.#isFull = true
   }
 
-  /** Resolves when everything noted has been written, or could not be. */
+  /** Resolves when every noted refusal has been written or has failed. */
   idle(): Promise<void> {
     return this.#batcher.idle()
   }

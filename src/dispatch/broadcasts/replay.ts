@@ -1,8 +1,9 @@
 /*
- * The answer to what an idempotency key once did, put together from the journal. Needed where a process died after
- * the commit and before its answer was kept: the transition stands, so its caller must be able to learn of it.
+ * The answer to an earlier use of an idempotency key, rebuilt from the journal. It is needed if a process died after
+ * the commit and before it stored the answer: the transition is committed, so its caller must be able to learn of it.
  */
 
+import type { UserCommandType } from '../../machines/index.js'
 import type { UsedKey } from '../../runtime/types.js'
 import { readerOf } from '../access.js'
 import { instanceEventAnswer } from '../admin/instances.js'
@@ -14,7 +15,13 @@ import { cancelAnswer } from './cancel.js'
 import { answerCreated, type CreateParts } from './create.js'
 import { tripAnswer } from './trips.js'
 
-/** `undefined` when its journal is gone. `used` is the caller's own: a key's scope has the person in it. */
+/** Events that come from commands, which may have a key. `xstate.init` is the create. */
+type KeyedEventType = 'xstate.init' | UserCommandType
+
+/**
+ * Returns `undefined` if the journal is gone. `used` is the caller's own, because the scope of a key contains the
+ * person.
+ */
 export async function replay(
   parts: CreateParts,
   caller: Caller,
@@ -29,11 +36,12 @@ export async function replay(
   if (instance === undefined || entry === undefined || record === undefined) return undefined
   const broadcast = asBroadcast(instance)
   const { event, uid, at, actor } = entry
-  // Who sends a command past the product's rules has to say why, and nobody else does.
+  // Only an administrator's command has a reason.
   if (actor.reason !== undefined) {
     return { kind: 'instance', value: instanceEventAnswer('applied', instance) }
   }
-  switch (event.type) {
+  const type = event.type as KeyedEventType
+  switch (type) {
     case 'xstate.init': {
       const created = await answerCreated(parts, caller, broadcast, true)
       return created.ok ? { kind: 'created', value: created.value } : undefined
@@ -42,7 +50,12 @@ export async function replay(
       return { kind: 'broadcast', value: acceptAnswer(caller, broadcast, record, uid, at) }
     case 'cancel':
       return { kind: 'broadcast', value: cancelAnswer(caller, broadcast, record, 'applied', at) }
-    default:
+    case 'trip.start':
+    case 'trip.complete':
+    case 'trip.release':
+    case 'trip.abandon':
       return { kind: 'trip', value: tripAnswer(caller, broadcast, String(event.tripId), 'applied') }
+    default:
+      throw new Error(`No command with an idempotency key sends ${type satisfies never}`)
   }
 }

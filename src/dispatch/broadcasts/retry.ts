@@ -1,8 +1,10 @@
 /*
- * Asks again for the trucks that an expired request is missing, once. That it is once is a claim which the retry
- * holds for good, so two retries that race are decided by the commit.
+ * Requests the missing trucks of an expired request again, once. The retry holds a claim for good, so the commit
+ * decides between two retries that race.
  */
 import { type BroadcastSnapshot, isSeeking } from '../../machines/index.js'
+import { defined } from '../../types/defined.js'
+import type { EachOf } from '../../types/each-of.js'
 import { actorOf, keyed, readerOf } from '../access.js'
 import type { Created, CreateOptions } from '../answers.js'
 import { limitsOfCreates, tooManyCreated } from '../caps.js'
@@ -43,7 +45,7 @@ export async function retry(
   })
 }
 
-/** The same request for the trucks that are open; `undefined` when none is. */
+/** The same request for the trucks that are open. `undefined` if there are none. */
 function missingFrom({ context }: BroadcastSnapshot): Asked | undefined {
   const counts = new Map<string, number>()
   for (const { vehicleType, tripId } of context.trucks) {
@@ -51,13 +53,13 @@ function missingFrom({ context }: BroadcastSnapshot): Asked | undefined {
   }
   if (counts.size === 0) return undefined
   const { pickup, drop, goods, notes, pricePerTruck } = context
-  return {
+  return defined({
     kind: counts.size === 1 ? context.kind : 'order',
     pickup,
     drop,
     trucks: [...counts].map(([vehicleType, count]) => ({ vehicleType, count })),
-    ...(goods === undefined ? {} : { goods }),
-    ...(notes === undefined ? {} : { notes }),
-    ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
-  }
+    goods,
+    notes,
+    pricePerTruck,
+  } satisfies EachOf<Asked>)
 }

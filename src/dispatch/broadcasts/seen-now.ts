@@ -1,6 +1,6 @@
 /*
- * An answer that is given again for the same idempotency key. It says what it said, without what its caller may no longer
- * see: a trip may have been released since, the request may have ended.
+ * A kept answer that is given again for the same idempotency key. It says the same, without what the caller may no
+ * longer see: a trip may have been released since, or the request may have ended.
  */
 import { readerOf } from '../access.js'
 import type { PartsWithEngine } from '../parts.js'
@@ -9,7 +9,7 @@ import type { BroadcastView, TripView } from '../views/views.js'
 import { limitBroadcast, limitTrip, parts, placesOfTrip, sightOf } from '../views/visibility.js'
 import { asBroadcast } from './broadcast.js'
 
-/** Members of answers that show a request or a trip, or where a driver was. */
+/** Members of answers that show a request, a trip or a driver's location. */
 interface Shown {
   readonly broadcast?: BroadcastView
   readonly trip?: TripView
@@ -17,14 +17,16 @@ interface Shown {
   readonly lastSeenAt?: unknown
 }
 
-/** `answer`: a body as it was kept. One read, where it shows a request or a trip of somebody's other than a customer's. */
+/**
+ * `answer`: a kept body. It takes one read if the body shows a request or a trip and the caller is not its customer.
+ */
 export async function seenNow(
   { engine, reads }: Pick<PartsWithEngine, 'engine' | 'reads'>,
   caller: Caller,
   answer: unknown,
 ): Promise<unknown> {
   if (typeof answer !== 'object' || answer === null || readerOf(caller) === undefined) return answer
-  // A kept place is old, and its driver may have left the fleet. The list of drivers has the present one.
+  // A kept location is old, and its driver may have left the fleet. The list of drivers has the present one.
   const { location: _, lastSeenAt: __, ...kept } = answer as Shown
   const { broadcast, trip } = kept
   if (broadcast !== undefined) {

@@ -1,4 +1,5 @@
 import { findTrip } from '../../machines/index.js'
+import { defined } from '../../types/defined.js'
 import { actorOf, keyed, maySeeTrip } from '../access.js'
 import type { Page, SendOptions, TripEventAnswer } from '../answers.js'
 import { decodeCursor, idCursor, pageOf } from '../cursors.js'
@@ -42,7 +43,7 @@ export async function sendToTrip(
     {
       actor: actorOf(caller),
       loaded: { row: found.instance, readStartedAt },
-      ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...defined({ ifVersion }),
       ...keyed(key),
     },
   )
@@ -71,7 +72,7 @@ export async function listDriverTrips(
   if (!before.ok) return before
   const trips = await reads.listDriverTrips(caller.id, {
     limit: limit + 1,
-    ...(before.value === undefined ? {} : { before: before.value }),
+    ...defined({ before: before.value }),
   })
   return ok(
     pageOf(

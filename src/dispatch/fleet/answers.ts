@@ -1,3 +1,4 @@
+import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { decodeCursor, idCursor, pageOf } from '../cursors.js'
 import type { Caller } from '../person.js'
@@ -17,7 +18,7 @@ export async function listAnswers(
   if (!before.ok) return before
   const records = await answers.list(caller.id, {
     limit: limit + 1,
-    ...(before.value === undefined ? {} : { before: before.value }),
+    ...defined({ before: before.value }),
   })
   return ok(pageOf({ items: records }, limit, answer => answer.id, answerView))
 }

@@ -1,12 +1,12 @@
 /*
- * What puts drivers into presence, read from the database. After presence was lost, each driver's next heartbeat asks for it
- * within one interval: all that wait are read in one statement, and one statement runs at a time, so that requests find
- * connections free meanwhile.
+ * Reads the facts that put drivers into presence from the database. After presence was lost, each driver's next
+ * heartbeat needs them within one heartbeat interval. One statement reads all waiting drivers, and one statement runs
+ * at a time, so that requests find free connections.
  */
 import { Batcher, inThisTick } from '../../concurrency/batcher.js'
 import type { DriverFacts, FleetStore } from '../ports.js'
 
-/** Drivers of one statement. A hundred thousand drivers are a hundred of them, over all processes. */
+/** Drivers of one statement. A hundred thousand drivers take a hundred statements, over all processes. */
 const BATCH = 1_000
 
 export class DriverFactsReader {
@@ -24,7 +24,7 @@ export class DriverFactsReader {
     })
   }
 
-  /** As of a statement that begins after the call. Undefined: no such driver. */
+  /** Returns facts from a statement that begins after the call. `undefined`: there is no such driver. */
   read(driverId: string): Promise<DriverFacts | undefined> {
     return this.#batcher.add(driverId)
   }

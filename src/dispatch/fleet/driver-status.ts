@@ -1,15 +1,15 @@
 /*
- * Tells transporters that a driver's state may have changed. The state is read when it is told, for all waiting drivers in one
- * statement: so the last message always tells the present state, in whatever order the causes came.
+ * Tells transporters that a driver's state may have changed. One statement reads the states of all waiting drivers just
+ * before they are sent. So the last message always has the present state, in whatever order the causes came.
  */
 import { afterPause, Batcher } from '../../concurrency/batcher.js'
 import type { Engine } from '../../runtime/api.js'
 import type { Parts } from '../parts.js'
 import { personRoom } from '../ports.js'
 import { isoTime } from '../views/trip-view.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
-/** Long enough to gather the trips of one cancelled request, far below what anyone notices. */
+/** Long enough to gather the trips of one cancelled request, and too short to be noticed. */
 const GATHER_MS = 20
 /** Drivers of one statement. */
 const BATCH = 1_000
@@ -36,8 +36,8 @@ export class DriverStatus {
       nameOf: ({ driverId }) => driverId,
       work: batch =>
         this.#tell(batch).catch(error =>
-          // Lists and details are right all the same: they read the truth.
-          this.#parts.log.warn({ err: error, drivers: batch.length }, 'changes of drivers could not be told'),
+          // Lists and details are still correct: they read the present state.
+          this.#parts.log.warn({ err: error, drivers: batch.length }, 'changes of drivers could not be sent'),
         ),
     })
   }
@@ -47,7 +47,7 @@ export class DriverStatus {
     this.#batcher.add({ driverId, transporterId })
   }
 
-  /** Resolves when everything noted has been told. */
+  /** Resolves when everything noted has been sent. */
   idle(): Promise<void> {
     return this.#batcher.idle()
   }
@@ -57,13 +57,13 @@ export class DriverStatus {
     const ids = batch.map(({ driverId }) => driverId)
     const [members, states] = await Promise.all([
       fleet.membersAmong(ids),
-      unlessLost(presence.driverStates(ids)),
+      orUndefined(presence.driverStates(ids)),
     ])
     for (const { driverId, transporterId } of batch) {
       const known = members.get(driverId)
-      // It has left this fleet since: no word of it goes there.
+      // The driver has left this fleet, which must learn nothing more about it.
       if (known?.transporterId !== transporterId) continue
-      // While presence is lost, switched on counts: as lists and details show it.
+      // While presence is lost, a driver that is switched on counts as online, as in lists and details.
       const isOnline = known.isSwitchedOn && (states === undefined || states.get(driverId)?.isOnline === true)
       fanout.emit([personRoom({ role: 'transporter', id: transporterId })], {
         type: 'driver_status_changed',

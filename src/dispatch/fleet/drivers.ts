@@ -1,5 +1,6 @@
-/* A driver's own presence: switched on by its word, online by its heartbeats. */
+/* A driver's own presence. The driver switches itself on, and its heartbeats keep it online. */
 import { LRUCache } from 'lru-cache'
+import { defined } from '../../types/defined.js'
 import type { Parts } from '../parts.js'
 import type { Caller } from '../person.js'
 import type { DriverFacts } from '../ports.js'
@@ -8,9 +9,9 @@ import type { CatchUp } from '../reach/catch-up.js'
 import type { DriverHeartbeat } from '../requests.js'
 import { DriverFactsReader } from './driver-facts.js'
 import type { DriverStatus } from './driver-status.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
-/** How long a driver that is switched off may beat without asking the database whether it still is. */
+/** How long heartbeats of a driver that was found switched off are answered without a read of the database. */
 const SWITCHED_OFF_FOR_MS = 5_000
 const MAX_SWITCHED_OFF = 50_000
 
@@ -24,7 +25,7 @@ interface DriverParts extends Pick<Parts, 'fleet' | 'presence'> {
 export class Drivers {
   readonly #parts: DriverParts
   readonly #facts: DriverFactsReader
-  /** Driver → the vehicle it named last, as of when it was found switched off. */
+  /** Driver → the vehicle that it named last when it was found switched off. */
   readonly #switchedOff = new LRUCache<string, { vehicleId: string | undefined }>({
     max: MAX_SWITCHED_OFF,
     ttl: SWITCHED_OFF_FOR_MS,
@@ -35,37 +36,37 @@ export class Drivers {
     this.#facts = new DriverFactsReader(parts.fleet)
   }
 
-  /** On counts as a heartbeat without a place. */
+  /** Switching on counts as a heartbeat without a location. */
   async setAvailability(
     caller: Caller,
     { isOnline, vehicleId }: { isOnline: boolean; vehicleId?: string | undefined },
   ): Promise<Result<{ isOnline: boolean }>> {
     const { fleet, presence, catchUp, driverStatus } = this.#parts
-    const change = { isSwitchedOn: isOnline, ...(vehicleId === undefined ? {} : { vehicleId }) }
+    const change = { isSwitchedOn: isOnline, ...defined({ vehicleId }) }
     const set = await fleet.setDriver(caller.id, change)
     if (set.kind === 'missing') return problem('NOT_FOUND', { detail: NOT_REGISTERED })
     if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')
     const { transporterId } = set.driver
     this.#switchedOff.delete(caller.id)
     const facts = { transporterId, vehicle: set.vehicle }
-    const before = await unlessLost(
+    const before = await orUndefined(
       isOnline ? this.#putPresent(caller.id, facts) : presence.dropDriver(caller.id),
     )
-    // While presence is lost the switch alone counts, and nobody knows whether it was told before: told again.
+    // While presence is lost the earlier state is unknown, so the state is sent in any case.
     if (before?.wasOnline !== isOnline) driverStatus.note(caller.id, transporterId)
     if (isOnline) catchUp.request(transporterId)
     return ok({ isOnline })
   }
 
-  /** Never switches on. Costs no statement while presence knows the driver and its vehicle is the same. */
+  /** Never switches a driver on. Needs no statement while presence knows the driver and its vehicle is the same. */
   async heartbeat(
     caller: Caller,
     { lat, lng, vehicleId }: DriverHeartbeat,
   ): Promise<Result<Record<string, never>>> {
     const { presence, catchUp, driverStatus } = this.#parts
     const place = { lat, lng }
-    const beat = await unlessLost(presence.beatDriver(caller.id, place))
-    // Another comes within seconds, and fills presence when it is back.
+    const beat = await orUndefined(presence.beatDriver(caller.id, place))
+    // The next heartbeat comes within seconds and fills presence when it is back.
     if (beat === undefined) return ok({})
     if (!beat.isKnown) return this.#beatUnknown(caller, place, vehicleId, beat.isRefill === true)
     const changesVehicle = vehicleId !== undefined && vehicleId !== beat.vehicleId
@@ -79,7 +80,7 @@ export class Drivers {
     return ok({})
   }
 
-  /** Switched off, or presence was lost: then the database knows whether it is switched on. */
+  /** Presence does not know the driver: it is switched off, or presence was lost. The database knows which. */
   async #beatUnknown(
     { id }: Caller,
     place: { lat: number; lng: number },
@@ -100,23 +101,24 @@ export class Drivers {
       return ok({})
     }
     const { transporterId, vehicle } = facts
-    const put = await unlessLost(this.#putPresent(id, { transporterId, vehicle, place }))
-    // Presence went, not the driver: nothing of it has changed, and whoever is available has had the offers.
+    const put = await orUndefined(this.#putPresent(id, { transporterId, vehicle, place }))
+    // Presence was lost, not the driver. Nothing about it has changed, and available transporters were offered
+    // everything.
     if (isRefill || put === undefined || put.wasOnline) return ok({})
     driverStatus.note(id, transporterId)
     catchUp.request(transporterId)
     return ok({})
   }
 
-  /** Ends the presence of a driver that has left its fleet: the next transporter gets nothing that was known before. */
+  /** Ends the presence of a driver that has left its fleet. Its next transporter must not get what was known before. */
   async leftFleet(id: string): Promise<void> {
     this.#switchedOff.delete(id)
-    await unlessLost(this.#parts.presence.dropDriver(id))
+    await orUndefined(this.#parts.presence.dropDriver(id))
   }
 
   /**
-   * The driver may have left the fleet, or been switched off, since `facts` were read. Then presence was told so before this,
-   * so the facts are read again.
+   * The driver may have left the fleet, or been switched off, after `facts` were read. Presence may then have been
+   * updated before this call, so the facts are read again.
    */
   async #putPresent(
     id: string,
@@ -129,12 +131,12 @@ export class Drivers {
     return put
   }
 
-  /** What could not be noted while presence was lost (switched off, deleted, another vehicle) is noticed here. */
+  /** Catches up on changes that presence missed while it was lost: switched off, deleted, another vehicle. */
   async #renewFacts(id: string, transporterId: string): Promise<void> {
     const { presence, driverStatus } = this.#parts
     const facts = await this.#facts.read(id)
-    if (facts?.isSwitchedOn) return void (await unlessLost(this.#putPresent(id, facts)))
-    const dropped = await unlessLost(presence.dropDriver(id))
+    if (facts?.isSwitchedOn) return void (await orUndefined(this.#putPresent(id, facts)))
+    const dropped = await orUndefined(presence.dropDriver(id))
     if (dropped?.wasOnline) driverStatus.note(id, transporterId)
   }
 
@@ -143,7 +145,7 @@ export class Drivers {
     const set = await fleet.setDriver(driverId, { vehicleId })
     if (set.kind === 'missing') return problem('NOT_FOUND', { detail: NOT_REGISTERED })
     if (set.kind === 'vehicleNotInFleet') return problem('VEHICLE_NOT_IN_FLEET')
-    await unlessLost(presence.setVehicle([driverId], set.vehicle))
+    await orUndefined(presence.setVehicle([driverId], set.vehicle))
     return ok(undefined)
   }
 }

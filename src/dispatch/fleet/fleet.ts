@@ -1,4 +1,6 @@
 /* A transporter's drivers and vehicles. */
+
+import { defined } from '../../types/defined.js'
 import type { Page } from '../answers.js'
 import { decodeCursor, pageOf, positionCursor } from '../cursors.js'
 import type { Parts } from '../parts.js'
@@ -8,31 +10,31 @@ import { ok, problem, type Result } from '../problems.js'
 import { MAX_PAGE_SIZE, type PageQuery } from '../requests.js'
 import { driverView, vehicleView } from '../views/fleet-view.js'
 import type { DriverView, VehicleView } from '../views/views.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
-/** Of a filtered list at most so many pages are looked through for one answer; the cursor leads on. */
+/** Pages of a filtered list that are searched for one answer. The cursor continues after them. */
 const MAX_PAGES_LOOKED_THROUGH = 10
 
 type FleetParts = Pick<Parts, 'fleet' | 'presence' | 'settings'>
 
-/** A place becomes free only when the transporter takes something out: soon enough for one that does. */
+/** A place becomes free only when the transporter removes something, so it is not worth retrying sooner. */
 const FULL_RETRY_AFTER_SECONDS = 60
 
 const fleetFull = (what: string, { settings }: FleetParts) =>
   problem('RATE_LIMITED', {
-    detail: `A fleet has at most ${settings.maxFleet} ${what}; take one out first`,
+    detail: `A fleet has at most ${settings.maxFleet} ${what}; remove one first`,
     retryAfterSeconds: FULL_RETRY_AFTER_SECONDS,
   })
 
 async function viewsOf({ presence }: FleetParts, drivers: readonly DriverRecord[]): Promise<DriverView[]> {
   const members = drivers.filter(({ isConfirmed }) => isConfirmed)
-  const states = await unlessLost(presence.driverStates(members.map(({ id }) => id)))
+  const states = await orUndefined(presence.driverStates(members.map(({ id }) => id)))
   return drivers.map(driver => driverView(driver, states === undefined ? 'lost' : states.get(driver.id)))
 }
 
 async function viewOf(parts: FleetParts, driver: DriverRecord): Promise<DriverView> {
   const [view] = await viewsOf(parts, [driver])
-  if (view === undefined) throw new Error('a driver has no view')
+  if (view === undefined) throw new Error('Expected a view of each driver')
   return view
 }
 
@@ -45,7 +47,7 @@ export async function putDriver(
   const driver = {
     id,
     name,
-    ...(phone === undefined ? {} : { phone }),
+    ...defined({ phone }),
   }
   const put = await parts.fleet.putDriver(caller.id, driver, parts.settings.maxFleet)
   if (put.kind === 'taken') return problem('DRIVER_TAKEN')
@@ -58,7 +60,7 @@ export async function deleteDriver(parts: FleetParts, caller: Caller, id: string
   if (deleted === 'missing') return problem('NOT_FOUND')
   if (deleted === 'busy') return problem('DRIVER_BUSY')
   // An invited driver may be present for another fleet.
-  if (deleted === 'deleted') await unlessLost(parts.presence.dropDriver(id))
+  if (deleted === 'deleted') await orUndefined(parts.presence.dropDriver(id))
   return ok(undefined)
 }
 
@@ -67,7 +69,7 @@ export async function getDriver(parts: FleetParts, caller: Caller, id: string): 
   return driver === undefined ? problem('NOT_FOUND') : ok(await viewOf(parts, driver))
 }
 
-/** Assignable: online and not on a trip. Who is online only presence knows, so pages are looked through. */
+/** Assignable drivers are online and not on a trip. Only presence knows which are online, so pages are searched. */
 export async function listDrivers(
   parts: FleetParts,
   caller: Caller,
@@ -82,7 +84,7 @@ export async function listDrivers(
   let after = place.value
   let isAtEnd = false
   for (let pages = 0; pages < MAX_PAGES_LOOKED_THROUGH && found.length <= limit && !isAtEnd; pages++) {
-    const from = after === undefined ? {} : { after }
+    const from = defined({ after })
     const drivers = await parts.fleet.listDrivers(caller.id, { ...from, limit: pageSize })
     for (const [i, view] of (await viewsOf(parts, drivers)).entries()) {
       const position = drivers[i]?.position
@@ -93,7 +95,7 @@ export async function listDrivers(
   }
   return ok(
     pageOf(
-      { items: found, ...(isAtEnd || after === undefined ? {} : { lookedDownTo: after }) },
+      { items: found, ...defined({ lookedDownTo: isAtEnd ? undefined : after }) },
       limit,
       item => item.position,
       item => item.view,
@@ -112,7 +114,7 @@ export async function putVehicle(
   if (put.kind === 'full') return fleetFull('vehicles', parts)
   if (put.kind === 'taken') return problem('VEHICLE_TAKEN')
   if (put.kind === 'busy') return problem('VEHICLE_BUSY')
-  await unlessLost(parts.presence.setVehicle(put.drivers, { id, vehicleType }))
+  await orUndefined(parts.presence.setVehicle(put.drivers, { id, vehicleType }))
   return ok({ ...vehicleView(put.vehicle), isNew: put.kind === 'created' })
 }
 
@@ -120,7 +122,7 @@ export async function deleteVehicle(parts: FleetParts, caller: Caller, id: strin
   const deleted = await parts.fleet.deleteVehicle(caller.id, id)
   if (deleted.kind === 'missing') return problem('NOT_FOUND')
   if (deleted.kind === 'busy') return problem('VEHICLE_BUSY')
-  await unlessLost(parts.presence.setVehicle(deleted.drivers, undefined))
+  await orUndefined(parts.presence.setVehicle(deleted.drivers, undefined))
   return ok(undefined)
 }
 
@@ -131,7 +133,7 @@ export async function listVehicles(
 ): Promise<Result<Page<VehicleView>>> {
   const place = decodeCursor(positionCursor, cursor)
   if (!place.ok) return place
-  const after = place.value === undefined ? {} : { after: place.value }
+  const after = defined({ after: place.value })
   const vehicles = await fleet.listVehicles(caller.id, { ...after, limit: limit + 1 })
   return ok(pageOf({ items: vehicles }, limit, vehicle => vehicle.position, vehicleView))
 }

@@ -1,4 +1,4 @@
-/* A driver's own word on whose fleet it is in. */
+/* How a driver joins and leaves a fleet. */
 
 import type { Parts } from '../parts.js'
 import type { Caller } from '../person.js'
@@ -7,7 +7,7 @@ import { driverFleetView } from '../views/fleet-view.js'
 import type { DriverFleetView } from '../views/views.js'
 import type { Drivers } from './drivers.js'
 
-/** More than anyone reads. Any number of transporters may invite a person, so the list needs an end. */
+/** More than anyone reads. Any number of transporters may invite a driver, so the list needs a limit. */
 const MAX_INVITATIONS_SHOWN = 100
 
 interface MembershipParts extends Pick<Parts, 'fleet'> {
@@ -21,7 +21,7 @@ export async function getDriverFleet(
   return ok(driverFleetView(await fleet.fleetOfDriver(caller.id, MAX_INVITATIONS_SHOWN)))
 }
 
-/** Agreeing again to the fleet that the driver is in changes nothing. */
+/** Joining the fleet that the driver is in already changes nothing. */
 export async function joinFleet(
   parts: MembershipParts,
   caller: Caller,
@@ -34,11 +34,11 @@ export async function joinFleet(
   return getDriverFleet(parts, caller)
 }
 
-/** Nobody is told: the fleet's list no longer has the driver. */
+/** The transporter gets no event: the driver is missing from its list. */
 export async function leaveFleet({ fleet, drivers }: MembershipParts, caller: Caller): Promise<Result<void>> {
   const left = await fleet.leaveFleet(caller.id)
   if (left === 'busy') return problem('DRIVER_BUSY')
-  // Also where nothing changed: a process that died in between may have left the driver present.
+  // Also if nothing changed: a process that died in between may have left the driver present.
   await drivers.leftFleet(caller.id)
   return ok(undefined)
 }

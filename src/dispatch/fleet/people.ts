@@ -1,7 +1,7 @@
 /*
- * Who may use the product: people that are turned off may not, and tokens of sessions that were ended may not. What was seen
- * of a person is kept for seconds, so that a request costs no statement, and counts only while ends are being heard
- * (auth/session-watch.ts).
+ * Decides who may use the product: not people that are turned off, and no tokens of ended sessions. The state of a
+ * person is cached for seconds, so that a request needs no statement. The cache is trusted only while ended sessions
+ * are being polled (auth/session-watch.ts).
  */
 import { LRUCache } from 'lru-cache'
 import { SlabMap } from '../../concurrency/slab.js'
@@ -14,7 +14,7 @@ import { ok, problem, type Result } from '../problems.js'
 import type { VerifiedToken } from '../tokens.js'
 import type { TurnedOff } from './turned-off.js'
 
-/** How long another process may go on refusing a person that was turned on again. */
+/** For how long another process may still refuse a person that was turned on again. */
 const SEEN_FOR_MS = 5_000
 const MAX_PEOPLE_KEPT = 100_000
 
@@ -29,10 +29,10 @@ interface Look {
 }
 
 export class People {
-  /** To be started by a process that has doors. */
+  /** To be started by a process that accepts callers. */
   readonly watch: SessionWatch
   readonly #parts: PeopleParts
-  /** By `personKey`, as the looks under way. */
+  /** The key is `personKey`, as for look-ups in progress. */
   readonly #seen = new LRUCache<string, PersonState>({ max: MAX_PEOPLE_KEPT, ttl: SEEN_FOR_MS })
   readonly #looks = new SlabMap<Look>()
 
@@ -52,7 +52,7 @@ export class People {
     return issuedAt > endedUpTo ? ok(caller) : sessionEnded()
   }
 
-  /** As of now. Finds what `watch` has missed. */
+  /** Reads the present state, which `watch` may have missed. */
   async endedAmong<T extends VerifiedToken>(tokens: readonly T[]): Promise<readonly T[]> {
     const callers = new Map(tokens.map(({ caller }) => [personKey(caller), caller]))
     const ended = await this.#parts.fleet.endedPeople([...callers.values()])
@@ -70,7 +70,7 @@ export class People {
     return ok(undefined)
   }
 
-  /** Of a person that was never seen too: tokens that nobody has shown yet are no better. */
+  /** Also for a person that was never seen: it may hold tokens that it has not used yet. */
   async endSessions(caller: Caller, person: Person): Promise<Result<void>> {
     const action = { action: 'user.end_sessions', target: personKey(person), detail: {} }
     return onRecord(this.#parts, caller, action, async () => {
@@ -89,9 +89,9 @@ export class People {
     const action = { action: active ? 'user.activate' : 'user.deactivate', target, detail: {} }
     return onRecord(this.#parts, caller, action, async () => {
       if (!active && target === personKey(caller)) {
-        return problem('FORBIDDEN', { detail: 'Administrators cannot turn off themselves' })
+        return problem('FORBIDDEN', { detail: 'Administrators cannot turn themselves off' })
       }
-      // So the last administrator stays on: it would have to turn off itself.
+      // So the last administrator stays on: no administrator can turn itself off.
       const by = person.role === 'admin' ? caller.id : undefined
       if (!(await this.#parts.fleet.setPersonActive(person, active, by))) {
         return problem('FORBIDDEN', { detail: 'You are turned off yourself' })
@@ -111,10 +111,10 @@ export class People {
     return kept ?? (await this.#lookOf(person, key).state)
   }
 
-  /** Many requests of one person at once ask the database once. */
+  /** Many requests of one person at the same time share one read of the database. */
   #lookOf(person: Person, key: string): Look {
     const underWay = this.#looks.get(key)
-    // A slow one may have been answered before an end that is to be known by now.
+    // A slow read may have begun before an end of sessions that must be known by now.
     if (underWay !== undefined && performance.now() - underWay.begunAt <= FRESH_FOR_MS) return underWay
     const look = { begunAt: performance.now(), state: this.#parts.fleet.seePerson(person) }
     this.#looks.set(key, look)
@@ -128,13 +128,13 @@ export class People {
     return look
   }
 
-  /** Calls that wait for a look get what it finds; it is not kept then. */
+  /** Callers that wait for a read in progress get its result, but it is not cached. */
   #forget(key: string): void {
     this.#looks.delete(key)
     this.#seen.delete(key)
   }
 
-  /** Turns away tokens of sessions that were ended, and the sockets of this process that they opened. */
+  /** Refuses tokens of ended sessions, and closes the sockets of this process that were opened with them. */
   #noteEnded(people: readonly (Person & PersonState)[]): void {
     for (const { role, id, isActive, endedUpTo } of people) {
       const person = { role, id }

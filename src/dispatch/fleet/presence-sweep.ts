@@ -1,12 +1,12 @@
 import { Periodic } from '../../concurrency/periodic.js'
 import type { Parts } from '../parts.js'
 import type { DriverStatus } from './driver-status.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
-/** Promised to transporters: a driver that fell silent is told within two seconds of its lapse. */
+/** The contract promises that a transporter learns of a silent driver within two seconds after its presence lapsed. */
 const SWEEP_EVERY_MS = 1_000
 
-/** Notices drivers that fell silent and has their transporters told. Finding none costs nothing. */
+/** Finds drivers whose presence lapsed and tells their transporters. Finding none costs nothing. */
 export function presenceSweep(
   { presence, log }: Pick<Parts, 'presence' | 'log'>,
   driverStatus: DriverStatus,
@@ -14,11 +14,11 @@ export function presenceSweep(
   return new Periodic({
     everyMs: SWEEP_EVERY_MS,
     async work() {
-      const lapsed = await unlessLost(presence.lapsedDrivers())
+      const lapsed = await orUndefined(presence.lapsedDrivers())
       for (const { driverId, transporterId } of lapsed ?? []) {
         driverStatus.note(driverId, transporterId)
       }
     },
-    onFailure: error => log.warn({ err: error }, 'silent drivers could not be looked for'),
+    onFailure: error => log.warn({ err: error }, 'drivers whose presence lapsed could not be read'),
   })
 }

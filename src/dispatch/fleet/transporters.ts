@@ -1,12 +1,12 @@
-/* A transporter's own presence: available by its word, present by its heartbeats and sockets. */
+/* A transporter's own presence. The transporter sets itself available, and heartbeats and sockets keep it present. */
 
 import type { Parts } from '../parts.js'
 import type { Caller } from '../person.js'
 import { ok, problem, type Result } from '../problems.js'
 import type { CatchUp } from '../reach/catch-up.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
-/** Promised to clients: past 10 changes in 5 minutes, 429. */
+/** The contract: more than 10 changes in 5 minutes get 429. */
 const TOGGLE_LIMIT = { changes: 10, windowMs: 300_000 }
 
 export interface TransporterParts extends Pick<Parts, 'fleet' | 'presence'> {
@@ -24,26 +24,26 @@ export async function setTransporterAvailability(
     return problem('RATE_LIMITED', { retryAfterSeconds })
   }
   if (isAvailable) {
-    await unlessLost(presence.touchTransporters([caller.id]))
+    await orUndefined(presence.touchTransporters([caller.id]))
     catchUp.request(caller.id)
   }
   return ok({ isAvailable })
 }
 
-/** Present for another TTL. Its place is not used: drivers are near, not their transporter. */
+/** Keeps the transporter present for another TTL. Its location is not used: what counts is where its drivers are. */
 export async function transporterHeartbeat(
   { presence, catchUp }: TransporterParts,
   caller: Caller,
 ): Promise<Result<Record<string, never>>> {
-  const newcomers = await unlessLost(presence.touchTransporters([caller.id]))
+  const newcomers = await orUndefined(presence.touchTransporters([caller.id]))
   if (newcomers?.has(caller.id)) catchUp.request(caller.id)
   return ok({})
 }
 
-/** A socket came or came back: whatever it missed while it was away is offered now. */
+/** A socket has connected. The transporter is now offered what it missed. */
 export async function connected({ presence, catchUp }: TransporterParts, caller: Caller): Promise<void> {
   if (caller.role !== 'transporter') return
-  await unlessLost(presence.touchTransporters([caller.id]))
+  await orUndefined(presence.touchTransporters([caller.id]))
   catchUp.request(caller.id)
 }
 
@@ -52,6 +52,6 @@ export async function stillConnected(
   transporterIds: readonly string[],
 ): Promise<void> {
   if (transporterIds.length === 0) return
-  const newcomers = await unlessLost(presence.touchTransporters(transporterIds))
+  const newcomers = await orUndefined(presence.touchTransporters(transporterIds))
   for (const id of newcomers ?? []) catchUp.request(id)
 }

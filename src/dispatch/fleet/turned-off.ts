@@ -1,7 +1,7 @@
 /*
- * What ends with a person that is turned off: a customer's seeking request, and the presence of drivers and transporters.
- * The row that says so is written first. Whoever wrote it may die then, and requests and heartbeats that were let in before
- * may come after: so a sweep does the same for all that were turned off lately, as often as it finds something.
+ * Ends what a person that is turned off has open: a customer's seeking request, and the presence of drivers and
+ * transporters. The person's row is written first. The process that wrote it may die then, and requests and heartbeats
+ * that were admitted before may follow. So a sweep repeats this for all people that were turned off lately.
  */
 import { Periodic } from '../../concurrency/periodic.js'
 import type { Engine } from '../../runtime/api.js'
@@ -10,13 +10,13 @@ import { actorOf } from '../access.js'
 import type { Parts } from '../parts.js'
 import type { Caller, Person } from '../person.js'
 import type { DriverStatus } from './driver-status.js'
-import { unlessLost } from './unless-lost.js'
+import { orUndefined } from './or-undefined.js'
 
-/** An end is promised to be felt within a second or two. Finding nobody is a look-up in an index. */
+/** It must take effect within a second or two. Finding nobody costs one index look-up. */
 const SWEEP_EVERY_MS = 1_000
-/** A create that was let in before is committed within seconds; one of a process that was paused may come later. */
+/** A create that was admitted before commits within seconds. One of a paused process may come later. */
 const REQUESTS_WITHIN_MS = 600_000
-/** Heartbeats are let in for as long as a process of the release before knows nothing better: 5 s, and their way. */
+/** Processes of the previous release admit heartbeats for 5 s more, and these need time to arrive. */
 const PRESENCE_WITHIN_MS = 15_000
 
 const REASON = 'The customer was turned off'
@@ -36,12 +36,11 @@ export class TurnedOff {
     this.sweep = new Periodic({
       everyMs: SWEEP_EVERY_MS,
       work: () => this.#turn(),
-      onFailure: error =>
-        parts.log.warn({ err: error }, 'people that were turned off could not be looked for'),
+      onFailure: error => parts.log.warn({ err: error }, 'people that were turned off could not be read'),
     })
   }
 
-  /** The caller is an administrator. What fails is done by the next sweep. */
+  /** The caller is an administrator. If something fails, the next sweep does it. */
   async follow(person: Person, caller: Caller): Promise<void> {
     try {
       if (person.role === 'customer') {
@@ -51,14 +50,14 @@ export class TurnedOff {
     } catch (error) {
       this.#parts.log.warn(
         { err: error, role: person.role },
-        'what ends with a person is left to the next sweep',
+        'ending what a turned-off person has open failed; the next sweep retries',
       )
     }
   }
 
   async #turn(): Promise<void> {
     const { fleet } = this.#parts
-    // The first time everybody: whoever turned a customer off may have died while nobody was there.
+    // The first sweep covers everyone: the process that turned a customer off may have died while no other was running.
     const withinMs = this.#hasLookedAtAll ? REQUESTS_WITHIN_MS : undefined
     for (const id of await fleet.requestsOfInactive({ withinMs })) {
       await this.#cancel(id, { id: 'turned-off', role: 'system', reason: REASON })
@@ -69,18 +68,21 @@ export class TurnedOff {
     }
   }
 
-  /** As its customer would. Trips that have started stay: they carry somebody's load. It may have ended by itself meanwhile. */
+  /**
+   * As the customer would cancel. Trips that have started stay, because they carry a load. The request may have ended
+   * by itself.
+   */
   async #cancel(id: string, actor: Actor): Promise<void> {
     await this.#parts.engine.send(id, { type: 'cancel', reason: REASON }, { actor })
   }
 
   async #endPresence({ role, id }: Person): Promise<void> {
     const { fleet, presence, driverStatus } = this.#parts
-    if (role === 'transporter') await unlessLost(presence.dropTransporter(id))
+    if (role === 'transporter') await orUndefined(presence.dropTransporter(id))
     if (role !== 'driver') return
-    // In the database too: it is what counts while presence is lost.
+    // In the database too, which decides while presence is lost.
     const set = await fleet.setDriver(id, { isSwitchedOn: false })
-    const dropped = await unlessLost(presence.dropDriver(id))
+    const dropped = await orUndefined(presence.dropDriver(id))
     if (set.kind === 'set' && dropped?.wasOnline !== false) driverStatus.note(id, set.driver.transporterId)
   }
 }

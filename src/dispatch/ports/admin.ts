@@ -13,7 +13,7 @@ export interface InstanceSummary {
   readonly updatedAt: number
 }
 
-/** Everything that is stored of an instance, as of one moment. */
+/** Everything that is stored of an instance at one moment. */
 export interface InstanceDetail extends InstanceSummary {
   readonly snapshot: unknown
   readonly timers: readonly {
@@ -24,7 +24,7 @@ export interface InstanceDetail extends InstanceSummary {
     readonly dueAt: number | null
     readonly leasedUntil: number | null
     readonly parked: Parked | null
-    /** Attempts to fire it that failed, and the error of the last one. */
+    /** Failed attempts to fire it. `error` is that of the last one. */
     readonly attempts: number
     readonly error: string | null
   }[]
@@ -36,7 +36,7 @@ export interface InstanceDetail extends InstanceSummary {
     readonly attempts: number
     readonly dueAt: number
   }[]
-  /** The youngest transitions, newest first. */
+  /** The latest transitions, newest first. */
   readonly journal: readonly {
     readonly version: number
     readonly uid: string
@@ -58,13 +58,13 @@ export interface RecipientRecord {
   readonly step: string
   readonly distanceKm: number | null
   readonly offeredAt: number | null
-  /** Why it was passed over. */
+  /** Why the transporter was passed over. */
   readonly reason: string | null
   readonly declinedAt: number | null
   readonly declineReason: string | null
 }
 
-/** What a transporter is judged by when a request looks for it. */
+/** What decides whether a transporter is offered a request. */
 export interface TransporterFacts {
   readonly isKnown: boolean
   readonly isActive: boolean
@@ -96,7 +96,7 @@ export interface AdminActionRecord {
 
 /** Something that happened to a request. */
 export interface StoryRecord {
-  /** Null where only the fact is on record, not its time. */
+  /** Null if the time is not on record. */
   readonly at: number | null
   readonly what: (typeof storyKinds)[number]
   readonly who: string | null
@@ -115,7 +115,7 @@ export const storyKinds = [
   'administered',
 ] as const
 
-/** What administrators look at, and the record of what they do. */
+/** What administrators read, and the record of their actions. */
 export interface AdminStore {
   /** Newest first, below `before` (an id). */
   listInstances(
@@ -124,7 +124,7 @@ export interface AdminStore {
   ): Promise<Found<InstanceSummary>>
   findInstance(id: string): Promise<InstanceDetail | undefined>
   isBroadcast(id: string): Promise<boolean>
-  /** All that is known of a request, oldest first; what has no time comes last. */
+  /** Everything known of a request, oldest first. Records without a time come last. */
   findStory(broadcastId: string): Promise<readonly StoryRecord[]>
   /** By transporter id, above `after`. */
   listRecipients(
@@ -133,8 +133,8 @@ export interface AdminStore {
   ): Promise<readonly RecipientRecord[]>
   transporterFacts(transporterId: string): Promise<TransporterFacts>
   /**
-   * Puts an action on record before it is done. With `perHour` above 0, not the ones beyond so many of this administrator's
-   * within an hour: answers the milliseconds until there is room. Those under way at once are not counted for one another.
+   * Records an action before it is done. With `perHour` above 0, an action beyond this number within an hour is not
+   * recorded: the milliseconds until one is allowed are returned. Concurrent actions do not count each other.
    */
   beginAction(action: AdminAction, perHour: number): Promise<number | undefined>
   settleAction(id: string, outcome: string): Promise<void>

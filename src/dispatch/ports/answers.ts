@@ -4,18 +4,18 @@ export interface RefusedAccept {
   readonly id: string
   readonly transporterId: string
   readonly broadcastId: string
-  /** The code of the problem it was answered with. */
+  /** The code of the problem that answered it. */
   readonly outcome: string
   readonly driverId: string
   readonly vehicleId: string
 }
 
-/** What a transporter answered to a request, and what became of it. */
+/** What a transporter answered to a request, and the result. */
 export interface AnswerRecord {
-  /** UUIDv7; of an accept that won, its trip's. */
+  /** UUIDv7. For an accept that succeeded, the id of its trip. */
   readonly id: string
   readonly broadcastId: string
-  /** `ACCEPTED`, `DECLINED`, or the code of the problem that an accept was answered with. */
+  /** `ACCEPTED`, `DECLINED`, or the code of the problem that answered an accept. */
   readonly outcome: string
   readonly driverId?: string
   readonly vehicleId?: string
@@ -24,7 +24,7 @@ export interface AnswerRecord {
 }
 
 export interface AnswerStore {
-  /** Keeps the first of each transporter, request and outcome. One statement. */
+  /** Stores the first of each transporter, request and outcome, in one statement. */
   addRefused(refused: readonly RefusedAccept[]): Promise<void>
   /** Newest first, below `before` (an id). */
   list(transporterId: string, options: { before?: string; limit: number }): Promise<readonly AnswerRecord[]>

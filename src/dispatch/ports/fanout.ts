@@ -1,6 +1,6 @@
 import { type Person, personKey } from '../person.js'
 
-/** What goes out on a socket. `id` names this socket event for good: a repeated delivery carries the same. */
+/** An event as it is sent on a socket. `id` is the same in each delivery of this socket event. */
 export interface Envelope {
   readonly id?: string
   readonly broadcastId?: string
@@ -12,33 +12,19 @@ export interface Envelope {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/** Clients acknowledge what wakes people. What is not acknowledged is pushed. */
-const wakingTypes: ReadonlySet<string> = new Set([
-  'new_broadcast',
-  'trip_assigned',
-  'trip_cancelled',
-  'truck_confirmed',
-  'truck_released',
-  'no_vehicles_available',
-  'booking_expired',
-])
-
-export const wakesPeople = ({ id, type }: Pick<Envelope, 'id' | 'type'>): boolean =>
-  id !== undefined && wakingTypes.has(type)
-
 export interface Fanout {
   /**
-   * One emit to all sockets in any of the rooms; a socket in several gets it once. Chunked inside.
-   * Sockets in any room of `except` do not get it. What wakes people is to be acknowledged.
+   * Emits once to all sockets in any of the rooms, in chunks. A socket in several rooms gets it once. Sockets in a room
+   * of `except` do not get it. Clients acknowledge an envelope that wakes people.
    */
   emit(rooms: readonly string[], envelope: Envelope, except?: readonly string[]): void
-  /** Ends every connection of a person, on any process. */
+  /** Closes every connection of a person, in every process. */
   disconnectPerson(person: Person): void
-  /** Ends the connections on this process that a person opened with tokens issued up to that second. */
+  /** Closes the connections of this process that a person opened with tokens issued up to that second. */
   endSessions(person: Person, issuedUpTo: number): void
 }
 
-/** A release named rooms `user:<id>`, and ids may have colons: another word keeps the two kinds apart. */
+/** An earlier release named rooms `user:<id>`, and ids may have colons. Another prefix keeps the two kinds apart. */
 export const PERSON_ROOM_PREFIX = 'person:'
 export const personRoom = (person: Person) => `${PERSON_ROOM_PREFIX}${personKey(person)}`
 export const broadcastRoom = (broadcastId: string) => `broadcast:${broadcastId}`

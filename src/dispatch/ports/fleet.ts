@@ -8,11 +8,11 @@ export interface DriverRecord {
   readonly transporterId: string
   readonly name: string
   readonly phone?: string
-  /** It has agreed to be in this fleet. Of one that has not, nothing is known but what the transporter said. */
+  /** The driver has agreed to be in this fleet. Before that, only what the transporter entered is known. */
   readonly isConfirmed: boolean
-  /** Switched on; online only while its last heartbeat is young enough too. */
+  /** The driver is switched on. It is online only if its last heartbeat is also recent enough. */
   readonly isSwitchedOn: boolean
-  /** The vehicle it named last. */
+  /** The vehicle that the driver named last. */
   readonly vehicleId?: string
   readonly isBusy: boolean
 }
@@ -21,7 +21,7 @@ export interface DriverFacts {
   readonly transporterId: string
   readonly isSwitchedOn: boolean
   readonly isBusy: boolean
-  /** The one it named last. */
+  /** The vehicle that the driver named last. */
   readonly vehicle: { readonly id: string; readonly vehicleType: string } | undefined
 }
 
@@ -34,21 +34,21 @@ export interface VehicleRecord {
   readonly isBusy: boolean
 }
 
-/** How a driver stands to fleets. */
+/** A driver's fleet and its invitations. */
 export interface DriverFleet {
   readonly transporterId: string | null
   /** Newest first. */
   readonly invitations: readonly { readonly transporterId: string; readonly invitedAt: number }[]
 }
 
-/** What an accept is judged by, read together with the request in one query. */
+/** What decides an accept, read together with the request in one query. */
 export interface AcceptFacts {
   readonly broadcast: BroadcastRecord | undefined
-  /** The transporter has had all trips of the day that it may: how long until it may have another one. */
+  /** The transporter has reached its number of trips per day: milliseconds until it may have another one. */
   readonly fullForMs?: number
   readonly isUserActive: boolean
   readonly driver: { readonly id: string; readonly name: string; readonly phone?: string } | undefined
-  /** The driver was asked into this fleet, and has not agreed. */
+  /** The driver is invited into this fleet and has not agreed. */
   readonly isInvited: boolean
   readonly isDriverActive: boolean
   readonly vehicle: { readonly id: string; readonly number: string; readonly vehicleType: string } | undefined
@@ -61,22 +61,25 @@ export interface FleetStore {
   /** Registers the person if it is new. */
   seePerson(person: Person): Promise<PersonState>
   /**
-   * Off ends every session there is; on again, they stay ended. `by`: the administrator who turns another one off. False:
-   * that one is turned off itself, and nothing was done.
+   * Turning a person off ends all its sessions; turning it on does not bring them back. `by`: the administrator who
+   * turns another one off. Returns false, and does nothing, if that administrator is itself turned off.
    */
   setPersonActive(person: Person, isActive: boolean, by?: string): Promise<boolean>
-  /** Ends every session there is. `issuedAt`: of a token that is to end in any case, in seconds. */
+  /** Ends all sessions. `issuedAt`: when a token was issued that must end in any case, in seconds. */
   endSessions(person: Person, issuedAt?: number): Promise<PersonState>
-  /** Those of the people that are turned off, or have had sessions ended. */
+  /** Returns the people that are turned off or have had sessions ended. */
   endedPeople(people: readonly Person[]): Promise<readonly (Person & PersonState)[]>
-  /** Seeking requests of customers that are turned off: of one, or of all that were in the last so many milliseconds. */
+  /** Seeking requests of customers that are turned off: of one, or of all turned off within so many milliseconds. */
   requestsOfInactive(those: {
     readonly customerId?: string | undefined
     readonly withinMs?: number | undefined
   }): Promise<readonly string[]>
-  /** Whose sessions were ended in the last so many milliseconds. */
+  /** People whose sessions were ended within the last `ms` milliseconds. */
   endedWithin(ms: number): Promise<readonly (Person & PersonState)[]>
-  /** Driver and vehicle are undefined unless they belong to the transporter. `maxPerDay`: trips of a transporter, 0 for any number. */
+  /**
+   * Driver and vehicle are undefined unless they belong to the transporter. `maxPerDay`: trips of a transporter; 0 for
+   * no limit.
+   */
   acceptFacts(
     broadcastId: string,
     transporterId: string,
@@ -85,29 +88,29 @@ export interface FleetStore {
     maxPerDay?: number,
   ): Promise<AcceptFacts>
   /**
-   * Invites a driver, or changes what the transporter says of it. `taken`: it has agreed to another transporter.
-   * `full`: the fleet has `maxFleet` drivers, with invitations, and this one is not among them.
+   * Invites a driver, or changes what the transporter entered. `taken`: the driver has joined another fleet. `full`:
+   * the fleet has `maxFleet` drivers, with invitations, and this one is not among them.
    */
   putDriver(
     transporterId: string,
     driver: { id: string; name: string; phone?: string },
     maxFleet: number,
   ): Promise<{ kind: 'invited' | 'updated'; driver: DriverRecord } | { kind: 'taken' } | { kind: 'full' }>
-  /** Takes a driver out of the fleet, or its invitation back (`withdrawn`). */
+  /** Removes a driver from the fleet, or withdraws its invitation (`withdrawn`). */
   deleteDriver(transporterId: string, driverId: string): Promise<'deleted' | 'withdrawn' | 'busy' | 'missing'>
-  /** Of this transporter's fleet or invitations. */
+  /** A driver of this transporter's fleet or invitations. */
   getDriver(transporterId: string, driverId: string): Promise<DriverRecord | undefined>
-  /** `missing`: it has no invitation of this transporter's. `busy`: it is on a trip of another fleet. */
+  /** `missing`: this transporter has not invited the driver. `busy`: the driver is on a trip of another fleet. */
   joinFleet(driverId: string, transporterId: string): Promise<'joined' | 'unchanged' | 'missing' | 'busy'>
   leaveFleet(driverId: string): Promise<'left' | 'unchanged' | 'busy'>
-  /** With at most so many invitations. */
+  /** Returns at most `maxInvitations` invitations. */
   fleetOfDriver(driverId: string, maxInvitations: number): Promise<DriverFleet>
   /** The fleet and its invitations, newest first, below `after`. */
   listDrivers(
     transporterId: string,
     options: { after?: Position; limit: number },
   ): Promise<readonly DriverRecord[]>
-  /** Switches a driver on or off, or notes the vehicle it drives, which must be its transporter's. */
+  /** Switches a driver on or off, or records the vehicle that it drives, which must be its transporter's. */
   setDriver(
     driverId: string,
     change: { isSwitchedOn?: boolean; vehicleId?: string },
@@ -116,9 +119,9 @@ export interface FleetStore {
     | { kind: 'missing' }
     | { kind: 'vehicleNotInFleet' }
   >
-  /** Of each driver that is in a fleet: what puts it into presence, and whether it is on a trip. */
+  /** For each driver in a fleet: what puts it into presence, and whether it is on a trip. */
   driverPresenceFacts(driverIds: readonly string[]): Promise<ReadonlyMap<string, DriverFacts>>
-  /** `drivers`: those who named it last. The type of a busy vehicle stays; its number may change. */
+  /** `drivers`: those that named it last. The type of a busy vehicle stays; its number may change. */
   putVehicle(
     transporterId: string,
     vehicle: { id: string; vehicleType: string; number: string },
@@ -129,7 +132,7 @@ export interface FleetStore {
     | { kind: 'full' }
     | { kind: 'busy' }
   >
-  /** `drivers`: those who named it last; they drive nothing now. */
+  /** `drivers`: those that named it last. They now have no vehicle. */
   deleteVehicle(
     transporterId: string,
     vehicleId: string,
@@ -139,13 +142,13 @@ export interface FleetStore {
     transporterId: string,
     options: { after?: Position; limit: number },
   ): Promise<readonly VehicleRecord[]>
-  /** Atomic per transporter; repeating the held state changes and counts nothing. */
+  /** Atomic for each transporter. Setting the present state again changes and counts nothing. */
   setTransporterAvailable(
     transporterId: string,
     isAvailable: boolean,
     limit: { changes: number; windowMs: number },
   ): Promise<{ kind: 'set'; changed: boolean } | { kind: 'limited'; retryAfterMs: number }>
-  /** Those of the drivers that are in a fleet, with what their transporter is told of them. */
+  /** The drivers that are in a fleet, with what their transporter may know of them. */
   membersAmong(
     driverIds: readonly string[],
   ): Promise<ReadonlyMap<string, Pick<DriverFacts, 'transporterId' | 'isSwitchedOn' | 'isBusy'>>>

@@ -3,25 +3,26 @@ import type { IdempotencyKey, UsedKey } from '../../runtime/types.js'
 /** A key that has been used. */
 export interface KeptKey {
   readonly fingerprint: string
-  /** The first success as it was given, if it has been kept. */
+  /** The first successful answer, if it has been stored. */
   readonly answer: unknown
-  /** The transition it caused; null when no instance was concerned. */
+  /** The transition that it caused. Null if no instance was concerned. */
   readonly used: UsedKey | null
 }
 
-/** Idempotency keys. The engine records those of transitions in their commits; this finds them again. */
+/** Idempotency keys. The engine records keys of transitions in their commits, and this store finds them. */
 export interface IdempotencyStore {
   find(key: IdempotencyKey): Promise<KeptKey | undefined>
   /**
-   * Keeps the answer of a success; the first one kept stays. False when the key was used with another payload. `person`
-   * (role and id) has used one key more.
+   * Stores a successful answer; the first one stored stays. Returns false if the key was used with another payload. The
+   * key counts for `person` (role and id).
    */
   save(key: IdempotencyKey, answer: unknown, person: string): Promise<boolean>
   /**
-   * Where keys are capped and the person has used up those of today: the milliseconds until tomorrow. Known from memory, as
-   * of the last key that this process saved for the person: each process lets one more pass, and what is under way with it.
+   * Returns the milliseconds until tomorrow if the person has used up its keys of today. It is known from memory, as of
+   * the last key that this process saved for the person. So each process may let one more key pass, and those in
+   * progress with it.
    */
   spentFor(person: string): number | undefined
-  /** Deletes up to `limit` keys older than this, and old counts; answers how many keys. */
+  /** Deletes up to `limit` keys older than this, and old counts. Returns the number of keys. */
   sweep(olderThanMs: number, limit: number): Promise<number>
 }

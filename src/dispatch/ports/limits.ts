@@ -3,28 +3,28 @@ import type { Person } from '../person.js'
 /** Where a request came from, as the connection and its headers say. */
 export interface Sender {
   readonly remoteAddress: string | undefined
-  /** The header `X-Forwarded-For`, as it stands. */
+  /** The header `X-Forwarded-For`, unchanged. */
   readonly forwardedFor: string | undefined
 }
 
 /**
- * How often somebody may ask. Each counts one more and answers at once, whatever becomes of Redis: `undefined` if it may
- * go on, else the seconds after which it is worth another try.
+ * Rate limits. Each call counts one more and returns at once, even if Redis is away. It returns `undefined` if the
+ * caller may go on, or else the seconds after which to retry.
  */
 export interface RateLimits {
   ofAddress(sender: Sender): number | undefined
   ofUser(person: Person): number | undefined
 }
 
-/** What was counted of one key in one window of time, here and not yet told to others. */
+/** The count of one key in one time window in this process that has not been shared yet. */
 export interface Counted {
   readonly key: string
-  /** A number that grows by one from window to window. */
+  /** A number that grows by one with each window. */
   readonly window: number
   readonly count: number
 }
 
-/** What all processes together have counted. */
+/** The count of all processes together. */
 export interface SharedCount {
   readonly current: number
   readonly previous: number
@@ -32,7 +32,7 @@ export interface SharedCount {
 
 /** Counts that processes share. */
 export interface SharedCounts {
-  /** Adds, and answers what there is then, one for each, in their order. Fails in bounded time. */
+  /** Adds counts, and returns the new total of each, in order. Fails within a bounded time. */
   add(counted: readonly Counted[]): Promise<readonly SharedCount[]>
   close(): void
 }

@@ -9,29 +9,29 @@ export interface NearbyDriver {
   readonly distanceKm: number
 }
 
-/** What a driver's heartbeat found. */
+/** The result of a driver's heartbeat. */
 export type DriverBeat =
   | {
       readonly isKnown: false
-      /** Presence itself was lost and is being filled again: that the driver is unknown tells nothing of it. */
+      /** Presence was lost and is being filled again, so an unknown driver may still be present. */
       readonly isRefill?: true
     }
   | {
       readonly isKnown: true
       readonly transporterId: string
-      /** The vehicle it named last. */
+      /** The vehicle that the driver named last. */
       readonly vehicleId: string | undefined
-      /** Its presence had lapsed until this heartbeat. */
+      /** The driver's presence had lapsed before this heartbeat. */
       readonly wasLapsed: boolean
-      /** It had no place until this heartbeat. */
+      /** The driver had no location before this heartbeat. */
       readonly isFirstPlace: boolean
-      /** What is known of it was given long ago: to be read again, and given again with `putDriver`. */
+      /** The known facts are old. The caller should read them again and pass them to `putDriver`. */
       readonly areFactsOld?: true
     }
 
 /**
- * Presence cannot be asked, or was emptied and not every heartbeat has had its turn since: who is absent from it may
- * be here all the same. Nobody waits for it to come back: what asks goes on with what the database knows.
+ * Presence cannot be reached, or it was emptied and not every driver has sent a heartbeat since. Drivers that it does
+ * not know may be present. Callers do not wait for it: they continue with what the database knows.
  */
 export class PresenceLost extends Error {
   constructor(reason: string, options?: ErrorOptions) {
@@ -41,21 +41,21 @@ export class PresenceLost extends Error {
 }
 
 /**
- * Who is here, and where. Volatile: filled by heartbeats, and again by them when it is lost.
- * Present and online mean: the last heartbeat is younger than the TTL.
- * Every method may reject with `PresenceLost`, at once; those that only fill it do not while it is being filled.
+ * Who is present, and where. It is volatile: heartbeats fill it, and fill it again after a loss. Present and online
+ * mean that the last heartbeat is younger than the TTL. Every method may reject at once with `PresenceLost`. Methods
+ * that only fill presence do not reject while it is being filled.
  */
 export interface Presence {
-  /** Marks transporters present. Answers those who were not, until now. */
+  /** Marks transporters present. Returns those that were not present before. */
   touchTransporters(transporterIds: readonly string[]): Promise<ReadonlySet<string>>
   presentAmong(transporterIds: readonly string[]): Promise<ReadonlySet<string>>
   dropTransporter(transporterId: string): Promise<void>
   /**
-   * A driver's heartbeat; without a place it keeps the last one.
-   * Unknown drivers stay unknown: the caller then gives their facts with `putDriver`.
+   * A driver's heartbeat. Without a location the last one stays. An unknown driver stays unknown: the caller then
+   * passes its facts to `putDriver`.
    */
   beatDriver(driverId: string, place: Point | undefined): Promise<DriverBeat>
-  /** A driver is switched on: counts as a heartbeat. Without a place it keeps the last one. */
+  /** A driver is switched on, which counts as a heartbeat. Without a location the last one stays. */
   putDriver(
     driverId: string,
     facts: {
@@ -64,7 +64,7 @@ export interface Presence {
       place?: Point
     },
   ): Promise<{ wasOnline: boolean }>
-  /** Notes what known drivers drive now; no heartbeat. */
+  /** Sets the vehicle of known drivers. This is no heartbeat. */
   setVehicle(
     driverIds: readonly string[],
     vehicle: { id: string; vehicleType: string } | undefined,
@@ -81,7 +81,7 @@ export interface Presence {
   driversOf(transporterId: string): Promise<readonly (Point & { driverId: string; vehicleType: string })[]>
   /** Unknown drivers are absent. */
   driverStates(driverIds: readonly string[]): Promise<ReadonlyMap<string, DriverState>>
-  /** Drivers whose presence has lapsed since it was last asked; each lapse is named once. */
+  /** Drivers whose presence has lapsed since the last call. Each lapse is returned once. */
   lapsedDrivers(): Promise<readonly { driverId: string; transporterId: string }[]>
 }
 

@@ -1,28 +1,28 @@
-/* Waking people on their devices: who has which, what is to be sent to them, and what sends it. */
+/* Push notifications: devices, the queue, and what sends them. */
 import type { Person } from '../person.js'
 
 /**
- * What its device has not acknowledged by then is pushed. The contract's; long enough for a phone on a slow network,
- * short enough for an offer that lasts two minutes.
+ * An envelope that the device has not acknowledged within this time is pushed, as the contract says. It is long enough
+ * for a phone on a slow network, and short enough for an offer that lasts two minutes.
  */
 export const PUSHED_AFTER_MS = 2_000
 
 export type Platform = 'android' | 'ios' | 'web'
 
 export interface DeviceStore {
-  /** The person's from now on, whoever had it before. Of a person's devices the newest `max` are kept. */
+  /** The device belongs to the person from now on, even if it was another person's before. A person keeps its newest `max` devices. */
   register(person: Person, device: { token: string; platform: Platform }, max: number): Promise<void>
-  /** Nothing happens if it is not there, or another's. */
+  /** Does nothing if the device is unknown or another person's. */
   remove(person: Person, token: string): Promise<void>
 }
 
-/** What a push says of the event that it stands for: ids, and a sentence for people. */
+/** What a push says about its event: ids, and a sentence for the user. */
 export interface PushContent {
   readonly type: string
   readonly broadcastId: string
   readonly tripId?: string | undefined
   readonly version: number
-  /** Absent in an offer, whose sentence is made of `trucks` when it is sent. */
+  /** Absent in an offer: its sentence is made from `trucks` when it is sent. */
   readonly title?: string
   readonly trucks?: number
 }
@@ -40,7 +40,7 @@ export interface Acknowledgement {
   readonly person: Person
 }
 
-/** Names one envelope on its way to one device. */
+/** Names one envelope for one device. */
 export interface PushKey {
   readonly envelopeId: string
   readonly deviceId: string
@@ -52,33 +52,35 @@ export interface LeasedPush extends PushKey {
   readonly content: PushContent
   readonly isOffer: boolean
   readonly endsAt: number
-  /** Before this one. */
+  /** Attempts before this one. */
   readonly attempts: number
 }
 
-/** What became of a leased push. */
+/** The outcome of a leased push. */
 export type PushSettlement = PushKey &
   (
     | { readonly kind: 'sent' }
     | { readonly kind: 'retry'; readonly dueAt: number; readonly error: string }
     | { readonly kind: 'dead'; readonly error: string }
-    /** The device does not have the app any more: it is forgotten, with all that was to be sent to it. */
+    /** The device no longer has the app. It is deleted, with everything queued for it. */
     | { readonly kind: 'unregistered' }
   )
 
 /**
- * What is to be pushed, durable and shared by all processes. Times are the caller's clock. Offers are queued by the
+ * Pushes to be sent, durable and shared by all processes. Times are the caller's clock. Offers are queued by the
  * statement that makes them (see `RecipientStore`).
  */
 export interface PushQueue {
-  /** For each of the people's devices. What was queued, acknowledged or sent before stays as it is. */
+  /**
+   * Queues a push for each of the people's devices. One that was queued, acknowledged or sent before stays as it is.
+   */
   queue(pushes: readonly NewPush[]): Promise<void>
-  /** What is not sent yet will not be, also where it is queued only later. */
+  /** Prevents pushes that are not sent yet, even those that are queued later. */
   acknowledge(acknowledgements: readonly Acknowledgement[], now: number): Promise<void>
   /**
-   * Takes at most `limit` that are due, the longest due first, for `leaseMs`; none while the pace does not allow it.
-   * What has ended is settled instead, and not answered: its time is over, an offer's request seeks no more or was
-   * declined, the person was turned off or has signed out of the device.
+   * Leases at most `limit` due pushes for `leaseMs`, the longest due first, or none while the pace does not allow it.
+   * Pushes that no longer matter are settled and not returned: their time is over, the request of an offer no longer
+   * seeks or was declined, or the person was turned off or signed out of the device.
    */
   lease(options: {
     now: number
@@ -86,13 +88,16 @@ export interface PushQueue {
     leaseMs: number
     perSecond: number
   }): Promise<readonly LeasedPush[]>
-  /** What was acknowledged meanwhile stays so. `leasedAt`: a device registered again since then is kept. */
+  /**
+   * A push acknowledged meanwhile stays acknowledged. `leasedAt`: a device that was registered again since then is
+   * kept.
+   */
   settle(settlements: readonly PushSettlement[], times: { now: number; leasedAt: number }): Promise<void>
-  /** No process takes any before then. */
+  /** No process leases a push before this time. */
   pause(until: number): Promise<void>
-  /** Forgets at most `limit` that were settled before then, and answers how many. */
+  /** Deletes at most `limit` pushes that were settled before this time. Returns how many. */
   sweep(before: number, limit: number): Promise<number>
-  /** Queues a push again that is a dead letter, its attempts counted anew. False when it is not there (any more). */
+  /** Queues a dead letter again, with its attempts reset. Returns false if it does not exist. */
   redrive(id: number): Promise<boolean>
 }
 
@@ -101,9 +106,9 @@ export interface PushMessage {
   readonly platform: Platform
   readonly title: string
   readonly data: Readonly<Record<string, string>>
-  /** A device that is away gets the newest only of those with the same key. Absent: each. */
+  /** A device that is away gets only the newest push with this key. Absent: it gets each push. */
   readonly collapseKey?: string
-  /** From now. A device that is away for longer does not get it. */
+  /** From now on. A device that is away for longer does not get it. */
   readonly lifeMs: number
 }
 
@@ -112,14 +117,14 @@ export type PushResult =
   | { readonly kind: 'unregistered' }
   /** It would be refused again. */
   | { readonly kind: 'refused'; readonly error: string }
-  /** It may be taken later, but not before so many milliseconds. */
+  /** A retry may succeed, but not before `notBeforeMs` milliseconds. */
   | { readonly kind: 'failed'; readonly error: string; readonly notBeforeMs?: number }
 
 export interface PushSender {
   readonly maxBatch: number
-  /** Gets whatever sending needs, so that `send` waits for nothing else. Rejects while that cannot be had. */
+  /** Gets what sending needs, such as a token, so that `send` waits for nothing else. Rejects if that fails. */
   prepare(): Promise<void>
-  /** Sends each once. Result i is of message i. `pauseMs`: nothing at all should be sent for so long. */
+  /** Sends each message once. Result i belongs to message i. `pauseMs`: nothing should be sent for this time. */
   send(
     messages: readonly PushMessage[],
   ): Promise<{ readonly results: readonly PushResult[]; readonly pauseMs?: number }>

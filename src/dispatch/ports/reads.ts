@@ -3,10 +3,10 @@ import type { StoredInstance } from '../../runtime/ports.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import type { Point } from './presence.js'
 
-/** A place in a list: opaque to everyone but the store that gave it. */
+/** A place in a list. Only the store that returned it can read it. */
 export type Position = string
 
-/** A stored request, and where the one who asks stands to it. */
+/** A stored request, and the reader's relation to it. */
 export interface BroadcastRecord {
   readonly instance: StoredInstance
   /** How many transporters were offered it. */
@@ -37,53 +37,53 @@ export interface TripRecord {
   readonly endedAt?: number
 }
 
-/** An event, read later than it happened. */
+/** An event that is read some time after it happened. */
 export interface RecordedEvent extends EmittedEvent {
-  /** Of its trip now; `null`: it has none, or the trip is gone. Absent: it was not read. */
+  /** The present status of its trip. `null`: it has no trip, or the trip is gone. Absent: the status was not read. */
   readonly tripStatus?: TripStatus | null
 }
 
-/** A user in one of the roles that are bound to what they stand in a relation to. */
+/** A user whose role needs a relation to what it reads. */
 export interface Reader {
   readonly id: string
   readonly role: 'customer' | 'transporter' | 'driver'
 }
 
-/** What a filtered list found. A look at a long list is bounded, so it may end before the list does. */
+/** The result of a filtered list. The search is bounded, so it may stop before the end of the list. */
 export interface Found<T> {
   readonly items: readonly T[]
-  /** The id down to which was looked, where the list goes on below it and the page is not full. */
+  /** The id at which the search stopped, if the page is not full and the list continues. */
   readonly lookedDownTo?: string
 }
 
 /** Lists and look-ups over instances and trips, in Postgres. Newest first, below `before` (an id). */
 export interface ReadStore {
-  /** The request, if `reader` may read it: see `reader` and `owner` in access.ts. Without one, whoever asks. */
+  /** The request, if `reader` may read it: see `reader` and `owner` in access.ts. Without a reader, any request. */
   findBroadcast(id: string, reader: Reader | undefined): Promise<BroadcastRecord | undefined>
   listOwned(owner: string, options: BroadcastListOptions): Promise<Found<BroadcastRecord>>
   listAll(options: BroadcastListOptions): Promise<Found<BroadcastRecord>>
   /** Live requests that the transporter was offered and has not declined. */
   listLiveOffers(transporterId: string, options: BroadcastListOptions): Promise<readonly BroadcastRecord[]>
   /**
-   * Live requests that ask for a type the transporter owns and that it has not been offered, newest
-   * first. None while it is not available.
+   * Live requests for a type that the transporter owns and that it has not been offered, newest first. None if the
+   * transporter is not available.
    */
   listUnofferedLive(transporterId: string, limit: number): Promise<readonly LiveRequest[]>
   load(ids: readonly string[]): Promise<readonly StoredInstance[]>
   findTrip(tripId: string): Promise<TripRecord | undefined>
-  /** The trip with the request it is of, in one query. */
+  /** The trip and its request, in one query. */
   findTripAndBroadcast(tripId: string): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined>
   /**
-   * Events recorded at or after `since` (milliseconds since the epoch), or marked late since then: in the order in which
-   * they were recorded, beyond `after`. There are more exactly when `next` is there.
+   * Events recorded, or marked late, at or after `since` (milliseconds since the epoch). They are in the order in which
+   * they were recorded, beyond `after`. `next` is there exactly if there are more.
    */
   eventsSince(
     since: number,
     options: { after?: Position; limit: number },
   ): Promise<{ readonly events: readonly RecordedEvent[]; readonly next?: Position }>
   /**
-   * Marks at most `limit` events recorded at or after `since` as told late, and answers how many: whoever resumes from
-   * a later event looks for those too. None are left when it answers 0.
+   * Marks at most `limit` events recorded at or after `since` as late, and returns how many. A client that resumes from
+   * a later event gets these too. It returns 0 when none are left.
    */
   markLate(since: number, limit: number): Promise<number>
   listDriverTrips(
@@ -92,7 +92,7 @@ export interface ReadStore {
   ): Promise<readonly TripRecord[]>
 }
 
-/** What decides whether a live request reaches somebody: little, for there may be thousands. */
+/** What decides whether a live request reaches a transporter. It is small, because there may be thousands. */
 export interface LiveRequest {
   readonly id: string
   readonly pickup: Point

@@ -1,6 +1,6 @@
 import type { Person } from '../person.js'
 
-/** A refresh token that is shown, and the one that shall take its place. */
+/** The refresh token that was shown, and the one that replaces it. */
 export interface Rotation {
   readonly person: Person
   readonly family: string
@@ -8,25 +8,28 @@ export interface Rotation {
     readonly id: string
     /** Seconds since the epoch. */
     readonly issuedAt: number
-    /** Milliseconds since the epoch, as all times that are not said to be seconds. */
+    /** Milliseconds since the epoch. */
     readonly expiresAt: number
   }
   readonly next: { readonly id: string; readonly ttlMs: number }
 }
 
 export type Rotated =
-  /** `at`: seconds since the epoch, whole. Whatever ends the person's sessions later bears a later time, or the same. */
+  /** `at`: whole seconds since the epoch. A later end of the person's sessions has the same time or a later one. */
   | { readonly kind: 'rotated'; readonly at: number }
-  /** It was shown before: its family has ended for good. */
+  /** The token was used before. Its family has ended for good. */
   | { readonly kind: 'used' }
-  /** The sessions of its time were ended. */
+  /** The sessions of that time were ended. */
   | { readonly kind: 'ended' }
   | { readonly kind: 'inactive' }
 
-/** Which token of each person's families is good. A family that nobody has used has no row. */
+/** The valid token of each family. A family that was never used has no row. */
 export interface RefreshFamilies {
-  /** `rotated` for exactly one of all who show the same token. An end of the person's sessions waits for it, or is seen by it. */
+  /**
+   * `rotated` for exactly one of all callers that show the same token. A concurrent end of sessions waits for it, or is
+   * seen by it.
+   */
   rotate(rotation: Rotation): Promise<Rotated>
-  /** Forgets families whose tokens have all expired, up to `limit`; answers how many. */
+  /** Deletes up to `limit` families whose tokens have all expired. Returns how many. */
   sweep(limit: number): Promise<number>
 }

@@ -1,7 +1,7 @@
 /*
- * What a client has acknowledged on a socket is not pushed to it. Acknowledgements come by the thousand after an offer, and
- * the statement that notes them ignores those of people without devices. A lost one means one push too many, which an app
- * drops by its id: so nothing waits for them, and few are ever held.
+ * What a client has acknowledged on a socket is not pushed to it. Acknowledgements arrive by the thousand after an
+ * offer, and the statement that records them ignores people without devices. A lost one costs one needless push, which
+ * the app drops by its id. So nothing waits for them, and few are kept.
  */
 
 import { Batcher, inThisTick } from '../../concurrency/batcher.js'
@@ -9,7 +9,7 @@ import type { DispatchLog } from '../parts.js'
 import type { Acknowledgement, PushQueue } from '../ports.js'
 
 const MAX_NOTED_AT_ONCE = 1_000
-/** What the sockets of one process can have been told in the time that the database may be away for. */
+/** What the sockets of one process can receive during an outage of the database. */
 const MAX_HELD = 50_000
 
 export class Acknowledgements {
@@ -31,7 +31,7 @@ export class Acknowledgements {
     this.#batcher
       .add(acknowledgement)
       .catch(error =>
-        this.#log.warn({ err: error, ...acknowledgement }, 'an acknowledgement could not be noted'),
+        this.#log.warn({ err: error, ...acknowledgement }, 'an acknowledgement could not be stored'),
       )
   }
 

@@ -3,14 +3,17 @@ import type { DeviceStore } from '../ports.js'
 import { ok, type Result } from '../problems.js'
 import type { Device } from '../requests.js'
 
-/** A person has a phone, a tablet, a browser or two, and tokens of apps installed anew that are not known dead yet. */
+/**
+ * A person has a phone, a tablet and a browser or two, and tokens of reinstalled apps that are not known to be dead
+ * yet.
+ */
 const MAX_DEVICES = 10
 
 interface DeviceParts {
   readonly devices: DeviceStore
 }
 
-/** Wakes the caller on this device from now on; again, as apps do at each start, it is the newest of its devices. */
+/** Pushes to this device from now on. Apps call it at each start, which makes the device the newest of the caller's. */
 export async function registerDevice(
   { devices }: DeviceParts,
   caller: Caller,
@@ -20,7 +23,7 @@ export async function registerDevice(
   return ok({})
 }
 
-/** On signing out. A device that is not there, or another's by now, is as good as removed. */
+/** For signing out. A device that is unknown or another person's counts as removed. */
 export async function removeDevice(
   { devices }: DeviceParts,
   caller: Caller,

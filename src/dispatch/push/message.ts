@@ -1,19 +1,11 @@
 /*
- * What a device is sent: the ids by which the app finds the event among those it has, and a sentence for people. Never
- * the request itself: FCM takes 4,000 bytes, and what it says would be old by the time somebody looks.
+ * What a device is sent: the ids with which the app finds the event, and a sentence for the user. It never has the
+ * request itself: FCM takes 4,000 bytes, and the content would be old when the user looks.
  */
+import { defined } from '../../types/defined.js'
+import { collapses } from '../announcements/socket-events.js'
 import type { LeasedPush, PushMessage } from '../ports.js'
 import { offerTitle } from '../reach/offers.js'
-
-/**
- * News of how a request stands: the newest says it all. Offers and trips are each something to act on.
- */
-const collapsible: ReadonlySet<string> = new Set([
-  'booking_expired',
-  'no_vehicles_available',
-  'truck_confirmed',
-  'truck_released',
-])
 
 export function pushMessage(
   { envelopeId, token, platform, content, endsAt }: LeasedPush,
@@ -28,12 +20,12 @@ export function pushMessage(
       id: envelopeId,
       type,
       broadcastId,
-      ...(tripId === undefined ? {} : { tripId }),
+      ...defined({ tripId }),
       version: String(version),
       title,
       ...(type === 'new_broadcast' ? { expiresAt: new Date(endsAt).toISOString() } : {}),
     },
-    ...(collapsible.has(type) ? { collapseKey: broadcastId } : {}),
+    ...(collapses(type) ? { collapseKey: broadcastId } : {}),
     lifeMs: endsAt - now,
   }
 }

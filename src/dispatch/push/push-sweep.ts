@@ -4,13 +4,13 @@ import type { PushQueue } from '../ports.js'
 
 const SWEEP_EVERY_MS = 60_000
 /**
- * Settled pushes are kept for longer than an event may be delivered again (four minutes, see runtime/delivery/attempt.ts): without
- * them it would be pushed again. They also answer an operator who asks why an event was not pushed.
+ * Settled pushes are kept for longer than a delivery may be repeated (four minutes, see runtime/delivery/attempt.ts).
+ * Without them an event would be pushed twice. They also show an operator why an event was not pushed.
  */
 const KEPT_FOR_MS = 15 * 60_000
 const BATCH = 1_000
 
-/** Forgets settled pushes after their time. Any number of processes may: they delete different rows. */
+/** Deletes settled pushes after their time. Several processes may run it: they delete different rows. */
 export function pushSweep(parts: { pushes: PushQueue; now(): number; log: DispatchLog }): Periodic {
   const { pushes, now, log } = parts
   return new Periodic({

@@ -1,5 +1,5 @@
 /*
- * Queues what wakes people, for those of them who have devices. It is sent some time later, unless it has been
+ * Queues the envelopes that wake people, for people with devices. Each is sent some time later unless it is
  * acknowledged: see worker.ts. Handling an event again queues nothing twice.
  */
 
@@ -9,19 +9,16 @@ import type { Engine } from '../../runtime/api.js'
 import type { EmittedEvent, Subscriber } from '../../runtime/types.js'
 import { announcements } from '../announcements/announcements.js'
 import { peopleToldTo } from '../announcements/audience.js'
-import { wordsFor } from '../announcements/words.js'
+import { pushKindOf } from '../announcements/socket-events.js'
+import { wordingFor } from '../announcements/wording.js'
 import { BROADCAST } from '../broadcasts/broadcast.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
 import { type NewPush, PUSHED_AFTER_MS, type PushQueue, type RecipientStore } from '../ports.js'
 
-/** Envelopes of one statement. Each may be for thousands. */
+/** Envelopes of one statement. Each may be for thousands of people. */
 const MAX_QUEUED_AT_ONCE = 100
-/** Nobody waits for it: a push is due seconds later. Far less than a delivery's lease. */
+/** A push is due seconds later, so nothing waits for this. It is far less than a delivery's lease. */
 const QUEUE_GATHER_MS = 50
-/** A driver who has no network for a day has read its trips before the push would come. */
-const TRIP_LIFE_MS = 24 * 3_600_000
-/** Later, how a request stands is found in the app, and is no reason to be woken. */
-const NEWS_LIFE_MS = 3_600_000
 
 export interface PushParts {
   readonly engine: Pick<Engine, 'now'>
@@ -38,7 +35,7 @@ export function pushSubscriber(parts: () => PushParts): Subscriber {
   })
   return {
     name: 'push',
-    // Each is sent by the time that it is due.
+    // The due time decides when each is sent.
     isUnordered: true,
     wants: (machine, type) => machine === BROADCAST && wakesSomebody(type as BroadcastEmitted['type']),
     async handle(event) {
@@ -49,26 +46,25 @@ export function pushSubscriber(parts: () => PushParts): Subscriber {
 }
 
 const wakesSomebody = (type: BroadcastEmitted['type']) =>
-  announcements[type]?.some(({ wakes }) => wakes) ?? false
+  announcements[type]?.some(row => pushKindOf(row.type) !== null) ?? false
 
 async function pushesOf(
   { engine, requests, recipients }: PushParts,
   emitted: EmittedEvent,
 ): Promise<readonly NewPush[]> {
-  const { concerned, said } = await wordsFor(emitted, requests)
+  const { concerned, said } = await wordingFor(emitted, requests)
   const pushes: NewPush[] = []
-  for (const { to, wakes, envelope } of said) {
-    if (!wakes) continue
+  for (const { to, push, envelope } of said) {
+    if (push === null) continue
     const people = await peopleToldTo(to, concerned, () => recipients.offered(emitted.instance))
     const { id, broadcastId, tripId, version } = envelope
-    const life = envelope.type.startsWith('trip_') ? TRIP_LIFE_MS : NEWS_LIFE_MS
     pushes.push({
       envelopeId: id,
       people,
       content: { type: envelope.type, broadcastId, tripId, version, title: String(envelope.data.title) },
-      // Of a dead process's share sockets are told now, too.
+      // Counted from now: after the death of a process, sockets get its events only now, too.
       dueAt: engine.now() + PUSHED_AFTER_MS,
-      endsAt: emitted.at + life,
+      endsAt: emitted.at + push.lifeMs,
     })
   }
   return pushes

@@ -1,7 +1,7 @@
 /*
- * Sends what is due, in batches. Any number of processes may: each leases what it sends, and all keep to one pace.
- * A process that dies between sending and noting it has its batch sent again when the lease has run out, under the
- * same ids. Nothing is leased while nothing could be sent, so that an outage of FCM's sign-in costs no attempts.
+ * Sends due pushes in batches. Several processes may run it: each leases what it sends, and all share one pace. If a
+ * process dies between sending a batch and settling it, the batch is sent again under the same ids when the lease has
+ * expired. Nothing is leased while nothing can be sent, so an outage of FCM's sign-in costs no attempts.
  */
 import { type Backoff, backoffMs } from '../../concurrency/backoff.js'
 import { Limit } from '../../concurrency/limit.js'
@@ -10,23 +10,23 @@ import type { DispatchLog } from '../parts.js'
 import type { LeasedPush, ProductMeter, PushQueue, PushResult, PushSender, PushSettlement } from '../ports.js'
 import { pushMessage } from './message.js'
 
-/** A push comes so much later than it is due, at worst and when there is little to send. */
+/** How much later than due a push comes, at worst, when there is little to send. */
 const LOOK_EVERY_MS = 300
-/** Keeps processes from looking together. */
+/** Keeps processes from polling at the same time. */
 const LOOKS: Backoff = { firstMs: LOOK_EVERY_MS, longestMs: LOOK_EVERY_MS }
-/** Batches under way: one that hangs for as long as a sender may take leaves room for others. */
+/** Batches in progress. One that hangs for as long as a sender may take leaves room for others. */
 const MAX_UNDER_WAY = 4
 /**
- * Longer than a sender's slowest batch (10 s until the last is begun, 10 s for its answer): another process sends again
- * what takes longer.
+ * Longer than a sender's slowest batch (10 s until the last message is begun, 10 s for its answer). If a batch takes
+ * longer, another process sends it again.
  */
 const LEASE_MS = 30_000
-/** Half of what FCM grants a project (600,000 a minute): the rest is for what else the project sends. */
+/** Half of FCM's limit for a project (600,000 a minute). The rest is for other uses of the project. */
 const PUSHES_PER_SECOND = 5_000
-/** A second, doubling up to a minute, give or take a quarter: 24 attempts are some 19 minutes. */
+/** From a second, doubling to a minute, with a quarter of jitter: 24 attempts take some 19 minutes. */
 const RETRIES: Backoff = { firstMs: 1_000, longestMs: 60_000 }
 const MAX_ATTEMPTS = 24
-/** An answer that asks for more is a mistake, and the next batch will ask again. */
+/** A longer pause is a mistake of the sender. The next batch may ask for a pause again. */
 const MAX_PAUSE_MS = 3_600_000
 
 export interface PushCounts {
@@ -49,7 +49,7 @@ export class PushWorker {
   readonly #sending = new Limit(MAX_UNDER_WAY)
   readonly #looking: Periodic
   readonly #counts = { sent: 0, retried: 0, dead: 0, unregistered: 0 }
-  /** Failed looks in a row. */
+  /** Failed polls in a row. */
   #failures = 0
 
   constructor(options: PushWorkerOptions) {
@@ -71,13 +71,13 @@ export class PushWorker {
     this.#looking.start()
   }
 
-  /** Waits for what is being sent; what is due stays for other processes. */
+  /** Waits for the batches in progress. Due pushes are left to other processes. */
   async stop(): Promise<void> {
     await this.#looking.stop()
     await this.#sending.idle()
   }
 
-  /** Takes one batch and sends it. Answers how many pushes were in it. */
+  /** Leases one batch and sends it. Returns how many pushes it had. */
   async turn(): Promise<number> {
     const { sender } = this.#options
     await sender.prepare()
@@ -86,7 +86,7 @@ export class PushWorker {
     return batch.length
   }
 
-  /** Takes batches until nothing is due, or enough are under way. */
+  /** Leases batches until nothing is due, or enough are in progress. */
   async #look(): Promise<void> {
     const { sender, log } = this.#options
     await sender.prepare()
@@ -95,7 +95,7 @@ export class PushWorker {
       if (batch.length === 0) break
       this.#sending
         .run(() => this.#send(batch, leasedAt))
-        .catch(error => log.warn({ err: error }, 'the results of pushes could not be noted'))
+        .catch(error => log.warn({ err: error }, 'the results of pushes could not be stored'))
     }
     if (this.#failures > 0) log.warn({ failures: this.#failures }, 'push works again')
     this.#failures = 0
@@ -104,7 +104,7 @@ export class PushWorker {
   #lookFailed(error: unknown): void {
     this.#failures += 1
     if (this.#failures > 1) return
-    this.#options.log.error({ err: error }, 'push does not work; what is to be pushed is kept')
+    this.#options.log.error({ err: error }, 'push does not work; due pushes are kept')
   }
 
   async #lease() {
@@ -126,7 +126,7 @@ export class PushWorker {
       .catch((error: unknown) => ({ results: batch.map(() => failedWith(error)), pauseMs: undefined }))
     const at = now()
     if (pauseMs !== undefined) {
-      log.warn({ pauseMs }, 'push was told to wait')
+      log.warn({ pauseMs }, 'push pauses because the sender asked for it')
       await pushes.pause(at + Math.min(pauseMs, MAX_PAUSE_MS))
     }
     const settlements = batch.map((push, i) =>

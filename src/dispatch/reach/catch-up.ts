@@ -1,22 +1,25 @@
 /*
- * A transporter came (back), became available, or one of its drivers came near: it is offered every live
- * request that it has not had and whose reach covers it. Three statements, whatever the number of requests.
- * A mass reconnect is worked off by a few at a time; asking again for a transporter that waits adds nothing.
+ * Offers a transporter every live request that covers it and that it has not been offered. This happens when it
+ * connects, becomes available, or one of its drivers comes near. It takes three statements, for any number of requests.
+ * After a mass reconnect a few transporters are served at a time. Requesting it again for a waiting transporter adds
+ * nothing.
  */
+
+import { defined } from '../../types/defined.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
-import { unlessLost } from '../fleet/unless-lost.js'
+import { orUndefined } from '../fleet/or-undefined.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { LiveRequest, OfferEntry, Point } from '../ports.js'
 import { distanceKm } from './distance.js'
 import { tellOffered } from './offers.js'
 
-/** Live requests looked at, newest first. */
+/** Live requests that are looked at, newest first. */
 const MAX_LIVE = 5_000
-/** Offers made by one statement, newest first: each locks a request until it is done. More than these come after. */
+/** Offers made by one statement, newest first: each locks a request until the statement is done. The rest follow. */
 const MAX_OFFERS = 1_000
 /** Two cores and a pool of connections are shared with everything else. */
 const MAX_RUNNING = 4
-/** How the offer is told from those of the reach's own steps. */
+/** Marks such offers apart from those of the reach's own steps. */
 const STEP = 'catch_up'
 
 type PlacedDriver = Point & { readonly vehicleType: string }
@@ -31,13 +34,13 @@ export class CatchUp {
     this.#parts = parts
   }
 
-  /** Returns at once. One that is being worked on is taken up again after, as facts may have changed since. */
+  /** Returns at once. A transporter that is being served is served again afterwards, because facts may have changed. */
   request(transporterId: string): void {
     this.#waiting.add(transporterId)
     this.#pump()
   }
 
-  /** Resolves when nothing waits and nothing runs. */
+  /** Resolves when nothing waits and nothing is in progress. */
   async idle(): Promise<void> {
     if (this.#waiting.size + this.#running.size === 0) return
     await new Promise<void>(resolve => this.#whenIdle.push(resolve))
@@ -60,7 +63,7 @@ export class CatchUp {
     try {
       if (await offerMissed(this.#parts, transporterId)) this.#waiting.add(transporterId)
     } catch (error) {
-      // The next heartbeat after an absence, or the next step of the reach, brings the offers all the same.
+      // The next heartbeat after an absence, or the next step of the reach, offers the requests as well.
       this.#parts.log.warn({ err: error, transporterId }, 'a transporter could not be offered what it missed')
     } finally {
       this.#running.delete(transporterId)
@@ -69,14 +72,14 @@ export class CatchUp {
   }
 }
 
-/** Answers whether there is more to offer. */
+/** Returns whether there is more to offer. */
 async function offerMissed(parts: PartsWithEngine, transporterId: string): Promise<boolean> {
   const { engine, presence, reads, recipients } = parts
-  const present = await unlessLost(presence.presentAmong([transporterId]))
+  const present = await orUndefined(presence.presentAmong([transporterId]))
   if (present !== undefined && !present.has(transporterId)) return false
   const live = await reads.listUnofferedLive(transporterId, MAX_LIVE)
   if (live.length === 0) return false
-  const drivers = await unlessLost(presence.driversOf(transporterId))
+  const drivers = await orUndefined(presence.driversOf(transporterId))
   const all = live.flatMap(request => entryFor(transporterId, request, drivers))
   const entries = all.slice(0, MAX_OFFERS)
   const offered = (await recipients.offer(entries)).filter(offer => offer.isNew)
@@ -95,9 +98,9 @@ function entryFor(
   drivers: readonly PlacedDriver[] | undefined,
 ): readonly OfferEntry[] {
   const nearestKm = nearest(request, drivers ?? [])
-  // While presence is lost the reach, too, goes to everyone.
+  // While presence is lost, the reach goes to everyone too.
   if (drivers !== undefined && !covers(request, nearestKm)) return []
-  const distance = nearestKm === undefined ? {} : { distanceKm: nearestKm }
+  const distance = defined({ distanceKm: nearestKm })
   return [{ broadcastId: request.id, transporterId, step: STEP, ...distance }]
 }
 
@@ -108,7 +111,9 @@ function nearest(request: LiveRequest, drivers: readonly PlacedDriver[]): number
   return distances.length === 0 ? undefined : Math.min(...distances)
 }
 
-/** After the last step as in it: whoever owns such a vehicle. Before: who has one within the step's radius. */
+/**
+ * After the last step, any owner of such a vehicle is covered. Before, only one with a driver within the step's radius.
+ */
 export function covers({ reach, reachStepsKm }: LiveRequest, nearestKm: number | undefined): boolean {
   if (reach === 'everyone' || reach === 'done') return true
   const radiusKm = reachStepsKm[Number(reach.slice('step_'.length)) - 1]

@@ -5,7 +5,7 @@ export const EARTH_RADIUS_KM = 6371.0088
 
 const radians = (degrees: number) => (degrees * Math.PI) / 180
 
-/** Along the great circle (haversine): within half a per cent of the true distance on the ellipsoid. */
+/** Great-circle distance (haversine). It is within half a per cent of the distance on the ellipsoid. */
 export function distanceKm(a: Point, b: Point): number {
   const sinLat = Math.sin(radians(b.lat - a.lat) / 2)
   const sinLng = Math.sin(radians(b.lng - a.lng) / 2)

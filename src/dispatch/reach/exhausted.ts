@@ -3,11 +3,11 @@ import { asBroadcast, type Broadcast } from '../broadcasts/broadcast.js'
 import type { PartsWithEngine } from '../parts.js'
 
 /**
- * Widens the reach at once where nobody is left to wait for: at least one was offered the request, and all of them have
- * declined. To be asked after each decline and after each step that offered it to nobody new, once that is committed:
- * whichever of two comes last then sees both. The step is read after that, so one that has just begun is not skipped
- * unseen: it asks for itself. Answers the request as it is then, if it was widened.
- * What fails here happens at the step's own time all the same, so the decline stands.
+ * Widens the reach at once if every transporter that was offered the request has declined, and there was at least one.
+ * To be called after each decline and after each step that offered the request to no new transporter, once that is
+ * committed: of two concurrent ones, the later sees both. Returns the request after the change, if it was widened. The
+ * step is read last, so a step that has just begun is not skipped: it makes its own call. If this fails, the step still
+ * comes at its own time, and the decline is kept.
  */
 export async function widenIfAllDeclined(
   { engine, recipients, log }: PartsWithEngine,
@@ -23,7 +23,10 @@ export async function widenIfAllDeclined(
     const outcome = await engine.send(id, { type: 'reach.exhausted', step }, { actor })
     return asBroadcast(outcome.instance)
   } catch (error) {
-    log.warn({ err: error, broadcast: id }, 'all have declined, but the reach could not be widened')
+    log.warn(
+      { err: error, broadcast: id },
+      'all transporters have declined, but the reach could not be widened',
+    )
     return undefined
   }
 }

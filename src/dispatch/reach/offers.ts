@@ -6,14 +6,16 @@ import { offerView } from '../views/broadcast-view.js'
 import { isoTime } from '../views/trip-view.js'
 
 /**
- * Transporters who are shown the same distance are told by one emit, so this bounds the emits of an offer however
- * many it goes to: across processes each costs a message with all of the offer in it.
+ * One emit serves all transporters that are shown the same distance. So this bounds the emits of an offer, however many
+ * transporters get it. Between processes, each emit is a message with the whole offer in it.
  */
 const MAX_GROUPS = 10
-/** Whole kilometres are as exact as a position twelve seconds old. Coarser where that makes too many groups. */
+/**
+ * A position twelve seconds old is no more exact than a kilometre. Larger steps are taken if there are too many groups.
+ */
 const STEPS_KM = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]
 
-/** For one transporter, or about one. */
+/** The distance as one transporter sees it. */
 export const wholeKm = (distanceKm: number | null) =>
   distanceKm === null ? undefined : Math.round(distanceKm)
 
@@ -22,7 +24,7 @@ export const offerTitle = (trucks: number) =>
 
 export const offerId = (broadcastId: string) => `${broadcastId}:offer`
 
-/** An offer as a transporter gets it. All of them get it under one id, however often it is told. */
+/** An offer as a transporter gets it. All transporters get it under one id, however often it is sent. */
 export function offerEnvelope(
   broadcast: Broadcast,
   { notified, shownKm }: { notified: number; shownKm: number | undefined },
@@ -44,14 +46,14 @@ export function offerEnvelope(
 }
 
 /**
- * What has ended, as it was read or as this process knows, is no offer any more: the ending is told to all who were
- * offered it.
+ * Whether the request has ended, in the state that was read or as this process knows. Then its offers are void: all
+ * transporters that were offered it are told of the end.
  */
 export const hasEnded = (engine: Engine, { id, snapshot }: Broadcast) =>
   engine.refuseFromMemory(id, 'accept') !== undefined ||
   refuseByState(snapshot, { at: engine.now() }) !== undefined
 
-/** Tells transporters of an offer that is on record, unless the request has ended meanwhile. */
+/** Emits an offer that is on record to transporters, unless the request has ended. */
 export function tellOffered(
   { engine, fanout }: { engine: Engine; fanout: Fanout },
   broadcast: Broadcast,
@@ -74,7 +76,7 @@ interface Group {
   readonly transporters: readonly string[]
 }
 
-/** Nearest first, those without a distance last; at most ten groups and these. */
+/** Nearest first, those without a distance last. At most ten groups, and that last one. */
 export function byDistance(
   offered: readonly Pick<Offered, 'transporterId' | 'distanceKm'>[],
 ): readonly Group[] {
@@ -82,7 +84,7 @@ export function byDistance(
     const groups = groupBySteps(offered, stepKm)
     if (groups.filter(group => group.distanceKm !== undefined).length <= MAX_GROUPS) return groups
   }
-  throw new Error('no two places on earth are so far apart')
+  throw new Error('Expected a distance between two places on earth')
 }
 
 function groupBySteps(

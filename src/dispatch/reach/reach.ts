@@ -1,16 +1,15 @@
 /*
- * A request's reach has widened: who is near, available and present gets the offer; who was passed over is put
- * on record with the reason. Handling a step again is harmless: `recipients` knows who was offered it, and the
- * offer has one id. While presence is lost nobody knows who is near or here: then every step goes to everyone who
- * is available and owns such a vehicle, for an offer too many is refused in a second, and one too few is a load
- * that nobody carries.
+ * Handles a step of a request's reach. Transporters that are near, available and present get the offer. Those passed
+ * over are recorded with the reason. Handling a step twice is harmless: `recipients` knows its offers, and the offer
+ * has one id. While presence is lost, it is unknown which drivers are near or online. Then each step goes to everyone
+ * who is available and owns such a vehicle: a needless offer costs a glance, and a missing one may leave a load behind.
  */
 import { isSeeking, openTypes, type ReachStep } from '../../machines/index.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import type { FirstStep } from '../broadcasts/first-step.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
-import { unlessLost } from '../fleet/unless-lost.js'
+import { orUndefined } from '../fleet/or-undefined.js'
 import type { PartsWithEngine } from '../parts.js'
 import type { OfferEntry } from '../ports.js'
 import { widenIfAllDeclined } from './exhausted.js'
@@ -18,7 +17,7 @@ import { tellOffered } from './offers.js'
 
 /** Drivers that one step looks at, nearest first. More than a city has of one type within 75 km. */
 const MAX_NEARBY_DRIVERS = 10_000
-/** Transporters of the last step: the statement that writes them holds the request's lock meanwhile. */
+/** Transporters of the last step. The statement that writes them holds the request's lock meanwhile. */
 const MAX_EVERYONE = 10_000
 
 export interface ReachParts extends PartsWithEngine {
@@ -32,7 +31,7 @@ export async function widenReach(parts: ReachParts, event: EmittedEvent): Promis
   const radiusKm = event.payload.radiusKm as number | null
   const { engine, recipients, requests, firstStep } = parts
   const broadcast = await requests.read(event.instance, event.version)
-  // A process that comes back late finds steps of requests whose time is up.
+  // A process that was away may handle steps of requests whose time is up.
   const isLive = isSeeking(broadcast.snapshot) && engine.now() < broadcast.snapshot.context.expiresAt
   const entries = isLive ? await search(parts, broadcast, step, radiusKm) : []
   const offered = await recipients.offer(entries)
@@ -49,9 +48,9 @@ async function search(
   step: ReachStep,
   radiusKm: number | null,
 ): Promise<readonly OfferEntry[]> {
-  const found = radiusKm === null ? undefined : await unlessLost(near(parts, broadcast, radiusKm))
+  const found = radiusKm === null ? undefined : await orUndefined(near(parts, broadcast, radiusKm))
   const distances = found ?? (await everyone(parts, broadcast))
-  const present = await unlessLost(parts.presence.presentAmong([...distances.keys()]))
+  const present = await orUndefined(parts.presence.presentAmong([...distances.keys()]))
   return [...distances].map(([transporterId, distanceKm]) => ({
     broadcastId: broadcast.id,
     transporterId,
@@ -61,7 +60,9 @@ async function search(
   }))
 }
 
-/** Transporters with a driver near, and how far the nearest is. Whether they are available the statement sees. */
+/**
+ * Transporters with a driver near, and the distance of the nearest. The statement checks whether they are available.
+ */
 async function near({ presence }: PartsWithEngine, { snapshot }: Broadcast, radiusKm: number) {
   const { pickup } = snapshot.context
   const types = openTypes(snapshot.context)

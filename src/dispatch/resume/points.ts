@@ -1,6 +1,6 @@
 /*
- * Points to resume from. To clients they are opaque: the id of any envelope, or what an answer named as `next`. Anybody
- * may forge one, so they are parsed, and say nothing that their bearer may not read anyhow.
+ * Resume points. Clients do not read them: a point is the id of any envelope, or the `next` of an answer. Anyone may
+ * forge one, so they are parsed, and they reveal nothing that their bearer may not read anyway.
  */
 import type { EventPosition, Mark, Micros } from '../ports.js'
 
@@ -8,7 +8,7 @@ export type Point =
   | { readonly kind: 'mark'; readonly mark: Mark }
   /** Everything up to this moment has been read. */
   | { readonly kind: 'moment'; readonly at: Micros }
-  /** In the middle of what was recorded after `since`; the reading of it was begun at `begunAt`. */
+  /** In the middle of what was recorded after `since`. This reading began at `begunAt`. */
   | {
       readonly kind: 'page'
       readonly since: Micros
@@ -16,7 +16,7 @@ export type Point =
       readonly after: EventPosition
     }
 
-/** Of an event: its key, and its stamp in milliseconds. */
+/** The key of an event, and its stamp in milliseconds. */
 interface EventPlace {
   readonly instance: string
   readonly version: number
@@ -25,7 +25,7 @@ interface EventPlace {
 }
 
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
-/** Until the year 2286, and exact as a number. */
+/** Until the year 2286. Exact as a number. */
 const MICROS = '\\d{1,16}'
 const VERSION = '\\d{1,9}'
 const INDEX = '\\d{1,4}'
@@ -41,15 +41,15 @@ const patterns = {
 }
 
 /**
- * The id of an event's `n`th envelope, the same in every delivery. It contains the stamp, since after a failover that lost
- * transactions another event may have the same version and index.
+ * The id of an event's `n`th envelope, the same in every delivery. It contains the stamp: after a failover that lost
+ * transactions, another event may have the same version and index.
  */
 export function envelopeId(event: EventPlace & { readonly n: number }): string {
   const { instance, version, index, n, at } = event
   return `${instance}:${version}:${index}:${n}:${Math.round(at).toString(STAMP_RADIX)}`
 }
 
-/** `undefined` for what is no point. */
+/** Returns `undefined` if the text is not a resume point. */
 export function parsePoint(text: string): Point | undefined {
   const event = patterns.event.exec(text)
   if (event !== null) {

@@ -1,16 +1,17 @@
 /*
- * What a client missed. Events become visible out of the order of their ids (a commit that took longer, a delivery that
- * a dead process left to others), so no id says "all before me". What can be said: an event that was not delivered
- * before the one the client saw last was recorded, or marked late, not long before that one. So everything since then
- * is read, some of it for the second time, and clients drop the ids they know.
- * What is answered is in the order in which it was recorded: wherever the client is cut off, the last id it has got is
- * again a point from which nothing is missed. Offers come last, for the same reason.
+ * Returns what a client missed. Events do not become visible in the order of their ids: one commit takes longer than
+ * another, and a dead process leaves a delivery to others. So no id means that everything before it has arrived. But
+ * one thing holds: an event that was not delivered before the last one the client saw was recorded, or marked late, not
+ * long before that one. So everything from shortly before that event on is read. Some of it is read twice, and clients
+ * drop the ids that they know.
+ * The answer is in the order in which events were recorded. Wherever the client is cut off, the last id that it got is
+ * again a point from which nothing is missed. For the same reason offers come last.
  */
 
 import { readerOf } from '../access.js'
 import type { Said } from '../announcements/announcements.js'
 import { isToldTo, isToldWatching } from '../announcements/audience.js'
-import { wordsOf } from '../announcements/words.js'
+import { wordingOf } from '../announcements/wording.js'
 import { asBroadcast } from '../broadcasts/broadcast.js'
 import { findReadable } from '../broadcasts/broadcasts.js'
 import type { PartsWithEngine } from '../parts.js'
@@ -23,34 +24,34 @@ import type { BroadcastView } from '../views/views.js'
 import { momentPoint, type Point, pagePoint, parsePoint } from './points.js'
 
 /**
- * How far before the last event seen a missed one may have been recorded or marked late. Deliveries later than 5 s
- * are marked first, leases run out after 5 s: no delivery is further than this behind its record or its mark.
+ * How long before the last event seen a missed one may have been recorded or marked late. Deliveries later than 5 s are
+ * marked first, and leases expire after 5 s. So no delivery is further than this behind its record or its mark.
  */
 export const OVERLAP_MICROS: Micros = 10_000_000
-/** Events of one answer: some 200 KB of trips at most. */
+/** Events of one answer: at most some 200 KB of trips. */
 export const SYNC_PAGE = 200
-/** As many as a catch-up offers. */
+/** Offers of one answer, newest first. */
 const MAX_OFFERS = 200
-/** Requests of an answer after a long absence: more than anyone has under way. */
+/** Requests of an answer after a long absence. Nobody has more in progress. */
 const MAX_LIVE = 100
-/** A request older than its time to seek and this has been told ended to those who were offered it. */
+/** The end of a request older than its time to seek and this has been sent to everyone that was offered it. */
 const OFFERS_END_AFTER_MS = 24 * 3_600_000
 
 export type Synced =
   | {
       readonly resync: false
       readonly events: readonly Envelope[]
-      /** From where to go on: at once when there is more, else after the next absence. */
+      /** Where to continue: at once if there is more, or else after the next absence. */
       readonly next: string
       readonly hasMore: boolean
     }
-  /** The point is unknown or too old: what the client has is void, this is what stands now. */
+  /** The point is unknown or too old. What the client has is void; `broadcasts` is the present state. */
   | { readonly resync: true; readonly broadcasts: readonly BroadcastView[]; readonly next: string }
 
 export interface SyncRequest {
-  /** Without it nothing is missed yet: the answer's `next` is the present. */
+  /** Without a point nothing has been missed yet, and the answer's `next` is the present. */
   readonly after?: string | undefined
-  /** What is told in the room of this request, instead of what is told to the caller itself. */
+  /** Return what the room of this request was sent, instead of what was sent to the caller itself. */
   readonly watching?: string | undefined
 }
 
@@ -85,12 +86,12 @@ export async function sync(
   return ok({ resync: false, events: [...events, ...offers], next: momentPoint(begunAt), hasMore: false })
 }
 
-/** Before this events may be gone, or go while they are read. */
+/** Events before this may be deleted, or be deleted while they are read. */
 function keptSince({ settings }: PartsWithEngine, now: Micros, sweptBefore: Micros | null): Micros {
   return Math.max(sweptBefore ?? 0, now - settings.eventRetentionMs * 1000)
 }
 
-/** From when on events are read; `null` when nobody knows. */
+/** The time from which events are read. `null` if it is unknown. */
 function sinceOf(point: Point, now: Micros, markedAt: Micros | null): Micros | null {
   switch (point.kind) {
     case 'mark':
@@ -113,10 +114,10 @@ function read(
   return resume.eventsOf(caller, { ...query, offersSince })
 }
 
-/** What the event said to the caller, with no more of its trip than the caller may see now. */
+/** The envelope that the event was for the caller, with no more of its trip than the caller may see now. */
 function tell(resumed: ResumedEvent, caller: Caller, watching: string | undefined): Envelope[] {
   const { request, isOffered } = resumed
-  const { concerned, said } = wordsOf(resumed, request, resumed.tripStatus)
+  const { concerned, said } = wordingOf(resumed, request, resumed.tripStatus)
   const isTold = ({ to }: Said) =>
     watching === undefined
       ? isToldTo(caller, to, concerned, isOffered)
@@ -125,8 +126,7 @@ function tell(resumed: ResumedEvent, caller: Caller, watching: string | undefine
 }
 
 /**
- * All live offers, whenever they were made: a process that dies between making an offer and telling it leaves the
- * telling to this.
+ * All live offers, whenever they were made. If a process dies between recording an offer and sending it, this sends it.
  */
 async function liveOffers({ resume, engine }: PartsWithEngine, caller: Caller): Promise<readonly Envelope[]> {
   if (caller.role !== 'transporter') return []
@@ -139,7 +139,7 @@ async function liveOffers({ resume, engine }: PartsWithEngine, caller: Caller): 
   })
 }
 
-/** What stands now, for a client that has to begin anew. */
+/** The present state, for a client that has to start anew. */
 async function standing(
   parts: PartsWithEngine,
   caller: Caller,

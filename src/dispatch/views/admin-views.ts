@@ -1,4 +1,4 @@
-/* What administrators see: everything. Shapes only, as in views.ts. */
+/* What administrators see: everything. Only shapes, as in views.ts. */
 import { z } from 'zod'
 import { storyKinds } from '../ports.js'
 import { clientId, instanceId, role } from '../requests.js'
@@ -35,20 +35,22 @@ export const instanceDetail = instanceSummary
           sendId: z.string(),
           event: z.unknown(),
           generation: z.int().describe('The version that armed it'),
-          dueAt: time.optional().describe('Absent when it is parked'),
+          dueAt: time.optional().describe('Absent if it is parked'),
           parked: z
             .enum(['spent', 'dead', 'dropped'])
             .optional()
             .describe(
-              'Why it does not fire: its machine ignored it, it is a dead letter, or that was dropped',
+              'Why it does not fire: its machine ignored it, it is a dead letter, or a dead letter that was dropped',
             ),
-          attempts: z.int().optional().describe('Attempts to fire it that failed'),
-          error: z.string().optional().describe('Of the last such attempt'),
-          leasedUntil: time.optional().describe('A process is firing it, or it is left alone until then'),
+          attempts: z.int().optional().describe('Failed attempts to fire it'),
+          error: z.string().optional().describe('The error of the last one'),
+          leasedUntil: time
+            .optional()
+            .describe('Until then a process is firing it, or it rests after a failure'),
         }),
       )
       .readonly(),
-    claims: z.array(z.string()).readonly().describe('Keys that nobody else may hold meanwhile'),
+    claims: z.array(z.string()).readonly().describe('Keys that no other instance may hold'),
     undelivered: z
       .array(
         z.object({
@@ -72,7 +74,7 @@ export const instanceDetail = instanceSummary
         }),
       )
       .readonly()
-      .describe('The youngest transitions, newest first; the history has all of them'),
+      .describe('The latest transitions, newest first; the history has all'),
   })
   .meta({ id: 'Instance' })
 
@@ -83,7 +85,7 @@ export const instanceEventAnswer = z
 const deadLetter = z.object({
   id: z.string(),
   instance: instanceId,
-  type: z.string().describe('Of the event'),
+  type: z.string().describe('The type of the event'),
   attempts: z.int(),
   error: z.string(),
   diedAt: time,
@@ -95,7 +97,7 @@ export const deadLetterView = z
       kind: z.literal('delivery'),
       version: z.int(),
       index: z.int(),
-      subscriber: z.string().describe('What it could not be delivered to'),
+      subscriber: z.string().describe('The subscriber that it could not be delivered to'),
     }),
     deadLetter.extend({
       kind: z.literal('timer'),
@@ -114,7 +116,10 @@ export const recipientView = z
   .object({
     transporterId: clientId,
     isOffered: z.boolean(),
-    step: z.string().optional().describe('The step of the reach that found it; `catch_up`: it came later'),
+    step: z
+      .string()
+      .optional()
+      .describe('The step of the reach that found it; `catch_up` if it connected later'),
     distanceKm: z.number().optional().describe('Whole kilometres from the pickup to its nearest driver'),
     offeredAt: time.optional(),
     reason: z.string().optional().describe('Why it was not offered'),
@@ -122,7 +127,7 @@ export const recipientView = z
     declineReason: z.string().optional(),
     isOnRecord: z
       .boolean()
-      .describe('False: no step found it, and the reason is what stands against it now, if anything does'),
+      .describe('False if no step found it; the reason is then what excludes it now, if anything does'),
   })
   .meta({ id: 'Recipient', description: 'A transporter and why it was offered a request, or was not.' })
 
@@ -138,7 +143,9 @@ export const adminActionView = z
     outcome: z
       .string()
       .optional()
-      .describe('applied, unchanged or the code of a problem; absent where its process died before it knew'),
+      .describe(
+        'applied, unchanged or the code of a problem; absent if its process died before it was known',
+      ),
     settledAt: time.optional(),
   })
   .meta({ id: 'AdminAction', description: 'Something an administrator did.' })
@@ -149,10 +156,13 @@ export const storyView = z
     items: z
       .array(
         z.object({
-          at: time.optional().describe('Absent where only the fact is on record'),
+          at: time.optional().describe('Absent if the time is not on record'),
           what: z.enum(storyKinds),
-          who: z.string().optional().describe('Who did it: a user, or `timer`'),
-          version: z.int().optional().describe('Of the request, where it changed or told of it'),
+          who: z.string().optional().describe('The user that did it, or `timer`'),
+          version: z
+            .int()
+            .optional()
+            .describe('The version of the request, if it changed or emitted the event'),
           detail: z.record(z.string(), z.unknown()),
         }),
       )
@@ -162,7 +172,7 @@ export const storyView = z
   .meta({
     id: 'Story',
     description:
-      'What happened to a request: transitions with their traces, who was offered it and how many were not and why, declines, refused accepts, deliveries that failed or wait, and what administrators did.',
+      'What happened to a request: transitions with their traces, offers and how many transporters were passed over and why, declines, refused accepts, deliveries that failed or wait, and what administrators did.',
   })
 
 export type StoryView = z.infer<typeof storyView>

@@ -1,8 +1,9 @@
 /*
- * A request as its readers see it. How much that is visibility.ts says. A truck whose trip the reader may not see is
- * `taken` and has no `trip`.
+ * A request as its readers see it. visibility.ts decides how much each reader sees. A truck whose trip the reader may
+ * not see is `taken` and has no `trip`.
  */
 import { broadcastStatus, nextEvents, reachOf, trucksFilled } from '../../machines/index.js'
+import { defined } from '../../types/defined.js'
 import { maySeeTrip } from '../access.js'
 import type { Broadcast } from '../broadcasts/broadcast.js'
 import type { Caller } from '../person.js'
@@ -10,7 +11,7 @@ import { isoTime, recordOfTrip, tripView } from './trip-view.js'
 import type { BroadcastView } from './views.js'
 import { shownPlace, sightOf } from './visibility.js'
 
-/** What the snapshot does not know. */
+/** Facts that are not in the snapshot. */
 export interface Standing {
   readonly notified: number
   readonly isOffered: boolean
@@ -18,8 +19,8 @@ export interface Standing {
 }
 
 /**
- * What the caller may send now: to this request (`cancel`, `accept`, `decline`), or, being an admin, any
- * command. Trip events of the others are a trip's own.
+ * The events that the caller may send now to this request: `cancel`, `accept` or `decline`, and for an admin any
+ * command. Events of trips are in the trip's own view.
  */
 function nextEventsFor(
   caller: Caller,
@@ -42,7 +43,7 @@ function nextEventsFor(
   }
 }
 
-/** Pure; `now` in milliseconds. The caller is known to be allowed to read it. */
+/** Pure. `now` is in milliseconds. The caller must be allowed to read the request. */
 export function broadcastView(
   caller: Caller,
   broadcast: Broadcast,
@@ -69,7 +70,7 @@ export function broadcastView(
       if (trip === undefined) throw new Error(`Truck ${id} of ${broadcast.id} has no trip ${tripId}`)
       const record = recordOfTrip(trip, broadcast.id, context)
       const isShown = sight.trips === 'all' || maySeeTrip(caller, record)
-      // The trip of a taken truck stands, so every caller that may see it sees all of it.
+      // The trip of a taken truck has not ended early, so a caller that may see it sees all of it.
       const shown = isShown ? { trip: tripView(record, 'exact') } : {}
       return { id, vehicleType, status: 'taken', ...shown }
     }),
@@ -78,15 +79,15 @@ export function broadcastView(
     updatedAt: isoTime(broadcast.updatedAt),
     expiresAt: isoTime(context.expiresAt),
     nextEvents: nextEventsFor(caller, broadcast, standing, now),
-    ...(goods === undefined ? {} : { goods }),
+    ...defined({ goods }),
     ...(notes === undefined || !sight.notes ? {} : { notes }),
-    ...(pricePerTruck === undefined ? {} : { pricePerTruck }),
+    ...defined({ pricePerTruck }),
     ...(endedAt === undefined ? {} : { endedAt: isoTime(endedAt) }),
-    ...(endReason === undefined ? {} : { endReason }),
+    ...defined({ endReason }),
   }
 }
 
-/** As any transporter sees it to whom it is being offered: one view for all of them. */
+/** The request as transporters see it in an offer: one view for all of them. */
 export function offerView(broadcast: Broadcast, notified: number, now: number): BroadcastView {
   const anyone: Caller = { id: '', role: 'transporter' }
   return broadcastView(anyone, broadcast, { notified, isOffered: true, hasDeclined: false }, now)

@@ -1,12 +1,13 @@
+import { defined } from '../../types/defined.js'
 import type { DriverFleet, DriverRecord, DriverState, VehicleRecord } from '../ports.js'
 import { isoTime } from './trip-view.js'
 import type { DriverFleetView, DriverView, VehicleView } from './views.js'
 
-/** `known`: what presence knows of the driver, if anything. While it is lost, switched on counts as online. */
+/** `known`: what presence knows of the driver. While it is lost, a driver that is switched on counts as online. */
 export function driverView(driver: DriverRecord, known: DriverState | undefined | 'lost'): DriverView {
   const { id, name, phone, isConfirmed, vehicleId, isBusy } = driver
-  const named = { id, name, ...(phone === undefined ? {} : { phone }), confirmed: isConfirmed }
-  // Until it has agreed, its transporter sees no more than it said itself.
+  const named = { id, name, ...defined({ phone }), confirmed: isConfirmed }
+  // Before the driver has agreed, the transporter sees only what it entered itself.
   if (!isConfirmed) return { ...named, isOnline: false, isBusy: false }
   const isLost = known === 'lost'
   const state = isLost ? undefined : known
@@ -15,8 +16,8 @@ export function driverView(driver: DriverRecord, known: DriverState | undefined 
     isOnline: driver.isSwitchedOn && (isLost || state?.isOnline === true),
     isBusy,
     ...(state === undefined ? {} : { lastSeenAt: isoTime(state.lastSeenAt) }),
-    ...(state?.place === undefined ? {} : { location: state.place }),
-    ...(vehicleId === undefined ? {} : { vehicleId }),
+    ...defined({ location: state?.place }),
+    ...defined({ vehicleId }),
   }
 }
 

@@ -1,7 +1,7 @@
 /*
- * The shapes that leave the house, as zod schemas: their types are what the code builds, and the OpenAPI document is
- * what clients read. Nothing is parsed by them. Who sees which field of them is decided in visibility.ts, broadcast-view,
- * trip-view and fleet-view, for those whom access.ts lets read, and nowhere else.
+ * The shapes that leave the server, as zod schemas. The code builds values of their types, and the OpenAPI document is
+ * written from them. Nothing is parsed with them. access.ts decides which callers may read. visibility.ts,
+ * broadcast-view, trip-view and fleet-view decide which fields they see, and nothing else does.
  */
 import { z } from 'zod'
 import { clientId, instanceId, place, vehicleType } from '../requests.js'
@@ -12,7 +12,7 @@ const status = z.enum(['searching', 'partially_filled', 'fully_filled', 'cancell
 const tripStatus = z.enum(['assigned', 'started', 'completed', 'released', 'cancelled', 'abandoned'])
 const outcome = z.enum(['applied', 'unchanged'])
 
-/** A page: `nextCursor` leads on, and is null at the end. */
+/** A page. `nextCursor` leads to the next one, and is null at the end. */
 export const pageOfSchema = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item).readonly(), nextCursor: z.string().nullable() })
 
@@ -20,10 +20,10 @@ const driverNamed = z.object({ id: clientId, name: z.string(), phone: z.string()
 const vehicleNamed = z.object({ id: clientId, number: z.string(), vehicleType })
 
 const placeOfTrip = place.describe(
-  'For its transporter and driver rounded to 0.01° and without `address` once it was released, cancelled or abandoned',
+  'After it was released, cancelled or abandoned, its transporter and driver see it rounded to 0.01° and without `address`',
 )
 const placeOfRequest = place.describe(
-  'Rounded to 0.01° and without `address` for a transporter once it can no longer be accepted, and for a driver, without a trip of theirs that stands',
+  'Rounded to 0.01° and without `address` for a driver, and for a transporter that can no longer accept, unless they have an assigned, started or completed trip of the request',
 )
 
 export const tripView = z
@@ -52,7 +52,7 @@ const truckView = z
     id: z.string(),
     vehicleType,
     status: z.enum(['open', 'taken']),
-    trip: tripView.optional().describe('Of a taken truck, for those who may see its trip'),
+    trip: tripView.optional().describe('The trip of a taken truck, if the caller may see it'),
   })
   .meta({ id: 'Truck' })
 
@@ -61,7 +61,7 @@ export const broadcastView = z
     id: instanceId,
     status,
     version,
-    kind: z.enum(['booking', 'order']).describe('A booking asks for one vehicle type, an order for several'),
+    kind: z.enum(['booking', 'order']).describe('A booking needs one vehicle type, an order several'),
     customerId: clientId,
     pickup: placeOfRequest,
     drop: placeOfRequest,
@@ -69,8 +69,10 @@ export const broadcastView = z
     notes: z
       .string()
       .optional()
-      .describe('For a transporter and a driver only while they have a trip of it that stands'),
-    pricePerTruck: z.number().optional().describe('In whichever unit the customer means'),
+      .describe(
+        'For a transporter or driver only while it has an assigned, started or completed trip of the request',
+      ),
+    pricePerTruck: z.number().optional().describe('In the customer’s own unit'),
     trucksNeeded: z.int(),
     trucksFilled: z.int(),
     trucks: z.array(truckView).readonly(),
@@ -81,10 +83,10 @@ export const broadcastView = z
     }),
     createdAt: time,
     updatedAt: time,
-    expiresAt: time.describe('Clients derive their countdown from it'),
+    expiresAt: time.describe('For countdowns'),
     endedAt: time.optional(),
     endReason: z.enum(['filled', 'cancelled', 'timeout', 'truck_released']).optional(),
-    nextEvents: z.array(z.string()).readonly().describe('What this caller may send now'),
+    nextEvents: z.array(z.string()).readonly().describe('The events that this caller may send now'),
   })
   .meta({ id: 'Broadcast', description: 'A request for trucks, as the caller may see it.' })
 
@@ -93,7 +95,7 @@ export const createdBroadcastView = broadcastView
     timeoutSeconds: z.number(),
     matchingTransportersCount: z.int().describe('How many were offered it in the first step'),
   })
-  .meta({ id: 'CreatedBroadcast', description: 'A request for trucks that was just made, or found again.' })
+  .meta({ id: 'CreatedBroadcast', description: 'A request for trucks that was just created, or found.' })
 
 const assignmentView = z
   .object({
@@ -112,7 +114,7 @@ export const broadcastEventAnswer = z
     outcome,
     version,
     broadcast: broadcastView,
-    assignment: assignmentView.optional().describe('What an accept won'),
+    assignment: assignmentView.optional().describe('The trip that an accept won'),
     tripsCancelled: z.array(instanceId).readonly().optional(),
     tripsKept: z.array(instanceId).readonly().optional().describe('Started before the cancel'),
   })
@@ -125,7 +127,7 @@ const actor = z.object({
   role: z.string(),
   reason: z.string().optional(),
   sendId: z.string().optional(),
-  trace: z.string().optional().describe('Where traces are kept: the one it is part of, as W3C `traceparent`'),
+  trace: z.string().optional().describe('The W3C `traceparent`, if traces are collected'),
 })
 
 export const historyItem = z
@@ -145,24 +147,24 @@ export const driverView = z
     phone: z.string().optional(),
     confirmed: z
       .boolean()
-      .describe('The driver has agreed to be in this fleet. Of one that has not, nothing else is known'),
+      .describe('The driver has agreed to be in this fleet. Until then nothing else is known of it'),
     isOnline: z.boolean(),
     isBusy: z.boolean(),
     lastSeenAt: time.optional(),
     location: z.object({ lat: z.number(), lng: z.number() }).optional(),
-    vehicleId: clientId.optional().describe('The vehicle it named last'),
+    vehicleId: clientId.optional().describe('The vehicle that it named last'),
   })
   .meta({ id: 'Driver' })
 
 export const driverFleetView = z
   .object({
-    transporterId: clientId.nullable().describe('Whose fleet the driver has agreed to'),
+    transporterId: clientId.nullable().describe('The transporter whose fleet the driver has joined'),
     invitations: z
       .array(z.object({ transporterId: clientId, invitedAt: time }))
       .readonly()
-      .describe('Those that the driver has not agreed to: the newest, newest first'),
+      .describe('Invitations that the driver has not accepted, newest first'),
   })
-  .meta({ id: 'DriverFleet', description: 'Whose fleet a driver is in, and who has invited it.' })
+  .meta({ id: 'DriverFleet', description: 'The fleet that a driver is in, and its invitations.' })
 
 export const vehicleView = z
   .object({ id: clientId, vehicleType, number: z.string(), isBusy: z.boolean() })
@@ -179,17 +181,14 @@ export const answerView = z
     driverId: clientId.optional(),
     vehicleId: clientId.optional(),
     tripId: instanceId.optional(),
-    tripStatus: z.string().optional().describe('What has become of the trip since'),
+    tripStatus: z.string().optional().describe('The present status of the trip'),
     reason: z.string().optional(),
   })
-  .meta({ id: 'Answer', description: 'What a transporter answered to a request, and what came of it.' })
+  .meta({ id: 'Answer', description: 'What a transporter answered to a request, and the result.' })
 
 export const envelope = z
   .object({
-    id: z
-      .string()
-      .optional()
-      .describe('The same whenever it is delivered; any of them is a point to resume from'),
+    id: z.string().optional().describe('The same each time it is delivered; any of them is a resume point'),
     broadcastId: instanceId.optional(),
     tripId: instanceId.optional(),
     version: version.optional(),
@@ -197,7 +196,7 @@ export const envelope = z
     at: time,
     data: z.record(z.string(), z.unknown()),
   })
-  .meta({ id: 'Envelope', description: 'What goes out on a socket.' })
+  .meta({ id: 'Envelope', description: 'An event as it is sent on a socket.' })
 
 export type TripView = z.infer<typeof tripView>
 export type BroadcastView = z.infer<typeof broadcastView>

@@ -1,7 +1,7 @@
 /*
- * How much of a request its readers see, and how long: one table. access.ts says who may read a request, and that right
- * never ends. Here a reader sees less once its part in the request has ended. Every view of a request or a trip asks this
- * file at the moment it is shown, also for a kept answer or a late event. See ADR 69.
+ * How much of a request its readers see, and for how long: one table. access.ts decides who may read a request, and
+ * that right never ends. Here a reader sees less after its part in the request has ended. Every view of a request or a
+ * trip is checked here when it is shown, also for a kept answer or a late event. See ADR 69.
  */
 import { isStanding, refuseByState, type TripStatus } from '../../machines/index.js'
 import { readerOf } from '../access.js'
@@ -14,21 +14,21 @@ export type Places = 'exact' | 'rounded'
 
 export interface Sight {
   readonly notes: boolean
-  /** `exact` with addresses; `rounded` to 0.01° without. */
+  /** `exact` has addresses. `rounded` is to 0.01° and has none. */
   readonly places: Places
-  /** Trips of taken trucks: all of them, or those that the reader or its driver makes. */
+  /** Trips of taken trucks: all of them, or only those of the reader or its driver. */
   readonly trips: 'all' | 'own'
 }
 
 /**
- * What a reader is to a request at one moment; `who` is for docs/authorization.md.
- * A trip stands while it is assigned or under way, and when it was completed. A released, cancelled or abandoned trip does
- * not count: after an accept and a release at once, a transporter has the part that it had before.
+ * What a reader is to a request at one moment. `who` is for docs/authorization.md. A trip counts while it is assigned,
+ * in progress or completed. A released, cancelled or abandoned trip does not count: after an accept and a release, a
+ * transporter has the part that it had before.
  */
 export const parts = {
   owner: { who: 'its customer; an admin or a viewer', notes: true, places: 'exact', trips: 'all' },
   carrier: {
-    who: 'a transporter or driver with a trip that stands',
+    who: 'a transporter or driver with an assigned, started or completed trip',
     notes: true,
     places: 'exact',
     trips: 'own',
@@ -42,7 +42,7 @@ export const parts = {
   bystander: { who: 'every other reader', notes: false, places: 'rounded', trips: 'own' },
 } as const satisfies Readonly<Record<string, Sight & { readonly who: string }>>
 
-/** Pure; `now` in milliseconds. Past its deadline a request is over, even where its timer is late. */
+/** Pure. `now` is in milliseconds. A request is over after its deadline, even if its timer is late. */
 export function sightOf(caller: Caller, { snapshot }: Pick<Broadcast, 'snapshot'>, now: number): Sight {
   const { customerId, trips } = snapshot.context
   const reader = readerOf(caller)
@@ -60,16 +60,19 @@ export function sightOf(caller: Caller, { snapshot }: Pick<Broadcast, 'snapshot'
   }
 }
 
-/** How exact the places of a trip are for a caller that may see it; `status`: the present one, `null` if it is gone. */
+/**
+ * How exact the places of a trip are for a caller that may see it. `status`: the present one, `null` if the trip is
+ * gone.
+ */
 export function placesOfTrip(role: Role, status: TripStatus | null): Places {
   if (role !== 'transporter' && role !== 'driver') return parts.owner.places
   return status !== null && isStanding({ status }) ? parts.carrier.places : parts.bystander.places
 }
 
-/** 0.01°: about a kilometre. It tells the district, not the gate. */
+/** 0.01° is about a kilometre. It shows the district, not the gate. */
 const STEPS_PER_DEGREE = 100
 
-/** Adding 0 makes 0 of -0, which -0.004 is rounded to. */
+/** Adding 0 turns -0 into 0. -0.004 is rounded to -0. */
 const rounded = (degrees: number) => Math.round(degrees * STEPS_PER_DEGREE) / STEPS_PER_DEGREE + 0
 
 export function shownPlace(place: Place, places: Places): Place {
@@ -85,7 +88,7 @@ const withPlaces = <T extends { readonly pickup: Place; readonly drop: Place }>(
   drop: shownPlace(view.drop, places),
 })
 
-/** A view that was made earlier, without what may no longer be seen. It never shows more than it did. */
+/** Removes from an earlier view what may no longer be seen. It never adds anything. */
 export function limitBroadcast(view: BroadcastView, { notes: mayReadNotes, places }: Sight): BroadcastView {
   const { notes, ...rest } = view
   return {
@@ -97,5 +100,5 @@ export function limitBroadcast(view: BroadcastView, { notes: mayReadNotes, place
   }
 }
 
-/** The same of a trip. */
+/** The same for a trip. */
 export const limitTrip = (view: TripView, places: Places): TripView => withPlaces(view, places)

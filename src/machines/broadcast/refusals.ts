@@ -45,15 +45,19 @@ export function refusePermanently(
   eventType: string,
 ): BroadcastRefusal | undefined {
   if (eventType !== 'accept') return undefined
-  switch (broadcastStatus(snapshot)) {
+  const status = broadcastStatus(snapshot)
+  switch (status) {
     case 'fully_filled':
       return { reason: 'NO_LONGER_AVAILABLE' }
     case 'cancelled':
       return { reason: 'BROADCAST_CANCELLED' }
     case 'expired':
       return { reason: 'BROADCAST_EXPIRED' }
-    default:
+    case 'searching':
+    case 'partially_filled':
       return undefined
+    default:
+      return status satisfies never
   }
 }
 
@@ -97,7 +101,12 @@ export function refuse(snapshot: BroadcastSnapshot, event: BroadcastEvent): Broa
     case 'trip.release':
     case 'trip.abandon':
       return refuseTripEvent(snapshot.context, event.type, event.tripId)
+    case 'reach.exhausted':
+    case 'reach.stop':
+      return undefined
     default:
+      // Only the events of timers come here, which the type does not name. They change nothing if they are late.
+      event satisfies never
       return undefined
   }
 }

@@ -1,4 +1,4 @@
-/* Answers decided events, and takes out those that must not be decided again. */
+/* Answers decided events, and removes those that must not be decided again. */
 import { OverloadedError } from '../errors.js'
 import type { Store } from '../ports.js'
 import type { Decision, Evaluation } from './evaluate.js'
@@ -8,8 +8,8 @@ import type { Mailboxes } from './mailboxes.js'
 import { answersUnlessUsed } from './repeated-keys.js'
 
 /**
- * Answers what has been confirmed. A decision that came with a key and was not applied is answered only after a look at
- * that key: a repetition that would be refused now must still be told of its first success.
+ * Answers confirmed decisions. A decision with a key that was not applied is answered only after a read of that key: a
+ * repetition that would be refused now must still get the answer of its first success.
  */
 export function answerAll(
   store: Pick<Store, 'usedKeys'>,
@@ -26,8 +26,9 @@ export function answerAll(
 }
 
 /**
- * For an evaluation that writes nothing. Decisions that rest on a read or a commit which began after the event arrived are
- * answered; the others wait for a read. `confirmedAt`: the monotonic time at which the snapshot was last confirmed.
+ * For an evaluation that writes nothing. A decision that rests on a read or a commit which began after the event
+ * arrived is answered. The others wait for a read. `confirmedAt`: the monotonic time at which the snapshot was last
+ * confirmed.
  */
 export function answerConfirmed(
   store: Pick<Store, 'usedKeys'>,

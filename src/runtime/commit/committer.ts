@@ -1,7 +1,7 @@
 /*
- * Takes events for instances, decides them on the last committed snapshots, and commits the decisions of many instances in
- * one statement. While commits are on the wire the next events gather; no delay is added. No event is answered before the
- * commit, or the read, that its answer rests on. A process that dies here has answered nothing that was not committed.
+ * Takes events for instances, decides them on the last committed snapshots, and commits the decisions of many instances
+ * in one statement. While commits are in progress the next events gather, without an added delay. No event is answered
+ * before the commit or read that its answer rests on. A process that dies has answered nothing that was not committed.
  */
 import { OverloadedError, unavailable } from '../errors.js'
 import type { WriteResult } from '../ports.js'
@@ -33,17 +33,17 @@ export class Committer {
     this.#mailboxes = new Mailboxes(parts.platform, () => this.#schedule())
   }
 
-  /** Queues an event. Its `settle` or `fail` is called once; throws `OverloadedError` when queues are full. */
+  /** Queues an event. Its `settle` or `fail` is called once. Throws `OverloadedError` if queues are full. */
   submit(id: string, pending: Pending): void {
     this.#mailboxes.push(id, pending)
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
+  /** Resolves when nothing waits and nothing is in progress. */
   idle(): Promise<void> {
     return this.#mailboxes.idle()
   }
 
-  /** After all callbacks of this tick, so that what arrives together goes together. */
+  /** Runs after all callbacks of this tick, so that events that arrive together are committed together. */
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -64,7 +64,9 @@ export class Committer {
     }
   }
 
-  /** Decides what waits in the ready mailboxes, up to one commit's worth, and answers what needs no commit. */
+  /**
+   * Decides the waiting events of ready mailboxes, at most one commit's worth, and answers those that need no commit.
+   */
   #gather(): DecidedWrite[] {
     const batch: DecidedWrite[] = []
     const keys = new Set<string>()
@@ -93,8 +95,8 @@ export class Committer {
   }
 
   /**
-   * Rows of the next commit. All that waits in one would leave this process idle while the database writes, and the
-   * database idle while the next is decided: a crowd that is answered at once comes again at once.
+   * The rows of the next commit. With all waiting rows in one commit, this process would be idle while the database
+   * writes, and the database while the next commit is decided: callers that are answered together come again together.
    */
   #share(): number {
     const share = Math.ceil(this.#mailboxes.waiting / MAX_COMMITS_IN_FLIGHT)
@@ -167,7 +169,7 @@ export class Committer {
     this.#schedule()
   }
 
-  /** Whether the batch was applied is not known: the next event must not be decided on what was believed before. */
+  /** It is unknown whether the batch was applied, so the next event must not be decided on the old snapshot. */
   #failBatch(batch: readonly DecidedWrite[], error: unknown): void {
     for (const { evaluation } of batch) {
       this.#cache.drop(evaluation.mailbox.id)

@@ -42,7 +42,9 @@ function concludeMoved(
 
 type Unwritten = Exclude<WriteResult, { kind: 'moved' }>
 
-/** Nothing was written, or it is not known. The events are decided again, with what was in the way, or they fail. */
+/**
+ * Nothing was written, or the result is unknown. The events are decided again with the obstacle known, or they fail.
+ */
 function concludeUnwritten(
   parts: Parts,
   mailboxes: Mailboxes,
@@ -97,7 +99,7 @@ function decideAgain(mailboxes: Mailboxes, mailbox: Mailbox, pendings: readonly 
   mailboxes.release(mailbox)
 }
 
-/** Whether it was applied is not known: the callers are told so, and the next event reads the instance. */
+/** It is unknown whether the write was applied: the callers are told so, and the next event reads the instance. */
 function failUnknown(
   { known }: Parts,
   mailboxes: Mailboxes,
@@ -127,6 +129,6 @@ function settleVoid(
 /** The instance had another version. */
 function noteStale({ known }: Parts, mailboxes: Mailboxes, mailbox: Mailbox, expectedVersion: number): void {
   mailbox.forgetObstacles()
-  // Read instead of dropping it: the read shows whether other processes went on or the database went back.
+  // The snapshot is read instead of dropped: the read shows whether other processes went on or the database went back.
   if (known.cache.get(mailbox.id)?.instance.version === expectedVersion) mailboxes.requireRead(mailbox)
 }

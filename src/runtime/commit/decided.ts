@@ -1,4 +1,4 @@
-/* What the committer decides, sends and reports: the parts of one instance in one commit. */
+/* What the committer decides, sends and reports for one instance in one commit. */
 import type { Logger } from 'pino'
 import type { Registry } from '../definitions/registry.js'
 import type { Faults } from '../faults.js'

@@ -9,9 +9,10 @@ import type { Refusal } from '../definition.js'
 import { checkedRefusal } from '../definitions/checks/moved.js'
 import type { Registered } from '../definitions/registry.js'
 import { MIGRATE, upgradePath } from '../definitions/upgrade.js'
-import type { StoredTimer, TimerKey } from '../ports.js'
+import type { StoredTimer } from '../ports.js'
 import { FIRST_VERSION } from '../replay.js'
 import { firesBefore, type Ordered } from '../timers/timer-order.js'
+import type { TimerKey } from '../types.js'
 import { type IdempotencyKey, type Instance, PRECONDITION_FAILED, type Subscriber } from '../types.js'
 import { Fold } from './fold.js'
 import {
@@ -23,7 +24,7 @@ import {
   type PendingCreate,
   type PendingTimer,
 } from './mailbox.js'
-import { stamped } from './stamp.js'
+import { stamp } from './stamp.js'
 
 /** Of one machine that arms a timer each time one rings, in one burst. The others come in the next bursts. */
 const MAX_RUNG = 100
@@ -117,7 +118,7 @@ interface Workbench {
 
 function create(pending: PendingCreate, { mailbox, fold, registered, context }: Workbench): () => void {
   const at = context.clock.now()
-  const input = stamped(pending.input, at, pending.uid)
+  const input = stamp(pending.input, at, pending.uid)
   const step = registered.stepper.begin(input, pending.uid)
   const taken = fold.claimsTakenBy(step)
   const held = findHeld(taken, mailbox, pending)
@@ -156,7 +157,7 @@ function command(pending: PendingCommand, { mailbox, fold, registered, context }
   const final = definition.refusePermanently(current.snapshot, pending.event.type)
   if (final !== undefined) return refuse(checkedRefusal(definition, 'refusePermanently', final))
   const at = Math.max(context.clock.now(), current.updatedAt)
-  const event = stamped(pending.event, at, pending.uid)
+  const event = stamp(pending.event, at, pending.uid)
   const step = stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
     const refusal = definition.refuse(current.snapshot, event)
@@ -194,7 +195,7 @@ function timer(pending: PendingTimer, workbench: Workbench): (() => void) | unde
   if (!fold.hasTimer(pending.gate.sendId) || mailbox.isReplaced(pending.gate)) return settle
   // Due times do not drift, but the stamps of one instance never go back.
   const at = Math.max(pending.dueAt, current.updatedAt)
-  const event = stamped(pending.event, at, pending.uid)
+  const event = stamp(pending.event, at, pending.uid)
   const step = registered.stepper.step(current.snapshot, event)
   if (step.kind === 'unchanged') {
     const machine = registered.definition.name
@@ -230,7 +231,7 @@ function ringBefore(next: Ordered, { mailbox, fold, registered, context }: Workb
       return !(comesToAnEnd && fold.journalLength > journalLength)
     }
     const current = existing(fold)
-    const event = stamped(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
+    const event = stamp(armed.event, Math.max(armed.dueAt, current.updatedAt), context.uid())
     try {
       const step = registered.stepper.step(current.snapshot, event)
       if (step.kind === 'unchanged') {

@@ -1,17 +1,16 @@
 /*
- * Folds the transitions of one instance, made one after the other in memory, into the one write that a commit
- * takes: a row can be updated only once in a statement, a timer set once, a claim taken once.
- * The base is the last committed snapshot; nothing here is true before the commit says so.
+ * Folds the transitions of one instance, made one after the other in memory, into the one write of a commit: a
+ * statement can update a row, set a timer and take a claim only once. The base is the last committed snapshot. Nothing
+ * here is valid before the commit succeeds.
  */
 
 import type { StampedEvent } from '../definition.js'
 import { checkEffects, checkTakenKeys } from '../definitions/checks/moved.js'
-import { checkedRows } from '../definitions/checks/projections.js'
 import type { Registered } from '../definitions/registry.js'
 import type { Emitted, Step } from '../definitions/step.js'
 import { upgrade } from '../definitions/upgrade.js'
 import { DefinitionError } from '../errors.js'
-import type { InstanceWrite, ProjectionRows, StoredTimer } from '../ports.js'
+import type { InstanceWrite, StoredTimer } from '../ports.js'
 import { firesBefore, type Ordered } from '../timers/timer-order.js'
 import type {
   Actor,
@@ -25,6 +24,7 @@ import type {
   UsedKey,
 } from '../types.js'
 import { addedKeys } from './added-keys.js'
+import { changedRows } from './changed-rows.js'
 import { nameOfKey } from './mailbox.js'
 
 type Moved = Extract<Step, { kind: 'moved' }>
@@ -79,7 +79,7 @@ export class Fold {
     return this.#journal.length
   }
 
-  /** Keys that `step` would take on top of what is folded so far. */
+  /** The keys that `step` would take in addition to those folded so far. */
   claimsTakenBy(step: Moved): string[] {
     const claims = this.#registered.claims(step.snapshot)
     const taken = addedKeys(this.#claims, claims)
@@ -109,7 +109,7 @@ export class Fold {
     if (isStored) this.#gates.push({ sendId, generation })
   }
 
-  /** A timer that was armed here has rung, and so is not to be stored. */
+  /** A timer that was armed here has fired, so it is not stored. */
   #ring({ sendId }: { readonly sendId: string }): void {
     this.timersSet.delete(sendId)
     this.#timersRemoved.add(sendId)
@@ -142,7 +142,7 @@ export class Fold {
     } = {},
   ): Instance {
     const { definition } = this.#registered
-    // What throws comes first: the fold is not touched then.
+    // Calls that may throw come first, so that a failure leaves the fold unchanged.
     const status = this.#registered.status(step.snapshot)
     const owner = this.#registered.owner(step.snapshot)
     const claims = this.#registered.claims(step.snapshot)
@@ -243,7 +243,7 @@ export class Fold {
     return trace === undefined ? event : { trace, ...event }
   }
 
-  /** The write, or `undefined` when nothing moved. */
+  /** Returns the write, or `undefined` if nothing changed. */
   toWrite(): InstanceWrite | undefined {
     const { definition, stepper } = this.#registered
     const current = this.current
@@ -252,7 +252,7 @@ export class Fold {
     const json = stepper.persist(snapshot)
     this.snapshotBytes = json.length
     const write: Mutable<InstanceWrite> = {
-      // Field by field: what begins with a spread and gets more members has a shape of its own, for each write.
+      // Field by field: an object that begins with a spread and gets more fields has its own shape for each write.
       row: {
         id: current.id,
         machine: current.machine,
@@ -278,29 +278,9 @@ export class Fold {
       claimsNeeded: [...this.#claimsNeeded].sort(),
       claimsTaken: addedKeys(this.#baseClaims, this.#claims).sort(),
       claimsFreed: addedKeys(this.#claims, this.#baseClaims).sort(),
-      projections: definition.projections.map(p => ({
-        table: p.table,
-        columns: p.columns,
-        // A snapshot of another version is not for this one's projections to read.
-        rows: checkedRows(
-          definition,
-          p,
-          changedRows(
-            this.#isUpgraded || this.#base === undefined ? undefined : p.rows(this.#base.snapshot),
-            p.rows(snapshot),
-          ),
-        ),
-      })),
+      // This version's projections cannot read a snapshot of another version.
+      projections: changedRows(definition, this.#isUpgraded ? undefined : this.#base?.snapshot, snapshot),
     }
     return write
   }
-}
-
-function changedRows(
-  before: ProjectionRows['rows'] | undefined,
-  after: ProjectionRows['rows'],
-): ProjectionRows['rows'] {
-  if (before === undefined || before.length === 0 || !Array.isArray(after)) return after
-  const known = new Map(before.map(row => [row.id, JSON.stringify(row)]))
-  return after.filter(row => known.get(row?.id) !== JSON.stringify(row))
 }

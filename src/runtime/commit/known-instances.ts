@@ -1,6 +1,6 @@
 /*
- * What this process knows of instances without a read: rows as callers have read them, snapshots as it committed them, and
- * what may be said from them. How long that holds is in limits.ts.
+ * What this process knows of instances without a read: rows that callers have read, snapshots that it has committed,
+ * and the answers that follow from them. limits.ts says for how long they are used.
  */
 import type { Refusal } from '../definition.js'
 import type { Registry } from '../definitions/registry.js'
@@ -23,7 +23,7 @@ export class KnownInstances {
     this.cache = new SnapshotCache(() => platform.monotonicMs(), onRewind)
   }
 
-  /** Takes note of a row that a caller has read; `readStartedAt` is the monotonic time before the read was sent. */
+  /** Records a row that a caller has read. `readStartedAt` is the monotonic time before the read was sent. */
   noteRead(row: StoredInstance, readStartedAt: number): Instance {
     const known = this.cache.confirm(row, readStartedAt)
     if (known !== undefined) return known
@@ -32,7 +32,7 @@ export class KnownInstances {
     return instance
   }
 
-  /** Reads those that are not known, for events that will soon come to them. What fails is read again with them. */
+  /** Reads instances that are not known, for events that will soon arrive. If the read fails, the events read again. */
   async readAhead(store: Pick<Store, 'load'>, ids: readonly string[]): Promise<void> {
     const missing = ids.filter(id => this.cache.get(id) === undefined)
     for (let i = 0; i < missing.length; i += MAX_READ_IDS) {
@@ -42,7 +42,7 @@ export class KnownInstances {
     }
   }
 
-  /** A row that many read at once is restored once for all of them. */
+  /** Restores a row once for all callers that read it together. */
   restore(row: StoredInstance): Instance {
     const known = this.#restored.get(row)
     if (known !== undefined) return known
@@ -51,7 +51,7 @@ export class KnownInstances {
     return instance
   }
 
-  /** From memory: what was the present version, or a later one than asked for, within the last moments. */
+  /** The instance from memory: a version not below `version` that was the present one within the last moments. */
   recall(id: string, version: number): Instance | undefined {
     const known = this.cache.get(id)
     if (known === undefined || known.instance.version < version) return undefined

@@ -1,6 +1,6 @@
-/* How much a process takes on at once, and for how long. */
+/* How much a process accepts at a time, and for how long. */
 
-/** One commit on the wire while the next is being written by the database; more only fight for two cores. */
+/** One commit is sent while the database writes the other. More would only compete for its two cores. */
 export const MAX_COMMITS_IN_FLIGHT = 2
 /** A commit takes its share of what waits, but not less than this: smaller statements cost more than they gain. */
 export const MIN_SHARE_ROWS = 16
@@ -19,13 +19,16 @@ export const MAX_WAITING = 50_000
 export const MAX_QUEUE_AGE_MS = 1_000
 /** This many events at once are no overload: they are decided within the second. */
 export const CROWD = 2_000
-/** Lost races after which a caller is told to come back: far more than contention explains. */
+/** Lost races after which a caller is told to retry later: far more than contention explains. */
 export const MAX_ATTEMPTS = 100
 /** Each attempt at a row that stays locked costs a lock timeout, for all rows of its commit. */
 export const BUSY_PAUSE_MS = 200
-/** Callers and their proxies have given up by then; deciding for them would only delay the others. */
+/** Callers and their proxies have given up by then. Deciding for them would only delay other callers. */
 export const CALLER_PATIENCE_MS = 15_000
 /** A subscriber that handles an event at once finds the commit in memory. The state may have changed since, as after any read. */
 export const RECALL_MS = 1_000
-/** Promised to clients: everywhere within a second a cancelled request answers as cancelled, not as full before. */
+/**
+ * The contract promises that a cancelled request is refused as cancelled, not as full, in every process within a
+ * second.
+ */
 export const REFUSAL_FROM_MEMORY_MS = 900

@@ -1,4 +1,4 @@
-/* The in-process queue of one instance: what waits to be decided, urgent events first. */
+/* The in-process queue of one instance: events that wait to be decided, urgent ones first. */
 import type { StampedEvent } from '../definition.js'
 import type { InstanceWrite, StoredTimer } from '../ports.js'
 import type { Span } from '../telemetry.js'
@@ -18,11 +18,11 @@ import type {
 interface PendingBase {
   readonly uid: string
   readonly actor: Actor
-  /** Monotonic time before anything was known about it: a refusal must rest on something younger. */
+  /** The monotonic time of its arrival. A refusal must rest on a read or commit that began later. */
   readonly arrivedAt: number
-  /** Where it is traced: what its commit is part of. */
+  /** The span that its commit belongs to. */
   readonly span?: Span | undefined
-  /** How often a lost race sent it back. */
+  /** The number of lost races so far. */
   attempts: number
   fail(error: unknown): void
 }
@@ -71,8 +71,9 @@ const NONE_UNMET: ReadonlyMap<string, number> = new Map()
 export class Mailbox {
   readonly id: string
   /**
-   * Keys that other instances hold, as found by commits since the snapshot last changed. They add up: with one event refused, the
-   * next may want another key, and if the first were forgotten the two would take turns for ever.
+   * Keys that other instances hold, as found by commits since the snapshot last changed. They accumulate: after one
+   * event is refused, the next may need another key, and if the first key were forgotten the two would alternate for
+   * ever.
    */
   readonly blocked = new Map<string, Blocked>()
   #unmet: ReadonlyMap<string, number> = NONE_UNMET
@@ -82,7 +83,7 @@ export class Mailbox {
    * Timers armed by commits while events were queued here, or read after a lost race. They may fire before a queued timer.
    */
   armed: ReadonlyMap<string, StoredTimer> = NO_TIMERS
-  /** How many events one evaluation may take: fewer while looking for one that cannot be written. */
+  /** How many events one evaluation may take. It is lower while an event that cannot be written is searched for. */
   burstLimit: number
   #queue: Pending[] = []
   #isInDoubt = false
@@ -170,7 +171,7 @@ export class Mailbox {
     this.#unmet = NONE_UNMET
   }
 
-  /** `at`: as in `Blocked`. Unmet preconditions accumulate in the same way. */
+  /** `at`: as in `Blocked`. Unmet preconditions accumulate too. */
   noteUnmet(preconditions: readonly Precondition[], at: number): void {
     this.#unmet = new Map([
       ...this.#unmet,
@@ -191,8 +192,8 @@ export class Mailbox {
   }
 
   /**
-   * Takes up to `burstLimit` events, the urgent ones first, the others in order of arrival. Timers come in their own order
-   * in the places of those that have arrived: they may have been leased in several looks.
+   * Takes up to `burstLimit` events: urgent ones first, then in order of arrival. Timers are sorted among the places of
+   * those that have arrived, because several polls may have leased them.
    */
   take(): Pending[] {
     const urgent = this.#queue.filter(isUrgent)
@@ -220,7 +221,7 @@ export class Mailbox {
     return old
   }
 
-  /** Puts back what was taken: it is evaluated again before what came later. */
+  /** Puts back events that were taken. They are evaluated again before later ones. */
   putBack(taken: readonly Pending[]): void {
     this.#queue = [...taken, ...this.#queue]
   }
@@ -239,7 +240,7 @@ function nameOfPrecondition({ table, row, isThere }: Precondition): string {
   return JSON.stringify([table, isThere, Object.entries(row)])
 }
 
-/** What its place among the timers of its instance is decided by. */
+/** What decides its place among the timers of its instance. */
 export function orderOf({ dueAt, ordinal, gate }: PendingTimer) {
   return { dueAt, ordinal, generation: gate.generation }
 }

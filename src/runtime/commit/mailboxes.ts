@@ -1,6 +1,6 @@
 /*
- * All mailboxes of a process: which are ready for a commit, which must be read first, and how many events wait in all.
- * A mailbox that is being read or committed is not ready; events that arrive meanwhile only queue up in it.
+ * All mailboxes of a process: which are ready for a commit, which must be read first, and how many events wait. A
+ * mailbox that is being read or committed is not ready, and events that arrive meanwhile queue up in it.
  */
 
 import { SlabMap } from '../../concurrency/slab.js'
@@ -20,7 +20,7 @@ export class Mailboxes {
   #checks = 0
   #whenIdle: (() => void)[] = []
 
-  /** `onReady` is called whenever a mailbox has become ready. */
+  /** `onReady` is called each time a mailbox becomes ready. */
   constructor(platform: Platform, onReady: () => void) {
     this.#platform = platform
     this.#onReady = onReady
@@ -40,7 +40,7 @@ export class Mailboxes {
     return this.#ready.values()
   }
 
-  /** Queues an event. Throws `OverloadedError` when queues are full. */
+  /** Queues an event. Throws `OverloadedError` if queues are full. */
   push(id: string, pending: Pending): void {
     let mailbox = this.#all.get(id)
     const isFull = this.#waiting >= MAX_WAITING || (mailbox?.length ?? 0) >= MAX_MAILBOX_LENGTH
@@ -68,7 +68,7 @@ export class Mailboxes {
     this.#ready.delete(mailbox.id)
   }
 
-  /** The mailbox has no work under way any more: it waits for its next turn, or goes. */
+  /** The mailbox has no work in progress any more: it becomes ready again, or is removed if it is empty. */
   release(mailbox: Mailbox): void {
     if (mailbox.length > 0) {
       this.#ready.set(mailbox.id, mailbox)
@@ -99,7 +99,7 @@ export class Mailboxes {
     return unread
   }
 
-  /** Gives one event its answer. */
+  /** Settles one event. */
   settle(answer: () => void): void {
     this.#waiting--
     answer()
@@ -110,7 +110,7 @@ export class Mailboxes {
     this.release(mailbox)
   }
 
-  /** Events whose answers wait for `check` are not in a mailbox any more, and still keep the process from being idle. */
+  /** Events that wait for `check` are no longer in a mailbox, but the process is not idle before they are answered. */
   async waitFor(check: Promise<void>): Promise<void> {
     this.#checks++
     await check
@@ -118,7 +118,7 @@ export class Mailboxes {
     this.#tellIfIdle()
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
+  /** Resolves when nothing waits and nothing is in progress. */
   async idle(): Promise<void> {
     if (this.#all.size === 0 && this.#checks === 0) return
     await new Promise<void>(resolve => this.#whenIdle.push(resolve))

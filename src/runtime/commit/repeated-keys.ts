@@ -1,10 +1,10 @@
-/* What came with a key and was not applied must not be answered before it is known not to have been applied before. */
+/* An event with a key that was not applied is answered only after checking that the key was not used before. */
 import { unavailable } from '../errors.js'
 import type { Store } from '../ports.js'
 import type { Decision } from './evaluate.js'
 import { nameOfKey } from './mailbox.js'
 
-/** The answers to decisions with a key to check: each its own, or the first success of its key. Never throws. */
+/** Returns the answers to decisions with a key: the decision's own, or the first success of its key. Never throws. */
 export async function answersUnlessUsed(
   store: Pick<Store, 'usedKeys'>,
   decisions: readonly Decision[],

@@ -1,12 +1,8 @@
 /**
- * The event, or an input, with its stamp, whatever the event itself calls so. The stamp goes first, because V8 (Node 20)
- * takes a microsecond for each field that is added to a copied object.
+ * Returns a copy of an event or an input with its stamp, which replaces fields of the same names. The stamp goes first,
+ * because V8 (Node 20) takes a microsecond for each field that is added to a copied object.
  */
-export function stamped<T extends object>(
-  event: T,
-  at: number,
-  uid: string,
-): T & { at: number; uid: string } {
+export function stamp<T extends object>(event: T, at: number, uid: string): T & { at: number; uid: string } {
   const copy = { at, uid, ...event }
   copy.at = at
   copy.uid = uid

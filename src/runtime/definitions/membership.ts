@@ -22,122 +22,134 @@ const RETRY_AFTER_SECONDS = 1
 /** `lapsed`: the lease has run out and is not renewed yet. `unfit`: the process can no longer serve. */
 export type MembershipState = 'outside' | 'current' | 'lapsed' | 'unfit'
 
-export interface Membership {
-  /** Throws `DefinitionError` when a version is in use that this process does not know. */
-  join(): Promise<void>
-  /**
-   * Call before any work: `undefined` while the lease holds, otherwise resolves once it is renewed. Rejects with
-   * `OverloadedError` when this process can no longer serve.
-   */
-  ensure(): Promise<void> | undefined
-  state(): MembershipState
-  leave(): Promise<void>
-}
-
-export function createMembership(options: {
+export interface MembershipOptions {
   readonly store: Pick<Store, 'announceProcess' | 'forgetProcess'>
   readonly registry: Registry
   readonly log: Logger
   readonly platform?: Platform
   /** Called once, when a version is in use that this process cannot serve. */
   readonly onUnfit?: (reason: DefinitionError) => void
-}): Membership {
-  const { store, registry, log, platform = processPlatform, onUnfit = () => {} } = options
-  const id = platform.uid()
-  let hasJoined = false
-  let hasLeft = false
-  let leaseEndsAt = Number.NEGATIVE_INFINITY
-  let renewal: Promise<void> | undefined
-  let unfit: DefinitionError | undefined
+}
 
-  async function announce(): Promise<void> {
-    // Measured from before the statement; the store's lease starts when the statement runs, so it ends later.
-    const endsAt = platform.monotonicMs() + PROCESS_LEASE_MS
-    const versions = await store.announceProcess({ id, versions: registry.newest }, PROCESS_LEASE_MS)
-    registry.write(versions)
-    for (const [machine, version] of versions) {
-      const newest = registry.newest.get(machine) ?? version
-      if (version > newest) {
-        throw new DefinitionError(
-          `Version ${version} of "${machine}" is in use; this process knows version ${newest} at most and cannot take part`,
-        )
-      }
-      if (version < registry.writing(machine).definition.version) {
-        throw new DefinitionError(
-          `A process still knows only version ${version} of "${machine}"; this one must know it too, through a migration, until that process has ended`,
-        )
-      }
-    }
-    leaseEndsAt = endsAt
+export class Membership {
+  readonly #options: MembershipOptions
+  readonly #platform: Platform
+  readonly #id: string
+  readonly #renewing: Periodic
+  #hasJoined = false
+  #hasLeft = false
+  #leaseEndsAt = Number.NEGATIVE_INFINITY
+  #renewal: Promise<void> | undefined
+  #unfit: DefinitionError | undefined
+
+  constructor(options: MembershipOptions) {
+    const { log, platform = processPlatform } = options
+    this.#options = options
+    this.#platform = platform
+    this.#id = platform.uid()
+    this.#renewing = new Periodic({
+      everyMs: ANNOUNCE_EVERY_MS,
+      work: () => this.#renew(),
+      onFailure: error =>
+        log.warn({ err: error }, 'the lease of this process could not be renewed; retrying'),
+      alarms: platform,
+    })
+  }
+
+  state(): MembershipState {
+    if (this.#unfit !== undefined) return 'unfit'
+    if (!this.#hasJoined) return 'outside'
+    return this.#isCurrent ? 'current' : 'lapsed'
+  }
+
+  /** Throws `DefinitionError` when a version is in use that this process does not know. */
+  async join(): Promise<void> {
+    await this.#renew()
+    this.#hasJoined = true
+    if (!this.#hasLeft && this.#unfit === undefined) this.#renewing.start()
+  }
+
+  /**
+   * Call before any work: `undefined` while the lease holds, otherwise resolves once it is renewed. Rejects with
+   * `OverloadedError` when this process can no longer serve.
+   */
+  ensure(): Promise<void> | undefined {
+    if (!this.#hasJoined || this.#hasLeft) return undefined
+    if (this.#unfit !== undefined) return Promise.reject(replaced(this.#unfit))
+    if (this.#isCurrent) return undefined
+    return this.#renew().catch(error => {
+      throw this.#unfit === undefined ? error : replaced(error)
+    })
+  }
+
+  async leave(): Promise<void> {
+    const { store, log } = this.#options
+    this.#hasLeft = true
+    this.#renewing.stop()
+    // Its announcement would come after the goodbye.
+    await this.#renewal?.catch(() => {})
+    if (this.#unfit !== undefined) return
+    await store
+      .forgetProcess(this.#id)
+      .catch(error => log.warn({ err: error }, 'this process could not say goodbye; its lease will run out'))
+  }
+
+  get #isCurrent(): boolean {
+    return this.#platform.monotonicMs() < this.#leaseEndsAt
   }
 
   /** One announcement at a time, shared by all waiting callers. */
-  function renew(): Promise<void> {
-    renewal ??= announce()
+  #renew(): Promise<void> {
+    this.#renewal ??= this.#announce()
       .catch(async error => {
-        if (error instanceof DefinitionError) await end(error)
+        if (error instanceof DefinitionError) await this.#end(error)
         throw error
       })
       .finally(() => {
-        renewal = undefined
+        this.#renewal = undefined
       })
-    return renewal
+    return this.#renewal
   }
 
-  async function end(reason: DefinitionError): Promise<void> {
-    if (unfit !== undefined) return
-    unfit = reason
-    renewing.stop()
-    if (hasJoined) onUnfit(reason)
+  async #announce(): Promise<void> {
+    const { store, registry } = this.#options
+    // Measured from before the statement; the store's lease starts when the statement runs, so it ends later.
+    const endsAt = this.#platform.monotonicMs() + PROCESS_LEASE_MS
+    const versions = await store.announceProcess(
+      { id: this.#id, versions: registry.newest },
+      PROCESS_LEASE_MS,
+    )
+    registry.write(versions)
+    assertServes(registry, versions)
+    this.#leaseEndsAt = endsAt
+  }
+
+  async #end(reason: DefinitionError): Promise<void> {
+    if (this.#unfit !== undefined) return
+    this.#unfit = reason
+    this.#renewing.stop()
+    if (this.#hasJoined) this.#options.onUnfit?.(reason)
     // Processes of the new version must not wait for the lease of one that knows only the old version.
-    await store.forgetProcess(id).catch(() => {})
+    await this.#options.store.forgetProcess(this.#id).catch(() => {})
   }
+}
 
-  const renewing = new Periodic({
-    everyMs: ANNOUNCE_EVERY_MS,
-    work: renew,
-    onFailure: error => log.warn({ err: error }, 'the lease of this process could not be renewed; retrying'),
-    alarms: platform,
-  })
+const replaced = (cause: unknown) =>
+  new OverloadedError('This process is being replaced', RETRY_AFTER_SECONDS, cause)
 
-  const isCurrent = () => platform.monotonicMs() < leaseEndsAt
-
-  return {
-    async join() {
-      await renew()
-      hasJoined = true
-      if (!hasLeft && unfit === undefined) renewing.start()
-    },
-    ensure() {
-      if (!hasJoined || hasLeft) return undefined
-      if (unfit !== undefined) {
-        return Promise.reject(
-          new OverloadedError('This process is being replaced', RETRY_AFTER_SECONDS, unfit),
-        )
-      }
-      if (isCurrent()) return undefined
-      return renew().catch(error => {
-        throw unfit === undefined
-          ? error
-          : new OverloadedError('This process is being replaced', RETRY_AFTER_SECONDS, error)
-      })
-    },
-    state() {
-      if (unfit !== undefined) return 'unfit'
-      if (!hasJoined) return 'outside'
-      return isCurrent() ? 'current' : 'lapsed'
-    },
-    async leave() {
-      hasLeft = true
-      renewing.stop()
-      // Its announcement would come after the goodbye.
-      await renewal?.catch(() => {})
-      if (unfit !== undefined) return
-      await store
-        .forgetProcess(id)
-        .catch(error =>
-          log.warn({ err: error }, 'this process could not say goodbye; its lease will run out'),
-        )
-    },
+/** Throws `DefinitionError` unless this process knows the version in use of each machine, and can write it. */
+function assertServes(registry: Registry, versions: ReadonlyMap<string, number>): void {
+  for (const [machine, version] of versions) {
+    const newest = registry.newest.get(machine) ?? version
+    if (version > newest) {
+      throw new DefinitionError(
+        `Version ${version} of "${machine}" is in use; this process knows version ${newest} at most and cannot take part`,
+      )
+    }
+    if (version < registry.writing(machine).definition.version) {
+      throw new DefinitionError(
+        `A process still knows only version ${version} of "${machine}"; this one must know it too, through a migration, until that process has ended`,
+      )
+    }
   }
 }

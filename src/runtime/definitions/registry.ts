@@ -1,6 +1,6 @@
 /*
- * The definitions a process knows. What cannot be made durable is refused here, at registration, before any instance
- * exists.
+ * The definitions that a process knows. A definition that cannot be made durable is refused at registration, before any
+ * instance exists.
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Definition } from '../definition.js'

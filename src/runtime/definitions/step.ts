@@ -3,12 +3,13 @@
  * XState's `transition()` builds an actor for every call; one scope reused for a machine gives the same
  * result in a tenth of the time. Tested against `transition()` and against a running actor.
  */
-import { type AnyActorScope, type AnyMachineSnapshot, type AnyStateMachine, createActor } from 'xstate'
+import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 import type { StampedEvent } from '../definition.js'
 import { DefinitionError } from '../errors.js'
 import { assertActiveStates, assertHistory } from './active-states.js'
 import { durableMachine } from './durable-machine.js'
 import { withHistoryNodes } from './history-value.js'
+import { createRecorder, type RecordedAction } from './recorder.js'
 import { freezeParsed, storedValue } from './stored-value.js'
 
 /** What the pure step asks for, in order: a later effect on the same timer replaces an earlier one. */
@@ -42,80 +43,29 @@ export interface Stepper {
   persist(snapshot: AnyMachineSnapshot): string
 }
 
-interface RecordedAction {
-  readonly type: string
-  readonly params: unknown
-}
-
 export function createStepper(definition: AnyStateMachine): Stepper {
   const machine = durableMachine(definition)
-  let recorded: RecordedAction[] = []
-  // The eager initial snapshot that `createActor` makes without input may fail: it is never used.
-  const self = createActor(machine, { logger: () => {} })
-  /** What a running actor would answer while it handles an event. */
-  let present: AnyMachineSnapshot | undefined
-  Object.assign(self, { getSnapshot: () => present }, withoutEffect())
-  const scope = {
-    self,
-    system: self.system,
-    id: '',
-    sessionId: '',
-    logger: () => {},
-    defer: () => {},
-    stopChild: () => {},
-    emit: () => {},
-    actionExecutor: (action: RecordedAction) => {
-      recorded.push(action)
-    },
-  } as unknown as AnyActorScope
-
-  /** Runs `work` and takes what it recorded, also when it throws: the scope is shared by all calls. */
-  function record(
-    before: AnyMachineSnapshot | undefined,
-    event: string,
-    work: () => AnyMachineSnapshot,
-  ): [AnyMachineSnapshot, RecordedAction[]] {
-    recorded = []
-    present = before
-    try {
-      return [work(), recorded]
-    } catch (error) {
-      throw explained(error, machine, event)
-    } finally {
-      recorded = []
-      present = undefined
-    }
-  }
-
-  function moved(
-    before: AnyMachineSnapshot | undefined,
-    after: AnyMachineSnapshot,
-    actions: readonly RecordedAction[],
-    { type, uid }: Pick<StampedEvent, 'type' | 'uid'>,
-  ): Extract<Step, { kind: 'moved' }> {
-    try {
-      assertUsable(after)
-      if (after.historyValue !== before?.historyValue) assertHistory(after.historyValue)
-      const effects = toEffects(actions, uid)
-      keepStored(after, before)
-      return { kind: 'moved', snapshot: after, effects }
-    } catch (error) {
-      throw explained(error, machine, type)
-    }
-  }
+  const { scope, record } = createRecorder(machine)
 
   return {
     begin(input, uid) {
-      const init = { type: 'xstate.init', uid }
-      const [snapshot, actions] = record(undefined, init.type, () => machine.getInitialSnapshot(scope, input))
-      return moved(undefined, snapshot, actions, init)
+      try {
+        const [snapshot, actions] = record(undefined, () => machine.getInitialSnapshot(scope, input))
+        return moved(undefined, snapshot, actions, uid)
+      } catch (error) {
+        throw explained(error, machine, 'xstate.init')
+      }
     },
     step(before, event) {
       // A running actor has stopped by then.
       if (before.status !== 'active') return { kind: 'unchanged' }
-      const [snapshot, actions] = record(before, event.type, () => machine.transition(before, event, scope))
-      if (snapshot === before && actions.length === 0) return { kind: 'unchanged' }
-      return moved(before, snapshot, actions, event)
+      try {
+        const [snapshot, actions] = record(before, () => machine.transition(before, event, scope))
+        if (snapshot === before && actions.length === 0) return { kind: 'unchanged' }
+        return moved(before, snapshot, actions, event.uid)
+      } catch (error) {
+        throw explained(error, machine, event.type)
+      }
     },
     restore(persisted) {
       // XState would search the context for references to actors, which no stored one has.
@@ -138,6 +88,19 @@ export function createStepper(definition: AnyStateMachine): Stepper {
       return JSON.stringify(machine.getPersistedSnapshot(snapshot))
     },
   }
+}
+
+function moved(
+  before: AnyMachineSnapshot | undefined,
+  after: AnyMachineSnapshot,
+  actions: readonly RecordedAction[],
+  uid: string,
+): Extract<Step, { kind: 'moved' }> {
+  assertUsable(after)
+  if (after.historyValue !== before?.historyValue) assertHistory(after.historyValue)
+  const effects = toEffects(actions, uid)
+  keepStored(after, before)
+  return { kind: 'moved', snapshot: after, effects }
 }
 
 function isEmpty(value: object): boolean {
@@ -168,16 +131,6 @@ function keepStored(after: AnyMachineSnapshot, before: AnyMachineSnapshot | unde
   if (after.context !== before?.context)
     after.context = storedValue(after.context, 'context', before?.context)
   if (after.output !== undefined) after.output = storedValue(after.output, 'output')
-}
-
-/** Calls on `self` within a transition that would be lost, since no actor runs. */
-function withoutEffect(): object {
-  const names = ['send', 'start', 'stop', 'subscribe', 'on']
-  const refuse = (name: string) => () => {
-    const advice = name === 'send' ? ': use raise(…)' : ''
-    throw new DefinitionError(`self.${name}() is called, which cannot be made durable${advice}`)
-  }
-  return Object.fromEntries(names.map(name => [name, refuse(name)]))
 }
 
 const CHANGED_IN_PLACE = /read only|not extensible|Cannot (assign|add|delete|define|redefine)/

@@ -5,9 +5,9 @@ import type { Clock } from '../clock.js'
 import type { Faults } from '../faults.js'
 import { gathered } from '../gathered.js'
 import type { Platform } from '../platform.js'
-import type { DeliveryKey, Store } from '../ports.js'
+import type { Store } from '../ports.js'
 import type { Meter, Tracer } from '../telemetry.js'
-import type { EmittedEvent, Subscriber } from '../types.js'
+import type { DeliveryKey, EmittedEvent, Subscriber } from '../types.js'
 
 /**
  * What is delivered later than this after it was recorded is marked late first. A client that was away reads from a few

@@ -3,8 +3,7 @@
  * delivery waits for the one before it, or for each event where order does not matter.
  */
 import { SlabMap } from '../../concurrency/slab.js'
-import type { DeliveryKey } from '../ports.js'
-import type { EmittedEvent, Subscriber } from '../types.js'
+import type { DeliveryKey, EmittedEvent, Subscriber } from '../types.js'
 
 /** Deliveries held in memory for one subscriber; more are left to the sweeper. */
 const MAX_HELD = 20_000

@@ -2,7 +2,8 @@
 import type { Logger } from 'pino'
 import type { Alarms } from '../../concurrency/alarms.js'
 import { Batcher, whenFullOrAfter } from '../../concurrency/batcher.js'
-import type { DeliveryKey, Store } from '../ports.js'
+import type { Store } from '../ports.js'
+import type { DeliveryKey } from '../types.js'
 
 /**
  * No caller waits for a removal. Far less than the lease: what a process that dies has not removed is delivered again, and

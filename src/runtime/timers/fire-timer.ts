@@ -48,7 +48,7 @@ export function createTimerFiring(options: {
   }
 }
 
-/** Whatever keeps this process from its work is no fault of the timer's. */
+/** A fault of this process is not counted against the timer. */
 function refuseWork(reason: unknown): never {
   throw new OverloadedError('This process may not work now', 1, reason)
 }

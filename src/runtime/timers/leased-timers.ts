@@ -1,4 +1,7 @@
-/* The timers that this process has leased: fired when they are due, in order, and held until their commits are done. */
+/*
+ * The timers that this process has leased. They are fired in order when they are due, and held until their commits are
+ * done.
+ */
 import type { Logger } from 'pino'
 import { SlabMap } from '../../concurrency/slab.js'
 import type { Clock } from '../clock.js'
@@ -9,26 +12,26 @@ import { compareTimers } from './timer-order.js'
 
 /** Leased and not yet committed: bounds memory when a hundred thousand are overdue. */
 export const MAX_UNDER_WAY = 2_000
-/** A wake-up may come a little early: look again, but not in a tight loop. */
+/** An alarm may ring a little early: it is set again, but not in a tight loop. */
 const SHORTEST_SLEEP_MS = 1
 
 export interface LeasedTimersOptions {
   readonly clock: Clock
   /** Sends the timer's event to its instance; resolves when it is committed, void or failed. */
   readonly fire: (timer: StoredTimer) => Promise<void>
-  /** Makes ready for timers of these instances, which are about to be fired. */
+  /** Called with the instances whose timers are about to be fired. */
   readonly prepare?: ((instances: readonly string[]) => void) | undefined
   readonly log: Logger
   readonly platform: Platform
   readonly meter?: Meter | undefined
-  /** Called when half of what may be under way is done: there is room for another lease. */
+  /** Called when half of the limit is done, so that more timers can be leased. */
   readonly onRoom: () => void
 }
 
 export class LeasedTimers {
   readonly #options: LeasedTimersOptions
   readonly #underWay = new SlabMap<StoredTimer>()
-  /** Those of them that are not due yet, the first one last. */
+  /** Timers that are not due yet, the first one last. */
   readonly #early: StoredTimer[] = []
   readonly #whenNoneIsEarly: (() => void)[] = []
   #cancelAlarm: Cancel | undefined
@@ -47,7 +50,7 @@ export class LeasedTimers {
 
   take(leased: readonly StoredTimer[]): void {
     const { clock, prepare } = this.#options
-    // A timer whose lease ran out meanwhile, and that was leased here again, is nothing new.
+    // A timer whose lease expired, and that was leased here again, is not new.
     const added = leased.filter(timer => !this.#underWay.has(nameOf(timer)))
     for (const timer of added) this.#underWay.set(nameOf(timer), timer)
     this.#early.push(...added)
@@ -57,7 +60,7 @@ export class LeasedTimers {
     if (near.length > 0) prepare?.([...new Set(near.map(({ instance }) => instance))])
   }
 
-  /** Resolves when all have been handed to their instances. */
+  /** Resolves when all timers have been passed to their instances. */
   async noneIsEarly(): Promise<void> {
     if (this.#early.length > 0) await new Promise<void>(resolve => this.#whenNoneIsEarly.push(resolve))
   }

@@ -31,81 +31,103 @@ const LEASE_BATCH = 1_000
 /** Others may have armed timers that we have not heard of: look at least this often. */
 const LOOK_EVERY_MS = 1_000
 
-export interface TimerService {
-  start(): void
-  /** Says that a timer was armed which is due then. */
-  noteDue(dueAt: number): void
-  /** Leases no more; resolves when what was leased has been handed to its instances: at most `LOOK_AHEAD_MS` later. */
-  stop(): Promise<void>
-  /** What this process has leased and not finished. */
-  held(): readonly StoredTimer[]
+export interface TimerServiceOptions {
+  readonly store: Pick<Store, 'leaseTimers'>
+  /** Timers of other versions are left to processes that know them. */
+  readonly known: readonly KnownVersion[]
+  readonly clock: Clock
+  /** Sends the timer's event to its instance; resolves when it is committed, void or failed. */
+  readonly fire: (timer: StoredTimer) => Promise<void>
+  /** Awaited before timers are leased: see `Membership.ensure`. */
+  readonly ensure?: () => Promise<void> | undefined
+  /** Makes ready for timers of these instances, which are about to be fired. */
+  readonly prepare?: (instances: readonly string[]) => void
+  readonly log: Logger
+  readonly platform?: Platform
+  readonly faults?: Faults | undefined
+  readonly meter?: Meter | undefined
 }
 
-export function createTimerService(options: {
-  store: Store
-  /** Timers of other versions are left to processes that know them. */
-  known: readonly KnownVersion[]
-  clock: Clock
-  /** Sends the timer's event to its instance; resolves when it is committed, void or failed. */
-  fire: (timer: StoredTimer) => Promise<void>
-  /** Awaited before timers are leased: see `Membership.ensure`. */
-  ensure?: () => Promise<void> | undefined
-  /** Makes ready for timers of these instances, which are about to be fired. */
-  prepare?: (instances: readonly string[]) => void
-  log: Logger
-  platform?: Platform
-  faults?: Faults | undefined
-  meter?: Meter | undefined
-}): TimerService {
-  const {
-    store,
-    known,
-    clock,
-    fire,
-    ensure,
-    prepare,
-    log,
-    platform = processPlatform,
-    faults,
-    meter,
-  } = options
-  let running = false
-  let wakeAt = Number.POSITIVE_INFINITY
-  let alarm: Cancel | undefined
-  let look: Promise<void> | undefined
-  const leased = new LeasedTimers({
-    clock,
-    fire,
-    prepare,
-    log,
-    platform,
-    meter,
-    onRoom: () => noteDue(clock.now()),
-  })
+export class TimerService {
+  readonly #options: TimerServiceOptions
+  readonly #platform: Platform
+  readonly #leased: LeasedTimers
+  #isRunning = false
+  #wakeAt = Number.POSITIVE_INFINITY
+  #alarm: Cancel | undefined
+  #look: Promise<void> | undefined
+  /** When the next timer is due, as far as this process knows. */
+  #noted = Number.POSITIVE_INFINITY
 
-  function sleepUntil(time: number): void {
-    if (!running || look !== undefined || (alarm !== undefined && time >= wakeAt)) return
-    alarm?.()
-    wakeAt = time
-    alarm = platform.after(Math.min(delayUntil(time, clock), LOOK_EVERY_MS), () => {
-      alarm = undefined
-      look = leaseWhatIsNear().catch(error => log.error({ err: error }, 'due timers could not be leased'))
-      look.finally(() => {
-        look = undefined
-        sleepUntil(nextLook())
+  constructor(options: TimerServiceOptions) {
+    const { clock, fire, prepare, log, platform = processPlatform, meter } = options
+    this.#options = options
+    this.#platform = platform
+    this.#leased = new LeasedTimers({
+      clock,
+      fire,
+      prepare,
+      log,
+      platform,
+      meter,
+      onRoom: () => this.noteDue(clock.now()),
+    })
+  }
+
+  /** What this process has leased and not finished. */
+  held(): readonly StoredTimer[] {
+    return this.#leased.held()
+  }
+
+  start(): void {
+    this.#isRunning = true
+    this.#sleepUntil(this.#options.clock.now())
+  }
+
+  /** Says that a timer was armed which is due then. */
+  noteDue(dueAt: number): void {
+    this.#noted = Math.min(this.#noted, dueAt)
+    this.#sleepUntil(this.#noted - LOOK_BEFORE_MS)
+  }
+
+  /** Leases no more; resolves when what was leased has been handed to its instances: at most `LOOK_AHEAD_MS` later. */
+  async stop(): Promise<void> {
+    this.#isRunning = false
+    this.#alarm?.()
+    this.#alarm = undefined
+    await this.#look
+    await this.#leased.noneIsEarly()
+  }
+
+  #sleepUntil(time: number): void {
+    if (!this.#isRunning || this.#look !== undefined) return
+    if (this.#alarm !== undefined && time >= this.#wakeAt) return
+    this.#alarm?.()
+    this.#wakeAt = time
+    const delayMs = Math.min(delayUntil(time, this.#options.clock), LOOK_EVERY_MS)
+    this.#alarm = this.#platform.after(delayMs, () => {
+      this.#alarm = undefined
+      this.#look = this.#leaseWhatIsNear().catch(error =>
+        this.#options.log.error({ err: error }, 'due timers could not be leased'),
+      )
+      this.#look.finally(() => {
+        this.#look = undefined
+        this.#sleepUntil(this.#nextLook())
       })
     })
   }
 
-  let noted = Number.POSITIVE_INFINITY
   /** Processes that look at the same moment would only meet each other's leases: spread them. */
-  const nextLook = () =>
-    Math.min(noted - LOOK_BEFORE_MS, clock.now() + LOOK_EVERY_MS * (0.75 + platform.random() * 0.25))
+  #nextLook(): number {
+    const latest = this.#options.clock.now() + LOOK_EVERY_MS * (0.75 + this.#platform.random() * 0.25)
+    return Math.min(this.#noted - LOOK_BEFORE_MS, latest)
+  }
 
-  async function leaseWhatIsNear(): Promise<void> {
-    while (running && leased.size < MAX_UNDER_WAY) {
-      noted = Number.POSITIVE_INFINITY
-      const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - leased.size)
+  async #leaseWhatIsNear(): Promise<void> {
+    const { store, known, ensure, faults } = this.#options
+    while (this.#isRunning && this.#leased.size < MAX_UNDER_WAY) {
+      this.#noted = Number.POSITIVE_INFINITY
+      const limit = Math.min(LEASE_BATCH, MAX_UNDER_WAY - this.#leased.size)
       await ensure?.()
       const lease = await store.leaseTimers(known, {
         limit,
@@ -113,32 +135,11 @@ export function createTimerService(options: {
         aheadMs: LOOK_AHEAD_MS,
       })
       if (faults !== undefined) await faults('timers.leased')
-      leased.take(lease.timers)
+      this.#leased.take(lease.timers)
       if (lease.timers.length < limit) {
-        if (lease.nextDueAt !== undefined) noted = Math.min(noted, lease.nextDueAt)
+        if (lease.nextDueAt !== undefined) this.#noted = Math.min(this.#noted, lease.nextDueAt)
         return
       }
     }
-  }
-
-  function noteDue(dueAt: number): void {
-    noted = Math.min(noted, dueAt)
-    sleepUntil(noted - LOOK_BEFORE_MS)
-  }
-
-  return {
-    start() {
-      running = true
-      sleepUntil(clock.now())
-    },
-    noteDue,
-    async stop() {
-      running = false
-      alarm?.()
-      alarm = undefined
-      await look
-      await leased.noneIsEarly()
-    },
-    held: () => leased.held(),
   }
 }

@@ -39,82 +39,131 @@ export function replayLine(
   instance: string,
   journal: readonly JournalEntry[],
 ): Replayed {
-  const violations: Violation[] = []
-  const snapshots: AnyMachineSnapshot[] = []
-  const emitted: Delivery[] = []
-  const dueTimes: number[] = []
-  const timers = new Map<string, Armed>()
-  const versions: Registered[] = []
-  const first = journal[0]?.event.definitionVersion
-  let current = registered.at(typeof first === 'number' ? first : FIRST_VERSION)
-  const line = { instance, journal, snapshots, versions, emitted, dueTimes }
-  const report = (rule: Violation['rule'], message: string) => violations.push({ rule, message, instance })
+  const replay = new Replay(registered, instance, journal)
+  for (const entry of journal) if (!replay.follow(entry)) break
+  return replay.result()
+}
 
-  for (const [i, entry] of journal.entries()) {
-    if (entry.version !== i + 1) {
-      const what = entry.version <= i ? 'doubled' : 'missing'
-      const version = entry.version <= i ? entry.version : i + 1
-      report('history', `version ${version} is ${what} in the journal`)
-      break
-    }
+class Replay {
+  readonly #instance: string
+  readonly #journal: readonly JournalEntry[]
+  readonly #violations: Violation[] = []
+  readonly #snapshots: AnyMachineSnapshot[] = []
+  readonly #versions: Registered[] = []
+  readonly #emitted: Delivery[] = []
+  readonly #dueTimes: number[] = []
+  readonly #timers = new Map<string, Armed>()
+  #current: Registered
+  #previous: JournalEntry | undefined
+
+  constructor(registered: Registered, instance: string, journal: readonly JournalEntry[]) {
+    this.#instance = instance
+    this.#journal = journal
+    const first = journal[0]?.event.definitionVersion
+    this.#current = registered.at(typeof first === 'number' ? first : FIRST_VERSION)
+  }
+
+  /** Adds the next entry. False if the machine would not have produced it. */
+  follow(entry: JournalEntry): boolean {
+    if (!this.#isNext(entry)) return false
     const where = `version ${entry.version} (${entry.event.type})`
-    const previous = journal[i - 1]
+    const previous = this.#previous
     if (previous !== undefined && entry.at < previous.at) {
-      report('time', `${where} is stamped ${previous.at - entry.at} ms before the version before it`)
+      this.#report('time', `${where} is stamped ${previous.at - entry.at} ms before the version before it`)
     }
+    if (!this.#isCaused(entry, where)) return false
+    const step = this.#step(entry, where)
+    if (step === undefined) return false
+    this.#snapshots.push(step.snapshot)
+    this.#versions.push(this.#current)
+    const status = this.#current.definition.status(step.snapshot)
+    if (status !== entry.status) {
+      this.#report(
+        'machine',
+        `${where} is journaled as "${entry.status}", but the machine is then "${status}"`,
+      )
+    }
+    this.#note(step.effects, entry)
+    this.#previous = entry
+    return true
+  }
+
+  result(): Replayed {
+    const line = {
+      instance: this.#instance,
+      journal: this.#journal,
+      snapshots: this.#snapshots,
+      versions: this.#versions,
+      emitted: this.#emitted,
+      dueTimes: this.#dueTimes.sort((a, b) => a - b),
+    }
+    return { line, violations: this.#violations }
+  }
+
+  #report(rule: Violation['rule'], message: string): void {
+    this.#violations.push({ rule, message, instance: this.#instance })
+  }
+
+  #isNext({ version }: JournalEntry): boolean {
+    const expected = this.#snapshots.length + 1
+    if (version === expected) return true
+    const what = version < expected ? `version ${version} is doubled` : `version ${expected} is missing`
+    this.#report('history', `${what} in the journal`)
+    return false
+  }
+
+  /** Whether a caller or an armed timer can have caused the entry. Its timer has fired then. */
+  #isCaused(entry: JournalEntry, where: string): boolean {
     const { sendId } = entry.actor
-    const timer = sendId === undefined ? undefined : timers.get(sendId)
-    if (sendId !== undefined) {
-      if (timer === undefined) {
-        report('machine', `${where}: the timer "${sendId}" was not armed`)
-        break
-      }
-      timers.delete(sendId)
-      if (entry.at !== Math.max(timer.dueAt, previous?.at ?? 0)) {
-        report('time', `${where} is stamped ${entry.at}, but its timer was due at ${timer.dueAt}`)
-      }
-    } else if (i > 0 && entry.event.type.startsWith('xstate.') && entry.event.type !== MIGRATE) {
-      report('machine', `${where} was not caused by a timer`)
-      break
+    if (sendId === undefined) {
+      const { type } = entry.event
+      if (this.#previous === undefined || !type.startsWith('xstate.') || type === MIGRATE) return true
+      this.#report('machine', `${where} was not caused by a timer`)
+      return false
     }
+    const timer = this.#timers.get(sendId)
+    if (timer === undefined) {
+      this.#report('machine', `${where}: the timer "${sendId}" was not armed`)
+      return false
+    }
+    this.#timers.delete(sendId)
+    if (entry.at !== Math.max(timer.dueAt, this.#previous?.at ?? 0)) {
+      this.#report('time', `${where} is stamped ${entry.at}, but its timer was due at ${timer.dueAt}`)
+    }
+    return true
+  }
+
+  #step(entry: JournalEntry, where: string): Extract<Step, { kind: 'moved' }> | undefined {
+    const before = this.#snapshots.at(-1)
     let step: Step
     try {
-      step = stepOf(current, snapshots[i - 1], entry)
-      if (entry.event.type === MIGRATE) current = current.at(Number(entry.event.to))
+      step = stepOf(this.#current, before, entry)
+      if (entry.event.type === MIGRATE) this.#current = this.#current.at(Number(entry.event.to))
     } catch (error) {
-      report('machine', `${where} makes the machine fail: ${error instanceof Error ? error.message : error}`)
-      break
+      const cause = error instanceof Error ? error.message : error
+      this.#report('machine', `${where} makes the machine fail: ${cause}`)
+      return undefined
     }
-    if (step.kind === 'unchanged') {
-      const state = JSON.stringify(snapshots[i - 1]?.value)
-      report('machine', `${where} was applied, but the machine does not handle it in ${state}`)
-      break
-    }
-    snapshots.push(step.snapshot)
-    versions.push(current)
-    const status = current.definition.status(step.snapshot)
-    if (status !== entry.status) {
-      report('machine', `${where} is journaled as "${entry.status}", but the machine is then "${status}"`)
-    }
+    if (step.kind === 'moved') return step
+    const state = JSON.stringify(before?.value)
+    this.#report('machine', `${where} was applied, but the machine does not handle it in ${state}`)
+    return undefined
+  }
+
+  #note(effects: readonly Effect[], { at, version }: JournalEntry): void {
     let index = 0
-    for (const effect of step.effects) {
-      note(effect, entry)
-      if (effect.kind !== 'emit') continue
-      const { type, audience: _, ...payload } = effect.event
-      emitted.push({ instance, version: entry.version, index: index++, type, payload })
+    for (const effect of effects) {
+      if (effect.kind === 'disarm') this.#timers.delete(effect.sendId)
+      else if (effect.kind === 'arm') {
+        const dueAt = at + effect.delayMs
+        this.#timers.set(effect.sendId, { generation: version, dueAt })
+        this.#dueTimes.push(dueAt)
+      } else {
+        const { type, audience: _, ...payload } = effect.event
+        this.#emitted.push({ instance: this.#instance, version, index: index++, type, payload })
+      }
     }
   }
-
-  function note(effect: Effect, { at, version }: JournalEntry): void {
-    if (effect.kind === 'disarm') timers.delete(effect.sendId)
-    if (effect.kind !== 'arm') return
-    const dueAt = at + effect.delayMs
-    timers.set(effect.sendId, { generation: version, dueAt })
-    dueTimes.push(dueAt)
-  }
-
-  dueTimes.sort((a, b) => a - b)
-  return { line, violations }
 }
 
 function stepOf(current: Registered, before: AnyMachineSnapshot | undefined, entry: JournalEntry): Step {

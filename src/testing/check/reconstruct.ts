@@ -8,6 +8,7 @@ import type { AnyMachineSnapshot } from 'xstate'
 import type { Registered } from '../../runtime/definitions/registry.js'
 import type { Effect, Step } from '../../runtime/definitions/step.js'
 import type { JournalEntry } from '../../runtime/types.js'
+import { defined } from '../../types/defined.js'
 import type { History, Operation } from '../history.js'
 import type { Violation } from './violation.js'
 
@@ -34,10 +35,14 @@ const MAX_STEPS = 200_000
 
 export function reconstruct(
   history: History,
-  { definition, stepper }: Registered,
+  registered: Registered,
   instance: string,
   operations: readonly Operation[],
 ): Reconstructed {
+  const failed = (violation: Omit<Violation, 'instance'>) => ({
+    journal: undefined,
+    violations: [{ ...violation, instance }],
+  })
   const applied = new Map<number, Operation>()
   let last = 0
   for (const operation of operations) {
@@ -53,60 +58,89 @@ export function reconstruct(
     if ('version' in outcome && outcome.version !== undefined) last = Math.max(last, outcome.version)
   }
   const unknown = operations.filter(({ outcome }) => outcome.kind === 'unknown')
-  const stack: Place[] = [{ journal: [], snapshot: undefined, timers: [], used: new Set() }]
-  const seen = new Set<string>()
-  let steps = 0
-  let furthest: Place = stack[0] as Place
+  const found = new Search(history, registered, applied, unknown).find(last)
+  return Array.isArray(found) ? { journal: found, violations: [] } : failed(found)
+}
 
-  for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
-    if (place.journal.length > furthest.journal.length) furthest = place
-    if (place.journal.length >= last) return { journal: place.journal, violations: [] }
-    if (++steps > MAX_STEPS)
-      return failed({ rule: 'history', message: `no explanation was found in ${MAX_STEPS} steps` })
-    for (const next of nextPlaces(place).reverse()) {
-      const name = nameOf(next)
-      if (seen.has(name)) continue
-      seen.add(name)
-      stack.push(next)
+class Search {
+  readonly #history: History
+  readonly #registered: Registered
+  /** By version. */
+  readonly #applied: ReadonlyMap<number, Operation>
+  readonly #unknown: readonly Operation[]
+
+  constructor(
+    history: History,
+    registered: Registered,
+    applied: ReadonlyMap<number, Operation>,
+    unknown: readonly Operation[],
+  ) {
+    this.#history = history
+    this.#registered = registered
+    this.#applied = applied
+    this.#unknown = unknown
+  }
+
+  /** A journal with versions up to `last`, or why there is none. */
+  find(last: number): JournalEntry[] | Omit<Violation, 'instance'> {
+    let furthest: Place = { journal: [], snapshot: undefined, timers: [], used: new Set() }
+    const stack = [furthest]
+    const seen = new Set<string>()
+    let steps = 0
+    for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
+      if (place.journal.length > furthest.journal.length) furthest = place
+      if (place.journal.length >= last) return [...place.journal]
+      if (++steps > MAX_STEPS)
+        return { rule: 'history', message: `no explanation was found in ${MAX_STEPS} steps` }
+      for (const next of this.#nextPlaces(place).reverse()) {
+        const name = this.#nameOf(next)
+        if (seen.has(name)) continue
+        seen.add(name)
+        stack.push(next)
+      }
     }
-  }
-  const version = furthest.journal.length + 1
-  const stuck = applied.get(version)
-  const message =
-    stuck === undefined
-      ? `version ${version} is missing: no answer, no timer and no call without an answer explains it`
-      : `version ${version} (${stuck.event.type}) was applied, but the machine does not handle it there`
-  return failed({ rule: stuck === undefined ? 'history' : 'machine', message })
-
-  function failed(violation: Omit<Violation, 'instance'>): Reconstructed {
-    return { journal: undefined, violations: [{ ...violation, instance }] }
+    return this.#stuckAt(furthest)
   }
 
-  function nameOf({ journal, snapshot, used }: Place): string {
-    const state = snapshot === undefined ? '' : stepper.persist(snapshot)
+  #stuckAt({ journal }: Place): Omit<Violation, 'instance'> {
+    const version = journal.length + 1
+    const stuck = this.#applied.get(version)
+    if (stuck === undefined) {
+      const message = `version ${version} is missing: no answer, no timer and no call without an answer explains it`
+      return { rule: 'history', message }
+    }
+    const message = `version ${version} (${stuck.event.type}) was applied, but the machine does not handle it there`
+    return { rule: 'machine', message }
+  }
+
+  #nameOf({ journal, snapshot, used }: Place): string {
+    const state = snapshot === undefined ? '' : this.#registered.stepper.persist(snapshot)
     return `${journal.length} ${[...used].map(({ id }) => id).sort()} ${state}`
   }
 
-  function nextPlaces(place: Place): Place[] {
+  #nextPlaces(place: Place): Place[] {
     const version = place.journal.length + 1
-    const known = applied.get(version)
-    if (known !== undefined) return byOperation(place, known)
+    const known = this.#applied.get(version)
+    if (known !== undefined) return this.#byOperation(place, known)
     if (version === 1) {
       // Another caller created it, or the answer was lost.
-      return unknown.filter(({ kind }) => kind === 'create').flatMap(one => byOperation(place, one))
+      return this.#unknown
+        .filter(({ kind }) => kind === 'create')
+        .flatMap(one => this.#byOperation(place, one))
     }
     return [
-      ...place.timers.flatMap(timer => byTimer(place, timer)),
-      ...unknown
+      ...place.timers.flatMap(timer => this.#byTimer(place, timer)),
+      ...this.#unknown
         .filter(one => !place.used.has(one) && one.kind === 'send')
-        .flatMap(one => byOperation(place, one)),
+        .flatMap(one => this.#byOperation(place, one)),
     ]
   }
 
   /** Tries the stamps that an event may have had, because guards may look at the time. */
-  function byOperation(place: Place, operation: Operation): Place[] {
+  #byOperation(place: Place, operation: Operation): Place[] {
+    const { definition, stepper } = this.#registered
     const previous = place.journal.at(-1)?.at ?? 0
-    const { startedAt } = history
+    const { startedAt } = this.#history
     const { calledAt, returnedAt, event, outcome } = operation
     const called = Math.max(previous, Math.ceil(startedAt + calledAt))
     const returned = Math.max(previous, Math.floor(startedAt + (returnedAt ?? calledAt)))
@@ -119,32 +153,25 @@ export function reconstruct(
         if (!parsed.success) return []
         const input = { ...(parsed.data as object), at, uid }
         const init = { type: 'xstate.init', at, uid, input }
-        return extend({ ...place, used }, stepper.begin(input, uid), init, at, uid, operation.actor)
+        return this.#extend({ ...place, used }, stepper.begin(input, uid), init, at, uid, operation.actor)
       }
       if (place.snapshot === undefined) return []
       const step = stepper.step(place.snapshot, { ...event, at, uid })
-      return extend({ ...place, used }, step, { ...event, at, uid }, at, uid, operation.actor)
+      return this.#extend({ ...place, used }, step, { ...event, at, uid }, at, uid, operation.actor)
     })
   }
 
-  function byTimer(place: Place, timer: Timer): Place[] {
+  #byTimer(place: Place, timer: Timer): Place[] {
     if (place.snapshot === undefined) return []
     const at = Math.max(timer.dueAt, place.journal.at(-1)?.at ?? 0)
     const uid = `timer ${place.journal.length + 1}`
     const event = { ...timer.event, at, uid }
     const timers = place.timers.filter(one => one !== timer)
-    return extend(
-      { ...place, timers },
-      stepper.step(place.snapshot, event),
-      event,
-      at,
-      uid,
-      'timer',
-      timer.sendId,
-    )
+    const step = this.#registered.stepper.step(place.snapshot, event)
+    return this.#extend({ ...place, timers }, step, event, at, uid, 'timer', timer.sendId)
   }
 
-  function extend(
+  #extend(
     place: Place,
     step: Step,
     event: JournalEntry['event'],
@@ -158,8 +185,8 @@ export function reconstruct(
       version: place.journal.length + 1,
       uid,
       event,
-      status: definition.status(step.snapshot),
-      actor: { id: actor, role: 'caller', ...(sendId === undefined ? {} : { sendId }) },
+      status: this.#registered.definition.status(step.snapshot),
+      actor: { id: actor, role: 'caller', ...defined({ sendId }) },
       at,
     }
     const timers = step.effects.reduce((armed, effect) => withEffect(armed, effect, at), place.timers)

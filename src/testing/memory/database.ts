@@ -6,10 +6,8 @@
 import type { StateValue } from 'xstate'
 import type { AuditStore } from '../../runtime/audit.js'
 import { nameOfKey } from '../../runtime/commit/mailbox.js'
+import type { DeadLetter } from '../../runtime/dead-letters.js'
 import type {
-  DeadLetter,
-  DeadTimer,
-  DeliveryKey,
   Held,
   HistoryPosition,
   InstancesToCheck,
@@ -20,15 +18,16 @@ import type {
   StoredInstance,
   StoredTimer,
   TimerFailure,
-  TimerKey,
   TimerLease,
   TimerLeaseOptions,
   TimersOfInstance,
   WriteResult,
 } from '../../runtime/ports.js'
 import { compareTimers, earlierOf } from '../../runtime/timers/timer-order.js'
-import type { IdempotencyKey, JournalEntry, UsedKey } from '../../runtime/types.js'
+import type { DeliveryKey, IdempotencyKey, JournalEntry, TimerKey, UsedKey } from '../../runtime/types.js'
+import { createAuditStore } from './audit-store.js'
 import { commitTo, copy } from './commit.js'
+import { deadLettersOf, drop, redrive } from './dead-letters.js'
 import {
   createTables,
   deliveryName,
@@ -38,14 +37,12 @@ import {
   timerName,
 } from './tables.js'
 
-/** A delivery or timer that is overdue by this long was forgotten: it is many times the leases and the sweeps. */
-const FORGOTTEN_AFTER_MS = 120_000
-
 export class MemoryDatabase {
   readonly tables: Tables = createTables()
+  /** The input of `audit`. */
+  readonly auditStore: AuditStore
   readonly #now: () => number
   #deadLetters = 0
-
   readonly #onMoved: (write: InstanceWrite) => void
 
   /**
@@ -55,6 +52,7 @@ export class MemoryDatabase {
   constructor(now: () => number = Date.now, onMoved: (write: InstanceWrite) => void = () => {}) {
     this.#now = now
     this.#onMoved = onMoved
+    this.auditStore = createAuditStore(this)
   }
 
   now(): number {
@@ -178,12 +176,13 @@ export class MemoryDatabase {
     return this.load(ids.filter(id => this.#isKnown(id, versions))).flatMap(row => {
       const { id: instance, machine, definitionVersion, version } = row
       const { status, value } = row.snapshot as { status: string; value: StateValue }
-      const timers = this.#timersOf(instance).map(({ sendId }) => sendId)
+      const timers = this.allTimersOf(instance).map(({ sendId }) => sendId)
       return status === 'active' ? [{ instance, machine, definitionVersion, version, value, timers }] : []
     })
   }
 
-  #timersOf(instance: string): StoredTimer[] {
+  /** Parked timers included. */
+  allTimersOf(instance: string): StoredTimer[] {
     return this.#timerRowsOf(instance).map(row => row.timer)
   }
 
@@ -262,39 +261,15 @@ export class MemoryDatabase {
   }
 
   deadLetters(before: number | undefined, limit: number): readonly DeadLetter[] {
-    const deliveries = [...this.tables.deadLetters.values()].map(({ event: _, ...letter }) => letter)
-    const timers = [...this.tables.timers.values()].flatMap(row => toDeadTimer(row) ?? [])
-    return [...deliveries, ...timers]
-      .filter(letter => before === undefined || letter.id < before)
-      .sort((a, b) => b.id - a.id)
-      .slice(0, limit)
+    return deadLettersOf(this.tables, before, limit)
   }
 
   redrive(id: number): boolean {
-    const letter = this.tables.deadLetters.get(id)
-    if (letter === undefined) return this.#redriveTimer(id)
-    this.tables.deadLetters.delete(id)
-    const { event, subscriber } = letter
-    const row = { event, subscriber, attempts: 0, dueAt: this.#now() }
-    this.tables.outbox.set(deliveryName(letter), row)
-    return true
+    return redrive(this.tables, id, this.#now())
   }
 
   drop(id: number): boolean {
-    if (this.tables.deadLetters.delete(id)) return true
-    return this.#reviseDeadTimer(id, ({ attempts: _, ...timer }) => ({ ...timer, parked: 'dropped' }))
-  }
-
-  #redriveTimer(id: number): boolean {
-    return this.#reviseDeadTimer(id, ({ attempts: _, parked: __, ...timer }) => timer)
-  }
-
-  #reviseDeadTimer(id: number, revise: (timer: StoredTimer) => StoredTimer): boolean {
-    const row = [...this.tables.timers.values()].find(({ dead }) => dead?.id === id)
-    if (row === undefined) return false
-    const { instance, sendId } = row.timer
-    this.tables.timers.set(timerName(instance, sendId), { timer: revise(row.timer), leasedUntil: 0 })
-    return true
+    return drop(this.tables, id)
   }
 
   announceProcess(process: ProcessVersions, leaseMs: number): ReadonlyMap<string, number> {
@@ -315,60 +290,6 @@ export class MemoryDatabase {
   forgetProcess(id: string): void {
     this.tables.processes.delete(id)
   }
-
-  /** The input of `audit`: all data of an instance, at one moment. */
-  readonly auditStore: AuditStore = {
-    count: async () => this.tables.instances.size,
-    page: async (after, limit) =>
-      [...this.tables.instances.keys()]
-        .sort()
-        .filter(id => after === undefined || id > after)
-        .slice(0, limit)
-        .flatMap(id => this.load([id]))
-        .map(instance => ({
-          instance,
-          journal: this.tables.journal.get(instance.id) ?? [],
-          timers: this.#timersOf(instance.id),
-          claims: [...this.tables.claims].flatMap(([key, holder]) => (holder === instance.id ? [key] : [])),
-          events: this.tables.events.get(instance.id) ?? [],
-          // Events are never swept here.
-          eventsSweptBefore: undefined,
-          projections: this.#projectionsOf(instance.id),
-        })),
-    strays: async () => this.#strays(),
-  }
-
-  #projectionsOf(id: string) {
-    const rows = [...this.tables.projections].map(([table, all]) => [
-      table,
-      [...all.values()].filter(row => row.instance === id),
-    ])
-    return Object.fromEntries(rows)
-  }
-
-  #strays(): string[] {
-    const { claims, timers, outbox, instances } = this.tables
-    const forgotten = this.#now() - FORGOTTEN_AFTER_MS
-    return [
-      ...[...claims].flatMap(([key, id]) =>
-        instances.has(id) ? [] : [`claim ${key} of instance ${id}, which does not exist`],
-      ),
-      ...[...timers.values()].flatMap(({ timer }) =>
-        instances.has(timer.instance)
-          ? []
-          : [`timer ${timer.sendId} of instance ${timer.instance}, which does not exist`],
-      ),
-      ...[...outbox.values()].flatMap(row =>
-        row.dueAt < forgotten ? [`event ${deliveryName({ ...row.event, ...row })} is still undelivered`] : [],
-      ),
-    ]
-  }
-}
-
-function toDeadTimer({ timer, dead }: TimerRow): DeadTimer | undefined {
-  if (dead === undefined) return undefined
-  const { instance, machine, sendId, generation, event, dueAt, attempts = 0 } = timer
-  return { kind: 'timer', ...dead, instance, machine, sendId, generation, type: event.type, attempts, dueAt }
 }
 
 function stored({ snapshot, ...row }: InstanceRow): StoredInstance {

@@ -1,11 +1,7 @@
 /* The tables of the database in memory: those of the migrations, as maps. Rows are replaced, never changed. */
-import type {
-  DeadDelivery,
-  DeadTimer,
-  ProcessVersions,
-  StoredInstance,
-  StoredTimer,
-} from '../../runtime/ports.js'
+
+import type { DeadDelivery, DeadTimer } from '../../runtime/dead-letters.js'
+import type { ProcessVersions, StoredInstance, StoredTimer } from '../../runtime/ports.js'
 import type { EmittedEvent, JournalEntry, UsedKey } from '../../runtime/types.js'
 
 /** A stored row. The snapshot is text, so no reference can change it. */

@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check'
 import { FAULT_POINTS } from '../../runtime/faults.js'
+import { defined } from '../../types/defined.js'
 import type { Subject } from '../subject.js'
 import {
   MAX_NODES,
@@ -68,6 +69,34 @@ export function schedules(subject: Subject, options: ScheduleOptions = {}): fc.A
     throw new ScheduleError(`At least ${leastSteps} steps are more than at most ${steps}`)
   }
   const node = fc.nat(nodes - 1)
+  const draft = drafts(subject, { nodes, callers, instances, crashes })
+  return fc
+    .record({
+      seed: fc.nat(),
+      instances: fc.array(
+        fc.record({ node, delayMs: weighted([3, 0], [1, 1], [1, 50]), input: subject.inputs }),
+        { minLength: 1, maxLength: instances },
+      ),
+      drafts: fc.array(draft, { minLength: leastSteps, maxLength: steps, size: 'max' }),
+    })
+    .map(given => ({
+      format: SCHEDULE_FORMAT,
+      version: SCHEDULE_VERSION,
+      machine: subject.definition.name,
+      definitionVersion: subject.definition.version,
+      seed: given.seed,
+      nodes,
+      instances: given.instances,
+      steps: toSteps(given.drafts, given.instances.length),
+    }))
+}
+
+/** One step, or one burst of steps. */
+function drafts(
+  subject: Subject,
+  { nodes, callers, instances, crashes }: Omit<Required<ScheduleOptions>, 'steps' | 'leastSteps'>,
+): fc.Arbitrary<Draft> {
+  const node = fc.nat(nodes - 1)
   const instance = fc.nat(instances - 1)
   const delay = delays(subject.moments ?? [])
   const one = fc.record({
@@ -77,7 +106,7 @@ export function schedules(subject: Subject, options: ScheduleOptions = {}): fc.A
     ifVersion: weighted<SendStep['ifVersion']>([8, undefined], [2, 'seen'], [1, 'stale']),
     isKeyed: weighted([2, false], [1, true]),
   })
-  const draft: fc.Arbitrary<Draft> = fc.oneof(
+  return fc.oneof(
     {
       weight: 12,
       arbitrary: fc.record({
@@ -118,25 +147,6 @@ export function schedules(subject: Subject, options: ScheduleOptions = {}): fc.A
       }),
     },
   )
-  return fc
-    .record({
-      seed: fc.nat(),
-      instances: fc.array(
-        fc.record({ node, delayMs: weighted([3, 0], [1, 1], [1, 50]), input: subject.inputs }),
-        { minLength: 1, maxLength: instances },
-      ),
-      drafts: fc.array(draft, { minLength: leastSteps, maxLength: steps, size: 'max' }),
-    })
-    .map(given => ({
-      format: SCHEDULE_FORMAT,
-      version: SCHEDULE_VERSION,
-      machine: subject.definition.name,
-      definitionVersion: subject.definition.version,
-      seed: given.seed,
-      nodes,
-      instances: given.instances,
-      steps: toSteps(given.drafts, given.instances.length),
-    }))
 }
 
 function weighted<T>(...choices: readonly (readonly [number, T])[]): fc.Arbitrary<T> {
@@ -173,7 +183,7 @@ function toSteps(drafts: readonly Draft[], instances: number): ScheduleStep[] {
             instance: draft.instance % instances,
             ...send,
             ...(isKeyed ? { key: `key ${i}.${j}` } : {}),
-            ...(ifVersion === undefined ? {} : { ifVersion }),
+            ...defined({ ifVersion }),
           }
           steps.push(step)
           if (isKeyed) sends.push(step)

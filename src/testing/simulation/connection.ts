@@ -32,40 +32,7 @@ export function connect(
   const database = alter(createMemoryStore({ database: world.database }), world)
   const { name } = process
 
-  function call<T>(label: string, work: () => Promise<T>, onSent?: () => Promise<void> | void): Promise<T> {
-    if (!process.isAlive) return new Promise(() => {})
-    return new Promise<T>((resolve, reject) => {
-      const answer = (settle: () => void) => process.ifAlive(settle)
-      const { chance, time, mishaps, trace } = world
-      const fate = chance.next()
-      const isLost = fate < mishaps.lost
-      const isUnanswered = !isLost && fate < mishaps.lost + mishaps.unanswered
-      const isLate = !isLost && !isUnanswered && fate < mishaps.lost + mishaps.unanswered + mishaps.late
-      const noticeMs = chance.between(
-        SHORTEST_NOTICE_MS,
-        chance.happens(0.5) ? LONGEST_NOTICE_MS : 10 * SHORTEST_NOTICE_MS,
-      )
-      if (isLost || isUnanswered || isLate) {
-        time.after(noticeMs, () => {
-          trace.note('database', name, `connection lost: ${label}`)
-          answer(() => reject(new StoreUnavailableError(new Error('the connection was lost'))))
-        })
-      }
-      if (isLost) return
-      const arrivesIn = isLate ? noticeMs + chance.between(0, LATE_WITHIN_MS) : world.latencyMs()
-      time.after(arrivesIn, () => {
-        trace.note(name, 'database', label)
-        work().then(
-          result => {
-            if (isUnanswered || isLate) return
-            time.after(world.latencyMs(), () => answer(() => resolve(result)))
-          },
-          error => time.after(world.latencyMs(), () => answer(() => reject(error))),
-        )
-      })
-      onSent?.()
-    })
-  }
+  const call = createCall(world, process)
 
   return {
     now: () => call('now', () => database.now()),
@@ -112,6 +79,45 @@ export function connect(
     announceProcess: (one, leaseMs) => call('announce process', () => database.announceProcess(one, leaseMs)),
     forgetProcess: id => call('forget process', () => database.forgetProcess(id)),
     close: async () => {},
+  }
+}
+
+/** Sends a statement, as `label` in the trace, and answers it, unless the connection or the process is lost meanwhile. */
+function createCall(world: World, process: ConnectedProcess) {
+  const { name } = process
+  return <T>(label: string, work: () => Promise<T>, onSent?: () => Promise<void> | void): Promise<T> => {
+    if (!process.isAlive) return new Promise(() => {})
+    return new Promise<T>((resolve, reject) => {
+      const { chance, time, mishaps, trace } = world
+      const answer = (settle: () => void) => process.ifAlive(settle)
+      const fate = chance.next()
+      const isLost = fate < mishaps.lost
+      const isUnanswered = !isLost && fate < mishaps.lost + mishaps.unanswered
+      const isLate = !isLost && !isUnanswered && fate < mishaps.lost + mishaps.unanswered + mishaps.late
+      const noticeMs = chance.between(
+        SHORTEST_NOTICE_MS,
+        chance.happens(0.5) ? LONGEST_NOTICE_MS : 10 * SHORTEST_NOTICE_MS,
+      )
+      if (isLost || isUnanswered || isLate) {
+        time.after(noticeMs, () => {
+          trace.note('database', name, `connection lost: ${label}`)
+          answer(() => reject(new StoreUnavailableError(new Error('the connection was lost'))))
+        })
+      }
+      if (isLost) return
+      const arrivesIn = isLate ? noticeMs + chance.between(0, LATE_WITHIN_MS) : world.latencyMs()
+      time.after(arrivesIn, () => {
+        trace.note(name, 'database', label)
+        work().then(
+          result => {
+            if (isUnanswered || isLate) return
+            time.after(world.latencyMs(), () => answer(() => resolve(result)))
+          },
+          error => time.after(world.latencyMs(), () => answer(() => reject(error))),
+        )
+      })
+      onSent?.()
+    })
   }
 }
 

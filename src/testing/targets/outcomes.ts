@@ -7,6 +7,7 @@ import {
   UnknownInstanceError,
 } from '../../runtime/errors.js'
 import type { CreateOutcome, Outcome, Replayed } from '../../runtime/types.js'
+import { defined } from '../../types/defined.js'
 import type { Answer, Session } from '../run.js'
 
 export async function sendTo(engine: Engine, question: Parameters<Session['send']>[0]): Promise<Answer> {
@@ -15,7 +16,7 @@ export async function sendTo(engine: Engine, question: Parameters<Session['send'
   return answerOf(
     await engine.send(instance, event, {
       actor: { id: actor, role: 'caller' },
-      ...(ifVersion === undefined ? {} : { ifVersion }),
+      ...defined({ ifVersion }),
       ...(key === undefined ? {} : { key: { scope, key, fingerprint: JSON.stringify(event) } }),
     }),
   )

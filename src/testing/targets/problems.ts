@@ -2,7 +2,7 @@
 import { type AuditStore, audit } from '../../runtime/audit.js'
 import type { Subject } from '../subject.js'
 
-/** Checks every stored instance against its own journal; see the invariants in docs/ARCHITECTURE.md. */
+/** Checks every stored instance against its own journal; see docs/architecture/invariants.md. */
 export async function problemsOf(store: AuditStore, subject: Subject): Promise<string[]> {
   const problems: string[] = []
   for await (const violation of audit(store, [subject.definition], subject.invariants)) {

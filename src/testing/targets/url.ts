@@ -4,6 +4,7 @@
  * throws, so such a run never passes as a good one.
  */
 import { z } from 'zod'
+import { defined } from '../../types/defined.js'
 import type { Answer, Create, Question, Read, Send, Session, Target } from '../run.js'
 import type { Schedule } from '../schedule/schedule.js'
 
@@ -94,7 +95,7 @@ class UrlSession implements Session {
       return { outcome: { kind: 'read', version: made.version }, instance: made.id }
     }
     const { uid, seen } = details?.(reply.body, question) ?? {}
-    const outcome = { kind: 'applied', version: 1, ...(uid === undefined ? {} : { uid }) } as const
+    const outcome = { kind: 'applied', version: 1, ...defined({ uid }) } as const
     return { outcome, instance: made.id, seen: seen ?? reply.body }
   }
 
@@ -104,7 +105,7 @@ class UrlSession implements Session {
     const path = `${resource}/${encodeURIComponent(instance)}/events`
     const reply = await this.#request('POST', path, question, eventBody?.(question) ?? event, {
       ...(ifVersion === undefined ? {} : { 'if-match': `"${ifVersion}"` }),
-      ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...defined({ 'idempotency-key': key }),
     })
     if (reply instanceof Error) return { outcome: { kind: 'unknown', error: reply.message } }
     if (reply.status !== 200) return refusalOf(reply)
@@ -115,7 +116,7 @@ class UrlSession implements Session {
       return { outcome: { kind: 'replayed', instance, version, ...of }, seen }
     }
     if (outcome === 'unchanged') return { outcome: { kind: 'unchanged', version }, seen }
-    return { outcome: { kind: 'applied', version, ...(uid === undefined ? {} : { uid }) }, seen }
+    return { outcome: { kind: 'applied', version, ...defined({ uid }) }, seen }
   }
 
   async read(question: Read): Promise<Answer> {
@@ -194,7 +195,7 @@ function refusalOf(reply: Reply): Answer {
   if (status === 503) return { outcome: { kind: 'unknown', error: `${status} ${code}` } }
   if (status >= 500)
     return { outcome: { kind: 'failed', error: `defect: ${what} was answered ${status} ${code}` } }
-  return { outcome: { kind: 'refused', reason: code, ...(version === undefined ? {} : { version }) } }
+  return { outcome: { kind: 'refused', reason: code, ...defined({ version }) } }
 }
 
 function shorten(text: string): string {

@@ -13,7 +13,7 @@ export interface Lane {
   readonly store: Store
   /** Milliseconds since the epoch, in the past. */
   now(): number
-  /** The events that were committed, as whoever reads them back finds them. */
+  /** The committed events, as readers find them. */
   readonly written: readonly Texts[]
   pass(ms: number): Promise<void>
 }
@@ -23,7 +23,7 @@ export interface Backend {
   lane(): Lane
 }
 
-/** Every lane is a database of its own, whose clock the harness moves. */
+/** Every lane has its own database, whose clock the harness moves. */
 export function memoryBackend(): Backend {
   return {
     name: 'memory',

@@ -38,6 +38,7 @@ export function refusalOf(definition: Definition): string | undefined {
   }
 }
 
+/** Runs a row on an engine. Over 70 lines because each kind of step uses the same engine and its log. */
 export async function runDurable(
   name: string,
   { machine, input, steps }: Case,

@@ -1,4 +1,4 @@
-/* Runs a row as a plain actor and as engines, and says in what it comes out. */
+/* Runs a row as a plain actor and on engines, and returns the verdict. */
 import type { Backend } from './backend.js'
 import type { Case, Seen, Texts } from './case.js'
 import { definitionOf } from './definition.js'
@@ -65,7 +65,7 @@ function anonymous(message: string, name: string): string {
   return message.replaceAll(name, 'm').replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '<id>')
 }
 
-/** Compares step by step. A step that failed must have changed nothing: the rest goes on as if it had never come. */
+/** Compares step by step. A failed step must have changed nothing, so the comparison continues as if it never came. */
 export function compare(name: string, theCase: Case, durable: readonly Seen[]): Finding {
   const failed = durable.findIndex(({ failure }) => failure !== undefined)
   const message = durable[failed]?.failure

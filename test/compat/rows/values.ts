@@ -48,7 +48,7 @@ const kept = ([what, make, says]: (typeof notJson)[number]): Row => ({
   verdict: { refused: 'event', says },
 })
 
-/** A machine that keeps what it is sent under `value`, and says how it would decide by it. */
+/** A machine that stores each `value` it is sent, and shows how it would decide by it. */
 const keeping = (make: () => unknown) =>
   createMachine({
     context: { value: null, log: '' },

@@ -186,7 +186,7 @@ function nextId(run: Run): string {
   return `send.${number}`
 }
 
-/** What comes from <param>, a `namelist` or <content>: `_event.data` of whoever receives it. */
+/** The values of <param>, a `namelist` or <content>: `_event.data` for the receiver. */
 export function payloadOf({ attributes, children }: Element, scope: Scope): unknown {
   const content = children.find(({ name }) => name === 'content')
   if (content !== undefined) {

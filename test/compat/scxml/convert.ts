@@ -24,7 +24,7 @@ const ROOT = 'scxml$'
 /** Of a state of our own: see `#initialOf`. */
 const BEGINNING = 'beginning$'
 
-/** Throws `NotConverted` for what it does not know. */
+/** Throws `NotConverted` for unknown elements. */
 export function toMachine(source: string): AnyStateMachine {
   const root = parseXml(source)
   const everything = walk(root)

@@ -28,7 +28,7 @@ const bytes = async () => {
   return row?.size ?? 0
 }
 
-test('R11.4 a day of requests and keys takes as much disk as is documented', async () => {
+test('R11.4 a day of requests and keys takes the documented disk space', async () => {
   const stated = readDocument().get('createBroadcast')
   if (stated === undefined) throw new Error('docs/GROWTH.md has no row of createBroadcast')
   const before = await bytes()

@@ -156,12 +156,12 @@ describeWithRedis('one Redis', () => {
   const ask = (command: string, ...args: string[]) => askRedis(redis, command, args)
   const set = (name: string, value: string) => ask('CONFIG', 'SET', name, value)
 
-  test('R13.1 R7.4 whose connections are cut again and again', async () => {
+  test('R13.1 R7.4 whose connections are cut repeatedly', async () => {
     await storm(running, [redis])
     await allIsWell(running)
   })
 
-  test('R13.1 R7.4 that is restarted again and again', async () => {
+  test('R13.1 R7.4 that is restarted repeatedly', async () => {
     for (let i = 0; i < (isLong ? 20 : 4); i++) {
       await redis.kill()
       await callsGoOn(running)
@@ -193,7 +193,7 @@ describeWithRedis('one Redis', () => {
       ['ACL', 'SETUSER', 'default', '-eval', '-evalsha', '-set', '-publish', '-psubscribe', '-info'],
       ['ACL', 'SETUSER', 'default', '+@all'],
     ],
-  ])('R13.1 R7.4 that says %s for a while', async (error, begin, end) => {
+  ])('R13.1 R7.4 that answers %s for a while', async (error, begin, end) => {
     const run = ([command = '', ...args]: readonly string[]) => ask(command, ...args)
     await run(begin)
     // New connections meet it too.
@@ -210,7 +210,7 @@ describeWithRedis('one Redis', () => {
     await allIsWell(running)
   })
 
-  test('R13.1 R7.4 that says MASTERDOWN for a while', async () => {
+  test('R13.1 R7.4 that answers MASTERDOWN for a while', async () => {
     await set('replica-serve-stale-data', 'no')
     await ask('REPLICAOF', '127.0.0.1', '1')
     await ask('CLIENT', 'KILL', 'TYPE', 'normal')
@@ -250,7 +250,7 @@ describeWithRedis('one Redis', () => {
     ['unsolicited answers', '+OK\r\n:1\r\n'],
     ['unsolicited errors', '-ERR something\r\n-UNBLOCKED x\r\n'],
     ['the end of subscriptions', '*3\r\n$12\r\nsunsubscribe\r\n$3\r\na#b\r\n:0\r\n'],
-  ])('R13.1 R7.4 that says %s', async (_, bytes) => {
+  ])('R13.1 R7.4 that answers %s', async (_, bytes) => {
     for (let i = 0; i < 5; i++) {
       proxy.inject(bytes)
       await callsGoOn(running)
@@ -272,12 +272,12 @@ describeWithRedis('a cluster', () => {
     await cluster?.stop()
   })
 
-  test('R13.1 R13.5 R7.4 all of whose connections are cut again and again', async () => {
+  test('R13.1 R13.5 R7.4 when all their connections are cut repeatedly', async () => {
     await storm(running, cluster.nodes)
     await allIsWell(running)
   })
 
-  test('R13.1 R13.5 R7.4 all of whose servers are down, and come back', async () => {
+  test('R13.1 R13.5 R7.4 when all their servers are down and come back', async () => {
     await Promise.all(cluster.nodes.map(node => node.kill()))
     await callsGoOn(running)
     await Promise.all(cluster.nodes.map(node => node.start()))
@@ -299,12 +299,12 @@ describeWithRedis('sentinels', () => {
     await sentinels?.stop()
   })
 
-  test('R13.1 R13.5 R7.4 and servers all of whose connections are cut again and again', async () => {
+  test('R13.1 R13.5 R7.4 when the connections of the servers are cut repeatedly too', async () => {
     await storm(running, [...sentinels.servers, ...sentinels.sentinels])
     await allIsWell(running)
   })
 
-  test('R13.1 R13.5 R7.4 that are all down while the master is up and is then cut off', async () => {
+  test('R13.1 R13.5 R7.4 that are all down while the master is up and then cut off', async () => {
     await Promise.all(sentinels.sentinels.map(sentinel => sentinel.kill()))
     await callsGoOn(running)
     await askRedis(sentinels.servers[0] as RedisServer, 'CLIENT', ['KILL', 'TYPE', 'normal'])

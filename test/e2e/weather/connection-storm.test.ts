@@ -13,7 +13,7 @@ const size = isLong
 
 const cleanUp = useCleanups()
 
-test('R13.1 connections are ended at any moment, also during starts: every process lives, and nothing is lost', async () => {
+test('R13.1 connections are ended at any moment, also during starts: every process survives, and nothing is lost', async () => {
   const world = await startWorld(1)
   cleanUp(world.close)
   const { processes, query, connectionString } = world

@@ -21,7 +21,7 @@ const DOUBT_MS = 4_000
 
 const cleanUp = useCleanups()
 
-test('R13.2 a commit that only the primary has is not acknowledged, however its connection ends', async () => {
+test('R13.2 a commit that reached only the primary is not acknowledged, however its connection ends', async () => {
   const pair = await startPair({ isSynchronous: true })
   cleanUp(pair.close)
   const processes = await startWeatherProcesses(1, pair.connectionString)

@@ -49,7 +49,7 @@ test(`R11.4 requests that are pipelined, cut and reset leave nothing behind (see
 test.each([
   ['send their bodies a byte a second', trickleBodies],
   ['never read their answers', readNothing],
-])('clients that %s take no place from others', async (_what, hold) => {
+])('clients that %s block no others', async (_what, hold) => {
   const { world, url, isAtRest, token } = await startAtRest()
   const letGo = await hold(url, token, SLOW)
   cleanUp(letGo)

@@ -17,7 +17,7 @@ const SHOWN_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.2 phones show what happens after a failover, even if they had shown a lost history', async () => {
+test('R13.2 phones show the events after a failover, even if they had shown a lost history', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
   // Only the accepts change the request.

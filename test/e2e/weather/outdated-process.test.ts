@@ -19,7 +19,7 @@ const ENDS_WITHIN_MS = 25_000
 
 const cleanUp = useCleanups()
 
-test('R13.3 a process that was paused while a newer version came into use takes no timer and ends itself', async () => {
+test('R13.3 a process that was paused while a newer version came into use fires no timer and ends itself', async () => {
   const database = await createTestDatabase()
   cleanUp(database.drop)
   const sql = runOnce(database.connectionString)

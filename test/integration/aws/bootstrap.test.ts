@@ -60,12 +60,12 @@ describe('secrets at the start', () => {
     expect(aws.calls.map(({ operation }) => operation)).toEqual(['GetSecretValue'])
   })
 
-  test('are not asked for without SECRETS_ARN', async () => {
+  test('are not requested without SECRETS_ARN', async () => {
     expect(await bootstrapSecrets({ SECRETS_ARN: '' })).toEqual({})
     expect(aws.calls).toEqual([])
   })
 
-  test('R9.1 all that are missing or bad are named at once, and no value is', async () => {
+  test('R9.1 all missing or invalid values are named at once, without any value', async () => {
     const words = await wordsOf('partial')
     for (const line of ['DATABASE_URL: Missing', 'JWT_REFRESH_SECRET: Missing', 'REDIS_URL: Missing']) {
       expect(words).toContain(line)
@@ -74,19 +74,19 @@ describe('secrets at the start', () => {
     expect(words).not.toMatch(/JWT_SECRET: Missing|the-only-one/)
   })
 
-  test('what the environment sets does not count as missing', async () => {
+  test('settings of the environment do not count as missing', async () => {
     const words = await wordsOf('partial', {}, { DATABASE_URL: 'postgres://here/x', REDIS_URL: 'redis://r' })
     expect(words).not.toMatch(/DATABASE_URL|REDIS_URL/)
     expect(words).toContain('JWT_REFRESH_SECRET: Missing')
   })
 
-  test('a text that is no JSON is refused without being quoted', async () => {
+  test('a text that is not JSON is refused without being quoted', async () => {
     const words = await wordsOf('broken')
     expect(words).toContain('Expected a JSON object')
     expect(words).not.toMatch(/top-secret|JWT_SECRET": "/)
   })
 
-  test('access denied: said at once, with what to grant', async () => {
+  test('access denied: fails at once, and names the permission to grant', async () => {
     aws.before = () => {
       throw new AwsError('AccessDeniedException', 'User arn:… is not authorized', 400)
     }
@@ -94,12 +94,12 @@ describe('secrets at the start', () => {
     expect(aws.calls).toHaveLength(1)
   })
 
-  test('no such secret: said at once', async () => {
+  test('no such secret: fails at once with that reason', async () => {
     expect(await wordsOf('nowhere')).toMatch(/no such secret/)
     expect(aws.calls).toHaveLength(1)
   })
 
-  test('throttled: tried again, a bounded number of times', async () => {
+  test('throttled: retried a bounded number of times', async () => {
     let refusals = 2
     aws.before = () => {
       if (refusals-- > 0) throw new AwsError('ThrottlingException', 'Rate exceeded')
@@ -111,7 +111,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toHaveLength(4)
   })
 
-  test('a failure of the service is tried again', async () => {
+  test('a failure of the service is retried', async () => {
     let refusals = 1
     aws.before = () => {
       if (refusals-- > 0) throw new AwsError('InternalServiceError', 'oops', 500)
@@ -120,7 +120,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toHaveLength(2)
   })
 
-  test('slow: each attempt ends by its own time', async () => {
+  test('slow: each attempt has its own time limit', async () => {
     let slow = 1
     let release = () => {}
     const held = new Promise<void>(resolve => {
@@ -134,7 +134,7 @@ describe('secrets at the start', () => {
     release()
   })
 
-  test('slow for ever: the whole ends by its deadline', async () => {
+  test('always slow: ends at the deadline', async () => {
     let release = () => {}
     const held = new Promise<void>(resolve => {
       release = resolve
@@ -144,7 +144,7 @@ describe('secrets at the start', () => {
     release()
   })
 
-  test('without a role there are no credentials, and it says what to give', async () => {
+  test('without a role there are no credentials, and the message names the role to add', async () => {
     const back = setEnvironment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: '', AWS_EC2_METADATA_DISABLED: 'true' })
     try {
       expect(await wordsOf('good')).toMatch(/give the task definition a task role/)
@@ -159,7 +159,7 @@ describe('secrets at the start', () => {
     expect(aws.calls).toEqual([])
   })
 
-  test('an ARN that is none is refused before anything is asked', async () => {
+  test('an invalid ARN is refused before any request', async () => {
     await expect(bootstrapSecrets({ SECRETS_ARN: 'loadcast/app' })).rejects.toThrow(
       'SECRETS_ARN: Expected arn:',
     )

@@ -12,7 +12,7 @@ import {
   rotate,
 } from '../../../src/adapters/secrets/rotation/rotate.js'
 import { createSecretVersions } from '../../../src/adapters/secrets/rotation/secret-versions.js'
-import { createServices } from '../../../src/adapters/secrets/rotation/services.js'
+import { Services } from '../../../src/adapters/secrets/rotation/services.js'
 import { createSecretsClient } from '../../../src/adapters/secrets/secrets-manager.js'
 import { signToken } from '../../../src/adapters/tokens/jwt.js'
 import { createEcs } from '../../support/aws/ecs.js'
@@ -111,10 +111,10 @@ function removeLabel(stage: string): void {
 function openRotation(): RotationParts & { close(): void } {
   const client = createSecretsClient(arnOf('app'))
   const ecsClient = new ECSClient({ region: REGION, maxAttempts: 1 })
-  const services = createServices({ client: ecsClient, cluster: 'loadcast', services: SERVICES, pollMs: 1 })
+  const services = new Services({ client: ecsClient, cluster: 'loadcast', services: SERVICES, pollMs: 1 })
   return {
     versions: createSecretVersions(client, arnOf('app')),
-    services: { names: SERVICES, ...services },
+    services,
     openRoles: () => openDatabaseRoles(database.connectionString, connect),
     tell: line => told.push(line),
     close() {
@@ -129,7 +129,7 @@ async function doRotate(request = everything): Promise<void> {
   await rotate(rotation, request).finally(() => rotation.close())
 }
 
-/** What must hold at any instant: whoever runs can log in, and tokens that anybody signs are taken by everybody new. */
+/** Holds at any instant: running processes can log in, and every new process accepts the tokens of all others. */
 async function expectNobodyLockedOut(): Promise<void> {
   const current = secrets.values('app')
   const urls = new Set([current.DATABASE_URL, ...ecs.tasks().map(({ values }) => values.DATABASE_URL)])
@@ -172,7 +172,7 @@ describe('a rotation', () => {
     expect(told.join('\n')).not.toMatch(/old-|postgres:\/\//)
   })
 
-  test('the two users take turns, and either owns what the other made', async () => {
+  test('the two users take turns, and each owns the tables that the other created', async () => {
     await doRotate()
     const asB = new pg.Client({ connectionString: secrets.values('app').DATABASE_URL })
     await asB.connect()
@@ -195,7 +195,7 @@ describe('a rotation', () => {
     await expect(ended).resolves.toMatchObject({ code: '57P01' })
   })
 
-  test('R9.1 says first what it would do, and does nothing', async () => {
+  test('R9.1 prints what it would do, and changes nothing', async () => {
     const rotation = openRotation()
     await describeRotation(rotation, everything)
     rotation.close()
@@ -212,7 +212,7 @@ describe('a rotation', () => {
     expect([...asked].sort()).toEqual(['DescribeServices', 'GetSecretValue'])
   })
 
-  test('R9.1 P3.2 goes on after a crash at any step', async () => {
+  test('R9.1 P3.2 continues after a crash at any step', async () => {
     await doRotate()
     const isWrite = (operation: string) => /^(Put|Update|Deregister)/.test(operation)
     const writes = aws.calls.map(({ operation }) => operation).filter(isWrite)
@@ -247,9 +247,9 @@ describe('a rotation', () => {
       else removeLabel('ROTATION_BASE')
       await expectRotated()
     }
-  }, 120_000)
+  })
 
-  test('a deployment that fails stops it with nothing retired, and the next run ends it', async () => {
+  test('a failed deployment stops it with nothing retired, and the next run completes it', async () => {
     ecs.ending.of = service => (service === 'worker' ? 'FAILED' : 'COMPLETED')
     await expect(doRotate()).rejects.toThrow(
       /worker failed and was rolled back\. Old and new values both work/,
@@ -262,7 +262,7 @@ describe('a rotation', () => {
     await expectRotated()
   })
 
-  test('who comes while another is at it is kept out', async () => {
+  test('a second run during a rotation is refused', async () => {
     const other = await openDatabaseRoles(database.connectionString, connect)
     await expect(doRotate()).rejects.toThrow('Another rotation is in progress')
     await other.close()
@@ -270,7 +270,7 @@ describe('a rotation', () => {
     await expectRotated()
   })
 
-  test('a secret that somebody changed meanwhile is left as it is, until the rotation is abandoned', async () => {
+  test('a secret that was changed during a rotation is left as it is, until the rotation is abandoned', async () => {
     const changed = { ...secrets.values('app'), JWT_SECRET: 'put-there-by-hand' }
     let isChanged = false
     aws.after = operation => {
@@ -291,7 +291,7 @@ describe('a rotation', () => {
     expect(secrets.values('app').JWT_SECRET_PREVIOUS).toBe('put-there-by-hand')
   })
 
-  test('the overlap ends when an operator says so', async () => {
+  test('the overlap ends when an operator ends it', async () => {
     await doRotate({ parts: ['jwt'] })
     await doRotate({ parts: [], endOverlap: true })
     expect(secrets.values('app')).not.toHaveProperty('JWT_SECRET_PREVIOUS')
@@ -302,7 +302,7 @@ describe('a rotation', () => {
     expect(told).toEqual(['Nothing to change.'])
   })
 
-  test('P3.2 a new FCM key takes the old one’s place; what is no service account is refused unquoted', async () => {
+  test('P3.2 a new FCM key replaces the old one; an invalid service account is refused without being quoted', async () => {
     const account = { client_email: 'p@x', private_key: 'new-private-key', project_id: 'x' }
     await doRotate({ parts: ['fcm'], fcmServiceAccount: JSON.stringify(account) })
     expect(JSON.parse(secrets.values('app').FCM_SERVICE_ACCOUNT ?? '')).toEqual(account)
@@ -311,13 +311,13 @@ describe('a rotation', () => {
     await expect(bad).rejects.not.toThrow(/half-a-key/)
   })
 
-  test('P3.2 a new token of the cache arrives by a deployment like the rest', async () => {
+  test('P3.2 a new token of the cache arrives by a deployment like the others', async () => {
     await doRotate({ parts: ['redis'], redisUrl: 'rediss://:new@cache' })
     for (const { values } of ecs.tasks()) expect(values.REDIS_URL).toBe('rediss://:new@cache')
     await expect(doRotate({ parts: ['redis'] })).rejects.toThrow('redis: give --redis')
   })
 
-  test('a user that is none of ours is not touched, and that is said', async () => {
+  test('a user outside of the rotation is left alone, and the operator is informed', async () => {
     const { username, password } = new URL(database.connectionString)
     const values = { ...secrets.values('app'), DATABASE_URL: urlFor(username, password) }
     secrets.operations.PutSecretValue?.({
@@ -355,7 +355,7 @@ describe('npm run rotate-secrets', () => {
     return { kill: () => child.kill('SIGKILL'), ended }
   }
 
-  test('R9.1 is a dry run, then does it; killed in the middle of a deployment, it goes on', async () => {
+  test('R9.1 is a dry run first, then does it; killed during a deployment, it continues', async () => {
     const dry = await start([]).ended
     expect(dry).toMatchObject({ code: 0, output: expect.stringContaining('dry run') })
     expect(secrets.values('app').JWT_SECRET).toBe('old-jwt-key')
@@ -380,9 +380,9 @@ describe('npm run rotate-secrets', () => {
     })
     expect(second.output).not.toMatch(/old-|postgres:\/\//)
     await expectRotated()
-  }, 120_000)
+  })
 
-  test('fills a secret that has no values yet, for services that are not there yet', async () => {
+  test('fills a secret without values, for services that do not exist yet', async () => {
     secrets = createSecretsManager({
       app: JSON.stringify({ JWT_SECRET: 'made-by-the-stack' }),
       admin: secrets.versions('admin')[0]?.text ?? '',
@@ -401,9 +401,9 @@ describe('npm run rotate-secrets', () => {
       FCM_SERVICE_ACCOUNT: '',
       JWT_REFRESH_SECRET: expect.stringMatching(/^[\w-]{64}$/),
     })
-  }, 60_000)
+  })
 
-  test('P3.5 R9.1 a first deploy and a forced one: the secret’s users migrate and serve, old tokens stay good', async () => {
+  test('P3.5 R9.1 a first deploy and a forced one: the secret’s users migrate and serve, old tokens stay valid', async () => {
     const fresh = await createTestDatabase({ empty: true })
     const { host, pathname } = new URL(fresh.connectionString)
     secrets = createSecretsManager({
@@ -438,9 +438,9 @@ describe('npm run rotate-secrets', () => {
     expect(await answerTo(second.url, 'made-by-the-stack-0123456789abcdef')).toBe(401)
     expect(await second.end('SIGTERM')).toBe(0)
     await fresh.drop()
-  }, 120_000)
+  })
 
-  test('names what it lacks', async () => {
+  test('names the missing options', async () => {
     const { code, output } = await start(['--only', 'jwt,passwords']).ended
     expect({ code, output }).toEqual({
       code: 1,

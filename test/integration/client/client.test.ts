@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import {
   type Client,
   type ClientOptions,
@@ -11,21 +11,20 @@ import { type ClientLink, openClientLink } from '../../support/network/client-li
 import { createClient as createCaller } from '../../support/server/clients.js'
 import { idsFor } from '../../support/server/event-log.js'
 import { DROP, PICKUP, registerTruck, type Truck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
 let truck: Truck
 const opened: { close(): unknown }[] = []
 
+const app = await useTestApp()
+
 beforeAll(async () => {
-  app = await startTestApp()
   truck = await registerTruck(app.url, 'client')
 })
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.close()
 })
-afterAll(() => app.close())
 
 /** As an app would have it, only quicker. */
 const backoff = { firstMs: 10, longestMs: 100 }
@@ -38,7 +37,7 @@ interface Heard {
   readonly dropped: string[]
 }
 
-/** A client of this user, through a link of its own, that notes what it hears. */
+/** A client of this user, through its own link, that records its events. */
 async function open(role: Role, id: string, more: Partial<ClientOptions> = {}): Promise<Heard> {
   const link = await openClientLink(app.url)
   const client = createClient({ url: link.url, token: () => tokenFor(role, id), backoff, ...more })
@@ -70,7 +69,7 @@ async function create(client: Client): Promise<string> {
 }
 
 describe('R7.3 the client', () => {
-  it('R7.3 hears what happens, by type', async () => {
+  it('R7.3 receives events, by type', async () => {
     const customer = await connected(await open('customer', 'hears'))
     const titles: string[] = []
     customer.client.on('truck_confirmed', ({ data }) => titles.push(data.trip.vehicle.number))
@@ -90,7 +89,7 @@ describe('R7.3 the client', () => {
     expect(customer.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'hears' }, app))
   })
 
-  it('R7.3 cut off before it has seen anything misses nothing', async () => {
+  it('R7.3 disconnected before its first event misses nothing', async () => {
     const customer = await connected(await open('customer', 'quiet'))
     customer.link.sever()
     await until(() => !customer.client.isConnected)
@@ -103,7 +102,7 @@ describe('R7.3 the client', () => {
     expect(customer.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'quiet' }, app))
   })
 
-  it('R7.3 cut off again and again, in the middle of what it had missed too, ends up with everything once', async () => {
+  it('R7.3 disconnected repeatedly, even during a resume, ends up with every event once', async () => {
     const customer = await connected(await open('customer', 'often'))
     const caller = await createCaller(app.url, 'customer', 'often')
     for (let bytes = 200; bytes < 4_000; bytes += 900) {
@@ -120,7 +119,7 @@ describe('R7.3 the client', () => {
     expect(customer.ids().sort()).toEqual(expected)
   })
 
-  it('R7.3 goes on in a new client from the point that an earlier one had', async () => {
+  it('R7.3 continues in a new client from the point of an earlier one', async () => {
     const first = await connected(await open('customer', 'restarted'))
     const id = await create(first.client)
     await until(() => first.events.length === 1)
@@ -133,7 +132,7 @@ describe('R7.3 the client', () => {
     expect(second.ids().sort()).toEqual(await idsFor({ role: 'customer', id: 'restarted' }, app))
   })
 
-  it('R7.3 a watched request: nothing of it is missed either', async () => {
+  it('R7.3 a watched request: no event of it is missed either', async () => {
     const customer = await open('customer', 'watched')
     const id = await create(customer.client)
     const admin = await connected(await open('admin', 'root'))
@@ -152,7 +151,7 @@ describe('R7.3 the client', () => {
     await admin.client.unwatch(id)
   })
 
-  it('R7.3 away for longer than events are kept: it is told to begin anew, with what stands', async () => {
+  it('R7.3 away for longer than events are kept: it gets a resync with the present state', async () => {
     const customer = await connected(await open('customer', 'away'))
     const first = await create(customer.client)
     await until(() => customer.events.length === 1)
@@ -178,7 +177,7 @@ describe('R7.3 the client', () => {
 })
 
 describe('R7.2 the client and its token', () => {
-  it('R7.2 gets another one when one has run out, for calls and for the socket', async () => {
+  it('R7.2 gets a new one when it has expired, for calls and for the socket', async () => {
     const asked: boolean[] = []
     const heard = await open('customer', 'tokens', {
       token: async ({ isRefused }) => {
@@ -192,7 +191,7 @@ describe('R7.2 the client and its token', () => {
     expect(asked.slice(-1)).toEqual([true])
   })
 
-  it('R7.2 gives up when there is none: a fixed one that is bad, or a user who is turned off', async () => {
+  it('R7.2 gives up without a valid one: a fixed token that is invalid, or a user that is turned off', async () => {
     const fixed = await open('customer', 'fixed', { token: 'nonsense' })
     expect(await fixed.client.connect()).toMatchObject({ ok: false, problem: { code: 'UNAUTHENTICATED' } })
     const admin = await createCaller(app.url, 'admin', 'root')
@@ -205,7 +204,7 @@ describe('R7.2 the client and its token', () => {
 })
 
 describe('the client’s calls', () => {
-  it('answer problems, not exceptions', async () => {
+  it('return problems instead of exceptions', async () => {
     const { client } = await open('customer', 'calls')
     const options = { idempotencyKey: 'once' }
     const created = await client.api.createBooking(load, options)
@@ -229,7 +228,7 @@ describe('the client’s calls', () => {
     })
   })
 
-  it('R11.2 sign the user out everywhere, and close the client that asked', async () => {
+  it('R11.2 sign the user out everywhere, and close the client that sent the request', async () => {
     const token = await tokenFor('customer', 'leaves')
     const leaving = await connected(await open('customer', 'leaves', { token }))
     const elsewhere = await connected(await open('customer', 'leaves', { token }))
@@ -241,7 +240,7 @@ describe('the client’s calls', () => {
     expect(refused).toEqual(['UNAUTHENTICATED'])
     expect(await leaving.client.api.listBroadcasts()).toMatchObject({
       ok: false,
-      problem: { code: 'UNAUTHENTICATED', detail: 'The session was ended: sign in anew' },
+      problem: { code: 'UNAUTHENTICATED', detail: 'The session was ended: sign in again' },
     })
     // Where there is no network, nobody is signed out.
     const fetch = () => Promise.reject(new TypeError('fetch failed'))
@@ -249,7 +248,7 @@ describe('the client’s calls', () => {
     expect(await lonely.client.logout()).toMatchObject({ ok: false, problem: { code: 'NO_ANSWER' } })
   })
 
-  it('cover what a transporter and a driver do', async () => {
+  it('cover the commands of transporters and drivers', async () => {
     const { client: transporter } = await open('transporter', 't-all')
     expect(await transporter.api.putVehicle('v-all', { vehicleType: '32ft', number: 'DL 1' })).toMatchObject({
       ok: true,

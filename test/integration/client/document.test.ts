@@ -5,12 +5,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { repositoryRoot } from '../../support/house/import-rules.js'
 import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 import { createClient as createCaller } from '../../support/server/clients.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 const run = promisify(execFile)
 const entry = join(repositoryRoot, 'src/client/index.ts')
@@ -44,18 +44,14 @@ function programOf(tokens: Readonly<Record<string, string>>): string {
   ].join('\n')
 }
 
-let app: TestApp
-beforeAll(async () => {
-  app = await startTestApp()
-})
-afterAll(() => app.close())
+const app = await useTestApp()
 
 describe('R7.3 docs/CLIENT.md', () => {
   it('has the code that these tests run', () => {
     expect(blocks).toHaveLength(6)
   })
 
-  it('has code that type-checks, strictly', async () => {
+  it('has code that type-checks strictly', async () => {
     const folder = await temporaryFolder('client-types')
     await writeFile(join(folder, 'page.ts'), programOf({}))
     const tsconfig = {
@@ -74,7 +70,7 @@ describe('R7.3 docs/CLIENT.md', () => {
     expect(stdout).toBe('')
   })
 
-  it('has code that does what it says', async () => {
+  it('has code that behaves as documented', async () => {
     const transporter = await createCaller(app.url, 'transporter', 't1')
     await transporter.put('/api/v1/transporter/vehicles/v1', { vehicleType: '14ft', number: 'DL 1' })
     await transporter.put('/api/v1/transporter/drivers/d1', { name: 'Asha' })

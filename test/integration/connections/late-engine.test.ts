@@ -45,7 +45,7 @@ test.each([
   await app.close()
 })
 
-test('a start that does not get it in time says so', async () => {
+test('a start without it in time fails with that reason', async () => {
   proxy.sever()
   await expect(start(600)).rejects.toThrow('DATABASE_WAIT_SECONDS')
   proxy.mend()

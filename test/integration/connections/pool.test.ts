@@ -55,7 +55,7 @@ describe('a connection', () => {
     const pool = open(database, { max: 2, application_name: 'refused' })
     const error = await pool.query('select 1').catch(e => e)
     expect(error).toBeInstanceOf(StoreUnavailableError)
-    expect(error.cause).toMatchObject({ code: '25006', message: expect.stringMatching('takes no writes') })
+    expect(error.cause).toMatchObject({ code: '25006', message: expect.stringMatching('refuses writes') })
     await expect(database.connect({ application_name: 'refused' })).rejects.toMatchObject({ code: '25006' })
     await until(async () => (await sessionsOf('refused')) === 0)
     expect(database.recentFailures()).toEqual({ '25006': 2 })
@@ -149,7 +149,7 @@ describe('a listener for wake-ups', () => {
     opened.push({ end: () => wakeups.close() })
     const heard: number[] = []
     await wakeups.listen(dueAt => heard.push(dueAt))
-    expect(warnings).toEqual([expect.stringMatching('LISTEN is not heard')])
+    expect(warnings).toEqual([expect.stringMatching('LISTEN receives no notifications')])
     await until(async () => (await sessionsOf('loadcast wakeups')) === 0)
     await admin.query(`alter database ${name} reset default_transaction_read_only`)
     await until(() => {

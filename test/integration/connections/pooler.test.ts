@@ -123,7 +123,7 @@ behindPooler('through PgBouncer', () => {
 
   test('in transaction mode LISTEN is swallowed, and one warning is logged', async () => {
     const { warnings } = await warningsOf('transaction')
-    expect(warnings).toEqual([expect.stringContaining('LISTEN is not heard')])
+    expect(warnings).toEqual([expect.stringContaining('LISTEN receives no notifications')])
     // LISTEN is retried on a new connection after the last one was closed.
     await until(() => (poolers[0]?.ended() ?? 0) >= 2)
     expect(warnings).toHaveLength(1)

@@ -22,7 +22,7 @@ function open() {
 describe('presence in the process', () => {
   presenceContract(open)
 
-  it('finds exactly those that a look at every driver finds, anywhere on earth', async () => {
+  it('finds the same drivers as a scan of every driver, anywhere on earth', async () => {
     // The Redis side's geohash has limits near the poles, so this is for the grid alone.
     const point = fc.record({
       lat: fc.double({ min: -90, max: 90, noNaN: true }),
@@ -64,7 +64,7 @@ describe('presence in the process', () => {
     )
   })
 
-  it('looks at few drivers for a search: at least five times faster than looking at all', async () => {
+  it('reads few drivers for a search: at least five times faster than a scan', async () => {
     const { presence } = open()
     const places = Array.from({ length: 10_000 }, (_, i) => ({
       lat: 8 + ((i * 7919) % 24_000) / 1_000,
@@ -75,10 +75,15 @@ describe('presence in the process', () => {
       await presence.putDriver(`d${i}`, { transporterId: `t${i}`, vehicle, place })
     }
     const centre = { lat: 20, lng: 80 }
+    /** The quickest of ten, since other processes interrupt some. */
     const timeOf = async (work: () => unknown) => {
-      const startedAt = performance.now()
-      for (let i = 0; i < 10; i++) await work()
-      return performance.now() - startedAt
+      const times: number[] = []
+      for (let i = 0; i < 10; i++) {
+        const startedAt = performance.now()
+        await work()
+        times.push(performance.now() - startedAt)
+      }
+      return Math.min(...times)
     }
     const searching = await timeOf(() => presence.nearby(centre, 75, ['a'], 1_000))
     const looking = await timeOf(() => places.filter(place => distanceKm(centre, place) <= 75))

@@ -38,7 +38,7 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
     (await presence.driverStates([driverId])).get(driverId)?.isOnline
 
   describe('a transporter', () => {
-    it('is present from its first beat until its TTL has passed since the last', async () => {
+    it('is present from its first heartbeat until its TTL after the last one', async () => {
       expect(await presence.presentAmong(['t1', 't2'])).toEqual(new Set())
       await presence.touchTransporters(['t1'])
       await passTime(TRANSPORTER_TTL_MS - 1)
@@ -50,14 +50,14 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(await presence.presentAmong(['t1'])).toEqual(new Set())
     })
 
-    it('is said to be new when it comes, and when it comes back', async () => {
+    it('is reported as new when it comes, and when it comes back', async () => {
       expect(await presence.touchTransporters(['t1', 't2'])).toEqual(new Set(['t1', 't2']))
       expect(await presence.touchTransporters(['t1', 't3'])).toEqual(new Set(['t3']))
       await passTime(TRANSPORTER_TTL_MS)
       expect(await presence.touchTransporters(['t1'])).toEqual(new Set(['t1']))
     })
 
-    it('is gone when it is dropped', async () => {
+    it('is absent when it is dropped', async () => {
       await presence.touchTransporters(['t1', 't2'])
       await presence.dropTransporter('t1')
       expect(await presence.presentAmong(['t1', 't2'])).toEqual(new Set(['t2']))
@@ -65,13 +65,13 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
   })
 
   describe('a driver', () => {
-    it('is unknown until it is put, and a beat of an unknown one changes nothing', async () => {
+    it('is unknown until it is put, and a heartbeat of an unknown one changes nothing', async () => {
       expect(await presence.beatDriver('d1', DELHI)).toEqual({ isKnown: false })
       expect(await presence.driverStates(['d1'])).toEqual(new Map())
       expect(await nearby(10)).toEqual([])
     })
 
-    it('is online for its TTL after the last beat, and says so when it comes back', async () => {
+    it('is online for its TTL after the last heartbeat, and the next heartbeat reports that it is back', async () => {
       expect(await put('d1', DELHI)).toEqual({ wasOnline: false })
       expect(await put('d1')).toEqual({ wasOnline: true })
       await passTime(DRIVER_TTL_MS - 1)
@@ -90,7 +90,7 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(await nearby(10)).toEqual(['d1'])
     })
 
-    it('has no place until it names one, and keeps the last one it named', async () => {
+    it('has no place until it reports one, and keeps the last reported one', async () => {
       await put('d1')
       expect(await nearby(10)).toEqual([])
       expect(await presence.driversOf('t1')).toEqual([])
@@ -108,14 +108,14 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       ])
     })
 
-    it('is found where it is now, not where it was', async () => {
+    it('is found at its present place, not at earlier ones', async () => {
       await put('d1', north(1))
       await presence.beatDriver('d1', north(40))
       expect(await nearby(10)).toEqual([])
       expect(await nearby(10, ['14ft'], 10, north(40))).toEqual(['d1'])
     })
 
-    it('counts with the vehicle it drives now, and not at all without one', async () => {
+    it('counts with its present vehicle, and not at all without one', async () => {
       await put('d1', DELHI)
       await presence.setVehicle(['d1', 'unknown'], { id: 'v2', vehicleType: '20ft' })
       expect([await nearby(10, ['14ft']), await nearby(10, ['20ft'])]).toEqual([[], ['d1']])
@@ -128,7 +128,7 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(await presence.driverStates(['unknown'])).toEqual(new Map())
     })
 
-    it('is gone when it is dropped', async () => {
+    it('is absent when it is dropped', async () => {
       await put('d1', DELHI)
       expect(await presence.dropDriver('d1')).toEqual({ wasOnline: true })
       expect(await presence.dropDriver('d1')).toEqual({ wasOnline: false })
@@ -137,7 +137,7 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(await presence.beatDriver('d1', DELHI)).toEqual({ isKnown: false })
     })
 
-    it('R11.3 takes no place along to another transporter', async () => {
+    it('R11.3 keeps no place when it moves to another transporter', async () => {
       await put('d1', DELHI)
       await put('d1', undefined, { transporterId: 't2' })
       expect((await presence.driverStates(['d1'])).get('d1')?.place).toBeUndefined()
@@ -145,14 +145,14 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(await presence.nearby(DELHI, 10, ['14ft'], 10)).toEqual([])
     })
 
-    it('belongs to the transporter that it was put for last', async () => {
+    it('belongs to the transporter of its last put', async () => {
       await put('d1', DELHI)
       await put('d1', DELHI, { transporterId: 't2' })
       expect(await presence.driversOf('t1')).toEqual([])
       expect(await presence.driversOf('t2')).toHaveLength(1)
     })
 
-    it('that lapsed is named once for each lapse, and not at all if it was dropped', async () => {
+    it('that expired is reported once for each expiry, and not at all if it was dropped', async () => {
       await put('d1', DELHI)
       await put('d2', DELHI)
       expect(await presence.lapsedDrivers()).toEqual([])
@@ -168,7 +168,7 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
   })
 
   describe('a search', () => {
-    it('finds those within the radius, nearest first, with their distance, up to the limit', async () => {
+    it('finds drivers within the radius, nearest first, with their distance, up to the limit', async () => {
       for (const km of [9, 24, 3, 26, 49]) await put(`at-${km}`, north(km), { transporterId: `t-${km}` })
       expect(await nearby(10)).toEqual(['at-3', 'at-9'])
       expect(await nearby(25)).toEqual(['at-3', 'at-9', 'at-24'])
@@ -177,7 +177,7 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(nearest).toEqual({ driverId: 'at-3', transporterId: 't-3', distanceKm: expect.closeTo(3, 1) })
     })
 
-    it('looks for several types at once, nearest first over all of them', async () => {
+    it('finds several types at once, sorted by distance over all of them', async () => {
       await put('small-far', north(9))
       await put('large-near', north(2), { vehicleType: '32ft_mxl' })
       await put('other', north(1), { vehicleType: '20ft' })
@@ -185,14 +185,14 @@ export function presenceContract(open: () => Promise<PresenceUnderTest> | Presen
       expect(await nearby(10, [])).toEqual([])
     })
 
-    it('sees across the date line and around the pole', async () => {
+    it('works across the date line and around the pole', async () => {
       await put('west', { lat: -16.5, lng: -179.95 })
       expect(await nearby(25, ['14ft'], 10, { lat: -16.5, lng: 179.95 })).toEqual(['west'])
       await put('arctic', { lat: 85, lng: 170 })
       expect(await nearby(1_200, ['14ft'], 10, { lat: 85, lng: -10 })).toEqual(['arctic'])
     })
 
-    it('covers the earth with a radius of half its girth', async () => {
+    it('covers the earth with a radius of half its circumference', async () => {
       await put('d1', { lat: -33.87, lng: 151.2 })
       expect(await nearby(20_037)).toEqual(['d1'])
     })

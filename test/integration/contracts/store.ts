@@ -72,7 +72,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       }
     }
 
-    it('gives back an instance and its history as they were written', async () => {
+    it('returns an instance and its history as they were written', async () => {
       const id = uuidv7()
       const first = write(id, 1)
       await commit(first)
@@ -122,7 +122,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         })
       })
 
-      it('of two connections one, each time, when both write the same version', async () => {
+      it('of two connections that write the same version, exactly one, each time', async () => {
         const ids = Array.from({ length: 20 }, () => uuidv7())
         await commit(...ids.map(id => write(id, 1)))
         const [a, b] = await Promise.all([
@@ -136,7 +136,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         for (const id of ids) expect(await store.history(id, 0, 10)).toHaveLength(2)
       })
 
-      it('all but the one that cannot be stored', async () => {
+      it('all but the write that cannot be stored', async () => {
         const ids = Array.from({ length: 5 }, () => uuidv7())
         const writes = ids.map((id, i) => {
           const w = write(id, 1)
@@ -167,7 +167,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     })
 
     describe('claims', () => {
-      it('leaves out who needs a key in another’s hands, says whose, and takes none of its keys', async () => {
+      it('leaves out an instance that needs a key of another one, names the holder, and takes none of its keys', async () => {
         const [holder, other, third] = [uuidv7(), uuidv7(), uuidv7()]
         expect(await kinds(write(holder, 1, taking('key:a')))).toEqual(['moved'])
         const results = await commit(
@@ -181,7 +181,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(write(uuidv7(), 1, taking('key:b')))).toEqual(['moved'])
       })
 
-      it('lets a key that was freed be taken by the next commit, and not by the same', async () => {
+      it('lets a freed key be taken by the next commit, and not by the same', async () => {
         const [first, second] = [uuidv7(), uuidv7()]
         await commit(write(first, 1, taking('key:d')))
         const both = await kinds(
@@ -267,7 +267,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         return { ...made, row: { ...made.row, owner, createdAt, updatedAt: createdAt, ...more }, limits }
       }
 
-      it('R11.4 hold one back who has created so many, and nobody else in the same commit', async () => {
+      it('R11.4 hold back an owner at the limit of creates, and no other write of the same commit', async () => {
         const one = () => owned('busy', [limit])
         expect(await kinds(one())).toEqual(['moved'])
         expect(await kinds(one())).toEqual(['moved'])
@@ -281,7 +281,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(owned('busy', []))).toEqual(['moved'])
       })
 
-      it('count what was created within the window, and of a status those that have it now', async () => {
+      it('count the creates within the window, or those that have the given status now', async () => {
         const old = Date.now() - 2 * MINUTE_MS
         expect(await kinds(owned('late', [], { createdAt: old }))).toEqual(['moved'])
         expect(await kinds(owned('late', [], { status: 'open' }))).toEqual(['moved'])
@@ -292,7 +292,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(owned('late', [{ ...ofStatus, status: 'ajar' }]))).toEqual(['moved'])
       })
 
-      it('are not asked where a claim is held or a key was used', async () => {
+      it('are not checked if a claim is held or a key was used', async () => {
         const key = { scope: 'scope', key: uuidv7(), fingerprint: 'f' }
         const first = owned('again', [limit])
         const used = { ...key, instance: first.row.id, version: 1, uid: uuidv7() }
@@ -304,11 +304,11 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds(repeated)).toEqual(['limited'])
       })
 
-      it('let through no more of two connections than of one', async () => {
+      it('let no more through over two connections than over one', async () => {
         const three = { max: 3, windowMs: MINUTE_MS }
         const stores = [store, opened.other]
         let moved = 0
-        // A connection that finds the other one counting is told to come again.
+        // A connection that finds the other one counting is asked to retry.
         const attempt = async (i: number): Promise<string> => {
           const [result] = (await stores[i % 2]?.commit([owned('racing', [three])], LEASE_MS)) ?? []
           return result?.kind === 'busy' ? attempt(i) : String(result?.kind)
@@ -321,7 +321,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       })
     })
 
-    it('takes an idempotency key once, and says which transition has used it', async () => {
+    it('takes an idempotency key once, and names the transition that used it', async () => {
       const [id, other] = [uuidv7(), uuidv7()]
       const key = { scope: `ann ${id}`, key: 'k', fingerprint: 'f' }
       const used = { ...key, instance: id, version: 1, uid: uuidv7() }
@@ -337,7 +337,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     describe('processes', () => {
       const versions = (machine: string, version: number) => new Map([[machine, version]])
 
-      it('may write the newest version that all who live know, and never an older one again', async () => {
+      it('may write the newest version that all living processes know, and then never an older one', async () => {
         const machine = `machine ${uuidv7()}`
         const [old, fresh, late] = [uuidv7(), uuidv7(), uuidv7()]
         const announce = (id: string, version: number, by = store, leaseMs = LEASE_MS) =>
@@ -350,7 +350,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await announce(fresh, 3, opened.other)).toEqual(versions(machine, 2))
       })
 
-      it('that do not renew their lease are taken for dead', async () => {
+      it('that do not renew their lease count as dead', async () => {
         const machine = `machine ${uuidv7()}`
         const [dead, living] = [uuidv7(), uuidv7()]
         await store.announceProcess({ id: dead, versions: versions(machine, 1) }, -1_000)
@@ -358,7 +358,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(answer).toEqual(versions(machine, 2))
       })
 
-      it('that announce themselves at the same instant do not pass one another', async () => {
+      it('that announce themselves at the same instant see one another', async () => {
         for (let round = 0; round < 10; round++) {
           const machine = `machine ${uuidv7()}`
           const both = await Promise.all([
@@ -366,7 +366,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
             opened.other.announceProcess({ id: uuidv7(), versions: versions(machine, 2) }, LEASE_MS),
           ])
           const [first, second] = both.map(answer => answer.get(machine))
-          // Whoever was second has seen the first: 2 was never written while 1 was there, or was before it came.
+          // The second has seen the first: 2 was never written while 1 was alive, or was written before it.
           expect([first, second]).toEqual(first === 1 ? [1, 1] : [2, 2])
         }
       })
@@ -428,7 +428,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(timers.map(({ ordinal }) => ordinal)).toEqual([1, 2, 3, 0, 1])
       })
 
-      it('R10.8 bring along those of the same instance that fire before them, though another process has these', async () => {
+      it('R10.8 return those of the same instance that fire before them, though another process has these', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const machine = `machine ${id}`
         const bell = (sendId: string, generation: number, dueAt: number) => ({
@@ -448,7 +448,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect((await store.leaseTimers(known, lease(10))).timers).toEqual([])
       })
 
-      it('that failed are left alone for a while, and their attempts are counted once each', async () => {
+      it('that failed wait for a while, and each attempt is counted once', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const machine = `machine ${id}`
         const timer = { ...timerOf(id, 'poison', 1, now - 2_000), machine }
@@ -475,7 +475,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(fresh?.attempts ?? 0).toBe(0)
       })
 
-      it('that failed for the last time are dead letters, until they are redriven, dropped, or their state is left', async () => {
+      it('that failed for the last time are dead letters until they are redriven, dropped, or their state is left', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const machine = `machine ${id}`
         const timers = ['a', 'b', 'c', 'd'].map((sendId, ordinal) => ({
@@ -539,7 +539,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.redrive(d?.id ?? 0)).toBe(false)
       })
 
-      it('that will be due in a moment are leased with the due ones, and the next is one beyond', async () => {
+      it('that will be due in a moment are leased with the due ones, and the next due time is beyond them', async () => {
         const [id, now] = [uuidv7(), await store.now()]
         const machine = `machine ${id}`
         const timers = [
@@ -641,7 +641,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     })
 
     describe('deliveries', () => {
-      /** A subscriber of its own for each test: what others left is not its business. */
+      /** Each test has its own subscriber, so deliveries of others do not disturb it. */
       async function emitted(leaseMs: number, count = 1) {
         const id = uuidv7()
         const subscriber = `subscriber ${id}`
@@ -657,7 +657,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         return { id, subscriber, keys, lease, key: keys[0] as (typeof keys)[number] }
       }
 
-      it('are held by who committed, until the lease has run out', async () => {
+      it('are held by the process that committed, until the lease has run out', async () => {
         const { lease } = await emitted(LEASE_MS)
         expect(await lease()).toEqual([])
       })
@@ -685,13 +685,13 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await lease()).toEqual([])
       })
 
-      it('are gone when they are settled', async () => {
+      it('are removed when they are settled', async () => {
         const { lease, keys } = await emitted(-1, 2)
         await store.settleDeliveries(keys.slice(0, 1))
         expect((await lease()).map(({ event }) => event.index)).toEqual([1])
       })
 
-      it('that failed come again after their pause, and remember how often', async () => {
+      it('that failed are retried after their pause, with a count of attempts', async () => {
         const { lease, key } = await emitted(LEASE_MS)
         await store.retryDelivery(key, 3, LONG_MS)
         expect(await lease()).toEqual([])
@@ -699,14 +699,14 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(await lease()).toMatchObject([{ attempts: 4 }])
       })
 
-      it('that are buried are dead letters, until they are driven again', async () => {
+      it('that are buried are dead letters until they are redriven', async () => {
         const { lease, key, id } = await emitted(-1)
         await store.buryDelivery(key, 10, 'no use')
         expect(await lease()).toEqual([])
         const letters = await store.deadLetters(undefined, 200)
         const letter = letters.find(({ instance }) => instance === id)
         expect(letter).toMatchObject({ kind: 'delivery', ...key, attempts: 10, error: 'no use' })
-        // Newest first, and below where one goes on from.
+        // Newest first, continuing below the given position.
         const older = await store.deadLetters(letter?.id, 200)
         expect(older.filter(other => other.id >= (letter?.id ?? 0))).toEqual([])
         expect(letters.map(other => other.id)).toEqual(letters.map(other => other.id).sort((a, b) => b - a))

@@ -3,38 +3,22 @@
  * facts are read, between facts and commit, during the commit, or is itself still running. Either the accept or the change
  * is refused, and a process that dies in between leaves nothing behind.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { tripsOutsideFleets } from '../../../src/adapters/postgres/product/fleet/outside-fleets.js'
-import type { FleetStore } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  hire,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, acceptSlowly, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let quick: Product
-let slow: Product
 let truck: Truck
 let request: string
 let round = 0
 
+const quick = await useDispatch()
+const slow = quick.beside()
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  quick = openDispatch(database.connectionString)
-  slow = openDispatch(database.connectionString)
   // A statement that changes a row with a held id keeps running and holds its locks.
   await quick.sql.query(`
     create table held (id text primary key);
@@ -51,10 +35,6 @@ beforeAll(async () => {
     create trigger hold before insert on claims for each row execute function hold();
   `)
 })
-afterAll(async () => {
-  await Promise.all([quick.close(), slow.close()])
-  await database.drop()
-})
 beforeEach(async () => {
   round++
   await registerTruck(quick, `${round}-other`)
@@ -66,18 +46,7 @@ beforeEach(async () => {
 
 const other = () => transporter(`t-${round}-other`)
 
-/** Accepts on `slow` and runs `meanwhile` between its reads and its commit. */
-async function acceptSlowly(meanwhile: () => Promise<unknown>) {
-  const fleet = slow.fleet as { -readonly [K in 'acceptFacts']: FleetStore[K] }
-  const { acceptFacts } = fleet
-  fleet.acceptFacts = async (...asked) => {
-    fleet.acceptFacts = acceptFacts
-    const facts = await acceptFacts(...asked)
-    await meanwhile()
-    return facts
-  }
-  return accept(slow, request, truck)
-}
+const acceptOnSlow = (meanwhile: () => Promise<unknown>) => acceptSlowly(slow, request, truck, meanwhile)
 
 const itsDriver = () => driver(truck.driverId)
 /** The invitation came before the driver had a fleet. */
@@ -163,7 +132,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
   it.each(Object.entries(changes))(
     'R2.2 between its facts and its commit: %s',
     async (_, { change, code }) => {
-      expect(expectProblem(await acceptSlowly(change))).toBe(code)
+      expect(expectProblem(await acceptOnSlow(change))).toBe(code)
       await noTrip()
       expect(await tripsOutsideFleets(quick.sql)).toEqual([])
     },
@@ -214,7 +183,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
     await noTrip()
   })
 
-  it('R2.2 whose process dies in the middle leaves the truck free', async () => {
+  it('R2.2 whose process dies during the commit leaves the truck free', async () => {
     await hold(truck.driverId)
     const changed = deleteDriver()
     await until(async () => (await sessions(isHeld)).length > 0)
@@ -227,7 +196,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
   })
 
   it('R2.2 succeeds when the change leaves the facts as they were', async () => {
-    const accepted = await acceptSlowly(async () => {
+    const accepted = await acceptOnSlow(async () => {
       expectOk(await quick.dispatch.putDriver(truck.caller, truck.driverId, { name: 'Asha R.' }))
       expectOk(await putVehicle('tata_ace'))
       expectOk(await deleteDriver())
@@ -250,7 +219,7 @@ describe('R2.2 an accept and a change of its fleet on another process', () => {
       ],
     })
     request = expectOk(mixed).broadcast.id
-    const accepted = expectOk(await acceptSlowly(() => putVehicle('20ft')))
+    const accepted = expectOk(await acceptOnSlow(() => putVehicle('20ft')))
     const taken = accepted.broadcast.trucks.filter(({ status }) => status === 'taken')
     expect(taken.map(({ vehicleType }) => vehicleType)).toEqual(['20ft'])
     expect(await tripsOutsideFleets(quick.sql)).toEqual([])

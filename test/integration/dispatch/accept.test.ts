@@ -1,38 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  hire,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import { openDispatch } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let trucks: Truck[]
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(async () => {
   round++
   trucks = await Promise.all([0, 1, 2].map(i => registerTruck(product, `${round}-${i}`)))
@@ -49,7 +29,7 @@ const create = async (count = 1, vehicleType = 'tata_ace') =>
   expectOk(await product.dispatch.createBroadcast(me(), asking(count, vehicleType))).broadcast
 
 describe('an accept', () => {
-  it('R2.4 makes the trip it names, and says how many trucks are confirmed', async () => {
+  it('R2.4 makes the trip that the answer names, and reports how many trucks are confirmed', async () => {
     const { id } = await create(2)
     const first = expectOk(await accept(product, id, truck(0)))
     expect(first.outcome).toBe('applied')
@@ -68,7 +48,7 @@ describe('an accept', () => {
     expect(second.broadcast).toMatchObject({ status: 'fully_filled', endReason: 'filled', nextEvents: [] })
   })
 
-  it('takes two round trips at most, and none once this process knows that the request is full', async () => {
+  it('takes at most two round trips, and none when this process knows that the request is full', async () => {
     const { id } = await create()
     const won = await statementsOf(() => accept(product, id, truck(0)))
     expectOk(won.value)
@@ -78,8 +58,8 @@ describe('an accept', () => {
     expect(lost.statements).toEqual([])
   })
 
-  it('takes two round trips at most when another process made the request', async () => {
-    const other = openDispatch(database.connectionString)
+  it('takes at most two round trips when another process made the request', async () => {
+    const other = openDispatch(product.connectionString)
     const { id } = await create()
     const won = await statementsOf(() => accept(other, id, truck(0)))
     expectOk(won.value)
@@ -87,7 +67,7 @@ describe('an accept', () => {
     expect(won.statements.length).toBeLessThanOrEqual(2)
   })
 
-  it('R2.1 thirty at once of one truck: one wins, the others hear that it is no longer available', async () => {
+  it('R2.1 thirty at once for one truck: one wins, the others get NO_LONGER_AVAILABLE', async () => {
     const { id } = await create(1, 'raced')
     const racers = await Promise.all(
       Array.from({ length: 30 }, (_, i) =>
@@ -101,7 +81,7 @@ describe('an accept', () => {
     )
   })
 
-  it('R2.2 with one driver on two requests at once: one wins, the other’s driver is busy and its truck open', async () => {
+  it('R2.2 with one driver on two requests at once: one wins, the other gets DRIVER_BUSY and its truck stays open', async () => {
     const a = await create()
     const b = expectOk(await product.dispatch.createBroadcast(customer(`c${round}-b`), asking()))
     const results = await Promise.all([a.id, b.broadcast.id].map(id => accept(product, id, truck(0))))
@@ -109,7 +89,7 @@ describe('an accept', () => {
     expect(results.filter(result => !result.ok).map(expectProblem)).toEqual(['DRIVER_BUSY'])
   })
 
-  it('R2.2 is refused for driver or vehicle that is on another trip', async () => {
+  it('R2.2 is refused for a driver or vehicle on another trip', async () => {
     expectOk(await accept(product, (await create()).id, truck(0)))
     const { id } = expectOk(
       await product.dispatch.createBroadcast(customer(`c${round}-next`), asking()),
@@ -129,18 +109,18 @@ describe('an accept', () => {
     expect(expectProblem(await accept(product, id, truck(0)))).toBe('VEHICLE_TYPE_MISMATCH')
     expectOk(await product.dispatch.sendToBroadcast(me(), id, { type: 'cancel' }))
     expect(expectProblem(await accept(product, id, foreign))).toBe('BROADCAST_CANCELLED')
-    const other = openDispatch(database.connectionString)
+    const other = openDispatch(product.connectionString)
     expect(expectProblem(await accept(other, id, foreign))).toBe('BROADCAST_CANCELLED')
     await other.close()
   })
 
-  it('R2.2 is refused to a user who has been turned off, at once', async () => {
+  it('R2.2 is refused to a user that was turned off, at once', async () => {
     const { id } = await create()
     await product.fleet.setPersonActive(truck(0).caller, false)
     expect(expectProblem(await accept(product, id, truck(0)))).toBe('USER_INACTIVE')
   })
 
-  it('is refused for what is not there, and to all but transporters', async () => {
+  it('is refused for an unknown request, and to all roles but transporters', async () => {
     expect(expectProblem(await accept(product, uuidv7(), truck(0)))).toBe('NOT_FOUND')
     const { id } = await create()
     for (const caller of [me(), driver(truck(0).driverId), admin]) {
@@ -148,7 +128,7 @@ describe('an accept', () => {
     }
   })
 
-  it('with If-Match of a version that has moved on is told so, whatever else is wrong', async () => {
+  it('with If-Match of an older version gets STALE_VERSION, whatever else is wrong', async () => {
     const { id } = await create(2)
     expectOk(await accept(product, id, truck(0)))
     const { driverId, vehicleId, caller } = truck(1)
@@ -162,7 +142,7 @@ describe('an accept', () => {
     expect(expectProblem(late)).toBe('STALE_VERSION')
   })
 
-  it('R2.4 tells the driver, the customer and everyone who watches, and that the driver is busy', async () => {
+  it('R2.4 informs the driver, the customer and all watchers, and announces that the driver is busy', async () => {
     const { id } = await create(2)
     const { assignment } = expectOk(await accept(product, id, truck(0)))
     const { fanout } = product
@@ -201,8 +181,8 @@ describe('an accept', () => {
   })
 })
 
-describe('who sees what of it', () => {
-  it('the customer all trips, a transporter and a driver their own, everybody else nothing', async () => {
+describe('the visibility of its trips', () => {
+  it('the customer sees all trips, a transporter and a driver their own, everybody else none', async () => {
     const { dispatch } = product
     const { id } = await create(3)
     expectOk(await accept(product, id, truck(0)))
@@ -222,7 +202,7 @@ describe('who sees what of it', () => {
     expect(expectOk(await dispatch.getBroadcast(first.caller, id)).nextEvents).toEqual(['accept'])
   })
 
-  it('R1.5 its history is the customer’s and the admin’s, oldest first, page by page', async () => {
+  it('R1.5 its history is visible to the customer and the admin, oldest first, page by page', async () => {
     const { dispatch } = product
     const { id } = await create(2)
     expectOk(await accept(product, id, truck(0)))

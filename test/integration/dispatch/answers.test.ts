@@ -1,33 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { RefusedAccepts } from '../../../src/dispatch/broadcasts/refused-accepts.js'
 import { personRoom, type RefusedAccept } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, northOfPickup } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(() => {
   round++
 })
@@ -50,7 +32,7 @@ const answersOf = async ({ caller }: Truck, limit = 20, cursor?: string) => {
 }
 
 describe('R6.5 a transporter’s answers', () => {
-  it('are its accepts, declines and refusals, newest first, each with what came of it', async () => {
+  it('are its accepts, declines and refusals, newest first, each with its outcome', async () => {
     const [one, other] = [await near('one'), await near('other')]
     const [first, second, third] = [await create('a'), await create('b'), await create('d')]
     const won = expectOk(await accept(product, first, one))
@@ -108,7 +90,7 @@ describe('R6.5 a transporter’s answers', () => {
     expect(seen).toEqual(ids)
   })
 
-  it('keep the first refusal of each kind, however often it is tried, and none of what is not there', async () => {
+  it('keep the first refusal of each kind, however often it is tried, and none for unknown requests', async () => {
     const [one, other] = [await near('often'), await near('winner')]
     const id = await create('o')
     expectOk(await accept(product, id, other))
@@ -119,7 +101,7 @@ describe('R6.5 a transporter’s answers', () => {
     expect((await answersOf(one)).items.map(item => item.code)).toEqual(['NO_LONGER_AVAILABLE'])
   })
 
-  it('are bounded where the database cannot take them: the rest is not kept, and it is said once', async () => {
+  it('are bounded while the database cannot store them: further ones are dropped, with one log line', async () => {
     const written: RefusedAccept[][] = []
     const warnings: string[] = []
     const log = { warn: (_: object, message: string) => warnings.push(message), error() {} }
@@ -137,7 +119,10 @@ describe('R6.5 a transporter’s answers', () => {
     await refused.idle()
     expect(written.flat()).toHaveLength(10_000)
     expect(Math.max(...written.map(batch => batch.length))).toBeLessThanOrEqual(500)
-    expect(warnings).toEqual(['refused accepts are not kept: too many wait', 'refused accepts were not kept'])
+    expect(warnings).toEqual([
+      'refused accepts are dropped: too many wait',
+      'refused accepts could not be stored',
+    ])
   })
 })
 
@@ -145,7 +130,7 @@ describe('R6.5 a decline', () => {
   const step = async (id: string) =>
     expectOk(await product.dispatch.getBroadcast(customer(`c${round}`), id)).reach.step
 
-  it('by the last who was offered it widens the reach at once, and again where a step finds nobody new', async () => {
+  it('by the last offered transporter widens the reach at once, and again if a step finds no new one', async () => {
     const [one, other] = [await near('x', 2), await near('y', 3)]
     const distant = await near('z', 700)
     const id = await create()
@@ -153,13 +138,13 @@ describe('R6.5 a decline', () => {
     expect(await step(id)).toBe(1)
     const last = expectOk(await decline(other, id))
     expect(last.broadcast.reach.step).not.toBe(1)
-    // Nobody within 75 km is left: step after step finds nobody new, until everyone who owns such a truck is asked.
+    // Within 75 km there is no further transporter, so each step finds none until the last step reaches all owners.
     await until(async () => (await step(id)) === 'everyone')
     await until(() => product.fanout.heard(personRoom(distant.caller), 'new_broadcast').length > 0)
     expect(await step(id)).toBe('everyone')
   })
 
-  it('hides the offer, is given once, and does not take the right to accept', async () => {
+  it('hides the offer, is recorded once, and does not take the right to accept', async () => {
     const truck = await near('h')
     await near('keeps-it-open')
     const id = await create()

@@ -1,30 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
-import { until } from '../../support/engine/engine.js'
+import { describe, expect, it } from '@jest/globals'
+import { customer, driver } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { timeIsUp } from '../../support/engine/time-is-up.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString, { broadcastTimeoutMs: 1_500, cancelWindowMs: 700 })
-  await product.engine.start()
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 
 /** A request of `count` trucks, of which `started` and `assigned` were found in time. */
 async function asked(name: string, count: number, { started = 0, assigned = 0 } = {}) {
@@ -41,7 +22,7 @@ async function asked(name: string, count: number, { started = 0, assigned = 0 } 
     }
   }
   const cancel = () => product.dispatch.sendToBroadcast(me, id, { type: 'cancel' })
-  const expired = () => until(async () => (await product.engine.get(id))?.status === 'expired')
+  const expired = () => timeIsUp(product, id)
   return { id, trips, cancel, expired }
 }
 
@@ -53,13 +34,14 @@ describe('a cancel after the last truck was found', () => {
     const early = await asked('early', 1, { assigned: 1 })
     expect(expectOk(await early.cancel())).toMatchObject({ tripsCancelled: early.trips, tripsKept: [] })
     const late = await asked('late', 1, { assigned: 1 })
-    await until(async () => (await timersOf(late.id)) === 0)
+    await timeIsUp(product, late.id, 'cancelWindow')
+    expect(await timersOf(late.id)).toBe(0)
     expect(expectProblem(await late.cancel())).toBe('TOO_LATE_TO_CANCEL')
   })
 })
 
 describe('a cancel after the request has expired', () => {
-  it('R4.1 is possible as long as a standing trip has not started: that one is cancelled, the others kept', async () => {
+  it('R4.1 is possible while a live trip has not started: that one is cancelled, the others kept', async () => {
     const { trips, cancel, expired } = await asked('some', 3, { started: 1, assigned: 1 })
     await expired()
     const [started, assigned] = trips
@@ -72,7 +54,7 @@ describe('a cancel after the request has expired', () => {
     expect(expectOk(await cancel()).outcome).toBe('unchanged')
   })
 
-  it('R4.1 is too late when all that stand have started, and finds nothing to cancel when none was found', async () => {
+  it('R4.1 is refused when all live trips have started, and finds nothing to cancel when there are none', async () => {
     const [moving, empty] = await Promise.all([asked('moving', 2, { started: 1 }), asked('empty', 1)])
     await Promise.all([moving.expired(), empty.expired()])
     expect(expectProblem(await moving.cancel())).toBe('TOO_LATE_TO_CANCEL')

@@ -1,36 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, northOfPickup } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let trucks: Truck[]
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(async () => {
   round++
   trucks = await Promise.all([0, 1, 2].map(i => registerTruck(product, `${round}-${i}`)))
@@ -70,7 +50,7 @@ describe('a cancel', () => {
     expect(rows.map(row => row.key)).toEqual([`driver:${truck(0).driverId}`, `vehicle:${truck(0).vehicleId}`])
   })
 
-  it('R4.1 answers the same when it comes again, and changes nothing', async () => {
+  it('R4.1 answers the same when it is repeated, and changes nothing', async () => {
     const { id } = await create(2)
     tripOf(await accept(product, id, truck(0)))
     const first = expectOk(await cancel(id))
@@ -83,11 +63,11 @@ describe('a cancel', () => {
     await product.settled()
     const { value, statements } = await statementsOf(() => cancel(id))
     expectOk(value)
-    // What is told of it is read beside: those who were offered the request.
+    // Its announcement is read too: the transporters that were offered the request.
     expect(statements.filter(text => !text.includes('from recipients\nwhere'))).toHaveLength(2)
   })
 
-  it('is the customer’s alone: 404 for another’s request, 403 for other roles', async () => {
+  it('is only for the customer: 404 for another’s request, 403 for other roles', async () => {
     const { id } = await create()
     expect(expectProblem(await cancel(id, customer('stranger')))).toBe('NOT_FOUND')
     for (const caller of [truck().caller, driver(truck().driverId), admin]) {
@@ -95,7 +75,7 @@ describe('a cancel', () => {
     }
   })
 
-  it('R4.2 beats accepts that come at the same time: after its answer none succeeds, and no trip stands', async () => {
+  it('R4.2 beats simultaneous accepts: after its answer none is won, and no trip is live', async () => {
     for (let i = 0; i < 10; i++) {
       const { id } = expectOk(
         await product.dispatch.createBroadcast(customer(`c${round}-${i}`), asking(3)),
@@ -116,7 +96,7 @@ describe('a cancel', () => {
     expect(rows[0].n).toBe(0)
   })
 
-  it('R4.3 tells drivers and transporters of their trips, and everyone who was offered it, and nobody else', async () => {
+  it('R4.3 informs drivers and transporters of its trips, and all offered transporters, and nobody else', async () => {
     const near = await registerTruck(product, `${round}-near`, {
       vehicleType: type(),
       place: northOfPickup(2),
@@ -159,7 +139,7 @@ describe('R6.5 a decline', () => {
   const offersOf = async ({ caller }: Truck) =>
     expectOk(await product.dispatch.listBroadcasts(caller, { limit: 20 })).items
 
-  it('takes the request off the transporter’s list, and is no transition', async () => {
+  it('removes the request from the transporter’s list, and is no transition', async () => {
     const [first, second] = [await near('a'), await near('b')]
     const { id } = await create(1, type())
     expect(await offersOf(first)).toEqual([
@@ -176,7 +156,7 @@ describe('R6.5 a decline', () => {
     expect(expectOk(await decline(id, first))).toMatchObject({ outcome: 'unchanged', version: 1 })
   })
 
-  it('of the last who was asked widens the reach at once', async () => {
+  it('of the last offered transporter widens the reach at once', async () => {
     const [first, second, further] = [await near('a'), await near('b'), await near('c', 20)]
     const { id } = await create(1, type())
     expectOk(await decline(id, first))
@@ -184,7 +164,7 @@ describe('R6.5 a decline', () => {
     await until(async () => (await offersOf(further)).length === 1)
   })
 
-  it('is refused for what was not offered, and for what has ended', async () => {
+  it('is refused for a request that was not offered, and for one that has ended', async () => {
     const asked = await near('a')
     const { id } = await create(1, type())
     expect(expectProblem(await decline(id, truck()))).toBe('NOT_FOUND')

@@ -1,44 +1,26 @@
 /*
- * Whose driver a person is, tried as an attacker would: a transporter that names drivers who are not its own, or invents a fleet,
- * learns nothing and can assign nobody, and the rightful transporter is not kept out.
+ * Membership of drivers, attacked: a transporter that names foreign drivers or invents a fleet learns nothing and can
+ * assign nobody. The rightful transporter is not blocked.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Caller } from '../../../src/dispatch/person.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  hire,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import type { Product } from '../../support/engine/dispatch.js'
+import { admin, customer, driver, northOfPickup, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let dispatch: Product['dispatch']
 /** The rightful owner's, online. */
 let truck: Truck
 let squatter: Caller
 let round = 0
 
+const product = await useDispatch({ maxFleet: 5 })
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString, { maxFleet: 5 })
   dispatch = product.dispatch
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 beforeEach(async () => {
   round++
@@ -73,7 +55,7 @@ const nameAlone = () => ({ id: me().id, name: 'Asha', confirmed: false, isOnline
 const acceptBy = (by: Caller, id: string, vehicleId = `sv-${round}`) =>
   accept(product, id, { caller: by, driverId: me().id, vehicleId })
 
-describe('a transporter that names a driver who is not its own', () => {
+describe('a transporter that names a foreign driver', () => {
   it('R11.3 sees the name it gave, whatever the person does before and after', async () => {
     expect(expectOk(await invite(squatter))).toEqual({ ...nameAlone(), isNew: true })
     await ready()
@@ -89,7 +71,7 @@ describe('a transporter that names a driver who is not its own', () => {
     expect(await statusTold(squatter)).toEqual([])
   })
 
-  it('R11.3 does not keep the rightful one out, who has the driver once it agrees', async () => {
+  it('R11.3 does not block the rightful transporter, which gets the driver when it accepts', async () => {
     expectOk(await invite(squatter))
     const owner = transporter(`owner-${round}`)
     await dispatch.isActive(owner)
@@ -110,7 +92,7 @@ describe('a transporter that names a driver who is not its own', () => {
     expect(expectOk(await dispatch.getDriver(squatter, me().id))).toEqual(nameAlone())
   })
 
-  it('R11.3 takes its invitation back without a trace', async () => {
+  it('R11.3 withdraws its invitation without a trace', async () => {
     expectOk(await invite(squatter))
     await ready()
     product.fanout.emits.length = 0
@@ -120,7 +102,7 @@ describe('a transporter that names a driver who is not its own', () => {
     expect(await statusTold(truck.caller)).toEqual([])
   })
 
-  it('R11.3 cannot assign it, and is told so in the contract’s order', async () => {
+  it('R11.3 cannot assign it, and gets the refusals in the contract’s order', async () => {
     const { id } = await ask()
     expect(expectProblem(await acceptBy(squatter, id))).toBe('DRIVER_NOT_IN_FLEET')
     expectOk(await invite(squatter))
@@ -132,7 +114,7 @@ describe('a transporter that names a driver who is not its own', () => {
     expect(expectProblem(await acceptBy(squatter, id))).toBe('BROADCAST_CANCELLED')
   })
 
-  it('R11.3 may name a customer, who never notices and is nowhere', async () => {
+  it('R11.3 may name a customer, which does not notice and is not listed', async () => {
     const victim = customer(`victim-${round}`)
     await dispatch.isActive(victim)
     expectOk(await invite(squatter, victim.id))
@@ -142,7 +124,7 @@ describe('a transporter that names a driver who is not its own', () => {
     expect(seen).toEqual({ ...nameAlone(), id: victim.id })
   })
 
-  it('R11.3 is not offered a load because one of them is near', async () => {
+  it('R11.3 gets no offer because of a near driver that only is invited', async () => {
     await ready()
     expectOk(await invite(squatter, `${me().id}-free`))
     const { id } = await ask()
@@ -152,7 +134,7 @@ describe('a transporter that names a driver who is not its own', () => {
 })
 
 describe('a driver', () => {
-  it('R11.3 without a fleet is told so, invited or not', async () => {
+  it('R11.3 without a fleet sees that, invited or not', async () => {
     expect(expectOk(await dispatch.getDriverFleet(me()))).toEqual({ transporterId: null, invitations: [] })
     expect(expectProblem(await agree(squatter))).toBe('NOT_FOUND')
     expectOk(await invite(squatter))
@@ -171,7 +153,7 @@ describe('a driver', () => {
     expectOk(await dispatch.leaveFleet(me()))
   })
 
-  it('R11.3 that leaves is not in the old fleet at all, and takes nothing along', async () => {
+  it('R11.3 that leaves is not in the old fleet at all, and keeps nothing of it', async () => {
     await ready()
     product.fanout.emits.length = 0
     expectOk(await dispatch.leaveFleet(me()))
@@ -197,14 +179,14 @@ describe('a driver', () => {
     })
   })
 
-  it('R11.3 that agrees to another moves over: its presence, its vehicle and its news stay behind', async () => {
+  it('R11.3 that agrees to another moves: its presence, vehicle and news of the old fleet are gone', async () => {
     expectOk(await invite(squatter))
     await ready()
     product.fanout.emits.length = 0
     expectOk(await agree(squatter))
     expect(expectProblem(await dispatch.getDriver(truck.caller, me().id))).toBe('NOT_FOUND')
     expect(expectOk(await dispatch.getDriver(squatter, me().id))).toEqual({ ...nameAlone(), confirmed: true })
-    // The app has not noticed, and goes on beating.
+    // The app has not noticed, and still sends heartbeats.
     expectOk(await dispatch.driverHeartbeat(me(), northOfPickup(1)))
     expect(await product.presence.driversOf(truck.caller.id)).toEqual([])
     product.passTime(120_000)
@@ -223,7 +205,7 @@ describe('a driver', () => {
     expect(expectOk(await dispatch.getDriver(truck.caller, me().id)).isOnline).toBe(true)
   })
 
-  it('R11.3 on a trip can neither leave nor move, and can when it is over', async () => {
+  it('R11.3 on a trip can neither leave nor move until it is over', async () => {
     expectOk(await invite(squatter))
     await ready()
     const { id } = await ask()
@@ -236,7 +218,7 @@ describe('a driver', () => {
     expect(expectOk(await dispatch.listDriverTrips(me(), { limit: 5 })).items).toHaveLength(1)
   })
 
-  it('R11.3 whose leaving overtakes its going online is present nowhere', async () => {
+  it('R11.3 whose leave overtakes its going online is present nowhere', async () => {
     await ready()
     expectOk(await dispatch.setDriverAvailability(me(), { isOnline: false }))
     const { presence } = product
@@ -251,7 +233,7 @@ describe('a driver', () => {
     expect((await presence.driverStates([me().id])).size).toBe(0)
   })
 
-  it('R11.3 that was turned off cannot be assigned, and nobody is found near through it', async () => {
+  it('R11.3 that was turned off cannot be assigned, and causes no offers', async () => {
     await ready()
     expectOk(await dispatch.setPersonActive(admin, me(), false))
     const { id, reach } = await ask()
@@ -281,7 +263,7 @@ describe('a fleet', () => {
     expect(listed).toEqual(ids.map((id, i) => [id, i % 2 === 0]).reverse())
   })
 
-  it('R11.4 has as many drivers, with those invited, and vehicles as MAX_FLEET, and says so', async () => {
+  it('R11.4 has at most MAX_FLEET drivers, including invited ones, and MAX_FLEET vehicles; the refusal says so', async () => {
     for (let i = 0; i < 5; i++)
       await (i % 2 === 0 ? hire(product, squatter, `d-${round}-${i}`) : invite(squatter, `d-${round}-${i}`))
     const refused = await invite(squatter)

@@ -1,33 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  asking,
-  customer,
-  DROP,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  PICKUP,
-  type Product,
-  registerTruck,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import { customer, DROP, northOfPickup, PICKUP, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let customers = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(() => {
   customers++
 })
@@ -35,7 +15,7 @@ beforeEach(() => {
 const me = () => customer(`c${customers}`)
 
 describe('a new request', () => {
-  it('R1.2 is a booking for one vehicle type and an order for several, unless the form says which', async () => {
+  it('R1.2 is a booking for one vehicle type and an order for several, unless the form decides', async () => {
     const { dispatch } = product
     const both = { pickup: PICKUP, drop: DROP }
     const truckRequests = [{ vehicleType: '14ft', quantity: 2 }]
@@ -53,7 +33,7 @@ describe('a new request', () => {
     expect(await kindOf(dispatch.createOrder(customer('k4'), { ...both, truckRequests }))).toBe('order')
   })
 
-  it('is answered with all that was asked, when it ends, and what may be done with it', async () => {
+  it('is answered with its content, its deadline, and the possible next events', async () => {
     const body = { ...asking(2), goods: 'Rice', notes: 'Gate 4', pricePerTruck: 900.5 }
     const { broadcast, isNew } = expectOk(await product.dispatch.createBroadcast(me(), body))
     expect(isNew).toBe(true)
@@ -84,7 +64,7 @@ describe('a new request', () => {
     )
   })
 
-  it('R6.1 counts those who were offered it in the first step, and them alone', async () => {
+  it('R6.1 counts only the transporters that were offered it in the first step', async () => {
     await registerTruck(product, 'first-near', { vehicleType: 'count_me', place: northOfPickup(3) })
     await registerTruck(product, 'first-far', { vehicleType: 'count_me', place: northOfPickup(20) })
     await registerTruck(product, 'first-away', { vehicleType: 'count_me' })
@@ -93,7 +73,7 @@ describe('a new request', () => {
     expect(broadcast.reach.notified).toBe(1)
   })
 
-  it('takes three round trips at most, the offers included', async () => {
+  it('takes at most three round trips, including the offers', async () => {
     await registerTruck(product, 'trips-near', { vehicleType: 'round_trip', place: northOfPickup(1) })
     await product.dispatch.isActive(me())
     await product.settled()
@@ -105,7 +85,7 @@ describe('a new request', () => {
     expect(statements.length).toBeLessThanOrEqual(3)
   })
 
-  it('is for customers alone', async () => {
+  it('is only for customers', async () => {
     expect(expectProblem(await product.dispatch.createBroadcast(transporter('t1'), asking()))).toBe(
       'FORBIDDEN',
     )
@@ -113,7 +93,7 @@ describe('a new request', () => {
 })
 
 describe('a second request of the same customer', () => {
-  it('R3.3 with the same payload within ten seconds is the first, whichever form it came in', async () => {
+  it('R3.3 with the same payload within ten seconds is the first one, in any form', async () => {
     const { dispatch } = product
     const first = expectOk(await dispatch.createBroadcast(me(), asking(2)))
     const again = expectOk(
@@ -138,7 +118,7 @@ describe('a second request of the same customer', () => {
     expect(created.filter(answer => answer.isNew)).toHaveLength(1)
   })
 
-  it('R3.1 with another payload is refused and named the one that is in progress', async () => {
+  it('R3.1 with another payload is refused with the id of the active one', async () => {
     const { dispatch } = product
     const first = expectOk(await dispatch.createBroadcast(me(), asking(2)))
     const second = await dispatch.createBroadcast(me(), asking(3))
@@ -148,7 +128,7 @@ describe('a second request of the same customer', () => {
     })
   })
 
-  it('R3.4 is a new one once the first has been cancelled, with the same payload too', async () => {
+  it('R3.4 is a new one after the first was cancelled, even with the same payload', async () => {
     const { dispatch } = product
     const first = expectOk(await dispatch.createBroadcast(me(), asking(1)))
     expectOk(await dispatch.sendToBroadcast(me(), first.broadcast.id, { type: 'cancel' }))
@@ -157,7 +137,7 @@ describe('a second request of the same customer', () => {
     expect(second.broadcast.id).not.toBe(first.broadcast.id)
   })
 
-  it('R3.4 is a new one once the first is full', async () => {
+  it('R3.4 is a new one after the first is full', async () => {
     const truck = await registerTruck(product, 'filler')
     const first = expectOk(await product.dispatch.createBroadcast(me(), asking(1)))
     expectOk(await accept(product, first.broadcast.id, truck))

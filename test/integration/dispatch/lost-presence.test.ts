@@ -1,25 +1,19 @@
 /* Presence emptied under a dispatch, and filled again by heartbeats. */
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  asking,
-  customer,
-  driver,
-  expectOk,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
+import { customer, driver, northOfPickup } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
 import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { type RedisPresences, redisPresences } from '../../support/redis/redis-presences.js'
 
 const { describeWithRedis } = await redisForTests()
+const { connectionString } = await useDatabase()
 
-/** A heartbeat's interval, and what is on its way. */
+/** A heartbeat's interval, and a second for those in transit. */
 const FILL_MS = 13_000
 const FACTS_AGE_MS = 300_000
 
@@ -27,21 +21,18 @@ describeWithRedis('presence that was emptied', () => {
   afterAll(async () => {
     await product.close()
     presences.close()
-    await database.drop()
   })
   const server = useRedis()
   let presences: RedisPresences
-  let database: TestDatabase
   let product: Product
   let near: Truck
   let far: Truck
   let round = 0
 
   beforeAll(async () => {
-    database = await createTestDatabase()
     presences = redisPresences(server)
     const { presence } = await presences.open({ fillMs: FILL_MS })
-    product = openDispatch(database.connectionString, {}, { presence })
+    product = openDispatch(connectionString, {}, { presence })
   })
   beforeEach(async () => {
     round++
@@ -81,7 +72,7 @@ describeWithRedis('presence that was emptied', () => {
   const toldOfDrivers = () =>
     product.fanout.emits.filter(({ envelope }) => envelope.type === 'driver_status_changed')
 
-  it('R7.4 R6.1 offers go to everyone available until heartbeats have filled it, then to those near again', async () => {
+  it('R7.4 R6.1 offers go to every available transporter until heartbeats have filled it, then to near ones again', async () => {
     expect(await offeredTo('before')).toEqual([true, false])
     await presences.ask('flushall')
     expect(await offeredTo('emptied')).toEqual([true, true])
@@ -93,7 +84,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(await offeredTo('filled')).toEqual([true, false])
   })
 
-  it('R6.6 that presence went is no change of a driver: nobody is told, and lists show who is switched on', async () => {
+  it('R6.6 a loss of presence changes no driver: nobody is informed, and lists show the switched-on drivers', async () => {
     await presences.ask('flushall')
     const online = async () => expectOk(await product.dispatch.getDriver(near.caller, near.driverId)).isOnline
     expect(await online()).toBe(true)
@@ -102,7 +93,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(toldOfDrivers()).toEqual([])
   })
 
-  it('is filled with few statements, however many drivers come back', async () => {
+  it('is filled with few statements, however many drivers return', async () => {
     for (let i = 0; i < 50; i++) {
       await registerTruck(product, `${round}-${i}`, { vehicleType: type(), place: northOfPickup(2) })
     }
@@ -120,7 +111,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(statements.length).toBeLessThanOrEqual(2)
   })
 
-  it('a pause in which nobody could beat counts as a loss: nobody lapses by it', async () => {
+  it('a pause without any heartbeats counts as a loss: no driver expires by it', async () => {
     // Longer than any TTL: Redis was out of reach, with all that it knew.
     presences.passTime(150_000)
     expect(await product.presence.lapsedDrivers()).toEqual([])
@@ -130,7 +121,7 @@ describeWithRedis('presence that was emptied', () => {
     expect(toldOfDrivers()).toEqual([])
   })
 
-  it('a driver that was switched off while presence could not be told of it is found out within minutes', async () => {
+  it('a driver that was switched off while presence was unavailable is noticed within minutes', async () => {
     await product.fleet.setDriver(near.driverId, { isSwitchedOn: false })
     const isKnown = async () => (await product.presence.driverStates([near.driverId])).has(near.driverId)
     const step = 25_000

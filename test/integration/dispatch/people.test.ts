@@ -1,21 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import { admin, customer, expectOk, openDispatch, type Product } from '../../support/engine/dispatch.js'
+import { describe, expect, it } from '@jest/globals'
+import { admin, customer } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 
 describe('R2.2 a user', () => {
-  it('that is looked at while it is turned off is answered for, before or after, never with an exception', async () => {
+  it('that is read during its deactivation gets the state before or after, never an exception', async () => {
     const { dispatch } = product
     for (let round = 0; round < 20; round++) {
       const user = customer(`u-${round}`)

@@ -1,38 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { personKey, personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  hire,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, northOfPickup, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let truck: Truck
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(async () => {
   round++
   truck = await registerTruck(product, `${round}`, { vehicleType: type(), place: northOfPickup(1) })
@@ -60,7 +38,7 @@ const seen = async () => {
 }
 
 describe('a driver', () => {
-  it('R6.6 P4.5 going off and on is seen in the list, the detail and the choice, and told once for each change', async () => {
+  it('R6.6 P4.5 going off and on is visible in list, detail and search, and each change is announced once', async () => {
     expect(await seen()).toEqual({ isOnline: true, isAssignable: true })
     expectOk(await toggle(false))
     expectOk(await toggle(false))
@@ -75,7 +53,7 @@ describe('a driver', () => {
     ])
   })
 
-  it('R6.3 that falls silent is offline, told within two seconds, and back with its next heartbeat', async () => {
+  it('R6.3 that falls silent is offline, announced within two seconds, and back with its next heartbeat', async () => {
     product.startSweeps()
     product.passTime(60_000)
     expect(await seen()).toEqual({ isOnline: false, isAssignable: false })
@@ -96,7 +74,7 @@ describe('a driver', () => {
     expect((await seen()).isOnline).toBe(false)
   })
 
-  it('costs no statement for a heartbeat that tells nothing new', async () => {
+  it('costs no statement for a heartbeat without news', async () => {
     const { statements } = await statementsOf(async () => {
       for (let i = 0; i < 5; i++) expectOk(await beat({ vehicleId: truck.vehicleId }))
       await product.settled()
@@ -104,7 +82,7 @@ describe('a driver', () => {
     expect(statements).toEqual([])
   })
 
-  it('switched on comes back by a heartbeat after presence was lost', async () => {
+  it('switched on returns by a heartbeat after presence was lost', async () => {
     await product.presence.dropDriver(truck.driverId)
     expect((await seen()).isOnline).toBe(false)
     expectOk(await beat())
@@ -112,7 +90,7 @@ describe('a driver', () => {
     expect(await told()).toEqual([[true, false]])
   })
 
-  it('on a trip is busy, cannot be assigned or deleted, and is told to be free afterwards', async () => {
+  it('on a trip is busy, cannot be assigned or deleted, and is announced as free afterwards', async () => {
     const { dispatch } = product
     const me = customer(`c${round}`)
     const { id } = expectOk(await dispatch.createBroadcast(me, asking(1, type()))).broadcast
@@ -134,7 +112,7 @@ describe('a driver', () => {
     ])
   })
 
-  it('may name vehicles of its own fleet alone, and must be in one', async () => {
+  it('may name only vehicles of its own fleet, and must be in a fleet', async () => {
     const foreign = await registerTruck(product, `${round}-foreign`)
     expect(expectProblem(await beat({ vehicleId: foreign.vehicleId }))).toBe('VEHICLE_NOT_IN_FLEET')
     const nobody = driver(`nobody-${round}`)
@@ -143,7 +121,7 @@ describe('a driver', () => {
     expect(expectProblem(on)).toBe('NOT_FOUND')
   })
 
-  it('deleted is nowhere any more', async () => {
+  it('that was deleted is present nowhere', async () => {
     const { dispatch } = product
     expectOk(await dispatch.deleteDriver(truck.caller, truck.driverId))
     expect(expectProblem(await dispatch.getDriver(truck.caller, truck.driverId))).toBe('NOT_FOUND')
@@ -153,7 +131,7 @@ describe('a driver', () => {
 })
 
 describe('a fleet', () => {
-  it('is its transporter’s alone', async () => {
+  it('is visible only to its transporter', async () => {
     const { dispatch } = product
     const other = transporter(`other-${round}`)
     await dispatch.isActive(other)
@@ -225,7 +203,7 @@ describe('a user', () => {
     )
   })
 
-  it('R6.2 may toggle ten times in five minutes, and is then told when to come again', async () => {
+  it('R6.2 may toggle ten times in five minutes; the refusal says when to retry', async () => {
     const caller = transporter(`toggler-${round}`)
     await product.dispatch.isActive(caller)
     const set = (isAvailable: boolean) => product.dispatch.setTransporterAvailability(caller, isAvailable)

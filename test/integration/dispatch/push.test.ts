@@ -1,30 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import type { NewPush, Person, PushMessage } from '../../../src/dispatch/ports.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import { PushWorker } from '../../../src/dispatch/push/worker.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  openDispatch,
-  PICKUP,
-  type Product,
-  registerTruck,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, PICKUP, transporter } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 import { type RecordingPush, recordingPush } from '../../support/server/recording-push.js'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const PLACEHOLDER_ID = '01890a5d-ac96-774b-bcce-b302099a8057'
 
-let database: TestDatabase
-let product: Product
+const product = await useDispatch()
 /** The clock of the worker alone, ahead of ours by so much. */
 let aheadMs = 0
 const now = () => Math.round(Date.now() + aheadMs)
@@ -34,10 +23,6 @@ const log = {
   error: (_fields: object, message: string) => void logged.push(message),
 }
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
 afterEach(async () => {
   aheadMs = 0
   logged.length = 0
@@ -46,10 +31,6 @@ afterEach(async () => {
   await product.sql.query('delete from pushes')
   await product.sql.query('delete from dead_letters')
   await product.sql.query("update push_pace set free_at = '-infinity'")
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 
 /** As another process would have it. */
@@ -88,7 +69,7 @@ const settled = () =>
   until(async () => (await product.sql.query("select from outbox where subscriber = 'push'")).rowCount === 0)
 
 describe('an offer', () => {
-  it('R8.1 R2.4 is pushed after 2 s to whoever has not acknowledged it, with its remaining life, once', async () => {
+  it('R8.1 R2.4 is pushed after 2 s to each transporter that has not acknowledged it, with its remaining life, once', async () => {
     const { id, truck, expiresAt } = await offered('offer')
     const { worker, push } = openWorker()
     aheadMs = 1.5 * SECOND_MS
@@ -117,7 +98,7 @@ describe('an offer', () => {
     expect(await worker.turn()).toBe(0)
   })
 
-  it('R8.1 is queued by the statement that makes it: nobody else need live to push it', async () => {
+  it('R8.1 is queued by the statement that makes it, so that any process can push it', async () => {
     const { id, truck } = await offered('durable')
     expect(await queued()).toEqual([
       {
@@ -130,7 +111,7 @@ describe('an offer', () => {
     ])
   })
 
-  it('R2.4 that was acknowledged is not pushed, also when that is known before it is queued', async () => {
+  it('R2.4 that was acknowledged is not pushed, even if the acknowledgement comes before it is queued', async () => {
     const { id, truck } = await offered('acknowledged')
     const { worker, push } = openWorker()
     product.dispatch.acknowledged(truck.caller, `${id}:offer`)
@@ -150,7 +131,7 @@ describe('an offer', () => {
   })
 
   it.each(['cancelled', 'declined', 'expired'])(
-    'R8.1 that has been %s meanwhile is not pushed',
+    'R8.1 that was %s in the meantime is not pushed',
     async how => {
       const { id, truck, customerId } = await offered(`gone-${how}`)
       const { worker, push } = openWorker()
@@ -169,8 +150,8 @@ describe('an offer', () => {
   )
 })
 
-describe('what the machine emits', () => {
-  it('R1.4 R2.4 is pushed to whom it wakes: driver and customer of a new trip, all who were offered, at the end', async () => {
+describe('an event of the machine', () => {
+  it('R1.4 R2.4 is pushed to the people it wakes: driver and customer of a new trip, and at the end all that were offered', async () => {
     const { id, truck, customerId } = await offered('emits', 2)
     const other = await registerTruck(product, 'emits-other', { vehicleType: 'type_emits', place: PICKUP })
     await product.settled()
@@ -206,7 +187,7 @@ describe('what the machine emits', () => {
     ])
   })
 
-  it('R8.1 adds to the commit one outbox row for an event that wakes somebody, and none for others', async () => {
+  it('R8.1 adds to the commit one outbox row for an event that wakes people, and none for others', async () => {
     const { subscribers } = product
     const push = subscribers.find(({ name }) => name === 'push')
     const wanted = (type: string) => push?.wants('broadcast', type)
@@ -217,7 +198,7 @@ describe('what the machine emits', () => {
     expect(push?.wants('door', 'truck.assigned')).toBe(false)
   })
 
-  it('R8.1 is not pushed twice because it was delivered twice', async () => {
+  it('R8.1 is not pushed twice when it was delivered twice', async () => {
     const { id, truck } = await offered('twice', 1)
     expectOk(await accept(product, id, truck))
     await settled()
@@ -292,7 +273,7 @@ describe('FCM', () => {
     expect((await queued()).filter(({ outcome }) => outcome === null)).toEqual([])
   })
 
-  it('R8.1 that cannot be signed in to costs no attempts', async () => {
+  it('R8.1 without a successful sign-in costs no attempts', async () => {
     await offered('locked-out')
     const { worker, push } = openWorker()
     push.isLockedOut = true
@@ -303,7 +284,7 @@ describe('FCM', () => {
     expect(await worker.turn()).toBe(1)
   })
 
-  it('R8.1 that asks to wait is asked by no process before then', async () => {
+  it('R8.1 that demands a pause gets no request of any process before its end', async () => {
     await offered('pause')
     const [one, other] = [openWorker(), openWorker()]
     one.push.answer = () => ({ kind: 'failed', error: 'FCM answered 429', notBeforeMs: 30_000 })
@@ -318,7 +299,7 @@ describe('FCM', () => {
     expect(told(other.push.messages()).map(([, type]) => type)).toEqual(['new_broadcast', 'new_broadcast'])
   })
 
-  it('R8.1 gets no more than the project may send, from all processes together, in batches of 500', async () => {
+  it('R8.1 gets no more than the project’s rate, from all processes together, in batches of 500', async () => {
     const sql = `insert into devices (token, user_id, platform)
       select 'crowd-' || n, 'c-crowd', 'web' from generate_series(1, 1200) n`
     await product.dispatch.isActive(customer('c-crowd'))
@@ -355,7 +336,7 @@ describe('FCM', () => {
     await product.sql.query("delete from devices where user_id = 'c-crowd'")
   })
 
-  it('R8.1 is sent by another process what one has taken and died with', async () => {
+  it('R8.1 gets from another process the messages that one took before it died', async () => {
     await offered('dies')
     const { worker, push } = openWorker()
     push.send = () => new Promise(() => {})
@@ -378,7 +359,7 @@ describe('FCM', () => {
   })
 })
 
-it('R8.1 R6.4 is queued by one statement for a whole city, and an acknowledgement of each is noted by one', async () => {
+it('R8.1 R6.4 is queued by one statement for a whole city, and acknowledgements are recorded by one', async () => {
   const { sql, pushes, recipients } = product
   const ids = Array.from({ length: 10_000 }, (_, n) => `city-${n}`)
   const people = ids.map(transporter)
@@ -447,7 +428,7 @@ describe('a push that fails', () => {
     expect(await letters()).toEqual([])
   })
 
-  it('R11.4 is one of a hundred dead letters of its user at most', async () => {
+  it('R11.4 is one of at most a hundred dead letters of its user', async () => {
     const { worker, push } = openWorker()
     push.answer = () => ({ kind: 'refused', error: 'FCM answered 403 SENDER_ID_MISMATCH' })
     const { id, truck } = await offered('hundred')
@@ -468,7 +449,7 @@ describe('a push that fails', () => {
     expect((await queued()).map(({ outcome }) => outcome)).toEqual(['dead'])
   })
 
-  it('R8.1 again and again is a dead letter after 24 attempts, over more than ten minutes', async () => {
+  it('R8.1 repeatedly is a dead letter after 24 attempts, over more than ten minutes', async () => {
     const { id, truck } = await offered('again', 1)
     expectOk(await accept(product, id, truck))
     await settled()
@@ -485,7 +466,7 @@ describe('a push that fails', () => {
     expect(worker.counts.dead).toBe(1)
   })
 
-  it('R8.1 as its app is gone has the device forgotten, unless it was registered again meanwhile', async () => {
+  it('R8.1 because the app was removed has the device forgotten, unless it was registered again since', async () => {
     const { truck } = await offered('pruned')
     const devices = async () =>
       (await product.sql.query('select from devices where user_id = $1', [truck.caller.id])).rowCount
@@ -512,7 +493,7 @@ describe('a device', () => {
       row => row.user_id,
     )
 
-  it('R8.1 is of whoever signed in on it last, who is not sent what was queued for another', async () => {
+  it('R8.1 belongs to the user that signed in on it last, and does not get messages that were queued for another', async () => {
     const { truck } = await offered('handed-on')
     await carry('c-next', 'customer', tokenOf(truck.caller.id))
     expect(await users(tokenOf(truck.caller.id))).toEqual(['c-next'])
@@ -522,7 +503,7 @@ describe('a device', () => {
     expect(push.messages()).toEqual([])
   })
 
-  it('R11.1 is one person’s: another role of the same id is neither woken on it nor able to remove it', async () => {
+  it('R11.1 belongs to one person: another role of the same id is neither woken on it nor able to remove it', async () => {
     const { truck } = await offered('same-id')
     const own = tokenOf(truck.caller.id)
     const twin = driver(truck.caller.id)
@@ -557,7 +538,7 @@ describe('a device', () => {
     ).toEqual([own])
   })
 
-  it('R11.1 that goes to another role of its id is not sent what was queued for the first', async () => {
+  it('R11.1 that moves to another role of its id does not get messages that were queued for the first', async () => {
     const { truck } = await offered('handed-over')
     const token = tokenOf(truck.caller.id)
     await carry(truck.caller.id, 'customer', token)
@@ -567,7 +548,7 @@ describe('a device', () => {
     expect(push.messages()).toEqual([])
   })
 
-  it('R11.1 that the release before registered is nobody’s once its id has two roles, nor are its pushes', async () => {
+  it('R11.1 from the previous release belongs to nobody once its id has two roles, and neither do its pushes', async () => {
     const { sql } = product
     const both = driver('old-device')
     await product.dispatch.isActive(both)
@@ -606,7 +587,7 @@ describe('a device', () => {
     ).toEqual(['old-1', 'old-2'])
   })
 
-  it('R8.1 is removed by its own user only, and however often', async () => {
+  it('R8.1 can be removed only by its own user, and repeatedly', async () => {
     const { dispatch } = product
     await carry('c-own', 'customer', 'own')
     await carry('c-other', 'customer', 'others')
@@ -618,7 +599,7 @@ describe('a device', () => {
     expect([await users('own'), await users('others')]).toEqual([[], ['c-other']])
   })
 
-  it('R8.1 is one of ten at most: the newest are kept, and one registered again is new', async () => {
+  it('R8.1 is one of at most ten: the newest are kept, and one registered again is new', async () => {
     for (let n = 0; n < 10; n++) await carry('c-many', 'customer', `many-${n}`)
     await carry('c-many', 'customer', 'many-0')
     await carry('c-many', 'customer', 'many-10')
@@ -632,7 +613,7 @@ describe('a device', () => {
     ])
   })
 
-  it('R8.1 of a user that was turned off is not sent anything', async () => {
+  it('R8.1 of a user that was turned off gets nothing', async () => {
     const { truck } = await offered('turned-off')
     expectOk(await product.dispatch.setPersonActive(admin, truck.caller, false))
     const { worker, push } = openWorker()
@@ -643,7 +624,7 @@ describe('a device', () => {
   })
 })
 
-it('R8.1 settled pushes are forgotten after 15 minutes, others never', async () => {
+it('R8.1 settled pushes are deleted after 15 minutes, others never', async () => {
   await offered('forgotten')
   const { worker } = openWorker()
   aheadMs = 3 * SECOND_MS

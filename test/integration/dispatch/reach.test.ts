@@ -1,35 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import type { EmittedEvent } from '../../../src/runtime/types.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
-import {
-  accept,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  hire,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, driver, northOfPickup } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, hire, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(() => {
   round++
   product.fanout.emits.length = 0
@@ -41,7 +22,7 @@ const near = (name: string, km: number) =>
   registerTruck(product, `${round}-${name}`, { vehicleType: type(), place: northOfPickup(km) })
 const create = async () =>
   expectOk(await product.dispatch.createBroadcast(me(), asking(1, type()))).broadcast.id
-/** Goes on to the next step, as its timer would. */
+/** Takes the next step, as its timer would. */
 const widen = (id: string, step: number | 'everyone') =>
   product.engine.send(id, { type: 'reach.exhausted', step }, { actor: { id: 'test', role: 'system' } })
 const offersTo = ({ caller }: Truck) => product.fanout.heard(personRoom(caller), 'new_broadcast')
@@ -110,7 +91,7 @@ describe('an offer', () => {
     expect(offersTo(truck).map(envelope => envelope.data.distanceKm)).toEqual([2])
   })
 
-  it('R10.7 passes over, for a reason that is put on record, who is not available, not present or turned off', async () => {
+  it('R10.7 skips transporters that are not available, not present or turned off, and records the reason', async () => {
     const [unavailable, absent, inactive] = [await near('a', 1), await near('b', 2), await near('c', 3)]
     expectOk(await product.dispatch.setTransporterAvailability(unavailable.caller, false))
     await product.presence.dropTransporter(absent.caller.id)
@@ -142,7 +123,7 @@ describe('an offer', () => {
     for (const truck of [silent, off, sold, changed]) expect(offersTo(truck)).toEqual([])
   })
 
-  it('handled twice tells the same under the same id and records nothing new', async () => {
+  it('handled twice emits the same event under the same id and records nothing new', async () => {
     const truck = await near('a', 1)
     await product.settled()
     product.fanout.emits.length = 0
@@ -164,7 +145,7 @@ describe('an offer', () => {
     expect(offersTo(truck).map(envelope => envelope.id)).toEqual([`${id}:offer`, `${id}:offer`])
   })
 
-  it('of a request that has ended is neither recorded nor told', async () => {
+  it('of a request that has ended is neither recorded nor emitted', async () => {
     const id = await create()
     const truck = await near('late', 1)
     await product.settled()
@@ -198,13 +179,13 @@ const liveId = async () => {
 /** As many as one statement offers. */
 const LIVE = 1_000
 
-describe('R6.2 a transporter that comes', () => {
+describe('R6.2 a transporter that becomes available', () => {
   const offered = async (truck: Truck) => {
     await product.settled()
     return offersTo(truck).map(envelope => envelope.broadcastId)
   }
 
-  it('becoming available is offered the live requests whose reach covers it, and those alone', async () => {
+  it('becoming available gets offers only of the live requests whose reach covers it', async () => {
     const truck = await near('a', 5)
     const { dispatch } = product
     expectOk(await dispatch.setTransporterAvailability(truck.caller, false))
@@ -225,7 +206,7 @@ describe('R6.2 a transporter that comes', () => {
     expect(await offered(truck)).toEqual([id])
   })
 
-  it('wherever it is, once everyone is asked or the reach is done', async () => {
+  it('wherever it is, when every transporter is reached or the reach is complete', async () => {
     const id = await create()
     for (const step of [1, 2, 3, 4] as const) await widen(id, step)
     const [first, second] = [await near('a', 900), await near('b', 900)]
@@ -255,7 +236,7 @@ describe('R6.2 a transporter that comes', () => {
     expect(await offered(truck)).toEqual([id])
   })
 
-  it('back after its presence had lapsed, by a heartbeat', async () => {
+  it('by a heartbeat after its presence had expired', async () => {
     const truck = await near('a', 1)
     await product.settled() // else its first catch-up may see what comes later
     product.passTime(121_000)
@@ -266,7 +247,7 @@ describe('R6.2 a transporter that comes', () => {
     expect(await offered(truck)).toEqual([id])
   })
 
-  it('a thousand requests at once for a constant number of statements', async () => {
+  it('gets a thousand requests at once with a constant number of statements', async () => {
     const { dispatch } = product
     for (let i = 0; i < LIVE; i += 50) {
       const some = Array.from({ length: 50 }, (_, j) => customer(`c${round}-${i + j}`))
@@ -287,8 +268,8 @@ describe('R6.2 a transporter that comes', () => {
   })
 })
 
-describe('a request that somebody accepts before it was offered to them', () => {
-  it('is theirs to read', async () => {
+describe('a request that a transporter accepts before it was offered', () => {
+  it('can read its offers', async () => {
     const id = await create()
     const truck = await registerTruck(product, `${round}-a`, { vehicleType: type() })
     expectOk(await accept(product, id, truck))

@@ -1,39 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import type { Caller } from '../../../src/dispatch/person.js'
 import { type Envelope, personRoom } from '../../../src/dispatch/ports.js'
 import type { Synced } from '../../../src/dispatch/resume/sync.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver, northOfPickup, transporter } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let near: Truck
 let far: Truck
 
+const product = await useDispatch()
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
   await product.engine.start()
   near = await registerTruck(product, 'near', { place: northOfPickup(2) })
   far = await registerTruck(product, 'far', { place: northOfPickup(900) })
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 
 type Page = Extract<Synced, { resync: false }>
@@ -82,8 +65,8 @@ async function eventfulRequest(caller: Caller): Promise<string> {
   return id
 }
 
-describe('R7.3 what a client missed', () => {
-  it('R7.3 is what it would have been told: the same ids with the same data, to each role its own', async () => {
+describe('R7.3 the events that a client missed', () => {
+  it('R7.3 are those it would have received: the same ids with the same data, for each role its own', async () => {
     const caller = newCustomer()
     const beginnings = await Promise.all(
       [caller, near.caller, far.caller, driver(near.driverId), driver(far.driverId), admin].map(
@@ -105,7 +88,7 @@ describe('R7.3 what a client missed', () => {
     expect(toldTo(far.caller).map(event => event.type)).toContain('trip_cancelled')
     expect(toldTo(near.caller).map(event => event.type)).toContain('booking_expired')
     expect((await missed(admin, beginnings.at(-1)?.[1] ?? '')).length).toBe(0)
-    // Those who watch are told what the room is told.
+    // Watchers get the events of the room.
     const inRoom = (id: string) => product.fanout.heardIn(`broadcast:${id}`)
     for (const id of [ended, cancelled]) {
       const since = beginnings.at(-1)?.[1] ?? ''
@@ -113,7 +96,7 @@ describe('R7.3 what a client missed', () => {
     }
   })
 
-  it('R7.3 any id that it has seen is a point to resume from, its own offers included', async () => {
+  it('R7.3 any id that it has seen is a point to resume from, those of its own offers included', async () => {
     const caller = newCustomer()
     const before = (await page(near.caller)).next
     const id = await create(caller)
@@ -137,7 +120,7 @@ describe('R7.3 what a client missed', () => {
     }
   })
 
-  it('R7.3 an offer that was made and never told, as its process died in between, is told then', async () => {
+  it('R7.3 include an offer that was recorded but never sent, because its process died', async () => {
     const before = (await page(far.caller)).next
     const owner = newCustomer()
     const id = await create(owner)
@@ -148,14 +131,14 @@ describe('R7.3 what a client missed', () => {
     expectOk(await product.dispatch.sendToBroadcast(far.caller, id, { type: 'decline' }))
     const ofIt = async () => (await missed(far.caller, before)).filter(event => event.broadcastId === id)
     expect(await ofIt()).toEqual([])
-    // Whoever has declined is told of the end as well.
+    // Transporters that declined are informed of the end as well.
     expectOk(await product.dispatch.sendToBroadcast(owner, id, { type: 'cancel' }))
     expect((await ofIt()).map(event => event.type)).toEqual(['booking_expired'])
   })
 })
 
-describe('R7.3 a point that is no good', () => {
-  it('R7.3 of somebody else’s request is answered like one that never was', async () => {
+describe('R7.3 an invalid point', () => {
+  it('R7.3 of a foreign request is answered like an unknown one', async () => {
     const owner = newCustomer()
     const id = await create(owner)
     await outboxEmpty()
@@ -192,7 +175,7 @@ describe('R7.3 a point that is no good', () => {
     ['01890a5d-ac96-774b-bcce-b302099a8057:999999999:9999:9999', 'resync'],
     ['01890a5d-ac96-774b-bcce-b302099a8057:1:0', 'resync'],
     ["' or true --", 'resync'],
-  ])('R7.3 made up as %s it is taken calmly', async (point, outcome) => {
+  ])('R7.3 invented as %s is handled without an error', async (point, outcome) => {
     const synced = expectOk(await product.dispatch.sync(newCustomer(), { after: point }))
     expect(synced.resync ? 'resync' : 'events').toBe(outcome)
     if (!synced.resync) expect(synced.events).toEqual([])

@@ -1,31 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
-import { until } from '../../support/engine/engine.js'
+import { describe, expect, it } from '@jest/globals'
+import { customer } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { timeIsUp } from '../../support/engine/time-is-up.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
+const product = await useDispatch()
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString, { broadcastTimeoutMs: 700 })
-  await product.engine.start()
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
-
-const statusOf = async (id: string) => (await product.engine.get(id))?.status
 const retry = (id: string, me: ReturnType<typeof customer>) => product.dispatch.retryBroadcast(me, id)
 
 /** A request of `count` trucks, of which `taken` were found before its time was up. */
@@ -33,12 +14,12 @@ async function expired(me: ReturnType<typeof customer>, count = 1, taken = 0): P
   const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(count))).broadcast
   for (let i = 0; i < taken; i++)
     expectOk(await accept(product, id, await registerTruck(product, `${me.id}-${i}`)))
-  await until(async () => (await statusOf(id)) === 'expired')
+  await timeIsUp(product, id)
   return id
 }
 
 describe('R5.3 a retry', () => {
-  it('asks again for the trucks that are missing, and for no others', async () => {
+  it('requests only the missing trucks', async () => {
     const me = customer('c-missing')
     const id = await expired(me, 3, 2)
     const { broadcast, isNew } = expectOk(await retry(id, me))
@@ -47,20 +28,20 @@ describe('R5.3 a retry', () => {
     expect((await product.engine.get(id))?.status).toBe('expired')
   })
 
-  it('is made once, however many ask at the same time, and found while it seeks', async () => {
+  it('is made once, however many callers send it at once, and returned while it searches', async () => {
     const me = customer('c-once')
     const id = await expired(me)
     const answers = (await Promise.all(Array.from({ length: 10 }, () => retry(id, me)))).map(expectOk)
     expect(new Set(answers.map(a => a.broadcast.id)).size).toBe(1)
     expect(answers.filter(a => a.isNew)).toHaveLength(1)
     const retried = answers[0]?.broadcast.id ?? ''
-    await until(async () => (await statusOf(retried)) === 'expired')
+    await timeIsUp(product, retried)
     expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
     // The retry has expired itself, and may be retried in its turn.
     expect(expectOk(await retry(retried, me)).isNew).toBe(true)
   })
 
-  it('is refused of what has not expired', async () => {
+  it('is refused for a request that has not expired', async () => {
     const me = customer('c-early')
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking())).broadcast
     expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
@@ -68,7 +49,7 @@ describe('R5.3 a retry', () => {
     expect(expectProblem(await retry(id, me))).toBe('NOT_RETRYABLE')
   })
 
-  it('is refused while the customer has another request, and possible after', async () => {
+  it('is refused while the customer has another request, and possible afterwards', async () => {
     const me = customer('c-other')
     const id = await expired(me)
     const other = expectOk(await product.dispatch.createBroadcast(me, asking(2))).broadcast
@@ -81,7 +62,7 @@ describe('R5.3 a retry', () => {
     expect(expectOk(await retry(id, me)).isNew).toBe(true)
   })
 
-  it('is not for others: a stranger does not learn that the request is there', async () => {
+  it('is not for others: a stranger does not learn that the request exists', async () => {
     const id = await expired(customer('c-mine'))
     expect(expectProblem(await retry(id, customer('c-stranger')))).toBe('NOT_FOUND')
   })

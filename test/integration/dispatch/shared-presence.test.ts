@@ -1,46 +1,35 @@
 /* Two dispatches, as in two processes, on one Postgres and one Redis. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, driver, northOfPickup, transporter } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
 import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { DRIVER_TTL_MS, type RedisPresences, redisPresences } from '../../support/redis/redis-presences.js'
 import { startRedisProxy } from '../../support/redis/redis-proxy.js'
 
 const { describeWithRedis } = await redisForTests()
+const { connectionString } = await useDatabase()
 
 describeWithRedis('two processes on one Redis', () => {
   afterAll(async () => {
     await Promise.all([a.close(), b.close()])
     presences.close()
-    await database.drop()
   })
   const server = useRedis()
   let presences: RedisPresences
-  let database: TestDatabase
   let a: Product
   let b: Product
   let truck: Truck
   let round = 0
 
   beforeAll(async () => {
-    database = await createTestDatabase()
     presences = redisPresences(server)
     const open = async () =>
-      openDispatch(database.connectionString, {}, { presence: (await presences.open()).presence })
+      openDispatch(connectionString, {}, { presence: (await presences.open()).presence })
     a = await open()
     b = await open()
   })
@@ -54,7 +43,7 @@ describeWithRedis('two processes on one Redis', () => {
   const type = () => `type_${round}`
   const settled = async () => void (await Promise.all([a.settled(), b.settled()]))
   const theDriver = () => driver(truck.driverId)
-  /** What the transporter was told by either process. */
+  /** The transporter's events from both processes. */
   const told = async () => {
     await settled()
     return [a, b].flatMap(({ fanout }) =>
@@ -69,7 +58,7 @@ describeWithRedis('two processes on one Redis', () => {
     return [detail.isOnline, choice.length === 1]
   }
 
-  it('R6.6 P4.5 a driver’s toggle on one is seen on the other in list, detail and choice, and told once by either', async () => {
+  it('R6.6 P4.5 a driver’s toggle on one is visible on the other in list, detail and search, and announced once by either', async () => {
     const toggle = ({ dispatch }: Product, isOnline: boolean) =>
       dispatch.setDriverAvailability(theDriver(), { isOnline })
     expect([await seenBy(a), await seenBy(b)]).toEqual([
@@ -86,7 +75,7 @@ describeWithRedis('two processes on one Redis', () => {
     expect((await told()).sort()).toEqual([false, true])
   })
 
-  it('R6.3 R6.6 a driver’s silence is told once, within two seconds, though both look for it, and its next heartbeat once', async () => {
+  it('R6.3 R6.6 a driver’s silence is announced once, within two seconds, though both look for it, and its next heartbeat once', async () => {
     a.startSweeps()
     b.startSweeps()
     presences.passTime(DRIVER_TTL_MS)
@@ -134,14 +123,14 @@ describeWithRedis('two processes on one Redis', () => {
     expect(await told()).toEqual([])
   })
 
-  it('R6.1 a request made on one goes to those who are with the other', async () => {
+  it('R6.1 a request made on one is offered to transporters connected to the other', async () => {
     const { dispatch } = b
     const made = expectOk(await dispatch.createBroadcast(customer(`c${round}`), asking(1, type())))
     expect(made.broadcast.matchingTransportersCount).toBe(1)
     expect(b.fanout.heard(personRoom(truck.caller), 'new_broadcast')).toHaveLength(1)
   })
 
-  it('R6.2 toggles of one transporter on both at once are counted together', async () => {
+  it('R6.2 toggles of one transporter on both are counted together', async () => {
     const caller = transporter(`toggler-${round}`)
     await a.dispatch.isActive(caller)
     const results = await Promise.all(
@@ -158,7 +147,7 @@ describeWithRedis('two processes on one Redis', () => {
     expect(new Set(refused)).toEqual(new Set(['RATE_LIMITED']))
   })
 
-  it('R5.4 P2.1 Redis never holds anything of a request', async () => {
+  it('R5.4 P2.1 Redis never holds data of a request', async () => {
     const me = customer(`c${round}`)
     const { id } = expectOk(await a.dispatch.createBroadcast(me, asking(1, type()))).broadcast
     const during = await presences.contents()
@@ -183,9 +172,9 @@ describeWithRedis('presence in Redis', () => {
   })
   afterEach(() => presences.close())
 
-  it('R6.4 a heartbeat, a search and any question cost one round trip, however many they find', async () => {
+  it('R6.4 a heartbeat, a search and any query cost one round trip, however many drivers they find', async () => {
     const proxy = await startRedisProxy(server.url)
-    // A probe meanwhile would be counted.
+    // A probe during the measurement would be counted.
     const { presence } = await presences.open({ url: proxy.url, probeEveryMs: 3_600_000 })
     const costOf = async (work: () => Promise<unknown>) => {
       const before = proxy.roundTrips()
@@ -220,7 +209,7 @@ describeWithRedis('presence in Redis', () => {
     await proxy.close()
   })
 
-  it('R6.4 finds those who are here behind any number who lapsed and were not swept yet, in two round trips', async () => {
+  it('R6.4 finds present drivers behind any number of expired but unswept ones, in two round trips', async () => {
     const proxy = await startRedisProxy(server.url)
     const { presence } = await presences.open({ url: proxy.url, probeEveryMs: 3_600_000 })
     const put = (id: string, km: number) =>
@@ -241,7 +230,7 @@ describeWithRedis('presence in Redis', () => {
     await proxy.close()
   })
 
-  it('R6.3 is swept by one process at a time; when that one is gone, by another in less than a second', async () => {
+  it('R6.3 is swept by one process at a time; when that one ends, by another in less than a second', async () => {
     const [first, second] = [(await presences.open()).presence, (await presences.open()).presence]
     await first.putDriver('silent', { transporterId: 't', vehicle: undefined })
     expect(await first.lapsedDrivers()).toEqual([])
@@ -256,7 +245,7 @@ describeWithRedis('presence in Redis', () => {
     expect(await second.lapsedDrivers()).toEqual([{ driverId: 'other', transporterId: 't' }])
   })
 
-  it('keeps nothing for ever: the silent are forgotten, and every key ends by itself', async () => {
+  it('keeps nothing for ever: silent drivers are forgotten, and every key expires', async () => {
     const { presence } = await presences.open()
     const vehicle = { id: 'v', vehicleType: 'a' }
     await presence.putDriver('the-driver', { transporterId: 'the-owner', vehicle, place: northOfPickup(1) })

@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { createScene, type Scene } from '../../support/api/scene.js'
 import { until } from '../../support/engine/engine.js'
 import { acceptBody } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
 let scene: Scene
 
+const app = await useTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
+
 beforeAll(async () => {
-  app = await startTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
   scene = await createScene(app)
 })
-afterAll(() => app.close())
 
 describe('R9.5 R10.7 the story of a request', () => {
-  test('says in one answer what happened, by whom, and why others were not let', async () => {
+  test('shows in one answer what happened, by which actor, and why others were refused', async () => {
     const { id, admin, customer, party, offered, stranger } = scene
     await offered.transporter.post(`/api/v1/broadcast/${id}/decline`, { reason: 'Too far' })
     await stranger.transporter.post(`/api/v1/broadcast/${id}/accept`, acceptBody(stranger))
@@ -51,7 +50,7 @@ describe('R9.5 R10.7 the story of a request', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b))
   })
 
-  test('says how many a step found and passed over, and why', async () => {
+  test('shows how many transporters a step found and skipped, and why', async () => {
     const own = await createScene(app)
     await app.query(
       `insert into recipients (broadcast_id, transporter_id, step, reason)
@@ -65,7 +64,7 @@ describe('R9.5 R10.7 the story of a request', () => {
     })
   })
 
-  test('is for administrators, and only where there is a request', async () => {
+  test('is only for administrators, and only for existing requests', async () => {
     expect((await scene.customer.get(`/api/v1/admin/broadcasts/${scene.id}/story`)).status).toBe(403)
     const nobodys = '01890a5d-ac96-774b-bcce-b302099a8057'
     expect((await scene.admin.get(`/api/v1/admin/broadcasts/${nobodys}/story`)).status).toBe(404)

@@ -1,40 +1,32 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { broadcastRoom, personRoom } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, northOfPickup } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { timeIsUp } from '../../support/engine/time-is-up.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
 
-let database: TestDatabase
+const { connectionString } = await useDatabase()
 let product: Product
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-})
 afterEach(() => product.close())
-afterAll(() => database.drop())
 
-async function open(settings: Parameters<typeof openDispatch>[1]) {
-  product = openDispatch(database.connectionString, settings)
-  await product.engine.start()
+/** Fires no timers until its engine is started. */
+function open(settings: Parameters<typeof openDispatch>[1] = {}) {
+  product = openDispatch(connectionString, settings)
 }
 
-describe('R5.3 when time is up', () => {
-  it('with no truck found the customer hears so and may ask again; transporters see it go', async () => {
-    await open({ broadcastTimeoutMs: 300 })
+describe('R5.3 at the deadline', () => {
+  it('with no truck found the customer is informed and may retry; transporters see it end', async () => {
+    open()
     const truck = await registerTruck(product, 'asked', { vehicleType: 'x', place: northOfPickup(1) })
     const me = customer('c-none')
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(1, 'x'))).broadcast
     const { fanout } = product
+    await product.settled()
+    await timeIsUp(product, id)
     await until(() => fanout.heard(personRoom(me), 'no_vehicles_available').length > 0)
     expect(fanout.heard(personRoom(me), 'no_vehicles_available').map(envelope => envelope.data)).toEqual([
       {
@@ -58,13 +50,14 @@ describe('R5.3 when time is up', () => {
     }
   })
 
-  it('with some trucks found these stand, and the customer hears that the request expired', async () => {
-    await open({ broadcastTimeoutMs: 400 })
+  it('with some trucks found these stay, and the customer is informed that the request expired', async () => {
+    open()
     const truck = await registerTruck(product, 'stands')
     const me = customer('c-some')
     const { id } = expectOk(await product.dispatch.createBroadcast(me, asking(2))).broadcast
     expectOk(await accept(product, id, truck))
     const { fanout } = product
+    await timeIsUp(product, id)
     await until(() => fanout.heard(personRoom(me), 'booking_expired').length > 0)
     expect(fanout.heard(personRoom(me), 'booking_expired').map(envelope => envelope.data)).toEqual([
       expect.objectContaining({ title: 'Request expired', trucksFilled: 1, retry: expect.anything() }),
@@ -79,7 +72,7 @@ describe('R5.3 when time is up', () => {
   })
 
   it('R2.2 an accept is refused even if the timer has not fired', async () => {
-    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    product = openDispatch(connectionString, { broadcastTimeoutMs: 50 })
     const truck = await registerTruck(product, 'late')
     const { id, expiresAt } = expectOk(
       await product.dispatch.createBroadcast(customer('c-late'), asking()),
@@ -91,13 +84,14 @@ describe('R5.3 when time is up', () => {
 })
 
 describe('step by step', () => {
-  it('R6.1 the reach widens by its timer, until everyone was asked', async () => {
-    await open({ reachStepMs: 150, reachStepsKm: [10, 50] })
+  it('R6.1 the reach widens by its timer, until every transporter is reached', async () => {
+    open({ reachStepMs: 150, reachStepsKm: [10, 50] })
     const far = await registerTruck(product, 'far', { vehicleType: 'y', place: northOfPickup(40) })
     const distant = await registerTruck(product, 'distant', { vehicleType: 'y', place: northOfPickup(400) })
     const me = customer('c-steps')
     const made = expectOk(await product.dispatch.createBroadcast(me, asking(1, 'y'))).broadcast
     expect(made.matchingTransportersCount).toBe(0)
+    await product.engine.start()
     const stepsOf = async () => {
       const { rows } = await product.sql.query(
         'select transporter_id, step from recipients where broadcast_id = $1 order by offered_at',
@@ -115,9 +109,9 @@ describe('step by step', () => {
 })
 
 describe('R13.2 a request whose deadline has passed', () => {
-  it('and whose timers were lost blocks no one: its customer may ask for trucks again at once', async () => {
+  it('and whose timers were lost blocks no one: its customer may request trucks at once', async () => {
     // No process fires timers here, so the timer check does not find the lost ones either.
-    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    product = openDispatch(connectionString, { broadcastTimeoutMs: 50 })
     const me = customer('c-stuck')
     const first = expectOk(await product.dispatch.createBroadcast(me, asking(1))).broadcast
     await product.sql.query('delete from timers where instance = $1', [first.id])
@@ -131,7 +125,7 @@ describe('R13.2 a request whose deadline has passed', () => {
   })
 
   it('blocks no one while a paused process has leased its timers', async () => {
-    product = openDispatch(database.connectionString, { broadcastTimeoutMs: 50 })
+    product = openDispatch(connectionString, { broadcastTimeoutMs: 50 })
     const me = customer('c-leased')
     const first = expectOk(await product.dispatch.createBroadcast(me, asking(1))).broadcast
     const lease = `update timers set leased_until = now() + interval '1 hour' where instance = $1`

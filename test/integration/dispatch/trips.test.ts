@@ -1,40 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { Caller } from '../../../src/dispatch/person.js'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import type { TripEvent } from '../../../src/dispatch/requests.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { admin, customer, driver } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let truck: Truck
 let other: Truck
 let broadcastId: string
 let tripId: string
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(async () => {
   round++
   truck = await registerTruck(product, `${round}-a`)
@@ -50,7 +31,7 @@ const send = (caller: Caller, type: TripEvent['type'], id = tripId) =>
   product.dispatch.sendToTrip(caller, id, { type })
 
 describe('a trip', () => {
-  it('is read by its customer, its transporter, its driver and admins, alike, and by nobody else', async () => {
+  it('is visible to its customer, its transporter, its driver and admins, and to nobody else', async () => {
     const { dispatch } = product
     const seen = expectOk(await dispatch.getTrip(me(), tripId))
     expect(seen).toMatchObject({
@@ -73,7 +54,7 @@ describe('a trip', () => {
     expect(expectProblem(await dispatch.getTrip(admin, uuidv7()))).toBe('NOT_FOUND')
   })
 
-  it('starts and is completed by its driver; then both are free and it is still in the driver’s list', async () => {
+  it('is started and completed by its driver; then both are free and it is still in the driver’s list', async () => {
     const started = expectOk(await send(theDriver(), 'start'))
     expect(started).toMatchObject({ outcome: 'applied', version: 3, trip: { status: 'started' } })
     expect(started.trip.startedAt).toBeDefined()
@@ -85,7 +66,7 @@ describe('a trip', () => {
     expect(page).toEqual({ items: [completed.trip], nextCursor: null })
   })
 
-  it('that is given back opens its truck again: others may take it, the driver is told and free', async () => {
+  it('that is released reopens its truck: others may accept it, the driver is informed and free', async () => {
     expect(expectOk(await send(truck.caller, 'release')).trip.status).toBe('released')
     const { fanout } = product
     await until(() => fanout.heard(personRoom(me()), 'truck_released').length > 0)
@@ -98,7 +79,7 @@ describe('a trip', () => {
     expectOk(await accept(product, broadcastId, truck))
   })
 
-  it('that is given back after the request was full ends it, and the customer may ask again', async () => {
+  it('that is released after the request was full ends it, and the customer may retry', async () => {
     expectOk(await accept(product, broadcastId, other))
     expectOk(await send(truck.caller, 'release'))
     expect(expectOk(await product.dispatch.getBroadcast(me(), broadcastId))).toMatchObject({
@@ -114,14 +95,14 @@ describe('a trip', () => {
     })
   })
 
-  it('may be ended by an admin at any time, of which the transporter is told', async () => {
+  it('may be ended by an admin at any time, and the transporter is informed', async () => {
     expectOk(await send(theDriver(), 'start'))
     expect(expectOk(await send(admin, 'abandon')).trip.status).toBe('abandoned')
     const { fanout } = product
     await until(() => fanout.heard(personRoom(truck.caller), 'trip_cancelled').length > 0)
   })
 
-  it('takes events from those alone who may send them: 403 for roles that never may, 404 for strangers', async () => {
+  it('accepts events only from permitted callers: 403 for roles that never may, 404 for strangers', async () => {
     const forbidden: [Caller, TripEvent['type']][] = [
       [me(), 'start'],
       [admin, 'start'],

@@ -1,40 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import type { FleetStore } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  admin,
-  asking,
-  customer,
-  expectOk,
-  expectProblem,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
+import { beforeEach, describe, expect, it } from '@jest/globals'
+import { openDispatch } from '../../support/engine/dispatch.js'
+import { admin, customer } from '../../support/engine/people.js'
+import { expectOk, expectProblem } from '../../support/engine/results.js'
+import { accept, acceptSlowly, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
 /*
- * An accept is decided on facts that it has read. Here `slow` has read them and is held; `quick` acts meanwhile,
- * on the same database; then `slow` goes on.
+ * An accept is decided on facts that were read before. Here `slow` has read them and is delayed. Then `quick` acts on
+ * the same database, and `slow` continues.
  */
 
-let database: TestDatabase
-let quick: Product
-let slow: Product
 let first: Truck
 let second: Truck
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  quick = openDispatch(database.connectionString)
-  slow = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await Promise.all([quick.close(), slow.close()])
-  await database.drop()
-})
+const quick = await useDispatch()
+const slow = quick.beside()
 beforeEach(async () => {
   round++
   first = await registerTruck(quick, `${round}-first`)
@@ -45,35 +26,22 @@ const me = (name = '') => customer(`c${round}${name}`)
 const create = async (count = 1, caller = me()) =>
   expectOk(await quick.dispatch.createBroadcast(caller, asking(count))).broadcast.id
 
-/** Accepts on `slow`, with `meanwhile` between what it reads and what it commits. */
-async function acceptSlowly(id: string, truck: Truck, meanwhile: () => Promise<unknown>) {
-  const fleet = slow.fleet as { -readonly [K in 'acceptFacts']: FleetStore[K] }
-  const { acceptFacts } = fleet
-  fleet.acceptFacts = async (...asked) => {
-    fleet.acceptFacts = acceptFacts
-    const facts = await acceptFacts(...asked)
-    await meanwhile()
-    return facts
-  }
-  return accept(slow, id, truck)
-}
-
 const claimsOf = async (id: string) => {
   const { rows } = await quick.sql.query('select key from claims where instance = $1 order by key', [id])
   return rows.map(row => row.key)
 }
 
-describe('an accept that was overtaken', () => {
+describe('an accept that another process overtakes', () => {
   it('R1.3 R2.1 by the accept of the last truck loses, and leaves nothing', async () => {
     const id = await create()
-    const late = await acceptSlowly(id, second, async () => expectOk(await accept(quick, id, first)))
+    const late = await acceptSlowly(slow, id, second, async () => expectOk(await accept(quick, id, first)))
     expect(expectProblem(late)).toBe('NO_LONGER_AVAILABLE')
     expect(await claimsOf(id)).toEqual([`driver:${first.driverId}`, `vehicle:${first.vehicleId}`])
   })
 
   it('R1.3 by the accept of another truck is decided again, and overwrites nothing', async () => {
     const id = await create(2)
-    const late = await acceptSlowly(id, second, async () => expectOk(await accept(quick, id, first)))
+    const late = await acceptSlowly(slow, id, second, async () => expectOk(await accept(quick, id, first)))
     expect(expectOk(late)).toMatchObject({ version: 3, assignment: { truckId: 't2', isFullyFilled: true } })
     const seen = expectOk(await quick.dispatch.getBroadcast(me(), id))
     expect(seen.trucks.map(truck => truck.trip?.driverId)).toEqual([first.driverId, second.driverId])
@@ -81,7 +49,7 @@ describe('an accept that was overtaken', () => {
 
   it('R4.2 by a cancel that was acknowledged does not succeed, and leaves nothing', async () => {
     const id = await create(2)
-    const late = await acceptSlowly(id, second, async () =>
+    const late = await acceptSlowly(slow, id, second, async () =>
       expectOk(await quick.dispatch.sendToBroadcast(me(), id, { type: 'cancel' })),
     )
     expect(expectProblem(late)).toBe('BROADCAST_CANCELLED')
@@ -91,15 +59,17 @@ describe('an accept that was overtaken', () => {
 
   it('R2.2 by its own driver’s accept of another request finds it busy, and its truck stays open', async () => {
     const [wanted, other] = [await create(1, me('a')), await create(1, me('b'))]
-    const late = await acceptSlowly(wanted, first, async () => expectOk(await accept(quick, other, first)))
+    const late = await acceptSlowly(slow, wanted, first, async () =>
+      expectOk(await accept(quick, other, first)),
+    )
     expect(expectProblem(late)).toBe('DRIVER_BUSY')
     const seen = expectOk(await quick.dispatch.getBroadcast(me('a'), wanted))
     expect(seen).toMatchObject({ status: 'searching', version: 1, trucks: [{ status: 'open' }] })
   })
 })
 
-describe('a user who is turned off on one process', () => {
-  it('R2.2 accepts on no other either, from that moment on', async () => {
+describe('a user that is turned off on one process', () => {
+  it('R2.2 cannot accept on another process either, from that moment on', async () => {
     const id = await create()
     expect(await slow.dispatch.isActive(first.caller)).toBe(true)
     expectOk(await quick.dispatch.setPersonActive(admin, first.caller, false))
@@ -118,12 +88,12 @@ describe('a slot', () => {
     expect(expectOk(await slow.dispatch.createBroadcast(me(), asking(2))).isNew).toBe(true)
   })
 
-  it('R3.4 of a request whose time is up is free, though its timer is late', async () => {
-    const brief = openDispatch(database.connectionString, { broadcastTimeoutMs: 1_500 })
+  it('R3.4 of a request past its deadline is free, though its timer is late', async () => {
+    const brief = openDispatch(quick.connectionString, { broadcastTimeoutMs: 1_500 })
     const { id, expiresAt } = expectOk(await brief.dispatch.createBroadcast(me(), asking(1))).broadcast
     while (brief.engine.now() < Date.parse(expiresAt)) await new Promise(resolve => setTimeout(resolve, 5))
     try {
-      // Its engine fires no timers yet: whoever asks now comes first.
+      // Its engine fires no timers yet, so this caller comes first.
       const asked = [
         brief.dispatch.createBroadcast(me(), asking(1)),
         brief.dispatch.createBroadcast(me(), asking(2)),

@@ -1,18 +1,14 @@
 /*
- * What callers learn of a request, in every answer and event that shows one. Each test is an attack: somebody wants to
- * know where a load is picked up, or what is written for the driver, without carrying it. Answers are searched as text,
- * so that no member is forgotten.
+ * What callers learn of a request from every answer and event. Each test is an attack: a user wants the pickup or the
+ * driver's notes without carrying the load. Answers are searched as text, so that no member is forgotten.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { until } from '../../support/engine/engine.js'
 import { type Client, createClient, type Listener, listen } from '../../support/server/clients.js'
 import { acceptBody, registerTruck, type Truck } from '../../support/server/fleet.js'
 import { found, SECRETIVE } from '../../support/server/secrets.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let database: TestDatabase
-let app: TestApp
 let admin: Client
 /** Deliveries from memory fail, as if the process had died after the commit. */
 let isFailing = false
@@ -20,24 +16,19 @@ const open: Listener[] = []
 /** Made by the test: none may be found in the lists of the next. */
 const asked: { customer: Client; id: string }[] = []
 
+const app = await useTestApp({
+  faults(point) {
+    if (isFailing && point === 'delivery.before') throw new Error('as if this process had died here')
+  },
+})
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  app = await startTestApp({
-    database,
-    faults(point) {
-      if (isFailing && point === 'delivery.before') throw new Error('as if this process had died here')
-    },
-  })
   admin = await createClient(app.url, 'admin', 'a1')
 })
 afterEach(async () => {
   isFailing = false
   for (const { customer, id } of asked.splice(0)) await cancel(customer, id)
   for (const listener of open.splice(0)) listener.close()
-})
-afterAll(async () => {
-  await app.close()
-  await database.drop()
 })
 
 const EXACT = ['address', 'place'] as const
@@ -108,7 +99,7 @@ async function expectNothingOf(caller: Client, id: string, since: string): Promi
 }
 
 describe('R11.5 a transporter that was offered a load', () => {
-  it('R11.5 reads where to, and not the notes, in the offer and wherever it looks', async () => {
+  it('R11.5 sees the destination but not the notes, in the offer and in every view', async () => {
     const truck = await ready('offered')
     const since = await beginning(truck.transporter)
     const listener = await connect(truck.transporter)
@@ -130,7 +121,7 @@ describe('R11.5 a transporter that was offered a load', () => {
   })
 
   it.each(['full', 'cancelled', 'expired'])(
-    'R11.5 reads roughly where, and no more, when it is %s without it',
+    'R11.5 reads only a rough place when it is %s without it',
     async end => {
       const loser = await ready('loser')
       const since = await beginning(loser.transporter)
@@ -157,7 +148,7 @@ describe('R11.5 a transporter that was offered a load', () => {
     },
   )
 
-  it('R11.5 reads no more of it when the customer asks again, with an offer or without one', async () => {
+  it('R11.5 reads no more of it when the customer retries, with an offer or without one', async () => {
     const [loser, winner] = [await ready('again'), await unoffered('again')]
     const { customer, id } = await ask(2)
     await isOffered(loser, id)
@@ -177,7 +168,7 @@ describe('R11.5 a transporter that was offered a load', () => {
     expect(await reads(winner, retried.body.id)).toEqual([404, []])
   })
 
-  it('R11.5 does not learn it later from the answer that was kept for its decline', async () => {
+  it('R11.5 does not see it later in the stored answer to its decline', async () => {
     const truck = await ready('decliner')
     const { customer, id } = await ask()
     await isOffered(truck, id)
@@ -208,7 +199,7 @@ describe('R11.5 a transporter that was offered a load', () => {
     expect(found((await truck.transporter.post(path, {})).body)).toEqual([])
   })
 
-  it('R11.5 and never was, reads nothing, whatever it sends', async () => {
+  it('R11.5 or was never offered one, sees nothing, whatever it sends', async () => {
     const stranger = await unoffered('stranger')
     const { customer, id } = await ask()
     const wrong = { driverId: 'nobody', vehicleId: stranger.vehicleId }
@@ -229,8 +220,8 @@ describe('R11.5 a transporter that was offered a load', () => {
   })
 })
 
-describe('R11.5 a truck that was given back', () => {
-  it('R11.5 takes the notes with it, and the places too once the request has ended', async () => {
+describe('R11.5 a released truck', () => {
+  it('R11.5 hides the notes, and the places too after the request has ended', async () => {
     const truck = await unoffered('reader')
     const since = await beginning(truck.transporter)
     const drives = await beginning(truck.driver)
@@ -244,7 +235,7 @@ describe('R11.5 a truck that was given back', () => {
     // It may still take it, so it may know where.
     expect(found((await truck.transporter.get(`/api/v1/broadcasts/${id}`)).body)).toEqual(EXACT)
     const replayed = await truck.transporter.post(`/api/v1/broadcast/${id}/accept`, acceptBody(truck), key)
-    // Decided anew or replayed: the notes go with the trip that stands.
+    // Decided anew or replayed: the notes belong to the live trip.
     const again = replayed.headers.get('idempotency-replayed') === 'true'
     expect([replayed.status, found(replayed.body)]).toEqual([200, again ? EXACT : ALL])
     await cancel(customer, id)
@@ -263,7 +254,7 @@ describe('R11.5 a truck that was given back', () => {
     expect(found((await admin.get(`/api/v1/trips/${tripId}`)).body)).toEqual(EXACT)
   })
 
-  it('R11.5 is replayed without them where the answer is put together from the journal', async () => {
+  it('R11.5 is replayed without them when the journal gives the answer', async () => {
     const truck = await unoffered('journal')
     const { customer, id } = await ask()
     const key = { 'idempotency-key': 'j' }
@@ -277,7 +268,7 @@ describe('R11.5 a truck that was given back', () => {
     expect(found(late.body)).toEqual([])
   })
 
-  it('R11.5 has its driver and transporter told without the places, and its customer with them', async () => {
+  it('R11.5 its driver and transporter get events without the places, and its customer with them', async () => {
     const truck = await unoffered('told')
     const { customer, id } = await ask(2)
     const [owner, transporter, driver] = await Promise.all([
@@ -320,14 +311,14 @@ describe('R11.5 a truck that was given back', () => {
     await until(async () => {
       await app.query('update outbox set due_at = now()')
       return (await app.query('select from outbox')).length === 0
-    }, 20_000)
+    })
     const assigned = await listener.next('trip_assigned', event => event.tripId === tripId)
     expect(found(assigned)).toEqual([])
   })
 })
 
-describe('R11.5 where a driver is', () => {
-  it('R11.5 is not kept in an answer that is given again when the driver may have left', async () => {
+describe('R11.5 the place of a driver', () => {
+  it('R11.5 is not in a repeated answer when the driver may have left', async () => {
     const { transporter, driverId } = await ready('fleet')
     const put = () =>
       transporter.put(
@@ -343,7 +334,7 @@ describe('R11.5 where a driver is', () => {
     expect(again.body).toEqual(kept)
   })
 
-  it('R11.5 is whole kilometres away for an admin who asks why a transporter was offered a load', async () => {
+  it('R11.5 is rounded to whole kilometres for an admin that looks up why a transporter was offered a load', async () => {
     const { transporter } = await ready('measured')
     const { id } = await ask()
     const path = `/api/v1/admin/broadcasts/${id}/recipients?transporterId=${transporter.id}`
@@ -356,8 +347,8 @@ describe('R11.5 where a driver is', () => {
   })
 })
 
-describe('R11.5 a trip that stands', () => {
-  it('R11.5 is read in full, also when the load has been delivered', async () => {
+describe('R11.5 a live trip', () => {
+  it('R11.5 is visible in full, even after the load was delivered', async () => {
     const truck = await unoffered('carrier')
     const since = await beginning(truck.transporter)
     const { id } = await ask()

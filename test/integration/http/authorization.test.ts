@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { ROLES, type Role } from '../../../src/dispatch/person.js'
 import {
   type Actor,
@@ -18,23 +18,22 @@ import {
 import { until } from '../../support/engine/engine.js'
 import { repositoryRoot } from '../../support/house/import-rules.js'
 import { call, createClient, listen } from '../../support/server/clients.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /*
- * Every route × command × everyone who could call it, held against docs/authorization.md as it is committed. The scene
- * is shared where nothing may happen; whoever may do something gets one of its own. Then once more with the `sub` of
- * each of them in every other role, over HTTP and on sockets.
+ * Calls every route × command × role and compares it with docs/authorization.md as committed. Callers that may change
+ * something get their own scene; the others share one. Then it repeats this with the `sub` of each of them in every
+ * other role, over HTTP and on sockets.
  */
 
-let app: TestApp
 let shared: Scene
 
+const app = await useTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
+
 beforeAll(async () => {
-  app = await startTestApp({ env: { BROADCAST_TIMEOUT_SECONDS: '3600', REACH_STEP_SECONDS: '3600' } })
   shared = await createScene(app)
 })
-afterAll(() => app.close())
 
 const table = new Map(
   readFileSync(join(repositoryRoot, 'docs/authorization.md'), 'utf8')
@@ -66,7 +65,7 @@ function nameOf(route: (typeof routes)[number], command: string): string {
   return `\`${route.method.toUpperCase()} ${route.path}\`${variant}`
 }
 
-/** Who stands in the relation that a cell names. */
+/** The caller in the relation that a cell names. */
 const relations: Readonly<Record<string, readonly Actor[]>> = {
   yes: actors,
   any: actors,
@@ -135,7 +134,7 @@ describe('the table of authorization', () => {
 
   // A logout ends the sessions of these for the rows that follow: sessions.test.ts has it.
   test.each(readsFirst.filter(({ command }) => command !== 'logout'))(
-    'R11.1 $name: to another role of the same sub what a stranger gets',
+    'R11.1 $name: another role of the same sub gets the same as a stranger',
     async ({ route, command, name }) => {
       for (const actor of actors) {
         for (const role of ROLES.filter(other => other !== roleOf[actor])) {
@@ -163,7 +162,7 @@ describe('the table of authorization', () => {
     },
   )
 
-  test('R11.1 on sockets: to another role of the same sub what a stranger gets, and no word that is not its own', async () => {
+  test('R11.1 on sockets: another role of the same sub gets the same as a stranger, and only its own events', async () => {
     const scene = await createScene(app)
     const people = (['customer', 'party', 'offered', 'driver'] as const).map(actor => clientOf(scene, actor))
     const twins = await Promise.all(
@@ -222,7 +221,7 @@ describe('the table of authorization', () => {
   })
 })
 
-/** What a list or a resume shows of anybody. */
+/** The people in a list or a resume. */
 function ownIn(body: {
   items?: readonly unknown[]
   events?: readonly unknown[]

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { SignJWT, UnsecuredJWT } from 'jose'
+import { scaled } from '../../support/engine/pace.js'
 import { type Answer, type Client, call, createClient } from '../../support/server/clients.js'
 import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
@@ -74,11 +75,11 @@ describe('bodies', () => {
     expectProblem(await send(body), 400, 'MALFORMED_JSON')
   })
 
-  test('bytes that are no UTF-8: MALFORMED_JSON', async () => {
+  test('bytes that are not UTF-8: MALFORMED_JSON', async () => {
     expectProblem(await send(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])), 400, 'MALFORMED_JSON')
   })
 
-  test('two megabytes: PAYLOAD_TOO_LARGE, also when zipped small', async () => {
+  test('two megabytes: PAYLOAD_TOO_LARGE, even if compressed', async () => {
     const large = JSON.stringify({ ...good, notes: 'x'.repeat(2_000_000) })
     expectProblem(await send(large), 413, 'PAYLOAD_TOO_LARGE')
     expectProblem(await send(gzipSync(large), { 'content-encoding': 'gzip' }), 413, 'PAYLOAD_TOO_LARGE')
@@ -106,10 +107,10 @@ describe('bodies', () => {
     ['closed arrays', '['.repeat(500_000) + ']'.repeat(500_000)],
     ['objects', '{"a":'.repeat(150_000)],
     ['in a field that is known', `{"trucks":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
-  ])('nested very deeply (%s): refused, and soon', async (_what, body) => {
+  ])('nested very deeply (%s): refused quickly', async (_what, body) => {
     const begunAt = performance.now()
     expectProblem(await send(body), 400, 'VALIDATION_FAILED')
-    expect(performance.now() - begunAt).toBeLessThan(1_000)
+    expect(performance.now() - begunAt).toBeLessThan(scaled(1_000))
   })
 
   test.each(['null', '[]', '"text"', '1', 'true', ''])(
@@ -119,13 +120,13 @@ describe('bodies', () => {
     },
   )
 
-  test('a hundred thousand unknown fields: a short answer, and soon', async () => {
+  test('a hundred thousand unknown fields: a short answer, quickly', async () => {
     const fields = Array.from({ length: 90_000 }, (_, i) => `"k${i}":0`).join(',')
     const begunAt = performance.now()
     const answer = await send(`{${fields}}`)
     expectProblem(answer, 400, 'VALIDATION_FAILED')
     expect(JSON.stringify(answer.body).length).toBeLessThan(10_000)
-    expect(performance.now() - begunAt).toBeLessThan(2_000)
+    expect(performance.now() - begunAt).toBeLessThan(scaled(2_000))
   })
 })
 
@@ -185,7 +186,7 @@ describe('fields', () => {
     },
   )
 
-  test('the other two forms refuse the same', async () => {
+  test('the other two forms refuse the same input', async () => {
     const booking = { pickup: place, drop: place, vehicleType: '14ft', trucksNeeded: 0 }
     expectProblem(await customer.post('/api/v1/booking', booking), 400, 'VALIDATION_FAILED')
     const order = { pickup: place, drop: place, truckRequests: [{ vehicleType: '14ft', quantity: 501 }] }
@@ -247,7 +248,7 @@ describe('addresses', () => {
     expectProblem(await customer.get(`/api/v1/trips/${id}`), 404, 'NOT_FOUND')
   })
 
-  test('ids of nobody, and of another version: NOT_FOUND', async () => {
+  test('unknown ids, and ids of another UUID version: NOT_FOUND', async () => {
     const v4 = 'f47ac10b-58cc-4372-a567-0e02b2c3d479'
     for (const id of [nobodys, nobodys.toUpperCase(), v4]) {
       expectProblem(await customer.get(`${broadcasts}/${id}`), 404, 'NOT_FOUND')
@@ -260,7 +261,7 @@ describe('addresses', () => {
   })
 
   test.each(['d 1', 'd%00', 'x'.repeat(65), '%F0%9F%9A%9A', '%ED%A0%80'])(
-    'an id of the caller’s choosing like %s: VALIDATION_FAILED',
+    'an id that the caller chooses, like %s: VALIDATION_FAILED',
     async id => {
       const driver = await transporter.put(`/api/v1/transporter/drivers/${id}`, { name: 'A' })
       expectProblem(driver, 400, 'VALIDATION_FAILED')
@@ -293,7 +294,7 @@ describe('addresses', () => {
   })
 
   test.each(['%00', '%zz', '%ED%A0%80', 'null', '-1', 'eyJ9', nobodys, "'"])(
-    'a forged cursor %s: an answer, and no fault',
+    'a forged cursor %s: an answer without an error',
     async cursor => {
       const lists = [`${broadcasts}`, `${broadcasts}/${nobodys}/history`]
       for (const path of lists)
@@ -306,7 +307,7 @@ describe('addresses', () => {
   )
 
   test.each(['/nowhere', '/api/v1/broadcasts/', '/API/V1/BROADCASTS', '//', '/api/v1/broadcasts/%2F'])(
-    '%s leads nowhere: NOT_FOUND',
+    '%s does not exist: NOT_FOUND',
     async path => {
       expectProblem(await customer.get(path), 404, 'NOT_FOUND')
     },
@@ -335,7 +336,7 @@ describe('tokens', () => {
     expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/)
   }
 
-  test('none, or none that is a bearer token: UNAUTHENTICATED', async () => {
+  test('no token, or no bearer token: UNAUTHENTICATED', async () => {
     for (const header of [
       undefined,
       '',
@@ -381,7 +382,7 @@ describe('tokens', () => {
   })
 })
 
-describe('what is hardly HTTP', () => {
+describe('input that is barely HTTP', () => {
   function raw(text: string): Promise<string> {
     const { port, hostname } = new URL(app.url)
     return new Promise((resolve, reject) => {
@@ -405,14 +406,14 @@ describe('what is hardly HTTP', () => {
       'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n',
       400,
     ],
-  ])('%s: a problem all the same', async (_what, text, status) => {
+  ])('%s: still a problem document', async (_what, text, status) => {
     const answer = await raw(text)
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(answer).toMatch(/content-type: application\/problem\+json/)
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status, code: expect.any(String) })
   })
 
-  test('a body that stops halfway: no answer of ours is a fault, and the server goes on', async () => {
+  test('an incomplete body: no answer is a 500, and the server continues', async () => {
     const head = `POST ${broadcasts} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${customer.token}\r\n`
     const answer = await raw(`${head}content-type: application/json\r\ncontent-length: 500\r\n\r\n{"pickup":`)
     expect(answer).not.toMatch(/^HTTP\/1.1 5/)

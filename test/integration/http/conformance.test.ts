@@ -21,31 +21,31 @@ import { type Answer, call, createClient } from '../../support/server/clients.js
 import { acceptBody, asking, registerTruck } from '../../support/server/fleet.js'
 import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { TEST_REFRESH_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /*
- * Every answer that the OpenAPI document promises is provoked on a real server and held against it (by `call`, which
- * checks all answers). The last test lists what was promised and never seen.
+ * Provokes every documented answer on a real server; `call` checks each answer against the OpenAPI document. The last
+ * test lists the documented answers that were never seen.
  */
 
 const RELEASES = 3
 
-let app: TestApp
 let scene: Scene
 
+const app = await useTestApp({
+  env: {
+    BROADCAST_TIMEOUT_SECONDS: '3600',
+    REACH_STEP_SECONDS: '3600',
+    TRUSTED_PROXIES: '1',
+    RELEASES_PER_REQUEST: String(RELEASES),
+  },
+})
+
 beforeAll(async () => {
-  app = await startTestApp({
-    env: {
-      BROADCAST_TIMEOUT_SECONDS: '3600',
-      REACH_STEP_SECONDS: '3600',
-      TRUSTED_PROXIES: '1',
-      RELEASES_PER_REQUEST: String(RELEASES),
-    },
-  })
   scene = await createScene(app)
 })
-afterAll(() => app.close())
 
-/** Somebody whose role may call the route. */
+/** A caller with a role that may call the route. */
 const actorFor = (route: (typeof routes)[number]): Actor =>
   actors.find(actor => route.roles.includes(roleOf[actor])) ?? 'admin'
 
@@ -85,7 +85,7 @@ describe.each(routes)('$id', route => {
     if (stranger !== undefined) await raw(route, await tokenFor(stranger, `wrong-${stranger}`), body())
   })
 
-  test('knows what it takes', async () => {
+  test('knows the valid input', async () => {
     if (route.params !== undefined) {
       await raw(route, token(), body(), pathIn(scene, { path: route.path.replace(/:\w+(?!.*:)/, '%zz') }))
       const path = route.path.replaceAll(/:(id|tripId)/g, nobodys.id).replaceAll(/:\w+/g, nobodys.other)
@@ -105,7 +105,7 @@ describe.each(routes)('$id', route => {
   })
 })
 
-describe('a key used for another payload', () => {
+describe('a key that was used with another payload', () => {
   // After a logout its caller is nobody: sessions.test.ts.
   const keyed = routes.filter(({ method, id }) => (method === 'post' || method === 'put') && id !== 'logout')
   test.each(keyed)('$id', async route => {
@@ -173,7 +173,7 @@ describe('a key used for another payload', () => {
   }
 })
 
-describe('what was refused on its merits', () => {
+describe('requests refused for their content', () => {
   const code = (answer: Answer) => answer.body.code
   /** The three ways in which an accept, a cancel or a decline may come. */
   const accepts = (who: Scene, truck: { driverId: string; vehicleId: string }, as: Actor = 'party') => {
@@ -271,7 +271,7 @@ describe('what was refused on its merits', () => {
     expect(code(await declines(scene, 'party'))).toBeUndefined()
   })
 
-  test('what an administrator’s command meets', async () => {
+  test('refusals of an administrator’s command', async () => {
     const { admin, id } = scene
     const path = `/api/v1/admin/instances/${id}/events`
     const sent = (event: object) => admin.post(path, { event, reason: 'A test' })
@@ -317,7 +317,7 @@ describe('what was refused on its merits', () => {
     }
   })
 
-  test('a device that comes and goes', async () => {
+  test('a device that is registered and removed', async () => {
     const device = { token: 'comes-and-goes', platform: 'web' }
     expect((await scene.customer.post('/api/v1/devices', device)).status).toBe(200)
     expect((await scene.customer.delete('/api/v1/devices', device)).status).toBe(204)
@@ -369,7 +369,7 @@ describe('what was refused on its merits', () => {
     expect(code(await driver.post(path, { transporterId: 'elsewhere' }))).toBe('DRIVER_BUSY')
   })
 
-  test('a fleet that others own, or that is on the road', async () => {
+  test('a fleet that others own, or that is on a trip', async () => {
     const { party, stranger, spare } = scene
     const fleet = '/api/v1/transporter'
     expect(code(await stranger.transporter.put(`${fleet}/drivers/${spare.driverId}`, { name: 'X' }))).toBe(
@@ -405,7 +405,7 @@ describe('what was refused on its merits', () => {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
   })
 
-  test('a decline of what was not offered', async () => {
+  test('a decline without an offer', async () => {
     const own = await createScene(app)
     const late = await registerTruck(app.url, 'not-offered', { vehicleType: own.vehicleType })
     await late.transporter.post(`/api/v1/broadcast/${own.id}/accept`, acceptBody(late))
@@ -418,7 +418,7 @@ describe('what was refused on its merits', () => {
   })
 })
 
-test('whatever is open to everyone', async () => {
+test('the public routes', async () => {
   for (const { path, method } of publicRoutes) {
     await call(app.url, method.toUpperCase(), path.replace(':file', 'start.js'))
   }
@@ -433,7 +433,7 @@ test('a logout', async () => {
   expect((await leaver.post('/api/v1/auth/logout')).status).toBe(204)
 })
 
-test('a refresh token: good, bad, of somebody turned off; too much of it', async () => {
+test('a refresh token: valid, invalid, of a turned-off user; too many of them', async () => {
   const sent = (body: string) =>
     call(app.url, 'POST', '/api/v1/auth/refresh', { headers: { 'content-type': 'application/json' }, body })
   const tokenOf = (id: string) => signRefreshToken({ id, role: 'customer' }, TEST_REFRESH_SECRET)
@@ -448,7 +448,7 @@ test('a refresh token: good, bad, of somebody turned off; too much of it', async
   expect(answers.map(({ status }) => status)).toEqual([200, 401, 403, 400, 413])
 })
 
-describe('asked too often', () => {
+describe('over the rate limit', () => {
   let limited: TestApp
   beforeAll(async () => {
     limited = await startTestApp({ env: { RATE_LIMIT_ADDRESS_PER_MINUTE: '1' } })
@@ -468,7 +468,7 @@ test.each(routes.filter(route => route.method === 'get'))('$id reads', async rou
   }
 })
 
-test('acceptBroadcast refuses a transporter that has released as many trips of the request as it may', async () => {
+test('acceptBroadcast refuses a transporter that has reached its limit of releases for the request', async () => {
   const truck = await registerTruck(app.url, 'releases')
   const me = await createClient(app.url, 'customer', 'c-releases')
   const { id } = (await me.post('/api/v1/broadcasts', asking(2))).body
@@ -482,7 +482,7 @@ test('acceptBroadcast refuses a transporter that has released as many trips of t
   expect((await accept()).body.code).toBe('EVENT_NOT_ALLOWED')
 })
 
-test('all that the document promises was seen, but what takes an outage or a defect', () => {
+test('every documented answer was seen, except those that need an outage or a defect', () => {
   const isElsewhere = (answer: string) =>
     // Shown by http.test.ts (a defect, the database gone) and http-idempotency.test.ts (a twin in flight).
     /(INTERNAL_ERROR|UNAVAILABLE|IDEMPOTENCY_IN_FLIGHT)$/.test(answer) || /^getHealth 5/.test(answer)

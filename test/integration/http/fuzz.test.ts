@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { problems } from '../../../src/dispatch/problems.js'
 import { type FuzzCase, fuzzCase, sendCase, type World } from '../../support/api/fuzz.js'
 import { actors, clientOf, createScene, type Scene } from '../../support/api/scene.js'
-import { findViolations, startTestApp, type TestApp } from '../../support/server/server.js'
+import { findViolations } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /*
  * Strangers at every route: requests made from each route's own schema, fitting, nearly fitting and hostile. One at a
@@ -33,14 +34,14 @@ const RECORDS = [
   'migrations',
 ]
 
-let app: TestApp
 let scenes: Scene[]
 let world: World
 
+const app = await useTestApp({
+  env: { BROADCAST_TIMEOUT_SECONDS: '86400', REACH_STEP_SECONDS: '86400', CANCEL_WINDOW_SECONDS: '86400' },
+})
+
 beforeAll(async () => {
-  app = await startTestApp({
-    env: { BROADCAST_TIMEOUT_SECONDS: '86400', REACH_STEP_SECONDS: '86400', CANCEL_WINDOW_SECONDS: '86400' },
-  })
   scenes = []
   for (let i = 0; i < SCENES; i++) scenes.push(await createScene(app))
   // Every valid token makes a user: let them be known before writes are counted.
@@ -60,14 +61,13 @@ beforeAll(async () => {
         scene.stranger.driverId,
       ]),
       vehicleId: scenes.flatMap(scene => [scene.spare.vehicleId, scene.party.vehicleId]),
-      // Nobody who acts here: who is turned off would say 403 to everything after.
+      // Not one of the callers here: turned off, it would get 403 to everything after.
       userId: ['u1', 'u2', 'u3'],
       role: ['customer', 'driver'],
       token: ['fGw0%3AAPA91', 'none'],
     },
   }
 })
-afterAll(() => app.close())
 
 /** From now on every row that is written, changed or deleted draws a number, but for records. */
 async function countWrites(): Promise<void> {
@@ -92,7 +92,7 @@ async function writes(): Promise<number> {
   return Number(row?.n)
 }
 
-/** What a request set off goes on after its answer; the next one must not be blamed for it. */
+/** Work of a request continues after its answer, and must not be blamed on the next one. */
 async function settled(): Promise<void> {
   for (;;) {
     const [row] = await app.query<{ n: number }>('select count(*)::int as n from outbox')
@@ -121,7 +121,7 @@ async function judge(fuzzed: FuzzCase): Promise<void> {
 }
 
 describe('requests made from the routes’ own schemas', () => {
-  test(`R2.2 ${RUNS} of them: no fault, no hang, no problem without a code, no change by what was refused`, async () => {
+  test(`R2.2 ${RUNS} of them: no crash, no hang, no problem without a code, no change by a refused request`, async () => {
     const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
     await settled()
     before = await writes()

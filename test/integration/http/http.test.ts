@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
 import { createHttpApp, type HttpAppOptions } from '../../../src/adapters/http/app.js'
 import { createTokenVerifier } from '../../../src/adapters/tokens/jwt.js'
@@ -10,18 +10,17 @@ import { ok } from '../../../src/dispatch/problems.js'
 import { type DatabaseProxy, proxyDatabase } from '../../support/database/server-proxy.js'
 import { type Client, call, createClient } from '../../support/server/clients.js'
 import { asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { startTestApp } from '../../support/server/server.js'
 import { TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
 let customer: Client
 
+const app = await useTestApp({ env: { CORS_ORIGINS: 'https://app.example' } })
+
 beforeAll(async () => {
-  app = await startTestApp({ env: { CORS_ORIGINS: 'https://app.example' } })
   customer = await createClient(app.url, 'customer', 'c1')
 })
-
-afterAll(() => app.close())
 
 /** Of an app whose lists fail by a defect. */
 function appOptions(write: (line: string) => void = () => {}): HttpAppOptions {
@@ -51,7 +50,7 @@ async function listening(server: Server): Promise<string> {
 }
 
 describe('every answer', () => {
-  test('has a request id: the caller’s, unless it could forge a log', async () => {
+  test('has a request id: the caller’s own, unless it could forge a log line', async () => {
     const idOf = async (given?: string) => {
       const headers = given === undefined ? {} : { 'x-request-id': given }
       return (await call(app.url, 'GET', '/health/live', { headers })).headers.get('x-request-id')
@@ -62,7 +61,7 @@ describe('every answer', () => {
     expect(await idOf('x'.repeat(65))).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  test('says nothing of what runs behind it, and lets no browser guess', async () => {
+  test('reveals nothing of its software, and lets no browser guess content types', async () => {
     const { headers } = await customer.get('/api/v1/broadcasts')
     expect(headers.get('x-powered-by')).toBeNull()
     expect(headers.get('server')).toBeNull()
@@ -91,7 +90,7 @@ describe('pages of other origins', () => {
     expect(answer.headers.get('vary')).toMatch(/origin/i)
   })
 
-  test('may not otherwise', async () => {
+  test('may not call otherwise', async () => {
     for (const origin of ['https://evil.example', 'https://app.example.evil.example', 'null']) {
       expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull()
     }
@@ -99,7 +98,7 @@ describe('pages of other origins', () => {
 })
 
 describe('versions', () => {
-  test('a request’s ETag is its version, for If-Match only: what a browser has seen is sent again', async () => {
+  test('a request’s ETag is its version, for If-Match only: a browser’s copy never causes a 304', async () => {
     const { body: broadcast } = await customer.post('/api/v1/broadcasts', asking(1))
     const path = `/api/v1/broadcasts/${broadcast.id}`
     const first = await customer.get(path)
@@ -158,7 +157,7 @@ describe('a fleet', () => {
     expect((await rival.get(`${fleet}/drivers/d:2`)).status).toBe(404)
   })
 
-  test('its transporter may change its mind ten times in five minutes', async () => {
+  test('its transporter may change its availability ten times in five minutes', async () => {
     const transporter = await createClient(app.url, 'transporter', 't-fickle')
     const toggle = (isAvailable: boolean) =>
       transporter.put('/api/v1/transporter/availability', { isAvailable })
@@ -187,7 +186,7 @@ test('requests and responses have Express’s prototypes from the start, so that
   expect({ status, prototypes }).toEqual({ status: 200, prototypes: [true, true] })
 })
 
-test('a path of any length makes a short line in the log', async () => {
+test('a path of any length makes a short log line', async () => {
   const logged: string[] = []
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) })
   const { listener } = createHttpApp({ ...appOptions(() => {}), log })
@@ -198,8 +197,8 @@ test('a path of any length makes a short line in the log', async () => {
   expect(logged.map(line => line.length < 1_000)).toEqual([true])
 })
 
-describe('when something is wrong with us', () => {
-  test('a defect: 500, its request id, and nothing of its cause', async () => {
+describe('an error of our own', () => {
+  test('a defect: 500 with its request id, and nothing of its cause', async () => {
     const logged: string[] = []
     const { listener } = createHttpApp(appOptions(line => logged.push(line)))
     const server = createServer(listener)
@@ -221,7 +220,7 @@ describe('when something is wrong with us', () => {
     expect(logged.join()).toContain('find-me')
   })
 
-  test('the database gone: UNAVAILABLE with Retry-After, health down; back again: all is well', async () => {
+  test('without the database: UNAVAILABLE with Retry-After, health down; with it again: recovery', async () => {
     let proxy: DatabaseProxy | undefined
     const other = await startTestApp({
       env: { LOG_LEVEL: 'silent' },

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, test } from '@jest/globals'
 import { createIdempotencyStore } from '../../../src/adapters/postgres/product/idempotency-store.js'
 import { createClient } from '../../support/server/clients.js'
 import { acceptBody, asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
-
-beforeAll(async () => {
-  app = await startTestApp()
-})
-afterAll(() => app.close())
+const app = await useTestApp()
 
 const key = (value: string) => ({ 'idempotency-key': value })
 const customer = (name: string) => createClient(app.url, 'customer', name)
@@ -20,7 +14,7 @@ const replayed = (answer: { headers: Headers }) => answer.headers.get('idempoten
 const forgetAnswers = () => app.query('update idempotency_keys set answer = null where instance is not null')
 
 describe('R2.3 R3.3 an Idempotency-Key', () => {
-  test('on a create: the same request, status, headers and body, however often it is sent', async () => {
+  test('on a create: the same request, status, headers and body for every repeat', async () => {
     const me = await customer('c-create')
     const first = await me.post('/api/v1/booking', bookingOf(2), key('k1'))
     expect(first.status).toBe(201)
@@ -33,7 +27,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     }
   })
 
-  test('on a create whose answer was lost with its process: put together from the journal', async () => {
+  test('on a create whose answer was lost with its process: the journal gives the answer', async () => {
     const me = await customer('c-lost')
     const first = await me.post('/api/v1/broadcasts', asking(3), key('k1'))
     await me.post(`/api/v1/broadcasts/${first.body.id}/events`, { type: 'cancel' })
@@ -62,7 +56,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     expect(length).toBe(1)
   })
 
-  test('sent twenty times at once: one request, one trip, and everyone hears of it', async () => {
+  test('sent twenty times at once: one request, one trip, and each caller gets its answer', async () => {
     const me = await customer('c-twins')
     const created = await Promise.all(
       Array.from({ length: 20 }, () => me.post('/api/v1/orders', orderOf(1), key('o'))),
@@ -79,7 +73,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     expect(accepted.filter(a => replayed(a) === null)).toHaveLength(1)
   })
 
-  test('with another payload: 422, and nothing happens', async () => {
+  test('with another payload: 422, and nothing changes', async () => {
     const me = await customer('c-reused')
     const first = await me.post('/api/v1/broadcasts', asking(1), key('k'))
     await me.post(`/api/v1/broadcasts/${first.body.id}/events`, { type: 'cancel' })
@@ -89,7 +83,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     expect(await app.countRows()).toEqual(before)
   })
 
-  test('is of one user, one method and one path', async () => {
+  test('belongs to one user, one method and one path', async () => {
     const [one, two] = await Promise.all([customer('c-own1'), customer('c-own2')])
     const first = await one.post('/api/v1/broadcasts', asking(1), key('k'))
     const second = await two.post('/api/v1/broadcasts', asking(1), key('k'))
@@ -98,7 +92,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     expect((await one.put(`/api/v1/booking/${first.body.id}/cancel`, {}, key('k'))).status).toBe(200)
   })
 
-  test('is not used up by a refusal: it is decided anew', async () => {
+  test('is not used up by a refusal: the request is decided anew', async () => {
     const me = await customer('c-refused')
     const first = await me.post('/api/v1/broadcasts', asking(1))
     const refused = await me.post('/api/v1/broadcasts', asking(2), key('k'))
@@ -108,7 +102,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     expect([again.status, replayed(again)]).toEqual([201, null])
   })
 
-  test('works on commands that are no transitions: the first answer is kept', async () => {
+  test('works on commands without a transition: the first answer is kept', async () => {
     const transporter = await createClient(app.url, 'transporter', 't-put')
     const put = (number: string, value: string) =>
       transporter.put('/api/v1/transporter/vehicles/v-put', { vehicleType: '14ft', number }, key(value))
@@ -126,7 +120,7 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     ['"', 'half a quote'],
     ['ключ', 'not ASCII'],
     ['x'.repeat(256), 'too long'],
-  ])('that is not one (%#) is a bad request', async value => {
+  ])('that is invalid (%#) is a bad request', async value => {
     const me = await customer('c-bad-key')
     // Header values are bytes: what is not Latin-1 cannot even be sent.
     const header = Buffer.from(value, 'utf8').toString('latin1')
@@ -135,15 +129,13 @@ describe('R2.3 R3.3 an Idempotency-Key', () => {
     expect(answer.body.errors[0].path).toBe('Idempotency-Key')
   })
 
-  test('is forgotten after its day, in batches', async () => {
+  test('is deleted after its day, in batches', async () => {
     const me = await customer('c-old')
     await me.post('/api/v1/broadcasts', asking(1), key('old'))
     await app.query("update idempotency_keys set recorded_at = now() - interval '25 hours' where key = 'old'")
-    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
-    const keys = createIdempotencyStore(pool)
+    const keys = createIdempotencyStore(app.sql)
     expect(await keys.sweep(24 * 3_600_000, 100)).toBe(1)
     expect(await keys.sweep(24 * 3_600_000, 100)).toBe(0)
-    await pool.end()
   })
 })
 

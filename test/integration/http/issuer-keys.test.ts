@@ -11,6 +11,7 @@ import {
 import { createTokenVerifier } from '../../../src/adapters/tokens/jwt.js'
 import type { TokenVerifier } from '../../../src/dispatch/tokens.js'
 import { until } from '../../support/engine/engine.js'
+import { scaled } from '../../support/engine/pace.js'
 import { createClient } from '../../support/server/clients.js'
 import {
   AUDIENCE,
@@ -69,7 +70,7 @@ async function outcome(verify: TokenVerifier, token: string): Promise<string> {
 }
 
 const UNKNOWN = 'UNAUTHENTICATED: The issuer has no key of this kid and algorithm'
-const AWAY = 'UNAVAILABLE: The issuer of the token is away'
+const AWAY = 'UNAVAILABLE: The issuer of the token is unavailable'
 
 describe('R11.2 tokens that an issuer signed', () => {
   test('are accepted with RS256, ES256 and EdDSA, beside those of the shared secret', async () => {
@@ -84,7 +85,7 @@ describe('R11.2 tokens that an issuer signed', () => {
     expect(issuer.reads()).toBe(1)
   })
 
-  test('open a whole server that names the issuer in its settings', async () => {
+  test('are accepted by a whole server with the issuer in its settings', async () => {
     const issuer = await startIssuer([ec])
     const env = { JWT_JWKS_URL: issuer.url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE }
     const app = await startTestApp({ env })
@@ -120,7 +121,7 @@ describe('R11.2 tokens that an issuer signed', () => {
     expect(await outcome(verify, await signAs(ec, { aud: ['another', AUDIENCE] }))).toBe('ok')
   })
 
-  test('without a kid, or with one that is no text, are refused and cost the issuer nothing', async () => {
+  test('without a kid, or with one that is not a text, are refused and cost the issuer nothing', async () => {
     const { issuer, verify } = await setUp()
     await verify(await signAs(rsa))
     for (const kid of [undefined, '', 7, ['rsa-1'], 'k'.repeat(300)]) {
@@ -141,7 +142,7 @@ describe('R11.2 algorithms cannot be confused', () => {
     exp: Math.floor(Date.now() / 1000) + 600,
   })
 
-  test('a public key is no shared secret, in whichever form it is written', async () => {
+  test('a public key is no shared secret, in any form', async () => {
     const { verify } = await setUp()
     await verify(await signAs(rsa))
     const publicKey = createPublicKey(rsa.privateKey)
@@ -156,7 +157,7 @@ describe('R11.2 algorithms cannot be confused', () => {
       for (const kid of [rsa.kid, undefined]) {
         const signed = `${encode({ alg: 'HS256', kid })}.${encode(claims())}`
         const forged = `${signed}.${createHmac('sha256', form).update(signed).digest('base64url')}`
-        expect(await outcome(verify, forged)).toBe('UNAUTHENTICATED: The signature does not fit')
+        expect(await outcome(verify, forged)).toBe('UNAUTHENTICATED: The signature does not match')
       }
     }
   })
@@ -172,15 +173,15 @@ describe('R11.2 algorithms cannot be confused', () => {
     },
   )
 
-  test('a key of one algorithm is not tried for another that its token names', async () => {
+  test('a key is not tried for another algorithm that its token names', async () => {
     const { verify } = await setUp()
     expect(await outcome(verify, await signAs({ ...rsa, kid: ec.kid }))).toBe(UNKNOWN)
     expect(await outcome(verify, await signAs({ ...ed, kid: rsa.kid }))).toBe(UNKNOWN)
     const other = await makeKey('RS256', rsa.kid)
-    expect(await outcome(verify, await signAs(other))).toBe('UNAUTHENTICATED: The signature does not fit')
+    expect(await outcome(verify, await signAs(other))).toBe('UNAUTHENTICATED: The signature does not match')
   })
 
-  test('a key that a token carries or points to is not looked at', async () => {
+  test('a key that a token contains or links to is ignored', async () => {
     const evil = await makeKey('RS256', 'evil')
     const attacker = await startIssuer([evil])
     open.push(attacker)
@@ -200,7 +201,7 @@ describe('R11.2 algorithms cannot be confused', () => {
     expect(attacker.reads()).toBe(0)
   })
 
-  test('keys for encryption, symmetric ones, weak ones and broken ones in the set are passed over', async () => {
+  test('keys for encryption, symmetric ones, weak ones and broken ones in the set are ignored', async () => {
     const weak = { kty: 'RSA', kid: 'weak', n: 'AQAB'.repeat(40), e: 'AQAB' }
     const { verify } = await setUp([
       { ...rsa.jwk, kid: 'enc', use: 'enc' },
@@ -222,7 +223,7 @@ describe('R11.2 algorithms cannot be confused', () => {
 })
 
 describe('R11.2 an issuer that rotates its keys', () => {
-  test('is asked again for a key that is not known', async () => {
+  test('is read again for an unknown key', async () => {
     const { issuer, verify } = await setUp([rsa])
     expect(await outcome(verify, await signAs(rsa))).toBe('ok')
     await delay(quick.pauseMs)
@@ -231,7 +232,7 @@ describe('R11.2 an issuer that rotates its keys', () => {
     expect(issuer.reads()).toBe(2)
   })
 
-  test('takes a key back, also from tokens that were verified before', async () => {
+  test('revokes a key, also for tokens that were verified before', async () => {
     const { issuer, verify } = await setUp([rsa, ec], { readEveryMs: 200 })
     const [old, kept] = [await signAs(rsa), await signAs(ec)]
     expect([await outcome(verify, old), await outcome(verify, kept)]).toEqual(['ok', 'ok'])
@@ -242,7 +243,7 @@ describe('R11.2 an issuer that rotates its keys', () => {
     await until(async () => (await outcome(verify, kept)) === UNKNOWN)
   })
 
-  test('puts another key under an old name: what the old one signed is refused', async () => {
+  test('puts another key under an old name: tokens of the old key are refused', async () => {
     const { issuer, verify } = await setUp([rsa], { readEveryMs: 200 })
     const old = await signAs(rsa)
     expect(await outcome(verify, old)).toBe('ok')
@@ -252,23 +253,23 @@ describe('R11.2 an issuer that rotates its keys', () => {
     expect(await outcome(verify, await signAs(next))).toBe('ok')
   })
 
-  test('is not asked for each of the names that a stranger makes up', async () => {
+  test('is not read for each name that a stranger invents', async () => {
     const { issuer, verify } = await setUp([rsa])
     await verify(await signAs(rsa))
     const begunAt = performance.now()
     let tried = 0
-    while (performance.now() - begunAt < 1_000) {
+    while (tried <= 50 || performance.now() - begunAt < 1_000) {
       const made = await Promise.all([0, 1, 2, 3].map(i => signAs({ ...ec, kid: `made-up-${tried + i}` })))
       for (const token of made) expect(await outcome(verify, token)).toBe(UNKNOWN)
       tried += 4
     }
-    expect(tried).toBeGreaterThan(50)
-    expect(issuer.reads()).toBeLessThanOrEqual(1 + Math.ceil(1_000 / quick.pauseMs) + 1)
+    const passedMs = performance.now() - begunAt
+    expect(issuer.reads()).toBeLessThanOrEqual(1 + Math.ceil(passedMs / quick.pauseMs) + 1)
     expect(await outcome(verify, await signAs(rsa))).toBe('ok')
   })
 })
 
-describe('R11.2 an issuer that is away, slow or hostile', () => {
+describe('R11.2 an issuer that is unavailable, slow or hostile', () => {
   const broken: [string, Parameters<TestIssuer['answer']>[0]][] = [
     ['closes the connection', res => res.destroy()],
     ['answers 500', res => res.writeHead(500).end('{}')],
@@ -302,17 +303,16 @@ describe('R11.2 an issuer that is away, slow or hostile', () => {
       const begunAt = performance.now()
       expect(await outcome(verify, await signAs(rsa, { sub: 'c2' }))).toBe('ok')
       expect(await outcome(verify, known)).toBe('ok')
-      expect(performance.now() - begunAt).toBeLessThan(200)
+      expect(performance.now() - begunAt).toBeLessThan(scaled(200))
       // A key that nobody knows yet may be a new one.
       expect(await outcome(verify, await signAs(ec))).toBe(AWAY)
       issuer.answer(undefined)
       issuer.publish([rsa, ec])
       await until(async () => (await outcome(verify, await signAs(ec))) === 'ok')
     },
-    20_000,
   )
 
-  test('which was never there: 503 for its tokens, and those of the shared secret open', async () => {
+  test('which was never available: 503 for its tokens, while tokens of the shared secret work', async () => {
     const keys = openIssuerKeys({ url: 'http://127.0.0.1:1/', log: silentLog, limits: quick })
     open.push(keys)
     const alone = createTokenVerifier({

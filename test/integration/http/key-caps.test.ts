@@ -1,35 +1,22 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, test } from '@jest/globals'
 import { createIdempotencyStore } from '../../../src/adapters/postgres/product/idempotency-store.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { statementsOf } from '../../support/database/statements.js'
 import { createClient } from '../../support/server/clients.js'
 import { asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 const PER_DAY = 3
 
-let database: TestDatabase
-let app: TestApp
-let other: TestApp
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  const env = { IDEMPOTENCY_KEYS_PER_DAY: String(PER_DAY) }
-  app = await startTestApp({ env, database })
-  other = await startTestApp({ env, database })
-})
-afterAll(async () => {
-  await Promise.all([app.close(), other.close()])
-  await database.drop()
-})
+const env = { IDEMPOTENCY_KEYS_PER_DAY: String(PER_DAY) }
+const app = await useTestApp({ env })
+const other = await app.beside({ env })
 
 const key = (value: string) => ({ 'idempotency-key': value })
 const keysOf = async (person: string) =>
   (await app.query('select from idempotency_keys where scope like $1', [`%${person} %`])).length
 
 describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
-  test('R11.4 R2.3 past the cap a new key is refused before anything is done, and used ones keep their promise', async () => {
+  test('R11.4 R2.3 above the cap a new key is refused before any work, and used ones still work', async () => {
     const me = await createClient(app.url, 'customer', 'c-keys')
     const first = await me.post('/api/v1/broadcasts', asking(1), key('k0'))
     expect(first.status).toBe(201)
@@ -68,7 +55,7 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     ).toBe('applied')
   })
 
-  test('R11.4 holds for what is no transition, on every process, in every role apart', async () => {
+  test('R11.4 applies to commands without a transition, on every process, for each role separately', async () => {
     const { transporter } = await registerTruck(app.url, 'keys')
     const elsewhere = await createClient(other.url, 'transporter', transporter.id)
     const beat = (client: typeof transporter, name: string) =>
@@ -83,7 +70,7 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     expect((await sameSub.post('/api/v1/broadcasts', asking(1), key('mine'))).status).toBe(201)
   })
 
-  test('R11.4 a crowd of one person overshoots by what was under way, and no more', async () => {
+  test('R11.4 a crowd of one person overshoots only by the requests in progress', async () => {
     const { transporter } = await registerTruck(app.url, 'crowd')
     const beat = (name: string) => transporter.post('/api/v1/transporter/heartbeat', {}, key(name))
     const crowd = await Promise.all(Array.from({ length: 10 }, (_, i) => beat(`c${i}`)))
@@ -96,9 +83,8 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     expect(row?.used).toBe(await keysOf(transporter.id))
   })
 
-  test('is counted by the statement that keeps the answer, and forgotten after its day', async () => {
-    const pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-    const keys = createIdempotencyStore(pool, { perDay: 2 })
+  test('is counted by the statement that keeps the answer, and deleted after its day', async () => {
+    const keys = createIdempotencyStore(app.sql, { perDay: 2 })
     const used = (n: number) => ({ scope: 'customer c-sweep POST /x', key: `k${n}`, fingerprint: 'f' })
     const person = 'customer c-sweep'
     const { statements } = await statementsOf(() => keys.save(used(1), {}, person))
@@ -107,15 +93,14 @@ describe('IDEMPOTENCY_KEYS_PER_DAY', () => {
     expect(keys.spentFor(person)).toBeUndefined()
     await keys.save(used(2), {}, person)
     expect(keys.spentFor(person)).toBeGreaterThan(0)
-    await pool.query(`update idempotency_key_counts set day = day - 2 where person = $1`, [person])
+    await app.sql.query(`update idempotency_key_counts set day = day - 2 where person = $1`, [person])
     await keys.sweep(24 * 3_600_000, 100)
     expect(
-      (await pool.query('select from idempotency_key_counts where person = $1', [person])).rowCount,
+      (await app.sql.query('select from idempotency_key_counts where person = $1', [person])).rowCount,
     ).toBe(0)
     // Tomorrow: the memory of the process has ended with the day.
-    const tomorrow = createIdempotencyStore(pool, { perDay: 2 })
+    const tomorrow = createIdempotencyStore(app.sql, { perDay: 2 })
     await tomorrow.save(used(3), {}, person)
     expect(tomorrow.spentFor(person)).toBeUndefined()
-    await pool.end()
   })
 })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { pino } from 'pino'
 import { openRateLimits } from '../../../src/app/rate-limits.js'
 import type { Role } from '../../../src/dispatch/person.js'
@@ -8,24 +8,21 @@ import { publicRoutes, routes } from '../../support/api/scene.js'
 import { until } from '../../support/engine/engine.js'
 import { redisForTests, useRedis } from '../../support/redis/redis.js'
 import { call, createClient, listen } from '../../support/server/clients.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { startTestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 const PER_MINUTE = 5
 const path = (route: { path: string }) =>
   route.path.replaceAll(/:(id|tripId)/g, '01890a5d-ac96-774b-bcce-b302099a8057').replaceAll(/:\w+/g, 'x')
 
-let app: TestApp
-beforeAll(async () => {
-  app = await startTestApp({
-    env: {
-      RATE_LIMIT_ADDRESS_PER_MINUTE: String(PER_MINUTE),
-      RATE_LIMIT_USER_PER_MINUTE: '3',
-      TRUSTED_PROXIES: '1',
-    },
-  })
+const app = await useTestApp({
+  env: {
+    RATE_LIMIT_ADDRESS_PER_MINUTE: String(PER_MINUTE),
+    RATE_LIMIT_USER_PER_MINUTE: '3',
+    TRUSTED_PROXIES: '1',
+  },
 })
-afterAll(() => app.close())
 
 let addresses = 0
 const newAddress = () => `198.51.100.${++addresses}`
@@ -54,7 +51,7 @@ describe('R9.5 requests of one address', () => {
     expect(wait).toBeLessThanOrEqual(Math.ceil(60 * (1 + 1 / PER_MINUTE)))
   })
 
-  test('what is no route counts too', async () => {
+  test('unknown routes count too', async () => {
     const address = newAddress()
     for (let i = 0; i < PER_MINUTE; i++) {
       expect((await call(app.url, 'GET', '/nowhere', as(address))).status).toBe(404)
@@ -62,14 +59,14 @@ describe('R9.5 requests of one address', () => {
     expect((await call(app.url, 'GET', '/nowhere', as(address))).status).toBe(429)
   })
 
-  test('health answers whoever asks, however often: a balancer must not lose us over it', async () => {
+  test('health always answers, so that a balancer never loses us', async () => {
     const address = newAddress()
     await exhaust(address)
     expect((await call(app.url, 'GET', '/health', as(address))).status).toBe(200)
     expect((await call(app.url, 'GET', '/health/live', as(address))).status).toBe(200)
   })
 
-  test('an address that the caller made up is not believed', async () => {
+  test('an address that the caller invented is ignored', async () => {
     const address = newAddress()
     for (let i = 0; i < PER_MINUTE; i++)
       await call(app.url, 'GET', '/openapi.json', as(`10.9.8.${i}, ${address}`))
@@ -92,7 +89,7 @@ describe('R9.5 requests of one address', () => {
 })
 
 describe('R9.5 requests of one user', () => {
-  test('count wherever they come from; others are not concerned', async () => {
+  test('count from all addresses; other users are not affected', async () => {
     const token = await tokenFor('customer', 'c-fast')
     const ask = () =>
       call(app.url, 'GET', '/api/v1/broadcasts', as(newAddress(), { authorization: `Bearer ${token}` }))
@@ -103,7 +100,7 @@ describe('R9.5 requests of one user', () => {
     expect((await call(app.url, 'GET', '/api/v1/broadcasts', headers)).status).toBe(200)
   })
 
-  test('nobody is counted under a name that was not proven', async () => {
+  test('unverified names are not counted', async () => {
     const client = await tokenFor('customer', 'c-victim')
     const forged = `${client.slice(0, -5)}AAAAA`
     for (let i = 0; i < 4; i++) {
@@ -114,7 +111,7 @@ describe('R9.5 requests of one user', () => {
     expect((await call(app.url, 'GET', '/api/v1/broadcasts', headers)).status).toBe(200)
   })
 
-  test('R11.1 another role of the same id does not use up what a person may ask', async () => {
+  test('R11.1 another role of the same id does not use up a person’s limit', async () => {
     const headersOf = async (role: Role) =>
       as(newAddress(), { authorization: `Bearer ${await tokenFor(role, 'of-both')}` })
     let status = 200
@@ -127,7 +124,7 @@ describe('R9.5 requests of one user', () => {
 })
 
 describe('R9.5 connection attempts of sockets', () => {
-  test('count by user: refused with a problem that says when to come back', async () => {
+  test('count by user: refused with a problem that says when to retry', async () => {
     const token = await tokenFor('customer', 'c-loop')
     const direct = await startTestApp({ env: { RATE_LIMIT_USER_PER_MINUTE: '2' } })
     for (let i = 0; i < 2; i++) (await listen(direct.url, token)).close()
@@ -156,7 +153,7 @@ describe('R9.5 connection attempts of sockets', () => {
   })
 })
 
-test('without a limit nothing is limited', async () => {
+test('without a limit nothing is refused', async () => {
   const free = await startTestApp()
   const client = await createClient(free.url, 'customer', 'c1')
   const answers = await Promise.all(Array.from({ length: 100 }, () => client.get('/api/v1/broadcasts')))

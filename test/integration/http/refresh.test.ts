@@ -1,30 +1,21 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, test } from '@jest/globals'
 import { createRefreshFamilies } from '../../../src/adapters/postgres/product/refresh-family-store.js'
 import { signRefreshToken } from '../../../src/adapters/tokens/refresh.js'
 import type { Role } from '../../../src/dispatch/person.js'
 import { call, createClient } from '../../support/server/clients.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import type { TestApp } from '../../support/server/server.js'
 import { TEST_REFRESH_SECRET, TEST_SECRET, tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-/* Two servers on one database: which of them is asked makes no difference. */
+/* Two servers on one database. Either may answer. */
 
-let app: TestApp
-let other: TestApp
-
-beforeAll(async () => {
-  app = await startTestApp()
-  other = await startTestApp({ database: app.database })
-})
-afterAll(async () => {
-  await other.close()
-  await app.close()
-})
+const app = await useTestApp()
+const other = await app.beside()
 
 const firstToken = (id: string, role: Role = 'customer', ttlMs = 86_400_000) =>
   signRefreshToken({ id, role }, TEST_REFRESH_SECRET, { ttlMs })
 
-const refresh = (refreshToken: unknown, server = app) =>
+const refresh = (refreshToken: unknown, server: TestApp = app) =>
   call(server.url, 'POST', '/api/v1/auth/refresh', {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ refreshToken }),
@@ -34,7 +25,7 @@ const read = (accessToken: string) =>
   call(app.url, 'GET', '/api/v1/broadcasts', { headers: { authorization: `Bearer ${accessToken}` } })
 
 describe('R9.5 a refresh token', () => {
-  test('is changed for an access token that works, and its successor', async () => {
+  test('is exchanged for a valid access token and its successor', async () => {
     const first = await refresh(await firstToken('c1'))
     expect(first).toMatchObject({ status: 200, body: { expiresInSeconds: 3_600 } })
     expect((await read(first.body.accessToken)).status).toBe(200)
@@ -43,7 +34,7 @@ describe('R9.5 a refresh token', () => {
     expect((await refresh(second.body.refreshToken)).status).toBe(200)
   })
 
-  test('shown twice ends its family: the successor is good no more either, anywhere', async () => {
+  test('used twice ends its family: the successor is no longer valid either, on any process', async () => {
     const token = await firstToken('c2')
     const { body } = await refresh(token)
     expect(await refresh(token, other)).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } })
@@ -53,7 +44,7 @@ describe('R9.5 a refresh token', () => {
     expect((await refresh(await firstToken('c2'))).status).toBe(200)
   })
 
-  test('of many who show it at once to two processes one gets the next, and that is good no more', async () => {
+  test('of many simultaneous uses on two processes one gets the next token, which is then invalid', async () => {
     for (let round = 0; round < 5; round++) {
       // In one round the family is new, in the next it is there already.
       const start = await firstToken(`c-race-${round}`)
@@ -67,7 +58,7 @@ describe('R9.5 a refresh token', () => {
     }
   })
 
-  test('R11.2 of a user who is turned off is refused, also when the user is on again', async () => {
+  test('R11.2 of a user that was turned off is refused, even when the user is on again', async () => {
     const admin = await createClient(app.url, 'admin', 'a1')
     const token = await firstToken('c-off')
     await admin.put('/api/v1/admin/users/customer/c-off', { active: false })
@@ -93,11 +84,11 @@ describe('R9.5 a refresh token', () => {
     expect(await refresh(await make())).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } })
   })
 
-  test('opens nothing by itself', async () => {
+  test('is not accepted as an access token', async () => {
     expect((await read(await firstToken('c1'))).status).toBe(401)
   })
 
-  test('of one user does not end a family of another’s, though it names the same', async () => {
+  test('of one user does not end another user’s family, though it names the same', async () => {
     const sign = (id: string) =>
       signRefreshToken({ id, role: 'customer' }, TEST_REFRESH_SECRET, { id: 'same-jti' })
     expect((await refresh(await sign('c-one'))).status).toBe(200)
@@ -105,7 +96,7 @@ describe('R9.5 a refresh token', () => {
     expect((await refresh(await sign('c-one'))).status).toBe(401)
   })
 
-  test('R11.1 of one role does not touch a family of another’s with the same id, though it names the same', async () => {
+  test('R11.1 of one role does not end a family of another role with the same id, though it names the same', async () => {
     const sign = (role: 'customer' | 'driver') =>
       signRefreshToken({ id: 'both', role }, TEST_REFRESH_SECRET, { id: 'one-jti' })
     const [asCustomer, asDriver] = [await sign('customer'), await sign('driver')]
@@ -124,9 +115,8 @@ describe('R9.5 a refresh token', () => {
     expect(raced.map(({ status }) => status)).toEqual([200, 200])
   })
 
-  test('families are remembered until their last token has expired, and then forgotten', async () => {
-    const pool = new pg.Pool({ connectionString: app.database.connectionString, max: 1 })
-    const families = createRefreshFamilies(pool)
+  test('families are kept until their last token has expired, and then deleted', async () => {
+    const families = createRefreshFamilies(app.sql)
     const rotation = {
       person: { role: 'customer', id: 'swept' },
       family: 'f',
@@ -140,6 +130,5 @@ describe('R9.5 a refresh token', () => {
       "update refresh_families set remember_until = now() - interval '1 second' where family = 'f'",
     )
     expect(await families.sweep(100)).toBe(1)
-    await pool.end()
   })
 })

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { until } from '../../support/engine/engine.js'
 import { hostileClients, runHostileClient } from '../../support/http/hostile-client.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
 import { tokenFor } from '../../support/server/tokens.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /* A request releases everything it holds, whatever its client does. */
 
@@ -16,12 +16,8 @@ const CLIENTS = 40
 /** Long, so that no time limit ends an exchange. */
 const NEVER_SECONDS = '3600'
 
-let app: TestApp
-beforeAll(async () => {
-  app = await startTestApp({ env: { LOG_LEVEL: 'fatal', DRAIN_SECONDS: NEVER_SECONDS } })
-})
+const app = await useTestApp({ env: { LOG_LEVEL: 'fatal', DRAIN_SECONDS: NEVER_SECONDS } })
 // Waits for every request in progress: one that is never released would block it for half an hour.
-afterAll(() => app.close())
 
 /** Everything the process holds for HTTP, except for this reading itself. */
 async function held(): Promise<Record<string, number>> {
@@ -106,7 +102,7 @@ describe('R11.4 the resources of a request are released', () => {
     socket.destroy()
   })
 
-  test('when a request asks for an unsupported upgrade, and it is answered as if it had not asked', async () => {
+  test('when a request demands an unsupported upgrade, and it is answered as if it had not', async () => {
     const upgrade = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n'
     const body = '{}'
     const socket = await open()
@@ -143,5 +139,5 @@ describe('R11.4 the resources of a request are released', () => {
       }),
       { numRuns: RUNS, endOnFailure: true },
     )
-  }, 240_000)
+  })
 })

@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createHttpServer } from '../../../src/adapters/http/server.js'
 
-/* The bounds on time, shortened: what is held up must be let go by the server, however little its client does. */
+/* Shortened time limits: the server must release slow requests, however little its client does. */
 
 let asked = 0
 const { server } = createHttpServer(
@@ -33,11 +33,11 @@ async function begin(text: string): Promise<string> {
   return answer
 }
 
-describe('R9.5 a client that takes its time', () => {
+describe('R9.5 a slow client', () => {
   test.each([
     ['opens a connection and says nothing', ''],
     ['sends its headers and never ends them', 'POST / HTTP/1.1\r\nhost: x\r\nx-slow: '],
-  ])('%s: is sent away, and no handler hears of it', async (_what, text) => {
+  ])('%s: is disconnected before any handler runs', async (_what, text) => {
     const before = asked
     const answer = await begin(text)
     expect(answer).toMatch(text === '' ? /^$|^HTTP\/1.1 408 / : /^HTTP\/1.1 408 /)
@@ -51,7 +51,7 @@ describe('R9.5 a client that takes its time', () => {
     expect(answer).toContain('"code":"VALIDATION_FAILED"')
   })
 
-  test('but is quick enough: answered', async () => {
+  test('but fast enough: answered', async () => {
     expect(
       await begin('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok'),
     ).toContain('read')

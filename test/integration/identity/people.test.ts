@@ -1,29 +1,20 @@
 /* Who is turned off, in which role: this release's people beside the release before, which has one row an id. */
 import { copyFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { createFleetStore } from '../../../src/adapters/postgres/product/fleet-store.js'
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { MIGRATIONS_FOLDER } from '../../../src/adapters/postgres/schema/migration-files.js'
-import type { FleetStore, Role } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import type { Role } from '../../../src/dispatch/ports.js'
+import { createTestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { silentLog } from '../../support/engine/log.js'
 import { temporaryFolder } from '../../support/processes/temporary-folder.js'
 
-let database: TestDatabase
-let sql: pg.Pool
-let fleet: FleetStore
+const { sql } = await useDatabase({ connections: 8 })
+const fleet = createFleetStore(sql)
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 8 })
-  fleet = createFleetStore(sql)
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
 beforeEach(async () => {
   await sql.query('truncate people, users cascade')
 })
@@ -53,7 +44,7 @@ describe('R11.1 turning off', () => {
     expect(await fleet.endedPeople(people)).toMatchObject([{ role: 'driver', id: 'x', isActive: false }])
   })
 
-  it('is for the release before the whole user’s, until every role is on again', async () => {
+  it('turns off the whole user for the previous release, until every role is on again', async () => {
     expect(await areOn()).toEqual(roles)
     expect(await userIsOn()).toBe(true)
     await fleet.setPersonActive({ role: 'driver', id: 'x' }, false)
@@ -65,7 +56,7 @@ describe('R11.1 turning off', () => {
     expect(await userIsOn()).toBe(true)
   })
 
-  it('by the release before is for every role, also those seen later, and ends their sessions', async () => {
+  it('by the previous release is for every role, also later ones, and ends their sessions', async () => {
     await isOn('customer')
     await setUser(false)
     expect(await areOn()).toEqual([])
@@ -88,7 +79,7 @@ describe('R11.1 turning off', () => {
     }
   })
 
-  it('registers the user for the release before, whose rows refer to it', async () => {
+  it('registers the user for the previous release, whose rows refer to it', async () => {
     await isOn('transporter', 'new')
     expect(await userIsOn('new')).toBe(true)
     await fleet.setTransporterAvailable('new', true, { changes: 10, windowMs: 1 })
@@ -97,8 +88,8 @@ describe('R11.1 turning off', () => {
 
 const INSTANCE = '019a8c5e-7b1f-7c3d-9e2a-4f6b8d0c1e2f'
 
-describe('R11.1 what was kept before people were told apart', () => {
-  it('counts in every role where a user was off, and in its own where a key tells the role', async () => {
+describe('R11.1 data from before people were told apart', () => {
+  it('count in every role of a user that was off, and only in the role that a key names', async () => {
     const earlier = await temporaryFolder('earlier-migrations')
     for (const name of (await readdir(MIGRATIONS_FOLDER)).filter(file => /^\d/.test(file) && file < '0026')) {
       await copyFile(join(MIGRATIONS_FOLDER, name), join(earlier, name))

@@ -74,7 +74,7 @@ function attacks(apps: () => readonly [TestApp, TestApp]): void {
     return { customer: await createClient(url, 'customer', `c-${name}`), truck, vehicleType }
   }
 
-  test('R11.1 hears nothing that is said to another role: live, by sync, by resync, by watching', async () => {
+  test('R11.1 gets no event of another role: live, by sync, by resync, by watching', async () => {
     const [app] = apps()
     const { customer, truck, vehicleType } = await newScene()
     const people = [customer, truck.transporter, truck.driver]
@@ -134,10 +134,10 @@ function attacks(apps: () => readonly [TestApp, TestApp]): void {
     }
   })
 
-  test('R11.1 is told what is meant for it, though another role of its id has a part in the same request', async () => {
+  test('R11.1 gets its own events, though another role of its id has a part in the same request', async () => {
     const { customer, truck, vehicleType } = await newScene()
     const { url } = apps()[0]
-    // The customer's id is a transporter's too, who is offered the request, and the driver's is the transporter's.
+    // A transporter with the customer's id is offered the request. The driver's id is also that of a transporter.
     const both = await createClient(url, 'customer', truck.transporter.id)
     const [asCustomer, asTransporter] = [
       await connect('customer', both.id),

@@ -60,7 +60,7 @@ describe('docker-compose.yml', () => {
     expect(upstreams).toEqual(Object.keys(services).filter(name => name.startsWith('api-')))
   })
 
-  test('R11.2 is reached from this machine alone', () => {
+  test('R11.2 is reachable only from this machine', () => {
     const ports = Object.values(services).flatMap(({ ports = [] }) => ports)
     expect(ports).toEqual(['127.0.0.1:8080:8080'])
   })
@@ -75,7 +75,7 @@ describe('docker-compose.yml', () => {
     }
   })
 
-  test('starts what the image starts', async () => {
+  test('starts the containers of the image', async () => {
     const dockerfile = await readFile(join(repositoryRoot, 'Dockerfile'), 'utf8')
     const [, command = '[]'] = /^CMD (\[.*\])$/m.exec(dockerfile) ?? []
     const isSecrets = (part: string) => part.startsWith('--env-file=')
@@ -100,7 +100,7 @@ describe('R11.2 secrets of docker-compose.yml', () => {
 
   const envOf = async (folder: string) => parseEnv(await readFile(join(folder, 'env'), 'utf8'))
 
-  test('are made at the first start, and stay', async () => {
+  test('are generated at the first start, and kept', async () => {
     const folder = await temporaryFolder('compose-secrets')
     await makeSecrets(folder)
     const first = await envOf(folder)
@@ -119,7 +119,7 @@ describe('R11.2 secrets of docker-compose.yml', () => {
     }
   })
 
-  test('are settings that production accepts, with the password that Postgres is given', async () => {
+  test('are accepted by production, with the password of Postgres', async () => {
     const folder = await temporaryFolder('compose-secrets')
     await makeSecrets(folder)
     const made = await envOf(folder)
@@ -139,7 +139,7 @@ describe('R11.2 secrets of docker-compose.yml', () => {
     for (const name of programs) expect(service(name).command).toContain('--env-file=/run/loadcast/env')
   })
 
-  test('keep the password of Postgres when their maker died half-way', async () => {
+  test('keep the password of Postgres when the process that generated them died', async () => {
     const folder = await temporaryFolder('compose-secrets')
     await makeSecrets(folder)
     const password = await readFile(join(folder, 'postgres-password'), 'utf8')

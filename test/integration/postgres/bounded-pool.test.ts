@@ -19,7 +19,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-test('R9.4 while its connections are taken so many wait, the next are refused at once, and those who wait are served', async () => {
+test('R9.4 with all connections in use a bounded number of callers waits, further ones are refused at once, and the waiting ones are served', async () => {
   const taken = await pool.connect()
   const ask = () => query<{ one: number }>(pool, 'select 1 as one', [])
   const waiting = Array.from({ length: MAX_WAITING }, ask)
@@ -27,7 +27,7 @@ test('R9.4 while its connections are taken so many wait, the next are refused at
   expect(refused.filter(({ status }) => status === 'fulfilled')).toEqual([])
   expect((refused[0] as PromiseRejectedResult).reason).toBeInstanceOf(StoreUnavailableError)
   await expect(pool.connect()).rejects.toMatchObject({
-    cause: { message: expect.stringMatching('Too many wait') },
+    cause: { message: expect.stringMatching('Too many callers wait') },
   })
   expect(pool.waitingCount).toBe(MAX_WAITING)
   taken.release()

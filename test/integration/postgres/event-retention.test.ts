@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { createResumeStore } from '../../../src/adapters/postgres/product/resume-store.js'
 import type { ResumeStore } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
 import { callerOf, newDoor } from '../../support/machines/doors.js'
@@ -10,26 +9,17 @@ import { callerOf, newDoor } from '../../support/machines/doors.js'
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql, closing } = await useDatabase({ connections: 6 })
+const opened = closing(openEngine(connectionString, { subscribers: [recordingSubscriber()] }))
 let store: ResumeStore
-let opened: ReturnType<typeof openEngine>
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 6 })
   store = createResumeStore(sql)
-  opened = openEngine(database.connectionString, { subscribers: [recordingSubscriber()] })
 })
 beforeEach(async () => {
   await sql.query(
     'truncate instances, journal, events, outbox, timers, claims, dead_letters, event_retention',
   )
-})
-afterAll(async () => {
-  await opened.close()
-  await sql.end()
-  await database.drop()
 })
 
 /** Doors that were opened, all of it delivered, so many hours ago. */
@@ -58,7 +48,7 @@ const eventsOf = async (ids: readonly string[]) =>
 const sweptBefore = async () => (await store.moment(undefined, undefined)).sweptBefore
 
 describe('old events', () => {
-  it('go, the oldest first, so many at a time; younger ones stay', async () => {
+  it('are deleted oldest first, in batches; younger ones stay', async () => {
     const [old, older, young] = [await doors(2, 30), await doors(2, 40), await doors(2, 20)]
     const each = (await eventsOf(old)) / 2
     expect(each).toBeGreaterThan(0)
@@ -69,7 +59,7 @@ describe('old events', () => {
     expect([await eventsOf(old), await eventsOf(young)]).toEqual([0, 2 * each])
   })
 
-  it('say up to when they are gone, which never goes back', async () => {
+  it('record up to when events were deleted, which never goes back', async () => {
     expect(await sweptBefore()).toBeNull()
     expect(await store.sweep(DAY_MS, 10)).toBe(0)
     expect(await sweptBefore()).toBeNull()
@@ -82,7 +72,7 @@ describe('old events', () => {
     expect(await sweptBefore()).toBe(before)
   })
 
-  it('stay while they are to be delivered, while a dead letter may be redriven, and after a late delivery', async () => {
+  it('stay while they must be delivered, while a dead letter may be redriven, and after a late delivery', async () => {
     const [waiting, dead, late] = [await doors(1, 30), await doors(1, 30), await doors(1, 30)]
     const name = 'instance, version, index'
     await sql.query(
@@ -104,7 +94,7 @@ describe('old events', () => {
     expect(await eventsOf(late)).toBeGreaterThan(0)
   })
 
-  it('are swept by any number of processes at once, each row by one, without a commit that waits', async () => {
+  it('are swept by any number of processes at once, each row by one, and no commit waits', async () => {
     const ids = await doors(10, 30)
     const all = await eventsOf(ids)
     // One sweep is held up in the middle, its rows locked.
@@ -120,7 +110,7 @@ describe('old events', () => {
     expect(await store.sweep(DAY_MS, 1_000)).toBe(5)
   })
 
-  it('are no violation for the audit, and what is lost without a sweep is one', async () => {
+  it('are no violation for the audit, but events missing without a sweep are', async () => {
     const [swept, kept] = [await doors(1, 30), await doors(1, 1)]
     // The journal is as old as the events were.
     await sql.query(

@@ -1,24 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { createFleetStore } from '../../../src/adapters/postgres/product/fleet-store.js'
-import type { FleetStore } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import { customer, transporter } from '../../support/engine/dispatch.js'
+import { useDatabase } from '../../support/database/use-database.js'
+import { customer, transporter } from '../../support/engine/people.js'
 
-let database: TestDatabase
-let sql: pg.Pool
-let fleet: FleetStore
+const { sql } = await useDatabase({ connections: 10 })
+const fleet = createFleetStore(sql)
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 10 })
-  fleet = createFleetStore(sql)
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
 beforeEach(async () => {
   await sql.query(
     'truncate people, users, transporters, vehicles, drivers, driver_invitations, claims cascade',
@@ -46,7 +34,7 @@ const driverOf = async (id: string) => {
 }
 
 describe('people', () => {
-  it('exist from the first time they are seen, also when seen many times at once', async () => {
+  it('exist from their first use, even if it happens many times at once', async () => {
     const seen = await Promise.all(Array.from({ length: 20 }, () => fleet.seePerson(customer('new'))))
     expect(seen).toEqual(Array.from({ length: 20 }, () => ({ isActive: true, endedUpTo: 0 })))
     expect((await sql.query("select count(*)::int as n from people where id = 'new'")).rows[0].n).toBe(1)
@@ -61,7 +49,7 @@ describe('people', () => {
 })
 
 describe('drivers', () => {
-  it('are invited, then changed as a whole: what is left out goes', async () => {
+  it('are invited, then replaced as a whole: omitted fields are removed', async () => {
     const invited = await invite('t1', { id: 'd1', name: 'Asha', phone: '1' })
     expect(invited).toMatchObject({
       kind: 'invited',
@@ -79,7 +67,7 @@ describe('drivers', () => {
     })
   })
 
-  it('may be invited by several, and belong to the one that they have agreed to last', async () => {
+  it('may be invited by several, and belong to the one that they agreed to last', async () => {
     for (const t of ['t1', 't2'])
       expect(await invite(t, { id: 'd1', name: t })).toMatchObject({ kind: 'invited' })
     expect(await fleet.joinFleet('d1', 't1')).toBe('joined')
@@ -91,7 +79,7 @@ describe('drivers', () => {
     expect(await fleet.fleetOfDriver('d1', 10)).toEqual({ transporterId: 't2', invitations: [] })
   })
 
-  it('cannot be taken out, agree to another or leave while on a trip', async () => {
+  it('cannot be removed, move or leave while on a trip', async () => {
     await hire('t1', { id: 'd1', name: 'Asha' })
     expect(await fleet.deleteDriver('t2', 'd1')).toBe('missing')
     await fleet.leaveFleet('d1')
@@ -111,7 +99,7 @@ describe('drivers', () => {
     expect(await fleet.leaveFleet('d1')).toBe('unchanged')
   })
 
-  it('see their newest invitations; one that was taken back is gone', async () => {
+  it('see their newest invitations, without withdrawn ones', async () => {
     for (let i = 0; i < 5; i++) await invite(`t${i}`, { id: 'd1', name: 'Asha' })
     expect(await fleet.deleteDriver('t3', 'd1')).toBe('withdrawn')
     expect(await fleet.joinFleet('d1', 't3')).toBe('missing')
@@ -136,7 +124,7 @@ describe('drivers', () => {
     expect(listed).toEqual(ids.reverse())
   })
 
-  it('note being switched on and the vehicle they name, if it is of their fleet', async () => {
+  it('record being switched on and the named vehicle, if it is of their fleet', async () => {
     await hire('t1', { id: 'd1', name: 'Asha' })
     await putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
     await putVehicle('t2', { id: 'v2', vehicleType: '14ft', number: '2' })
@@ -188,7 +176,7 @@ describe('vehicles', () => {
     expect(await fleet.deleteVehicle('t1', 'v1')).toEqual({ kind: 'busy' })
   })
 
-  it('name the drivers that named them, and are forgotten by these when deleted', async () => {
+  it('name the drivers that use them, and are cleared there when deleted', async () => {
     await hire('t1', { id: 'd1', name: 'Asha' })
     await putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
     await fleet.setDriver('d1', { vehicleId: 'v1' })
@@ -206,14 +194,14 @@ describe('availability of a transporter', () => {
   const limit = { changes: 3, windowMs: 60_000 }
   const set = (isAvailable: boolean) => fleet.setTransporterAvailable('t1', isAvailable, limit)
 
-  it('starts as false; repeating the held state changes and counts nothing', async () => {
+  it('starts as false; repeating the present state changes and counts nothing', async () => {
     expect(await set(false)).toEqual({ kind: 'set', changed: false })
     expect(await set(true)).toEqual({ kind: 'set', changed: true })
     for (let i = 0; i < 10; i++) expect(await set(true)).toEqual({ kind: 'set', changed: false })
     expect(await set(false)).toEqual({ kind: 'set', changed: true })
   })
 
-  it('can be changed so often in the window, and then not until the oldest change has left it', async () => {
+  it('can be changed a bounded number of times in the window, and then when the oldest change has left it', async () => {
     for (const isAvailable of [true, false, true]) await set(isAvailable)
     const limited = await set(false)
     expect(limited).toMatchObject({ kind: 'limited' })
@@ -234,7 +222,7 @@ describe('availability of a transporter', () => {
     expect(changes).toBeLessThanOrEqual(limit.changes)
   })
 
-  it('decides who is asked when everyone is: available, active owners of the type', async () => {
+  it('selects the transporters of the last step: available, active owners of the type', async () => {
     for (const t of ['t1', 't2']) {
       await putVehicle(t, { id: `${t}-a`, vehicleType: '14ft', number: '1' })
       await putVehicle(t, { id: `${t}-b`, vehicleType: '14ft', number: '2' })
@@ -250,7 +238,7 @@ describe('availability of a transporter', () => {
 })
 
 describe('facts of an accept', () => {
-  it('hold driver and vehicle only if they are the transporter’s own, and no request if there is none', async () => {
+  it('contain driver and vehicle only if they are the transporter’s own, and no request if there is none', async () => {
     await hire('t1', { id: 'd1', name: 'Asha' })
     await putVehicle('t1', { id: 'v1', vehicleType: '14ft', number: '1' })
     expect(await fleet.acceptFacts(uuidv7(), 't1', 'd1', 'v1')).toEqual({

@@ -16,7 +16,7 @@ import { createClient, listen } from '../../support/server/clients.js'
 /** Each is reached within the attempts, and one window of time stands for all. */
 const CAPS: TestCaps = { creates: 4, cancels: 3, releases: 2, trips: 50, keys: 5, actions: 5, fleet: 5 }
 const ATTEMPTS = 7
-/** What is stated may be more than what is measured, but not by more: the document would be out of date. */
+/** The documented figure may exceed the measured one, but not by more than this, or the document is outdated. */
 const SLACK = 2
 /** Below it nobody sizes a disk by the difference. */
 const SMALL_KB = 0.6
@@ -28,12 +28,12 @@ beforeAll(async () => {
 })
 afterAll(() => theatre.close())
 
-test('R11.4 every route says what one person can make by it, in the test and in docs/GROWTH.md', () => {
+test('R11.4 every route documents how many rows one person can create, in the test and in docs/GROWTH.md', () => {
   expect(Object.keys(growth).sort()).toEqual(allRoutes.map(({ id }) => id).sort())
   expect([...stated.keys()].sort()).toEqual(hostileRoutes.map(([route]) => route).sort())
 })
 
-describe('R11.4 one hostile person leaves no more than the caps allow, and than is documented', () => {
+describe('R11.4 one hostile person creates no more than the caps allow, and than is documented', () => {
   test.each(hostileRoutes)('by %s', async (route, hostile) => {
     const grown = await attack(theatre, route, hostile, ATTEMPTS)
     const most: Record<string, number> = { ...everybody(CAPS) }
@@ -50,7 +50,7 @@ describe('R11.4 one hostile person leaves no more than the caps allow, and than 
     expect(row?.megabytes).toBeCloseTo(megabytesOf(hostile.unit, row?.kilobytes ?? 0), 1)
   })
 
-  test('by nothing that only reads or takes away', async () => {
+  test('by no route that only reads or deletes', async () => {
     const {
       users,
       people = users,
@@ -63,7 +63,7 @@ describe('R11.4 one hostile person leaves no more than the caps allow, and than 
     expect([users?.rows ?? 0, people?.rows ?? 0].every(rows => rows <= 5)).toBe(true)
   })
 
-  test('by nothing that a socket can say', async () => {
+  test('by no message on a socket', async () => {
     const { app, scene } = theatre
     const {
       users,

@@ -64,7 +64,7 @@ describe('a look-up by key', () => {
          select gen_random_uuid(), 'user ' || n, '1', now() from generate_series(1, ${ROWS}) n;
        analyze`,
     ],
-  ])('reads no table and no index from end to end when they are %s', async (_when, prepare) => {
+  ])('reads no whole table and no whole index when they are %s', async (_when, prepare) => {
     await lookups.query(prepare)
     const statements = await lookUpAll()
     expect([...statements.keys()].sort()).toEqual([

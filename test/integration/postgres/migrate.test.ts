@@ -13,6 +13,7 @@ import {
   SCHEMA_FILE,
 } from '../../../src/adapters/postgres/schema/migration-files.js'
 import { dumpProduct, dumpSchema } from '../../../src/adapters/postgres/schema/schema-dump.js'
+import { tableTypes } from '../../../src/adapters/postgres/schema/table-types.js'
 import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { until } from '../../support/engine/engine.js'
 import { recordingLog, silentLog } from '../../support/engine/log.js'
@@ -59,7 +60,7 @@ test('the migrations of the repository apply to an empty database once', async (
   expect(await tables()).toContain('trips')
 })
 
-test('a pool is used and given back', async () => {
+test('a pool is used and returned', async () => {
   const pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
   await write('0001_one.sql', 'create table one ()')
   expect(await migrate(pool, { ...options, folder })).toEqual(['0001_one.sql'])
@@ -150,7 +151,7 @@ test('line ends that git changed are not a change', async () => {
   expect(await migrate(client, { ...options, folder })).toEqual([])
 })
 
-test('a file that fails is rolled back whole, those before it stay, and it can be tried again', async () => {
+test('a failed file is rolled back completely, those before it stay, and it can be retried', async () => {
   await write('0001_one.sql', 'create table one ()')
   await write('0002_two.sql', 'create table two (); select 1 / 0')
   await expect(migrate(client, { ...options, folder })).rejects.toThrow(
@@ -161,7 +162,7 @@ test('a file that fails is rolled back whole, those before it stay, and it can b
   expect(await migrate(client, { ...options, folder })).toEqual(['0002_two.sql'])
 })
 
-test('a file that waits for a lock lets others pass, and is applied once the lock is free', async () => {
+test('a file that waits for a lock lets others pass, and is applied when the lock is free', async () => {
   await client.query('create table busy ()')
   const other = new pg.Client(database.connectionString)
   await other.connect()
@@ -177,7 +178,7 @@ test('a file that waits for a lock lets others pass, and is applied once the loc
   expect(await migrating).toEqual(['0001_one.sql'])
 })
 
-test('a process killed with a migration half done leaves none of it, and the next one applies it', async () => {
+test('a killed migration leaves nothing of its file, and the next one applies it', async () => {
   await write('0001_one.sql', 'create table one ()')
   // Half done: the table is made, and the rest waits for a lock that we hold.
   await write('0002_two.sql', 'create table two (); select pg_advisory_xact_lock(1); create table three ()')
@@ -203,7 +204,7 @@ test('a process killed with a migration half done leaves none of it, and the nex
   expect(await tables()).toEqual(['one', 'schema_migrations', 'three', 'two'])
 })
 
-test('a newer database is let through with a warning: a rolling deploy starts old processes on it', async () => {
+test('a newer database is accepted with a warning, because a rolling deploy starts old processes on it', async () => {
   await write('0001_one.sql', 'create table one ()')
   await write('0002_two.sql', 'create table two ()')
   await migrate(client, { ...options, folder })
@@ -213,7 +214,7 @@ test('a newer database is let through with a warning: a rolling deploy starts ol
   expect(log.lines.join('\n')).toMatch(/warning: .*0002_two\.sql.*newer/)
 })
 
-test('a new file with an old number is refused: on an empty database it would run in another order', async () => {
+test('a new file with an old number is refused, because an empty database would run it in another order', async () => {
   await write('0002_two.sql', 'create table two ()')
   await migrate(client, { ...options, folder })
   await write('0001_one.sql', 'create table one ()')
@@ -231,7 +232,7 @@ test.each([
   await expect(migrate(client, { ...options, folder })).rejects.toThrow(message)
 })
 
-test('migrations/schema.txt is what the migrations make', async () => {
+test('migrations/schema.txt matches the migrations', async () => {
   await migrate(client, options)
   const isCurrent = (await dumpProduct(client)) === (await readFile(SCHEMA_FILE, 'utf8'))
   if (!isCurrent)
@@ -240,7 +241,20 @@ test('migrations/schema.txt is what the migrations make', async () => {
     )
 })
 
-test('the dump shows every kind of thing a migration may make', async () => {
+test('the types of the tables are those that the migrations make', async () => {
+  await migrate(client, options)
+  const file = new URL('../../../src/adapters/postgres/schema/tables.ts', import.meta.url)
+  const isCurrent = (await tableTypes(client)) === (await readFile(file, 'utf8'))
+  if (!isCurrent)
+    throw new Error('tables.ts has drifted from migrations/*.sql: run npm run schema and commit it.')
+})
+
+test('a column of a type that has no TypeScript is refused', async () => {
+  await client.query('create table lines (way path)')
+  await expect(tableTypes(client)).rejects.toThrow('lines.way is path')
+})
+
+test('the dump shows everything that a migration may create', async () => {
   await client.query(`
     create type mood as enum ('calm', 'cross');
     create domain slug as text;

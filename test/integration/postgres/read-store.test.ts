@@ -1,33 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { Reader } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  northOfPickup,
-  openDispatch,
-  type Product,
-  registerTruck,
-  type Truck,
-} from '../../support/engine/dispatch.js'
+import { customer, northOfPickup } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, registerTruck, type Truck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let near: Truck
 let stranger: Truck
 let round = 0
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
-})
+const product = await useDispatch()
 beforeEach(async () => {
   round++
   near = await registerTruck(product, `near-${round}`, { vehicleType: type(), place: northOfPickup(1) })
@@ -42,7 +25,7 @@ const cancel = async (id: string, name = 'c') =>
   expectOk(await product.dispatch.sendToBroadcast(customer(`${name}${round}`), id, { type: 'cancel' }))
 
 describe('a request', () => {
-  it('is found for its customer, for who was offered it or has a trip on it, and for nobody else', async () => {
+  it('is found for its customer, for offered transporters and people with a trip on it, and for nobody else', async () => {
     const { reads } = product
     const id = await create('c', 2)
     const late = await registerTruck(product, `late-${round}`, { vehicleType: type() })
@@ -67,7 +50,7 @@ describe('a request', () => {
     expect(await reads.findBroadcast(uuidv7(), undefined)).toBeUndefined()
   })
 
-  it('that has a trip in the past is still found for who had it', async () => {
+  it('with a past trip is still found for the people of that trip', async () => {
     const id = await create('c', 1, 'elsewhere')
     const truck = await registerTruck(product, `past-${round}`, { vehicleType: 'elsewhere' })
     expectOk(await accept(product, id, truck))
@@ -87,7 +70,7 @@ describe('a request', () => {
 })
 
 describe('lists', () => {
-  it('of a customer hold its own, newest first, by status and page', async () => {
+  it('of a customer contain its own requests, newest first, by status and page', async () => {
     const { reads } = product
     const ids: string[] = []
     for (let i = 0; i < 3; i++) {
@@ -105,7 +88,7 @@ describe('lists', () => {
     expect(all.items.map(record => record.instance.owner)).toEqual([`other${round}`])
   })
 
-  it('R6.5 of a transporter hold its offers that still seek and that it has not declined', async () => {
+  it('R6.5 of a transporter contain its open offers that it has not declined', async () => {
     const { reads } = product
     const [first, second, third] = [await create('a', 2), await create('b'), await create('d')]
     const list = async (options: Partial<Parameters<typeof reads.listLiveOffers>[1]> = {}) =>
@@ -120,7 +103,7 @@ describe('lists', () => {
     expect(await reads.listLiveOffers(stranger.caller.id, { limit: 10 })).toEqual([])
   })
 
-  it('of what a transporter missed hold live requests of its types, with what decides the reach', async () => {
+  it('of missed requests of a transporter contain live requests of its types, with the facts for the reach', async () => {
     const { reads, fleet } = product
     const id = await create('a', 1)
     await create('b', 1, 'not_owned')
@@ -145,7 +128,7 @@ describe('lists', () => {
     expect(await missed()).toEqual([])
   })
 
-  it('of what a transporter missed leave out requests whose trucks of its type are taken', async () => {
+  it('of missed requests of a transporter omit requests whose trucks of its type are taken', async () => {
     const { reads, fleet, dispatch } = product
     const trucks = [
       { vehicleType: type(), count: 1 },

@@ -1,36 +1,25 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import type { OfferEntry } from '../../../src/dispatch/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  asking,
-  customer,
-  expectOk,
-  openDispatch,
-  type Product,
-  transporter,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, transporter } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { asking } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-let database: TestDatabase
-let product: Product
 let id: string
 let round = 0
 
 const LIMIT = { changes: 100, windowMs: 1_000 }
 
+const product = await useDispatch()
+
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
   for (const name of ['t1', 't2', 't3', 'off', 'inactive']) {
     await product.dispatch.isActive(transporter(name))
     await product.fleet.setTransporterAvailable(name, name !== 'off', LIMIT)
   }
   await product.fleet.setPersonActive(transporter('inactive'), false)
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 beforeEach(async () => {
   round++
@@ -54,7 +43,7 @@ const rows = async () =>
   ).rows
 
 describe('an offer', () => {
-  it('is new once, and the number notified is that of all so far', async () => {
+  it('is new once, and the number of notified transporters includes all so far', async () => {
     expect(await offer(entry('t1', { distanceKm: 4.5 }))).toEqual([
       { broadcastId: id, transporterId: 't1', distanceKm: 4.5, isNew: true, notified: 1 },
     ])
@@ -72,14 +61,14 @@ describe('an offer', () => {
     expect((await rows())[0]).toEqual({ who: 't1', step: '1', km: 4.5, offered: true, reason: null })
   })
 
-  it('made again at the same step is answered as not new: whoever died before telling may tell', async () => {
+  it('made again at the same step is not new, so that another process can emit it if the first died', async () => {
     await offer(entry('t1', { distanceKm: 4.5 }))
     expect(await offer(entry('t1', { distanceKm: 9 }))).toEqual([
       { broadcastId: id, transporterId: 't1', distanceKm: 4.5, isNew: false, notified: 1 },
     ])
   })
 
-  it('goes to none who is passed over, not available or turned off; that blocks no later offer', async () => {
+  it('skips transporters that are passed over, not available or turned off, and does not block a later offer', async () => {
     const passedOver = entry('t1', { reason: 'transporter_not_present', distanceKm: 3 })
     expect(await offer(passedOver, entry('off'), entry('inactive'))).toEqual([])
     expect((await rows()).map(row => [row.who, row.offered, row.reason])).toEqual([
@@ -118,12 +107,12 @@ describe('an offer', () => {
     )
   })
 
-  it('of a request that is not there or has no one to go to is nothing', async () => {
+  it('of an unknown request, or without transporters, does nothing', async () => {
     expect(await offer()).toEqual([])
     expect(await offer({ ...entry('t1'), broadcastId: uuidv7() })).toEqual([])
   })
 
-  it('waits for an ending that is being written, and is then not made', async () => {
+  it('waits for an ending in progress, and is then not made', async () => {
     const client = await product.sql.connect()
     try {
       await client.query('begin')
@@ -144,7 +133,7 @@ describe('an offer', () => {
     }
   })
 
-  it('R4.3 being written makes an ending wait, so that whoever is told of the end includes the offered', async () => {
+  it('R4.3 in progress makes an ending wait, so that its announcement includes the offered transporters', async () => {
     const client = await product.sql.connect()
     try {
       await client.query('begin')

@@ -1,29 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { createWakeups } from '../../../src/adapters/postgres/engine/wakeups.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase({ connections: 1 })
 const opened: { close(): Promise<void> }[] = []
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 function open(log?: { lines: string[] }) {
   const note = (_fields: unknown, message?: string) => log?.lines.push(message ?? String(_fields))
   const wakeups = createWakeups({
-    connectionString: database.connectionString,
+    connectionString,
     log: { warn: note, debug: note } as never,
   })
   opened.push(wakeups)
@@ -31,7 +21,7 @@ function open(log?: { lines: string[] }) {
 }
 
 describe('a wake-up', () => {
-  it('is heard by other processes, gathered: of a burst the earliest due time', async () => {
+  it('reaches other processes, batched: of a burst the earliest due time', async () => {
     const heard: number[] = []
     const listener = open()
     await listener.listen(dueAt => heard.push(dueAt))
@@ -41,7 +31,7 @@ describe('a wake-up', () => {
     expect(heard).toEqual([3_000])
   })
 
-  it('is heard again after the connection was lost', async () => {
+  it('arrives again after the connection was lost', async () => {
     const heard: number[] = []
     const log = { lines: [] as string[] }
     const listener = open(log)
@@ -55,14 +45,14 @@ describe('a wake-up', () => {
       return heard.length > 0
     })
     expect(heard[0]).toBe(7_000)
-    expect(log.lines.filter(line => /LISTEN is not heard/.test(line))).toEqual([])
+    expect(log.lines.filter(line => /LISTEN receives no notifications/.test(line))).toEqual([])
   })
 
   it('brings a timer that one process armed to another that fires them', async () => {
     const commands = open()
     const timers = open()
-    const a = openEngine(database.connectionString, { wakeups: commands })
-    const b = openEngine(database.connectionString, { wakeups: timers })
+    const a = openEngine(connectionString, { wakeups: commands })
+    const b = openEngine(connectionString, { wakeups: timers })
     opened.push(a, b)
     await a.engine.start({ timers: false })
     await b.engine.start()

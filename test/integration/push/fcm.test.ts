@@ -39,7 +39,7 @@ const message = (token: string, more: Partial<PushMessage> = {}): PushMessage =>
 })
 
 describe('FCM', () => {
-  it('R8.1 is signed in to with the service account, once, and asked for each message of a batch', async () => {
+  it('R8.1 is used with one sign-in of the service account and one request for each message of a batch', async () => {
     await fcm.prepare()
     const before = server.signIns()
     const batch = Array.from({ length: 500 }, (_, n) => message(`device-${n}`))
@@ -55,7 +55,7 @@ describe('FCM', () => {
     expect([before, server.signIns()]).toEqual([1, 1])
   })
 
-  it('R8.1 is told of an offer that it lasts as long as it does, and collapses with nothing', async () => {
+  it('R8.1 gets an offer with its remaining lifetime and without a collapse key', async () => {
     await fcm.send([message('a', { title: 'New request for a truck' })])
     const [asked] = server.asked
     expect(asked?.message).toEqual({
@@ -77,7 +77,7 @@ describe('FCM', () => {
     expect(expiration).toBeGreaterThan(Date.now() / 1000)
   })
 
-  it('R8.1 is told of news which of them replace one another, in the words of each platform', async () => {
+  it('R8.1 gets news with collapse keys, in the format of each platform', async () => {
     await fcm.send([message('a', { collapseKey: ID, lifeMs: 1_900 })])
     expect(server.asked[0]?.message).toMatchObject({
       android: { collapse_key: ID, ttl: '1s' },
@@ -86,7 +86,7 @@ describe('FCM', () => {
     })
   })
 
-  it('R8.1 answers for each message, and each answer is taken for what it means', async () => {
+  it('R8.1 answers for each message, and each answer has the right effect', async () => {
     const answers: Record<string, ReturnType<typeof fcmError>> = {
       sent: 'sent',
       gone: fcmError(404, 'NOT_FOUND', 'UNREGISTERED'),
@@ -142,7 +142,7 @@ describe('FCM', () => {
       slow: { kind: 'failed', error: expect.stringContaining('timeout') },
     })
     expect(pauseMs).toBeUndefined()
-    // The library would have asked again for a 503, a cut and a timeout, four times each.
+    // The library would have retried after a 503, a cut and a timeout, four times each.
     expect(server.asked.map(one => one.message.token).sort()).toEqual(tokens.sort())
   })
 
@@ -150,7 +150,7 @@ describe('FCM', () => {
     [429, 'QUOTA_EXCEEDED', '17', 17_000],
     [503, 'UNAVAILABLE', '120', 120_000],
   ])(
-    'R8.1 that answers %d %s with Retry-After %s has everything wait, and does not itself',
+    'R8.1 answering %d %s with Retry-After %s pauses all messages, and retries none itself',
     async (status, code, header, ms) => {
       server.reply = () => fcmError(status, code, code, { 'retry-after': header })
       const { results, pauseMs } = await fcm.send([message('a')])
@@ -160,13 +160,16 @@ describe('FCM', () => {
     },
   )
 
-  it('R8.1 is not sent what has ended while it waited for its turn', async () => {
+  it('R8.1 does not get messages whose offer ended while they waited', async () => {
     const { results } = await fcm.send([message('a', { lifeMs: 0 }), message('b')])
-    expect(results).toEqual([{ kind: 'failed', error: 'It was not its turn in time' }, { kind: 'sent' }])
+    expect(results).toEqual([
+      { kind: 'failed', error: 'No connection to FCM became free in time' },
+      { kind: 'sent' },
+    ])
     expect(server.asked.map(one => one.message.token)).toEqual(['b'])
   })
 
-  it('R8.1 that cannot be signed in to is not ready, and takes no message', async () => {
+  it('R8.1 without a successful sign-in is not ready, and gets no message', async () => {
     const other = createFcm({ account, agent: server.agent })
     server.signInStatus = 401
     await expect(other.prepare()).rejects.toThrow()

@@ -98,7 +98,7 @@ const pushedTo = (type: string) =>
     .sort()
 
 function cases(): void {
-  test('R2.4 R8.1 an offer is pushed to those whose device has not acknowledged it within 2 s, and to no other', async () => {
+  test('R2.4 R8.1 an offer is pushed only to people whose device has not acknowledged it within 2 s', async () => {
     const { a, b, push } = servers
     const [here, there, mute, away] = (await trucks('offers', 'here', 'there', 'mute', 'away')) as [
       Truck,
@@ -142,7 +142,7 @@ function cases(): void {
     expect([pushedTo('trip_assigned'), pushedTo('truck_confirmed')]).toEqual([[], ['token-of-c-accepts']])
   })
 
-  test('R2.4 R7.3 what a device is told on coming back it acknowledges, and is not pushed', async () => {
+  test('R2.4 R7.3 a device acknowledges events that it gets on reconnecting, and is not pushed', async () => {
     const { a, b, push } = servers
     const [truck] = (await trucks('returns', 'one')) as [Truck]
     await carry(truck.driver)
@@ -161,7 +161,7 @@ function cases(): void {
     expect(pushedTo('trip_assigned')).toEqual([])
   })
 
-  test('R2.4 what wakes nobody asks for no acknowledgement', async () => {
+  test('R2.4 events that wake nobody need no acknowledgement', async () => {
     const { a, b } = servers
     const customer = await createClient(a.url, 'customer', 'c-asked')
     const listener = await connect(b, customer, false)
@@ -196,7 +196,7 @@ describeWithRedis.each([['classic'], ['sharded']])('two processes, with the %s a
   })
   cases()
 
-  test('R5.4 P2.1 nothing of a push or an acknowledgement is in Redis', async () => {
+  test('R5.4 P2.1 Redis holds nothing of a push or an acknowledgement', async () => {
     const client = new Redis(redis.url)
     open.push({ close: () => client.disconnect() })
     expect((await client.keys('*')).filter(key => !key.includes('presence'))).toEqual([])

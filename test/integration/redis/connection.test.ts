@@ -39,14 +39,14 @@ afterEach(() => {
 describeWithRedis('a connection to Redis', () => {
   const server = useRedis()
 
-  it('is made by the first command, and named after what it is for', async () => {
+  it('is made by the first command, and named after its purpose', async () => {
     const redis = open(server.url)
     expect(redis.status).toBe('wait')
     expect(await redis.call('client', 'getname')).toBe('loadcast-test')
     expect(lines).toEqual([])
   })
 
-  it('sends all that is asked in one turn of the event loop with one write', async () => {
+  it('sends all commands of one turn of the event loop with one write', async () => {
     const redis = open(server.url)
     await redis.ping()
     const { stream } = redis
@@ -66,7 +66,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(writes).toBe(1)
   })
 
-  it('fails what has no answer in time, and goes on when Redis answers again', async () => {
+  it('fails commands without an answer in time, and continues when Redis answers again', async () => {
     const redis = open(server.url, { commandTimeoutMs: 50 })
     await redis.ping()
     server.freeze()
@@ -75,7 +75,7 @@ describeWithRedis('a connection to Redis', () => {
     await until(async () => (await redis.ping().catch(() => '')) === 'PONG')
   })
 
-  it('lets only so many commands wait, in an outage as behind a slow answer', async () => {
+  it('lets only a bounded number of commands wait, in an outage and behind a slow answer', async () => {
     const redis = open('redis://127.0.0.1:1', { maxQueuedCommands: 3, commandTimeoutMs: 10_000 })
     const waiting = [1, 2, 3].map(() => redis.ping().catch(() => 'ended'))
     await expect(redis.ping()).rejects.toThrow('3 commands are waiting already')
@@ -91,7 +91,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(await Promise.all(unanswered)).toEqual(['PONG', 'PONG', 'PONG'])
   })
 
-  it('says once that Redis is lost and once that it is back, and not what opens it', async () => {
+  it('logs once that Redis is lost and once that it is back, without credentials', async () => {
     const redis = open(server.url.replace('//', '//default:hunter2@'))
     const isBack = () => lines.some(line => line.includes('reached again'))
     await redis.connect()
@@ -106,7 +106,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(lines.join()).not.toContain('hunter2')
   })
 
-  it('sends nothing a second time that was under way when it broke', async () => {
+  it('repeats no command that was in progress when the connection broke', async () => {
     const redis = open(server.url, { commandTimeoutMs: 10_000 })
     await redis.ping()
     server.freeze()
@@ -128,7 +128,7 @@ describeWithTls('a connection by TLS', () => {
   })
   afterAll(() => server.stop())
 
-  it('is made to a server whose certificate is vouched for, and carries presence', async () => {
+  it('is made to a server with a trusted certificate, and carries presence', async () => {
     expect(server.url).toMatch(/^rediss:/)
     expect(await open(server.url, { caFile: tls.caFile }).ping()).toBe('PONG')
     const ttls = { transporterTtlMs: 60_000, driverTtlMs: 60_000 }
@@ -137,7 +137,7 @@ describeWithTls('a connection by TLS', () => {
     made.close()
   })
 
-  it('is refused to a server that nobody vouches for, or that is another than was asked for', async () => {
+  it('is refused to a server with an untrusted certificate, or with one of another name', async () => {
     const stranger = open(server.url)
     await expect(stranger.connect()).rejects.toThrow()
     expect(lines.join()).toMatch(/self.signed|unable to (get|verify)/)
@@ -162,7 +162,7 @@ describeWithRedis('a private server', () => {
   })
 })
 
-it('tries again sooner first, later then, and never all at once', () => {
+it('retries soon at first, more slowly later, and never in step', () => {
   const bounds = [1, 2, 3, 20, 1_000].map(attempt => [
     retryStrategy(attempt, () => 0),
     retryStrategy(attempt, () => 1),

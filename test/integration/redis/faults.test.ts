@@ -78,12 +78,12 @@ describeWithRedis('the server', () => {
     expect((await customer.put(`/api/v1/booking/${other}/cancel`, {})).body.broadcast.status).toBe(
       'cancelled',
     )
-    // Who is switched on can be chosen: nobody knows better.
+    // Switched-on drivers can be assigned, because nothing better is known.
     const choice = await near.owner.get('/api/v1/transporter/drivers')
     expect(choice.body.items).toMatchObject([{ isOnline: true, isBusy: true }])
   }
 
-  it('R7.4 R9.4 P2.1 goes on with 200 requests live when Redis is killed, says so, and is filled again by heartbeats', async () => {
+  it('R7.4 R9.4 P2.1 continues with 200 live requests when Redis is killed, reports it, and is filled again by heartbeats', async () => {
     const near = await truck(PICKUP)
     const far = await truck(FAR)
     expect((await health()).status).toBe('ok')
@@ -93,7 +93,7 @@ describeWithRedis('the server', () => {
 
     await redis.kill()
     await everythingGoesOn()
-    // Those far away, too: nobody knows who is near.
+    // Far transporters too, because without presence no place is known.
     expect((await request()).matching).toBeGreaterThanOrEqual(2)
     for (const { customer, id } of live.slice(0, 20)) {
       expect((await customer.put(`/api/v1/booking/${id}/cancel`, {})).status).toBe(200)
@@ -112,17 +112,17 @@ describeWithRedis('the server', () => {
     expect(keys.filter(key => !/^loadcast:(presence:\{0\}|probe:\{presence\})/.test(key))).toEqual([])
   })
 
-  it('R7.4 waits for no answer of a Redis that hangs', async () => {
+  it('R7.4 does not wait for a Redis that hangs', async () => {
     await truck(PICKUP)
     proxy.hold()
-    // Whoever waited for an answer would wait for ever: none comes before the proxy lets it.
+    // A caller that waited for the answer would wait for ever: none comes before the proxy lets it through.
     await everythingGoesOn()
     await until(async () => (await health()).status === 'degraded')
     proxy.release()
     await until(async () => (await health()).checks.redis.status === 'ok')
   })
 
-  it('R7.4 waits for no answer of a Redis that takes two seconds', async () => {
+  it('R7.4 does not wait for a Redis that takes two seconds', async () => {
     await truck(PICKUP)
     proxy.delay(2_000)
     await everythingGoesOn()
@@ -130,7 +130,7 @@ describeWithRedis('the server', () => {
     await until(async () => (await health()).checks.redis.status === 'ok')
   })
 
-  it('R7.4 goes on when Redis is full and refuses what is written, and notices when there is room again', async () => {
+  it('R7.4 continues when Redis is full and refuses writes, and notices when there is room again', async () => {
     await truck(PICKUP)
     const admin = new Redis(redis.url)
     await admin.config('SET', 'maxmemory-policy', 'noeviction')

@@ -1,6 +1,5 @@
 /* Machines that freight does not need, on both stores, with an engine that knows nothing between two events. */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, it } from '@jest/globals'
 import { type AnyStateMachine, assign, createMachine, raise } from 'xstate'
 import { z } from 'zod'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
@@ -9,20 +8,11 @@ import { createEngine } from '../../../src/runtime/engine.js'
 import type { Store } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { actor, wordOf } from '../../support/machines/doors.js'
 
-let database: TestDatabase
-let sql: pg.Pool
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
+const { connectionString, sql } = await useDatabase()
 
 const LONG_MS = 3_600_000
 
@@ -81,9 +71,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
   const definitions = [define(ending)]
   const memory = new MemoryDatabase(() => Date.now())
   const openStore = (): Store =>
-    kind === 'memory'
-      ? createMemoryStore({ database: memory })
-      : createPostgresStore({ connectionString: database.connectionString })
+    kind === 'memory' ? createMemoryStore({ database: memory }) : createPostgresStore({ connectionString })
 
   async function once<T>(work: (engine: ReturnType<typeof createEngine>) => Promise<T>): Promise<T> {
     const store = openStore()
@@ -111,7 +99,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
   }
   const read = (id: string) => once(engine => engine.get(id))
 
-  it('an instance that has reached its end takes no more events, and has no timers', async () => {
+  it('an instance that has reached its end accepts no events, and has no timers', async () => {
     const id = await create()
     expect(await timersOf(id)).toBe(2)
     expect(await send(id, 'ADD')).toBe('applied')
@@ -125,7 +113,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
     }
   })
 
-  it('an event in the same burst as the end finds it ended', async () => {
+  it('an event in the same burst after the end finds it ended', async () => {
     const id = await create()
     const words = await once(engine =>
       Promise.all(['ADD', 'END', 'ADD'].map(type => engine.send(id, { type }, { actor }).then(wordOf))),
@@ -137,7 +125,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
     ['SPOIL', /^Machine "ending" on "SPOIL": context\.at is a Date: store a number or an ISO string$/],
     ['SPIN', /^Machine "ending" on "SPIN": no stable state after 1000 microsteps/],
     ['PUSH', /^Machine "ending" on "PUSH": the context or the event is changed in place/],
-  ])('%s fails alone, also among others, and the instance goes on', async (type, message) => {
+  ])('%s fails alone, also among others, and the instance continues', async (type, message) => {
     const id = await create()
     expect(await send(id, type)).toMatch(message)
     const answers = await once(engine =>
@@ -151,7 +139,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
     expect(await read(id)).toMatchObject({ version: 3, snapshot: { context: { count: 2, list: [1] } } })
   })
 
-  it.each(['text', ['a', 'list'], 7])('an input that is no object (%p) is refused', async input => {
+  it.each(['text', ['a', 'list'], 7])('an input that is not an object (%p) is refused', async input => {
     const refused = once(engine => engine.create('ending', input, { actor }))
     await expect(refused).rejects.toMatchObject({
       name: 'InvalidEventError',
@@ -167,7 +155,7 @@ describe.each(['memory', 'postgres'])('R10.8 on the store %s', kind => {
     })
   })
 
-  it('the audit finds nothing', async () => {
+  it('the audit finds no violation', async () => {
     if (kind === 'postgres') expect(await violationsOf(sql, definitions)).toEqual([])
   })
 })

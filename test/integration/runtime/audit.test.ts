@@ -1,27 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { beforeEach, describe, expect, it } from '@jest/globals'
 import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-store.js'
 import { audit } from '../../../src/runtime/audit.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { openEngine, testDefinitions } from '../../support/engine/engine.js'
 
 const actor = { id: 'tester', role: 'admin' }
 
-let database: TestDatabase
-let sql: pg.Pool
-let opened: ReturnType<typeof openEngine>
+const { connectionString, sql, closing } = await useDatabase()
+const opened = closing(openEngine(connectionString))
 let id: string
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-  opened = openEngine(database.connectionString)
-})
-afterAll(async () => {
-  await opened.close()
-  await sql.end()
-  await database.drop()
-})
 beforeEach(async () => {
   await sql.query('truncate instances, journal, events, outbox, timers, claims')
   const created = await opened.engine.create('door', { owner: 'ann', closeMs: 3_600_000 }, { actor })
@@ -39,7 +27,7 @@ async function violations(): Promise<string[]> {
 }
 
 describe('the audit of a database', () => {
-  it('finds nothing where the engine alone has written, and says how far it is', async () => {
+  it('finds no violation where only the engine has written, and reports its progress', async () => {
     const progress: number[] = []
     for await (const v of audit(
       createAuditStore(sql),

@@ -1,19 +1,17 @@
-/* Many instances in one commit, some of which cannot go: each gets its own answer, and the rest goes on. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+/* Many instances in one commit. Some cannot be committed: each gets its own answer, and the rest is applied. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { z } from 'zod'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { DefinitionError } from '../../../src/runtime/errors.js'
 import type { InstanceWrite, Store } from '../../../src/runtime/ports.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine } from '../../support/engine/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
 import { actor, briefly, callerOf, newDoor, newDoors } from '../../support/machines/doors.js'
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase()
 /** How many instances each commit had, in order. */
 let batches: number[]
 const opened: { close(): Promise<void> }[] = []
@@ -27,7 +25,7 @@ function spoiled(write: InstanceWrite): InstanceWrite {
 }
 
 function open(definition: Definition = doorDefinition as unknown as Definition) {
-  const store = createPostgresStore({ connectionString: database.connectionString })
+  const store = createPostgresStore({ connectionString })
   const counting: Store = {
     ...store,
     commit(writes, leaseMs) {
@@ -35,7 +33,7 @@ function open(definition: Definition = doorDefinition as unknown as Definition) 
       return store.commit(writes.map(spoiled), leaseMs)
     },
   }
-  const one = openEngine(database.connectionString, { store: counting, definitions: [definition] })
+  const one = openEngine(connectionString, { store: counting, definitions: [definition] })
   opened.push(one)
   return { ...one, ...callerOf(one.engine) }
 }
@@ -59,20 +57,12 @@ function credulousDoor(strange: (status: string, passages: number) => void = () 
 const answerOf = (work: Promise<Parameters<typeof briefly>[0]>) =>
   work.then(briefly, error => `${error.name} ${error.code ?? ''}`.trim())
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
 beforeEach(async () => {
   await sql.query('truncate instances, journal, events, outbox, timers, claims')
   batches = []
 })
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 describe('R10.4 a batch of 200', () => {
@@ -145,7 +135,7 @@ describe('R10.4 a batch of 200', () => {
   })
 })
 
-describe('an instance that a definition’s own mistake makes impossible to write', () => {
+describe('an instance that cannot be written because of its definition', () => {
   it('fails alone when its event cannot be made JSON', async () => {
     const a = open(credulousDoor())
     const ids = await newDoors(a.engine, 20)
@@ -181,8 +171,8 @@ describe('an instance that a definition’s own mistake makes impossible to writ
   })
 })
 
-describe('a row that somebody has locked', () => {
-  it('holds up its own instance and, but for a moment, nobody else', async () => {
+describe('a row with a lock', () => {
+  it('delays its own instance and, except for a moment, no other', async () => {
     const a = open()
     const ids = await newDoors(a.engine, 50)
     const [locked = '', ...free] = ids

@@ -64,7 +64,7 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
     [{ ...actor, reason: 5 }, /^actor\.reason: expected a string, got 5/],
     [{ ...actor, when: new Date(0) }, /^actor\.when: expected a string, got an object/],
     [itself, /^actor\.reason: expected a string, got an object/],
-  ])('R10.8 refuses an actor that could not be journaled (%#)', async (given, message) => {
+  ])('R10.8 refuses an actor that cannot be stored in the journal (%#)', async (given, message) => {
     const [engine, id] = await newDoor()
     const options = { actor: given as typeof actor }
     for (const more of [{}, { key: 'k' }]) {
@@ -83,14 +83,14 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
     [7, /^key: expected a string, got 7/],
     ['k\0', /^key: expected well-formed Unicode without NUL/],
     ['k'.repeat(256), /^key: expected 255 characters at most, got 256/],
-  ])('R10.8 refuses a key that could not be kept (%#)', async (given, message) => {
+  ])('R10.8 refuses a key that cannot be stored (%#)', async (given, message) => {
     const [engine, id] = await newDoor()
     const options = { actor, key: given as string }
     await expect(engine.send(id, open, options)).rejects.toThrow(message)
     await expect(engine.create('door', { owner: 'ann', closeMs: 1 }, options)).rejects.toThrow(message)
   })
 
-  it('R10.8 keeps the longest key, of whichever characters', async () => {
+  it('R10.8 keeps the longest key, with any characters', async () => {
     const [engine, id] = await newDoor()
     const options = { actor: { id: '€'.repeat(500), role: 'admin' }, key: '€'.repeat(255) }
     expect(await engine.send(id, open, options)).toMatchObject({ kind: 'applied', version: 2 })
@@ -105,7 +105,7 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
     [undefined, /expected an object with a "type", got undefined/],
     [{ type: 'open', who: 7n }, /who: .*expected string, received bigint/],
     [{ ...itself, type: 'open', who: 'bob' }, /expected JSON: it is nested too deeply, or contains itself/],
-  ])('R10.8 says what is wrong with an event also where a key comes with it (%#)', async (event, message) => {
+  ])('R10.8 names the fault of an event also if a key comes with it (%#)', async (event, message) => {
     const [engine, id] = await newDoor()
     await expect(engine.send(id, event as unknown as typeof open, { actor, key: 'k' })).rejects.toThrow(
       message,

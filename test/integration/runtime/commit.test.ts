@@ -1,27 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { describe, expect, it } from '@jest/globals'
 import { v7 as uuidv7 } from 'uuid'
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
-import type { InstanceWrite, Store } from '../../../src/runtime/ports.js'
+import type { InstanceWrite } from '../../../src/runtime/ports.js'
 import { taking, write } from '../../support/database/instance-write.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 
 const LEASE_MS = 5_000
 
-let database: TestDatabase
-let store: Store
-let sql: pg.Pool
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  store = createPostgresStore({ connectionString: database.connectionString })
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
-afterAll(async () => {
-  await store.close()
-  await sql.end()
-  await database.drop()
-})
+const { connectionString, sql, closing } = await useDatabase({ connections: 1 })
+const store = closing(createPostgresStore({ connectionString }))
 
 const commit = (...writes: InstanceWrite[]) => store.commit(writes, LEASE_MS)
 const kinds = async (...writes: InstanceWrite[]) => (await commit(...writes)).map(r => r.kind)
@@ -76,7 +63,7 @@ describe('the commit statement', () => {
     expect(await count('timers where instance = $1', fresh)).toBe(1)
   })
 
-  it('leaves out an instance that needs a key in another’s hands, and says whose', async () => {
+  it('leaves out an instance that needs a key of another one, and names the holder', async () => {
     const [holder, other, third] = [uuidv7(), uuidv7(), uuidv7()]
     expect(await kinds(write(holder, 1, taking('key:a')))).toEqual(['moved'])
     const results = await commit(write(other, 1, taking('key:a', 'key:b')), write(third, 1, taking('key:c')))
@@ -92,7 +79,7 @@ describe('the commit statement', () => {
   })
 
   it('gives a key wanted by two connections at the same instant to one of them', async () => {
-    const other = createPostgresStore({ connectionString: database.connectionString })
+    const other = createPostgresStore({ connectionString })
     try {
       for (let round = 0; round < 20; round++) {
         const key = `key:race${round}`
@@ -111,7 +98,7 @@ describe('the commit statement', () => {
   it('does not deadlock when two connections commit the same instances in opposite orders', async () => {
     const ids = Array.from({ length: 50 }, () => uuidv7())
     await commit(...ids.map(id => write(id, 1)))
-    const other = createPostgresStore({ connectionString: database.connectionString })
+    const other = createPostgresStore({ connectionString })
     try {
       for (let version = 2; version < 12; version++) {
         const writes = ids.map(id => write(id, version))

@@ -5,9 +5,10 @@ import { createAuditStore } from '../../../src/adapters/postgres/engine/audit-st
 import { createPostgresStore } from '../../../src/adapters/postgres/engine/store.js'
 import type { Engine } from '../../../src/runtime/api.js'
 import { type AuditStore, audit } from '../../../src/runtime/audit.js'
+import type { DeadTimer } from '../../../src/runtime/dead-letters.js'
 import { createEngine, type EngineOptions } from '../../../src/runtime/engine.js'
 import { StoreUnavailableError } from '../../../src/runtime/errors.js'
-import type { DeadTimer, Store, StoredTimer } from '../../../src/runtime/ports.js'
+import type { Store, StoredTimer } from '../../../src/runtime/ports.js'
 import { MemoryDatabase } from '../../../src/testing/memory/database.js'
 import { createMemoryStore } from '../../../src/testing/memory/store.js'
 import { createTestDatabase } from '../../support/database/postgres.js'
@@ -136,7 +137,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     return found
   }
 
-  /** Fires what is due of the instance again and again, without the pauses. */
+  /** Fires the due timers of the instance repeatedly, without the pauses. */
   async function failForGood(engine: Engine, id: string): Promise<DeadTimer> {
     for (let attempts = 0; attempts < FAILED_FOR_GOOD; attempts++) {
       expect(await lettersOf(engine, id)).toEqual([])
@@ -182,7 +183,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     },
   )
 
-  it('R10.8 holds up no other timer, neither of its own instance nor of others', async () => {
+  it('R10.8 delays no other timer, neither of its own instance nor of others', async () => {
     const engine = open()
     const poisoned = FAULTS.filter(fault => fault !== 'row' || kind === 'Postgres')
     const ids = await Promise.all(
@@ -210,7 +211,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
       expect(left.map(({ sendId }) => sendId)).toEqual([poisoned[i]])
       expect(await violationsOf(id)).toEqual([])
     }
-  }, 60_000)
+  })
 
   it.each(['assign', 'unstorable'] as const)(
     'R10.8 and should have fired before another, in a late process, fails alone: %s',
@@ -262,7 +263,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     },
   )
 
-  it('is fired again after a while by itself, by any process', async () => {
+  it('is retried by any process after a while', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'poison', delayMs: 0, fault: 'assign' })
     await engine.ring(id)
@@ -300,7 +301,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await place.connect().dueTimers(id)).toMatchObject([{ sendId: 'poison', attempts: 2 }])
   })
 
-  it('through the fault of the database is not counted', async () => {
+  it('because of the database is not counted', async () => {
     let isAway = false
     const engine = open({
       alter: store => ({
@@ -321,7 +322,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await burntOf(engine, id)).toEqual(['good'])
   })
 
-  it('is no dead letter any more once its state is left, and a new timer when the state is entered again', async () => {
+  it('is no dead letter after its state is left, and a new timer when the state is entered again', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'good', delayMs: LONG_MS })
     await place.makeDue(id, WATCH)
@@ -338,7 +339,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect((await failForGood(engine, id)).generation).toBe(4)
   })
 
-  it('can be dropped: it never fires, is not missing, and comes anew when its state is entered again', async () => {
+  it('can be dropped: it never fires, is not missing, and is armed again when its state is entered again', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'poison', delayMs: 0, fault: 'claims' })
     const letter = await failForGood(engine, id)
@@ -356,7 +357,7 @@ describe.each(['memory', 'Postgres'] as const)('a timer that fails, on %s', kind
     expect(await violationsOf(id)).toEqual([])
   })
   // The last one: from then on only processes that know version 2 may start here.
-  it('is no dead letter any more once a migration has left its state', async () => {
+  it('is no dead letter after a migration has left its state', async () => {
     const engine = open()
     const id = await laid(engine, { name: 'good', delayMs: LONG_MS })
     await place.makeDue(id, WATCH)

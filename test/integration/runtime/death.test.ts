@@ -95,7 +95,7 @@ async function liveThrough(point: FaultPoint): Promise<Aftermath> {
   return aftermath
 }
 
-/** The sweeper has work only when somebody died before. */
+/** The sweeper has work only after another process died. */
 async function leaveAbandonedDelivery(connectionString: string, sql: pg.Pool): Promise<void> {
   const stuck = { name: 'recorder', wants: () => true, handle: () => new Promise<void>(() => {}) }
   const dying = openEngine(connectionString, { subscribers: [stuck] })
@@ -110,7 +110,7 @@ beforeAll(async () => {
       aftermaths.set(point, await liveThrough(point))
     }),
   )
-}, 90_000)
+})
 afterAll(async () => {
   await Promise.all(databases.map(database => database.drop()))
 })
@@ -122,20 +122,20 @@ const of = (point: FaultPoint) => {
 }
 
 describe.each(FAULT_POINTS.map(point => [point]))('a process killed at %s', point => {
-  it('did die there, with work done', () => {
+  it('died there, with work done', () => {
     expect(of(point).report.signal).toBe('SIGKILL')
     expect(of(point).transitions).toBeGreaterThan(0)
   })
-  it('takes no acknowledged transition with it', () => {
+  it('loses no acknowledged transition', () => {
     expect(of(point).lost).toEqual([])
   })
-  it('leaves a database in which every invariant holds once another process is up', () => {
+  it('leaves a database in which every invariant holds when another process runs', () => {
     expect(of(point).violations).toEqual([])
   })
-  it('leaves no timer behind: every door was closed by whoever was up', () => {
+  it('leaves no timer behind: some process closed every door', () => {
     expect(of(point).openDoors).toBe(0)
   })
-  it('leaves no event untold', () => {
+  it('leaves no event undelivered', () => {
     expect(of(point).undelivered).toEqual([])
   })
 })

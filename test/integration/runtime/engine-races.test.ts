@@ -1,9 +1,8 @@
 /* Two engines on one database, one of them stopped at a fault point while the other acts on the same instances. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { FAULT_POINTS, type FaultPoint } from '../../../src/runtime/faults.js'
 import type { Outcome } from '../../../src/runtime/types.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
 import { type ControlledFaults, controlledFaults } from '../../support/engine/faults.js'
@@ -11,30 +10,21 @@ import { briefly, callerOf, newDoor, newDoors, wordOf } from '../../support/mach
 
 const isLong = process.env.LOADCAST_LONG_TESTS !== undefined
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase()
 let points: ControlledFaults
 let [a, b]: ReturnType<typeof openEngine>[] = []
 let told: { a: ReturnType<typeof recordingSubscriber>; b: ReturnType<typeof recordingSubscriber> }
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
 beforeEach(async () => {
   await sql.query('truncate instances, journal, events, outbox, timers, claims')
   points = controlledFaults()
   told = { a: recordingSubscriber(), b: recordingSubscriber() }
-  a = openEngine(database.connectionString, { subscribers: [told.a], faults: points.faults })
-  b = openEngine(database.connectionString, { subscribers: [told.b] })
+  a = openEngine(connectionString, { subscribers: [told.a], faults: points.faults })
+  b = openEngine(connectionString, { subscribers: [told.b] })
 })
 afterEach(async () => {
   await Promise.all([a?.close(), b?.close()])
   expect(await violationsOf(sql)).toEqual([])
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 /** Both engines; the first stops at the fault points that a test holds. */
@@ -54,8 +44,8 @@ const expireLeases = async () => {
   await sql.query('update outbox set due_at = now()')
 }
 
-describe('an engine held up', () => {
-  it('between decision and commit loses to another, and decides again on what that one did', async () => {
+describe('an engine that is delayed', () => {
+  it('between decision and commit loses to another, and decides again on the new state', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('commit.before')
@@ -66,7 +56,7 @@ describe('an engine held up', () => {
     expect(briefly(await late)).toBe('ALREADY_OPEN 2')
   })
 
-  it('between decision and commit still wins when what the other did leaves room for it', async () => {
+  it('between decision and commit still wins if the other’s change leaves room for it', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('commit.before')
@@ -93,7 +83,7 @@ describe('an engine held up', () => {
     },
   )
 
-  it('before it reads takes notice of what another did meanwhile', async () => {
+  it('before it reads sees the other’s change', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('read.before')
@@ -104,7 +94,7 @@ describe('an engine held up', () => {
     expect(briefly(await unsure)).toBe('applied 3')
   })
 
-  it('after it has read answers by what was true while its caller waited', async () => {
+  it('after it has read answers with the state at a time while its caller waited', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('read.after')
@@ -116,7 +106,7 @@ describe('an engine held up', () => {
     expect(briefly(await a.shut(id))).toBe('applied 3')
   })
 
-  it('with a burst under If-Match answers each by the version it was judged at', async () => {
+  it('with a burst under If-Match answers each by the version that it was compared with', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine)
     const hold = points.hold('commit.before')
@@ -168,7 +158,7 @@ describe('a timer leased by two engines', () => {
       expect(await typesOf(id)).toEqual(['xstate.init', 'open', 'xstate.after.closing.door.open'])
   })
 
-  it('and armed again meanwhile does not fire for the earlier arming', async () => {
+  it('that is armed again does not fire for the earlier arming', async () => {
     const { a, b } = both()
     const hold = points.hold('timers.leased')
     const id = await newDoor(a.engine, 1)
@@ -183,7 +173,7 @@ describe('a timer leased by two engines', () => {
     expect(await typesOf(id)).toEqual(['xstate.init', 'open', 'close', 'open'])
   })
 
-  it('goes with a command in one burst: when the timer has been fired by the other, the command stands alone', async () => {
+  it('in one burst with a command: if the other engine fired the timer, only the command is applied', async () => {
     const { a, b } = both()
     const id = await newDoor(a.engine, 1)
     await a.open(id)
@@ -232,14 +222,14 @@ describe('a delivery leased by two engines', () => {
 /** The sweeper has work only when a process has died before. */
 async function leaveUndelivered(doors: number): Promise<void> {
   const stuck = { name: 'recorder', wants: () => true, handle: () => new Promise<void>(() => {}) }
-  const dying = openEngine(database.connectionString, { subscribers: [stuck] })
+  const dying = openEngine(connectionString, { subscribers: [stuck] })
   await newDoors(dying.engine, doors)
   await expireLeases()
   await dying.store.close()
 }
 
 describe('a claim', () => {
-  it('wanted in two batches on two engines goes to one, and the rest of both batches goes on', async () => {
+  it('wanted in two batches on two engines goes to one, and both batches are otherwise committed', async () => {
     const { a, b } = both()
     for (let round = 0; round < 10; round++) {
       const mine = await newDoors(a.engine, 6)
@@ -275,7 +265,7 @@ describe('a claim', () => {
         ;[leftKey, rightKey] = [rightKey, leftKey]
         continue
       }
-      // Whoever was refused has no key now: each gets one again.
+      // The refused doors have no key now: each gets one again.
       await Promise.all([a.giveBack(left), b.giveBack(right)])
       expect(wordOf(await a.take(left, leftKey))).toBe('applied')
       expect(wordOf(await b.take(right, rightKey))).toBe('applied')
@@ -283,7 +273,7 @@ describe('a claim', () => {
     expect(await count('claims')).toBe(2)
   })
 
-  it('that fails takes its refusals of others with it: they are decided again', async () => {
+  it('that fails invalidates refusals that were based on it: they are decided again', async () => {
     const { a, b } = both()
     const [id = '', other = ''] = await newDoors(a.engine, 2)
     const hold = points.hold('commit.before')
@@ -301,7 +291,7 @@ describe('a claim', () => {
     ])
   })
 
-  it('that was in another’s hands when looked for is taken by whoever comes after it was freed', async () => {
+  it('that another held at the look-up goes to the next command after it was freed', async () => {
     const { a, b } = both()
     const [id = '', other = ''] = await newDoors(a.engine, 2)
     await b.take(other, 'x')
@@ -349,8 +339,8 @@ async function workOn(
   return outcomes
 }
 
-describe.each(FAULT_POINTS.map(point => [point]))('with one engine held at %s', point => {
-  it('the other works on, and nothing is lost or done twice once the first goes on', async () => {
+describe.each(FAULT_POINTS.map(point => [point]))('with one engine delayed at %s', point => {
+  it('the other continues, and nothing is lost or done twice when the first resumes', async () => {
     const { a, b } = both()
     const ids = await newDoors(b.engine, 4, 30)
     if (point === 'outbox.leased') await leaveUndelivered(1)
@@ -371,9 +361,9 @@ describe.each(FAULT_POINTS.map(point => [point]))('with one engine held at %s', 
   })
 })
 
-it('an engine slow at every point and a quick one come to the same doors', async () => {
+it('an engine slow at every point and a fast one reach the same doors', async () => {
   const { b } = both()
-  const slow = openEngine(database.connectionString, {
+  const slow = openEngine(connectionString, {
     faults: () => new Promise(resolve => setTimeout(resolve, Math.random() * 20)),
     subscribers: [recordingSubscriber()],
   })

@@ -1,20 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { InvalidEventError, UnknownInstanceError } from '../../../src/runtime/errors.js'
 import type { Outcome } from '../../../src/runtime/types.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
 
 const actor = { id: 'tester', role: 'admin' }
 const LONG_MS = 3_600_000
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase()
 const opened: { close(): Promise<void> }[] = []
 
 const open = (options: Parameters<typeof openEngine>[1] = {}) => {
-  const one = openEngine(database.connectionString, options)
+  const one = openEngine(connectionString, options)
   opened.push(one)
   return one.engine
 }
@@ -29,16 +27,8 @@ const kinds = (outcomes: readonly Outcome[]) => {
   return tally
 }
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 async function newDoor(engine = open(), owner = 'ann', closeMs = LONG_MS) {
@@ -71,7 +61,7 @@ describe('a transition', () => {
     expect(await count('claims where instance = $1', id)).toBe(0)
   })
 
-  it('gives the machine its own uid to take ids from, and journals it', async () => {
+  it('gives the machine a uid of its own for new ids, and journals it', async () => {
     const { engine, id } = await newDoor()
     const outcome = await engine.send(id, { type: 'open', who: 'bob' }, { actor })
     if (outcome.kind !== 'applied') throw new Error('expected the door to open')
@@ -107,7 +97,7 @@ describe('a transition', () => {
 })
 
 describe('many at once', () => {
-  it('of fifty who would open one door exactly one does, on one engine', async () => {
+  it('exactly one of fifty opens a door, on one engine', async () => {
     const { engine, id } = await newDoor()
     const outcomes = await Promise.all(
       Array.from({ length: 50 }, (_, i) => engine.send(id, { type: 'open', who: `w${i}` }, { actor })),
@@ -116,7 +106,7 @@ describe('many at once', () => {
     expect(await engine.get(id)).toMatchObject({ version: 2 })
   })
 
-  it('of fifty who would open one door exactly one does, on two engines', async () => {
+  it('exactly one of fifty opens a door, on two engines', async () => {
     const { engine, id } = await newDoor()
     const other = open()
     const outcomes = await Promise.all(
@@ -182,7 +172,7 @@ describe('a claim', () => {
     expect(kinds(outcomes)).toEqual({ applied: 1, HAS_ANOTHER_KEY: 19 })
   })
 
-  it('that is taken does not make two events take turns for ever: both are refused', async () => {
+  it('that is taken does not make two events alternate for ever: both are refused', async () => {
     const { engine, id } = await newDoor()
     for (const who of ['una', 'vera']) {
       const { id: holder } = await newDoor(engine)
@@ -195,7 +185,7 @@ describe('a claim', () => {
     expect(kinds(outcomes)).toEqual({ HAS_ANOTHER_KEY: 2 })
   })
 
-  it('that is taken refuses its own event alone; what else waited for that instance goes on', async () => {
+  it('that is taken refuses only its own event; other events of that instance continue', async () => {
     const { engine, id } = await newDoor()
     const { id: holder } = await newDoor(engine)
     await engine.send(holder, { type: 'take.key', who: 'emil' }, { actor })
@@ -228,7 +218,7 @@ describe('a claim', () => {
 })
 
 describe('a refusal', () => {
-  it('rests on the present version, not on what this process remembers', async () => {
+  it('is based on the present version, not on the memory of this process', async () => {
     const { engine, id } = await newDoor()
     const other = open()
     await engine.send(id, { type: 'open', who: 'x' }, { actor })
@@ -269,9 +259,9 @@ describe('a timer', () => {
     ['while they are due one after the other', 0],
     ['when all of them are overdue', 600],
   ])(
-    'armed by a process that is gone fires on another, once, and steps do not drift, %s',
+    'armed by a process that has ended fires on another, once, and steps do not drift, %s',
     async (_when, lateMs) => {
-      const gone = openEngine(database.connectionString)
+      const gone = openEngine(connectionString)
       const created = await gone.engine.create(
         'light',
         { greenMs: 60, yellowMs: 40, shiftMs: 420 },
@@ -294,7 +284,7 @@ describe('a timer', () => {
     let commits = 0
     // The commit of the first timer takes until the last one is due.
     const faults = (point: string) => (point === 'commit.before' && ++commits === 2 ? delay(600) : undefined)
-    const late = openEngine(database.connectionString, { faults })
+    const late = openEngine(connectionString, { faults })
     await late.engine.start()
     const input = { greenMs: 60, yellowMs: 40, shiftMs: 420 }
     const created = await late.engine.create('light', input, { actor })
@@ -310,8 +300,10 @@ describe('a timer', () => {
     const { engine, id } = await newDoor(open(), 'ann', 1)
     await engine.send(id, { type: 'open', who: 'x' }, { actor })
     await engine.send(id, { type: 'close' }, { actor })
+    const { id: later } = await newDoor(engine, 'ann', 1)
+    await engine.send(later, { type: 'open', who: 'x' }, { actor })
     await engine.start()
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await until(async () => (await engine.get(later))?.status === 'closed')
     expect(await engine.get(id)).toMatchObject({ version: 3 })
   })
 })
@@ -338,7 +330,7 @@ describe('an emitted event', () => {
 
   it('that a dead process left is delivered by another when the lease has run out, and marked late', async () => {
     const stuck = { name: 'recorder', wants: () => true, handle: () => new Promise<void>(() => {}) }
-    const dying = openEngine(database.connectionString, { subscribers: [stuck] })
+    const dying = openEngine(connectionString, { subscribers: [stuck] })
     const { id } = await newDoor(dying.engine)
     await sql.query('update outbox set due_at = now() where instance = $1', [id])
     await sql.query("update events set recorded_at = now() - interval '6 seconds' where instance = $1", [id])
@@ -351,7 +343,7 @@ describe('an emitted event', () => {
     await dying.store.close()
   })
 
-  it('whose subscriber fails is tried again; other subscribers do not wait for it', async () => {
+  it('whose subscriber fails is retried; other subscribers do not wait for it', async () => {
     const recorder = recordingSubscriber('steady')
     let failures = 0
     const flaky = {

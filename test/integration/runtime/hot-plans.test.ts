@@ -1,10 +1,9 @@
 /* The statements that a busy engine sends, planned on empty tables and run on full ones: none reads a table through. */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import { uuidAt } from '../../../bench/uuid.js'
 import { createCommitPool } from '../../../src/adapters/postgres/connection/commit-pool.js'
 import { readThrough, recordStatements } from '../../support/database/plans.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
 import { actor, callerOf, newDoor, newDoors } from '../../support/machines/doors.js'
 
@@ -18,13 +17,10 @@ const FEW = 2_000
 const CHUNK = 500
 const TABLES = ['instances', 'journal', 'events', 'outbox', 'timers', 'claims', 'idempotency_keys']
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase({ connections: 1 })
 let statements: string[]
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
   // Statistics that come in the middle of a test, at a moment of autovacuum's choice, would make it another test.
   const { rows } = await sql.query<{ part: string }>(
     `select part.relid::regclass as part from unnest($1::text[]) as name, pg_partition_tree(name::regclass) as part
@@ -32,10 +28,6 @@ beforeAll(async () => {
     [TABLES],
   )
   for (const { part } of rows) await sql.query(`alter table ${part} set (autovacuum_enabled = false)`)
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 /** Rows like those of the engine, in the middle of their lives: open doors, with timers, claims and an undelivered event. */
@@ -113,14 +105,14 @@ async function work({ engine, store }: ReturnType<typeof openEngine>): Promise<v
 describe('statements planned while the tables were empty', () => {
   it('read few rows when there are many', async () => {
     const recorded = recordStatements()
-    const opened = openEngine(database.connectionString, { subscribers: [recordingSubscriber()] })
+    const opened = openEngine(connectionString, { subscribers: [recordingSubscriber()] })
     try {
       await opened.engine.start()
       // More often than the five times after which Postgres may keep a plan for good.
       for (let round = 0; round < 8; round++) await work(opened)
       await fill(INSTANCES)
       // The engine's connections report what they have read when they end.
-      const between = openEngine(database.connectionString)
+      const between = openEngine(connectionString)
       await between.close()
       const before = await rowsRead()
       for (let round = 0; round < 3; round++) await work(opened)
@@ -157,9 +149,9 @@ describe('the plan of each statement', () => {
     ['without statistics', 'select 1', 'enable_nestloop=on'],
     ['with statistics', 'analyze', 'enable_nestloop=on'],
     ['when it takes the tables for small and joins them by hash', 'select 1', 'enable_nestloop=off'],
-  ])('reads no table and no index from end to end, %s', async (_when, prepare, setting) => {
+  ])('reads no whole table and no whole index, %s', async (_when, prepare, setting) => {
     await sql.query(prepare)
-    const pool = createCommitPool(database.connectionString)
+    const pool = createCommitPool(connectionString)
     try {
       const client = await pool.connect()
       await client.query(`set ${setting}`)

@@ -1,6 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { afterEach, describe, expect, it } from '@jest/globals'
+import { useDatabase } from '../../support/database/use-database.js'
 import { openEngine } from '../../support/engine/engine.js'
 
 const actor = { id: 'tester', role: 'admin' }
@@ -10,29 +9,20 @@ const keyed = (key: string, fingerprint = 'f') => ({
 })
 const door = { owner: 'ann', closeMs: 3_600_000 }
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase({ connections: 1 })
 const opened: { close(): Promise<void> }[] = []
 const open = () => {
-  const one = openEngine(database.connectionString)
+  const one = openEngine(connectionString)
   opened.push(one)
   return one.engine
 }
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
 })
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
-})
 
 describe('an idempotency key', () => {
-  it('makes one instance of twenty creates, on two engines at once, and names it to all of them', async () => {
+  it('makes one instance of twenty creates, on two engines at once, and every answer names it', async () => {
     const engines = [open(), open()]
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, i) => engines[i % 2]?.create('door', door, keyed('create'))),
@@ -52,7 +42,7 @@ describe('an idempotency key', () => {
     )
   })
 
-  it('goes before a refusal: the twin of what was applied is not told that it came too late', async () => {
+  it('has precedence over a refusal: the twin of an applied command is not refused as too late', async () => {
     const engine = open()
     const created = await engine.create('door', door, { actor })
     if (created.kind !== 'created') throw new Error('expected a door')
@@ -80,7 +70,7 @@ describe('an idempotency key', () => {
     })
   })
 
-  it('used with another payload tells the fingerprint it was used with', async () => {
+  it('used with another payload returns the fingerprint of its first use', async () => {
     const engine = open()
     await engine.create('door', door, keyed('payload', 'one'))
     expect(await engine.create('door', door, keyed('payload', 'two'))).toMatchObject({
@@ -89,7 +79,7 @@ describe('an idempotency key', () => {
     })
   })
 
-  it('leads back to the instance as it was when it was used', async () => {
+  it('finds the instance as it was when the key was used', async () => {
     const engine = open()
     const created = await engine.create('door', door, { actor })
     if (created.kind !== 'created') throw new Error('expected a door')

@@ -106,7 +106,7 @@ describe.each([
       { zoe: 7 },
       [{ type: 'bid', bids: { yves: 5, bo: 5, alexandra: 5 } }, { type: 'award' }, { type: 'T' }],
     ],
-  ])('decides as a running actor does: %s', async (_name, bids, events) => {
+  ])('gives the decisions of a running actor: %s', async (_name, bids, events) => {
     const { value, context, emitted } = running(bids, events)
     const after = await restarted(bids, events)
     expect({ value: after.value, context: after.context, emitted: after.emitted }).toEqual({
@@ -145,7 +145,7 @@ describe.each([
     expect(texts).toEqual(texts.map(() => JSON.stringify(event)))
   })
 
-  it('is kept in what the audit reads, which finds nothing', async () => {
+  it('is kept in what the audit reads, which finds no violation', async () => {
     const { id } = await restarted({ zoe: 5, amy: 5 }, [{ type: 'note' }, { type: 'award' }])
     const page = await opened.audit.page(undefined, 1_000, [])
     const audited = page.find(({ instance }) => instance.id === id)

@@ -63,7 +63,7 @@ describe('a connection', () => {
     await database.drop()
   })
 
-  it('cut before the server has the commit costs the caller nothing but time', async () => {
+  it('cut before the server has the commit costs the caller only time', async () => {
     const id = await newDoor(far.engine)
     const cut = proxy.cutBefore(COMMIT)
     expect(briefly(await far.open(id))).toBe('applied 2')
@@ -82,7 +82,7 @@ describe('a connection', () => {
     expect(await typesOf(id)).toEqual(['xstate.init', 'open'])
   })
 
-  it('cut before the answer to a create, a claim and one whose claim fails tells each what is known', async () => {
+  it('cut before the answer to a create, a claim and a failed claim answers each with the known outcome', async () => {
     const [taking = '', wanting = '', holding = ''] = await newDoors(far.engine, 3)
     await near.take(holding, 'x')
     const cut = proxy.cutAfter(COMMIT)
@@ -100,7 +100,7 @@ describe('a connection', () => {
     expect(await count('instances')).toBe(4)
   })
 
-  it('cut before the answer to a burst, while others act on the same instance before it is sent again', async () => {
+  it('cut before the answer to a burst, while others change the same instance before it is sent again', async () => {
     const id = await newDoor(far.engine)
     const cut = proxy.cutAfter(COMMIT)
     const burst = [far.open(id), far.take(id, 'k'), far.open(id)]
@@ -113,7 +113,7 @@ describe('a connection', () => {
     expect(await typesOf(id)).toEqual(['xstate.init', 'open', 'take.key', 'close'])
   })
 
-  it('cut, and another engine first: what never reached the server is decided again', async () => {
+  it('cut, with another engine first: a commit that never reached the server is decided again', async () => {
     const id = await newDoor(far.engine)
     const cut = proxy.cutBefore(COMMIT)
     const late = far.open(id)
@@ -124,7 +124,7 @@ describe('a connection', () => {
     expect(briefly(await late)).toBe('ALREADY_OPEN 2')
   })
 
-  it('that delivers the first sending after the second applies it once', async () => {
+  it('that delivers the first attempt after the second applies it once', async () => {
     const id = await newDoor(far.engine)
     const held = proxy.holdBack(COMMIT)
     expect(briefly(await far.open(id))).toBe('applied 2')
@@ -133,7 +133,7 @@ describe('a connection', () => {
     expect(briefly(await far.shut(id))).toBe('applied 3')
   })
 
-  it('that delivers the first sending between the loss and the second applies it once', async () => {
+  it('that delivers the first attempt between the loss and the second applies it once', async () => {
     const id = await newDoor(far.engine)
     const held = proxy.holdBack(COMMIT)
     const opened = far.open(id)
@@ -156,7 +156,7 @@ describe('a connection', () => {
     expect(await typesOf(id)).toEqual(['xstate.init', 'open', 'take.key', 'return.key', 'close'])
   })
 
-  it('that still has a commit on its way leaves open what becomes of it: nobody is refused meanwhile', async () => {
+  it('with a commit still on its way leaves the outcome open: nobody is refused until it is known', async () => {
     const [id = '', other = ''] = await newDoors(far.engine, 2)
     const held = proxy.holdBack(COMMIT)
     const taken = Promise.allSettled([far.take(id, 'x')])
@@ -183,7 +183,7 @@ describe('a connection', () => {
     for (const id of ids) expect((await typesOf(id)).length).toBe(3)
   })
 
-  it('cut in the middle of a read is an overload for those who wait, and is gone with the next try', async () => {
+  it('cut during a read answers the waiting callers with an overload, and works at the next attempt', async () => {
     const id = await newDoor(far.engine)
     const cut = proxy.cutBefore(READ)
     await expect(far.shut(id)).rejects.toThrow(OverloadedError)
@@ -191,7 +191,7 @@ describe('a connection', () => {
     expect(briefly(await far.shut(id))).toBe('unchanged 1')
   })
 
-  it('cut again and again tells of every event at least once', async () => {
+  it('cut repeatedly delivers every event at least once', async () => {
     await far.engine.start()
     const ids = await newDoors(far.engine, 5)
     for (const text of [
@@ -214,7 +214,7 @@ describe('a connection', () => {
   })
 
   if (isLong) {
-    it('lost for longer than anyone waits: the caller is told to come back, and the outcome is not lost', async () => {
+    it('lost for longer than any caller waits: the caller is asked to retry, and the outcome is not lost', async () => {
       const id = await newDoor(far.engine)
       const cut = proxy.cutAfter(COMMIT)
       const opened = far.open(id)
@@ -231,7 +231,7 @@ describe('a connection', () => {
 })
 
 describe('Postgres', () => {
-  it('killed and started again under load loses nothing it acknowledged and applies nothing twice', async () => {
+  it('killed and restarted under load loses nothing it acknowledged and applies nothing twice', async () => {
     const dataDir = await temporaryFolder('restart')
     const binaries = await testBinaries()
     const start = () => startEmbeddedPostgres({ dataDir, log: silentLog, settings: NO_FSYNC, binaries })
@@ -295,5 +295,5 @@ describe('Postgres', () => {
     await one.close()
     await own.end()
     await server.stop()
-  }, 120_000)
+  })
 })

@@ -1,20 +1,18 @@
 /* The database goes back in time under running processes, as after a failover to an asynchronous standby. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { rememberHistory } from '../../support/database/lost-history.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, recordingSubscriber, until } from '../../support/engine/engine.js'
 import { briefly, callerOf, newDoor } from '../../support/machines/doors.js'
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase()
 let a: ReturnType<typeof open>
 let b: ReturnType<typeof open>
 
 function open() {
   const recorder = recordingSubscriber()
-  const one = openEngine(database.connectionString, { subscribers: [recorder] })
+  const one = openEngine(connectionString, { subscribers: [recorder] })
   return { ...one, ...callerOf(one.engine), recorder }
 }
 const typesOf = async (id: string) =>
@@ -24,10 +22,6 @@ const typesOf = async (id: string) =>
 const timersOf = async (id: string) =>
   (await sql.query('select send_id, parked from timers where instance = $1', [id])).rows
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
 beforeEach(async () => {
   await sql.query('truncate instances, journal, events, outbox, timers, claims, processes, sweeps')
   a = open()
@@ -36,10 +30,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all([a.close(), b.close()])
   expect(await violationsOf(sql)).toEqual([])
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 describe('a database that went back', () => {
@@ -106,7 +96,7 @@ describe('a database that went back', () => {
       release = resolve
     })
     const told: string[] = []
-    const c = openEngine(database.connectionString, {
+    const c = openEngine(connectionString, {
       subscribers: [
         {
           name: 'slow',

@@ -1,10 +1,9 @@
 /* Every delay of an active state has a timer, active or parked. Missing timers are armed again, and no others. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { assign, enqueueActions, raise, setup } from 'xstate'
 import { z } from 'zod'
 import type { Definition } from '../../../src/runtime/definition.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, testDefinitions, until } from '../../support/engine/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
@@ -52,12 +51,11 @@ const watchDefinition = {
 const definitions = [...testDefinitions, watchDefinition]
 const AFTER = 'xstate.after.50.watch.waiting'
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase()
 let a: ReturnType<typeof open>
 
 function open() {
-  const one = openEngine(database.connectionString, { definitions })
+  const one = openEngine(connectionString, { definitions })
   return { ...one, ...callerOf(one.engine) }
 }
 const timersOf = async (id: string) =>
@@ -79,10 +77,6 @@ const allTimers = async () =>
     )
   ).rows
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
 beforeEach(async () => {
   await sql.query('truncate instances, journal, events, outbox, timers, claims, processes, sweeps')
   a = open()
@@ -90,10 +84,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await a.close()
   expect(await violationsOf(sql, definitions)).toEqual([])
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 describe('a timer that is missing', () => {
@@ -107,7 +97,7 @@ describe('a timer that is missing', () => {
     await until(async () => (await allTimers()).length === before.length, 30_000)
     expect(await allTimers()).toEqual(before)
     expect((await timersOf(watch)).map(timer => timer.sendId)).toEqual(['reminder', AFTER])
-  }, 60_000)
+  })
 
   it('R13.2 fires at once when its time has passed', async () => {
     const door = await newDoor(a.engine, 10)
@@ -115,7 +105,7 @@ describe('a timer that is missing', () => {
     await sql.query('delete from timers')
     await a.engine.start()
     await until(async () => (await a.engine.get(door))?.status === 'closed', 30_000)
-  }, 60_000)
+  })
 
   it('R13.2 fires for a caller that cannot wait for the next check', async () => {
     const door = await newDoor(a.engine, 10)

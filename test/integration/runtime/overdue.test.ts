@@ -1,10 +1,9 @@
 /* Every process was down for a while: timers by the thousand are overdue when one starts. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { afterAll, beforeAll, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { expect, it } from '@jest/globals'
 import { uuidAt } from '../../../bench/uuid.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 import { briefly, callerOf, newDoor } from '../../support/machines/doors.js'
@@ -16,22 +15,10 @@ const UNDER_WAY = 2_000
 /** A hundred thousand instances in memory at once would take several times this. */
 const MOST_MORE_MB = 200
 
-/** One that is told of all and keeps nothing, so that memory says what the engine keeps. */
+/** A subscriber that receives everything and keeps nothing, so that memory shows what the engine keeps. */
 const deafSubscriber = { name: 'deaf', wants: () => true, handle: () => {} }
 
-let database: TestDatabase
-let sql: pg.Pool
-let opened: ReturnType<typeof openEngine> | undefined
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-})
-afterAll(async () => {
-  await opened?.close()
-  await sql.end()
-  await database.drop()
-})
+const { connectionString, sql, closing } = await useDatabase()
 
 const count = async (text: string) => Number((await sql.query(`select count(*) as n from ${text}`)).rows[0].n)
 
@@ -71,38 +58,34 @@ const megabytes = () => {
   return (heapUsed + external) / 2 ** 20
 }
 
-it(
-  `${OVERDUE} of them are fired in order of due time, within bounds, and others are served meanwhile`,
-  async () => {
-    opened = openEngine(database.connectionString, { subscribers: [deafSubscriber] })
-    const door = callerOf(opened.engine)
-    const [model, other] = [await newDoor(opened.engine, 1_000), await newDoor(opened.engine)]
-    await door.open(model)
-    await copyDoor(model, OVERDUE)
-    expect(await violationsOf(sql)).toEqual([])
+it(`${OVERDUE} of them are fired in order of due time, within bounds, and commands are served in the meantime`, async () => {
+  const opened = closing(openEngine(connectionString, { subscribers: [deafSubscriber] }))
+  const door = callerOf(opened.engine)
+  const [model, other] = [await newDoor(opened.engine, 1_000), await newDoor(opened.engine)]
+  await door.open(model)
+  await copyDoor(model, OVERDUE)
+  expect(await violationsOf(sql)).toEqual([])
 
-    const before = megabytes()
-    await opened.engine.start()
-    await until(async () => (await count('timers where leased_until is not null')) > 0)
-    // In the middle of it.
-    expect(briefly(await door.open(other))).toBe('applied 2')
-    expect(briefly(await door.shut(other))).toBe('applied 3')
-    const left = await count('copies c join timers t on t.instance = c.id')
-    expect(left).toBeGreaterThan(0)
-    await until(async () => (await count('copies c join timers t on t.instance = c.id')) === 0, 240_000)
-    const more = megabytes() - before
-    await until(async () => (await count('outbox')) === 0, 60_000)
+  const before = megabytes()
+  await opened.engine.start()
+  await until(async () => (await count('timers where leased_until is not null')) > 0)
+  // In the middle of it.
+  expect(briefly(await door.open(other))).toBe('applied 2')
+  expect(briefly(await door.shut(other))).toBe('applied 3')
+  const left = await count('copies c join timers t on t.instance = c.id')
+  expect(left).toBeGreaterThan(0)
+  await until(async () => (await count('copies c join timers t on t.instance = c.id')) === 0, 240_000)
+  const more = megabytes() - before
+  await until(async () => (await count('outbox')) === 0, 60_000)
 
-    // Transactions are numbered as they begin to write.
-    const { rows } = await sql.query(`
+  // Transactions are numbered as they begin to write.
+  const { rows } = await sql.query(`
     select max(abs(by_due - by_commit))::int as furthest
     from (select row_number() over (order by j.at) as by_due,
                  row_number() over (order by j.xmin::text::bigint, j.at) as by_commit
           from journal j join copies c on c.id = j.instance where version = 3) as ranks`)
-    expect(rows[0].furthest).toBeLessThanOrEqual(UNDER_WAY)
-    expect(more).toBeLessThan(MOST_MORE_MB)
-    expect(await count('journal j join copies c on c.id = j.instance where version = 3')).toBe(OVERDUE)
-    expect(await violationsOf(sql)).toEqual([])
-  },
-  isLong ? 600_000 : 30_000,
-)
+  expect(rows[0].furthest).toBeLessThanOrEqual(UNDER_WAY)
+  expect(more).toBeLessThan(MOST_MORE_MB)
+  expect(await count('journal j join copies c on c.id = j.instance where version = 3')).toBe(OVERDUE)
+  expect(await violationsOf(sql)).toEqual([])
+})

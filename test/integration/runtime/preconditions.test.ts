@@ -1,21 +1,16 @@
 /* The commit rechecks the facts that an event was decided on and refuses only that event, not others in the same commit. */
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import type { Precondition } from '../../../src/runtime/types.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 import { controlledFaults } from '../../support/engine/faults.js'
 import { actor, newDoor, newDoors, wordOf } from '../../support/machines/doors.js'
 
 const { faults, hold } = controlledFaults()
-let database: TestDatabase
-let sql: pg.Pool
-let opened: ReturnType<typeof openEngine>
+const { connectionString, sql, closing } = await useDatabase()
+const opened = closing(openEngine(connectionString, { faults }))
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 2 })
-  opened = openEngine(database.connectionString, { faults })
   await sql.query("insert into users (id) values ('ann'), ('bob')")
   // Checked first, since its name sorts first. A commit that checks it keeps running while it is held.
   await sql.query(`
@@ -26,11 +21,6 @@ beforeAll(async () => {
       return true;
     end $$;
     create view a_slow_look as select id from users where pause()`)
-})
-afterAll(async () => {
-  await opened.close()
-  await sql.end()
-  await database.drop()
 })
 
 const user = (id: string, isThere = true): Precondition => ({
@@ -66,7 +56,7 @@ describe('an event with preconditions', () => {
     expect((await opened.engine.get(id))?.version).toBe(3)
   })
 
-  it('is judged by the facts at the commit, not by those when it was sent', async () => {
+  it('is judged by the facts at the commit, not by earlier ones', async () => {
     const id = await newDoor(opened.engine)
     for (const isActive of [false, true]) {
       await turn('bob', !isActive)

@@ -167,7 +167,7 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
     return engine
   }
 
-  it.each(refused)('R10.8 an event alone is refused, and says why: %j', async (event, message) => {
+  it.each(refused)('R10.8 an event alone is refused with the reason: %j', async (event, message) => {
     const engine = engineOf()
     const id = await newProbe(engine)
     // In one burst with others: those are applied.
@@ -214,14 +214,14 @@ describe.each(['Postgres', 'memory'])('on %s', where => {
   })
 })
 
-describe('a refusal that is none', () => {
+describe('an unjustified refusal', () => {
   it.each([
     ['refuse', 'NO', /^probe v1: refuse: expected an object with a string "reason", got "NO"$/],
     ['refuse', {}, /^probe v1: refuse: expected an object with a string "reason", got an object$/],
     ['refusePermanently', true, /^probe v1: refusePermanently: .*got true$/],
     ['refusePermanently', { reason: 7 }, /^probe v1: refusePermanently: /],
     ['refuseClaim', undefined, /^probe v1: refuseClaim: .*got undefined$/],
-  ])('R10.8 is a fault of the definition: %s gives %j', async (field, given, message) => {
+  ])('R10.8 is an error of the definition: %s gives %j', async (field, given, message) => {
     const commands = { ...definition.commands, nothing: z.object({ type: z.literal('nothing') }) }
     const faulty = { ...definition, commands, [field]: () => given } as unknown as Definition
     const { engine, close } = openEngine('', { definitions: [faulty], store: createMemoryStore() })
@@ -237,7 +237,7 @@ describe('a refusal that is none', () => {
   })
 })
 
-describe('what the definition itself makes of an event', () => {
+describe('results of the definition itself', () => {
   const NUL = String.fromCharCode(0)
   it.each([
     ['status', () => `on${NUL}`, /^probe v1: status: expected well-formed Unicode without NUL$/],

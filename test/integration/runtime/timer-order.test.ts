@@ -89,7 +89,7 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     return engine
   }
 
-  /** What was armed `ageMs` ago by a process that has ended. */
+  /** Timers armed `ageMs` ago by a process that has ended. */
   async function armed(armings: readonly Arming[], ageMs: number) {
     const base = Date.now() - ageMs
     const clock = standingClock(base)
@@ -105,14 +105,14 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     it.each([
       ['while they are near', 0],
       ['when all of them are overdue', 60_000],
-    ])('R10.8 ring as those of a plain actor, %s', async (_when, ageMs) => {
+    ])('R10.8 fire as those of a plain actor, %s', async (_when, ageMs) => {
       const { id } = await armed(armings, ageMs)
       const heir = open()
       await heir.start()
       expect(await rungAfter(heir, id, expected.length)).toEqual(expected)
     })
 
-    it('R10.8 ring as those of a plain actor for a caller that cannot wait', async () => {
+    it('R10.8 fire as those of a plain actor for a caller that cannot wait', async () => {
       const { id } = await armed(armings, 60_000)
       const engine = open()
       // What is armed by those that ring is due by then too.
@@ -124,7 +124,7 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     })
   })
 
-  it('R10.8 of which one is armed again each time it rings all ring before a later one, however many are overdue', async () => {
+  it('R10.8 all fire before a later one that is armed again each time it fires, however many are overdue', async () => {
     const shiftMs = 450
     const clock = standingClock(Date.now() - 60_000)
     const input = { greenMs: 1, yellowMs: 1, shiftMs }
@@ -138,7 +138,7 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     expect(history.map(({ at }) => at - createdAt)).toEqual(Array.from({ length: shiftMs + 1 }, (_, i) => i))
   })
 
-  it('R10.8 ring in the order of arming, though a process that is gone has leased the first of them', async () => {
+  it('R10.8 fire in the order of arming, though a process that has ended leased the first of them', async () => {
     const first = { atMs: 0, bells: bells('ABC', 200) }
     const second = { atMs: 100, bells: [...bells('DE', 100), ...bells('F', 150)] }
     const base = Date.now() - 60_000
@@ -159,7 +159,7 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     hold.release()
   })
 
-  it('R10.8 ring in the order of arming for a process that knows only the last of them and loses a race', async () => {
+  it('R10.8 fire in the order of arming for a process that knows only the last of them and loses a race', async () => {
     const points = controlledFaults()
     const store = place.connect()
     const engine = open({
@@ -183,7 +183,7 @@ describe.each(['memory', 'Postgres'] as const)('timers on %s', kind => {
     await store.close()
   })
 
-  it('R10.8 ring in the order of arming for two processes that look for them again and again', async () => {
+  it('R10.8 fire in the order of arming for two processes that poll for them', async () => {
     const armings = Array.from({ length: 8 }, (_, i) => ({
       atMs: i,
       bells: bells(`${i}`, DUE_MS - i),

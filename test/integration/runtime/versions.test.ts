@@ -1,11 +1,12 @@
-/* Two versions of a definition on one database: who writes which, when, and what becomes of what the old one wrote. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+/*
+ * Two versions of a definition on one database: which process writes which version, when, and how older rows continue.
+ */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Definition } from '../../../src/runtime/definition.js'
 import { createRegistry } from '../../../src/runtime/definitions/registry.js'
 import { MIGRATE } from '../../../src/runtime/definitions/upgrade.js'
 import { simulate } from '../../../src/testing/index.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { useDatabase } from '../../support/database/use-database.js'
 import { violationsOf } from '../../support/database/violations.js'
 import { openEngine, until } from '../../support/engine/engine.js'
 import { doorDefinition } from '../../support/machines/door.js'
@@ -19,27 +20,18 @@ const v2 = [doorV2Definition] as unknown as Definition[]
 /** A release that has dropped the old version. */
 const onlyV2 = [{ ...doorV2Definition, migrations: [] }] as unknown as Definition[]
 
-let database: TestDatabase
-let sql: pg.Pool
+const { connectionString, sql } = await useDatabase({ connections: 1 })
 const opened: ReturnType<typeof openEngine>[] = []
 const open = (definitions: Definition[]) => {
-  const one = openEngine(database.connectionString, { definitions })
+  const one = openEngine(connectionString, { definitions })
   opened.push(one)
   return one.engine
 }
-beforeAll(async () => {
-  database = await createTestDatabase()
-  sql = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
 beforeEach(() =>
   sql.query('truncate instances, journal, events, outbox, timers, claims, processes, definition_versions'),
 )
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(one => one.close()))
-})
-afterAll(async () => {
-  await sql.end()
-  await database.drop()
 })
 
 const storedVersion = async (id: string) =>
@@ -78,9 +70,9 @@ describe('a rolling deploy', () => {
       leaf: { closed: 'unlocked' },
       bell: 'silent',
     })
-  }, 60_000)
+  })
 
-  it('R10.5 arms the timer of a region that is new, and it fires', async () => {
+  it('R10.5 arms the timer of a new region, and it fires', async () => {
     const before = open(v1)
     const door = await newDoor(before)
     await opened.pop()?.close()
@@ -94,9 +86,9 @@ describe('a rolling deploy', () => {
     ])
     await until(async () => (await after.get(door))?.snapshot.value.bell === 'rung', BELL_MS + 15_000)
     expect(await violationsOf(sql, v2)).toEqual([])
-  }, 60_000)
+  })
 
-  it('R10.5 refuses loudly what a process does not know, and leaves it as it is', async () => {
+  it('R10.5 refuses unknown versions with an error, and leaves their instances unchanged', async () => {
     const after = open(v2)
     await after.start()
     const door = await newDoor(after)
@@ -108,18 +100,18 @@ describe('a rolling deploy', () => {
       /was written by version 2 of "door"; this process knows version 1/,
     )
     expect(await after.get(door)).toMatchObject({ version: 1 })
-  }, 60_000)
+  })
 
-  it('R10.5 does not let a process in that has dropped what another still needs', async () => {
+  it('R10.5 refuses a process that has dropped a version which another still needs', async () => {
     await open(v1).start()
     await expect(open(onlyV2).start()).rejects.toThrow(
       /still knows only version 1 of "door"; this one must know it too/,
     )
-  }, 60_000)
+  })
 
-  it('R10.5 keeps every promise in the simulator while processes of both versions come and go', async () => {
+  it('R10.5 keeps every promise in the simulator while processes of both versions start and end', async () => {
     let migrations = 0
-    // Long enough for the leases of the dead to run out while callers go on.
+    // Long enough for leases of dead processes to run out while callers continue.
     const moments = [5, 200, 15_500, 16_000]
     const campaign = await simulate(
       { ...doorSubject, moments, definition: doorV2Definition as unknown as Definition },
@@ -144,11 +136,11 @@ describe('a rolling deploy', () => {
     )
     expect(campaign.failure?.violations).toBeUndefined()
     expect(migrations).toBeGreaterThan(0)
-  }, 300_000)
+  })
 })
 
 describe('definitions of several versions', () => {
-  it('R10.5 are refused when they do not lead to one another', () => {
+  it('R10.5 are refused when they do not migrate to one another', () => {
     const another = { ...doorV2Definition, version: 1, migrations: doorV2Definition.migrations ?? [] }
     expect(() => createRegistry([another as unknown as Definition])).toThrow(
       /cannot be migrated to from version 1/,

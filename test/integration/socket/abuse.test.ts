@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { socketLimits } from '../../../src/adapters/socket/limits.js'
 import { MAX_WATCHED } from '../../../src/adapters/socket/messages.js'
 import { until } from '../../support/engine/engine.js'
+import { scaled } from '../../support/engine/pace.js'
 import { openRawSocket, type RawSocket } from '../../support/network/raw-socket.js'
 import { type RoughNetwork, startRoughNetwork } from '../../support/network/rough-network.js'
 import { disconnected, type Listener, listen } from '../../support/server/clients.js'
@@ -43,7 +44,7 @@ const event = (text: string) => ({
 })
 
 describe('a client that does not read', () => {
-  test('is cut off before more waits for it than the bound, and others get everything', async () => {
+  test('is disconnected before more bytes wait for it than the bound, and others get everything', async () => {
     const { url, sockets, lines } = await start()
     const good = await connectAs(url, 'good')
     const stuck = await raw(url, 'stuck')
@@ -58,12 +59,12 @@ describe('a client that does not read', () => {
     }
     expect(sockets.countConnections()).toBe(1)
     expect(good.socket.connected).toBe(true)
-    const [line] = lines.filter(text => text.includes('it does not read'))
+    const [line] = lines.filter(text => text.includes('does not read'))
     expect(JSON.parse(line ?? '{}').waiting).toBeLessThan(socketLimits.maxWaitingBytes + 2 * filling.length)
     expect(sent).toBeGreaterThan(socketLimits.maxWaitingBytes / filling.length)
   })
 
-  test('is cut off as well when it has not even signed in', async () => {
+  test('is disconnected also before it has signed in', async () => {
     const { url, lines } = await start({ limits: { maxWaitingBytes: 20_000 } })
     const stranger = await raw(url)
     stranger.socket.pause()
@@ -71,24 +72,25 @@ describe('a client that does not read', () => {
     const writing = setInterval(() => {
       for (let i = 0; i < 100; i += 1) stranger.send(`40/${'n'.repeat(10_000)},`)
     }, 5)
-    await until(() => lines.some(line => /it does not read|it floods/.test(line)))
+    await until(() => lines.some(line => /does not read|too many packets/.test(line)))
     clearInterval(writing)
   })
 })
 
 describe('a client that floods', () => {
-  test('with packets that are no messages is cut off', async () => {
-    const { url, lines, sockets } = await start()
+  test('with packets other than messages is disconnected', async () => {
+    // So few that a slow machine does not let the flood pass while it sends.
+    const { url, lines, sockets } = await start({ limits: { packetsPerSecond: 1 } })
     const flood = await raw(url, 'flood')
     const good = await connectAs(url, 'good')
     for (let i = 0; i <= socketLimits.packetBurst + 100; i += 1) flood.send('3')
     await flood.closed()
-    expect(lines.filter(line => line.includes('it floods'))).toHaveLength(1)
+    expect(lines.filter(line => line.includes('too many packets'))).toHaveLength(1)
     expect(await good.send('heartbeat', {})).toEqual({ ok: true })
     expect(sockets.countConnections()).toBe(1)
   })
 
-  test('with one message that is too large is cut off before it has been read', async () => {
+  test('with one message that is too large is disconnected before it has been read', async () => {
     const { url } = await start()
     const large = await raw(url, 'large')
     // A frame that announces a gigabyte: its length alone is enough.
@@ -107,7 +109,7 @@ describe('a client that floods', () => {
     expect(sockets.countConnections()).toBe(4)
   })
 
-  test('with connections of nobody is refused at the door, and those who are in stay', async () => {
+  test('with connections that are not signed in is refused, and the present clients stay', async () => {
     const { url } = await start({ limits: { maxConnections: 2, connectTimeoutMs: 60_000 } })
     const good = await connectAs(url, 'good')
     await raw(url)
@@ -116,7 +118,7 @@ describe('a client that floods', () => {
     expect(await good.send('heartbeat', {})).toEqual({ ok: true })
   })
 
-  test('with rooms may watch so many and no more', async () => {
+  test('with rooms may watch only a bounded number', async () => {
     const { url } = await start({ limits: { messageBurst: 1_000 } })
     const keen = await connectAs(url, 'keen')
     const id = (n: number) => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, '0')}`
@@ -150,7 +152,7 @@ describe('a client that sends garbage', () => {
     ['letters that are none', c => c.send(Buffer.of(0x34, 0x32, 0xff, 0xfe), 1)],
   ]
 
-  test.each(nonsense)('%s: an answer or the end, and others never notice', async (_what, act) => {
+  test.each(nonsense)('%s: an answer or a disconnect, without effect on others', async (_what, act) => {
     const { url, lines } = await start()
     const good = await connectAs(url, 'good')
     const bad = await raw(url, 'bad')
@@ -169,30 +171,30 @@ describe('a client that sends garbage', () => {
     expect(await good.send('heartbeat', {})).toEqual({ ok: true })
   })
 
-  test('and one that never signs in is sent away', async () => {
+  test('and one that never signs in is disconnected', async () => {
     const { url } = await start({ limits: { connectTimeoutMs: 200 } })
     await (await raw(url)).closed()
   })
 })
 
-describe('a client whose network has gone', () => {
-  test('half open is noticed by its silence, and its rooms are empty', async () => {
-    const { url, sockets } = await start({ limits: { pingIntervalMs: 100, pingTimeoutMs: 2_000 } })
+describe('a client whose network was lost', () => {
+  test('half open is noticed by its silence, and its rooms are left', async () => {
+    const { url, sockets } = await start({ limits: { pingIntervalMs: 100, pingTimeoutMs: scaled(2_000) } })
     const network: RoughNetwork = await startRoughNetwork([url])
     open.push(network)
     const lost = await connectAs(network.url, 'lost')
     const good = await connectAs(url, 'good')
     network.swallow()
     await until(() => sockets.countConnections() === 1)
-    // Neither end was told.
+    // Neither end noticed.
     expect(network.size).toBeLessThanOrEqual(1)
     expect(lost.events).toEqual([])
     expect(await good.send('heartbeat', {})).toEqual({ ok: true })
   })
 })
 
-describe('R7.2 a user who is turned off', () => {
-  test('is cut off even where the word of it did not arrive', async () => {
+describe('R7.2 a user that is turned off', () => {
+  test('is disconnected even if the message about it did not arrive', async () => {
     const { url, inactive } = await start({ limits: { checkSessionsEveryMs: 50 } })
     const bad = await connectAs(url, 'bad')
     const good = await connectAs(url, 'good')

@@ -14,7 +14,7 @@ import { runServerToEnd } from '../../support/server/server-process.js'
 import { type ClusteredSockets, startClusteredSockets } from '../../support/server/sockets-alone.js'
 import { tokenFor } from '../../support/server/tokens.js'
 
-/* The adapter on its two connections, with nothing behind it: what it needs of Redis, and what it does without. */
+/* The adapter on its two connections, alone: its needs from Redis, and its behaviour without Redis. */
 
 const { describeWithRedis } = await redisForTests()
 const certificates = (await hasOpenssl()) ? await makeCertificates() : undefined
@@ -75,7 +75,7 @@ describeWithRedis('a Redis that cannot do it', () => {
     await crosses(await start(url, other), await start(url, other))
   })
 
-  test('R7.1 such a start ends with 1, and with that sentence', async () => {
+  test('R7.1 such a start ends with 1, and with that message', async () => {
     const { url } = await server({ config: ['rename-command PSUBSCRIBE ""'] })
     const database = await createTestDatabase()
     open.push({ close: () => database.drop() })
@@ -86,7 +86,7 @@ describeWithRedis('a Redis that cannot do it', () => {
     expect(output).not.toContain('    at ')
   })
 
-  test('R7.4 one that is away at the start is waited for briefly, and joined when it comes', async () => {
+  test('R7.4 one that is unavailable at the start is waited for briefly, and joined when it comes', async () => {
     const redis = await server({})
     await redis.kill()
     const [a, b] = [await start(redis.url), await start(redis.url)]
@@ -98,7 +98,7 @@ describeWithRedis('a Redis that cannot do it', () => {
     await until(() => {
       a.sockets.fanout.emit(['person:customer:there'], envelope('e2'))
       return there.events.length > 0
-    }, 20_000)
+    })
   })
 })
 
@@ -113,7 +113,7 @@ describeWithRedis('a Redis that is full', () => {
 })
 
 describeWithRedis('Redis over TLS', () => {
-  testWithTls.each(kinds)('R7.1 with a certificate that is verified works (%s)', async kind => {
+  testWithTls.each(kinds)('R7.1 with a verified certificate works (%s)', async kind => {
     if (certificates === undefined) return
     const { url } = await server({ tls: certificates })
     expect(url).toMatch(/^rediss:/)
@@ -152,7 +152,7 @@ describeWithRedis('Redis over TLS', () => {
   })
 })
 
-describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between processes (%s)', kind => {
+describeWithRedis.each(kinds.map(kind => [kind]))('losses between processes (%s)', kind => {
   const redis = useRedis()
 
   function through(network: RoughNetwork): string {
@@ -160,9 +160,9 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
     return `redis://127.0.0.1:${new URL(network.url).port}`
   }
 
-  test('R7.4 a subscription that hangs without an error is found, and what it missed is told', async () => {
+  test('R7.4 a subscription that hangs without an error is found, and the lost messages are redelivered', async () => {
     const network = await startRoughNetwork([redis.url])
-    const deaf = await start(through(network), kind, { echoEveryMs: 50, publisherUrl: redis.url })
+    const deaf = await start(through(network), kind, { loopbackEveryMs: 50, publisherUrl: redis.url })
     const good = await start(redis.url, kind)
     await crosses(good, deaf)
     network.swallow()
@@ -174,9 +174,9 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
     await until(() => good.missed.length > 0)
   })
 
-  test('R7.4 what could not be published is told to the others, once it can be', async () => {
+  test('R7.4 messages that could not be published are redelivered to the others when Redis is back', async () => {
     const network = await startRoughNetwork([redis.url])
-    const mute = await start(redis.url, kind, { publisherUrl: through(network), echoEveryMs: 60_000 })
+    const mute = await start(redis.url, kind, { publisherUrl: through(network), loopbackEveryMs: 60_000 })
     const good = await start(redis.url, kind)
     await crosses(mute, good)
     network.lead([])
@@ -194,7 +194,7 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
     expect(good.missed[0]).toBeLessThan(performance.now() - before + 100)
   })
 
-  test('R7.4 without Redis no more waits to be published than the bound, and local sockets get it all', async () => {
+  test('R7.4 without Redis the queue of messages is bounded, and local sockets get every event', async () => {
     const network = await startRoughNetwork([redis.url])
     const alone = await start(through(network), kind)
     const client = await connectAs(alone.url, 'local')
@@ -211,7 +211,7 @@ describeWithRedis.each(kinds.map(kind => [kind]))('what can be lost between proc
     expect(dropped).toBeGreaterThan(0)
   })
 
-  test('nonsense in the channels ends nobody', async () => {
+  test('nonsense in the channels ends no process', async () => {
     const [a, b] = [await start(redis.url, kind), await start(redis.url, kind)]
     await crosses(a, b)
     const stranger = new Redis(redis.url)

@@ -3,39 +3,26 @@
  * was redriven or Redis was lost. By then their trip may have ended minutes or weeks ago. Every reader that was away gets
  * them when it resumes, over HTTP and on its socket, and no other reader does.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import pg from 'pg'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import { createReadStore } from '../../../src/adapters/postgres/product/read-store.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { until } from '../../support/engine/engine.js'
 import { type Client as Caller, createClient, type Listener, listen } from '../../support/server/clients.js'
 import { idsFor } from '../../support/server/event-log.js'
 import { acceptBody, asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import type { TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let database: TestDatabase
-let home: TestApp
-let other: TestApp
-let pool: pg.Pool
 let failing = false
 const open: Listener[] = []
+const faults = (point: string) => {
+  if (failing && point === 'delivery.before') throw new Error('as if this process had died here')
+}
+const home = await useTestApp({ faults })
+const other = await home.beside({ faults })
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  const faults = (point: string) => {
-    if (failing && point === 'delivery.before') throw new Error('as if this process had died here')
-  }
-  ;[home, other] = await Promise.all([startTestApp({ database, faults }), startTestApp({ database, faults })])
-  pool = new pg.Pool({ connectionString: database.connectionString, max: 1 })
-})
 afterEach(() => {
   failing = false
   for (const listener of open.splice(0)) listener.close()
-})
-afterAll(async () => {
-  await pool.end()
-  await Promise.all([home.close(), other.close()])
-  await database.drop()
 })
 
 const outbox = () => home.query('select from outbox')
@@ -153,7 +140,7 @@ const ways: Readonly<Record<string, (ended: Ended) => Promise<void>>> = {
   async 'messages between processes were lost'({ request }) {
     await home.query('delete from outbox where instance = $1', [request])
     const all = Date.now() - 60 * 24 * 3_600_000
-    await createReadStore(pool).markLate(all, 100_000)
+    await createReadStore(home.sql).markLate(all, 100_000)
   },
 }
 
@@ -203,7 +190,7 @@ describe('R7.3 late events', () => {
     }
   })
 
-  it('R7.3 of a very slow commit reach everyone as well', async () => {
+  it('R7.3 of a very slow commit reach every client too', async () => {
     const { request, driver } = await cancelledUntold('slow')
     await age(request, 30)
     // The trip's end was stamped long before its event was recorded: the process was paused in between.

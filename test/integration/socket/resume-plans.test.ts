@@ -5,9 +5,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
 import { qualified } from '../../../src/adapters/postgres/connection/engine-schema.js'
-import { eventsInSql, eventsOfSql } from '../../../src/adapters/postgres/product/resume-events-sql.js'
+import { bind } from '../../../src/adapters/postgres/connection/statement.js'
+import { eventsIn, eventsOf } from '../../../src/adapters/postgres/product/resume-events.js'
+import { positionValues } from '../../../src/adapters/postgres/product/resume-page.js'
 import { createResumeStore, firstIdAt } from '../../../src/adapters/postgres/product/resume-store.js'
-import { sweepEventsSql } from '../../../src/adapters/postgres/product/sweep-events.js'
+import { eventsSwept } from '../../../src/adapters/postgres/product/sweep-events.js'
 import type { Person } from '../../../src/dispatch/person.js'
 import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 
@@ -86,7 +88,8 @@ const scannedWhole = (plan: Plan): string[] => [
     : []),
   ...(plan.Plans ?? []).flatMap(scannedWhole),
 ]
-async function planOf(text: string, values: readonly unknown[]): Promise<readonly string[]> {
+async function planOf({ statement, values }: ReturnType<typeof bind>): Promise<readonly string[]> {
+  const text = typeof statement === 'string' ? statement : statement.text
   const { rows } = await sql.query(`explain (format json) ${qualified(text)}`, [...values])
   return scannedWhole(rows[0]['QUERY PLAN'][0].Plan)
 }
@@ -94,18 +97,14 @@ async function planOf(text: string, values: readonly unknown[]): Promise<readonl
 const now = () => Date.now() * 1000
 const valuesOf = (user: string, hoursAgo: number) => {
   const since = now() - hoursAgo * HOUR
-  return [
+  return {
     since,
-    null,
-    null,
-    null,
-    null,
-    201,
-    user,
-    firstIdAt(since - 30 * 24 * HOUR),
-    firstIdAt(since - 25 * HOUR),
-    personOf(user).role,
-  ]
+    ...positionValues(undefined),
+    limit: 201,
+    ...personOf(user),
+    oldest: firstIdAt(since - 30 * 24 * HOUR),
+    oldestOffered: firstIdAt(since - 25 * HOUR),
+  }
 }
 
 /** Ids begin with the letter of their role. */
@@ -117,12 +116,12 @@ function personOf(id: string): Person {
 describe('R7.3 a resume', () => {
   let request: string
 
-  it('R7.3 is planned well while the tables are unknown to the planner', async () => {
+  it('R7.3 has good plans while the planner has no statistics of the tables', async () => {
     await sql.query('analyze') // of empty tables
     await fill()
     request = (await sql.query('select id from instances limit 1')).rows[0].id
     for (const user of ['t1', 'c1', 'd1']) {
-      expect([user, await planOf(eventsOfSql, valuesOf(user, 1))]).toEqual([user, []])
+      expect([user, await planOf(bind(eventsOf, valuesOf(user, 1)))]).toEqual([user, []])
     }
   })
 
@@ -136,16 +135,16 @@ describe('R7.3 a resume', () => {
     const store = createResumeStore(sql)
     for (const prepare of ['select 1', 'analyze']) {
       await sql.query(prepare)
-      const [since] = valuesOf(user, hoursAgo)
+      const { since } = valuesOf(user, hoursAgo)
       const query = {
-        since: Number(since),
+        since,
         after: undefined,
         limit: 201,
-        offersSince: Number(since) - 25 * HOUR,
+        offersSince: since - 25 * HOUR,
       }
       const read = await rowsRead(() => store.eventsOf(personOf(user), query))
       expect(read).toBeLessThanOrEqual(atMost)
-      expect(await planOf(eventsOfSql, valuesOf(user, hoursAgo))).toEqual([])
+      expect(await planOf(bind(eventsOf, valuesOf(user, hoursAgo)))).toEqual([])
     }
   })
 
@@ -168,11 +167,11 @@ describe('R7.3 a resume', () => {
     for (const prepare of ['select 1', 'analyze']) {
       await sql.query(prepare)
       expect(await rowsRead(() => store.eventsOf(personOf(user), query))).toBeLessThanOrEqual(atMost)
-      expect(await planOf(eventsOfSql, valuesOf(user, 0.05))).toEqual([])
+      expect(await planOf(bind(eventsOf, valuesOf(user, 0.05)))).toEqual([])
     }
   })
 
-  it('R7.3 of those who watch, its beginning, its offers and what stands read few rows', async () => {
+  it('R7.3 of watchers, its first page, its offers and the present state read few rows', async () => {
     const store = createResumeStore(sql)
     const mark = { kind: 'event', instance: request, version: 1, index: 0, at: undefined } as const
     const few = 50
@@ -184,14 +183,16 @@ describe('R7.3 a resume', () => {
     ).toBeLessThan(few)
     const query = { since: now() - 48 * HOUR, after: undefined, limit: 201 }
     expect(await rowsRead(() => store.eventsIn(request, query))).toBeLessThan(few)
-    expect(await planOf(eventsInSql, [query.since, null, null, null, null, 201, request])).toEqual([])
+    expect(
+      await planOf(bind(eventsIn, { ...query, ...positionValues(undefined), broadcastId: request })),
+    ).toEqual([])
     expect(await rowsRead(() => store.liveOffers('t1', 200))).toBeLessThan(few)
     expect(await rowsRead(() => store.liveOf(personOf('c1'), 100))).toBeLessThan(4 * 200)
   })
 
-  it('R7.3 a sweep reads what it deletes, and not what is young', async () => {
+  it('R7.3 a sweep reads only the rows that it deletes', async () => {
     await sql.query("update events set recorded_at = recorded_at - interval '1 hour'")
-    expect(await planOf(sweepEventsSql, [DAY_MS, 1_000])).not.toContain('events')
+    expect(await planOf(bind(eventsSwept, { olderThanMs: DAY_MS, limit: 1_000 }))).not.toContain('events')
     expect(await rowsRead(() => createResumeStore(sql).sweep(DAY_MS, 1_000))).toBeLessThan(10_000)
   })
 })

@@ -1,30 +1,27 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
 import { until } from '../../support/engine/engine.js'
 import { type Client as Caller, createClient, type Listener, listen } from '../../support/server/clients.js'
 import { idsFor } from '../../support/server/event-log.js'
 import { acceptBody, asking, hire, registerTruck, type Truck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import type { TestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
 /*
  * What a socket is sent that comes back, by a client that does no more than the contract asks: it names the last id it
  * has seen. Two servers on one database; what one delivers, the sockets of the other do not hear, as if they were away.
  */
 
-let database: TestDatabase
-let home: TestApp
-let other: TestApp
 let truck: Truck
 let failing = false
 const open: Listener[] = []
+const faults = (point: string) => {
+  if (failing && point === 'delivery.before') throw new Error('as if this process had died here')
+}
+const home = await useTestApp({ faults })
+const other = await home.beside({ faults })
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const faults = (point: string) => {
-    if (failing && point === 'delivery.before') throw new Error('as if this process had died here')
-  }
-  ;[home, other] = await Promise.all([startTestApp({ database, faults }), startTestApp({ database, faults })])
   truck = await registerTruck(home.url, 'resume')
   // A commit of a request that is held stays open, its events recorded and not visible.
   await home.query('create table held (instance uuid primary key)')
@@ -41,10 +38,6 @@ beforeEach(() => {
 })
 afterEach(() => {
   for (const listener of open.splice(0)) listener.close()
-})
-afterAll(async () => {
-  await Promise.all([home.close(), other.close()])
-  await database.drop()
 })
 
 async function connect(app: TestApp, caller: Caller, after?: string): Promise<Listener> {
@@ -86,7 +79,7 @@ async function gone(
 }
 
 describe('R7.3 a socket that comes back', () => {
-  it('R7.3 is sent what it missed, by whichever process it comes to, in the order in which it happened', async () => {
+  it('R7.3 gets the events it missed, on whichever process, in the order in which they happened', async () => {
     const { caller, request, seen, before } = await gone('back')
     await truck.transporter.post(`/api/v1/broadcast/${request}/accept`, acceptBody(truck))
     await cancel(caller, request)
@@ -145,7 +138,7 @@ describe('R7.3 a socket that comes back', () => {
     )
   })
 
-  it('R7.3 misses no event that a sweeper delivered long after, whatever it saw meanwhile', async () => {
+  it('R7.3 misses no event that a sweeper delivered much later, whatever it received before', async () => {
     const { caller, request } = await gone('late')
     await delivered()
     failing = true
@@ -171,13 +164,13 @@ describe('R7.3 a socket that comes back', () => {
     expect(ids(back).filter(id => id.startsWith(`${request}:2`))).toHaveLength(1)
   })
 
-  it('R7.3 hears nothing live before it has been sent what it missed: any id it has got is good to resume from', async () => {
+  it('R7.3 gets no live events before the missed ones, so any id that it received is a valid point to resume from', async () => {
     const { caller, request, seen, before } = await gone('overtaken')
     await cancel(caller, request)
     await delivered()
     await passTime(60)
     // The resume is held up, and meanwhile something happens on the process that the socket is at.
-    const client = new pg.Client({ connectionString: database.connectionString })
+    const client = new pg.Client({ connectionString: home.database.connectionString })
     await client.connect()
     await client.query('begin')
     await client.query('lock table event_retention in access exclusive mode')
@@ -199,7 +192,7 @@ describe('R7.3 a socket that comes back', () => {
     expect(new Set(ids(back)).size).toBe(back.events.length)
   })
 
-  it('R7.3 that cannot be told what it missed is cut off, to try again, and hears nothing meanwhile', async () => {
+  it('R7.3 whose missed events cannot be read is disconnected, to retry, and gets no events until then', async () => {
     const { caller, request, seen } = await gone('unsure')
     await home.query('alter table event_retention rename to nowhere')
     const back = await connect(home, caller, seen).catch(() => undefined)
@@ -211,23 +204,20 @@ describe('R7.3 a socket that comes back', () => {
     expect(back?.events).toEqual([])
   })
 
-  it.each([[42], [{}], ['x'.repeat(500)], ['']])(
-    'R7.3 with %j for a point is told to begin anew',
-    async point => {
-      const { caller, request } = await gone(`bad-${JSON.stringify(point).length}`)
-      const back = await listen(home.url, caller.token, point as string)
-      open.push(back)
-      const told = await back.next('resync')
-      expect(told.data).toMatchObject({ broadcasts: [{ id: request }], next: expect.any(String) })
-      expect(told).not.toHaveProperty('id')
-      await cancel(caller, request)
-      await back.next('booking_updated', event => event.data.status === 'cancelled')
-    },
-  )
+  it.each([[42], [{}], ['x'.repeat(500)], ['']])('R7.3 with %j as its point gets a resync', async point => {
+    const { caller, request } = await gone(`bad-${JSON.stringify(point).length}`)
+    const back = await listen(home.url, caller.token, point as string)
+    open.push(back)
+    const told = await back.next('resync')
+    expect(told.data).toMatchObject({ broadcasts: [{ id: request }], next: expect.any(String) })
+    expect(told).not.toHaveProperty('id')
+    await cancel(caller, request)
+    await back.next('booking_updated', event => event.data.status === 'cancelled')
+  })
 })
 
 describe('R7.3 GET /api/v1/sync', () => {
-  it('R7.3 answers the same over HTTP, and where to go on', async () => {
+  it('R7.3 answers the same over HTTP, with the point to continue from', async () => {
     const { caller, request, seen } = await gone('http')
     await cancel(caller, request)
     const { status, body } = await caller.get(`/api/v1/sync?after=${encodeURIComponent(seen)}`)
@@ -244,7 +234,7 @@ describe('R7.3 GET /api/v1/sync', () => {
     expect((await caller.get('/api/v1/sync?before=1')).status).toBe(400)
   })
 
-  it('R7.3 comes in pages where much was missed, none of them twice, and to sockets whole', async () => {
+  it('R7.3 comes in pages if much was missed, none of it twice, and to sockets completely', async () => {
     const { caller, request, seen } = await gone('pages')
     await passTime(60)
     await home.query(

@@ -173,7 +173,7 @@ describe('R11.4 a body that arrives slowly', () => {
     expect(scene.cutOff).toEqual(['slow_body'])
   })
 
-  test('of which there are too many: the oldest of the address that has the most makes room', async () => {
+  test('beyond their limit evict the oldest of the address that has the most', async () => {
     const scene = await start({ arriving: { count: 16, bytes: 1_000_000 } })
     const modest = await client(scene, post('10.0.0.2'))
     await until(() => scene.traffic.arriving.count === 1)
@@ -188,7 +188,7 @@ describe('R11.4 a body that arrives slowly', () => {
     expect([newcomer, modest].map(one => statusOf(one.text()) < 300)).toEqual([true, true])
   })
 
-  test('is refused while the same address has too many new ones, and accepted once those are old', async () => {
+  test('is refused while the same address has too many new ones, and accepted when those are old', async () => {
     const scene = await start({ arriving: { count: 16, bytes: 1_000_000 } })
     const young = await Promise.all(Array.from({ length: 16 }, () => client(scene, post())))
     await until(() => scene.traffic.arriving.count === 16)
@@ -276,7 +276,7 @@ describe('R11.4 an answer that is not read', () => {
     await until(() => silent.socket.closed)
   })
 
-  test('of which there are too many: the oldest of the address that has the most makes room', async () => {
+  test('beyond their limit evict the oldest of the address that has the most', async () => {
     const most = 8 * LARGE_BYTES
     const scene = await start({ unread: { count: 100, bytes: most } })
     const modest = await unread(scene, LARGE, '10.0.0.2')
@@ -331,11 +331,11 @@ describe('R11.4 an answer that is not read', () => {
     for (const { socket } of many) socket.destroy()
     await until(() => scene.traffic.underWay.size === 0)
     expect([scene.traffic.unread.count, scene.traffic.unread.bytes]).toEqual([0, 0])
-  }, 60_000)
+  })
 })
 
 describe('R11.4 a connection with many requests', () => {
-  test('has a few of them in progress at once, in order', async () => {
+  test('has a bounded number of them in progress, in order', async () => {
     const scene = await start()
     const one = await client(scene, get(LIST).repeat(100))
     const seen: number[] = []

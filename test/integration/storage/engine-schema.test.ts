@@ -40,7 +40,7 @@ const tablesOf = async (schema: string) =>
     )
   ).rows.map(({ name }) => name)
 
-it('R10.3 an engine has its tables in a schema of its own, beside those of others with the same names', async () => {
+it('R10.3 an engine has its tables in its own schema, beside tables of the same names', async () => {
   await sql.query(
     `create table users (name text); create table events (name text); create table instances (id int)`,
   )
@@ -74,7 +74,7 @@ it('R10.3 an engine has its tables in a schema of its own, beside those of other
   }
 })
 
-it('the tables that the product brings are those of a new schema', async () => {
+it('the tables of the product are in a new schema', async () => {
   await migrate(database.connectionString, { log: silentLog })
   await migrateEngine(database.connectionString, { schema: 'elsewhere' })
   // What the product's own lists and resume need.

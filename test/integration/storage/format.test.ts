@@ -91,7 +91,7 @@ test('the first process of a fresh database writes the newest format', async () 
   expect(await formatsOf(id)).toEqual({ instance: 2, journal: [2], events: [] })
 })
 
-test('a database in which a process lives that announces no format stays in format 1 until that process has ended', async () => {
+test('a database with a living process that announces no format stays in format 1 until that process has ended', async () => {
   await migrate(database.connectionString, { log: silentLog })
   await sql.query('update storage_format set format = 1')
   const announced = `insert into processes (id, machine, version, alive_until)
@@ -157,12 +157,12 @@ describeWithPreviousRelease('processes of the previous release', () => {
   let previous: PreviousRelease
   beforeAll(async () => {
     previous = await buildPreviousRelease()
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const one of opened.splice(0)) await one.close()
   })
 
-  test('go on while the database is migrated and processes of this release start; then they are replaced', async () => {
+  test('continue while the database is migrated and processes of this release start; then they are replaced', async () => {
     await usePublicOnly(database.connectionString)
     await previous.migrate(database.connectionString, { log: silentLog })
     const old = await start(previous)

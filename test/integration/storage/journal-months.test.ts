@@ -52,7 +52,7 @@ async function dropMonths(): Promise<number> {
   return firstAt
 }
 
-test('an instance has its journal in the part of the month in which it was made', async () => {
+test('an instance has its journal in the partition of the month in which it was created', async () => {
   const store = createPostgresStore({ connectionString: database.connectionString })
   const end = await madeUntil()
   expect(end).toBeGreaterThan(Date.now() + 60 * DAY_MS)
@@ -67,7 +67,7 @@ test('an instance has its journal in the part of the month in which it was made'
   expect(await Promise.all([now, late, odd].map(partOf))).toEqual(['journal_first', name, 'journal_other'])
 })
 
-test('a commit whose month is missing makes it, whatever commits beside it', async () => {
+test('a commit whose month is missing creates its partition, whatever commits beside it', async () => {
   const firstAt = await dropMonths()
   const stores = [1, 2, 3].map(() => createPostgresStore({ connectionString: database.connectionString }))
   const results = await Promise.all(
@@ -78,7 +78,7 @@ test('a commit whose month is missing makes it, whatever commits beside it', asy
   expect(await madeUntil()).toBeGreaterThan(Date.now() + 60 * DAY_MS)
 })
 
-test('a process that starts makes the months that are due', async () => {
+test('a process that starts creates the due partitions', async () => {
   await dropMonths()
   const store = createPostgresStore({ connectionString: database.connectionString })
   await store.announceProcess({ id: uuidv7(), versions: new Map([['door', 1]]) }, LEASE_MS)
@@ -86,7 +86,7 @@ test('a process that starts makes the months that are due', async () => {
   await store.close()
 })
 
-test('a part is made while others read and write the journal', async () => {
+test('a partition is created while others read and write the journal', async () => {
   await dropMonths()
   const other = new pg.Client(database.connectionString)
   await other.connect()
@@ -102,7 +102,7 @@ test('a part is made while others read and write the journal', async () => {
   await other.end()
 })
 
-test('the history of an instance is looked up in one part, by a plan that was made for any', async () => {
+test('the history of an instance is read from one partition, with a plan that was made for any', async () => {
   await sql.query(`set plan_cache_mode = force_generic_plan;
     prepare history (uuid) as select version from journal j where j.instance = $1 and j.version > 0 order by version limit 10`)
   const { rows } = await sql.query(`explain (costs off) execute history ('${uuidv7()}')`)
@@ -111,7 +111,7 @@ test('the history of an instance is looked up in one part, by a plan that was ma
   expect(plan.match(/ on journal_/g)).toHaveLength(1)
 })
 
-test('a database of the release before that is brought over has the schema of a fresh one, and its rows', async () => {
+test('a migrated database of the previous release has the schema of a fresh one, and its rows', async () => {
   const useEmpty = async () => {
     await sql.end()
     await database.drop()

@@ -36,7 +36,7 @@ it('R10.6 INSPECT shows live instances in the inspector: their diagram, their ev
   const subscription = receiver.subscribe(event => seen.push(event))
   const customer = await createClient(app.url, 'customer', 'c1')
   const create = { pickup: PICKUP, drop: DROP, trucks: [{ vehicleType: '14ft', count: 1 }] }
-  // Whoever connects later is told what is there: nothing here depends on who was first.
+  // Later viewers get the kept events, so the order of connecting does not matter.
   const { body } = await customer.post('/api/v1/broadcasts', create)
   await customer.post(`/api/v1/broadcasts/${body.id}/events`, { type: 'cancel' })
   const values = () =>
@@ -66,7 +66,7 @@ it('R11.4 nobody sees an instance in the inspector without its token', async () 
   expect((await fetch(app.inspectUrl ?? '')).status).toBe(200)
 })
 
-it('R11.4 the inspector listens where HOST says: on no other address of the machine', async () => {
+it('R11.4 the inspector listens only on the address in HOST', async () => {
   const others = Object.values(networkInterfaces()).flatMap(addresses =>
     (addresses ?? []).filter(({ internal }) => !internal).map(({ address }) => address),
   )

@@ -1,15 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { type DatabaseProxy, proxyDatabase } from '../../support/database/server-proxy.js'
 import { until } from '../../support/engine/engine.js'
 import { call, createClient, listen } from '../../support/server/clients.js'
 import { acceptBody, asking, registerTruck } from '../../support/server/fleet.js'
-import { startTestApp, type TestApp } from '../../support/server/server.js'
+import { startTestApp } from '../../support/server/server.js'
+import { useTestApp } from '../../support/server/use-test-app.js'
 
-let app: TestApp
-beforeAll(async () => {
-  app = await startTestApp({ env: { TRUSTED_PROXIES: '1' } })
-})
-afterAll(() => app.close())
+const app = await useTestApp({ env: { TRUSTED_PROXIES: '1' } })
 
 /** The value of a series with these labels, in any order; 0 if there is none. */
 async function figure(
@@ -26,7 +23,7 @@ async function figure(
 }
 
 describe('R9.5 /metrics', () => {
-  test('counts what became of events, how long commits and deliveries took, and what went out', async () => {
+  test('counts the outcomes of events, the duration of commits and deliveries, and emits', async () => {
     const [first, second] = await Promise.all(
       ['first', 'second'].map(name => registerTruck(app.url, name, { isReady: true })),
     )
@@ -67,7 +64,7 @@ describe('R9.5 /metrics', () => {
     expect(await figure('loadcast_backlog_known')).toBe(1)
   })
 
-  test('tells how late timers were', async () => {
+  test('measures how late timers were', async () => {
     const customer = await createClient(app.url, 'customer', 'c-timer')
     const { body } = await customer.post('/api/v1/broadcasts', asking(1))
     await app.query(
@@ -78,7 +75,7 @@ describe('R9.5 /metrics', () => {
     await until(async () => (await figure('loadcast_timer_lateness_seconds_sum', late)) >= 3)
   })
 
-  test('tells how many sockets there are, and connections to the database', async () => {
+  test('shows the numbers of sockets and of database connections', async () => {
     const { token } = await createClient(app.url, 'customer', 'c-socket')
     const before = await figure('loadcast_sockets')
     const socket = await listen(app.url, token)
@@ -90,7 +87,7 @@ describe('R9.5 /metrics', () => {
     }
   })
 
-  test('tells what waits: deliveries, and dead letters of deliveries and timers', async () => {
+  test('shows the backlog: deliveries, and dead letters of deliveries and timers', async () => {
     const customer = await createClient(app.url, 'customer', 'c-dead')
     const { body } = await customer.post('/api/v1/broadcasts', asking(1))
     await app.query(
@@ -115,7 +112,7 @@ describe('R9.5 /metrics', () => {
     expect(await figure('loadcast_outbox_depth')).toBeGreaterThanOrEqual(1)
   })
 
-  test('is for those who reach the process itself: through the balancer there is nothing', async () => {
+  test('is available only to direct callers of the process: through the balancer it is 404', async () => {
     const headers = { 'x-forwarded-for': '198.51.100.1' }
     expect(await call(app.url, 'GET', '/metrics', { headers })).toMatchObject({
       status: 404,
@@ -125,14 +122,14 @@ describe('R9.5 /metrics', () => {
     expect([status, answered.get('content-type')]).toEqual([200, expect.stringContaining('text/plain')])
   })
 
-  test('no label holds what a client chose', async () => {
+  test('no label holds a value that a client chose', async () => {
     await call(app.url, 'GET', '/no/such/path-of-a-stranger')
     const { body } = await call(app.url, 'GET', '/metrics')
     expect(body).not.toMatch(/path-of-a-stranger|c-metrics|t-first/)
     expect(await figure('loadcast_http_answers_total', { route: 'none', status: '404' })).toBeGreaterThan(0)
   })
 
-  test('answers without the database too, and says that it is away', async () => {
+  test('answers without the database too, and reports that it is unavailable', async () => {
     let proxy: DatabaseProxy | undefined
     const other = await startTestApp({
       env: { LOG_LEVEL: 'silent' },

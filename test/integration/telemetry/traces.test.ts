@@ -51,7 +51,7 @@ describe('R9.5 a trace', () => {
     expect(drawTree(treeOf(created.traceId), false)).toContain('POST /api/v1/broadcasts\n  create\n')
   })
 
-  test('goes on where the caller’s ends, and is named in the journal and for an administrator', async () => {
+  test('continues the caller’s trace, and is named in the journal and for an administrator', async () => {
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
     const customer = await createClient(app.url, 'customer', 'c-caller')
     const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
@@ -68,7 +68,7 @@ describe('R9.5 a trace', () => {
   })
 
   test.each(['00-0-0-01', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, 'x'.repeat(1_000)])(
-    '%s is nobody’s: a tree of its own',
+    '%s is ignored: a new trace begins',
     async traceparent => {
       const before = receiver.spans.length
       await call(app.url, 'GET', '/openapi.json', { headers: { traceparent } })
@@ -94,7 +94,7 @@ describe('R9.5 a trace', () => {
     expect(drawTree(treeOf(fired.traceId), false)).toMatch(/^timer\n( {2}\S.*\n)* {2}commit/)
   })
 
-  test('of an event that a dead process left is taken up by the process that delivers it', async () => {
+  test('of an event that a dead process left is continued by the process that delivers it', async () => {
     let release = () => {}
     const released = new Promise<void>(resolve => {
       release = resolve
@@ -134,7 +134,7 @@ describe('R9.5 a trace', () => {
     }
   })
 
-  test('that is not kept leaves nothing: no span, no word in the journal', async () => {
+  test('that is not kept leaves nothing: no span, no mark in the journal', async () => {
     const quiet = await startTestApp({ env: { ...environment(), OTEL_TRACES_SAMPLER_ARG: '0' } })
     const customer = await createClient(quiet.url, 'customer', 'c-quiet')
     const traceparent = '00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
@@ -149,7 +149,7 @@ describe('R9.5 a trace', () => {
     expect(receiver.spans.filter(span => span.attributes['loadcast.instance'] === body.id)).toEqual([])
   })
 
-  test('that cannot be sent keeps nobody waiting', async () => {
+  test('that cannot be sent delays nobody', async () => {
     const alone = await startTestApp({
       env: { ...environment(), OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', LOG_LEVEL: 'silent' },
     })

@@ -77,16 +77,16 @@ describe.each<[string, () => Target]>([
       }),
       { numRuns, unbiased: true },
     )
-  }, 300_000)
+  })
 
-  it('R10.3 schedules of another machine run as well', async () => {
+  it('R10.3 schedules of another machine run too', async () => {
     await fc.assert(
       fc.asyncProperty(schedules(broadcastSubject, quick), async schedule => {
         expect(await wrongWith(target(), broadcastSubject, schedule)).toEqual([])
       }),
       { numRuns: Math.ceil(numRuns / 2), unbiased: true },
     )
-  }, 300_000)
+  })
 })
 
 describe('an engine that is broken', () => {
@@ -157,7 +157,7 @@ describe('model-based commands', () => {
       }),
       { numRuns: 20 },
     )
-  }, 60_000)
+  })
 
   it('R10.3 find an engine that answers from another version', async () => {
     const engine = createEngine({ store: createMemoryStore(), definitions: [doorSubject.definition] })
@@ -177,7 +177,7 @@ describe('model-based commands', () => {
     )
     expect(String(found.errorInstance)).toMatch(/expected version 3, got 2/)
     await engine.close()
-  }, 60_000)
+  })
 })
 
 describe('an address', () => {
@@ -260,9 +260,9 @@ describe('an address', () => {
       { numRuns, unbiased: true },
     )
     expect(applied).toBeGreaterThan(numRuns)
-  }, 300_000)
+  })
 
-  describe('that is none', () => {
+  describe('that is invalid', () => {
     let server: Server
     let answer = { status: 200, body: '<html>' }
     beforeAll(async () => {
@@ -286,14 +286,14 @@ describe('an address', () => {
       ['an error without a code', 409, '{}', /expected a problem with a code/],
       ['that it may not', 401, '{"code":"UNAUTHENTICATED"}', /give the target tokens with permission/],
     ])(
-      'R10.3 is an error that says so, never a green: it answers %s',
+      'R10.3 is an error with a clear message, never a success: it answers %s',
       async (_what, status, body, message) => {
         answer = { status, body }
         await expect(asking()).rejects.toThrow(message)
       },
     )
 
-    it('R10.3 is an error where nobody listens', async () => {
+    it('R10.3 is an error if no server listens', async () => {
       const nowhere = urlTarget({ baseUrl: 'http://127.0.0.1:9', resource: '/x' })
       await expect(replay(nowhere, overHttp, schedule)).rejects.toThrow(/127\.0\.0\.1:9 does not answer/)
     })
@@ -301,7 +301,7 @@ describe('an address', () => {
 })
 
 describe('a schedule', () => {
-  it('R10.3 is plain JSON, the same after it was saved', () => {
+  it('R10.3 is plain JSON, and the same after it was saved', () => {
     fc.assert(
       fc.property(schedules(broadcastSubject), schedule => {
         expect(parseSchedule(formatSchedule(schedule))).toEqual(schedule)
@@ -310,7 +310,7 @@ describe('a schedule', () => {
     )
   })
 
-  it('R10.3 is as long as was asked for, and no wider than can be saved', () => {
+  it('R10.3 is as long as requested, and no wider than can be saved', () => {
     const long = schedules(doorSubject, { leastSteps: 50, steps: 50, crashes: false, nodes: 16 })
     for (const { steps, nodes } of fc.sample(long, 20)) {
       // A burst counts as one, and of retries only those that find something to repeat are left.
@@ -323,7 +323,7 @@ describe('a schedule', () => {
     )
   })
 
-  it('R10.3 of another version, machine or shape is refused, and says what was expected', async () => {
+  it('R10.3 of another version, machine or shape is refused with the expected one', async () => {
     const [good] = fc.sample(schedules(doorSubject), 1) as [Schedule]
     expect(() => parseSchedule('nonsense')).toThrow(/This is not JSON/)
     expect(() => parseSchedule({ ...good, format: 'x' })).toThrow(

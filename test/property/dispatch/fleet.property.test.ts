@@ -8,16 +8,10 @@ import fc from 'fast-check'
 import { tripsOutsideFleets } from '../../../src/adapters/postgres/product/fleet/outside-fleets.js'
 import type { Result } from '../../../src/dispatch/problems.js'
 import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  admin,
-  asking,
-  customer,
-  driver,
-  expectOk,
-  openDispatch,
-  type Product,
-  transporter,
-} from '../../support/engine/dispatch.js'
+import { openDispatch, type Product } from '../../support/engine/dispatch.js'
+import { admin, customer, driver, transporter } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { asking } from '../../support/engine/trucks.js'
 import { findViolations } from '../../support/server/server.js'
 
 const numRuns = process.env.LOADCAST_LONG_TESTS !== undefined ? 300 : 15

@@ -244,7 +244,7 @@ async function beginning(world: World): Promise<void> {
 }
 
 test(
-  'R7.3 every client ends up with all that it should have been told, once, and with nothing else',
+  'R7.3 every client ends up with all events that it should get, once, and with no other',
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(happening, { minLength: 8, maxLength: 30 }), async happenings => {

@@ -300,7 +300,7 @@ async function happen(world: World, happening: Happening): Promise<void> {
   expect(await stateOf(world)).toEqual(after)
 }
 
-/** What no process has told yet is told, an hour late. */
+/** Delivers the pending events, an hour late. */
 async function tellLate(world: World): Promise<void> {
   if (isFailing) return
   const untold = await home.query('select from outbox')
@@ -315,7 +315,7 @@ async function tellLate(world: World): Promise<void> {
 }
 
 const plain = { isUntold: false, isKeyed: true }
-/** Carried, given back, lost to another, and told late of it. */
+/** Carried, released, lost to another, and announced late. */
 const examples: [Happening[]][] = [
   [
     [
@@ -331,7 +331,7 @@ const examples: [Happening[]][] = [
 ]
 
 test(
-  'R11.5 nobody is shown more of a request than its part in it takes, nor longer, by any way at any moment',
+  'R11.5 nobody sees more of a request than its part in it requires, nor longer, on any path at any moment',
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(happening, { minLength: 3, maxLength: 9 }), async happenings => {

@@ -167,7 +167,7 @@ const check = (property: (walked: ReturnType<typeof walk>, input: BroadcastInput
 
 const status = (snapshot: BroadcastSnapshot) => broadcastDefinition.status(snapshot)
 
-test('the walks are worth something: they get everywhere', () => {
+test('the walks cover everything: every state and event', () => {
   const seen = new Set<string>()
   for (const [input, path] of fc.sample(fc.tuple(inputs, moves), { numRuns: 400, seed: 7 })) {
     for (const { after } of walk(input, path).steps) {
@@ -200,7 +200,7 @@ test('R1.1 nothing returns to seeking, and nothing leaves cancelled', () => {
   })
 })
 
-test('a permanent refusal has no way back: whatever happens, no later event of its type is taken', () => {
+test('a permanent refusal is permanent: whatever happens, no later event of its type is accepted', () => {
   check(({ first, steps }) => {
     const refused = new Set<string>()
     const note = (snapshot: BroadcastSnapshot) => {
@@ -220,7 +220,7 @@ test('a permanent refusal has no way back: whatever happens, no later event of i
   })
 })
 
-test('R2.2 R4.2 no accept is taken at or after the deadline, nor from anything that no longer seeks', () => {
+test('R2.2 R4.2 no accept is taken at or after the deadline, nor in a state that no longer searches', () => {
   check(({ steps }) => {
     for (const { before, event, after } of steps) {
       if (event.type !== 'accept' || after.snapshot === before) continue
@@ -230,7 +230,7 @@ test('R2.2 R4.2 no accept is taken at or after the deadline, nor from anything t
   })
 })
 
-test('an event is either taken, or refused for a reason, or without effect where that is fine', () => {
+test('an event is either taken, refused for a reason, or without effect where that is allowed', () => {
   const mayDoNothing = (event: BroadcastEvent) =>
     event.type === 'cancel' || event.type === 'reach.exhausted' || event.type.startsWith('xstate.')
   check(({ steps }) => {
@@ -244,7 +244,7 @@ test('an event is either taken, or refused for a reason, or without effect where
   })
 })
 
-test('R2.1 trucks taken are at most those asked for, and a taken one has exactly one trip that stands', () => {
+test('R2.1 taken trucks are at most the requested ones, and each has exactly one live trip', () => {
   check(({ steps }, input) => {
     const asked = input.trucks.reduce((sum, line) => sum + line.count, 0)
     for (const { snapshot } of steps.map(step => step.after)) {
@@ -262,7 +262,7 @@ test('R2.1 trucks taken are at most those asked for, and a taken one has exactly
   })
 })
 
-test('the status says what the trucks say', () => {
+test('the status matches the trucks', () => {
   check(({ first, steps }) => {
     for (const { snapshot } of [first, ...steps.map(step => step.after)]) {
       const filled = trucksFilled(snapshot.context)
@@ -280,7 +280,7 @@ test('the status says what the trucks say', () => {
   })
 })
 
-test('R5.4 R10.2 claims are the customer while seeking and the busy drivers and vehicles, without duplicates', () => {
+test('R5.4 R10.2 claims are the customer during the search and the busy drivers and vehicles, without duplicates', () => {
   check(({ first, steps }) => {
     for (const { snapshot } of [first, ...steps.map(step => step.after)]) {
       const claims = broadcastDefinition.claims(snapshot)
@@ -301,7 +301,7 @@ test('every announcement has an audience without duplicates, and plain data', ()
   })
 })
 
-test('R1.1 what is announced with a status is true, and a change of status or trucks is announced', () => {
+test('R1.1 an announced status is true, and a change of status or trucks is announced', () => {
   check(({ steps }) => {
     for (const { before, after } of steps) {
       const now = {
@@ -318,7 +318,7 @@ test('R1.1 what is announced with a status is true, and a change of status or tr
   })
 })
 
-test('R10.1 the machine asks for nothing but what the runtime can make durable', () => {
+test('R10.1 the machine uses only features that the runtime can make durable', () => {
   check(({ first, steps }) => {
     for (const action of [first, ...steps.map(step => step.after)].flatMap(step => step.actions)) {
       expect(['xstate.emit', 'xstate.raise', 'xstate.cancel']).toContain(action.type)
@@ -349,7 +349,7 @@ test('R5.4 R10.1 at rest the armed timers are those of the active states', () =>
 
 const effect = ({ type, params }: Action) => toJson({ type, params })
 
-test('R1.5 the events alone, read back from JSON, lead to the same snapshot: the machine is pure', () => {
+test('R1.5 the events alone, parsed from JSON, lead to the same snapshot: the machine is pure', () => {
   check(({ steps }, input) => {
     let again = create(toJson(input))
     for (const { event, after } of steps) {
@@ -363,7 +363,7 @@ test('R1.5 the events alone, read back from JSON, lead to the same snapshot: the
 /** Timers are the runtime's: an actor in a test must not wait for real ones. */
 const idleClock = { setTimeout: () => 0, clearTimeout: () => undefined }
 
-test('R1.5 a stored snapshot is an actor at rest: restored at any point it goes on identically', () => {
+test('R1.5 a stored snapshot is an actor at rest: restored at any point it continues identically', () => {
   check(({ steps }) => {
     for (const { before, event, after } of steps) {
       const restored = broadcastMachine.resolveState(toJson(before))
@@ -383,7 +383,7 @@ test('R1.5 a stored snapshot is an actor at rest: restored at any point it goes 
   })
 })
 
-test('every snapshot can be shown: status, owner, rows and next events are always there', () => {
+test('every snapshot can be shown: status, owner, rows and next events always exist', () => {
   check(({ first, steps }) => {
     for (const { snapshot } of [first, ...steps.map(step => step.after)]) {
       const restored = broadcastMachine.resolveState(toJson(snapshot))

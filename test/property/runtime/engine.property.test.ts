@@ -1,6 +1,6 @@
 /*
- * Whatever callers ask of two engines on one database, and whatever happens to the connections meanwhile: what they are
- * told is what the machine alone says, in an order that fits with the clock on the wall.
+ * Callers use two engines on one database, and connections fail at random. Their answers must be those of the machine
+ * alone, in an order that agrees with the wall clock.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -214,7 +214,7 @@ function checkOrder(asked: readonly Asked[]): void {
   }
 }
 
-test('callers are told what the machine alone would tell them, whatever the connections do', async () => {
+test('callers get the answers of the machine alone, whatever happens to connections', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async given => {
       await sql.query('truncate instances, journal, events, outbox, timers, claims')

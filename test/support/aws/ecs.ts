@@ -33,6 +33,7 @@ export interface EcsOptions {
   values(): Readonly<Record<string, string>>
 }
 
+/** A fake ECS. Over 70 lines because its commands share the tasks and the revisions. */
 export function createEcs({ services: names, values }: EcsOptions) {
   let count = 0
   const active = new Set<string>()

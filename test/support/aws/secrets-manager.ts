@@ -10,6 +10,7 @@ export interface StoredVersion {
 
 export const arnOf = (name: string) => `arn:aws:secretsmanager:${REGION}:123456789012:secret:${name}-AbCdEf`
 
+/** A fake Secrets Manager. Over 70 lines because its commands share the versions and their stages. */
 export function createSecretsManager(secrets: Readonly<Record<string, string>>) {
   const stored = new Map<string, StoredVersion[]>(
     Object.entries(secrets).map(([name, text]) => [

@@ -15,7 +15,6 @@ import type { Dispatch } from '../../../src/dispatch/api.js'
 import { NO_CAPS } from '../../../src/dispatch/caps.js'
 import { createDispatch } from '../../../src/dispatch/dispatch.js'
 import type { DispatchLog, DispatchSettings } from '../../../src/dispatch/parts.js'
-import type { Caller } from '../../../src/dispatch/person.js'
 import type {
   AdminStore,
   DeviceStore,
@@ -26,8 +25,6 @@ import type {
   ReadStore,
   RecipientStore,
 } from '../../../src/dispatch/ports.js'
-import type { Result } from '../../../src/dispatch/problems.js'
-import type { CreateBroadcast } from '../../../src/dispatch/requests.js'
 import { broadcastDefinition } from '../../../src/machines/index.js'
 import type { Engine } from '../../../src/runtime/api.js'
 import { createEngine } from '../../../src/runtime/engine.js'
@@ -67,7 +64,7 @@ export interface Product {
   passTime(ms: number): void
   startSweeps(): void
   /** Redelivers the events of the last `forMs` milliseconds. */
-  retell(forMs: number): void
+  redeliver(forMs: number): void
   /** Waits for catch-ups and for news about drivers. */
   settled(): Promise<void>
   close(): Promise<void>
@@ -128,7 +125,7 @@ export function openDispatch(
       presenceTime += ms
     },
     startSweeps: product.startSweeps,
-    retell: product.retell,
+    redeliver: product.redeliver,
     settled: product.idle,
     async close() {
       await product.close()
@@ -136,74 +133,4 @@ export function openDispatch(
       await sql.end()
     },
   }
-}
-
-/** Returns the value of a result that must be one. */
-export function expectOk<T>(result: Result<T>): T {
-  if (!result.ok) throw new Error(`Unexpected problem: ${JSON.stringify(result.problem)}`)
-  return result.value
-}
-
-/** Returns the code of a result that must be a problem. */
-export function expectProblem(result: Result<unknown>): string {
-  if (result.ok) throw new Error(`Expected a problem, got ${JSON.stringify(result.value)}`)
-  return result.problem.code
-}
-
-export const customer = (id: string): Caller => ({ id, role: 'customer' })
-export const transporter = (id: string): Caller => ({ id, role: 'transporter' })
-export const driver = (id: string): Caller => ({ id, role: 'driver' })
-export const admin: Caller = { id: 'root', role: 'admin' }
-
-export const PICKUP = { lat: 28.61, lng: 77.2 }
-export const DROP = { lat: 19.07, lng: 72.87 }
-
-/** A place `km` kilometres north of the pickup. */
-export const northOfPickup = (km: number) => ({ lat: PICKUP.lat + km / 111.195, lng: PICKUP.lng })
-
-export function asking(count = 1, vehicleType = 'tata_ace'): CreateBroadcast {
-  return { pickup: PICKUP, drop: DROP, trucks: [{ vehicleType, count }] }
-}
-
-export interface Truck {
-  readonly caller: Caller
-  readonly driverId: string
-  readonly vehicleId: string
-}
-
-/** Invites the driver to the caller's fleet, and has the driver agree. */
-export async function hire(
-  { dispatch }: Pick<Product, 'dispatch'>,
-  caller: Caller,
-  driverId: string,
-  named: { name: string; phone?: string } = { name: `Driver ${driverId}` },
-): Promise<void> {
-  expectOk(await dispatch.putDriver(caller, driverId, named))
-  expectOk(await dispatch.joinFleet(driver(driverId), { transporterId: caller.id }))
-}
-
-/** A transporter with a driver and a vehicle. With `place`, they are ready for offers there. */
-export async function registerTruck(
-  { dispatch }: Pick<Product, 'dispatch'>,
-  name: string,
-  { vehicleType = 'tata_ace', place }: { vehicleType?: string; place?: { lat: number; lng: number } } = {},
-): Promise<Truck> {
-  const caller = transporter(`t-${name}`)
-  const driverId = `d-${name}`
-  const vehicleId = `v-${name}`
-  await dispatch.isActive(caller)
-  await dispatch.isActive(driver(driverId))
-  await hire({ dispatch }, caller, driverId, { name: `Driver ${name}`, phone: '+91 98' })
-  expectOk(await dispatch.putVehicle(caller, vehicleId, { vehicleType, number: `DL ${name}` }))
-  if (place !== undefined) {
-    expectOk(await dispatch.setTransporterAvailability(caller, true))
-    expectOk(await dispatch.setDriverAvailability(driver(driverId), { isOnline: true, vehicleId }))
-    expectOk(await dispatch.driverHeartbeat(driver(driverId), place))
-  }
-  return { caller, driverId, vehicleId }
-}
-
-export function accept({ dispatch }: Pick<Product, 'dispatch'>, id: string, truck: Truck) {
-  const { caller, driverId, vehicleId } = truck
-  return dispatch.sendToBroadcast(caller, id, { type: 'accept', driverId, vehicleId })
 }

@@ -18,21 +18,25 @@ interface Room {
 }
 
 const ROOMS: Readonly<Record<string, Room>> = {
-  // The ground floor: collections, batches, limits and pauses, for any program.
+  // The ground floor, for any program: small types, and collections, batches, limits and pauses.
+  types: { rooms: [], packages: [] },
   concurrency: { rooms: [], packages: [] },
   machines: { rooms: [], packages: ['xstate', 'zod'] },
-  runtime: { rooms: ['concurrency'], packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'] },
+  runtime: {
+    rooms: ['types', 'concurrency'],
+    packages: ['xstate', 'zod', 'uuid', 'lru-cache', 'pino', 'node:'],
+  },
   dispatch: {
-    rooms: ['concurrency', 'machines', 'runtime'],
+    rooms: ['types', 'concurrency', 'machines', 'runtime'],
     packages: ['zod', 'uuid', 'lru-cache', 'pino', 'node:'],
   },
-  'adapters/*': { rooms: ['concurrency', 'runtime', 'dispatch'] },
+  'adapters/*': { rooms: ['types', 'concurrency', 'runtime', 'dispatch'] },
   // The client runs in browsers.
-  client: { rooms: [], packages: ['socket.io-client'] },
-  testing: { rooms: ['concurrency', 'runtime', 'machines'] },
+  client: { rooms: ['types'], packages: ['socket.io-client'] },
+  testing: { rooms: ['types', 'concurrency', 'runtime', 'machines'] },
   // Composition: the only rooms that may import all others. The entry points are the files of src itself.
-  app: { rooms: ['concurrency', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
-  '': { rooms: ['app', 'concurrency', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
+  app: { rooms: ['types', 'concurrency', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
+  '': { rooms: ['app', 'types', 'concurrency', 'machines', 'runtime', 'dispatch', 'adapters/*'] },
 }
 
 export function sourceFiles(folder: string): SourceFile[] {

@@ -33,6 +33,7 @@ const SLOTS = 16_384
 const NODE_TIMEOUT_MS = 1_000
 const SETTLE_TIMEOUT_MS = 30_000
 
+/** Starts a cluster. Over 70 lines because its faults share the nodes. */
 export async function startRedisCluster(
   options: RedisServerOptions & { readonly masters?: number; readonly userInfo?: string } = {},
 ): Promise<RedisCluster> {

@@ -20,6 +20,7 @@ export const MASTER_NAME = 'loadcast-test'
 const DOWN_AFTER_MS = 1_000
 const SETTLE_TIMEOUT_MS = 30_000
 
+/** Starts a master, a replica and sentinels. Over 70 lines because its faults share these processes. */
 export async function startSentinels(
   options: {
     readonly config?: readonly string[]

@@ -47,6 +47,7 @@ export interface LoadOptions {
   readonly trucksPerRequest: number
 }
 
+/** Starts the load. Over 70 lines because its clients share what they have done and seen. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const { url, customers, owners, acceptsPerSecond, timeoutMs, trucksPerRequest } = options
   const trips = new Set<string>()

@@ -61,6 +61,7 @@ export function fcmError(
   }
 }
 
+/** Starts a fake FCM. Over 70 lines because its routes share the messages and the failures to come. */
 export async function startFcmServer(): Promise<FcmServer> {
   const { caFile, certFile, keyFile } = await makeCertificates([FCM_HOST, SIGN_IN_HOST])
   const ca = readFileSync(caFile)

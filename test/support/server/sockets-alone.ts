@@ -80,9 +80,9 @@ export interface ClusteredSockets extends SocketsAlone {
 export async function startClusteredSockets(
   url: string,
   kind: AdapterKind = 'classic',
-  options: { caFile?: string; echoEveryMs?: number; publisherUrl?: string; mode?: RedisMode } = {},
+  options: { caFile?: string; loopbackEveryMs?: number; publisherUrl?: string; mode?: RedisMode } = {},
 ): Promise<ClusteredSockets> {
-  const { caFile, echoEveryMs, publisherUrl = url, mode = 'standalone' } = options
+  const { caFile, loopbackEveryMs, publisherUrl = url, mode = 'standalone' } = options
   const channelPrefix = mode === 'cluster' ? '{loadcast}' : 'loadcast'
   const log = pino({ level: 'silent' })
   const connect = (to: string) =>
@@ -104,7 +104,7 @@ export async function startClusteredSockets(
     connections,
     log,
     channelPrefix,
-    ...(echoEveryMs === undefined ? {} : { echoEveryMs }),
+    ...(loopbackEveryMs === undefined ? {} : { loopbackEveryMs }),
   }).catch(error => {
     disconnect()
     throw error

@@ -3,7 +3,7 @@
  * announcements. It is read from the database afterwards.
  */
 import { isToldTo } from '../../../src/dispatch/announcements/audience.js'
-import { wordsOf } from '../../../src/dispatch/announcements/words.js'
+import { wordingOf } from '../../../src/dispatch/announcements/wording.js'
 import type { Processes, User } from './processes.js'
 
 export interface Expected {
@@ -37,7 +37,7 @@ export async function readExpected(processes: Processes, users: readonly User[])
   )
   const must = new Map<string, Set<string>>(users.map(({ id }) => [id, new Set()]))
   for (const { context, ...emitted } of rows) {
-    const { concerned, said } = wordsOf(emitted, context)
+    const { concerned, said } = wordingOf(emitted, context)
     for (const { to, envelope } of said) {
       for (const user of users) {
         const isOffered = offered.get(emitted.instance)?.has(user.id) ?? false

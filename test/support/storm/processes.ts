@@ -38,7 +38,9 @@ export interface User {
 const ANSWERED_WITHIN_MS = 30_000
 const TRY_EVERY_MS = 250
 
-/** `program` is that of another release. */
+/**
+ * `program` is that of another release. Over 70 lines because its calls and faults share the processes.
+ */
 export async function startProcesses(
   count: number,
   settings: Readonly<Record<string, string>>,

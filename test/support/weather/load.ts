@@ -67,6 +67,7 @@ interface Reply {
   readonly sentAt: number
 }
 
+/** Starts the load. Over 70 lines because its clients share what they have done and seen. */
 export async function startWeatherLoad(options: WeatherLoadOptions): Promise<WeatherLoad> {
   const { urls, query, seed = 20_260_901, giveUpAfterMs } = options
   const { customers, transporters } = castOf(options.customers, 4)

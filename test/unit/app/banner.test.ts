@@ -10,7 +10,7 @@ const facts = {
   accessTokenMaxMs: 86_400_000,
 }
 
-test('a start says where it is and gives a token of each role that works', async () => {
+test('a start prints where the server is and a working token of each role', async () => {
   const text = await banner(facts)
   expect(text).toContain('Loadcast 1.2.3 listens on http://127.0.0.1:3000\nData: a Postgres of our own\n')
   const verify = createTokenVerifier({ secret: facts.secret })
@@ -20,7 +20,7 @@ test('a start says where it is and gives a token of each role that works', async
     expect(await verify(token)).toMatchObject({ value: { caller: { role, id } } })
 })
 
-test('R11.2 its tokens live no longer than tokens may', async () => {
+test('R11.2 the printed tokens live no longer than the settings allow', async () => {
   expect(await banner(facts)).toContain('good for 24 hours')
   const text = await banner({ ...facts, accessTokenMaxMs: 90_000 })
   expect(text).toContain('good for 90 seconds')
@@ -29,7 +29,7 @@ test('R11.2 its tokens live no longer than tokens may', async () => {
   expect(await verify(token)).toMatchObject({ ok: true })
 })
 
-test('R10.6 a start says where instances can be looked at, only where they can', async () => {
+test('R10.6 a start prints the page of live instances only if it is enabled', async () => {
   const inspectUrl = 'http://127.0.0.1:8080/?token=abc'
   expect(await banner({ ...facts, inspectUrl })).toContain(`Live instances: ${inspectUrl}\n`)
   expect(await banner(facts)).not.toContain('Live instances')

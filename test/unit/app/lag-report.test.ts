@@ -15,12 +15,12 @@ function linesOf(checks: Parameters<typeof startLagReport>[0], count: number): P
   })
 }
 
-test('R9.2 each process logs how late the most delayed timer or delivery is, in the words that metrics are made of', async () => {
+test('R9.2 each process logs how late the most delayed timer or delivery is, in the line that the metrics read', async () => {
   const checks = { timers: async () => ({ lagMs: 40 }), outbox: async () => ({ lagMs: 2_500 }) }
   expect(await linesOf(checks, 1)).toEqual([[{ lagMs: 2_500, timersLagMs: 40, outboxLagMs: 2_500 }, 'lag']])
 })
 
-test('a database that does not answer costs a line, not the process', async () => {
+test('a database that does not answer costs a log line, not the process', async () => {
   let isDown = true
   const timers = async () => {
     if (!isDown) return { lagMs: 7 }

@@ -9,18 +9,18 @@ function listening() {
 }
 const WARNING = 40
 
-test('R8.1 without FCM a production start says that push is off; elsewhere that goes without saying', async () => {
+test('R8.1 without FCM a production start warns that push is off, and another start does not', async () => {
   const production = listening()
   await openPush({ isProduction: true }, production.log)
   expect(production.lines).toMatchObject([
-    { level: WARNING, msg: 'push is off, and nobody is woken: FCM_SERVICE_ACCOUNT is not set' },
+    { level: WARNING, msg: 'push is off: FCM_SERVICE_ACCOUNT is not set' },
   ])
   const development = listening()
   await openPush({ isProduction: false }, development.log)
   expect(development.lines).toEqual([])
 })
 
-test('R8.1 without FCM what would be pushed is logged, but for the device’s token', async () => {
+test('R8.1 without FCM the log gets what would be pushed, without the device’s token', async () => {
   const { lines, log } = listening()
   const push = await openPush({ isProduction: false }, log)
   const message: PushMessage = {

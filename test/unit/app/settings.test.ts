@@ -66,7 +66,7 @@ describe('settings', () => {
     expect(settings).toMatchObject({ broadcastTimeoutMs: 250, reachStepMs: 1500 })
   })
 
-  test('R9.1 a missing secret stops production, and all that are missing are named', () => {
+  test('R9.1 a missing secret stops production, and the message names all missing ones', () => {
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
       'DATABASE_URL: Required in production',
       'JWT_SECRET: Required in production',
@@ -83,11 +83,11 @@ describe('settings', () => {
       /^DATABASE_URL: Expected no target_session_attrs/,
     ],
     ['postgres://user@one/freight?connect_timeout=soon', /^DATABASE_URL: Expected seconds above 0/],
-  ])('%s is refused, since the driver would ignore a part of it', (DATABASE_URL, complaint) => {
+  ])('%s is refused, because the driver would ignore a part of it', (DATABASE_URL, complaint) => {
     expect(problemsOf({ DATABASE_URL })).toEqual([expect.stringMatching(complaint)])
   })
 
-  test('a password may contain a comma, and a server that takes writes may be asked for', () => {
+  test('a password may contain a comma, and target_session_attrs may ask for a writable server', () => {
     const DATABASE_URL = 'postgres://user:a,b@one/freight?target_session_attrs=read-write'
     expect(loadSettings({ DATABASE_URL }).databaseUrl).toBe(DATABASE_URL)
   })
@@ -100,7 +100,7 @@ describe('settings', () => {
     )
   })
 
-  test('an empty value is not a value', () => {
+  test('an empty value counts as missing', () => {
     expect(problemsOf({ ...production, JWT_SECRET: '' })).toEqual(['JWT_SECRET: Required in production'])
   })
 
@@ -114,20 +114,23 @@ describe('settings', () => {
     })
     expect(problems).toEqual([
       'PORT: Expected a whole number from 0 to 65535',
+      'LOG_LEVEL: Expected one of fatal, error, warn, info, debug, trace, silent',
       'BROADCAST_TIMEOUT_SECONDS: Expected seconds, a decimal number from 0.001 to 2592000',
       'REACH_STEPS_KM: Expected positive, ascending radii of at most 20037 km',
-      'LOG_LEVEL: Expected one of fatal, error, warn, info, debug, trace, silent',
       'DATABASE_URL: Required in production',
       'JWT_SECRET: Required in production',
       'JWT_REFRESH_SECRET: Required in production',
     ])
   })
 
-  test.each(['-1', '0', '1e3', '1,5', ' 5', 'NaN', 'Infinity', '9999999'])('%j is no duration', value => {
-    expect(problemsOf({ BROADCAST_TIMEOUT_SECONDS: value })).toHaveLength(1)
-  })
+  test.each(['-1', '0', '1e3', '1,5', ' 5', 'NaN', 'Infinity', '9999999'])(
+    '%j is refused as a duration',
+    value => {
+      expect(problemsOf({ BROADCAST_TIMEOUT_SECONDS: value })).toHaveLength(1)
+    },
+  )
 
-  test('events are kept for hours, decimals included, and not for no time at all', () => {
+  test('events are kept for hours, decimals included, and never for no time at all', () => {
     expect(loadSettings({ EVENT_RETENTION_HOURS: '1.5' }).eventRetentionMs).toBe(5_400_000)
     for (const value of ['0', '0.01', '1d', '10000']) {
       expect(problemsOf({ EVENT_RETENTION_HOURS: value })).toEqual([
@@ -136,23 +139,29 @@ describe('settings', () => {
     }
   })
 
-  test.each(['0', '10,10', '1,2,3,4,5', '10,,20', 'ten', '-5', '30000'])('%j are no reach steps', value => {
-    expect(problemsOf({ REACH_STEPS_KM: value })).toHaveLength(1)
-  })
+  test.each(['0', '10,10', '1,2,3,4,5', '10,,20', 'ten', '-5', '30000'])(
+    '%j are refused as reach steps',
+    value => {
+      expect(problemsOf({ REACH_STEPS_KM: value })).toHaveLength(1)
+    },
+  )
 
   test('one reach step is enough', () => {
     expect(loadSettings({ REACH_STEPS_KM: '7.5' }).reachStepsKm).toEqual([7.5])
   })
 
-  test('a misspelt NODE_ENV does not quietly mean development', () => {
+  test('a misspelt NODE_ENV is refused instead of meaning development', () => {
     expect(problemsOf({ ...production, NODE_ENV: 'prod' })).toEqual([
       'NODE_ENV: Expected production, development or test',
     ])
   })
 
-  test.each([['HISTORY_RETENTION_DAYS', '30']])('%s is refused while nothing honours it', (name, value) => {
-    expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
-  })
+  test.each([['HISTORY_RETENTION_DAYS', '30']])(
+    '%s is refused as long as nothing honours it',
+    (name, value) => {
+      expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(`^${name}: This version has no `)])
+    },
+  )
 
   describe('FCM_SERVICE_ACCOUNT', () => {
     const account = makeServiceAccount()
@@ -162,7 +171,7 @@ describe('settings', () => {
       privateKey: account.private_key,
     }
 
-    test('R8.1 is the JSON of a service account, or the path of a file of it', async () => {
+    test('R8.1 is the JSON of a service account, or the path of a file that holds it', async () => {
       const json = JSON.stringify(account)
       const file = join(await temporaryFolder('settings'), 'fcm.json')
       await writeFile(file, json)
@@ -176,14 +185,14 @@ describe('settings', () => {
       ['{', 'it is no JSON'],
       ['/no/such/file', 'there is no file of that name'],
       [JSON.stringify({ ...account, private_key: 'a-secret' }), 'private_key is missing or not usable'],
-    ])('R8.1 that is not usable stops the start, and nothing of it is shown', (given, message) => {
+    ])('R8.1 stops the start if it cannot be used, and the message shows nothing of it', (given, message) => {
       const problems = problemsOf({ FCM_SERVICE_ACCOUNT: given })
       expect(problems).toEqual([expect.stringContaining(message)])
       expect(problems.join()).not.toMatch(/a-secret|iam\.gserviceaccount/)
     })
   })
 
-  test('limits are whole numbers, and so is how many proxies are trusted', () => {
+  test('limits and the number of proxies are whole numbers', () => {
     const given = {
       RATE_LIMIT_USER_PER_MINUTE: '600',
       RATE_LIMIT_ADDRESS_PER_MINUTE: '6000',
@@ -200,7 +209,7 @@ describe('settings', () => {
     }
   })
 
-  test('R11.4 what one person may make is capped by whole numbers, and infra sets what is advised', async () => {
+  test('R11.4 caps are whole numbers, and infra sets the advised ones', async () => {
     const advised = Object.entries(ADVISED_CAPS).map(([name, value]) => [name, String(value)] as const)
     expect(loadSettings(Object.fromEntries(advised)).caps).toEqual({
       createsPerMinute: 20,
@@ -220,7 +229,7 @@ describe('settings', () => {
     for (const [name, value] of advised) expect(tasks).toContain(`  ${name}: '${value}',\n`)
   })
 
-  test('traces go to a collector, all of them or a share', () => {
+  test('all traces or a share of them go to a collector', () => {
     const given = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318', OTEL_TRACES_SAMPLER_ARG: '0.05' }
     expect(loadSettings(given)).toMatchObject({ otlpEndpoint: 'http://localhost:4318', traceRatio: 0.05 })
     for (const value of ['localhost:4318', 'grpc://host', 'http://h?x=1', 'http://u:p@h']) {
@@ -231,7 +240,7 @@ describe('settings', () => {
     }
   })
 
-  test('a role or an adapter that works by Redis asks for it', () => {
+  test('a role or an adapter that needs Redis requires its URL', () => {
     const redis = { REDIS_URL: 'redis://localhost' }
     for (const role of ['api', 'worker']) {
       expect(problemsOf({ ROLE: role })).toEqual([expect.stringMatching('^ROLE: Expected REDIS_URL beside')])
@@ -247,7 +256,7 @@ describe('settings', () => {
     ])
   })
 
-  test('INSPECT names a port, or stands for the usual one, and is refused in production', () => {
+  test('INSPECT names a port or means the usual one, and is refused in production', () => {
     expect(loadSettings({}).inspectPort).toBeUndefined()
     expect(loadSettings({ INSPECT: '0' }).inspectPort).toBeUndefined()
     expect(loadSettings({ INSPECT: '1' }).inspectPort).toBe(8080)
@@ -260,7 +269,7 @@ describe('settings', () => {
     ])
   })
 
-  test('what such settings say at rest is accepted', () => {
+  test('values that switch such settings off are accepted', () => {
     expect(problemsOf({ ROLE: 'all', SOCKET_ADAPTER: 'classic', RATE_LIMIT_USER_PER_MINUTE: '0' })).toEqual(
       [],
     )
@@ -286,14 +295,14 @@ describe('settings', () => {
   })
 
   test.each(['redis://localhost', 'redis://:pass@host:6380/2', 'rediss://user:pass@redis.internal:6379'])(
-    '%s leads to a Redis',
+    '%s is accepted as the URL of a Redis',
     url => {
       expect(loadSettings({ REDIS_URL: url }).redisUrl).toBe(url)
     },
   )
 
   test.each(['localhost:6379', 'http://host', 'redis://', 'redis://host/name', 'rediss://host?tls=false'])(
-    '%s leads to no Redis',
+    '%s is refused as the URL of a Redis',
     url => {
       expect(problemsOf({ REDIS_URL: url })).toEqual([expect.stringMatching('^REDIS_URL: Expected redis://')])
     },
@@ -304,7 +313,7 @@ describe('settings', () => {
     ['cluster', 'rediss://user:p%40ss@a:7000,b:7001,[::1]:7002/'],
     ['sentinel', 'redis://a/main'],
     ['sentinel', 'rediss://:pass@a:1,b:2,c/my-main.1/2?sentinelUsername=u&sentinelPassword=p%26'],
-  ])('R13.5 in mode %s, %s leads to a Redis', (REDIS_MODE, REDIS_URL) => {
+  ])('R13.5 in mode %s, %s is accepted as the URL of a Redis', (REDIS_MODE, REDIS_URL) => {
     expect(loadSettings({ REDIS_MODE, REDIS_URL })).toMatchObject({
       redisUrl: REDIS_URL,
       redisMode: REDIS_MODE,
@@ -326,7 +335,7 @@ describe('settings', () => {
     expect(problemsOf({ REDIS_MODE, REDIS_URL })).toEqual([expect.stringContaining(part)])
   })
 
-  test('a Redis URL that is refused is not repeated: it may hold a password', () => {
+  test('the message about a refused Redis URL does not repeat it, because it may hold a password', () => {
     const [problem] = problemsOf({ REDIS_MODE: 'cluster', REDIS_URL: 'redis://:tell-nobody@a/1' })
     expect(problem).toMatch(/^REDIS_URL: /)
     expect(problem).not.toContain('tell-nobody')
@@ -342,7 +351,7 @@ describe('settings', () => {
     expect(loadSettings({ REDIS_MODE: 'standalone' }).redisMode).toBe('standalone')
   })
 
-  test('in a cluster sockets are joined by the sharded adapter, unless the classic one is asked for', () => {
+  test('in a cluster the sharded adapter joins sockets, unless the classic one is set', () => {
     const cluster = { REDIS_MODE: 'cluster', REDIS_URL: 'redis://a' }
     expect(loadSettings(cluster).socketAdapter).toBe('sharded')
     expect(loadSettings({ ...cluster, SOCKET_ADAPTER: 'classic' }).socketAdapter).toBe('classic')

@@ -34,7 +34,7 @@ describe('keys of tokens', () => {
   const names = Object.keys(all) as (keyof typeof all)[]
   const pairs = names.flatMap((one, i) => names.slice(i + 1).map(other => [one, other] as const))
 
-  test('R11.2 four that differ are accepted', () => {
+  test('R11.2 are accepted if all four differ', () => {
     expect(problemsOf(all)).toEqual([])
   })
 
@@ -44,13 +44,13 @@ describe('keys of tokens', () => {
     expect(problems[0]).toContain(`${other}: Expected another value than ${one}`)
   })
 
-  test('four that are all the same are all named', () => {
+  test('are all named if all four are the same', () => {
     const same = Object.fromEntries(names.map(name => [name, secret('a')]))
     const named = problemsOf(same).map(line => line.split(':')[0])
     expect(new Set(named)).toEqual(new Set(names.slice(1)))
   })
 
-  test('R11.2 what docker-compose.yml once contained is refused in production, with what to do', () => {
+  test('R11.2 are refused in production if docker-compose.yml once contained them, with a hint', () => {
     const published = {
       ...production,
       DATABASE_URL: 'postgres://loadcast:local-only@postgres:5432/loadcast',
@@ -68,7 +68,7 @@ describe('keys of tokens', () => {
     expect(problemsOf(elsewhere)).toEqual([])
   })
 
-  test('R11.2 they are refused as previous keys too, and when the password is percent-encoded', () => {
+  test('R11.2 of an old docker-compose.yml are refused as previous keys too, and in a percent-encoded password', () => {
     expect(
       problemsOf({
         ...production,
@@ -80,21 +80,21 @@ describe('keys of tokens', () => {
   })
 })
 
-describe('lives of tokens', () => {
+describe('lifetimes of tokens', () => {
   test('an access token may live for a day unless ACCESS_TOKEN_MAX_SECONDS says otherwise', () => {
     expect(loadSettings({}).accessTokenMaxMs).toBe(86_400_000)
     expect(loadSettings({ ACCESS_TOKEN_MAX_SECONDS: '90.5' }).accessTokenMaxMs).toBe(90_500)
   })
 
-  test.each(['0', '-1', '0.5', '1e3', 'day', '2592001'])('ACCESS_TOKEN_MAX_SECONDS is not %s', value => {
+  test.each(['0', '-1', '0.5', '1e3', 'day', '2592001'])('ACCESS_TOKEN_MAX_SECONDS may not be %s', value => {
     expect(problemsOf({ ACCESS_TOKEN_MAX_SECONDS: value })).toEqual([
       expect.stringMatching('^ACCESS_TOKEN_MAX_SECONDS: Expected seconds'),
     ])
   })
 })
 
-describe('an issuer with keys of its own', () => {
-  test('R11.2 is an address, an issuer and an audience', () => {
+describe('an external token issuer', () => {
+  test('R11.2 has an address, an issuer and an audience', () => {
     expect(loadSettings({ ...production, ...issuer }).tokenIssuer).toEqual({
       jwksUrl: issuer.JWT_JWKS_URL,
       issuer: issuer.JWT_ISSUER,
@@ -110,18 +110,18 @@ describe('an issuer with keys of its own', () => {
     ])
   })
 
-  test('what is missing is named at once', () => {
+  test('is refused with all missing parts named at once', () => {
     expect(problemsOf({ JWT_JWKS_URL: issuer.JWT_JWKS_URL })).toHaveLength(2)
   })
 
-  test('R11.2 is asked by https alone in production', () => {
+  test('R11.2 needs https in production', () => {
     const plain = { ...issuer, JWT_JWKS_URL: 'http://127.0.0.1:9000/jwks' }
     expect(problemsOf(plain)).toEqual([])
     expect(problemsOf({ ...production, ...plain })).toEqual(['JWT_JWKS_URL: Expected https in production'])
   })
 
   test.each(['jwks.json', 'file:///etc/passwd', 'https://user:pass@id.example.com/jwks', 'https://x/#y', ''])(
-    '%j is no address of keys',
+    'may not have %j as its address of keys',
     value => {
       expect(problemsOf({ ...issuer, JWT_JWKS_URL: value })).toEqual([
         expect.stringMatching('^JWT_JWKS_URL: '),

@@ -6,16 +6,16 @@ const AT = new Date('2026-01-02T03:04:05Z')
 const measured = { key: 'B0', what: 'something', unit: '/s' }
 
 describe('the statistics of the benchmark', () => {
-  it('take the middle of what was measured, and of an even number the mean of the two in the middle', () => {
+  it('take the middle value, and of an even number the mean of the two in the middle', () => {
     expect([median([3, 1, 2]), median([4, 1, 2, 3])]).toEqual([2, 2.5])
     expect([mean([1, 2, 6]), spread([2, 1, 3])]).toEqual([3, [1, 3]])
   })
 
-  it.each([median, mean, spread])('have nothing to say of nothing: %p', of => {
+  it.each([median, mean, spread])('give nothing for no values: %p', of => {
     expect(() => of([])).toThrow('no values')
   })
 
-  it('time each piece of work, with never more under way than was asked for', async () => {
+  it('time each piece of work, with never more in progress than the limit', async () => {
     let underWay = 0
     let most = 0
     const { latenciesMs, perSecond } = await timed(10, 3, async () => {
@@ -37,7 +37,7 @@ describe('the statistics of the benchmark', () => {
 })
 
 describe('a figure', () => {
-  it('is the median of its rounds, and its ratio that of the rounds’ own ratios', () => {
+  it('is the median of its rounds, and its ratio is the median of the rounds’ ratios', () => {
     const values = [100, 300, 200]
     const beside = { what: 'the limit', values: [100, 100, 400] }
     expect(toFigure({ ...measured, values, beside, goal: atLeast(1) }, AT)).toEqual({
@@ -63,13 +63,13 @@ describe('a figure', () => {
     expect(toFigure({ ...measured, values, beside: { what: 'x', values: [1] }, goal }, AT).met).toBe(met)
   })
 
-  it('is judged, and its spread told, by its value where the goal is of that', () => {
+  it('is judged, and its spread shown, by its value if the goal is a value', () => {
     const beside = { what: 'the usual way', values: [1_000] }
     const figure = toFigure({ ...measured, values: [10, 30, 20], beside, goal: atMost(20) }, AT)
     expect(figure).toMatchObject({ ratio: 0.02, met: true, spread: [10, 30], goal: 'value at most 20' })
   })
 
-  it('has neither ratio nor verdict where it stands beside nothing and nothing was wanted', () => {
+  it('has neither ratio nor verdict if there is no comparison and no goal', () => {
     expect(toFigure({ ...measured, values: [7] }, AT)).toMatchObject({
       ratio: null,
       beside: null,
@@ -79,7 +79,7 @@ describe('a figure', () => {
     })
   })
 
-  it('cannot stand beside another number of rounds', () => {
+  it('refuses a comparison with another number of rounds', () => {
     const beside = { what: 'x', values: [1, 2] }
     expect(() => toFigure({ ...measured, values: [1, 2, 3], beside }, AT)).toThrow('3 rounds beside 2')
   })

@@ -3,7 +3,7 @@ import { readRate } from '../../../bench/limit/pgbench.js'
 import { NAMES, pgbenchStatement, statement } from '../../../bench/limit/statement.js'
 
 describe('the statement of the limit', () => {
-  it('is the same for both senders: pgbench’s variables are the pool’s parameters, all of them used', () => {
+  it('is the same for both senders: pgbench’s variables are the pool’s parameters, and all are used', () => {
     const renamed = NAMES.reduce(
       (sql, name, i) => sql.replaceAll(new RegExp(`(?<!:):${name}\\b`, 'g'), `$${i + 1}`),
       pgbenchStatement,
@@ -13,7 +13,7 @@ describe('the statement of the limit', () => {
     expect([...used].sort((a, b) => a - b)).toEqual(NAMES.map((_, i) => i + 1))
   })
 
-  it('is one line, which is a command of pgbench', () => {
+  it('is one line, which is one command of pgbench', () => {
     expect(pgbenchStatement).not.toContain('\n')
   })
 })
@@ -26,14 +26,14 @@ describe('what pgbench prints', () => {
     'tps = 2853.456 (without initial connection time)',
   ].join('\n')
 
-  it('is read for its rate', () => {
+  it('is parsed for its rate', () => {
     expect(readRate(output, 800)).toBe(2853.456)
   })
 
   it.each([
     ['some were not done', output.replace('800/800', '799/800')],
     ['there is no rate', output.replace('tps', 'rate')],
-  ])('is no measurement when %s', (_why, printed) => {
+  ])('is refused as a measurement when %s', (_why, printed) => {
     expect(() => readRate(printed, 800)).toThrow('pgbench did not do it all')
   })
 })

@@ -33,7 +33,7 @@ const results = merged(undefined, {
 })
 
 describe('bench/results.json', () => {
-  it('keeps what was not measured again, and only of the same machine', () => {
+  it('keeps figures that were not measured again, if they are of the same machine', () => {
     const now = { date, figures: { B2: figure(7) }, curve: [] }
     const again = merged(results, { ...now, machine: 'a machine' })
     expect(Object.keys(figuresOf(again))).toEqual(['B2', 'B10'])
@@ -42,7 +42,7 @@ describe('bench/results.json', () => {
     expect([Object.keys(figuresOf(elsewhere)), elsewhere.curve]).toEqual([['B2'], []])
   })
 
-  it('has the shape that others read: machine, date, and each figure by its key', async () => {
+  it('has the documented shape: machine, date, and each figure by its key', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'loadcast-results-'))
     const file = join(folder, 'results.json')
     try {
@@ -68,7 +68,7 @@ describe('bench/results.json', () => {
     }
   })
 
-  it('is in the order of the parts, not of the alphabet', () => {
+  it('has the order of the parts, not of the alphabet', () => {
     expect(['B10', 'B2', 'limit.pool', 'B1.256', 'B1.64'].sort(byKey)).toEqual([
       'B1.64',
       'B1.256',
@@ -80,7 +80,7 @@ describe('bench/results.json', () => {
 })
 
 describe('the table of the benchmark', () => {
-  it('says what was measured, beside what, and whether it is what was wanted', () => {
+  it('shows each figure, its comparison and whether it meets its goal', () => {
     const markdown = figuresMarkdown({ B2: figure(2_000), B3: figure(1_000) }).split('\n')
     expect(markdown[2]).toBe(
       '| B2 accepts | 2,000/s | 1,000/s the limit | 2 | 2 – 2 | ratio at least 1.5 | yes |',
@@ -89,7 +89,7 @@ describe('the table of the benchmark', () => {
     expect(figuresTable({ B2: figure(2_000) })).toMatch(/B2 accepts +2,000\/s +1,000\/s the limit/)
   })
 
-  it('has as many digits as tell something', () => {
+  it('shows only significant digits', () => {
     expect([12_345.6, 99.94, 1.2345, 0.01234, 0].map(short)).toEqual([
       '12,346',
       '99.9',
@@ -101,7 +101,7 @@ describe('the table of the benchmark', () => {
 })
 
 describe('the plot of the benchmark', () => {
-  it('is SVG with a mark for each figure of each point, the date and the machine in words', () => {
+  it('is SVG with a mark for each figure of each point, the date and the machine', () => {
     const svg = plotSvg({
       ...results,
       machine: '2 cores <x> & more',
@@ -113,7 +113,7 @@ describe('the plot of the benchmark', () => {
     expect(svg).not.toMatch(/NaN|Infinity|undefined/)
   })
 
-  it('puts twice as much twice as high', () => {
+  it('draws twice the value at twice the height', () => {
     const half = { ...point, perSecond: 2_500, limitPerSecond: 5_000 }
     const ys = [...plotSvg({ ...results, curve: [half] }).matchAll(/cy="([\d.]+)"[^>]*><title>the/g)].map(m =>
       Number(m[1]),
@@ -126,13 +126,13 @@ describe('the plot of the benchmark', () => {
     expect([1, 1.1, 3.9, 5, 61, 7_999, 8_001].map(niceCeiling)).toEqual([1, 2, 4, 6, 80, 8_000, 10_000])
   })
 
-  it('cannot be of nothing', () => {
+  it('is refused for no figures', () => {
     expect(() => plotSvg({ ...results, curve: [] })).toThrow('no points')
   })
 })
 
 describe('docs/PERFORMANCE.md and the plot', () => {
-  it('are what bench/results.json says: `npm run documents` writes them', () => {
+  it('match bench/results.json: `npm run documents` writes them', () => {
     const documents = Object.entries(performanceDocuments())
     expect(documents.length).toBeGreaterThan(0)
     for (const [name, content] of documents) {
@@ -148,7 +148,7 @@ describe('docs/PERFORMANCE.md and the plot', () => {
     expect(named).toEqual(new Set(expected))
   })
 
-  it('are not written where there is no place for it', () => {
+  it('are refused if the document has no place for them', () => {
     expect(() => withFigures('# Performance', results)).toThrow('for the figures')
   })
 })
@@ -156,18 +156,18 @@ describe('docs/PERFORMANCE.md and the plot', () => {
 describe('the options of the benchmark', () => {
   const known = ['B1', 'B5.late', 'B5.drain', 'B10']
 
-  it('are all parts, unless some are named, in any case and order', () => {
+  it('choose all parts unless some are named, in any case and order', () => {
     expect(readOptions([], known)).toEqual({ parts: known, isQuick: false })
     expect(readOptions(['b10', 'B1', '--quick'], known)).toEqual({ parts: ['B1', 'B10'], isQuick: true })
   })
 
-  it('take a name for all that is within it, and for nothing that only begins like it', () => {
+  it('choose everything within a named part, and nothing that only begins like it', () => {
     expect(readOptions(['B5'], known).parts).toEqual(['B5.late', 'B5.drain'])
     expect(readOptions(['b5.late'], known).parts).toEqual(['B5.late'])
     expect(readOptions(['B1'], known).parts).toEqual(['B1'])
   })
 
-  it('say which parts there are when one is not known', () => {
+  it('list all parts if one is unknown', () => {
     expect(() => readOptions(['B', 'B1'], known)).toThrow('B: the parts are B1, B5.late, B5.drain, B10')
   })
 })

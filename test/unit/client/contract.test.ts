@@ -73,7 +73,7 @@ function eventfulRequests() {
 }
 
 describe('the client’s types', () => {
-  it('are what is announced, each kind of event, and nothing more', () => {
+  it('have every kind of event that is announced, and no other', () => {
     const seen = new Set<string>()
     for (const asked of eventfulRequests()) {
       for (const { event, ...source } of asked.emitted) {
@@ -91,7 +91,7 @@ describe('the client’s types', () => {
     expect([...seen].sort()).toEqual([...types].sort())
   })
 
-  it('are what a request looks like, to everyone who may see it', () => {
+  it('fit a request as every one of its readers sees it', () => {
     for (const asked of eventfulRequests()) {
       for (const role of ['customer', 'transporter', 'driver', 'admin'] as const) {
         const standing = { notified: 2, isOffered: true, hasDeclined: false }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
 import { createBackoff } from '../../../src/client/backoff.js'
+import { createDeduplicator } from '../../../src/client/deduplicate.js'
 import type { ResumableEvent } from '../../../src/client/index.js'
 import { createListeners } from '../../../src/client/listeners.js'
 import { noAnswer, toProblem } from '../../../src/client/problem.js'
-import { createSieve } from '../../../src/client/sieve.js'
 
 const event = (
   id: string,
@@ -13,54 +13,54 @@ const event = (
   at = '2026-01-01T00:00:00.000Z',
 ) => ({ id, version, type, broadcastId, at }) as ResumableEvent
 
-describe('R7.3 the client’s sieve', () => {
-  it('drops an id that is known, and a booking_updated that says less, never another type', () => {
-    const judge = createSieve()
-    expect(judge(event('a', 2))).toBe('new')
-    expect(judge(event('a', 2))).toBe('known')
-    expect(judge(event('b', 1))).toBe('older')
-    expect(judge(event('b', 1))).toBe('known')
-    expect(judge(event('c', 2))).toBe('new')
-    expect(judge(event('d', 1, 'truck_confirmed'))).toBe('new')
-    expect(judge(event('e', 1, 'booking_updated', 'another'))).toBe('new')
-    expect(judge(event('f', 9, 'trip_cancelled'))).toBe('new')
-    expect(judge(event('g', 3))).toBe('new')
+describe('R7.3 the client’s deduplicator', () => {
+  it('drops a known id and a booking_updated that is older, but never another type', () => {
+    const deduplicate = createDeduplicator()
+    expect(deduplicate(event('a', 2))).toBe('new')
+    expect(deduplicate(event('a', 2))).toBe('known')
+    expect(deduplicate(event('b', 1))).toBe('older')
+    expect(deduplicate(event('b', 1))).toBe('known')
+    expect(deduplicate(event('c', 2))).toBe('new')
+    expect(deduplicate(event('d', 1, 'truck_confirmed'))).toBe('new')
+    expect(deduplicate(event('e', 1, 'booking_updated', 'another'))).toBe('new')
+    expect(deduplicate(event('f', 9, 'trip_cancelled'))).toBe('new')
+    expect(deduplicate(event('g', 3))).toBe('new')
   })
 
   it('accepts a lower version with a later time: a failover lost the version seen before', () => {
-    const judge = createSieve()
-    expect(judge(event('a', 7, 'booking_updated', 'b', '2026-01-01T00:00:01.000Z'))).toBe('new')
-    expect(judge(event('b', 6, 'booking_updated', 'b', '2026-01-01T00:00:05.000Z'))).toBe('new')
-    expect(judge(event('c', 5, 'booking_updated', 'b', '2026-01-01T00:00:04.000Z'))).toBe('older')
-    expect(judge(event('d', 7, 'booking_updated', 'b', '2026-01-01T00:00:06.000Z'))).toBe('new')
+    const deduplicate = createDeduplicator()
+    expect(deduplicate(event('a', 7, 'booking_updated', 'b', '2026-01-01T00:00:01.000Z'))).toBe('new')
+    expect(deduplicate(event('b', 6, 'booking_updated', 'b', '2026-01-01T00:00:05.000Z'))).toBe('new')
+    expect(deduplicate(event('c', 5, 'booking_updated', 'b', '2026-01-01T00:00:04.000Z'))).toBe('older')
+    expect(deduplicate(event('d', 7, 'booking_updated', 'b', '2026-01-01T00:00:06.000Z'))).toBe('new')
   })
 
   it('knows an event by its id with and without the stamp, and an offer by its id alone', () => {
-    const judge = createSieve()
+    const deduplicate = createDeduplicator()
     const id = '01890a5d-ac96-774b-bcce-b302099a8057'
     const at = (seconds: number) => `2026-01-01T00:00:0${seconds}.000Z`
-    expect(judge(event(`${id}:2:0:1`, 2, 'truck_confirmed', 'b', at(1)))).toBe('new')
-    expect(judge(event(`${id}:2:0:1:mx3hgv0f`, 2, 'truck_confirmed', 'b', at(1)))).toBe('known')
-    expect(judge(event(`${id}:2:0:1:mx3hgvl3`, 2, 'truck_confirmed', 'b', at(2)))).toBe('new')
-    expect(judge(event(`${id}:offer`, 1, 'new_broadcast', 'b', at(1)))).toBe('new')
-    expect(judge(event(`${id}:offer`, 1, 'new_broadcast', 'b', at(2)))).toBe('known')
+    expect(deduplicate(event(`${id}:2:0:1`, 2, 'truck_confirmed', 'b', at(1)))).toBe('new')
+    expect(deduplicate(event(`${id}:2:0:1:mx3hgv0f`, 2, 'truck_confirmed', 'b', at(1)))).toBe('known')
+    expect(deduplicate(event(`${id}:2:0:1:mx3hgvl3`, 2, 'truck_confirmed', 'b', at(2)))).toBe('new')
+    expect(deduplicate(event(`${id}:offer`, 1, 'new_broadcast', 'b', at(1)))).toBe('new')
+    expect(deduplicate(event(`${id}:offer`, 1, 'new_broadcast', 'b', at(2)))).toBe('known')
   })
 
-  it('forgets the oldest ids, and the requests that nothing was heard of for longest', () => {
-    const judge = createSieve(3, 2)
-    for (const id of ['a', 'b', 'c', 'd']) judge(event(id, 5))
-    expect(['d', 'c', 'b'].map(id => judge(event(id, 5)))).toEqual(['known', 'known', 'known'])
-    expect(judge(event('a', 5))).toBe('new')
-    judge(event('x1', 5, 'booking_updated', 'x'))
-    judge(event('b1', 5))
-    judge(event('y1', 5, 'booking_updated', 'y'))
-    expect(judge(event('b0', 4))).toBe('older')
-    expect(judge(event('x0', 4, 'booking_updated', 'x'))).toBe('new') // forgotten
+  it('forgets the oldest ids, and the requests that had no event for longest', () => {
+    const deduplicate = createDeduplicator(3, 2)
+    for (const id of ['a', 'b', 'c', 'd']) deduplicate(event(id, 5))
+    expect(['d', 'c', 'b'].map(id => deduplicate(event(id, 5)))).toEqual(['known', 'known', 'known'])
+    expect(deduplicate(event('a', 5))).toBe('new')
+    deduplicate(event('x1', 5, 'booking_updated', 'x'))
+    deduplicate(event('b1', 5))
+    deduplicate(event('y1', 5, 'booking_updated', 'y'))
+    expect(deduplicate(event('b0', 4))).toBe('older')
+    expect(deduplicate(event('x0', 4, 'booking_updated', 'x'))).toBe('new') // forgotten
   })
 })
 
 describe('R7.3 the client’s pauses', () => {
-  it('double up to the longest, differ between clients, and begin anew after a connection that lasted', () => {
+  it('double up to the longest, differ between clients, and start over after a connection that lasted', () => {
     const highest = createBackoff({}, () => 1)
     expect([0, 0, 0, 0, 0, 0, 0, 0].map(now => highest.next(now))).toEqual([
       500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000,
@@ -76,7 +76,7 @@ describe('R7.3 the client’s pauses', () => {
 })
 
 describe('the client’s problems', () => {
-  it('are the server’s document, or say what there was instead', () => {
+  it('are the server’s document, or describe the answer that came instead', () => {
     const document = { code: 'RATE_LIMITED', title: 'Too many requests', status: 429, retryAfterSeconds: 3 }
     expect(toProblem(429, document)).toEqual(document)
     expect(toProblem(503, { code: 'UNAVAILABLE', title: 'x' }, '7')).toMatchObject({ retryAfterSeconds: 7 })
@@ -102,7 +102,7 @@ describe('the client’s problems', () => {
 })
 
 describe('the client’s handlers', () => {
-  it('are called until they are taken off, each by itself', () => {
+  it('are called until they are removed, each independent of the others', () => {
     const { on, emit } = createListeners<{ a: number; b: string }>()
     const heard: unknown[] = []
     const off = on('a', value => heard.push(value))

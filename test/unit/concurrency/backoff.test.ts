@@ -14,11 +14,11 @@ describe('a backoff', () => {
     expect(plainBackoffMs({ firstMs: 0, longestMs: 60_000 }, 10_000)).toBe(0)
   })
 
-  it('is spread a quarter to either side, in whole milliseconds', () => {
+  it('varies by a quarter to either side, in whole milliseconds', () => {
     expect([0, 0.5, 0.999].map(chance => backoffMs(backoff, 1, () => chance))).toEqual([375, 500, 625])
   })
 
-  it('is spread as it is told', () => {
+  it('varies by the given spread', () => {
     const spread = { ...backoff, spread: [0.5, 1] } as const
     expect([0, 0.5, 0.999].map(chance => backoffMs(spread, 2, () => chance))).toEqual([500, 750, 1_000])
   })

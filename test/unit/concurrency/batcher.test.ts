@@ -36,7 +36,7 @@ const called = (calls: readonly { readonly at: number; readonly things: readonly
   calls.map(({ at, things }) => `${at}: ${things.join('')}`)
 
 describe('a batcher', () => {
-  it('makes one call of what is added in one tick, and the next of what is added meanwhile', async () => {
+  it('makes one call of the items of one tick, and the next call of those that were added meanwhile', async () => {
     const { time, calls, add } = batcherWith(() => ({}))
     const first = add('a', 'b')
     await time.runUntilDone(time.sleep(5))
@@ -48,7 +48,7 @@ describe('a batcher', () => {
     expect(called(calls)).toEqual(['0: ab', '10: cd'])
   })
 
-  it('puts no more than so many into a call, and makes so many calls at once', async () => {
+  it('never exceeds the size of a call, or the number of calls at a time', async () => {
     const { time, calls, add } = batcherWith(() => ({ maxCalls: 2 }))
     await time.runUntilDone(add(...'abcdefgh'))
     expect(called(calls)).toEqual(['0: abc', '0: def', '10: gh'])
@@ -61,7 +61,7 @@ describe('a batcher', () => {
     expect(called(calls)).toEqual(['0: ab'])
   })
 
-  it('can keep a pace: a pause before each call, even of a full one', async () => {
+  it('can keep a pace: a pause before each call, even a full one', async () => {
     const { time, calls, add } = batcherWith(platform => ({ begin: afterPause(50, platform) }))
     await time.runUntilDone(add(...'abcd'))
     expect(called(calls)).toEqual(['50: abc', '110: d'])
@@ -76,7 +76,7 @@ describe('a batcher', () => {
     expect(called(calls)).toEqual(['50: a', '60: bcd', '70: efg'])
   })
 
-  it('shares an answer among the same that wait, and never with what is in a call already', async () => {
+  it('shares an answer among waiting items of one name, and never with an item that is in a call already', async () => {
     const { time, calls, add } = batcherWith(() => ({ nameOf: thing => thing.toLowerCase() }))
     const first = add('a', 'b', 'a')
     await time.runUntilDone(time.sleep(5))
@@ -89,7 +89,7 @@ describe('a batcher', () => {
     expect(called(calls)).toEqual(['0: ab', '10: A'])
   })
 
-  it('fails all of a call with it, and goes on', async () => {
+  it('fails all items of a failed call, and continues', async () => {
     let isBroken = true
     const { time, batcher } = batcherWith(() => ({
       async work(things) {
@@ -103,7 +103,7 @@ describe('a batcher', () => {
     expect(await time.runUntilDone(batcher.add('c'))).toBe('c')
   })
 
-  it('can repeat a failed call for each alone, and then fails only the one at fault', async () => {
+  it('can repeat a failed call for each item alone, and then fails only the faulty one', async () => {
     const { time, batcher } = batcherWith(() => ({
       async work(things) {
         if (things.includes('bad')) throw new Error('bad')
@@ -117,7 +117,7 @@ describe('a batcher', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   })
 
-  it('fails a call that answers fewer or more than it was asked', async () => {
+  it('fails a call that returns fewer or more answers than it has items', async () => {
     const { time, batcher } = batcherWith(() => ({ work: async things => things.slice(1) }))
     const both = Promise.allSettled([batcher.add('a'), batcher.add('b')])
     expect(await time.runUntilDone(both)).toMatchObject([
@@ -126,7 +126,7 @@ describe('a batcher', () => {
     ])
   })
 
-  it('is idle when nothing waits and nothing is under way', async () => {
+  it('is idle when nothing waits and nothing is in progress', async () => {
     const { time, batcher } = batcherWith(() => ({}))
     await batcher.idle()
     for (const thing of 'abcd') batcher.add(thing)
@@ -135,7 +135,7 @@ describe('a batcher', () => {
     expect([batcher.size, time.now]).toEqual([0, 2 * CALL_MS])
   })
 
-  it('flushes without the pause, also what is added meanwhile', async () => {
+  it('flushes without the pause, and also what is added meanwhile', async () => {
     const { time, batcher, calls } = batcherWith(platform => ({ begin: afterPause(50, platform) }))
     batcher.add('a')
     const flushed = batcher.flush()
@@ -144,7 +144,7 @@ describe('a batcher', () => {
     expect(called(calls)).toEqual(['0: a', '10: b'])
   })
 
-  it('forgets what waits when it is cleared', async () => {
+  it('drops the waiting items when it is cleared', async () => {
     const { time, batcher, calls } = batcherWith(platform => ({
       begin: afterPause(50, platform),
       nameOf: thing => thing,

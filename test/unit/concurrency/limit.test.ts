@@ -3,7 +3,7 @@ import { Limit } from '../../../src/concurrency/limit.js'
 import { withResolvers } from '../../../src/concurrency/with-resolvers.js'
 
 describe('a limit', () => {
-  it('is full while so many are under way, and has room when one has ended, however it ended', async () => {
+  it('is full while `max` are in progress, and has room when one ends, however it ends', async () => {
     const limit = new Limit(2)
     const [first, second] = [withResolvers<string>(), withResolvers<string>()]
     const answers = [limit.run(() => first.promise), limit.run(() => second.promise)]
@@ -17,7 +17,7 @@ describe('a limit', () => {
     expect(limit.running).toBe(0)
   })
 
-  it('tells when nothing is under way', async () => {
+  it('resolves when nothing is in progress', async () => {
     const limit = new Limit(1)
     await limit.idle()
     const { promise, resolve } = withResolvers<void>()

@@ -23,7 +23,7 @@ function repeated({ fails = false } = {}) {
 }
 
 describe('periodic work', () => {
-  it('begins after a pause, and again so long after it has ended', async () => {
+  it('begins after a pause, and again after a pause from its end', async () => {
     const { time, periodic, begun } = repeated()
     periodic.start()
     periodic.start()
@@ -38,7 +38,7 @@ describe('periodic work', () => {
     expect(begun).toEqual([0, 130])
   })
 
-  it('goes on after a failure', async () => {
+  it('continues after a failure', async () => {
     const { time, periodic, begun, failures } = repeated({ fails: true })
     periodic.start()
     await time.runUntilDone(time.sleep(300))
@@ -46,7 +46,7 @@ describe('periodic work', () => {
     expect(failures).toEqual([new Error('no'), new Error('no')])
   })
 
-  it('ends with the turn that is under way', async () => {
+  it('ends with the run in progress', async () => {
     const { time, periodic, begun } = repeated()
     periodic.start()
     await time.runUntilDone(time.sleep(110))
@@ -56,7 +56,7 @@ describe('periodic work', () => {
     expect([begun, periodic.isStarted]).toEqual([[100], false])
   })
 
-  it('draws each pause where it is given a function', async () => {
+  it('draws each pause if it is given a function', async () => {
     const { time, platform } = virtualPlatform()
     const pauses = [10, 20, 30]
     const begun: number[] = []

@@ -9,7 +9,7 @@ interface Item {
 }
 
 describe('a slab', () => {
-  it('has what was added and not removed, each at its place', () => {
+  it('has everything that was added and not removed, each at its place', () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 9 })), steps => {
         const slab = new Slab<Item>()
@@ -33,7 +33,7 @@ describe('a slab', () => {
 })
 
 describe('a slab map', () => {
-  it('does what a map does, in its order', () => {
+  it('behaves like a map, in order of insertion', () => {
     const step = fc.record({
       method: fc.constantFrom('set' as const, 'set' as const, 'delete' as const),
       key: fc.constantFrom('a', 'b', 'c', 'd'),
@@ -56,7 +56,7 @@ describe('a slab map', () => {
     )
   })
 
-  it('goes on when what it has is removed while it is read', () => {
+  it('continues if entries are removed while it is read', () => {
     const map = new SlabMap<Item>()
     for (const key of ['a', 'b', 'c']) map.set(key, { n: 0 })
     const seen: string[] = []
@@ -68,7 +68,7 @@ describe('a slab map', () => {
     expect(map.size).toBe(0)
   })
 
-  it('keeps nothing alive that has left it, however old it is itself', () => {
+  it('keeps nothing alive that was removed, however old the map is', () => {
     const map = new SlabMap<Item & { readonly ballast: readonly number[] }>()
     const kept = bytesKept((key, n) => {
       map.set(key, { n, ballast: new Array(ITEM_BYTES / 8).fill(n + 0.5) })

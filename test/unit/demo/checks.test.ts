@@ -85,11 +85,11 @@ const failing = (ledger: ReturnType<typeof createLedger>, outcome: Outcome) =>
   checkAll(ledger, outcome, { isAlone: true }).flatMap(({ violations }) => violations)
 
 describe('the checks of the demo', () => {
-  it('find nothing in a story that holds together', () => {
+  it('find nothing in a correct story', () => {
     expect(failing(story().ledger, outcomeOf([requestOf()], [tripOf('trip1')]))).toEqual([])
   })
 
-  it('find an accept that was won and is no trip, or a trip of someone else', () => {
+  it('find an accept that won but has no trip, or another’s trip', () => {
     const { ledger } = story()
     expect(
       failing(ledger, outcomeOf([requestOf({ trucks: [], trucksNeeded: 0, trucksFilled: 0 })], [])),
@@ -110,7 +110,7 @@ describe('the checks of the demo', () => {
     ])
   })
 
-  it('find an accept above the cancel, an offer under two ids, and news for a stranger', () => {
+  it('find an accept after the cancel, an offer under two ids, and events sent to a stranger', () => {
     const { ledger } = story()
     ledger.cancels.push({ broadcastId: 'b1', version: 1 })
     ledger.offers.push({ broadcastId: 'b1', transporterId: 'x1', eventId: 'e2', step: '2', receivedAt: 3 })
@@ -123,13 +123,13 @@ describe('the checks of the demo', () => {
     ])
   })
 
-  it('find an offer that was lost on the way', () => {
+  it('find an offer that was lost', () => {
     const { ledger } = story()
     ledger.offers.length = 0
     expect(failing(ledger, outcomeOf([requestOf()], [tripOf('trip1')]))).toEqual(['b1: 0 of 1'])
   })
 
-  it('find a request that did not end, and an expiry that was not told', () => {
+  it('find a request that did not end, and an expiry that was not sent', () => {
     const { ledger } = story()
     const trips = [tripOf('trip1')]
     expect(failing(ledger, outcomeOf([requestOf({ status: 'searching' })], trips))).toEqual([
@@ -140,7 +140,7 @@ describe('the checks of the demo', () => {
     ).toEqual(['b1: c1 heard nothing'])
   })
 
-  it('let a hold begin in the moment in which the other ends, and not before', () => {
+  it('allow a hold to begin at the moment when another ends, but not before', () => {
     const hold = { key: 'driver d1', holder: 'a', from: 1, until: 5 }
     expect(overlaps([{ ...hold, holder: 'b', from: 5, until: 9 }, hold])).toEqual([])
     expect(overlaps([{ ...hold, holder: 'b', from: 4, until: 9 }, hold])).toEqual(['driver d1: a and b'])

@@ -7,7 +7,7 @@ describe('delays of offers', () => {
   ]
   const offer = { broadcastId: 'b1', transporterId: 'x1', eventId: 'e1', step: '1' }
 
-  it('run from the answer, and are none for an offer that was there before', () => {
+  it('are measured from the answer, and are none for an offer that came before it', () => {
     const offers = [
       { ...offer, receivedAt: 125 },
       { ...offer, receivedAt: 108 },
@@ -16,7 +16,7 @@ describe('delays of offers', () => {
     expect(offerDelays({ requests, offers }, 'sentAt')).toEqual([8, 25])
   })
 
-  it('leave out later steps, and phones that came later', () => {
+  it('leave out later steps, and phones that connected later', () => {
     const offers = [
       { ...offer, receivedAt: 111 },
       { ...offer, receivedAt: 112 },

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import { percentile, summarize, tally } from '../../../demo/figures.js'
 
 describe('figures', () => {
-  it('finds a percentile that was measured, whatever the order', () => {
+  it('give a percentile that was measured, in any order of values', () => {
     const oneToHundred = Array.from({ length: 100 }, (_, index) => 100 - index)
     expect(percentile(oneToHundred, 0.5)).toBe(50)
     expect(percentile(oneToHundred, 0.99)).toBe(99)
@@ -10,12 +10,12 @@ describe('figures', () => {
     expect(percentile([10, 9], 0.5)).toBe(9)
   })
 
-  it('has one value for everything of a single measurement, and none of nothing', () => {
+  it('give the value of a single measurement for every statistic, and none without measurements', () => {
     expect(summarize([4])).toEqual({ count: 1, p50: 4, p99: 4, max: 4 })
     expect(summarize([])).toBeUndefined()
   })
 
-  it('counts what occurs, the most frequent first', () => {
+  it('count values, the most frequent first', () => {
     expect([...tally(['b', 'c', 'a', 'c'])]).toEqual([
       ['c', 2],
       ['a', 1],

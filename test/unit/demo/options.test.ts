@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals'
 import { parseOptions } from '../../../demo/options.js'
 
 describe('the command line of the demo', () => {
-  it('needs nothing, and has a world and a minute by itself', () => {
+  it('needs no options, and defaults to a world and a minute', () => {
     expect(parseOptions([])).toEqual({ seed: 7, seconds: 40, transporters: 120, customers: 50 })
   })
 
-  it('takes the origin of a server that runs already', () => {
+  it('takes the origin of a running server', () => {
     expect(parseOptions(['--url', 'http://localhost:3000/', '--seed', '12'])).toMatchObject({
       url: 'http://localhost:3000',
       seed: 12,
@@ -21,11 +21,11 @@ describe('the command line of the demo', () => {
     [['--url', 'localhost:3000'], '--url: Expected http://host:port'],
     [['--unknown', '1'], "Unknown option '--unknown'"],
     [['stray'], "Unexpected argument 'stray'"],
-  ])('refuses %j, saying what is wrong', (args, message) => {
+  ])('refuses %j, and says why', (args, message) => {
     expect(() => parseOptions(args)).toThrow(message)
   })
 
-  it('names all that is wrong at once', () => {
+  it('names all faults at once', () => {
     expect(() => parseOptions(['--seed', 'x', '--seconds', 'y'])).toThrow(/--seed.*\n.*--seconds/)
   })
 })

@@ -12,7 +12,7 @@ describe('seeded chance', () => {
     expect(draw(7)).not.toEqual(draw(8))
   })
 
-  it('stays the same from release to release, so that a seed in a report can be played again', () => {
+  it('stays the same between releases, so that a seed in a report can be replayed', () => {
     expect(draw(7, 3).map(value => value.toFixed(6))).toMatchInlineSnapshot(`
 [
   "0.517435",
@@ -22,7 +22,7 @@ describe('seeded chance', () => {
 `)
   })
 
-  it('gives a fork the same sequence however much was drawn before', () => {
+  it('gives a fork the same sequence, however much was drawn before', () => {
     const [fresh, used] = [createRandom(7), createRandom(7)]
     for (let i = 0; i < 10; i += 1) used.next()
     expect(used.fork('t1').next()).toBe(fresh.fork('t1').next())
@@ -40,7 +40,7 @@ describe('seeded chance', () => {
     for (const count of counts.values()) expect(Math.abs(count - 1_000)).toBeLessThan(150)
   })
 
-  it('picks by weight, never what weighs nothing, and has nothing to give of nothing', () => {
+  it('picks by weight, never an item of weight zero, and fails for an empty list', () => {
     const random = createRandom(2)
     const picks = Array.from({ length: 4_000 }, () =>
       random.pickWeighted(['a', 'b', 'c'], item => ({ a: 3, b: 1 })[item] ?? 0),
@@ -50,7 +50,7 @@ describe('seeded chance', () => {
     expect(() => random.pick([])).toThrow('nothing to pick from')
   })
 
-  it('reacts like people: half of the times below the median, none outside the bounds', () => {
+  it('reacts like people: half of the times below the median, and none outside the bounds', () => {
     const random = createRandom(3)
     const times = Array.from({ length: 4_000 }, () => random.logNormal(1_200, 0.6, 300, 4_000))
     expect(times.filter(time => time < 1_200).length / times.length).toBeCloseTo(0.5, 1)

@@ -16,7 +16,7 @@ describe('the world of the demo', () => {
     expect(create(8)).not.toEqual(world)
   })
 
-  it('stands on real places: all of India that GeoNames lists, each hub with many towns around it', () => {
+  it('has real places: all of India that GeoNames lists, each hub with many towns around it', () => {
     expect(towns).toHaveLength(3_502)
     for (const hub of world.hubs) expect(hub.towns.length).toBeGreaterThan(3)
   })
@@ -29,7 +29,7 @@ describe('the world of the demo', () => {
     expect(new Set(world.customers.map(({ hub }) => hub.name)).size).toBe(world.hubs.length)
   })
 
-  it('gives every user, driver and vehicle an id of its own, with the prefix in front', () => {
+  it('gives every user, driver and vehicle its own id, with the prefix in front', () => {
     const { transporters, customers } = createWorld(towns, createRandom(7), {
       transporters: 40,
       customers: 20,
@@ -43,7 +43,7 @@ describe('the world of the demo', () => {
     expect(ids.filter(id => !id.includes('demo-x-'))).toEqual([])
   })
 
-  it('finds the towns within a radius, the one in the middle among them', () => {
+  it('finds the towns within a radius, including the one in the middle', () => {
     const middle = { name: 'Middle', lat: 20, lng: 80, population: 1_000 }
     const near = { ...middle, name: 'Near', lat: 20.4 } // 44 km
     const far = { ...middle, name: 'Far', lng: 80.5 } // 52 km
@@ -68,7 +68,7 @@ describe('the loads of the demo', () => {
     }
   })
 
-  it('ask for one to six trucks, now and then for one that nobody owns', () => {
+  it('need one to six trucks, and sometimes one that nobody owns', () => {
     const counts = new Set(loads.map(({ truckCount }) => truckCount))
     expect([...counts].sort()).toEqual([1, 2, 3, 4, 5, 6])
     const types = Array.from({ length: 300 }, () => createLines(random)).flat()

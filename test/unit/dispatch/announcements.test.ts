@@ -28,14 +28,14 @@ function eventful(): Request {
   return asked
 }
 
-describe('R1.4 R2.4 what a transition tells', () => {
-  it('a new request: its customer, on all devices', () => {
+describe('R1.4 R2.4 a transition', () => {
+  it('that creates a request is announced to its customer, on all devices', () => {
     expect(short(request(), 'broadcast.created')).toEqual([
       ['watchers', 'booking_updated', 'Looking for trucks'],
     ])
   })
 
-  it('a truck found: the driver, the customer, everyone who watches', () => {
+  it('that finds a truck is announced to the driver, the customer and all watchers', () => {
     const asked = request()
     const tripId = asked.accept('a')
     expect(short(asked, 'truck.assigned')).toEqual([
@@ -44,7 +44,7 @@ describe('R1.4 R2.4 what a transition tells', () => {
       ['watchers', 'booking_updated', '1 of 2 trucks confirmed'],
     ])
     const [assigned] = said(asked, 'truck.assigned')
-    expect(assigned?.wakes).toBe(true)
+    expect(assigned?.push).not.toBeNull()
     expect(assigned?.envelope).toEqual({
       id: `${BROADCAST_ID}:2:0:0:${asked.now.toString(36)}`,
       broadcastId: BROADCAST_ID,
@@ -59,7 +59,7 @@ describe('R1.4 R2.4 what a transition tells', () => {
     })
   })
 
-  it('all trucks found: also those who were offered it', () => {
+  it('that finds the last truck is also announced to everyone that was offered the request', () => {
     const asked = request()
     asked.accept('a')
     asked.accept('b')
@@ -74,7 +74,7 @@ describe('R1.4 R2.4 what a transition tells', () => {
     ])
   })
 
-  it('a cancel: drivers and transporters of trips, those who were offered it, those who watch', () => {
+  it('that cancels is announced to drivers and transporters of trips, everyone that was offered the request, and watchers', () => {
     const asked = request()
     asked.accept('a')
     asked.send({ type: 'cancel' })
@@ -87,7 +87,7 @@ describe('R1.4 R2.4 what a transition tells', () => {
     ])
   })
 
-  it('time that is up: the customer with a retry, in other words when nothing was found', () => {
+  it('by the deadline is announced to the customer with a retry, in other words if nothing was found', () => {
     const empty = request()
     empty.timeout()
     expect(short(empty, 'broadcast.expired')).toEqual([
@@ -110,7 +110,7 @@ describe('R1.4 R2.4 what a transition tells', () => {
     }
   })
 
-  it('a truck given back: reopened while seeking, with a retry after the end, told to its driver', () => {
+  it('that releases a truck is announced as reopened while seeking, with a retry after the end, and to its driver', () => {
     const seeking = request()
     const given = seeking.accept('a')
     seeking.send({ type: 'trip.release', tripId: given })
@@ -129,7 +129,7 @@ describe('R1.4 R2.4 what a transition tells', () => {
     expect(updated?.envelope.data).not.toHaveProperty('reopened')
   })
 
-  it('a trip ended by an admin: its transporter too', () => {
+  it('of an administrator that ends a trip is announced to its transporter too', () => {
     const asked = request()
     const tripId = asked.accept('a')
     asked.send({ type: 'trip.abandon', tripId })
@@ -152,12 +152,12 @@ describe('every announcement', () => {
     return [eventful(), cancelled, expired]
   }
 
-  it('of every kind of event is made here: no kind is left out', () => {
+  it('is made in this test: no kind of event is left out', () => {
     const seen = new Set(all().flatMap(asked => asked.emitted.map(({ event }) => event.type)))
     expect([...seen].sort()).toEqual(Object.keys(announcements).sort())
   })
 
-  it('has an id of its own, the same each time it is made, and a sentence', () => {
+  it('has its own id, the same each time it is made, and a sentence', () => {
     for (const asked of all()) {
       const types = [...new Set(asked.emitted.map(({ event }) => event.type))]
       const envelopes = types.flatMap(type => said(asked, type)).map(({ envelope }) => envelope)
@@ -167,12 +167,44 @@ describe('every announcement', () => {
     }
   })
 
-  it('wakes people for what they have to act on, and not for progress', () => {
+  it('keeps its place in its list, which is part of the ids that clients know: new rows come last', () => {
+    const places = Object.entries(announcements).map(
+      ([type, rows]) => [type, rows.map(row => `${row.type} to ${row.to}`)] as const,
+    )
+    expect(Object.fromEntries(places)).toEqual({
+      'broadcast.created': ['booking_updated to watchers'],
+      'reach.widened': [],
+      'truck.assigned': [
+        'trip_assigned to driver',
+        'truck_confirmed to customer',
+        'booking_updated to watchers',
+      ],
+      'truck.released': [
+        'trip_cancelled to driver',
+        'trip_cancelled to transporter',
+        'truck_released to customer',
+        'booking_updated to watchers',
+      ],
+      'trip.started': ['booking_updated to watchers'],
+      'trip.completed': ['booking_updated to watchers'],
+      'trip.cancelled': ['trip_cancelled to driverAndTransporter'],
+      'broadcast.filled': ['booking_expired to offered'],
+      'broadcast.cancelled': ['booking_expired to offered', 'booking_updated to watchers'],
+      'broadcast.expired': [
+        'booking_expired to offered',
+        'no_vehicles_available to customer',
+        'booking_expired to customer',
+        'booking_updated to watchers',
+      ],
+    })
+  })
+
+  it('wakes users for what they must act on, and not for progress', () => {
     const waking = new Map(
       all().flatMap(asked =>
         [...new Set(asked.emitted.map(({ event }) => event.type))]
           .flatMap(type => said(asked, type))
-          .map(({ wakes, envelope }) => [envelope.type, wakes] as const),
+          .map(({ push, envelope }) => [envelope.type, push !== null] as const),
       ),
     )
     expect(Object.fromEntries(waking)).toEqual({

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from '@jest/globals'
-import { TOLD_TO_OFFERED } from '../../../src/adapters/postgres/product/resume-events-sql.js'
+import { TOLD_TO_OFFERED } from '../../../src/adapters/postgres/product/resume-events.js'
 import { type Audience, announcements } from '../../../src/dispatch/announcements/announcements.js'
 import { isToldTo, isToldWatching, roomsOf } from '../../../src/dispatch/announcements/audience.js'
 import { broadcastRoom, type Person, personKey, personRoom, type Role } from '../../../src/dispatch/ports.js'
@@ -15,8 +15,8 @@ const people: readonly Person[] = ['c', 't-offered', 't-assigned', 'd', 'strange
 )
 const trip = { driver: { id: 'd' }, transporterId: 't-assigned' }
 
-describe('R7.3 those who are told', () => {
-  it('R11.1 R7.3 by a resume are those whose rooms hear it live, for every audience, with a trip and without', async () => {
+describe('R7.3 the audience', () => {
+  it('R11.1 R7.3 of a resume is the one whose rooms get it live, for every audience, with a trip and without', async () => {
     expect(audiences.length).toBeGreaterThan(4)
     for (const concerned of [
       { customerId: 'c', trip },
@@ -40,7 +40,7 @@ describe('R7.3 those who are told', () => {
     }
   })
 
-  it('R7.3 events told to those who were offered a request are the ones looked for among their offers', () => {
+  it('R7.3 of events for those that were offered a request is found by their offers', () => {
     const told = Object.entries(announcements)
       .filter(([, said]) => (said as readonly { to: Audience }[]).some(({ to }) => to === 'offered'))
       .map(([type]) => type)

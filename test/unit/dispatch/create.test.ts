@@ -3,7 +3,7 @@ import { askedByBooking, askedByBroadcast, askedByOrder } from '../../../src/dis
 import { fingerprint } from '../../../src/dispatch/broadcasts/fingerprint.js'
 
 describe('a fingerprint', () => {
-  it('is the same whatever the order of members, and another for other values', () => {
+  it('is the same in any order of members, and another for other values', () => {
     const a = { pickup: { lat: 1, lng: 2 }, trucks: [{ count: 1, vehicleType: 'x' }] }
     const b = { trucks: [{ vehicleType: 'x', count: 1 }], pickup: { lng: 2, lat: 1 } }
     expect(fingerprint(a)).toBe(fingerprint(b))

@@ -10,7 +10,7 @@ import {
 } from '../../../src/dispatch/cursors.js'
 
 describe('a cursor', () => {
-  it('leads back to what it was made of', () => {
+  it('leads back to the place that it was made from', () => {
     const id = '01890000-0000-7000-8000-000000000001'
     expect(decodeCursor(idCursor, encodeCursor(id))).toEqual({ ok: true, value: id })
     expect(decodeCursor(positionCursor, encodeCursor('1.v:1'))).toEqual({ ok: true, value: '1.v:1' })
@@ -18,7 +18,7 @@ describe('a cursor', () => {
     expect(decodeCursor(idCursor, undefined)).toEqual({ ok: true, value: undefined })
   })
 
-  it('that was forged is refused as not valid, whatever it is', () => {
+  it('is refused as invalid if it was forged, in any way', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.base64String(), fc.constant(encodeCursor("' or 1=1"))), text => {
         const decoded = decodeCursor(idCursor, text)
@@ -27,7 +27,7 @@ describe('a cursor', () => {
     )
   })
 
-  it('is given exactly when there is more', () => {
+  it('is given exactly if there are more items', () => {
     const page = (items: number[]) => pageOf({ items }, 2, item => item, String)
     expect(page([9, 8, 7])).toEqual({ items: ['9', '8'], nextCursor: encodeCursor(8) })
     expect(page([9, 8])).toEqual({ items: ['9', '8'], nextCursor: null })

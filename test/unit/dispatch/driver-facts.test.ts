@@ -29,7 +29,7 @@ function slowFleet() {
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 describe('drivers’ facts', () => {
-  it('are read one statement at a time, for all who wait', async () => {
+  it('are read by one statement at a time, for all waiting callers', async () => {
     const fleet = slowFleet()
     const reader = new DriverFactsReader(fleet)
     const first = [reader.read('a'), reader.read('b'), reader.read('a')]
@@ -49,7 +49,7 @@ describe('drivers’ facts', () => {
     expect(await Promise.all(second)).toEqual([factsOf('c'), undefined, factsOf('a')])
   })
 
-  it('that could not be read fail those who waited for them, and nobody after', async () => {
+  it('that could not be read fail their waiting callers, and no later ones', async () => {
     const fleet = slowFleet()
     const reader = new DriverFactsReader(fleet)
     const failing = reader.read('a')

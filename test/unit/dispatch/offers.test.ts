@@ -6,7 +6,7 @@ const at = (...distances: (number | null)[]) =>
 const shown = (...distances: (number | null)[]) => byDistance(at(...distances)).map(group => group.distanceKm)
 
 describe('an offer', () => {
-  it('R6.1 goes out nearest first, those whose distance is unknown last', () => {
+  it('R6.1 is sent nearest first, and last to those whose distance is unknown', () => {
     expect(byDistance(at(7.2, null, 0.4, 6.9, 31))).toEqual([
       { distanceKm: 0, transporters: ['t2'] },
       { distanceKm: 7, transporters: ['t0', 't3'] },
@@ -16,7 +16,7 @@ describe('an offer', () => {
     expect(byDistance([])).toEqual([])
   })
 
-  it('shows whole kilometres while that makes few groups, and coarser ones else', () => {
+  it('shows whole kilometres while that makes few groups, and coarser ones otherwise', () => {
     const crowd = (from: number, to: number) =>
       shown(...Array.from({ length: 10_000 }, (_, i) => from + ((to - from) * i) / 9_999))
     expect(crowd(0.6, 9.4)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { fcmMessage } from '../../../src/adapters/push/fcm-message.js'
 import { announcements } from '../../../src/dispatch/announcements/announcements.js'
-import { type LeasedPush, wakesPeople } from '../../../src/dispatch/ports.js'
+import { pushKindOf, wakesPeople } from '../../../src/dispatch/announcements/socket-events.js'
+import type { LeasedPush } from '../../../src/dispatch/ports.js'
 import { pushMessage } from '../../../src/dispatch/push/message.js'
 import { isStorableText, MAX_TRUCKS, putVehicle } from '../../../src/dispatch/requests.js'
 
@@ -61,13 +62,36 @@ describe('a push', () => {
   })
 })
 
-describe('what wakes people', () => {
-  it('R1.4 R2.4 is the same for sockets, which ask for acknowledgements by type, as in the table', () => {
-    for (const rows of Object.values(announcements)) {
-      for (const { type, wakes } of rows)
-        expect([type, wakesPeople({ id: 'x', type })]).toEqual([type, wakes])
-    }
-    expect(wakesPeople({ id: 'x', type: 'new_broadcast' })).toBe(true)
-    expect(wakesPeople({ type: 'driver_status_changed' })).toBe(false)
+describe('waking users', () => {
+  it.each([
+    ['new_broadcast', true],
+    ['trip_assigned', true],
+    ['trip_cancelled', true],
+    ['truck_confirmed', true],
+    ['truck_released', true],
+    ['no_vehicles_available', true],
+    ['booking_expired', true],
+    ['booking_updated', false],
+    ['driver_status_changed', false],
+    ['an event of another release', false],
+  ])('R1.4 R2.4 depends on the type of an event: %s wakes %p', (type, wakes) => {
+    expect(wakesPeople({ id: 'x', type })).toBe(wakes)
+    expect(wakesPeople({ type })).toBe(false)
+  })
+
+  it('R1.4 R2.4 follows the table: each announced event is pushed for its time', () => {
+    const lives = Object.values(announcements)
+      .flat()
+      .map(({ type }) => [type, pushKindOf(type)?.lifeMs] as const)
+    const hour = 3_600_000
+    expect(Object.fromEntries(lives)).toEqual({
+      booking_updated: undefined,
+      booking_expired: hour,
+      truck_confirmed: hour,
+      truck_released: hour,
+      no_vehicles_available: hour,
+      trip_assigned: 24 * hour,
+      trip_cancelled: 24 * hour,
+    })
   })
 })

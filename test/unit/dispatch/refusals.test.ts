@@ -3,7 +3,7 @@ import { expectingFailures, problemOfRefusal } from '../../../src/dispatch/refus
 import { InvalidEventError, OverloadedError, StoreUnavailableError } from '../../../src/runtime/errors.js'
 
 describe('a failure', () => {
-  it('that the engine expects is a problem; what is a bug stays thrown', async () => {
+  it('that the engine expects becomes a problem, and a bug stays thrown', async () => {
     const codeOf = async (error: Error) => {
       const result = await expectingFailures(Promise.reject(error))
       return result.ok ? undefined : result.problem

@@ -26,6 +26,16 @@ const input: BroadcastInput = {
   cancelWindowMs: 300_000,
 }
 
+/** With each optional field, so that a new one cannot be left out of the examples. */
+export const fullInput: Required<BroadcastInput> = {
+  ...input,
+  goods: 'Rice',
+  notes: 'Gate 4',
+  pricePerTruck: 10,
+  fingerprint: 'secret',
+  retryOf: '01890000-0000-7000-8000-000000000002',
+}
+
 /** A machine that is sent events a second apart; what it emits is kept with the version that emitted it. */
 export function request(more: Partial<BroadcastInput> = {}) {
   const emitted: { event: BroadcastEmitted; version: number; index: number; at: number }[] = []

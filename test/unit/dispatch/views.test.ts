@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { access } from '../../../src/dispatch/access.js'
 import type { Caller, Role } from '../../../src/dispatch/person.js'
 import { broadcastView, offerView, type Standing } from '../../../src/dispatch/views/broadcast-view.js'
 import { driverView } from '../../../src/dispatch/views/fleet-view.js'
-import { limitBroadcast, parts, shownPlace } from '../../../src/dispatch/views/visibility.js'
-import { CREATED_AT, request } from './snapshots.js'
+import { broadcastView as broadcastViewSchema } from '../../../src/dispatch/views/views.js'
+import { limitBroadcast, parts, shownPlace, sightOf } from '../../../src/dispatch/views/visibility.js'
+import { CREATED_AT, fullInput, request } from './snapshots.js'
 
 const standing: Standing = { notified: 7, isOffered: true, hasDeclined: false }
 const as = (role: Role, id = 'x'): Caller => ({ role, id })
@@ -14,7 +16,7 @@ function view(asked: ReturnType<typeof request>, caller: Caller, more: Partial<S
 }
 
 describe('a request', () => {
-  it('is shown with all that was asked, and with nothing of our own bookkeeping', () => {
+  it('is shown with everything that was requested, and without internal fields', () => {
     const asked = request({ notes: 'Gate 4', pricePerTruck: 10 })
     expect(view(asked, as('customer', 'c1'))).toEqual({
       id: asked.broadcast.id,
@@ -41,7 +43,15 @@ describe('a request', () => {
     })
   })
 
-  it('shows trips to those whom they concern', () => {
+  it('shows its customer each field that the contract has', () => {
+    const asked = request(fullInput)
+    asked.timeout()
+    expect(Object.keys(view(asked, as('customer', 'c1'))).sort()).toEqual(
+      Object.keys(broadcastViewSchema.shape).sort(),
+    )
+  })
+
+  it('shows trips to those that they concern', () => {
     const asked = request()
     asked.accept('a')
     asked.accept('b')
@@ -54,7 +64,7 @@ describe('a request', () => {
     expect(view(asked, as('transporter')).trucks.map(truck => truck.status)).toEqual(['taken', 'taken'])
   })
 
-  it('does not show a past trip: its truck is open, or another’s', () => {
+  it('does not show a past trip: its truck is open, or taken by another', () => {
     const asked = request()
     asked.send({ type: 'trip.release', tripId: asked.accept('a') })
     expect(view(asked, as('customer', 'c1')).trucks[0]).toEqual({
@@ -71,7 +81,7 @@ describe('a request', () => {
     })
   })
 
-  it('says how it ended, and with which words', () => {
+  it('shows how it ended, and the reason', () => {
     const full = request({ trucks: [{ vehicleType: '14ft', count: 1 }] })
     const tripId = full.accept('a')
     expect(view(full, as('customer', 'c1'))).toMatchObject({ status: 'fully_filled', endReason: 'filled' })
@@ -85,7 +95,7 @@ describe('a request', () => {
   })
 })
 
-describe('R11.5 what is seen of a request', () => {
+describe('R11.5 the view of a request', () => {
   const secretive = () =>
     request({
       notes: 'gate code 1234',
@@ -103,7 +113,7 @@ describe('R11.5 what is seen of a request', () => {
   const placesAlone = [false, exact]
   const nothing = [false, rounded]
 
-  it('R11.5 its customer and admins see all of it, whatever became of it, and another customer nothing', () => {
+  it('R11.5 shows all of it to its customer and admins, in any state, and nothing to another customer', () => {
     const asked = secretive()
     asked.send({ type: 'cancel' })
     expect(seen(asked, as('customer', 'c1'))).toEqual(everything)
@@ -114,7 +124,7 @@ describe('R11.5 what is seen of a request', () => {
     expect(seen(asked, as('customer', 'c2'))).toEqual(nothing)
   })
 
-  it('R11.5 transporters see the places while they can accept it: not past the deadline, though its timer is late', () => {
+  it('R11.5 shows the places to transporters while they can accept it: not after the deadline, even if its timer is late', () => {
     const asked = secretive()
     const { expiresAt } = asked.broadcast.snapshot.context
     expect(seen(asked, as('transporter'), expiresAt - 1)).toEqual(placesAlone)
@@ -125,7 +135,7 @@ describe('R11.5 what is seen of a request', () => {
     expect(seen(asked, as('transporter'))).toEqual(nothing)
   })
 
-  it('R11.5 a transporter and a driver see all of it while their trip stands', () => {
+  it('R11.5 shows all of it to a transporter and a driver while their trip is assigned, started or completed', () => {
     const asked = secretive()
     const tripId = asked.accept('a')
     for (const type of ['trip.start', 'trip.complete']) {
@@ -140,7 +150,7 @@ describe('R11.5 what is seen of a request', () => {
     expect(seen(asked, as('driver', 'd-b'))).toEqual(nothing)
   })
 
-  it.each(['trip.release', 'trip.abandon', 'cancel'])('R11.5 and no longer after %s', type => {
+  it.each(['trip.release', 'trip.abandon', 'cancel'])('R11.5 no longer shows all of it after %s', type => {
     const asked = secretive()
     asked.send({ type, tripId: asked.accept('a') })
     const isSeeking = type !== 'cancel'
@@ -151,7 +161,7 @@ describe('R11.5 what is seen of a request', () => {
     expect(seen(asked, as('driver', 'd-a'))).toEqual(isSeeking ? everything : nothing)
   })
 
-  it('R11.5 an offer has no notes, nor has one that is told past the deadline places', () => {
+  it('R11.5 in an offer has no notes, and in an offer after the deadline no places', () => {
     const asked = secretive()
     asked.accept('a')
     const { expiresAt } = asked.broadcast.snapshot.context
@@ -202,7 +212,7 @@ describe('R11.5 what is seen of a request', () => {
     )
   })
 
-  it('R11.5 a view that was made earlier is limited to what is seen now, and never shows more than it did', () => {
+  it('R11.5 that was made earlier is limited to what the caller may see now, and never shows more than before', () => {
     const asked = secretive()
     asked.accept('a')
     const made = broadcastView(as('transporter', 't-a'), asked.broadcast, standing, asked.now)
@@ -216,11 +226,26 @@ describe('R11.5 what is seen of a request', () => {
   })
 })
 
-describe('what the caller may send next', () => {
+describe('R11.5 a view of the owner that is limited', () => {
+  it.each(['customer', 'transporter', 'driver'] as const)('has no field that a %s is not shown', role => {
+    for (const isOver of [false, true]) {
+      const asked = request(fullInput)
+      if (isOver) asked.timeout()
+      const caller = as(role, 'a-stranger')
+      const limited = limitBroadcast(
+        view(asked, as('customer', 'c1')),
+        sightOf(caller, asked.broadcast, asked.now),
+      )
+      expect(Object.keys(limited).sort()).toEqual(Object.keys(view(asked, caller)).sort())
+    }
+  })
+})
+
+describe('the events that a caller may send next', () => {
   const next = (asked: ReturnType<typeof request>, role: Role, more: Partial<Standing> = {}) =>
     view(asked, as(role), more).nextEvents
 
-  it('depends on who it is', () => {
+  it('depend on the caller’s role and part', () => {
     const asked = request()
     asked.accept('a')
     expect(next(asked, 'customer')).toEqual(['cancel'])
@@ -231,7 +256,17 @@ describe('what the caller may send next', () => {
     expect(next(asked, 'admin')).toEqual(['accept', 'cancel', 'trip.start', 'trip.release', 'trip.abandon'])
   })
 
-  it('is nothing for transporters once the request does not seek, nor past its deadline', () => {
+  it.each(['customer', 'transporter'] as const)('is every command that a %s may give to a request', role => {
+    const asked = [request(), request(), request()]
+    asked[1]?.accept('a')
+    asked[2]?.timeout()
+    const given = Object.entries(access).flatMap(([command, row]) =>
+      command.startsWith('broadcast.') && role in row ? [command.slice('broadcast.'.length)] : [],
+    )
+    expect([...new Set(asked.flatMap(one => next(one, role)))].sort()).toEqual(given.sort())
+  })
+
+  it('are none for transporters after the request stopped seeking or its deadline has passed', () => {
     const asked = request()
     const late = asked.broadcast.snapshot.context.expiresAt
     expect(broadcastView(as('transporter'), asked.broadcast, standing, late).nextEvents).toEqual([])
@@ -242,7 +277,7 @@ describe('what the caller may send next', () => {
 })
 
 describe('an offer', () => {
-  it('is what any transporter sees to whom it is offered, without anybody’s trip', () => {
+  it('is the same for every transporter that is offered the request, without anyone’s trip', () => {
     const asked = request()
     asked.accept('a')
     const offer = offerView(asked.broadcast, 3, asked.now)
@@ -265,7 +300,7 @@ describe('a driver', () => {
     isConfirmed: true,
   }
 
-  it('is online while switched on and lately seen', () => {
+  it('is online while it is switched on and was seen lately', () => {
     const place = { lat: 1, lng: 2 }
     const state = { lastSeenAt: CREATED_AT, isOnline: true, place }
     expect(driverView({ ...record, isSwitchedOn: true, vehicleId: 'v1', phone: '1' }, state)).toEqual({
@@ -286,7 +321,7 @@ describe('a driver', () => {
     expect(online(true, { ...state, isOnline: false })).toBe(false)
   })
 
-  it('R11.3 that has not agreed is a name and nothing else, whatever is known of it', () => {
+  it('R11.3 that has not agreed has a name and nothing else, whatever is known of it', () => {
     const state = { lastSeenAt: CREATED_AT, isOnline: true, place: { lat: 1, lng: 2 } }
     const invited = { ...record, isConfirmed: false, isSwitchedOn: true, isBusy: true, vehicleId: 'v1' }
     for (const known of [state, undefined, 'lost'] as const) {

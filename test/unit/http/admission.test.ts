@@ -46,8 +46,8 @@ function simulate(perSecond: () => number) {
   }
 }
 
-describe('R10.4 the number of requests under way', () => {
-  it('lets a crowd in that comes at once', () => {
+describe('R10.4 the number of requests in progress', () => {
+  it('admits a crowd that arrives at once', () => {
     const { arrive, run, refused, done } = simulate(() => 900)
     arrive(1_500)
     run(2_000)
@@ -56,7 +56,7 @@ describe('R10.4 the number of requests under way', () => {
   })
 
   it.each([900, 5_000])(
-    'is what takes the target when three times as many come as can be done, %d a second',
+    'sustains the target rate when three times as many requests arrive, %d a second',
     rate => {
       const { admission, run, refused, done } = simulate(() => rate)
       run(60_000, 3 * rate)
@@ -71,7 +71,7 @@ describe('R10.4 the number of requests under way', () => {
     },
   )
 
-  it('is as large as ever a few seconds after', () => {
+  it('has recovered a few seconds later', () => {
     const { admission, run, refused } = simulate(() => 900)
     run(10_000, 2_700)
     expect(admission.limit).toBeLessThan(MOST)
@@ -82,7 +82,7 @@ describe('R10.4 the number of requests under way', () => {
     expect(refused()).toBe(before)
   })
 
-  it('is small while nothing is answered, so that who comes hears it at once', () => {
+  it('shrinks while nothing is answered, so that new callers are refused at once', () => {
     let rate = 900
     const { admission, run } = simulate(() => rate)
     run(1_000, 450)
@@ -94,7 +94,7 @@ describe('R10.4 the number of requests under way', () => {
     expect(admission.limit).toBe(MOST)
   })
 
-  it('is no smaller than what a slow database answers best together', () => {
+  it('does not shrink below what a slow database answers best together', () => {
     const { run, refused } = simulate(() => 50)
     run(4_000, 60)
     expect(refused()).toBe(0)

@@ -35,7 +35,7 @@ function fill(enter: () => number | undefined): void {
 }
 
 describe('R13.4 the capacity check', () => {
-  test('is ok while there is room, and shows how much is taken', async () => {
+  test('is ok while there is room, and shows how much is used', async () => {
     const { check, admission, unread, passSeconds } = scene()
     admission.enter()
     unread.enter(10)
@@ -43,7 +43,7 @@ describe('R13.4 the capacity check', () => {
     expect(await check()).toEqual({ status: 'ok', requests: 1, requestsLimit: 2_000, arriving: 0, unread: 1 })
   })
 
-  test('is degraded, then down, when full and nothing is answered; ok after one answer', async () => {
+  test('is degraded, then down, if full while nothing is answered, and ok after one answer', async () => {
     const { admission, status, check, passSeconds } = scene()
     fill(admission.enter)
     passSeconds(4)
@@ -57,7 +57,7 @@ describe('R13.4 the capacity check', () => {
     expect(await status()).toBe('ok')
   })
 
-  test('is ok when full but making progress', async () => {
+  test('is ok if full but making progress', async () => {
     const { admission, status, passSeconds } = scene()
     fill(admission.enter)
     passSeconds(60, () => {
@@ -69,7 +69,7 @@ describe('R13.4 the capacity check', () => {
     expect(await status()).toBe('ok')
   })
 
-  test.each(['arriving', 'unread'] as const)('is down when the %s room is full for long', async name => {
+  test.each(['arriving', 'unread'] as const)('is down if the %s room is full for long', async name => {
     const all = scene()
     all[name].enter(100)
     all.passSeconds(8)

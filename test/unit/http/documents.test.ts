@@ -28,7 +28,7 @@ describe('the OpenAPI document', () => {
     ).toEqual([])
   })
 
-  test('has every route, under its own name, and no other', () => {
+  test('has every route under its own name, and no other', () => {
     const documented = Object.entries(document.paths).flatMap(([path, operations]) =>
       Object.entries(operations).map(([method, { operationId }]) => `${method} ${path} ${operationId}`),
     )
@@ -52,7 +52,7 @@ describe('the documents of the interface', () => {
     ['docs/errors.md', errorsDocument],
     ['docs/authorization.md', authorizationDocument],
     ['docs/metrics.md', metricsDocument],
-  ])('%s is what the registry says: `npm run documents` writes it', (name, write) => {
+  ])('%s matches the registry: `npm run documents` writes it', (name, write) => {
     expect(readFileSync(join(repositoryRoot, name), 'utf8')).toBe(write())
   })
 })

@@ -22,21 +22,24 @@ describe('the registry of routes', () => {
     expect(new Set(names).size).toBe(names.length)
   })
 
-  test.each(routes)('$method $path says who may call it, and parses every part of its path', route => {
-    expect(route.path).toMatch(/^\/api\/v1\//)
-    expect(route.roles.length).toBeGreaterThan(0)
-    expect(route.summary).not.toBe('')
-    const named = [...route.path.matchAll(/:(\w+)/g)].map(match => match[1])
-    const isTaken = (id: string, more = {}) =>
-      route.params?.safeParse({
-        ...Object.fromEntries(named.map(name => [name, name === 'role' ? 'driver' : id])),
-        ...more,
-      }).success ?? false
-    const ids = ['01890a5d-ac96-774b-bcce-b302099a8057', '7'].filter(id => isTaken(id))
-    if (named.length === 0) expect(route.params).toBeUndefined()
-    else expect(ids).not.toEqual([])
-    expect(ids.filter(id => isTaken(id, { other: 'x' }))).toEqual([])
-  })
+  test.each(routes)(
+    '$method $path names the roles that may call it, and parses every part of its path',
+    route => {
+      expect(route.path).toMatch(/^\/api\/v1\//)
+      expect(route.roles.length).toBeGreaterThan(0)
+      expect(route.summary).not.toBe('')
+      const named = [...route.path.matchAll(/:(\w+)/g)].map(match => match[1])
+      const isTaken = (id: string, more = {}) =>
+        route.params?.safeParse({
+          ...Object.fromEntries(named.map(name => [name, name === 'role' ? 'driver' : id])),
+          ...more,
+        }).success ?? false
+      const ids = ['01890a5d-ac96-774b-bcce-b302099a8057', '7'].filter(id => isTaken(id))
+      if (named.length === 0) expect(route.params).toBeUndefined()
+      else expect(ids).not.toEqual([])
+      expect(ids.filter(id => isTaken(id, { other: 'x' }))).toEqual([])
+    },
+  )
 
   test.each(routes.filter(route => route.method === 'get'))('$method $path takes no body', route => {
     expect(route.body).toBeUndefined()
@@ -44,7 +47,7 @@ describe('the registry of routes', () => {
 })
 
 describe('If-Match', () => {
-  test('one version in quotes, or nothing', () => {
+  test('takes one version in quotes, or nothing', () => {
     expect(parseIfMatch(undefined)).toEqual({ ok: true, value: {} })
     expect(parseIfMatch('"17"')).toEqual({ ok: true, value: { ifVersion: 17 } })
     expect(parseIfMatch('17').ok).toBe(false)
@@ -53,7 +56,7 @@ describe('If-Match', () => {
 })
 
 describe('errors of the runtime', () => {
-  test('are problems, and others are not', () => {
+  test('become problems if they are expected, and others do not', () => {
     const issues = [{ path: 'lat', message: 'Expected a number' }]
     expect(expectedProblem(new InvalidEventError('no', issues))).toMatchObject({
       code: 'VALIDATION_FAILED',
@@ -75,7 +78,7 @@ describe('errors of the runtime', () => {
   })
 })
 
-describe('complaints', () => {
+describe('the listed errors of a refused body', () => {
   test('are bounded in number and length, and well-formed', () => {
     const errors = Array.from({ length: 1_000 }, (_, i) => ({ path: `${i}`, message: 'x'.repeat(10_000) }))
     const answer = JSON.stringify(invalid(errors))
@@ -96,7 +99,7 @@ describe('R9.4 health', () => {
     throw new Error('password of the database is hunter2')
   }
 
-  test('is ok when everything is', async () => {
+  test('is ok if every check is', async () => {
     expect(await createHealth('1', checks()).health()).toMatchObject({ status: 'ok', version: '1' })
   })
 
@@ -118,7 +121,7 @@ describe('R9.4 health', () => {
     })
   })
 
-  test('asks the database once, however often it is asked itself', async () => {
+  test('queries the database once, however often health is requested', async () => {
     let asked = 0
     const postgres: HealthCheck = async () => {
       asked += 1
@@ -129,7 +132,7 @@ describe('R9.4 health', () => {
     expect(asked).toBe(1)
   })
 
-  test('is down from the moment the process is to end, with what is known of the rest, and asks nobody for it', async () => {
+  test('is down from the moment of the shutdown, with the last known checks, and queries nothing', async () => {
     let isDraining = false
     let hangs = false
     const postgres: HealthCheck = () => (hangs ? new Promise(() => {}) : ok())
@@ -144,13 +147,13 @@ describe('R9.4 health', () => {
     })
   })
 
-  test('waits for no check for ever', async () => {
+  test('does not wait forever for a check', async () => {
     const report = await createHealth('1', checks({ outbox: () => new Promise(() => {}) })).health()
     expect(report).toMatchObject({ status: 'degraded', checks: { outbox: { reason: 'no answer in time' } } })
   })
 })
 
-test('the front page shows strangers no figures, and asks nobody for any', async () => {
+test('the front page shows strangers no figures, and queries nothing for any', async () => {
   const untouchable = new Proxy({}, { get: (_, name) => expect(name).toBe('never read') })
   const page = publicRoutes.find(route => route.path === '/')
   const answer = await page?.run(untouchable as Context, {})

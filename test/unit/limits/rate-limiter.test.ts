@@ -20,13 +20,13 @@ function limiterOf(perMinute: number, more: { shared?: SharedCounts; maxKeys?: n
 }
 
 describe('a limit by the minute', () => {
-  test('lets through so many, each key for itself, and says when to come back', () => {
+  test('admits its number, each key separately, and says when to retry', () => {
     const { takeMany } = limiterOf(3)
     expect(takeMany('a', 4)).toEqual([undefined, undefined, undefined, expect.any(Number)])
     expect(takeMany('b', 3)).toEqual([undefined, undefined, undefined])
   })
 
-  test('when it says to come back there is room, and not much before', () => {
+  test('has room at the time of its Retry-After, and not much earlier', () => {
     const { clock, take, takeMany } = limiterOf(10)
     clock.at += 20_000
     for (let round = 0; round < 200; round++) {
@@ -40,7 +40,7 @@ describe('a limit by the minute', () => {
     }
   })
 
-  test('nobody gets twice the limit around the turn of a minute', () => {
+  test('never admits twice the limit around the turn of a minute', () => {
     const { clock, allowed } = limiterOf(100)
     clock.at = START + 59_000
     expect(allowed('a', 200)).toBe(100)
@@ -48,7 +48,7 @@ describe('a limit by the minute', () => {
     expect(allowed('a', 200)).toBeLessThan(5)
   })
 
-  test('who was refused a thousand times is let through as if it had not asked', () => {
+  test('does not count refused requests', () => {
     const { clock, allowed } = limiterOf(60)
     allowed('a', 1_000)
     clock.at = START + MINUTE_MS + 30_000
@@ -57,7 +57,7 @@ describe('a limit by the minute', () => {
     expect(allowed('a', 1_000)).toBe(60)
   })
 
-  test('keeps so many keys and no more: the quietest begin anew', () => {
+  test('keeps a bounded number of keys: the least used start over', () => {
     const { take } = limiterOf(1, { maxKeys: 100 })
     expect(take('first')).toBeUndefined()
     for (let i = 0; i < 100; i++) take(`other-${i}`)
@@ -93,7 +93,7 @@ function sharedCounts() {
 }
 
 describe('a limit that processes share', () => {
-  test('counts what all of them let through', async () => {
+  test('counts what all processes admit', async () => {
     const { shared } = sharedCounts()
     const [a, b] = [limiterOf(100, { shared }), limiterOf(100, { shared })]
     expect(a.allowed('k', 60)).toBe(60)
@@ -109,7 +109,7 @@ describe('a limit that processes share', () => {
     b.close()
   })
 
-  test('a process that is new to a key learns of the minute before', async () => {
+  test('gives a process that is new to a key the previous minute’s count', async () => {
     const { shared } = sharedCounts()
     const [a, b] = [limiterOf(100, { shared }), limiterOf(100, { shared })]
     a.allowed('k', 100)
@@ -122,7 +122,7 @@ describe('a limit that processes share', () => {
     b.close()
   })
 
-  test('tells nothing twice, and nothing when nothing happened', async () => {
+  test('shares nothing twice, and nothing if there is nothing new', async () => {
     const { shared, told } = sharedCounts()
     const a = limiterOf(100, { shared })
     a.allowed('k', 5)
@@ -134,7 +134,7 @@ describe('a limit that processes share', () => {
     a.close()
   })
 
-  test('goes on alone while the others cannot be told, and tells them then', async () => {
+  test('continues alone while the others cannot be reached, and shares its counts afterwards', async () => {
     const { shared, told, lose } = sharedCounts()
     const a = limiterOf(10, { shared })
     lose(true)
@@ -147,7 +147,7 @@ describe('a limit that processes share', () => {
     a.close()
   })
 
-  test('what is counted while the others are told is not lost', async () => {
+  test('loses no count that is made while counts are shared', async () => {
     const { shared } = sharedCounts()
     const a = limiterOf(10, { shared })
     a.allowed('k', 4)

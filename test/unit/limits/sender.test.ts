@@ -5,7 +5,7 @@ const from = (remoteAddress: string | undefined, forwardedFor?: string, trustedP
   addressOf({ remoteAddress, forwardedFor }, trustedProxies)
 
 describe('the address of a caller', () => {
-  test('is that of the connection where no proxy is ours, whatever the header says', () => {
+  test('is that of the connection if none of the proxies is ours, whatever the header says', () => {
     expect(from('203.0.113.7')).toBe('203.0.113.7')
     expect(from('203.0.113.7', '198.51.100.1, 10.0.0.1')).toBe('203.0.113.7')
   })
@@ -29,7 +29,7 @@ describe('the address of a caller', () => {
     expect(from('10.0.0.5', header, proxies)).toBe('10.0.0.5')
   })
 
-  test('of IPv6 is the network: whoever has one address of it has all', () => {
+  test('of IPv6 is the network, because one subscriber has all of it', () => {
     expect(from('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1:2::/64')
     expect(from('2001:DB8:1:2::ffff')).toBe(from('2001:db8:1:2:3::'))
     expect(from('2001:db8:1:3::1')).not.toBe(from('2001:db8:1:2::1'))
@@ -41,7 +41,7 @@ describe('the address of a caller', () => {
     expect(from('::ffff:203.0.113.7')).toBe(from('203.0.113.7'))
   })
 
-  test('is something even where there is none', () => {
+  test('exists even if the connection has none', () => {
     expect(from(undefined)).toBe('unknown')
   })
 })

@@ -31,7 +31,7 @@ const tripOne = {
 }
 const partiesOfOne = ['customer-1', 'driver-1', 'transporter-1']
 
-describe('R1.1 what is announced, in order', () => {
+describe('R1.1 announcements, in order', () => {
   test.each<[string, Stepped, BroadcastEvent, readonly string[]]>([
     ['an accept with trucks missing', two, accept(1), ['truck.assigned']],
     ['the last accept', half, accept(2), ['truck.assigned', 'broadcast.filled']],
@@ -52,7 +52,7 @@ describe('R1.1 what is announced, in order', () => {
   })
 })
 
-test('the creation tells the customer that the search is on and where it begins', () => {
+test('the creation tells the customer that the search has started and where', () => {
   expect(two.emitted).toEqual([
     {
       type: 'broadcast.created',
@@ -65,7 +65,7 @@ test('the creation tells the customer that the search is on and where it begins'
   ])
 })
 
-test('an assigned truck is told to customer, driver and transporter, with the trip', () => {
+test('an assigned truck is announced to customer, driver and transporter, with the trip', () => {
   expect(half.emitted).toEqual([
     {
       type: 'truck.assigned',
@@ -78,7 +78,7 @@ test('an assigned truck is told to customer, driver and transporter, with the tr
   ])
 })
 
-test('nobody is named twice, be it a customer who drives', () => {
+test('nobody is named twice, not even a customer that drives', () => {
   const own = accept(1, { driver: { id: 'customer-1', name: 'Asha' }, transporterId: 'customer-1' })
   expect(send(two.snapshot, own).emitted[0]?.audience).toEqual(['customer-1'])
 })
@@ -91,7 +91,7 @@ test('the last truck is announced as full', () => {
   ])
 })
 
-test('a released truck says whether it is sought again or may be asked for again', () => {
+test('a released truck says whether it is on offer again or may be retried', () => {
   const release = tripEvent('trip.release', 1)
   const released = (before: Stepped) => send(before.snapshot, release).emitted[0]
   expect(released(half)).toMatchObject({ status: 'searching', reopened: true, retryable: false })
@@ -116,7 +116,7 @@ test('a trip abandoned after the cancel that kept it is neither reopened nor ret
   ])
 })
 
-test('the reason of a release and of a cancel is passed on, and left out when there is none', () => {
+test('the reason of a release or a cancel is passed on, and left out if there is none', () => {
   const reason = 'engine trouble'
   const release = { ...tripEvent('trip.release', 1), reason } as BroadcastEvent
   expect(send(half.snapshot, release).emitted[0]).toMatchObject({ reason })
@@ -126,7 +126,7 @@ test('the reason of a release and of a cancel is passed on, and left out when th
   expect(send(half.snapshot, cancel()).emitted.at(-1)).not.toHaveProperty('reason')
 })
 
-test('a cancel tells each trip it ends to its parties, then the customer how many it kept', () => {
+test('a cancel tells the parties of each trip that it ends, then the customer how many it kept', () => {
   const three = create({ trucks: [{ vehicleType: 'tata_ace', count: 3 }] })
   const { emitted } = sendAll(three, accept(1), accept(2), tripEvent('trip.start', 2), cancel(80))
   expect(emitted).toEqual([
@@ -150,7 +150,7 @@ test('a cancel tells each trip it ends to its parties, then the customer how man
   ])
 })
 
-test('the deadline tells the customer what was found', () => {
+test('the deadline tells the customer how many trucks were found', () => {
   expect(send(half.snapshot, deadline()).emitted).toEqual([
     {
       type: 'broadcast.expired',

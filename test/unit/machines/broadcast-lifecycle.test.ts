@@ -212,7 +212,7 @@ test('R1.1 the table has a row for every event of the machine and a column for e
   for (const cells of table.rows.values()) expect(cells).toHaveLength(table.columns.length)
 })
 
-test('every situation that can be reached belongs to exactly one column', () => {
+test('every reachable situation belongs to exactly one column', () => {
   for (const snapshot of situations) {
     const fitting = Object.values(SITUATIONS).filter(it => it.leaf === leafOf(snapshot) && it.isIt(snapshot))
     expect(fitting).toHaveLength(1)

@@ -98,7 +98,7 @@ describe.each(leaves)('at %s', leaf => {
     expect(cancelled).toBe(wasPending)
   })
 
-  test('an accept with trucks still missing leaves it alone', () => {
+  test('an accept that leaves trucks open does not change it', () => {
     expect(send(snapshot, accept(1)).snapshot.value.reach).toBe(leaf)
   })
 })

@@ -32,14 +32,14 @@ const disarmed = ({ actions }: { readonly actions: readonly Action[] }) =>
 const ids = (step: Stepped) => armed(step).map(params => params.id)
 
 describe('R5.1 R1.4 the deadline', () => {
-  test('is armed by the creation, from the input alone, beside the first step of the reach', () => {
+  test('is armed by the creation, from the input alone, with the first step of the reach', () => {
     expect(armed(create())).toEqual([
       expect.objectContaining({ id: DEADLINE, delay: TIMEOUT_MS }),
       expect.objectContaining({ id: reachTimer('step_1'), delay: 15_000 }),
     ])
   })
 
-  test('runs on untouched while the request fills, empties and fills again', () => {
+  test('continues unchanged while the request fills, empties and fills again', () => {
     const events = [
       accept(1),
       accept(2),
@@ -61,13 +61,13 @@ describe('R5.1 R1.4 the deadline', () => {
     expect(new Set(visited)).toEqual(new Set(['searching', 'partially_filled']))
   })
 
-  test('goes when the request is full, and when it is cancelled', () => {
+  test('is cancelled when the request is full, and when it is cancelled', () => {
     const one = create({ trucks: [{ vehicleType: 'tata_ace', count: 1 }] })
     expect(disarmed(send(one.snapshot, accept(1)))).toContain(DEADLINE)
     expect(disarmed(send(one.snapshot, cancel()))).toContain(DEADLINE)
   })
 
-  test('ends the request at expiresAt, with its trips standing', () => {
+  test('ends the request at expiresAt and keeps its trips', () => {
     const { snapshot } = sendAll(create(), accept(1), deadline())
     expect(leafOf(snapshot)).toBe('expired')
     expect(snapshot.context).toMatchObject({ endedAt: CREATED_AT + TIMEOUT_MS, endReason: 'timeout' })
@@ -86,12 +86,12 @@ describe('R4.1 R1.4 the cancel window', () => {
     expect(armed(full)).toEqual([expect.objectContaining({ id: WINDOW, delay: 7_000 })])
   })
 
-  test('may be of no length at all, and is a timer all the same', () => {
+  test('may have a length of zero, and is a timer then too', () => {
     const none = create({ trucks: [{ vehicleType: 'tata_ace', count: 1 }], cancelWindowMs: 0 })
     expect(armed(send(none.snapshot, accept(1)))).toEqual([expect.objectContaining({ id: WINDOW, delay: 0 })])
   })
 
-  test('closes by time, and by the first start', () => {
+  test('closes after its time, and at the first start of a trip', () => {
     for (const event of [timer(WINDOW), tripEvent('trip.start', 2)]) {
       const settled = send(full.snapshot, event)
       expect(leafOf(settled.snapshot)).toBe('settled')
@@ -99,7 +99,7 @@ describe('R4.1 R1.4 the cancel window', () => {
     }
   })
 
-  test('is never opened if a trip has started before the last truck is found', () => {
+  test('never opens if a trip has started before the last truck is found', () => {
     const two = create({ trucks: [{ vehicleType: 'tata_ace', count: 2 }] })
     for (const ways of [['trip.start'], ['trip.start', 'trip.complete']] as const) {
       const settled = sendAll(two, accept(1), ...ways.map(type => tripEvent(type, 1)), accept(2))
@@ -115,7 +115,7 @@ describe('R4.1 R1.4 the cancel window', () => {
     expect(leafOf(refilled.snapshot)).toBe('revocable')
   })
 
-  test('closes with a release, which ends the request with a truck open and nothing sought', () => {
+  test('closes with a release, which ends the request with an open truck that is not sought', () => {
     const released = send(full.snapshot, tripEvent('trip.release', 1, 90))
     expect(leafOf(released.snapshot)).toBe('expired')
     expect(released.snapshot.value.reach).toBe('done')

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
+import { statusOf } from '../../../src/machines/broadcast/machine.js'
 import {
+  broadcastCommands,
   broadcastDefinition,
   type broadcastMachine,
   nextEvents,
@@ -28,13 +30,13 @@ const half = sendAll(two, accept(1))
 const full = sendAll(half, accept(2))
 const of = (step: typeof two) => step.snapshot
 
-test('the broadcast definition is what the runtime takes, both as itself and as any definition', () => {
+test('the broadcast definition has the type that the runtime expects, as itself and as any definition', () => {
   const typed: Definition<typeof broadcastMachine> = broadcastDefinition
   const any: Definition = broadcastDefinition
   expect(any).toBe(typed)
 })
 
-test('the status is the word of the contract', () => {
+test('the status is the contract’s', () => {
   const status = (step: typeof two) => broadcastDefinition.status(of(step))
   expect(status(two)).toBe('searching')
   expect(status(half)).toBe('partially_filled')
@@ -44,12 +46,18 @@ test('the status is the word of the contract', () => {
   expect(status(sendAll(half, deadline()))).toBe('expired')
 })
 
+test('the status that announcements derive from the context is that of the state', () => {
+  for (const snapshot of exploreBroadcast()) {
+    expect(statusOf(snapshot.context)).toBe(broadcastDefinition.status(snapshot))
+  }
+})
+
 describe('R10.2 R3.4 claims', () => {
   const claims = (step: typeof two) => broadcastDefinition.claims(of(step))
   const one = ['driver:driver-1', 'vehicle:vehicle-1']
   const both = [...one, 'driver:driver-2', 'vehicle:vehicle-2']
 
-  test('hold the customer while seeking and no longer', () => {
+  test('hold the customer only while the request seeks', () => {
     expect(claims(two)).toEqual(['customer:customer-1'])
     expect(claims(half)).toEqual(['customer:customer-1', ...one])
     expect(claims(full)).toEqual(both)
@@ -69,7 +77,7 @@ describe('R10.2 R3.4 claims', () => {
 describe('the projection of trips', () => {
   const [projection] = broadcastDefinition.projections
 
-  test('has the columns of the table, but for those that the runtime fills', () => {
+  test('has the columns of the table, except those that the runtime fills', () => {
     const migration = readFileSync(
       new URL('../../../migrations/0001_foundation.sql', import.meta.url),
       'utf8',
@@ -81,7 +89,7 @@ describe('the projection of trips', () => {
     expect([instance, version]).toEqual(['uuid', 'integer'])
   })
 
-  test('has a row for each trip, past ones too, with times as ISO 8601', () => {
+  test('has a row for each trip, including past ones, with times as ISO 8601', () => {
     const step = sendAll(half, tripEvent('trip.release', 1, 60), accept(2), tripEvent('trip.start', 2, 70))
     const iso = (ms: number) => new Date(CREATED_AT + ms).toISOString()
     const rows = projection.rows(step.snapshot)
@@ -106,10 +114,10 @@ describe('the projection of trips', () => {
   })
 })
 
-describe('what can be sent next', () => {
+describe('the next events', () => {
   const at = CREATED_AT + 1_000
 
-  test('is what the machine would take, in every situation that can be reached', () => {
+  test('are those that the machine would take, in every reachable situation', () => {
     for (const snapshot of exploreBroadcast()) {
       const n = snapshot.context.trips.length + 1
       const newcomers = openTypes(snapshot.context).map(vehicleType =>
@@ -127,13 +135,19 @@ describe('what can be sent next', () => {
     }
   })
 
-  test('is no accept once the deadline has passed, though its timer is late', () => {
+  test('is every command that users have, in some situation', () => {
+    const sent = new Set<string>(exploreBroadcast().flatMap(snapshot => nextEvents(snapshot, at)))
+    const ofUsers = Object.keys(broadcastCommands).filter(type => type !== 'reach.exhausted')
+    expect([...sent].sort()).toEqual(ofUsers.sort())
+  })
+
+  test('have no accept after the deadline, even if its timer is late', () => {
     expect(nextEvents(of(two), CREATED_AT + TIMEOUT_MS - 1)).toEqual(['accept', 'cancel'])
     expect(nextEvents(of(two), CREATED_AT + TIMEOUT_MS)).toEqual(['cancel'])
   })
 })
 
-test('trucks are numbered in the order asked for, and an accept takes the first open one of its type', () => {
+test('trucks are numbered in the order of the request, and an accept takes the first open one of its type', () => {
   const mixed = create({
     trucks: [
       { vehicleType: 'tata_ace', count: 2 },
@@ -151,7 +165,7 @@ test('trucks are numbered in the order asked for, and an accept takes the first 
   expect(openTypes(context)).toEqual(['tata_ace'])
 })
 
-test('what was not given is not in the context, so that it is the same after JSON', () => {
+test('fields that were not given are not in the context, so that JSON does not change it', () => {
   const bare = create({ goods: undefined, notes: undefined }).snapshot.context
   expect(Object.keys(bare)).toEqual(Object.keys(JSON.parse(JSON.stringify(bare))))
   const full = { goods: 'steel', notes: 'gate 2', pricePerTruck: 9_000, fingerprint: 'f', retryOf: uuid(9) }

@@ -39,7 +39,7 @@ const describeMachine = (machine: AnyStateMachine) =>
     })),
   }))
 
-test('R10.6 the committed documents are those of the machines that run: npm run machines writes them', () => {
+test('R10.6 the committed documents match the machines: npm run machines writes them', () => {
   const fresh: Record<string, string> = Object.assign(
     {},
     ...machines.map(([, machine]) => machineDocs(machine)),
@@ -48,7 +48,7 @@ test('R10.6 the committed documents are those of the machines that run: npm run 
   for (const [name, content] of Object.entries(fresh)) expect(read(`docs/machines/${name}`)).toBe(content)
 })
 
-test('README shows the diagram of the machine that runs: npm run machines writes it', () => {
+test('README shows the diagram of the machine: npm run machines writes it', () => {
   expect(read('README.md')).toBe(withDiagram(read('README.md'), machineMermaid(broadcastMachine)))
 })
 
@@ -64,13 +64,13 @@ describe.each(machines)('the %s machine', (name, machine) => {
     for (const node of nodes) expect([node.id, node.description]).toEqual([node.id, expect.any(String)])
   })
 
-  test('can be pasted whole into a visualizer: its file imports xstate, and of others only types', () => {
+  test('can be pasted whole into a visualizer: its file imports xstate, and only types of other files', () => {
     const imports = read(`src/machines/${name}/machine.ts`).match(/^import [\s\S]*? from '.*'$/gm) ?? []
     const values = imports.filter(line => !line.startsWith('import type'))
     expect(values).toEqual([expect.stringMatching(/from 'xstate'$/)])
   })
 
-  test('names every guard, action and delay, so that its JSON says all of it', () => {
+  test('names every guard, action and delay, so that its JSON is complete', () => {
     const functions: string[] = []
     const visit = (value: unknown, path: string) => {
       if (typeof value === 'function') functions.push(path)
@@ -87,7 +87,7 @@ describe.each(machines)('the %s machine', (name, machine) => {
       .split('\n')
       .map(line => line.trim())
 
-    test('consists of the statements that are known to parse', () => {
+    test('has only statements that are known to parse', () => {
       const statement =
         /^(stateDiagram-v2|}|\w+|state (\w+|"[\w ()]+" as \w+) \{|(\[\*\]|\w+) --> (\[\*\]|\w+)|(\w+ --> )?\w+ : [\w .,[\]<>/]+)$/
       for (const line of lines) expect(line).toMatch(statement)
@@ -120,7 +120,7 @@ describe.each(machines)('the %s machine', (name, machine) => {
   })
 })
 
-test('the broadcast diagram shows a few transitions as anyone would look for them', () => {
+test('the broadcast diagram shows a few expected transitions', () => {
   const text = machineMermaid(broadcastMachine)
   expect(text).toContain('seeking --> expired : after broadcastTimeout\n')
   expect(text).toContain('seeking --> cancelled : cancel\n')

@@ -29,14 +29,14 @@ const VALID: Readonly<Record<BroadcastCommandType, readonly object[]>> = {
 const isCommand = (type: string, fields: object) =>
   broadcastCommands[type as BroadcastCommandType].safeParse({ type, ...fields }).success
 
-test('there is a schema for every event of the machine but those of its own', () => {
+test('every event of the machine has a schema, except those that it raises itself', () => {
   const own = (type: string) => type.startsWith('xstate.') || type === 'reach.stop'
   const outer = broadcastMachine.events.filter(type => !own(type))
   expect(Object.keys(broadcastCommands).sort()).toEqual([...outer].sort())
 })
 
 describe.each(Object.entries(VALID))('a %s', (type, examples) => {
-  test('is taken as it should be', () => {
+  test('is accepted if it is correct', () => {
     for (const fields of examples) expect(isCommand(type, fields)).toBe(true)
   })
 
@@ -74,13 +74,13 @@ describe('text', () => {
     expect(isCommand('accept', named)).toBe(false)
   })
 
-  test('in any script, with emoji and line breaks, is taken', () => {
+  test('is accepted in any script, with emoji and line breaks', () => {
     expect(isInput({ goods: 'चावल 🌾 rice\n20 t', notes: 'x'.repeat(500) })).toBe(true)
   })
 })
 
 describe('the input', () => {
-  test('is taken as it should be, with one to four distances and one to 500 trucks', () => {
+  test('is accepted if it is correct, with one to four distances and one to 500 trucks', () => {
     expect(isInput({})).toBe(true)
     expect(isInput({ reachStepsKm: [3.5] })).toBe(true)
     expect(isInput({ trucks: [{ vehicleType: 'a', count: 500 }] })).toBe(true)

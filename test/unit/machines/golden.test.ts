@@ -7,7 +7,7 @@ const root = new URL('../../golden/', import.meta.url)
 const folders = readdirSync(root)
 
 describe('the golden histories', () => {
-  it('R10.5 are there for the version that is written now', () => {
+  it('R10.5 exist for the version that is written now', () => {
     const { name, version } = broadcastDefinition
     expect(existsSync(new URL(`${name}-v${version}/shape.json`, root))).toBe(true)
   })

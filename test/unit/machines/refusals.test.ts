@@ -35,7 +35,7 @@ const hopeless = accept(3, {
 })
 const ofType = (vehicleType: string) => ({ ...hopeless, vehicle: { ...hopeless.vehicle, vehicleType } })
 
-describe('R2.2 an accept that is wrong in many ways is refused for the first of them', () => {
+describe('R2.2 an accept with several faults is refused for the first of them', () => {
   test('the state of the request comes first', () => {
     expect(refuse(full, hopeless)).toBe('NO_LONGER_AVAILABLE')
     expect(refuse(cancelled, hopeless)).toBe('BROADCAST_CANCELLED')
@@ -47,7 +47,7 @@ describe('R2.2 an accept that is wrong in many ways is refused for the first of 
     expect(refuse(half, { ...hopeless, at: CREATED_AT + TIMEOUT_MS - 1 })).toBe('VEHICLE_TYPE_MISMATCH')
   })
 
-  test('then a type nobody asked for, then no open truck of it', () => {
+  test('then a type that the request does not need, then no open truck of it', () => {
     expect(refuse(half, hopeless)).toBe('VEHICLE_TYPE_MISMATCH')
     expect(refuse(half, ofType('tata_ace'))).toBe('NO_LONGER_AVAILABLE')
   })
@@ -58,15 +58,15 @@ describe('R2.2 an accept that is wrong in many ways is refused for the first of 
   })
 })
 
-test('a driver whose trip here is over is not busy; the vehicle may be', () => {
+test('a driver whose trip here is over is not busy, but the vehicle may be', () => {
   const three = create({ trucks: [{ vehicleType: 'tata_ace', count: 3 }] })
   const past = sendAll(three, accept(1), tripEvent('trip.release', 1), accept(2))
   const event = accept(3, { driver: accept(1).driver, vehicle: accept(2).vehicle })
   expect(refuse(past, event)).toBe('VEHICLE_BUSY')
 })
 
-describe('what an accept is judged by before the fleet', () => {
-  test('is the state alone', () => {
+describe('the checks of an accept before those of the fleet', () => {
+  test('are of the state alone', () => {
     const early = { at: CREATED_AT }
     expect(refuseByState(half.snapshot, early)).toBeUndefined()
     expect(refuseByState(half.snapshot, { at: CREATED_AT + TIMEOUT_MS })?.reason).toBe('BROADCAST_EXPIRED')
@@ -80,13 +80,13 @@ describe('a permanent refusal', () => {
   const permanently = (step: Stepped, type: string) =>
     broadcastDefinition.refusePermanently(step.snapshot, type)?.reason
 
-  test('is given to accepts of whatever has left seeking', () => {
+  test('is given to accepts of a request that no longer seeks', () => {
     expect(permanently(full, 'accept')).toBe('NO_LONGER_AVAILABLE')
     expect(permanently(cancelled, 'accept')).toBe('BROADCAST_CANCELLED')
     expect(permanently(expired, 'accept')).toBe('BROADCAST_EXPIRED')
   })
 
-  test('is given to nothing else: a release of another truck reopens the way for all of it', () => {
+  test('is given to nothing else: the release of a truck makes other accepts possible again', () => {
     expect(permanently(two, 'accept')).toBeUndefined()
     expect(permanently(half, 'accept')).toBeUndefined()
     for (const type of Object.keys(broadcastDefinition.commands).filter(other => other !== 'accept')) {
@@ -96,7 +96,7 @@ describe('a permanent refusal', () => {
   })
 })
 
-test('a claim that is held refuses in the words of what it stands for', () => {
+test('a held claim refuses with the reason of what it stands for', () => {
   const holder = '0197c000-0000-7000-8000-000000000009'
   expect(broadcastDefinition.refuseClaim('customer:c:1', holder)).toEqual({
     reason: 'ACTIVE_BROADCAST_EXISTS',
@@ -111,7 +111,7 @@ test('an expired request whose trips are all delivered is too late to cancel, no
   expect(refuse(delivered, cancel())).toBe('TOO_LATE_TO_CANCEL')
 })
 
-test('what the program sends itself is never refused, only without effect', () => {
+test('events that the program sends itself are never refused, only without effect', () => {
   for (const step of [two, half, full, cancelled, expired]) {
     expect(refuse(step, { type: 'reach.exhausted', step: 4 })).toBeUndefined()
     expect(refuse(step, { type: 'xstate.after.gone' })).toBeUndefined()

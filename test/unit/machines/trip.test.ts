@@ -23,7 +23,7 @@ test('a trip starts as assigned', () => {
   expect(initialTransition(tripMachine)[0].value).toBe('assigned')
 })
 
-test('the table knows every state of the machine and no event that it does not have', () => {
+test('the table has every state of the machine and only its events', () => {
   expect(Object.keys(TABLE).sort()).toEqual([...states].sort())
   const mentioned = Object.values(TABLE).flatMap(row => Object.keys(row))
   expect([...new Set(mentioned)].sort()).toEqual([...tripMachine.events].sort())
@@ -35,17 +35,17 @@ describe.each(cells)('when %s, %s', (state, type, next) => {
     expect(transition(tripMachine, snapshot, { type } as TripEvent)[0].value).toBe(next)
   })
 
-  test('does the same by the table inside the broadcast machine', () => {
+  test('leads to the same state by the table inside the broadcast machine', () => {
     expect(tripSteps[state][`trip.${type}`] ?? state).toBe(next)
   })
 
-  test('is offered next exactly if it changes something and is not the cancel of the whole', () => {
+  test('is offered next exactly if it changes something and does not cancel the whole request', () => {
     const isOffered = (nextTripEvents(state) as readonly string[]).includes(type)
     expect(isOffered).toBe(next !== state && type !== 'cancel')
   })
 })
 
-test('the table inside the broadcast machine has no state and no event beyond those', () => {
+test('the table inside the broadcast machine has no other state or event', () => {
   expect(Object.keys(tripSteps).sort()).toEqual([...states].sort())
   const known = tripMachine.events.map(type => `trip.${type}`)
   for (const row of Object.values(tripSteps)) expect(known).toEqual(expect.arrayContaining(Object.keys(row)))

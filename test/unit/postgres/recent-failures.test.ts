@@ -19,7 +19,7 @@ describe('recent failures of the database', () => {
     expect(failures.counts()).toEqual({})
   })
 
-  it('without a SQLSTATE count as `connection`: those with a system code, or with none', () => {
+  it('without a SQLSTATE count as `connection`: those with a system code, and those with none', () => {
     const failures = createRecentFailures()
     failures.note(failed('ECONNREFUSED'))
     failures.note(failed())

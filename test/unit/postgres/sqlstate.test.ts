@@ -38,12 +38,12 @@ describe('R13.1 an error of the database', () => {
     },
   )
 
-  it('that is a stale plan after a migration is retried on a connection without plans', () => {
+  it('that means a stale plan after a migration is retried on a connection without plans', () => {
     expect(failureOf(fromServer('0A000', { routine: 'RevalidateCachedQuery' }))).toBe('again')
   })
 
   it.each(['EPIPE', 'EBUSY', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'])(
-    'that is the system’s (%s) leaves open what has been applied, whatever it looks like',
+    'of the system (%s) leaves open what has been applied, whatever it looks like',
     code => {
       expect(failureOf(fromSystem(code))).toBe('away')
     },
@@ -53,14 +53,14 @@ describe('R13.1 an error of the database', () => {
     'Connection terminated unexpectedly',
     'Query read timeout',
     'timeout exceeded when trying to connect',
-    'Too many wait for a database connection',
+    'Too many callers wait for a database connection',
     'Client has encountered a connection error and is not queryable',
-  ])('that is the driver’s own (%s) leaves it open too', message => {
+  ])('of the driver (%s) leaves it open too', message => {
     expect(failureOf(new Error(message))).toBe('away')
   })
 
   it.each([new TypeError('x is undefined'), new RangeError('too long'), 'a text'])(
-    'that is thrown by code is a defect: %s',
+    'thrown by code is a defect: %s',
     error => {
       expect(failureOf(error)).toBe('broken')
     },

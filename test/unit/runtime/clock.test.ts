@@ -29,7 +29,7 @@ describe('the clock', () => {
     expect(clock.now()).toBe(local.ms + 5_000)
   })
 
-  it('believes the quickest of its looks', async () => {
+  it('trusts the quickest of its measurements', async () => {
     const local = { ms: 0 }
     const clock = createClock(() => local.ms)
     // The slow answers are half wrong: all of their time passes after the database has looked.

@@ -46,11 +46,11 @@ describe('the message about a command', () => {
     [null, /got null/],
     ['open', /got "open"/],
     [['open'], /got an array/],
-  ])('R10.8 tells the path and what was expected: %j', (event, message) => {
+  ])('R10.8 has the path and what was expected: %j', (event, message) => {
     expect(refusedCommand(door, event).message).toMatch(message)
   })
 
-  it('R10.8 tells every issue, with paths inside arrays, and leaves them in `issues`', () => {
+  it('R10.8 has every issue, with paths inside arrays, and keeps them in `issues`', () => {
     const schema = z.object({
       type: z.literal('go'),
       bids: z.array(z.object({ price: z.number() })),
@@ -61,7 +61,7 @@ describe('the message about a command', () => {
     expect(error.issues.map(({ path }) => path)).toEqual(['bids.1.price', 'to'])
   })
 
-  it('R10.8 tells what is wrong inside a union', () => {
+  it('R10.8 describes the fault inside a union', () => {
     const schema = z.object({
       type: z.literal('go'),
       to: z.union([z.string(), z.object({ lat: z.number(), lng: z.number() })]),
@@ -87,7 +87,7 @@ describe('the message about a command', () => {
     expect(message).not.toMatch(/expected one of/)
   })
 
-  it('R10.8 tells of an input the same way', () => {
+  it('R10.8 describes a fault of an input in the same way', () => {
     expect(refusal(() => parseInput(door, { owner: 'ann' })).message).toMatch(
       /^The input of "door" is not valid: closeMs: /,
     )
@@ -112,7 +112,7 @@ describe('the fields of the stamp', () => {
     expect(refusedCommand(loose(schema), { type: 'go' }).message).toMatch(/at: is filled in/)
   })
 
-  it('R10.8 are taken further inside, and where the schema leaves them out', () => {
+  it('R10.8 are accepted deeper inside, and if the schema leaves them out', () => {
     const event = { type: 'go', place: { at: 5, uid: 'x' }, at: undefined }
     expect(parseCommand(loose(), event)).toEqual(event)
     const dropping = loose(z.object({ type: z.literal('go') }))
@@ -140,13 +140,13 @@ describe('text that cannot be stored', () => {
     expect(refusal(() => parseInput(loose(), fields)).issues).toEqual([issue])
   })
 
-  it('R10.8 is only that: other control characters, emoji and 100 levels are taken', () => {
+  it('R10.8 is the only such text: other control characters, emoji and 100 levels are accepted', () => {
     const event = { type: 'go', note: '\u0001\n\t😀', in: deep(100) }
     expect(parseCommand(loose(), event)).toEqual(event)
   })
 })
 
-describe('a schema that is itself wrong', () => {
+describe('a schema that is itself faulty', () => {
   it.each([
     [
       'drops the type',

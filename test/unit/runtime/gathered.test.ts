@@ -17,8 +17,8 @@ function statements(answer: (key: string) => string = key => key.toUpperCase()) 
 
 const tick = () => new Promise<void>(resolve => setImmediate(() => setImmediate(resolve)))
 
-describe('reads that are gathered', () => {
-  test('go together when they come together, and share an answer when they ask the same', async () => {
+describe('gathered reads', () => {
+  test('share a statement if they come together, and an answer if they are the same', async () => {
     const { sent, read } = statements()
     const answers = Promise.all(['a', 'b', 'a'].map(read))
     await tick()
@@ -27,7 +27,7 @@ describe('reads that are gathered', () => {
     expect(await answers).toEqual(['A', 'B', 'A'])
   })
 
-  test('wait while two statements are under way, and what was asked before is not answered by what was read before', async () => {
+  test('wait while two statements are in progress, and never get an answer that was read before they began', async () => {
     const { sent, read } = statements()
     const first = read('a')
     await tick()
@@ -45,14 +45,14 @@ describe('reads that are gathered', () => {
     expect([await second, ...(await others)]).toEqual(['A', 'A', 'C'])
   })
 
-  test('are a hundred at most to a statement', async () => {
+  test('are at most a hundred to a statement', async () => {
     const { sent, read } = statements()
     for (let i = 0; i < 250; i++) void read(String(i))
     await tick()
     expect(sent.map(({ keys }) => keys.length)).toEqual([100, 100])
   })
 
-  test('suffer for no other: a refused statement is sent again for each by itself', async () => {
+  test('do not suffer from another: a refused statement is repeated for each alone', async () => {
     const { sent, read } = statements()
     const outcomes = Promise.allSettled(['good', 'bad'].map(read))
     await tick()
@@ -67,7 +67,7 @@ describe('reads that are gathered', () => {
     ])
   })
 
-  test('all fail when the database does not answer, and the next are sent again', async () => {
+  test('all fail if the database does not answer, and the next are sent again', async () => {
     const { sent, read } = statements()
     const outcomes = Promise.allSettled(['a', 'b'].map(read))
     await tick()

@@ -7,7 +7,7 @@ it.each([
   ['other control characters', 'a\u0001b\n'],
   ['the text of an escape', '\\u0000'],
   ['the text of an escape behind two backslashes', '\\\\ud800'],
-])('takes %s', (_what, text) => {
+])('accepts %s', (_what, text) => {
   const json = JSON.stringify({ text })
   expect(storable(json)).toBe(json)
 })

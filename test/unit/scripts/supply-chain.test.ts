@@ -8,7 +8,7 @@ import { repositoryRoot } from '../../support/house/import-rules.js'
 const nothing = (): Locked => ({})
 
 describe('R9.5 licences', () => {
-  test('of all packages that are installed may be used', () => {
+  test('of all installed packages are allowed', () => {
     const readJson = (path: string) => JSON.parse(readFileSync(join(repositoryRoot, path), 'utf8'))
     const { packages } = readJson('package-lock.json')
     expect(findForbidden(packages, path => readJson(`${path}/package.json`))).toEqual([])
@@ -19,17 +19,17 @@ describe('R9.5 licences', () => {
     ['none', {}],
     ['a name of somebody’s own', { license: 'SEE LICENSE IN FILE' }],
     ['one for development in what is shipped', { license: 'CC-BY-4.0' }],
-  ])('%s is noticed', (_what, locked) => {
+  ])('are checked: %s is noticed', (_what, locked) => {
     expect(findForbidden({ '': {}, 'node_modules/x': locked }, nothing)).toEqual([
       expect.stringMatching(/^x: /),
     ])
   })
 
-  test('the old way of naming them is read from the package', () => {
+  test('are read from a package with the old fields', () => {
     expect(findForbidden({ 'node_modules/x': {} }, () => ({ licenses: [{ type: 'MIT' }] }))).toEqual([])
   })
 
-  test('of two one is enough, or both are needed', () => {
+  test('are met by one of two, or need both', () => {
     expect(isAllowed('(GPL-2.0 OR MIT)', ['MIT'])).toBe(true)
     expect(isAllowed('GPL-2.0 AND MIT', ['MIT'])).toBe(false)
   })
@@ -39,7 +39,7 @@ describe('R9.5 npm audit', () => {
   const reportOf = (severity: string) =>
     JSON.stringify({ vulnerabilities: { x: { name: 'x', severity, range: '<2' } } })
 
-  test('a hole of weight fails, and is named', () => {
+  test('fails for a serious vulnerability, and names it', () => {
     expect(judgeAudit(reportOf('high'))).toEqual({
       isGood: false,
       says: expect.stringContaining('x <2: high'),
@@ -47,12 +47,12 @@ describe('R9.5 npm audit', () => {
     expect(judgeAudit(reportOf('critical')).isGood).toBe(false)
   })
 
-  test('a small one is counted', () => {
+  test('counts a minor one', () => {
     expect(judgeAudit(reportOf('low'))).toEqual({ isGood: true, says: expect.stringContaining('1 known') })
   })
 
   test.each(['', 'not json', '{"error":{"code":"ENOAUDIT"}}'])(
-    'no report (%j) passes, and says so',
+    'passes without a report (%j), and says so',
     output => {
       expect(judgeAudit(output)).toEqual({
         isGood: true,

@@ -30,7 +30,7 @@ const lifeOf = (text: string) => {
 }
 
 describe('R11.2 npm run token', () => {
-  test('signs no token that the server would refuse for its long life, and says how long it may be', async () => {
+  test('signs no token that the server would refuse for its lifetime, and says how long it may live', async () => {
     expect(lifeOf(await token([]))).toBe(3_600)
     expect(lifeOf(await token(['--ttl', '1d']))).toBe(86_400)
     await expect(token(['--ttl', '25h'])).rejects.toThrow(

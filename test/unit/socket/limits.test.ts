@@ -18,7 +18,7 @@ describe('an expiry', () => {
     }
   })
 
-  test('can be called off', () => {
+  test('can be cancelled', () => {
     jest.useFakeTimers({ now: 0 })
     try {
       const expire = jest.fn()
@@ -31,23 +31,23 @@ describe('an expiry', () => {
   })
 })
 
-describe('rooms of one emit', () => {
+describe('the rooms of one emit', () => {
   const users = (count: number) => Array.from({ length: count }, (_, i) => `person:driver:u${i}`)
 
-  test('a few rooms are one emit', () => {
+  test('are one emit if they are few', () => {
     expect(chunkRooms(['person:driver:a', 'broadcast:b'], 500)).toEqual([
       { to: ['broadcast:b', 'person:driver:a'], except: [] },
     ])
     expect(chunkRooms([], 500)).toEqual([])
   })
 
-  test('many are as few emits as the bound allows, and every room is in exactly one', () => {
+  test('are as few emits as the bound allows if they are many, and every room is in exactly one', () => {
     const chunks = chunkRooms(users(1_201), 500)
     expect(chunks.map(chunk => chunk.to.length)).toEqual([500, 500, 201])
     expect(new Set(chunks.flatMap(chunk => chunk.to)).size).toBe(1_201)
   })
 
-  test('who is in a shared room of an earlier chunk is left out of the later ones', () => {
+  test('leave a socket of a shared room of an earlier chunk out of the later ones', () => {
     const chunks = chunkRooms([...users(3), 'broadcast:b'], 2)
     expect(chunks).toEqual([
       { to: ['broadcast:b', 'person:driver:u0'], except: [] },

@@ -6,8 +6,8 @@ import { personRoom } from '../../../src/dispatch/ports.js'
 
 const envelope = (type: string, data: Record<string, unknown> = {}) => ({ type, at: '', data })
 
-describe('R11.1 rooms of the release before', () => {
-  it('are named beside those of people, whatever the id has in it', () => {
+describe('R11.1 rooms of the previous release', () => {
+  it('are named beside those of people, whatever characters the id has', () => {
     const rooms = ['broadcast:b', personRoom({ role: 'driver', id: 'd:1' })]
     expect(oldRoomsOf(rooms)).toEqual(['user:d:1'])
   })
@@ -45,14 +45,14 @@ describe('R11.1 rooms of the release before', () => {
     })
   })
 
-  it('are not read from what this release says in both ways', () => {
+  it('are not read from messages of this release, which name both kinds', () => {
     const both = { rooms: ['person:driver:x', 'user:x'], except: [] }
     expect(fromOldRooms(both, envelope('trip_assigned'))).toEqual(both)
   })
 })
 
-describe('R11.1 what is known of other processes', () => {
-  it('is that they may be old until one has announced itself, and a newcomer is noticed once', () => {
+describe('R11.1 the release of other processes', () => {
+  it('may be the previous one until each has announced itself, and a new process is noticed once', () => {
     const peers = new Peers()
     let came = 0
     peers.onOldCame(() => came++)

@@ -7,7 +7,7 @@ import { pack, unpack } from '../../../src/adapters/socket/cluster/packing.js'
 const both = (message: Buffer) => unpack(Buffer.from(pack(message) as Buffer))
 
 describe('messages between processes', () => {
-  test('come out as they went in, whatever they are', () => {
+  test('arrive unchanged, whatever they are', () => {
     const part = fc.oneof(
       fc.uint8Array({ maxLength: 2_000 }).map(bytes => Buffer.from(bytes)),
       fc.string({ unit: 'binary', maxLength: 500 }).map(text => Buffer.from(text)),
@@ -26,19 +26,19 @@ describe('messages between processes', () => {
     )
   })
 
-  test('small ones go as they are, text as text', () => {
+  test('are sent unpacked if they are small, text as text', () => {
     expect(pack('{"uid":1}')).toBe('{"uid":1}')
     const text = `{"rooms":"${'é'.repeat(3_000)}"}`
     expect(unpack(pack(text) as Buffer).toString()).toBe(text)
   })
 
-  test('a UUID takes little more than its bytes', () => {
+  test('take little more for a UUID than its bytes', () => {
     const rooms = Array.from({ length: 1_000 }, () => `person:transporter:${randomUUID()}`)
     const packed = pack(JSON.stringify(rooms))
     expect(packed.length).toBeLessThan(1_000 * 16.5)
   })
 
-  test('what only looks packed is refused', () => {
+  test('are refused if they only look packed', () => {
     for (const bytes of [[0], [0, 0, 0, 0], [0, 0, 0, 0, 9, 1, 2, 3], [0, 255, 255, 255, 255, 1]]) {
       expect(() => unpack(Buffer.from(bytes))).toThrow()
     }

@@ -46,7 +46,7 @@ function absence(passes: readonly { takesMs: number; ids: readonly string[]; has
 }
 
 describe('R7.3 a socket that resumes', () => {
-  it('R7.3 is sent what it missed, joins, and is sent what came meanwhile, nothing twice', async () => {
+  it('R7.3 gets what it missed, joins, and gets what came meanwhile, nothing twice', async () => {
     const { given, happened } = absence([
       { takesMs: 5, ids: ['1', '2'], hasMore: true },
       { takesMs: 5, ids: ['3'] },
@@ -65,7 +65,7 @@ describe('R7.3 a socket that resumes', () => {
     ])
   })
 
-  it('R7.3 does not join after a pass so slow that a live event would be too far ahead of what it has not got', async () => {
+  it('R7.3 does not join after a pass so slow that a live event would be too far ahead of what it lacks', async () => {
     const { given, happened } = absence([
       { takesMs: 9_000, ids: ['1'] },
       { takesMs: 3_000, ids: ['2'] },
@@ -85,7 +85,7 @@ describe('R7.3 a socket that resumes', () => {
     expect(happened).not.toContain('joined')
   })
 
-  it('R7.3 that has gone meanwhile is not made to join', async () => {
+  it('R7.3 that has disconnected meanwhile is not made to join', async () => {
     const { given, happened, socket } = absence([{ takesMs: 5, ids: ['1'] }])
     const resumed = createResumer(asking).resume(given)
     socket.connected = false

@@ -13,7 +13,7 @@ const PLACE = { lat: 28.6139, lng: 77.209 }
 const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjMSJ9.c2lnbmF0dXJl'
 
 describe('R9.5 the log', () => {
-  test('says in JSON which process and which release speaks', () => {
+  test('names the process and the release of each line, as JSON', () => {
     const { log, last } = record()
     log.info({ requestId: 'r-1' }, 'answered')
     expect(last()).toMatchObject({
@@ -41,7 +41,7 @@ describe('R9.5 the log', () => {
       'an error that is not called err',
       { failure: Object.assign(new Error('x'), { config: { token: TOKEN } }) },
     ],
-  ])('nothing that opens a door: in %s', (_what, fields) => {
+  ])('has no secret: in %s', (_what, fields) => {
     const { log, text } = record()
     log.error(fields, 'said')
     expect(text()).toContain('said')
@@ -54,21 +54,21 @@ describe('R9.5 the log', () => {
     ['a place in a list', { drivers: [{ location: PLACE }] }],
     ['a value that the database could not store', { err: pgError('22P02', `invalid input: "${PLACE.lat}"`) }],
     ['a row that the database shows', { err: pgError('23505', 'duplicate key', `Key (lat)=(${PLACE.lat})`) }],
-  ])('nobody’s place: in %s', (_what, fields) => {
+  ])('has no location of a user: in %s', (_what, fields) => {
     const { log, text } = record()
     log.warn(fields, 'said')
     expect(text()).toContain('said')
     expect(text()).not.toContain(String(PLACE.lat))
   })
 
-  test('and no phone number', () => {
+  test('has no phone number', () => {
     const { log, text } = record()
     log.warn({ driver: { id: 'd1', phone: '+91 98765' } }, 'said')
     expect(text()).toContain('d1')
     expect(text()).not.toContain('98765')
   })
 
-  test('what an operator needs of an error is there', () => {
+  test('has what an operator needs of an error', () => {
     const { log, last } = record()
     log.error({ err: pgError('23505', 'duplicate key value', 'Key (id)=(1)') }, 'fault')
     expect(last().err).toEqual({
@@ -80,7 +80,7 @@ describe('R9.5 the log', () => {
     })
   })
 
-  test('what contains itself does not hang it', () => {
+  test('does not hang on an object that contains itself', () => {
     const { log, text } = record()
     const loop: Record<string, unknown> = { name: 'loop' }
     loop.self = loop

@@ -29,7 +29,7 @@ const inRules = rules.map(rule => ({
 
 describe('R9.5 the dashboard and the alerts', () => {
   test.each([...inPanels, ...inRules])(
-    '$what: $expression asks for what there is',
+    '$what: $expression queries existing metrics',
     async ({ expression }) => {
       const series = seriesOf(await metrics.page())
       const asked = readExpression(expression)
@@ -45,7 +45,7 @@ describe('R9.5 the dashboard and the alerts', () => {
     expect(named.filter(label => label !== 'instance' && !asked.includes(label))).toEqual([])
   })
 
-  test('every alert says what hurts, how badly, and where to look', () => {
+  test('every alert has a summary, a severity and a place to look', () => {
     expect(rules.length).toBeGreaterThan(8)
     for (const rule of rules) {
       expect(rule).toMatch(/severity: (page|ticket)/)
@@ -53,12 +53,12 @@ describe('R9.5 the dashboard and the alerts', () => {
     }
   })
 
-  test('every figure of ours is on the dashboard', () => {
+  test('every metric of ours is on the dashboard', () => {
     const shown = inPanels.map(({ expression }) => expression).join('\n')
     expect(ours.filter(({ name }) => !shown.includes(name)).map(({ name }) => name)).toEqual([])
   })
 
-  test('a name that is not there would be noticed', () => {
+  test('an unknown metric would be noticed', () => {
     expect(readExpression('sum by (kind) (rate(loadcast_typo_total{x!="1"}[5m]))')).toEqual({
       names: ['loadcast_typo_total'],
       labels: ['kind', 'x'],

@@ -91,7 +91,7 @@ const made = (version = 1) =>
   })
 
 describe('the checker', () => {
-  it('R10.3 takes answers that the machine gives, in an order that fits with the clock', () => {
+  it('R10.3 accepts answers that the machine gives, in an order that fits the clock', () => {
     const good = history([
       { ...open, outcome: applied(2) },
       { ...open, outcome: refused('ALREADY_OPEN', 2) },
@@ -107,7 +107,7 @@ describe('the checker', () => {
     ).toEqual([])
   })
 
-  it('R10.3 takes an answer of "unchanged" that is given again, also after the machine has moved on', () => {
+  it('R10.3 accepts an answer of "unchanged" that is repeated, also after the machine has moved on', () => {
     const again = { kind: 'replayed', instance: DOOR, version: 1, unchanged: true } as const
     expect(
       messages(
@@ -232,7 +232,7 @@ describe('the checker', () => {
     expect(messages(nobody)).toEqual([expect.stringContaining('the machine says "applied"')])
   })
 
-  it('R10.3 finds what an unanswered operation and a timer did, where only versions tell', () => {
+  it('R10.3 finds what an unanswered operation and a timer did if only versions show it', () => {
     const quick = history([
       { ...open, outcome: { kind: 'unknown', error: 'no answer' }, returnedAt: null },
       { type: 'take.key', who: 'bob', outcome: applied(3) },
@@ -388,7 +388,7 @@ describe('a history of 100,000 operations', () => {
     expect((user + system) / 1e6).toBeLessThan(5)
   })
 
-  it('R10.3 shows the one answer in it that is wrong', () => {
+  it('R10.3 shows the one wrong answer in it', () => {
     const given = long()
     const { operations } = given
     const victim = operations.findIndex((o, i) => i > 54_321 && o.outcome.kind === 'refused')

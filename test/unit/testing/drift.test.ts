@@ -54,7 +54,7 @@ const messagesOf = async (definition: Definition) =>
   (await driftsOf(definition)).map(({ kind, message }) => `${kind}: ${message}`)
 
 describe('a change of a machine', () => {
-  it('R10.5 that alters nothing is none', async () => {
+  it('R10.5 that alters nothing is no drift', async () => {
     expect(await driftsOf(v1)).toEqual([])
     expect(await driftsOf(changed(config => ({ ...config, description: 'a door' })))).toEqual([])
     expect(findDrift(v1, shapeOf(v1))).toEqual([])
@@ -80,7 +80,7 @@ describe('a change of a machine', () => {
     )
   })
 
-  it('R10.5 that loses a state is shown, by a history and by the states that were', async () => {
+  it('R10.5 that loses a state is shown, by a history and by the recorded states', async () => {
     const unbrickable = changed(config => {
       const { bricked: _, ...states } = statesOf(config)
       return { ...config, states, on: { ...config.on, 'brick.up': {} } }
@@ -140,12 +140,12 @@ describe('a change of a machine', () => {
     )
   })
 
-  it('R10.5 is none in a new version with a migration that handles all that is stored', async () => {
+  it('R10.5 is no drift in a new version with a migration that handles everything stored', async () => {
     expect(await driftsOf(v2)).toEqual([])
     expect(findDrift(v2, shapeOf(v1))).toEqual([])
   })
 
-  it('R10.5 is one in a new version without a migration, or with one that loses a state', async () => {
+  it('R10.5 is drift in a new version without a migration, or with one that loses a state', async () => {
     const without = { ...v2, migrations: [] }
     expect(await messagesOf(without)).toContainEqual(
       'version: Version 1 of "door" is not known here; this process knows version 2',
@@ -171,7 +171,7 @@ describe('a change of a machine', () => {
     )
   })
 
-  it('R10.5 of another machine, or from a version that comes later, is refused loudly', async () => {
+  it('R10.5 of another machine, or from a later version, is refused with an error', async () => {
     const [golden] = (await goldens()) as [Golden]
     expect(findDrift({ ...v1, name: 'window' }, golden)).toEqual([
       { kind: 'version', message: 'this history is of "door", not of "window"' },
@@ -183,7 +183,7 @@ describe('a change of a machine', () => {
 })
 
 describe('a golden history', () => {
-  it('R10.5 that is none is refused, and says what was expected', async () => {
+  it('R10.5 is refused if the value is none, with what was expected', async () => {
     const [golden] = (await goldens()).filter(({ entries }) => entries.length > 2) as [Golden]
     expect(parseGolden(JSON.stringify(golden))).toEqual(golden)
     const [first, second, third] = golden.entries

@@ -30,7 +30,7 @@ describe(`a simulated cluster (LOADCAST_SEED=${seed})`, () => {
     process.stdout.write(`LOADCAST_SEED=${seed}: ${RUNS} runs, ${campaign.transitions} transitions\n`)
   })
 
-  it('R10.3 keeps them where everything happens by timers', async () => {
+  it('R10.3 keeps them if everything happens by timers', async () => {
     const campaign = await simulate(lightSubject, { seed, runs: isLong ? 1_000 : 20 })
     expect(explain(campaign)).toBe('')
   })
@@ -65,7 +65,7 @@ describe('a broken engine', () => {
   /** Always the same schedules: whether one of two hundred others would do is not the question here. */
   const seed = 7
 
-  it('is known in at least ten ways', () => {
+  it('exists in at least ten kinds', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length)
     expect(mutants.length).toBeGreaterThanOrEqual(10)
   })

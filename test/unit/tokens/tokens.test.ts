@@ -31,7 +31,7 @@ async function refusal(token: string, verifier = verify): Promise<string | undef
 }
 
 describe('access tokens', () => {
-  test('a signed token names its caller and its end', async () => {
+  test('name the caller and the end of their validity', async () => {
     const now = 1_700_000_000_500
     const token = await signToken(caller, secret, hour, now)
     expect(await createTokenVerifier({ secret }, () => now)(token)).toEqual({
@@ -40,7 +40,7 @@ describe('access tokens', () => {
     })
   })
 
-  test('it is refused from the very moment of its end on, also when it was verified before', async () => {
+  test('are refused from the very moment of their end, also if they were verified before', async () => {
     let now = 1_700_000_000_000
     const verifier = createTokenVerifier({ secret }, () => now)
     const token = await signToken(caller, secret, hour, now)
@@ -56,13 +56,13 @@ describe('access tokens', () => {
     ).toBe('The token has expired')
   })
 
-  test('while rotating, the previous secret still opens', async () => {
+  test('signed with the previous secret are accepted during a rotation', async () => {
     const token = await signToken(caller, other, hour)
-    expect(await refusal(token)).toBe('The signature does not fit')
+    expect(await refusal(token)).toBe('The signature does not match')
     expect((await createTokenVerifier({ secret, previous: other })(token)).ok).toBe(true)
   })
 
-  test('alg none is refused, signed or not', async () => {
+  test('with alg none are refused, signed or not', async () => {
     const unsigned = new UnsecuredJWT({ role: 'admin' })
       .setSubject('a1')
       .setIssuedAt()
@@ -74,7 +74,7 @@ describe('access tokens', () => {
     )
   })
 
-  test('other algorithms are refused, though the key would do', async () => {
+  test('with other algorithms are refused, even if the key fits', async () => {
     const claims = new SignJWT({ role: 'admin' }).setSubject('a1').setIssuedAt().setExpirationTime('1h')
     const hs512 = await claims.setProtectedHeader({ alg: 'HS512' }).sign(Buffer.from('k'.repeat(64)))
     expect(await refusal(hs512, createTokenVerifier({ secret: 'k'.repeat(64) }))).toBe(
@@ -101,11 +101,11 @@ describe('access tokens', () => {
     ['a start in the future', { sub: 'c1', role: 'customer', iat, exp: inAnHour(), nbf: inAnHour() }],
     ['no iat', { sub: 'c1', role: 'customer', exp: inAnHour() }],
     ['an iat that is text', { sub: 'c1', role: 'customer', iat: String(iat), exp: inAnHour() }],
-  ])('%s: refused', async (_what, payload) => {
+  ])('with %s are refused', async (_what, payload) => {
     expect(await refusal(forge({ alg: 'HS256' }, payload))).toBeDefined()
   })
 
-  test('R11.2 it lives for a day at most, or for as long as the settings say', async () => {
+  test('R11.2 live for a day at most, or for as long as the settings say', async () => {
     const at = (exp: number) => forge({ alg: 'HS256' }, { sub: 'c1', role: 'customer', iat, exp })
     const tooLong = 'The token lives too long: exp may be at most 86400 seconds after iat'
     expect((await verify(at(iat + 86_400))).ok).toBe(true)
@@ -124,7 +124,7 @@ describe('access tokens', () => {
     }
   })
 
-  test('R11.2 it may come from a clock that is a little ahead, and not from the future', async () => {
+  test('R11.2 may come from a clock that is a little ahead, but not from the future', async () => {
     const now = iat * 1000
     const verifier = createTokenVerifier({ secret }, () => now)
     expect((await verifier(await signToken(caller, secret, hour, now + 5_000))).ok).toBe(true)
@@ -134,18 +134,18 @@ describe('access tokens', () => {
   })
 
   test.each(['', '.', '..', 'a.b.c', 'x'.repeat(5000), 'e30.e30.', '🚚.🚚.🚚'])(
-    '%j is no token',
+    'cannot be %j',
     async text => {
       expect(await refusal(text)).toBeDefined()
     },
   )
 
-  test('one changed character breaks it', async () => {
+  test('are refused after one character was changed', async () => {
     const [header = '', , signature = ''] = (await signToken(caller, secret, hour)).split('.')
     const payload = Buffer.from(
       JSON.stringify({ sub: 'c2', role: 'customer', iat, exp: inAnHour() }),
     ).toString('base64url')
-    expect(await refusal(`${header}.${payload}.${signature}`)).toBe('The signature does not fit')
+    expect(await refusal(`${header}.${payload}.${signature}`)).toBe('The signature does not match')
   })
 })
 
@@ -171,7 +171,7 @@ describe('refresh tokens', () => {
 describe('local secrets', () => {
   const folder = () => temporaryFolder('secrets')
 
-  test('are made once, also by ten at the same time, and kept for their owner only', async () => {
+  test('are made once, also by ten processes at a time, and only their owner can read them', async () => {
     const dir = join(await folder(), 'data')
     const all = await Promise.all(Array.from({ length: 10 }, () => loadLocalSecrets(dir)))
     expect(new Set(all.map(s => s.jwtSecret)).size).toBe(1)
@@ -180,7 +180,7 @@ describe('local secrets', () => {
     expect((await stat(join(dir, 'secrets.json'))).mode & 0o777).toBe(0o600)
   })
 
-  test('are closed to others again when somebody opened them', async () => {
+  test('are closed again after they were opened to other users', async () => {
     const dir = await folder()
     await loadLocalSecrets(dir)
     await chmod(join(dir, 'secrets.json'), 0o644)
@@ -188,7 +188,7 @@ describe('local secrets', () => {
     expect((await stat(join(dir, 'secrets.json'))).mode & 0o777).toBe(0o600)
   })
 
-  test('a file that cannot be used is left alone, and its content not told', async () => {
+  test('are left alone in a file that cannot be used, and its content is not shown', async () => {
     const dir = await folder()
     const path = join(dir, 'secrets.json')
     await writeFile(path, '{"jwtSecret":"tell-nobody"')

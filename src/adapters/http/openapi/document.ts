@@ -1,6 +1,6 @@
 /*
- * The OpenAPI 3.1 document, written from the registry of routes: what a route parses, answers and refuses with is what
- * the document says, because both are the same values.
+ * Builds the OpenAPI 3.1 document from the route registry. Routes parse and answer with the same schemas that the
+ * document shows, so the two cannot differ.
  */
 import { z } from 'zod'
 import { type Answer, changesState, type PublicRoute, type Route } from '../route.js'
@@ -10,16 +10,16 @@ import { Components, type JsonSchema } from './schemas.js'
 const DESCRIPTION = `A customer asks for trucks; the request goes out to transporters nearby, who race to accept.
 
 Times are ISO 8601 in UTC, distances kilometres. Every list is \`{items, nextCursor}\`. Errors are problem documents
-(RFC 9457): go by \`code\`. Any POST or PUT that changes state takes an \`Idempotency-Key\`, which is good for a day.
-What is no readable request is answered before any route: 400, 408 (too slow) or 431 (headers beyond 16 KB), always with
+(RFC 9457): decide by \`code\`. Any POST or PUT accepts an \`Idempotency-Key\`, which is valid for a day.
+Requests that cannot be parsed as HTTP get 400, 408 (too slow) or 431 (headers over 16 KB), always with
 a \`code\`. Events arrive over Socket.IO, with the same token in \`auth.token\`.`
 
 const headers = {
   ETag: { description: 'The version, for `If-Match` only', schema: { type: 'string' } },
-  Location: { description: 'Where it can be read', schema: { type: 'string' } },
-  RetryAfter: { description: 'Seconds to wait before the next try', schema: { type: 'integer' } },
+  Location: { description: 'The path of the resource', schema: { type: 'string' } },
+  RetryAfter: { description: 'Seconds to wait before a retry', schema: { type: 'integer' } },
   IdempotencyReplayed: {
-    description: '`true` when the success of an earlier request is given again',
+    description: '`true` when this is the repeated answer of an earlier request',
     schema: { type: 'string', enum: ['true'] },
   },
 } as const
@@ -28,14 +28,14 @@ const parameters = {
   IfMatch: {
     name: 'If-Match',
     in: 'header',
-    description: 'Applies only if this is its version',
+    description: 'Applies the request only if the resource has this version',
     schema: { type: 'string' },
     example: '"3"',
   },
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',
-    description: 'A repeat with the same key and payload gets the first success again',
+    description: 'A repeat with the same key and payload gets the first successful answer again',
     schema: { type: 'string', maxLength: 255 },
   },
 } as const
@@ -88,12 +88,12 @@ export function openApiDocument(
 
 const tags = {
   access: 'Tokens',
-  requests: 'Asking for trucks, and what becomes of it',
-  fleet: 'A transporter: availability, drivers, vehicles, answers',
-  driver: 'A driver: presence and trips',
-  trips: 'A truck on its way',
-  administration: 'Operators: instances, dead letters, why somebody was offered a request',
-  service: 'The process itself',
+  requests: 'Requests for trucks and their state',
+  fleet: 'Transporters: availability, drivers, vehicles, answers',
+  driver: 'Drivers: presence and trips',
+  trips: 'The trips of assigned trucks',
+  administration: 'Operators: instances, dead letters, and why a transporter was offered a request',
+  service: 'This server',
 } as const
 
 function tagOf(path: string): keyof typeof tags {

@@ -1,4 +1,4 @@
-/* Which problems a route may answer with, and what they look like. */
+/* The problems that a route may answer with, and their schemas. */
 import { ROLES } from '../../../dispatch/person.js'
 import {
   type ProblemCode,
@@ -10,12 +10,12 @@ import {
 import { changesState, type PublicRoute, type Route } from '../route.js'
 import type { Components, JsonSchema } from './schemas.js'
 
-/** Those of its own, and those that follow from what it takes and who may call it. */
+/** The problems of a route: its own, and those that follow from its input and its roles. */
 export function problemsOfRoute(route: Route): readonly ProblemCode[] {
   const { body, query, params, namesNewId, isConditional, commands, roles } = route
   const takesKey = changesState(route.method)
   const codes: readonly (readonly [ProblemCode, boolean])[] = [
-    // Of a path with ids, when its percent-encoding is broken.
+    // A path with ids fails to parse when its percent-encoding is broken.
     ['VALIDATION_FAILED', body !== undefined || query !== undefined || params !== undefined || takesKey],
     ['MALFORMED_JSON', body !== undefined],
     ['UNAUTHENTICATED', true],
@@ -69,15 +69,15 @@ const memberSchemas: Readonly<Record<keyof typeof problemMembers, JsonSchema>> =
 
 export function addProblemSchemas(components: Components): void {
   components.add('Problem', {
-    description: 'RFC 9457. `code` says which problem it is; `title` is a sentence for people.',
+    description: 'RFC 9457. `code` identifies the problem; `title` is a sentence for people.',
     type: 'object',
     properties: {
       type: { type: 'string' },
       title: { type: 'string' },
       status: { type: 'integer' },
       code: { type: 'string' },
-      detail: { type: 'string', description: 'What happened here, for developers' },
-      instance: { type: 'string', description: 'The path that was asked for' },
+      detail: { type: 'string', description: 'The cause, for developers' },
+      instance: { type: 'string', description: 'The path of the request' },
     },
     required: ['type', 'title', 'status', 'code', 'instance'],
   })

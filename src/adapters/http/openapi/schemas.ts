@@ -1,6 +1,6 @@
 /*
- * Zod schemas as JSON Schema 2020-12, which OpenAPI 3.1 speaks. What has an id (`.meta({ id })`) becomes a component,
- * under one name wherever it is used.
+ * Converts zod schemas to JSON Schema 2020-12, the dialect of OpenAPI 3.1. A schema with an id (`.meta({ id })`)
+ * becomes one component that all uses refer to.
  */
 import { z } from 'zod'
 
@@ -9,15 +9,15 @@ export type JsonSchema = Readonly<Record<string, unknown>>
 export class Components {
   readonly #schemas = new Map<string, JsonSchema>()
 
-  /** `io`: what clients send, where defaults make fields optional, or what they receive. */
+  /** `io` is `input` for requests, where fields with defaults are optional, and `output` for answers. */
   refer(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
-    // Wrapped, because a root is never referred to by its id.
+    // Wrapped in an object, because zod inlines the root schema instead of referring to its id.
     const { properties, $defs } = z.toJSONSchema(z.object({ wrapped: schema }), { io, override: simplify })
     for (const [id, definition] of Object.entries($defs ?? {})) this.add(id, pointToComponents(definition))
     return pointToComponents((properties as { wrapped: JsonSchema }).wrapped)
   }
 
-  /** Throws when two different schemas have the same id: that is a bug. */
+  /** Throws if two different schemas have the same id, which is a bug. */
   add(id: string, { id: _, ...schema }: JsonSchema): void {
     const known = this.#schemas.get(id)
     if (known !== undefined && JSON.stringify(known) !== JSON.stringify(schema)) {
@@ -31,7 +31,7 @@ export class Components {
   }
 }
 
-/** Leaves out what says nothing to a reader: that arrays are not to be changed, and bounds of JavaScript's integers. */
+/** Removes facts that do not help readers: `readOnly` of arrays, and the bounds of JavaScript's integers. */
 function simplify({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
   delete jsonSchema.readOnly
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum

@@ -31,7 +31,7 @@ export const adminRoutes = [
     id: 'putUser',
     method: 'put',
     path: '/api/v1/admin/users/:role/:userId',
-    summary: 'Turns a person off, or on again: an id in one role',
+    summary: 'Deactivates a person in one role, or activates the person again',
     commands: commanding,
     params: byUser,
     namesNewId: true,
@@ -50,7 +50,7 @@ export const adminRoutes = [
     commands: commanding,
     params: byUser,
     namesNewId: true,
-    answers: { 204: { description: 'No token issued until now is good any more, shown before or not' } },
+    answers: { 204: { description: 'No token issued until now is valid any more, used before or not' } },
     async handle({ dispatch }, { caller, params }) {
       const person = { role: params.role, id: params.userId }
       return reply(await dispatch.endSessions(caller, person), () => ({ status: 204 }))
@@ -72,7 +72,7 @@ export const adminRoutes = [
     id: 'getInstance',
     method: 'get',
     path: '/api/v1/admin/instances/:id',
-    summary: 'All that is stored of an instance: snapshot, timers, claims, journal',
+    summary: 'All stored facts of an instance: snapshot, timers, claims, journal',
     commands: reading,
     params: byInstance,
     answers: okWith('The instance', instanceDetail),
@@ -84,12 +84,12 @@ export const adminRoutes = [
     id: 'sendToInstance',
     method: 'post',
     path: '/api/v1/admin/instances/:id/events',
-    summary: 'Sends any command of its machine, with a reason, which is journaled',
+    summary: 'Sends any command of its machine. The reason is recorded in the journal',
     commands: commanding,
     params: byInstance,
     body: instanceEvent,
     isConditional: true,
-    answers: okWith('It was applied, or there was nothing left to do', instanceEventAnswer),
+    answers: okWith('Applied, or nothing was left to do', instanceEventAnswer),
     problems: problemsOf.anyCommand,
     commitsKey: true,
     async handle({ dispatch }, { caller, params, body, options }) {
@@ -112,11 +112,11 @@ export const adminRoutes = [
     id: 'redriveDeadLetter',
     method: 'post',
     path: '/api/v1/admin/dead-letters/:id/redrive',
-    summary: 'Has a delivery made or a timer fired again, from the first attempt on',
+    summary: 'Retries a delivery or a timer, with all attempts available again',
     commands: commanding,
     params: byDeadLetter,
     body: reasonBody,
-    answers: okWith('It will be tried', z.object({ id: z.string(), redriven: z.literal(true) })),
+    answers: okWith('It will be retried', z.object({ id: z.string(), redriven: z.literal(true) })),
     async handle({ dispatch }, { caller, params, body }) {
       return replyJson(await dispatch.redriveDeadLetter(caller, Number(params.id), body))
     },
@@ -125,11 +125,11 @@ export const adminRoutes = [
     id: 'dropDeadLetter',
     method: 'post',
     path: '/api/v1/admin/dead-letters/:id/drop',
-    summary: 'Removes a delivery or a timer for good: it is never tried again',
+    summary: 'Discards a delivery or a timer for good: it is never tried again',
     commands: commanding,
     params: byDeadLetter,
     body: reasonBody,
-    answers: okWith('It is gone', z.object({ id: z.string(), dropped: z.literal(true) })),
+    answers: okWith('Discarded', z.object({ id: z.string(), dropped: z.literal(true) })),
     async handle({ dispatch }, { caller, params, body }) {
       return replyJson(await dispatch.dropDeadLetter(caller, Number(params.id), body))
     },
@@ -138,12 +138,12 @@ export const adminRoutes = [
     id: 'listRecipients',
     method: 'get',
     path: '/api/v1/admin/broadcasts/:id/recipients',
-    summary: 'Who was offered a request, and why others were not',
+    summary: 'Which transporters were offered a request, and why others were not',
     commands: reading,
     params: byInstance,
     query: recipientsQuery,
     answers: page(
-      'By transporter. Asked by `transporterId` about one that no step found: what stands against it now',
+      'By transporter. For a `transporterId` that no step found: the reasons against it now',
       recipientView,
     ),
     async handle({ dispatch }, { caller, params, query: { isOffered, ...query } }) {
@@ -155,10 +155,10 @@ export const adminRoutes = [
     id: 'tellStory',
     method: 'get',
     path: '/api/v1/admin/broadcasts/:id/story',
-    summary: 'What happened to a request, in order: the answer to most questions that begin with why',
+    summary: 'What happened to a request, in order. Answers most questions about why',
     commands: reading,
     params: byInstance,
-    answers: okWith('Its story', storyView),
+    answers: okWith('The story of the request', storyView),
     async handle({ dispatch }, { caller, params }) {
       return replyJson(await dispatch.tellStory(caller, params.id))
     },
@@ -167,7 +167,7 @@ export const adminRoutes = [
     id: 'listAdminActions',
     method: 'get',
     path: '/api/v1/admin/actions',
-    summary: 'What administrators did, when, why and with which outcome',
+    summary: 'The actions of administrators: time, reason and outcome',
     commands: reading,
     query: actionsQuery,
     answers: page('Newest first', adminActionView),

@@ -1,4 +1,4 @@
-/* Successes that several routes share. */
+/* Successful answers that several routes share. */
 import { z } from 'zod'
 import { broadcastEventAnswer, createdBroadcastView, pageOfSchema } from '../../../dispatch/views/views.js'
 import type { Answer } from '../route.js'
@@ -14,10 +14,10 @@ export const noted = okWith('Noted', z.object({}))
 export const created = {
   201: { description: 'The new request', body: createdBroadcastView, headers: ['location', 'etag'] },
   200: {
-    description: 'The same request, made a moment ago',
+    description: 'The request was already created a moment ago',
     body: createdBroadcastView,
     headers: ['location', 'etag'],
   },
 } as const satisfies Readonly<Record<number, Answer>>
 
-export const sent = okWith('It was applied, or there was nothing left to do', broadcastEventAnswer)
+export const sent = okWith('Applied, or nothing was left to do', broadcastEventAnswer)

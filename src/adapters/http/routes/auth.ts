@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type PublicRoute, reply, route } from '../route.js'
 
-/** Longer ones are refused by whoever verifies them; these are not even kept. */
+/** Longer tokens are refused at verification anyway; here they are refused before any work is done for them. */
 const MAX_TOKEN_LENGTH = 4_096
 
 const refreshBody = z
@@ -11,8 +11,8 @@ const refreshBody = z
 const refreshed = z
   .object({
     accessToken: z.string(),
-    refreshToken: z.string().describe('Takes the place of the one that was sent, which is good no more'),
-    expiresInSeconds: z.int().describe('Of the access token'),
+    refreshToken: z.string().describe('Replaces the refresh token of this request, which is no longer valid'),
+    expiresInSeconds: z.int().describe('Lifetime of the access token'),
   })
   .meta({ id: 'Refreshed' })
 
@@ -21,9 +21,9 @@ export const authRoutes: readonly PublicRoute[] = [
     id: 'refreshToken',
     method: 'post',
     path: '/api/v1/auth/refresh',
-    summary: 'A new access token for a refresh token, which is good once',
+    summary: 'Exchanges a refresh token, which is valid once, for new tokens',
     body: refreshBody,
-    answers: { 200: { description: 'Both new', body: refreshed } },
+    answers: { 200: { description: 'A new access token and a new refresh token', body: refreshed } },
     problems: ['UNAUTHENTICATED', 'USER_INACTIVE', 'UNAVAILABLE'],
     async run({ refresh }, _params, body) {
       const { refreshToken } = body as z.infer<typeof refreshBody>
@@ -38,9 +38,9 @@ export const sessionRoutes = [
     id: 'logout',
     method: 'post',
     path: '/api/v1/auth/logout',
-    summary: 'Signs the caller out everywhere: no token issued until now is good any more',
+    summary: 'Signs the caller out everywhere: no token issued until now is valid any more',
     commands: ['logout'],
-    answers: { 204: { description: 'All sessions have ended, this one too' } },
+    answers: { 204: { description: 'All sessions have ended, including this one' } },
     async handle({ dispatch }, { caller, issuedAt }) {
       return reply(await dispatch.logout(caller, issuedAt), () => ({ status: 204 }))
     },

@@ -3,7 +3,7 @@ import { reply, replyJson, route } from '../route.js'
 import { noted } from './answers.js'
 import { byDeviceToken } from './params.js'
 
-const gone = { 204: { description: 'Gone, or never the caller’s' } }
+const gone = { 204: { description: 'Removed, or the device was not the caller’s' } }
 
 export const deviceRoutes = [
   route({
@@ -11,7 +11,7 @@ export const deviceRoutes = [
     method: 'post',
     path: '/api/v1/devices',
     summary:
-      'Wakes the caller on this device by push. Apps send it at each start, and when FCM gives another token',
+      'Registers this device for push to the caller. Apps send it at each start, and when FCM issues a new token',
     commands: ['registerDevice'],
     body: device,
     answers: noted,
@@ -23,10 +23,10 @@ export const deviceRoutes = [
     id: 'removeDevice',
     method: 'delete',
     path: '/api/v1/devices/:token',
-    summary: 'Wakes the caller on this device no more, as on signing out',
+    summary: 'Stops push to the caller on this device, for example on signing out',
     commands: ['removeDevice'],
     params: byDeviceToken,
-    // The caller knows the token: a bad one is a bad request.
+    // The caller knows the token, so a malformed one is a bad request.
     namesNewId: true,
     answers: gone,
     async handle({ dispatch }, { caller, params }) {
@@ -37,7 +37,7 @@ export const deviceRoutes = [
     id: 'removeDeviceByBody',
     method: 'delete',
     path: '/api/v1/devices',
-    summary: 'The same with the token in the body: some proxies and clients drop the body of a DELETE',
+    summary: 'The same with the token in the body. Some proxies and clients drop the body of a DELETE',
     commands: ['removeDevice'],
     body: device,
     answers: gone,

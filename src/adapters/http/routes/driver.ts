@@ -9,9 +9,9 @@ export const driverRoutes = [
     id: 'getDriverFleet',
     method: 'get',
     path: '/api/v1/driver/fleet',
-    summary: 'Whose fleet the driver is in, and who has invited it',
+    summary: 'The fleet that the driver is in, and its open invitations',
     commands: ['getDriverFleet'],
-    answers: okWith('As it is now', driverFleetView),
+    answers: okWith('The present state', driverFleetView),
     async handle({ dispatch }, { caller }) {
       return replyJson(await dispatch.getDriverFleet(caller))
     },
@@ -20,10 +20,10 @@ export const driverRoutes = [
     id: 'joinFleet',
     method: 'post',
     path: '/api/v1/driver/fleet',
-    summary: 'Agrees to an invitation, and leaves the fleet before',
+    summary: 'Accepts an invitation and leaves the previous fleet',
     commands: ['joinFleet'],
     body: joinFleet,
-    answers: okWith('As it is now', driverFleetView),
+    answers: okWith('The present state', driverFleetView),
     problems: ['NOT_FOUND', 'DRIVER_BUSY'],
     async handle({ dispatch }, { caller, body }) {
       return replyJson(await dispatch.joinFleet(caller, body))
@@ -33,9 +33,9 @@ export const driverRoutes = [
     id: 'leaveFleet',
     method: 'delete',
     path: '/api/v1/driver/fleet',
-    summary: 'Leaves the fleet; the driver may be in none',
+    summary: 'Leaves the fleet. A driver may be in no fleet',
     commands: ['leaveFleet'],
-    answers: { 204: { description: 'In no fleet' } },
+    answers: { 204: { description: 'The driver is in no fleet' } },
     problems: ['DRIVER_BUSY'],
     async handle({ dispatch }, { caller }) {
       return reply(await dispatch.leaveFleet(caller), () => ({ status: 204 }))
@@ -48,7 +48,7 @@ export const driverRoutes = [
     summary: 'Goes on- or offline',
     commands: ['setDriverAvailability'],
     body: driverAvailability,
-    answers: okWith('As it is now', z.object({ isOnline: z.boolean() })),
+    answers: okWith('The present state', z.object({ isOnline: z.boolean() })),
     problems: ['NOT_FOUND', 'VEHICLE_NOT_IN_FLEET'],
     async handle({ dispatch }, { caller, body }) {
       return replyJson(await dispatch.setDriverAvailability(caller, body))
@@ -58,7 +58,7 @@ export const driverRoutes = [
     id: 'driverHeartbeat',
     method: 'post',
     path: '/api/v1/driver/heartbeat',
-    summary: 'Still here, and where',
+    summary: 'Reports that the driver is present, and where',
     commands: ['driverHeartbeat'],
     body: driverHeartbeat,
     answers: noted,
@@ -71,7 +71,7 @@ export const driverRoutes = [
     id: 'listDriverTrips',
     method: 'get',
     path: '/api/v1/driver/trips',
-    summary: 'The driver’s trips, past ones too',
+    summary: 'The driver’s trips, including past ones',
     commands: ['listDriverTrips'],
     query: pageQuery,
     answers: page('Newest first', tripView),

@@ -1,4 +1,4 @@
-/* Problems that sending a command to a request may meet. */
+/* The problems that a command to a request may cause. */
 import type { ProblemCode } from '../../../dispatch/problems.js'
 import { acceptRefusals, acceptRefusalsOfMachine } from '../../../dispatch/refusals.js'
 

@@ -23,11 +23,11 @@ export const publicRoutes: readonly PublicRoute[] = [
     id: 'getHealth',
     method: 'get',
     path: '/health',
-    summary: 'Whether the process can do its work',
+    summary: 'Whether this server can do its work',
     isUnlimited: true,
     answers: {
-      200: { description: 'It can, though something may be degraded', body: healthReport },
-      503: { description: 'It should get no work', body: healthReport },
+      200: { description: 'Able to work; some checks may be degraded', body: healthReport },
+      503: { description: 'Unable to work: balancers should send it no requests', body: healthReport },
     },
     async run({ service }) {
       const report = await service.health()
@@ -38,9 +38,9 @@ export const publicRoutes: readonly PublicRoute[] = [
     id: 'getLiveness',
     method: 'get',
     path: '/health/live',
-    summary: 'Whether the process answers at all',
+    summary: 'Whether this server answers at all',
     isUnlimited: true,
-    answers: { 200: { description: 'It does', body: z.object({ status: z.literal('ok') }) } },
+    answers: { 200: { description: 'Alive', body: z.object({ status: z.literal('ok') }) } },
     async run() {
       return { status: 200, body: { status: 'ok' } }
     },
@@ -49,9 +49,9 @@ export const publicRoutes: readonly PublicRoute[] = [
     id: 'getMetrics',
     method: 'get',
     path: '/metrics',
-    summary: 'Figures for Prometheus. Behind a balancer: only for those who reach the process itself',
+    summary: 'Metrics for Prometheus. Behind a balancer only direct callers of the process can read them',
     isInternal: true,
-    answers: { 200: { description: 'The figures', contentType: 'text/plain' } },
+    answers: { 200: { description: 'The metrics', contentType: 'text/plain' } },
     async run({ service }) {
       const { contentType, page } = await service.metrics()
       return { status: 200, headers: { 'content-type': contentType }, body: page }
@@ -82,7 +82,7 @@ export const publicRoutes: readonly PublicRoute[] = [
     id: 'getDocs',
     method: 'get',
     path: '/docs',
-    summary: 'This document, to read and to try',
+    summary: 'This document as an interactive page',
     isFile: true,
     answers: { 200: { description: 'The page', contentType: 'text/html' } },
     async run() {
@@ -93,7 +93,7 @@ export const publicRoutes: readonly PublicRoute[] = [
     id: 'getDocsFile',
     method: 'get',
     path: '/docs/:file',
-    summary: 'What the page of the documentation needs',
+    summary: 'The scripts and styles of the documentation page',
     isFile: true,
     params: z.strictObject({ file: z.enum(docsFileNames) }),
     answers: { 200: { description: 'A script or a style sheet', contentType: 'text/*' } },

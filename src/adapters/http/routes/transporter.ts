@@ -54,10 +54,10 @@ export const transporterRoutes = [
     id: 'setTransporterAvailability',
     method: 'put',
     path: '/api/v1/transporter/availability',
-    summary: 'Takes offers, or none',
+    summary: 'Starts or stops receiving offers',
     commands: ['setTransporterAvailability'],
     body: transporterAvailability,
-    answers: okWith('As it is now', transporterAvailability),
+    answers: okWith('The present state', transporterAvailability),
     problems: ['RATE_LIMITED'],
     async handle({ dispatch }, { caller, body }) {
       return replyJson(await dispatch.setTransporterAvailability(caller, body.isAvailable))
@@ -67,7 +67,7 @@ export const transporterRoutes = [
     id: 'transporterHeartbeat',
     method: 'post',
     path: '/api/v1/transporter/heartbeat',
-    summary: 'Still here',
+    summary: 'Reports that the transporter is present',
     commands: ['transporterHeartbeat'],
     body: transporterHeartbeat,
     answers: noted,
@@ -79,7 +79,7 @@ export const transporterRoutes = [
     id: 'listDrivers',
     method: 'get',
     path: '/api/v1/transporter/drivers',
-    summary: 'The fleet’s drivers and those invited; `assignable=true` leaves out those that are not free',
+    summary: 'The fleet’s drivers and invited drivers. `assignable=true` returns only those that are free',
     commands: ['listFleet'],
     query: driversQuery,
     answers: page('Newest first', driverView),
@@ -92,7 +92,7 @@ export const transporterRoutes = [
     id: 'getDriver',
     method: 'get',
     path: '/api/v1/transporter/drivers/:driverId',
-    summary: 'One driver of the fleet, or one that was invited',
+    summary: 'One driver of the fleet, or one that is invited',
     commands: ['getDriver'],
     params: byDriver,
     answers: okWith('The driver', driverView),
@@ -112,7 +112,7 @@ export const transporterRoutes = [
     answers: {
       200: { description: 'Changed', body: driverView, headers: ['location'] },
       201: {
-        description: 'Invited: it is in the fleet once it agrees',
+        description: 'Invited: the driver joins the fleet by accepting',
         body: driverView,
         headers: ['location'],
       },
@@ -130,10 +130,10 @@ export const transporterRoutes = [
     id: 'deleteDriver',
     method: 'delete',
     path: '/api/v1/transporter/drivers/:driverId',
-    summary: 'Takes a driver out of the fleet, or an invitation back',
+    summary: 'Removes a driver from the fleet, or withdraws an invitation',
     commands: ['deleteDriver'],
     params: byDriver,
-    answers: { 204: { description: 'Gone' } },
+    answers: { 204: { description: 'Removed' } },
     problems: ['DRIVER_BUSY'],
     async handle({ dispatch }, { caller, params }) {
       return reply(await dispatch.deleteDriver(caller, params.driverId), () => ({ status: 204 }))
@@ -143,7 +143,7 @@ export const transporterRoutes = [
     id: 'listAnswers',
     method: 'get',
     path: '/api/v1/transporter/answers',
-    summary: 'Its accepts, declines and refusals',
+    summary: 'The transporter’s accepts, declines and refused accepts',
     commands: ['listAnswers'],
     query: pageQuery,
     answers: page('Newest first; a refused accept appears within a second', answerView),
@@ -188,10 +188,10 @@ export const transporterRoutes = [
     id: 'deleteVehicle',
     method: 'delete',
     path: '/api/v1/transporter/vehicles/:vehicleId',
-    summary: 'Takes a vehicle out of the fleet',
+    summary: 'Removes a vehicle from the fleet',
     commands: ['deleteVehicle'],
     params: byVehicle,
-    answers: { 204: { description: 'Gone' } },
+    answers: { 204: { description: 'Removed' } },
     problems: ['VEHICLE_BUSY'],
     async handle({ dispatch }, { caller, params }) {
       return reply(await dispatch.deleteVehicle(caller, params.vehicleId), () => ({ status: 204 }))

@@ -26,7 +26,7 @@ export const tripRoutes = [
     params: byTrip,
     body: tripEvent,
     isConditional: true,
-    answers: okWith('It was applied, or there was nothing left to do', tripEventAnswer),
+    answers: okWith('Applied, or nothing was left to do', tripEventAnswer),
     problems: ['EVENT_NOT_ALLOWED', 'BROADCAST_CANCELLED'],
     commitsKey: true,
     async handle({ dispatch }, { caller, params, body, options }) {

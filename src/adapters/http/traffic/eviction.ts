@@ -19,7 +19,10 @@ interface Choice {
   readonly nowMs: number
 }
 
-/** The oldest exchanges of the address that fills most of the room, if they should make room for the newcomer. */
+/**
+ * The oldest exchanges of the address that fills most of the room, or none if they should not make room for the
+ * newcomer.
+ */
 export function chooseToEvict({ among, stage, newcomer, most, trustedProxies, nowMs }: Choice): Exchange[] {
   const groups = new Map<string, { share: number; exchanges: Exchange[] }>()
   for (const exchange of among) {

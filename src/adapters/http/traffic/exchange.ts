@@ -11,14 +11,8 @@ import { addressOf } from '../../../dispatch/auth/sender.js'
 import type { Admission } from '../admission.js'
 import { senderOf } from '../sender.js'
 import type { Room } from './room.js'
+import { Turns } from './turns.js'
 
-/** Requests of one connection in progress at once. Clients that pipeline send some ten ahead. */
-const MOST_AT_ONCE = 32
-/**
- * Requests of one connection that may wait behind them. Reading stops as soon as one waits, but a single read of 64 KB can
- * contain up to 2,400 minimal requests.
- */
-const MOST_WAITING = 1_000
 /** A connection with more unread bytes starts no further request. The largest list has about 100 KB. */
 const MOST_UNREAD_BYTES = 262_144
 
@@ -65,7 +59,7 @@ export class Exchange {
   addressCount: AddressCount | undefined
   isAnswered = false
   /** Whether it is one of the requests in progress on its connection. */
-  isWorkedOn = false
+  isInProgress = false
   #admission: Admission | undefined
   #admittedAtMs = 0
   #holdsPlace = false
@@ -175,12 +169,10 @@ export class Connection {
   readonly #place: number
   /** In the order of the requests, in which answers are sent. */
   readonly #exchanges: Exchange[] = []
-  readonly #waiting: Exchange[] = []
-  #workedOn = 0
+  readonly #turns: Turns<Exchange>
   #unreadBytes = 0
   #queuedBytes = 0
   #readAtMs = 0
-  #isBeginning = false
   #isRefusing = false
   #isClosed = false
   #onIdle: (() => void) | undefined
@@ -188,6 +180,10 @@ export class Connection {
   constructor(shared: Shared, socket: Socket) {
     this.shared = shared
     this.socket = socket
+    this.#turns = new Turns(
+      ({ res }) => shared.begin(res.req, res),
+      () => this.#unreadBytes < MOST_UNREAD_BYTES,
+    )
     this.#place = shared.connections.add(this)
     this.madeAtMs = shared.now()
   }
@@ -208,12 +204,13 @@ export class Connection {
 
   /** Handles a request now, or when its turn comes. */
   request(exchange: Exchange): void {
-    if (this.#isClosed || this.#isRefusing) exchange.over()
-    else if (this.#waiting.length === 0 && this.#hasRoom) this.#begin(exchange)
-    else if (this.#waiting.length < MOST_WAITING) {
-      this.#waiting.push(exchange)
-      this.socket.pause()
-    } else {
+    if (this.#isClosed || this.#isRefusing) {
+      exchange.over()
+      return
+    }
+    const turn = this.#turns.take(exchange)
+    if (turn === 'waiting') this.socket.pause()
+    if (turn === 'refused') {
       this.#isRefusing = true
       this.shared.refuse(exchange)
     }
@@ -271,41 +268,15 @@ export class Connection {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#onIdle = undefined
-    this.#waiting.length = 0
+    this.#turns.clear()
     this.shared.connections.remove(this.#place)
     for (const exchange of this.#exchanges.splice(0)) exchange.over()
     this.shared.ended()
   }
 
-  get #hasRoom(): boolean {
-    return this.#workedOn < MOST_AT_ONCE && this.#unreadBytes < MOST_UNREAD_BYTES
-  }
-
-  #begin(exchange: Exchange): void {
-    this.#workedOn++
-    exchange.isWorkedOn = true
-    this.shared.begin(exchange.res.req, exchange.res)
-  }
-
   #release(exchange: Exchange): void {
-    if (exchange.isWorkedOn) {
-      exchange.isWorkedOn = false
-      this.#workedOn--
-    }
-    if (this.#waiting.length > 0) this.#beginWaiting()
-  }
-
-  #beginWaiting(): void {
-    // Not recursive: requests that are answered at once would nest one call for each request.
-    if (this.#isBeginning) return
-    this.#isBeginning = true
-    while (this.#hasRoom) {
-      const next = this.#waiting.shift()
-      if (next === undefined) break
-      this.#begin(next)
-    }
-    this.#isBeginning = false
-    if (this.#waiting.length === 0 && this.#onIdle === undefined) this.socket.resume()
+    const haveAllBegun = this.#turns.release(exchange)
+    if (haveAllBegun && this.#onIdle === undefined) this.socket.resume()
   }
 }
 

@@ -39,7 +39,7 @@ export class Room {
     this.#left++
   }
 
-  /** Call it at regular intervals. */
+  /** Checks whether the room is stuck. Call it at regular intervals. */
   look(nowMs: number): void {
     const isStuck = this.isFull && this.#left === this.#leftAtLook
     this.#stuckSinceMs = isStuck ? (this.#stuckSinceMs ?? nowMs) : undefined

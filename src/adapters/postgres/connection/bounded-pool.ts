@@ -14,7 +14,7 @@ import { markUnavailable } from './sqlstate.js'
  */
 const MAX_WAITING = 5_000
 
-/** The server gives up first, so that a statement we no longer wait for has ended there too. */
+/** The server gives up before our time limit, so that a statement that we no longer wait for has ended there too. */
 export const STATEMENT_TIMEOUT_MS = 5_000
 export const CLIENT_TIMEOUT_MS = 7_000
 
@@ -69,7 +69,7 @@ export class BoundedPool extends pg.Pool {
       const livesMs = lifetimeMs * (1 - Math.random() * LIFETIME_JITTER)
       this.#ages.set(client, { generation: shared.generation, expiresAt: performance.now() + livesMs })
     })
-    this.on('error', error => shared.log?.warn({ err: error }, 'an idle database connection was lost'))
+    this.on('error', error => shared.log?.warn({ err: error }, 'lost an idle database connection'))
     const send = this.query.bind(this) as (...parts: unknown[]) => Promise<unknown>
     this.query = ((...parts: unknown[]) => markUnavailable(send(...parts))) as typeof this.query
   }
@@ -85,7 +85,12 @@ export class BoundedPool extends pg.Pool {
       )
     }
     if (this.waitingCount >= this.#maxWaiting) {
-      process.nextTick(onClient, new Error('Too many wait for a database connection'), undefined, () => {})
+      process.nextTick(
+        onClient,
+        new Error('Too many callers wait for a database connection'),
+        undefined,
+        () => {},
+      )
       return undefined
     }
     super.connect((error, client) => {
@@ -120,7 +125,7 @@ export class BoundedPool extends pg.Pool {
     return undefined
   }
 
-  /** `pg` sets `release` anew each time it hands a connection out. */
+  /** `pg` sets a new `release` each time it hands a connection out. */
   #watchRelease(client: pg.PoolClient): void {
     const { release } = client
     client.release = error => {

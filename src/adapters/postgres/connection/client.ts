@@ -36,7 +36,7 @@ export class ReadOnlyServerError extends Error {
   readonly code = '25006'
 
   constructor() {
-    super('The database server takes no writes: it is a standby, or default_transaction_read_only is on')
+    super('The database server refuses writes: it is a standby, or default_transaction_read_only is on')
   }
 }
 

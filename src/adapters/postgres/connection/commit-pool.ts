@@ -2,9 +2,9 @@ import type pg from 'pg'
 import { CLIENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
 import { type Database, databaseOf } from './database.js'
 
-/** Two commits on the wire, and one to spare while a lost connection is replaced. */
+/** Two connections for commits on the wire, and one spare while a lost connection is replaced. */
 const COMMIT_CONNECTIONS = 3
-/** Waiting longer for another's row lock gains nothing: the guard would fail, or the other is stuck. */
+/** A longer wait for a row lock gains nothing: the version check would then fail, or the other transaction is stuck. */
 const LOCK_TIMEOUT_MS = 250
 
 /**
@@ -19,7 +19,7 @@ export const COMMIT_SETTINGS = {
   idle_in_transaction_session_timeout: `${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
 } as const
 
-/** As the startup parameter `options` of a connection. */
+/** The settings as the startup parameter `options` of a connection. */
 export const startupOptions = (settings: Readonly<Record<string, string>>) =>
   Object.entries(settings)
     .map(([name, value]) => `-c ${name}=${value}`)

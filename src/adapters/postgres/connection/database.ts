@@ -19,7 +19,9 @@ export interface Database {
   connect(options: ConnectOptions): Promise<Client>
   /** Calls `listener` whenever all connections must be replaced. Returns a function that unsubscribes. */
   onRetired(listener: () => void): () => void
-  /** SQLSTATE → how many statements failed with it in the last ten seconds; faults of the environment only. */
+  /**
+   * SQLSTATE → number of statements that failed with it in the last ten seconds. Counts only faults of the environment.
+   */
   recentFailures(): Readonly<Record<string, number>>
 }
 
@@ -35,7 +37,7 @@ export function createDatabase(connectionString: string, log?: DatabaseLog): Dat
 
   function retireAll(): void {
     generation += 1
-    log?.warn({}, 'the database server takes no more writes: all connections to it are replaced')
+    log?.warn({}, 'the database server refuses writes, replacing all connections to it')
     for (const listener of listeners) listener()
   }
 
@@ -77,7 +79,7 @@ export function createDatabase(connectionString: string, log?: DatabaseLog): Dat
   }
 }
 
-/** For a plain connection string, creates a database that is the caller's alone. */
+/** Returns `target` if it is a database. For a connection string it creates one for this caller alone. */
 export function databaseOf(target: string | Database, log?: DatabaseLog): Database {
   return typeof target === 'string' ? createDatabase(target, log) : target
 }

@@ -1,11 +1,11 @@
 /*
- * The engine's tables have a schema of their own. Statements name them in braces, `{instances}`, and are given the schema when they
- * are sent: nothing rests on `search_path`, which a pooler may have changed. The tables of the product, and those of projections and
- * preconditions, are where the database's own `search_path` finds them.
+ * The engine's tables have their own schema. Statements name them in braces, `{instances}`, and get the schema when
+ * they are sent. Nothing depends on `search_path`, which a pooler may change. Tables of the product, projections and
+ * preconditions are found by the database's own `search_path`.
  */
 import type pg from 'pg'
 
-/** Where the product has the engine's tables. */
+/** The schema of the engine's tables in the product. */
 export const DEFAULT_SCHEMA = 'loadcast'
 
 const TABLES = [
@@ -26,7 +26,7 @@ const TABLES = [
 const FUNCTIONS = ['first_id_at', 'make_journal_months', 'room_for_instance'] as const
 const NAMES = new RegExp(`\\{(${[...TABLES, ...FUNCTIONS].join('|')})\\}`, 'g')
 
-/** As SQL. Throws if it could not be a schema of ours: Postgres keeps `pg_…` for itself. */
+/** The name as a SQL identifier. Throws if it cannot be a schema of ours: Postgres reserves `pg_…`. */
 export function schemaIdentifier(name: string): string {
   if (!/^(?!pg_)[a-z_][a-z0-9_]{0,62}$/.test(name)) {
     throw new Error(
@@ -36,7 +36,10 @@ export function schemaIdentifier(name: string): string {
   return `"${name}"`
 }
 
-/** Returns a function that puts the schema before each name in braces. Few texts are sent, many times: each is made once. */
+/**
+ * Returns a function that puts the schema before each name in braces. Results are cached: few texts are sent very
+ * often.
+ */
 export function qualifier(schema: string): (text: string) => string {
   const prefix = `${schemaIdentifier(schema)}.`
   const known = new Map<string, string>()
@@ -50,12 +53,12 @@ export function qualifier(schema: string): (text: string) => string {
   }
 }
 
-/** For the statements of the product. */
+/** Qualifies the product's statements. */
 export const qualified = qualifier(DEFAULT_SCHEMA)
 
-/** A pool for statements that name the engine's tables in braces. */
+/** A pool whose statements name the engine's tables in braces. */
 export interface EnginePool extends Pick<pg.Pool, 'query'> {
-  /** A connection as it is: what it is sent is to be qualified. */
+  /** A plain connection. The caller must qualify its statements. */
   connect(): Promise<pg.PoolClient>
   qualify(text: string): string
 }

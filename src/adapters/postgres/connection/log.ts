@@ -1,4 +1,4 @@
-/** What this folder says while it works; pino's logger fits. */
+/** The log of this folder; pino's logger fits. */
 export interface Log {
   info(message: string): void
   warn(message: string): void

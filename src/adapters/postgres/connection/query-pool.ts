@@ -1,14 +1,14 @@
-/* Connections for what is asked; commits and the engine's other statements have their own (commit-pool.ts). */
+/* Connections for reads. Commits and the engine's other statements have their own (commit-pool.ts). */
 import type pg from 'pg'
 import { CLIENT_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from './bounded-pool.js'
 import { type Database, databaseOf, type PoolOptions } from './database.js'
 import type { DatabaseLog } from './shared-state.js'
 
-/** Lists and changes of the fleet. */
+/** For lists and changes of the fleet. */
 const QUERY_CONNECTIONS = 8
 /**
- * Each kind of read has two statements under way at most, since they gather; offers have as many as there are requests that
- * reach further. Six are as many as two cores are busy with.
+ * Reads are batched, so each kind has at most two statements in progress; offers have one for each request that reaches
+ * further. Six connections keep two cores busy.
  */
 const LOOKUP_CONNECTIONS = 6
 
@@ -17,13 +17,13 @@ const LIMITS = [
   `idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_TIMEOUT_MS}`,
 ]
 
-/** What is asked here takes some milliseconds of one core: compiling it or starting workers for it takes longer. */
+/** These statements take some milliseconds on one core. Compiling them or starting workers would take longer. */
 const QUERY_SETTINGS = ['jit=off', 'max_parallel_workers_per_gather=0']
 
 /**
- * Statements that find rows by keys, each planned once for a connection: to plan one takes three times as long as to run it.
- * Such a plan is made without knowing the keys, maybe while tables are empty, and stays: so there is but one way to make it, an
- * index for each table, row by row.
+ * Look-ups by keys, which are planned once for each connection because planning takes three times as long as running.
+ * Such a plan is made without the keys, maybe while tables are empty, and is kept. So these settings leave only one
+ * plan: an index for each table, row by row.
  */
 const LOOKUP_SETTINGS = [
   ...QUERY_SETTINGS,
@@ -37,17 +37,17 @@ const LOOKUP_SETTINGS = [
 /** One for the write, which may hang, one for the other checks, and one spare. */
 const HEALTH_CONNECTIONS = 3
 
-/** For `/health`, which must reach a server that other pools refuse, in order to report what is wrong with it. */
+/** For `/health`. It must also reach a server that other pools refuse, to report what is wrong with it. */
 export function createHealthPool(database: Database): pg.Pool {
   return createPool(database, HEALTH_CONNECTIONS, QUERY_SETTINGS, { mayBeReadOnly: true })
 }
 
-/** A `Database` is shared with other pools; a plain connection string makes one for this pool alone. */
+/** Shares a `Database` with other pools. A connection string makes a database for this pool alone. */
 export function createQueryPool(target: string | Database, log: DatabaseLog): pg.Pool {
   return createPool(databaseOf(target, log), QUERY_CONNECTIONS, QUERY_SETTINGS)
 }
 
-/** For a `LookUp` (query.ts) alone. */
+/** Only for a `LookUp` (query.ts). */
 export function createLookupPool(target: string | Database, log: DatabaseLog): pg.Pool {
   return createPool(databaseOf(target, log), LOOKUP_CONNECTIONS, LOOKUP_SETTINGS)
 }

@@ -2,21 +2,21 @@ import type pg from 'pg'
 import { qualified } from './engine-schema.js'
 import { isWorthRepeating, orUnavailable } from './sqlstate.js'
 
-/** A deadlock ends when one side is rolled back. A lock that was not granted three times is held for longer. */
+/** A deadlock ends when one side is rolled back. A lock that was refused three times is held for longer. */
 const MAX_ATTEMPTS = 3
 const RETRY_PAUSE_MS = 10
 
-/** A statement that finds rows by their keys; `name` is its alone. */
+/** A statement that finds rows by their keys. No other statement may have its `name`. */
 export interface LookUp {
   readonly name: string
   readonly text: string
 }
 
 /**
- * The rows of one statement, in which the engine's tables are named in braces (engine-schema.ts). A `LookUp` is planned once for each connection of a pool that `createLookupPool` made; on
- * another pool it works too, and Postgres decides. A text is planned each time it is sent: a plan that was made while a table
- * was empty would stay.
- * Throws `StoreUnavailableError` when the database does not answer or cannot run the statement now.
+ * Returns the rows of one statement, which names the engine's tables in braces (engine-schema.ts). A `LookUp` is
+ * planned once for each connection of a pool from `createLookupPool`. On another pool it works too, and Postgres
+ * decides. A plain text is planned each time it is sent, because a plan made while a table was empty would be kept.
+ * Throws `StoreUnavailableError` if the database does not answer or cannot run the statement now.
  */
 export async function query<TRow extends pg.QueryResultRow>(
   pool: pg.Pool,

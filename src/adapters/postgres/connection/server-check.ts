@@ -66,7 +66,7 @@ async function warnOfMissingSettings(client: Client, log: Log): Promise<void> {
   )
 }
 
-/** An operator's limit may be stricter than ours; 0 means no limit. */
+/** Whether an operator's limit is at least as strict as ours; 0 means no limit. */
 function isAsGood(setting: string, wanted: string): boolean {
   if (!/^\d+$/.test(wanted)) return setting === wanted
   return Number(setting) > 0 && Number(setting) <= Number(wanted)

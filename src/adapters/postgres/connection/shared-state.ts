@@ -7,7 +7,7 @@ export interface DatabaseLog {
 export interface SharedState {
   /** Connections of an earlier generation must not be reused. */
   readonly generation: number
-  /** `generation`: that of the failed connection; absent when there was none. */
+  /** `generation` is that of the failed connection; absent if there was none. */
   noteFailure(error: unknown, generation?: number): void
   readonly log: DatabaseLog | undefined
 }

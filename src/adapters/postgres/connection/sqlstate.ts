@@ -78,7 +78,9 @@ const PROGRAMMING_ERRORS: ReadonlySet<unknown> = new Set([
 const isProgrammingError = (error: unknown) =>
   typeof error !== 'object' || error === null || PROGRAMMING_ERRORS.has((error as Error).name)
 
-/** "cached plan must not change result type": a migration has changed a table; on a new connection it is planned anew. */
+/**
+ * "cached plan must not change result type": a migration changed a table. A new connection plans the statement anew.
+ */
 const isStalePlan = ({ code, routine }: pg.DatabaseError) =>
   code === '0A000' && routine === 'RevalidateCachedQuery'
 
@@ -98,10 +100,10 @@ const codeOf = (error: unknown) => (error as { code?: unknown }).code
 export const sqlstateOf = (error: unknown): unknown =>
   codeOf(error instanceof StoreUnavailableError ? error.cause : error)
 
-/** A lock that others hold did not come within `lock_timeout`. */
+/** Another transaction held the lock for longer than `lock_timeout`. */
 export const isLockTimeout = (error: unknown) => codeOf(error) === '55P03'
 
-/** The server takes no writes: it was demoted, or was a standby all along. */
+/** The server refuses writes: it was demoted, or always was a standby. */
 export const isReadOnly = (error: unknown) => codeOf(error) === '25006'
 
 /** A value exceeds the server's limits but not ours. A client's input must never count as our defect. */
@@ -126,7 +128,7 @@ function marked(error: unknown): unknown {
   return new StoreUnavailableError(error, { isLasting: failure === 'refused' })
 }
 
-/** The same for callers that neither retry nor split: they also treat a lock that was not granted as unavailability. */
+/** Like `markUnavailable`, for callers that neither retry nor split. A refused lock counts as unavailability too. */
 export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
@@ -135,7 +137,7 @@ export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** The error as `orUnavailable` rejects with it. */
+/** The error that `orUnavailable` rejects with. */
 export function asUnavailable(error: unknown): unknown {
   if (isBeyondLimits(error)) return new StoreUnavailableError(error, { isLasting: true })
   return isWorthRepeating(error) ? new StoreUnavailableError(error) : marked(error)

@@ -8,10 +8,12 @@ import { INSTANCE_COLUMNS } from './instances.js'
 import { millis } from './stored-instance.js'
 import { actorOf, eventOf, payloadOf } from './stored-json.js'
 
-/** A delivery whose turn came this long ago has been forgotten: many times the lease and the sweep. */
+/** A delivery whose lease ended this long ago has been lost. Many times the lease and the sweep. */
 const FORGOTTEN_AFTER = '2 minutes'
 
-/** What belongs to an instance, gathered in the statement that reads it: one view of the database. */
+/**
+ * The facts of an instance, collected in the statement that reads it, so that all come from one view of the database.
+ */
 const JOURNAL = `
   (select coalesce(json_agg(json_build_object('version', j.version, 'uid', j.uid, 'event', ${eventOf('j')},
      'status', j.status, 'actor', ${actorOf('j')}, 'at', ${millis('j.at')}) order by j.version), '[]')
@@ -26,7 +28,7 @@ const EVENTS = `
   (select coalesce(json_agg(json_build_object('version', e.version, 'index', e.index, 'type', e.type,
      'payload', ${payloadOf('e')}, 'audience', e.audience)), '[]')
    from {events} e where e.instance = i.id)`
-/** In the same view as the events: a sweep may go on while the audit does. */
+/** Read in the same view as the events, because a sweep may run during the audit. */
 const SWEPT = `(select ${millis('swept_before')} from {event_retention})`
 const CLAIMS = `(select coalesce(jsonb_agg(c.key), '[]') from {claims} c where c.instance = i.id)`
 
@@ -67,7 +69,7 @@ function pageStatement(definitions: readonly Definition[]): string {
     .flatMap(d => d.projections)
     .map(({ table, columns }) => {
       const values = Object.entries(columns).map(([name, type]) =>
-        // As a definition gives times: ISO 8601, UTC, milliseconds.
+        // The format of times in a definition: ISO 8601, UTC, milliseconds.
         type === 'timestamptz'
           ? `'${name}', to_char(p.${name} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
           : `'${name}', p.${name}`,

@@ -1,5 +1,8 @@
-/* The parameters of the commit statement, in its order: arrays and documents by column, sorted so that processes lock alike. */
-import type { InstanceWrite } from '../../../runtime/ports.js'
+/*
+ * The parameters of the commit statement in its order: arrays and documents by column, sorted so that processes lock
+ * alike.
+ */
+import type { InstanceWrite, StoredTimer } from '../../../runtime/ports.js'
 import { storable } from '../../../runtime/storable.js'
 import type { Precondition } from '../../../runtime/types.js'
 import type { PreconditionShape, ProjectionShape } from './commit-statement.js'
@@ -8,6 +11,8 @@ import type { PreconditionShape, ProjectionShape } from './commit-statement.js'
  * @param leaseMs how long this process has for delivering what the commit emits.
  * @param format the storage format to write; `undefined`: the statement looks it up.
  * Throws if a value cannot be made JSON, or the JSON cannot be stored.
+ *
+ * Long because it is one array in the order of the statement's parameters, which a split would hide.
  */
 export function commitParameters(
   writes: readonly InstanceWrite[],
@@ -18,24 +23,12 @@ export function commitParameters(
 ): unknown[] {
   const sorted = [...writes].sort((a, b) => compare(a.row.id, b.row.id))
   const rows = sorted.map(w => w.row)
-  const wanted = sorted
-    .flatMap(w =>
-      w.claimsNeeded.map(key => ({ instance: w.row.id, key, isTaken: w.claimsTaken.includes(key) })),
-    )
-    .sort((a, b) => compare(a.key, b.key))
-  const freed = sorted
-    .flatMap(w => w.claimsFreed.map(key => ({ instance: w.row.id, key })))
-    .sort((a, b) => compare(a.key, b.key))
+  const wanted = byKey(sorted.flatMap(wantedClaims))
+  const freed = byKey(sorted.flatMap(w => w.claimsFreed.map(key => ({ instance: w.row.id, key }))))
   const gates = sorted.flatMap(w => w.gates.map(gate => ({ instance: w.row.id, ...gate })))
   const journal = sorted.flatMap(w => w.journal.map(entry => ({ instance: w.row.id, ...entry })))
   const events = sorted.flatMap(w => w.events)
   const deliveries = events.flatMap(e => e.subscribers.map(subscriber => ({ event: e, subscriber })))
-  const removed = sorted.flatMap(w => {
-    // Without a send id: all of them.
-    const sendIds = w.isFinished ? [null] : w.timersRemoved
-    return sendIds.map(sendId => ({ instance: w.row.id, send_id: sendId }))
-  })
-  const armed = sorted.flatMap(w => w.timersSet)
 
   return [
     rows.map(r => r.id),
@@ -75,20 +68,8 @@ export function commitParameters(
     deliveries.map(d => d.event.index),
     deliveries.map(d => d.subscriber),
     JSON.stringify(freed),
-    JSON.stringify(removed),
-    document(
-      armed.map(t => ({
-        instance: t.instance,
-        send_id: t.sendId,
-        machine: t.machine,
-        generation: t.generation,
-        event: t.event,
-        due_at: t.dueAt,
-        parked: t.parked,
-        // Most are the only one of their version: 0 is stored as null.
-        ordinal: t.ordinal || undefined,
-      })),
-    ),
+    JSON.stringify(sorted.flatMap(removedTimers)),
+    document(sorted.flatMap(w => w.timersSet.map(timerRow))),
     JSON.stringify(sorted.flatMap(w => w.keys)),
     format ?? null,
     ...projections.map(({ table }) => JSON.stringify(projected(sorted, table))),
@@ -97,7 +78,28 @@ export function commitParameters(
   ]
 }
 
-/** Whether the statement has to count. */
+const byKey = <T extends { readonly key: string }>(rows: T[]) => rows.sort((a, b) => compare(a.key, b.key))
+
+const wantedClaims = ({ row, claimsNeeded, claimsTaken }: InstanceWrite) =>
+  claimsNeeded.map(key => ({ instance: row.id, key, isTaken: claimsTaken.includes(key) }))
+
+/** Without a send id all timers of the instance are removed. */
+const removedTimers = ({ row, isFinished, timersRemoved }: InstanceWrite) =>
+  (isFinished ? [null] : timersRemoved).map(sendId => ({ instance: row.id, send_id: sendId }))
+
+const timerRow = (timer: StoredTimer) => ({
+  instance: timer.instance,
+  send_id: timer.sendId,
+  machine: timer.machine,
+  generation: timer.generation,
+  event: timer.event,
+  due_at: timer.dueAt,
+  parked: timer.parked,
+  // Most events are the only one of their version, so 0 is stored as null.
+  ordinal: timer.ordinal || undefined,
+})
+
+/** Whether any write has limits, which the statement must then count. */
 export const hasLimits = (writes: readonly InstanceWrite[]) => writes.some(({ limits }) => limits.length > 0)
 
 const limited = ({ row: { id, owner }, limits }: InstanceWrite) =>

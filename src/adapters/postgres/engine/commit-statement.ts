@@ -1,13 +1,16 @@
 /*
- * The one statement that commits transitions of one or many instances: the guarded UPDATE or INSERT of their rows,
- * and everything else joined to the rows that moved. All its parts see the database as it was before it.
- * Tried on Postgres 18: two of these that lock in opposite orders deadlock, hence the sorted input; a claim that
- * another holds would abort the whole statement (23505), hence the look at claims before.
- * JSON comes as one document for a column: in an array of the protocol each quote of it would be escaped. What a machine
- * reads back is never cast to jsonb in storage format 2 (stored-json.ts).
- * Every large table is bounded by `= any(…)` beside its join: a plan made while tables were small may join by hash or
- * merge, and would read an index from end to end for it. A key of two columns is looked up by `lateral` with `offset 0`
- * instead: before Postgres 17 an index is not searched by two `= any(…)`.
+ * The one statement that commits transitions of one or many instances: the guarded UPDATE or INSERT of their rows, and
+ * all other writes, joined to the rows that changed. All its parts see the database as it was before the statement.
+ *
+ * Two of these that lock in opposite orders deadlock (tried on Postgres 18), so the input is sorted. A claim that
+ * another instance holds would abort the whole statement (23505), so claims are checked first.
+ *
+ * JSON comes as one document for each column, because in an array of the protocol every quote would be escaped. Values
+ * that a machine reads back are never cast to jsonb in storage format 2 (stored-json.ts).
+ *
+ * Every large table is bounded by `= any(…)` beside its join. A plan made while tables were small may join by hash or
+ * merge, and would read a whole index for it. A key of two columns is looked up by `lateral` with `offset 0` instead,
+ * because before Postgres 17 no index is searched by two `= any(…)`.
  */
 import type { ColumnType } from '../../../runtime/definition.js'
 import { sameStamp } from './same-stamp.js'
@@ -19,21 +22,25 @@ export interface ProjectionShape {
   readonly columns: Readonly<Record<string, ColumnType>>
 }
 
-/** The number of fixed parameters; one parameter for each projection follows. See commit-parameters.ts. */
+/** The number of fixed parameters. One for each projection follows. See commit-parameters.ts. */
 const FIXED_PARAMETERS = 41
 
-/** The storage format to write, and how it is looked up where the parameter is null. */
+/** The storage format to write. If the parameter is null, the statement looks it up. */
 const FORMAT = '$41'
 const SETTLED = `${FORMAT}::int`
 const LOOKED_UP = formatOrLookUp(FORMAT)
 
-/** Rows that the preconditions of one parameter name: of one table, with the same columns and the same `isThere`. */
+/**
+ * Rows that the preconditions of one parameter name. All are of one table, with the same columns and the same
+ * `isThere`.
+ */
 export interface PreconditionShape {
   readonly table: string
   readonly columns: Readonly<Record<string, 'text' | 'boolean'>>
   readonly isThere: boolean
 }
 
+/** Over 70 lines because it is one statement: its parts are read in this order, and by the numbers of their parameters. */
 const fixedParts = (preconditions: readonly string[], limits: string | undefined, format: string) => `
 input as materialized (
   select * from rows from (
@@ -172,13 +179,13 @@ union all select 'unmet', of_instance, place::text, null, null from unmet`
 const LIMITED = `
 union all select 'limited', instance, place::text, null, to_jsonb(wait_ms) from full_owners`
 
-/** The statement's text for projections and preconditions, which must come in the same order as their parameters. */
+/** The statement's text. Projections and preconditions must be in the order of their parameters. */
 export function commitStatement(
   projections: readonly ProjectionShape[],
   preconditions: readonly PreconditionShape[] = [],
   /** Whether the parameter for the storage format is given. */
   isSettled = true,
-  /** Whether some write has limits, which are then the last parameter. */
+  /** Whether any write has limits, which are then the last parameter. */
   isLimited = false,
 ): string {
   const parts = projections.map((projection, i) => upsert(projection, `$${FIXED_PARAMETERS + 1 + i}`))
@@ -191,9 +198,10 @@ export function commitStatement(
 }
 
 /**
- * A row that must exist is locked and its current version is checked (`for key share` could return an outdated version).
- * A commit never waits for that lock: a row that is being changed counts as gone, and the caller reads again. The row is
- * found by its first column alone, since a plan made on empty tables might use the index of another column.
+ * A row that must exist is locked, and its current version is checked (`for key share` could return an outdated
+ * version). A commit never waits for that lock: a row that is being changed counts as gone, and the caller reads again.
+ * The row is found by its first column alone, because a plan made on empty tables might use the index of another
+ * column.
  */
 function unmetOf({ table, columns, isThere }: PreconditionShape, parameter: string): string {
   const [key = '', ...others] = Object.keys(columns).map(identifier)
@@ -210,8 +218,8 @@ function unmetOf({ table, columns, isThere }: PreconditionShape, parameter: stri
 }
 
 /**
- * Owners that are at a limit of theirs, or that another transaction counts for (-1). A repetition is not counted: what a held
- * claim or a used key stands in the way of is left out.
+ * Owners that are at one of their limits, or whose count another transaction holds (-1). Repeats are not counted:
+ * writes that a held claim or a used key prevents are left out.
  */
 const fullOf = (parameter: string) => `full_owners as materialized (
   select l.instance, l.place, room.wait_ms
@@ -240,7 +248,7 @@ ${identifier(`projected_${table}`)} as (
 )`
 }
 
-/** Identifiers come from definitions, not from clients; this keeps a slip of the pen from becoming SQL. */
+/** Identifiers come from definitions, not from clients. The check keeps a typing error from becoming SQL. */
 function identifier(name: string): string {
   if (!/^[a-z_][a-z0-9_]*$/.test(name)) throw new Error(`"${name}" is not a plain SQL identifier`)
   return `"${name}"`

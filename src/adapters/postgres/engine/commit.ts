@@ -1,4 +1,4 @@
-/* Sends the commit statement and turns what the database says into results, retrying what is known not to be applied. */
+/* Sends the commit statement and interprets the results. Retries what is known not to be applied. */
 import pg from 'pg'
 import { StoreUnavailableError } from '../../../runtime/errors.js'
 import type { Faults } from '../../../runtime/faults.js'
@@ -17,11 +17,11 @@ import { commitStatement } from './commit-statement.js'
 import { isMissingPart, type JournalMonths } from './journal-months.js'
 import type { StorageFormat } from './storage-format.js'
 
-/** Attempts after a deadlock, a lock that did not come or a claim taken in the same instant. */
+/** Attempts after a deadlock, a refused lock or a claim that was taken in the same instant. */
 const MAX_ATTEMPTS = 12
 const RETRY_PAUSE_MS = 5
 
-/** Those of the given instances whose rows somebody has locked. */
+/** Those of the given instances whose rows are locked by another transaction. */
 const LOCKED = `
 with free as materialized (
   select id from {instances} where id = any($1::uuid[]) for no key update skip locked
@@ -35,24 +35,76 @@ interface ResultRow {
   readonly instance: string
   readonly key: string | null
   readonly holder: string | null
-  /** `limited`: the milliseconds until there is room, -1 while another transaction counts. */
+  /** `limited`: milliseconds until there is room, or -1 while another transaction counts. */
   readonly used: UsedKey | number | null
 }
 
-/** Throws `StoreUnavailableError` when the statement may or may not be applied, or the server cannot run it now. */
+/** Store['commit']. `isSecondLook`: limits have been confirmed already. */
+type Commit = (
+  writes: readonly InstanceWrite[],
+  leaseMs: number,
+  options?: { readonly isSecondLook?: boolean },
+) => Promise<readonly WriteResult[]>
+
+/** Throws `StoreUnavailableError` if the statement may or may not be applied, or the server cannot run it now. */
 export function createCommit(
   pool: EnginePool,
   formats: StorageFormat,
   months: Pick<JournalMonths, 'make'>,
   faults?: Faults,
 ): Store['commit'] {
-  const statements = new Map<string, { readonly name: string; readonly text: string }>()
+  const statementFor = createStatements()
 
-  function statementFor(
+  async function send(writes: readonly InstanceWrite[], statement: pg.QueryConfig) {
+    const answer = pool.query<ResultRow>(statement)
+    if (faults !== undefined) await Promise.all([answer, faults('commit.sent')])
+    const { rows } = await answer
+    return toResults(writes, rows)
+  }
+
+  const commit: Commit = async (writes, leaseMs, { isSecondLook = false } = {}) => {
+    const results = await commitOnce(writes, leaseMs)
+    return isSecondLook ? results : confirmLimits(commit, writes, results, leaseMs)
+  }
+
+  async function commitOnce(
     writes: readonly InstanceWrite[],
     leaseMs: number,
-    format: number | undefined,
-  ): pg.QueryConfig {
+  ): Promise<readonly WriteResult[]> {
+    const format = formats.known()
+    let statement: pg.QueryConfig
+    try {
+      statement = statementFor(writes, leaseMs, format)
+    } catch (error) {
+      return bisect(commit, writes, leaseMs, error) // a value cannot be made JSON, or its JSON cannot be stored
+    }
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await send(writes, statement)
+      } catch (error) {
+        if (isMissingPart(error) && attempt < MAX_ATTEMPTS) {
+          await months.make()
+          continue
+        }
+        const failure = failureOf(error)
+        if (failure === 'unstorable' || isRefusedAsBroken(failure, error))
+          return bisect(commit, writes, leaseMs, error)
+        if (failure !== 'again') throw error
+        if (attempt === MAX_ATTEMPTS) return writes.map(() => ({ kind: 'busy' }))
+        const locked = isLockTimeout(error) ? await lockedOf(pool, writes) : NONE
+        if (locked.size > 0) return commitWithout(commit, locked, writes, leaseMs)
+        await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE_MS * attempt * (0.5 + Math.random())))
+      }
+    }
+  }
+
+  return commit
+}
+
+/** Keeps the prepared statement of each combination of projections, preconditions and options. */
+function createStatements() {
+  const statements = new Map<string, { readonly name: string; readonly text: string }>()
+  return (writes: readonly InstanceWrite[], leaseMs: number, format: number | undefined): pg.QueryConfig => {
     const projections = projectionsOf(writes)
     const preconditions = preconditionsOf(writes)
     const isSettled = format !== undefined
@@ -72,112 +124,66 @@ export function createCommit(
     if (known === undefined) statements.set(key, statement)
     return { ...statement, values: commitParameters(writes, projections, preconditions, leaseMs, format) }
   }
-
-  async function send(writes: readonly InstanceWrite[], statement: pg.QueryConfig) {
-    const answer = pool.query<ResultRow>(statement)
-    if (faults !== undefined) await Promise.all([answer, faults('commit.sent')])
-    const { rows } = await answer
-    return toResults(writes, rows)
-  }
-
-  async function commit(
-    writes: readonly InstanceWrite[],
-    leaseMs: number,
-    { isSecondLook = false } = {},
-  ): Promise<readonly WriteResult[]> {
-    const results = await commitOnce(writes, leaseMs)
-    return isSecondLook ? results : confirmLimits(writes, results, leaseMs)
-  }
-
-  async function commitOnce(
-    writes: readonly InstanceWrite[],
-    leaseMs: number,
-  ): Promise<readonly WriteResult[]> {
-    const format = formats.known()
-    let statement: pg.QueryConfig
-    try {
-      statement = statementFor(writes, leaseMs, format)
-    } catch (error) {
-      return bisect(writes, leaseMs, error) // something in it cannot be made JSON, or its JSON cannot be stored
-    }
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await send(writes, statement)
-      } catch (error) {
-        if (isMissingPart(error) && attempt < MAX_ATTEMPTS) {
-          await months.make()
-          continue
-        }
-        const failure = failureOf(error)
-        if (failure === 'unstorable' || isRefusedAsBroken(failure, error))
-          return bisect(writes, leaseMs, error)
-        if (failure !== 'again') throw error
-        if (attempt === MAX_ATTEMPTS) return writes.map(() => ({ kind: 'busy' }))
-        const locked = isLockTimeout(error) ? await lockedOf(writes) : NONE
-        if (locked.size > 0) return commitWithout(locked, writes, leaseMs)
-        await new Promise(resolve => setTimeout(resolve, RETRY_PAUSE_MS * attempt * (0.5 + Math.random())))
-      }
-    }
-  }
-
-  /**
-   * The count sees what was committed while the statement ran, and the look at claims and keys does not. A create that is
-   * the repetition of such a one is therefore told apart by a second statement.
-   */
-  async function confirmLimits(
-    writes: readonly InstanceWrite[],
-    results: readonly WriteResult[],
-    leaseMs: number,
-  ): Promise<readonly WriteResult[]> {
-    const limited = writes.filter((_, i) => results[i]?.kind === 'limited')
-    if (limited.length === 0) return results
-    const second = [...(await commit(limited, leaseMs, { isSecondLook: true }))]
-    return results.map(result => (result.kind === 'limited' ? (second.shift() ?? result) : result))
-  }
-
-  async function lockedOf(writes: readonly InstanceWrite[]): Promise<ReadonlySet<string>> {
-    try {
-      const { rows } = await pool.query<{ id: string }>(LOCKED, [writes.map(w => w.row.id)])
-      return new Set(rows.map(row => row.id))
-    } catch {
-      return NONE // the lock is on more than rows, or the database is away: the next attempt will tell
-    }
-  }
-
-  /** A row that somebody keeps locked must not hold up those that happen to be in the same commit. */
-  async function commitWithout(
-    locked: ReadonlySet<string>,
-    writes: readonly InstanceWrite[],
-    leaseMs: number,
-  ): Promise<readonly WriteResult[]> {
-    const free = writes.filter(w => !locked.has(w.row.id))
-    const results = free.length === 0 ? [] : [...(await commit(free, leaseMs))]
-    return writes.map(w => (locked.has(w.row.id) ? { kind: 'busy' } : (results.shift() ?? { kind: 'stale' })))
-  }
-
-  /** One value that Postgres cannot store, or one row that breaks a rule, aborts the whole statement: halve until it is alone. */
-  async function bisect(
-    writes: readonly InstanceWrite[],
-    leaseMs: number,
-    error: unknown,
-  ): Promise<readonly WriteResult[]> {
-    if (writes.length === 1) {
-      const cause = isBeyondLimits(error) ? new StoreUnavailableError(error, { isLasting: true }) : error
-      return [{ kind: 'unstorable', error: cause instanceof Error ? cause : new Error(String(cause)) }]
-    }
-    const middle = Math.ceil(writes.length / 2)
-    return [
-      ...(await commit(writes.slice(0, middle), leaseMs)),
-      ...(await commit(writes.slice(middle), leaseMs)),
-    ]
-  }
-
-  return commit
 }
 
 /**
- * A defect, such as a projection that breaks a constraint of its table. The server refused it, so it is surely not applied.
- * It must not fail those that happen to be in the same commit.
+ * The count of limits sees what was committed while the statement ran, but the checks of claims and keys do not. So a
+ * second statement tells a repeat of such a create from a create over the limit.
+ */
+async function confirmLimits(
+  commit: Commit,
+  writes: readonly InstanceWrite[],
+  results: readonly WriteResult[],
+  leaseMs: number,
+): Promise<readonly WriteResult[]> {
+  const limited = writes.filter((_, i) => results[i]?.kind === 'limited')
+  if (limited.length === 0) return results
+  const second = [...(await commit(limited, leaseMs, { isSecondLook: true }))]
+  return results.map(result => (result.kind === 'limited' ? (second.shift() ?? result) : result))
+}
+
+async function lockedOf(pool: EnginePool, writes: readonly InstanceWrite[]): Promise<ReadonlySet<string>> {
+  try {
+    const { rows } = await pool.query<{ id: string }>(LOCKED, [writes.map(w => w.row.id)])
+    return new Set(rows.map(row => row.id))
+  } catch {
+    return NONE // the lock covers more than rows, or the database is unavailable: the next attempt will show
+  }
+}
+
+/** Commits without the locked rows: they must not delay the other instances of the batch. */
+async function commitWithout(
+  commit: Commit,
+  locked: ReadonlySet<string>,
+  writes: readonly InstanceWrite[],
+  leaseMs: number,
+): Promise<readonly WriteResult[]> {
+  const free = writes.filter(w => !locked.has(w.row.id))
+  const results = free.length === 0 ? [] : [...(await commit(free, leaseMs))]
+  return writes.map(w => (locked.has(w.row.id) ? { kind: 'busy' } : (results.shift() ?? { kind: 'stale' })))
+}
+
+/** Isolates a write that aborts the whole statement, such as a value that Postgres cannot store, by halving the batch. */
+async function bisect(
+  commit: Commit,
+  writes: readonly InstanceWrite[],
+  leaseMs: number,
+  error: unknown,
+): Promise<readonly WriteResult[]> {
+  if (writes.length === 1) {
+    const cause = isBeyondLimits(error) ? new StoreUnavailableError(error, { isLasting: true }) : error
+    return [{ kind: 'unstorable', error: cause instanceof Error ? cause : new Error(String(cause)) }]
+  }
+  const middle = Math.ceil(writes.length / 2)
+  return [
+    ...(await commit(writes.slice(0, middle), leaseMs)),
+    ...(await commit(writes.slice(middle), leaseMs)),
+  ]
+}
+
+/**
+ * A defect, such as a projection that breaks a constraint of its table. The server refused the statement, so it was not
+ * applied. The other instances of the batch must not fail with it.
  */
 const isRefusedAsBroken = (failure: Failure, error: unknown) =>
   failure === 'broken' && error instanceof pg.DatabaseError

@@ -1,15 +1,18 @@
 /*
- * Timers whose firing fails: attempts are counted in the timer's row, and a dead letter is the row parked with an id. The
- * row stays a dead letter only while it is parked as one: a process of an older release that arms the timer again leaves
- * the other columns as they were.
+ * Timers that fail to fire. The timer's row counts the attempts. A dead letter is a parked row with an id. If a process
+ * of an older release arms the timer again, it leaves the other columns unchanged, so a row counts as a dead letter
+ * only while it is parked as one.
  */
-import type { DeadTimer, Store, TimerFailure, TimerKey } from '../../../runtime/ports.js'
+
+import type { DeadTimer } from '../../../runtime/dead-letters.js'
+import type { Store, TimerFailure } from '../../../runtime/ports.js'
+import type { TimerKey } from '../../../runtime/types.js'
 import type { EnginePool } from '../connection/engine-schema.js'
 import { orUnavailable } from '../connection/sqlstate.js'
 import { millis } from './stored-instance.js'
 import { eventOf } from './stored-json.js'
 
-/** The timer $1 $2 $3, if attempt $4 at firing it has not been counted yet. */
+/** The timer $1 $2 $3, unless attempt $4 to fire it was counted already. */
 const UNCOUNTED = `
 t.instance = $1 and t.send_id = $2 and t.generation = $3 and t.due_at < 'infinity' and coalesce(t.attempts, 0) < $4::int`
 
@@ -18,7 +21,7 @@ update {timers} t set attempts = $4, last_error = $5,
   leased_until = clock_timestamp() + $6::float8 * interval '1 millisecond'
 where ${UNCOUNTED}`
 
-/** Ids come from the sequence of the dead deliveries, so that one list can hold both. */
+/** Ids come from the sequence of dead deliveries, so that one list can contain both. */
 const BURY = `
 update {timers} t set attempts = $4, last_error = $5, leased_until = null, parked = 'dead', due_at = 'infinity',
   original_due_at = t.due_at, died_at = clock_timestamp(),
@@ -40,7 +43,7 @@ update {timers} t set parked = null, due_at = t.original_due_at, original_due_at
   dead_letter = null, died_at = null
 where t.dead_letter = $1 and ${IS_DEAD}`
 
-/** Parked, so that it does not look like a timer that was lost. */
+/** The timer stays parked, so that it does not look like a lost one. */
 const DROP = `
 update {timers} t set parked = 'dropped', original_due_at = null, attempts = null, last_error = null, dead_letter = null,
   died_at = null

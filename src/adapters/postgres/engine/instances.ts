@@ -3,7 +3,7 @@ import type { IdempotencyKey, JournalEntry, UsedKey } from '../../../runtime/typ
 import type { EnginePool } from '../connection/engine-schema.js'
 import { actorOf, eventOf, snapshotOf } from './stored-json.js'
 
-/** The columns of a stored instance, for every statement that reads one; `i` is the alias of `instances`. */
+/** The columns of a stored instance, for every statement that reads one. `i` is the alias of `instances`. */
 export const INSTANCE_COLUMNS = `
   i.id, i.machine, i.definition_version as "definitionVersion", i.version, i.status, i.owner, ${snapshotOf('i')} as snapshot,
   (extract(epoch from i.created_at) * 1000)::float8 as "createdAt",

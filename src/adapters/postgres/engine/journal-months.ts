@@ -1,25 +1,25 @@
 /*
- * The journal has a part for each month (migrations/0023_journal_months.sql). Parts are made months ahead: by the migration, and
- * once a day by a running process. A commit that finds none makes it (commit.ts).
+ * The journal has a partition for each month (migrations/0023_journal_months.sql). The migration creates partitions
+ * months ahead, and so does a running process once a day. A commit that finds none creates it (commit.ts).
  */
 import pg from 'pg'
 import type { EnginePool } from '../connection/engine-schema.js'
 
-/** Parts are made two months ahead at least. */
+/** Once a day is enough, because partitions are created at least two months ahead. */
 const LOOK_EVERY_MS = 24 * 3_600_000
-/** Far less than a month, far more than an outage of the database logs. */
+/** Far shorter than a month, and long enough not to flood the log during an outage. */
 const RETRY_AFTER_MS = 60_000
 
 const MAKE_MONTHS = 'select {make_journal_months}()'
 
 export interface JournalMonths {
-  /** Makes the parts that are due. */
+  /** Creates the partitions that are due. */
   make(): Promise<void>
-  /** Does so in the background if it has not been done today. Call it every few seconds. */
+  /** Calls `make` in the background if it has not succeeded today. Call it every few seconds. */
   keep(): void
 }
 
-/** `now`: a monotonic clock in milliseconds. */
+/** `now` is a monotonic clock in milliseconds. */
 export function createJournalMonths(
   pool: EnginePool,
   onError: (error: unknown) => void,
@@ -44,6 +44,6 @@ export function createJournalMonths(
   }
 }
 
-/** An insert into a partitioned table found no part for its row. */
+/** Whether an insert into a partitioned table found no partition for its row. */
 export const isMissingPart = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === '23514' && error.routine === 'ExecFindPartition'

@@ -1,22 +1,24 @@
-import type { DeadDelivery, DeliveryKey, Store } from '../../../runtime/ports.js'
-import type { EmittedEvent } from '../../../runtime/types.js'
+import type { DeadDelivery } from '../../../runtime/dead-letters.js'
+import type { Store } from '../../../runtime/ports.js'
+import type { DeliveryKey, EmittedEvent } from '../../../runtime/types.js'
 import type { EnginePool } from '../connection/engine-schema.js'
 import { orUnavailable } from '../connection/sqlstate.js'
 import { actorOf, payloadOf } from './stored-json.js'
 import { namesOf } from './timers.js'
 
 /**
- * What is taken over later than this after it was recorded is marked late. Much shorter than what the runtime takes for
- * late: the one that takes it over may need a while itself.
+ * A delivery that is taken over later than this after its event was recorded is marked late. Much shorter than the
+ * runtime's own limit, because the process that takes it over may need a while too.
  */
 const LATE_AFTER_MS = 1_000
 
 /**
- * Takes over unleased deliveries of instances in versions that the caller knows. Events that were recorded a while ago are
- * marked late before they are delivered.
- * `|| ''` keeps the subscriber, the last column of the key, out of plans: a plan for an empty table searched all keys for it.
- * Compared with `now()`, which an index can be searched by, unlike `clock_timestamp()`; `= any(…)` bounds what a join
- * reads, however it is planned (see commit-statement.ts).
+ * Takes over unleased deliveries of instances in versions that the caller knows. Older events are marked late before
+ * they are delivered.
+ * `|| ''` keeps the subscriber, the last column of the key, out of plans: a plan for an empty table searched all keys
+ * for it.
+ * `now()` is used because an index can be searched by it, unlike by `clock_timestamp()`. `= any(…)` bounds the rows
+ * that a join reads in any plan (see commit-statement.ts).
  */
 const LEASE = `
 with due as materialized (
@@ -50,7 +52,7 @@ left join {journal} j on j.instance = l.instance and j.version = l.version
 where e.instance = any(array(select instance from due)) and i.id = any(array(select instance from due))
 order by e.instance, e.version, e.index`
 
-/** In the order of their keys, so that two processes that mark the same do not deadlock. */
+/** In the order of their keys, so that two processes that mark the same rows do not deadlock. */
 const MARK_LATE = `
 with marked as materialized (
   select instance, version, index from {events}
@@ -94,7 +96,7 @@ left join {events} e on e.instance = d.instance and e.version = d.version and e.
 where ($1::bigint is null or d.id < $1) and (d.push is not null or e.type is not null)
 order by d.id desc limit $2`
 
-/** A dead letter with a push is the product's (push-queue.ts). */
+/** A dead letter with a push belongs to the product (push-queue.ts). */
 const REDRIVE = `
 with risen as (
   delete from {dead_letters} where id = $1 and push is null returning instance, version, index, subscriber
@@ -118,7 +120,7 @@ type Outbox = Pick<
   'leaseDeliveries' | 'markLate' | 'settleDeliveries' | 'retryDelivery' | 'buryDelivery'
 > & {
   releaseDeliveries(held: readonly DeliveryKey[]): Promise<void>
-  /** Those whose delivery or push failed. */
+  /** Dead letters of deliveries and of pushes. */
   deadDeliveries(before: number | undefined, limit: number): Promise<readonly DeadDelivery[]>
   redriveDelivery(id: number): Promise<boolean>
   dropDelivery(id: number): Promise<boolean>

@@ -3,8 +3,9 @@ import type { HistoryPosition, Store } from '../../../runtime/ports.js'
 import { sqlstateOf } from '../connection/sqlstate.js'
 
 /**
- * The system identifier tells one cluster's data from another's, the timeline changes with each promotion, and the WAL
- * position that is safe on disk falls only with a restore. `pg_walfile_name` begins with the timeline in eight hexadecimal digits.
+ * The system identifier tells one cluster's data from another's. The timeline changes with each promotion, and the WAL
+ * position that is safe on disk goes back only with a restore. `pg_walfile_name` begins with the timeline in eight
+ * hexadecimal digits.
  */
 const POSITION = `
 select (select system_identifier from pg_control_system()) || '/' ||
@@ -14,7 +15,7 @@ select (select system_identifier from pg_control_system()) || '/' ||
 /** The role may not call the functions, they do not exist, or the service does not support them. */
 const NOT_OFFERED: ReadonlySet<unknown> = new Set(['42501', '42883', '0A000'])
 
-/** Where a service lacks these functions, a lost history is detected only by reading each instance. */
+/** On services without these functions a lost history is detected only when an instance is read. */
 export function createPosition(pool: pg.Pool): Pick<Store, 'position'> {
   let isOffered = true
   return {

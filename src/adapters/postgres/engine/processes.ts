@@ -1,13 +1,14 @@
 /*
- * Living processes, the versions they know, the storage format they read and the protocol they speak. Announcements take turns, by an advisory lock: of two that begin at the
- * same moment, one with a new version and one that knows only the old, the second sees the first.
+ * Living processes, the versions they know, the storage format they read and the protocol they use. An advisory lock
+ * makes announcements take turns. If one process announces a new version while another announces that it knows only the
+ * old one, the second sees the first.
  */
 import type { ProcessVersions, Store } from '../../../runtime/ports.js'
 import type { EnginePool } from '../connection/engine-schema.js'
 import { type Peers, PROTOCOL } from './peers.js'
 import { NEWEST_FORMAT, type StorageFormat } from './storage-format.js'
 
-/** Any number that no other use of advisory locks in this database has. */
+/** The number of the advisory lock. No other use in this database may have it. */
 const ADVISORY_LOCK = 0x6c6f6176
 
 /**
@@ -16,7 +17,7 @@ const ADVISORY_LOCK = 0x6c6f6176
  */
 const TURN_MS = 1_500
 
-/** For a turn; more than processes take that all start at once, less than a third of their lease. */
+/** Time limit of a turn. Longer than many processes need that start at once, and less than a third of their lease. */
 const TURN_TIMEOUT_MS = 3_000
 
 const TAKE_TURN = `
@@ -26,10 +27,10 @@ set local idle_in_transaction_session_timeout = ${TURN_MS};
 select pg_advisory_xact_lock(${ADVISORY_LOCK})`
 
 /**
- * Sees all whose turn came before. The newest version that all know is settled: what may be written once is written for
- * good. The same goes for the storage format; a process of a release from before there were formats announces none, and
- * reads format 1. All parts of a statement see the table as it was before it, so this process and the dead are told apart by
- * hand.
+ * Sees all announcements of earlier turns. The newest version that all processes know is settled: from then on it may
+ * be written. The same holds for the storage format. Releases before formats existed announce none and read format 1.
+ * All parts of a statement see the table as it was before the statement, so it excludes this process and dead ones
+ * explicitly.
  */
 const ANNOUNCE = `
 with mine as (
@@ -66,7 +67,7 @@ interface Answer {
   readonly machine: string
   readonly version: number
   readonly format: number
-  /** The oldest that another process speaks; null if there is no other. */
+  /** The oldest protocol of another process, null if there is none. */
   readonly protocol: number | null
 }
 
@@ -93,7 +94,7 @@ export function createProcesses(
         }
         return new Map(rows.map(({ machine, version }) => [machine, version]))
       } catch (error) {
-        // Whatever state the connection is in: another takes its place.
+        // The connection may be in any state, so it is replaced.
         client.release(error as Error)
         throw error
       }

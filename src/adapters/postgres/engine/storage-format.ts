@@ -1,12 +1,12 @@
-/* Which storage format this process writes: 1 is jsonb, 2 is json (migrations/0020_storage_format.sql). */
+/* The storage format that this process writes: 1 is jsonb, 2 is json (migrations/0020_storage_format.sql). */
 
 /** The newest format that this release reads and writes. */
 export const NEWEST_FORMAT = 2
 
 export interface StorageFormat {
   /**
-   * What the last announcement of this process has answered. A format once settled is never left, so it may go on with an older
-   * answer. `undefined` where the store has not announced itself: then its statements look it up.
+   * The format that the last announcement of this process returned. A settled format never goes back, so an older
+   * answer stays safe. `undefined` before the first announcement: then statements look the format up.
    */
   known(): number | undefined
   note(format: number): void
@@ -22,6 +22,6 @@ export function createStorageFormat(): StorageFormat {
   }
 }
 
-/** As SQL: the parameter, or what the database says where that is null. */
+/** SQL: the parameter, or the settled format of the database if it is null. */
 export const formatOrLookUp = (parameter: string) =>
   `coalesce(${parameter}::int, (select format from {storage_format}))`

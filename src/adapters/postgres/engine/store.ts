@@ -23,30 +23,30 @@ export interface PostgresStoreOptions {
   /** The database of `connectionString`, if other parts of the process share it. */
   readonly database?: Database
   readonly log?: Logger
-  /** Where `migrate` has made the engine's tables: `loadcast` unless given. */
+  /** The schema in which `migrate` created the engine's tables. Defaults to `loadcast`. */
   readonly schema?: string
-  /** Learns with each announcement which releases the other processes are of. */
+  /** Is told with each announcement which releases the other processes run. */
   readonly peers?: Peers
   /** For tests: see runtime/faults.ts. */
   readonly faults?: Faults
 }
 
 export interface PostgresStore extends Store {
-  /** Connections, and callers that wait for one. */
+  /** The number of connections, and of callers waiting for one. */
   poolState(): { readonly idle: number; readonly total: number; readonly waiting: number }
 }
 
-/** Commits a message after everything that it can see in the log, so it waits for the same synchronous standby. */
+/** Commits a message after everything it can see in the log, so it waits for the same synchronous standby. */
 const CONFIRM_DURABLE = `select pg_logical_emit_message(true, 'loadcast', 'confirm')`
 
-/** Opens no connection until it is used. The schema must have been migrated (`migrate`). */
+/** Creates a store. It connects at its first use. The schema must have been migrated (`migrate`). */
 export function createPostgresStore(options: PostgresStoreOptions): PostgresStore {
   const { connectionString, log, faults } = options
   const pool = createCommitPool(options.database ?? createDatabase(connectionString, log))
   const tables = inSchema(pool, options.schema ?? DEFAULT_SCHEMA)
   const formats = createStorageFormat()
   const months = createJournalMonths(tables, error =>
-    log?.warn({ err: error }, 'the next months of the journal could not be made; retrying in a minute'),
+    log?.warn({ err: error }, 'could not create the next months of the journal; retrying in a minute'),
   )
   const { releaseTimers, ...timers } = createTimers(tables, formats)
   const { releaseDeliveries, deadDeliveries, redriveDelivery, dropDelivery, ...outbox } = createOutbox(tables)
@@ -90,7 +90,7 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
     },
     forgetProcess,
     async release({ timers, deliveries }) {
-      // One after the other is late for the second when the first is; both at once when the database is slow.
+      // In parallel: on a slow database the second would otherwise be late.
       await Promise.all([
         timers.length === 0 ? undefined : releaseTimers(timers),
         deliveries.length === 0 ? undefined : releaseDeliveries(deliveries),

@@ -1,4 +1,6 @@
-/* Reads for the check for missing timers: whether it is this process's turn, the next instances, and their timers. */
+/*
+ * Reads for the check for missing timers: whether this process should check now, the next instances, and their timers.
+ */
 import type { InstancesToCheck, Store, TimersOfInstance } from '../../../runtime/ports.js'
 import type { EnginePool } from '../connection/engine-schema.js'
 import { orUnavailable } from '../connection/sqlstate.js'
@@ -7,7 +9,7 @@ import { namesOf } from './timers.js'
 
 /** The newest instances that hold claims include all current searches. Sorting a busy city's claims takes some 10 ms. */
 const CLAIMANTS_A_TURN = 2_000
-/** Further instances each turn. A database of a few hundred is checked whole each time. */
+/** Further instances for each turn. A database of a few hundred is checked completely each time. */
 const PAGE = 500
 
 const SWEEP = 'timers'
@@ -50,7 +52,7 @@ export function createTimerCheck(
 
   return {
     instancesToCheck: everyMs => orUnavailable(instancesToCheck(everyMs)),
-    // A process that dies before this has its page checked twice.
+    // If a process dies before this, its page is checked twice.
     async instancesChecked(next) {
       await orUnavailable(pool.query(GO_ON, [next]))
     },

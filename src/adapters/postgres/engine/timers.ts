@@ -12,13 +12,12 @@ const COLUMNS = `t.instance, t.machine, t.send_id as "sendId", t.generation, ${e
        coalesce(t.attempts, 0) as attempts, (extract(epoch from t.due_at) * 1000)::float8 as "dueAt"`
 
 /**
- * Leases timers that are due or will be in a moment, oldest first, and says when the next one is due: one round trip,
- * committed at once. Only timers of instances that are stored in a version which the caller knows: another process can
- * fire the others. It compares with `now()`, because the volatile `clock_timestamp()` cannot use an index and would scan
- * every timer. The instance is looked up by key in a subquery, which no plan can turn into a join over the table.
- * Timers of the same instances that were not leased (another process has them, or they are beyond the limit) come along,
- * since they may have to fire first; not those that are postponed after a failure. `not in` is a look-up in a hash, however
- * it is planned.
+ * Leases timers that are due or will be in a moment, oldest first, and returns when the next one is due: one round
+ * trip, committed at once. Only timers of instances in a version that the caller knows, because another process can
+ * fire the others. It compares with `now()`, because the volatile `clock_timestamp()` cannot use an index and would
+ * scan every timer. The instance is looked up by key in a subquery, which no plan can turn into a join over the table.
+ * It also returns unleased timers of the same instances, since they may have to fire first. Those are leased by another
+ * process or beyond the limit. Timers that wait after a failure are left out. `not in` is a hash look-up in any plan.
  */
 const LEASE = `
 with due as materialized (
@@ -48,8 +47,8 @@ from {timers} where due_at > now() + $5::float8 * interval '1 millisecond' and d
 order by "dueAt", generation, ordinal`
 
 /**
- * A timer is parked while it is due at infinity. Its column `parked` says why. The column may be out of date if a process of
- * an older release has armed the timer again.
+ * A timer is parked while it is due at infinity. Its column `parked` says why. The column may be outdated if a process
+ * of an older release armed the timer again.
  */
 const DUE = `
 select ${COLUMNS} from {timers} t
@@ -58,8 +57,8 @@ where t.instance = $1 and t.due_at <= clock_timestamp()
 order by t.due_at, t.generation, ordinal`
 
 /**
- * The instance is looked at for its version and stamp: what the caller knows may be a history that the database has lost,
- * in which another state ignored the timer. A finished instance is in no state that a timer could belong to.
+ * The statement checks the instance's version and stamp. The caller may know a history that the database has lost, in
+ * which another state ignored the timer. A finished instance has no timers.
  */
 const SPEND = `
 with ignoring as materialized (
@@ -96,7 +95,7 @@ type LeaseRow =
   | (StoredTimer & { readonly isLeased: boolean })
   | { readonly instance: null; readonly dueAt: number | null }
 
-/** Machine and version as one string, which the statements compare. */
+/** Machine and version as one string, for comparisons in statements. */
 export const namesOf = (known: readonly KnownVersion[]): string[] =>
   known.map(({ machine, version }) => `${machine} ${version}`)
 
@@ -143,7 +142,7 @@ export function createTimers(
   }
 }
 
-/** What was leased and what must fire before it, in order. */
+/** The leased timers and those that must fire before them, in order. */
 function timersIn(rows: readonly LeaseRow[]): StoredTimer[] {
   const timers = rows.flatMap(row => (row.instance === null ? [] : [row]))
   const leased = timers.filter(timer => timer.isLeased)

@@ -13,13 +13,13 @@ import type { Client } from '../connection/client.js'
 import { createDatabase, type Database } from '../connection/database.js'
 
 const CHANNEL = 'loadcast_wake'
-/** A burst of a thousand creates is one message; a timer gets no later than this by it. */
+/** A burst of a thousand creates becomes one message. It delays a timer by no more than this. */
 const GATHER_MS = 20
 /** On a busy server a notification takes a few milliseconds. */
 const SELF_TEST_MS = 2_000
 /**
- * A second after a connection that was good; up to a minute after repeated failures, as behind a pooler. Without wake-ups a
- * timer is at most a second late.
+ * A second after a connection that worked; up to a minute after repeated failures, for example behind a pooler. Without
+ * wake-ups a timer is at most a second late.
  */
 const PAUSES: Backoff = { firstMs: 1_000, longestMs: 60_000, spread: [0.5, 1] }
 
@@ -49,7 +49,7 @@ export function createWakeups({ connectionString, log, database }: WakeupsOption
     gathering = undefined
     const due = earliest
     earliest = Number.POSITIVE_INFINITY
-    await send(due).catch(error => log?.debug({ err: error }, 'a wake-up was lost'))
+    await send(due).catch(error => log?.debug({ err: error }, 'could not send a wake-up'))
   }
 
   return {
@@ -63,7 +63,7 @@ export function createWakeups({ connectionString, log, database }: WakeupsOption
     },
     async close() {
       await listening?.stop()
-      // What a process that ends leaves to others is announced last of all.
+      // The last announcement of a process that ends tells the others what it left.
       if (gathering !== undefined) await sendGathered()
       await announcements.end()
     },
@@ -101,7 +101,7 @@ function startListening({ server, send, onWake, log }: ListeningParts): Listenin
     })
     const over = endOf(client, server, stopping.signal)
     try {
-      if (!(await isHeard(client, send, onWake))) throw new Error('LISTEN is not heard')
+      if (!(await isHeard(client, send, onWake))) throw new Error('LISTEN receives no notifications')
       hasWarned = false
       failures = 0
       onTried()
@@ -122,14 +122,14 @@ function startListening({ server, send, onWake, log }: ListeningParts): Listenin
       }
       failures++
       const pause = delay(backoffMs(PAUSES, failures), undefined, { signal: stopping.signal, ref: false })
-      await pause.catch(() => {}) // it was stopped
+      await pause.catch(() => {}) // stopped
     }
   }
 
   const warn = (error: unknown) =>
     log?.warn(
       { err: error },
-      'LISTEN is not heard (a pooler in transaction mode?); timers armed by other processes may be a second late',
+      'LISTEN receives no notifications (a pooler in transaction mode?); timers armed by other processes may be a second late',
     )
 
   const running = keepListening()
@@ -142,7 +142,10 @@ function startListening({ server, send, onWake, log }: ListeningParts): Listenin
   }
 }
 
-/** Whether this connection hears another one's message: a time in the far future, which wakes no process. */
+/**
+ * Whether this connection receives a message of another one. It contains a time in the far future, which wakes no
+ * process.
+ */
 async function isHeard(client: Client, send: ListeningParts['send'], onWake: OnWake): Promise<boolean> {
   const probe = Number.MAX_SAFE_INTEGER - Math.floor(Math.random() * 1e9)
   let alarm: NodeJS.Timeout | undefined

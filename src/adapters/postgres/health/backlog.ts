@@ -1,11 +1,11 @@
-/* Work that waits, for those who watch: one short statement, bounded however much there is. */
+/* The waiting work for monitoring: one short statement, bounded whatever the amount. */
 import type { Pool } from 'pg'
 import { query } from '../connection/query.js'
 import { IS_DEAD } from '../engine/dead-timers.js'
 
-/** More than this is trouble all the same, and counting it would add to it. */
+/** A larger backlog is a problem anyway, and counting it would add load. */
 const COUNTED_AT_MOST = 10_000
-/** However many ask, the database is asked no more often. */
+/** The database is queried no more often than this, however many callers there are. */
 const AGE_MS = 2_000
 
 const backlogSql = `
@@ -26,7 +26,7 @@ export interface Backlog {
   readonly deadTimers: number
 }
 
-/** Answers what it found a moment ago to whoever asks in between. Throws when the database does not answer. */
+/** Returns a recent result to callers in between. Throws if the database does not answer. */
 export function createBacklog(
   pool: Pool,
   now: () => number = () => performance.now(),

@@ -6,19 +6,25 @@ import { pendingMigrations } from '../schema/migrate.js'
 import { readProductMigrations } from '../schema/migration-files.js'
 import { createWriteCheck } from './write-check.js'
 
-/** As `/health` shows it. */
+/** A check's result in `/health`. */
 interface Check {
   readonly status: 'ok' | 'degraded' | 'down'
   readonly [fact: string]: unknown
 }
 
-/** Timers are looked for once a second, deliveries of dead processes every few: ten times that is trouble. */
+/**
+ * Processes look for timers every second, and for deliveries of dead processes every few seconds. Ten times that is a
+ * problem.
+ */
 const TOLERATED_LAG_MS = 10_000
 
-/** More are trouble all the same, and counting them would add to it. */
+/** A larger number is a problem anyway, and counting it would add load. */
 const COUNTED_AT_MOST = 10_000
 
-/** How long what is due longest has been due, leased ones aside. Both are the first row of an index. */
+/**
+ * How long the timer or delivery that is due longest has been due, without leased ones. Both are the first row of an
+ * index.
+ */
 const timerLagSql = `select extract(epoch from clock_timestamp() - min(due_at))::float8 * 1000 as lag_ms
   from {timers} where due_at < now() and (leased_until is null or leased_until < now())`
 const deadTimersSql = `select count(*)::integer as count from (select from {timers} t where ${IS_DEAD} limit ${COUNTED_AT_MOST}) t`
@@ -26,9 +32,9 @@ const outboxLagSql = `select extract(epoch from clock_timestamp() - min(due_at))
   from {outbox} where due_at < now()`
 
 export function createPostgresChecks(pool: Pool) {
-  // Of this release, as it started: a newer one may be laid out beside a process that is still good.
+  // The files of this release, read at the start: during an upgrade newer files may replace them on disk.
   const ours = readProductMigrations()
-  ours.catch(() => {}) // told by the check
+  ours.catch(() => {}) // the check reports it
   const checkWrites = createWriteCheck(pool)
   return {
     /** `writes` and `room` come from an actual write. */

@@ -47,7 +47,7 @@ export function createWriteCheck(pool: Pool): () => Promise<Writes> {
       await pool.query(FILL_A_FILE)
       room = true
     } catch (error) {
-      // Any other failure says nothing of the disk. A full one is looked at again with the next check.
+      // Other failures say nothing about the disk. A full disk is checked again with the next write.
       if (sqlstateOf(error) !== DISK_FULL) return
       room = false
       nextLookAt = performance.now()
@@ -59,7 +59,7 @@ export function createWriteCheck(pool: Pool): () => Promise<Writes> {
     const { rows } = await pool.query<{ writes: boolean }>(WRITE)
     const ms = Math.round(performance.now() - begunAt)
     const looked = lookForRoom()
-    // Later disk checks do not delay the answer: on a busy database each statement has to wait.
+    // Only the first disk check delays the answer: on a busy database each statement must wait.
     if (room === undefined) await looked
     return { ms, writes: rows[0]?.writes === true, ...(room === undefined ? {} : { room }) }
   }

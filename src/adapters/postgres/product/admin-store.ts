@@ -1,131 +1,264 @@
-/* What administrators look at. Nothing here is on a hot path; everything is bounded. */
+/* Reads of administrators, and the record of their actions. Nothing here is on a hot path, and everything is bounded. */
+import { sql } from 'kysely'
+import { jsonArrayFrom } from 'kysely/helpers/postgres'
 import type { Pool } from 'pg'
 import type {
   AdminActionRecord,
   AdminStore,
   InstanceDetail,
-  InstanceSummary,
   RecipientRecord,
-  TransporterFacts,
 } from '../../../dispatch/ports.js'
-import { query } from '../connection/query.js'
-import { INSTANCE_COLUMNS } from '../engine/instances.js'
-import { millis } from '../engine/stored-instance.js'
-import { actorOf, eventOf } from '../engine/stored-json.js'
-import { isActiveTransporter } from './fleet/people.js'
-import { findInWindow } from './reads/window.js'
+import type { Parked } from '../../../runtime/ports.js'
+import { db, type Parameters, run, statement } from '../connection/statement.js'
+import { isBelow, matches, millisOf, ONE_ROW } from './columns.js'
+import { findInWindow, type PageValues, windowList } from './reads/window.js'
+import { INSTANCE, SUMMARY } from './stored-broadcast.js'
+import { actorOf, eventOf, type StoredObject } from './stored-json.js'
 import { findStory } from './story.js'
 
-/** Transitions shown of an instance. A request of 500 trucks has over a thousand; its history has pages. */
-const JOURNAL_SHOWN = 100
+/** Transitions shown of an instance. A request of 500 trucks has over a thousand, which its history shows in pages. */
+const JOURNAL_SHOWN = sql.lit(100)
 
-const summaryColumns = `i.id, i.machine, i.definition_version as "definitionVersion", i.version, i.status, i.owner,
-  ${millis('i.created_at')} as "createdAt", ${millis('i.updated_at')} as "updatedAt"`
-
-/** One statement, so that all of it is of one moment. */
-const findInstanceSql = `
-select ${INSTANCE_COLUMNS},
-  (select coalesce(json_agg(json_build_object('sendId', t.send_id, 'event', ${eventOf('t')}, 'generation', t.generation,
-     'dueAt', ${millis("nullif(t.due_at, 'infinity')")}, 'leasedUntil', ${millis('t.leased_until')},
-     'parked', case when t.due_at = 'infinity' then t.parked end, 'attempts', coalesce(t.attempts, 0),
-     'error', t.last_error) order by t.due_at, t.generation, coalesce(t.ordinal, 0)), '[]')
-   from {timers} t where t.instance = i.id) as timers,
-  (select coalesce(jsonb_agg(c.key order by c.key), '[]') from {claims} c where c.instance = i.id) as claims,
-  (select coalesce(jsonb_agg(jsonb_build_object('version', o.version, 'index', o.index, 'subscriber', o.subscriber,
-     'attempts', o.attempts, 'dueAt', ${millis('o.due_at')}) order by o.version, o.index), '[]')
-   from {outbox} o where o.instance = i.id) as undelivered,
-  (select coalesce(json_agg(json_build_object('version', j.version, 'uid', j.uid, 'event', ${eventOf('j')},
-     'status', j.status, 'actor', ${actorOf('j')}, 'at', ${millis('j.at')}) order by j.version desc), '[]')
-   from (select * from {journal} where instance = i.id order by version desc limit ${JOURNAL_SHOWN}) as j) as journal
-from {instances} i where i.id = $1`
-
-const listRecipientsSql = `
-select r.transporter_id as "transporterId", r.step, r.distance_km as "distanceKm",
-  ${millis('r.offered_at')} as "offeredAt", r.reason, ${millis('r.declined_at')} as "declinedAt",
-  r.decline_reason as "declineReason"
-from recipients r
-where r.broadcast_id = $1 and ($2::text is null or r.transporter_id > $2)
-  and ($3::text is null or r.transporter_id = $3)
-  and ($4::boolean is null or (r.offered_at is not null) = $4)
-order by r.transporter_id limit $5`
-
-const transporterFactsSql = `
-select p.id is not null or t.id is not null as "isKnown", ${isActiveTransporter('$1')} as "isActive",
-  coalesce(t.is_available, false) as "isAvailable",
-  array(select distinct v.vehicle_type from vehicles v where v.transporter_id = $1 order by 1) as "vehicleTypes"
-from (select) one
-left join people p on p.id = $1 and p.role = 'transporter'
-left join transporters t on t.id = $1`
-
-const listActionsSql = `
-select a.id, a.admin_id as "adminId", a.action, a.target, a.reason, a.detail, a.outcome,
-  ${millis('a.begun_at')} as "begunAt", ${millis('a.settled_at')} as "settledAt"
-from admin_actions a
-where ($1::text is null or a.admin_id = $1) and ($2::uuid is null or a.id < $2)
-order by a.id desc limit $3`
-
-/** `oldest`: the one that has to leave the hour. Ids are made by the clocks of processes, which may be a minute off. */
-const beginActionSql = `
-with oldest as materialized (
-  select begun_at from admin_actions
-  where $7::int > 0 and admin_id = $2 and begun_at > now() - interval '1 hour'
-    and id >= {first_id_at}(now() - interval '61 minutes')
-  order by id desc offset greatest($7::int, 1) - 1 limit 1
-), begun as (
-  insert into admin_actions (id, admin_id, action, target, reason, detail)
-  select $1::uuid, $2, $3, $4, $5, $6::jsonb where not exists (select from oldest)
+const allInstances = windowList(
+  (rows, _: Parameters<PageValues>) => rows,
+  page => page.select(SUMMARY),
 )
-select (extract(epoch from (select begun_at from oldest) + interval '1 hour' - now()) * 1000)::float8 as "waitMs"`
+
+const instancesOfOwner = windowList(
+  (rows, $: Parameters<PageValues & { owner: string }>) => rows.where('w.owner', '=', $.owner),
+  page => page.select(SUMMARY),
+)
+
+/** The parts of an instance `i`. */
+const TIMERS = db
+  .selectFrom('loadcast.timers as t')
+  .select([
+    't.send_id as sendId',
+    eventOf('t').as('event'),
+    't.generation',
+    sql<number | null>`(extract(epoch from nullif(t.due_at, 'infinity')) * 1000)::float8`.as('dueAt'),
+    millisOf<number | null>('t.leased_until').as('leasedUntil'),
+    sql<Parked | null>`case when t.due_at = 'infinity' then t.parked end`.as('parked'),
+    sql<number>`coalesce(t.attempts, 0)`.as('attempts'),
+    't.last_error as error',
+  ])
+  .where('t.instance', '=', sql.ref<string>('i.id'))
+  .orderBy('t.due_at')
+  .orderBy('t.generation')
+  .orderBy(sql`coalesce(t.ordinal, 0)`)
+const CLAIMS = sql<readonly string[]>`array${db
+  .selectFrom('loadcast.claims as c')
+  .select('c.key')
+  .where('c.instance', '=', sql.ref<string>('i.id'))
+  .orderBy('c.key')}`
+const UNDELIVERED = db
+  .selectFrom('loadcast.outbox as o')
+  .select(['o.version', 'o.index', 'o.subscriber', 'o.attempts', millisOf('o.due_at').as('dueAt')])
+  .where('o.instance', '=', sql.ref<string>('i.id'))
+  .orderBy('o.version')
+  .orderBy('o.index')
+const JOURNAL = db
+  .selectFrom('loadcast.journal as j')
+  .select([
+    'j.version',
+    'j.uid',
+    eventOf('j').as('event'),
+    'j.status',
+    actorOf('j').as('actor'),
+    millisOf('j.at').as('at'),
+  ])
+  .where('j.instance', '=', sql.ref<string>('i.id'))
+  .orderBy('j.version', 'desc')
+  .limit(JOURNAL_SHOWN)
+
+/** One statement, so that all parts are of the same moment. */
+const instanceDetail = statement(($: Parameters<{ id: string }>) =>
+  db
+    .selectFrom('loadcast.instances as i')
+    .select(INSTANCE)
+    .select([
+      jsonArrayFrom(TIMERS).as('timers'),
+      CLAIMS.as('claims'),
+      jsonArrayFrom(UNDELIVERED).as('undelivered'),
+      jsonArrayFrom(JOURNAL).as('journal'),
+    ])
+    .where('i.id', '=', $.id),
+)
+
+const broadcastOf = statement(($: Parameters<{ id: string }>) =>
+  db
+    .selectFrom('loadcast.instances')
+    .select('id')
+    .where('id', '=', $.id)
+    .where('machine', '=', sql.lit('broadcast')),
+)
+
+interface RecipientFilter {
+  readonly broadcastId: string
+  readonly after: string | null
+  readonly transporterId: string | null
+  readonly isOffered: boolean | null
+  readonly limit: number
+}
+
+const recipientsOf = statement(($: Parameters<RecipientFilter>) =>
+  db
+    .selectFrom('recipients as r')
+    .select([
+      'r.transporter_id as transporterId',
+      'r.step',
+      'r.distance_km as distanceKm',
+      millisOf<number | null>('r.offered_at').as('offeredAt'),
+      'r.reason',
+      millisOf<number | null>('r.declined_at').as('declinedAt'),
+      'r.decline_reason as declineReason',
+    ])
+    .where('r.broadcast_id', '=', $.broadcastId)
+    .where(sql<boolean>`(${$.after}::text is null or r.transporter_id > ${$.after})`)
+    .where(matches('r.transporter_id', $.transporterId))
+    .where(sql<boolean>`(${$.isOffered}::boolean is null or (r.offered_at is not null) = ${$.isOffered})`)
+    .orderBy('r.transporter_id')
+    .limit($.limit),
+)
+
+const factsOfTransporter = statement(($: Parameters<{ id: string }>) =>
+  db
+    .selectFrom(ONE_ROW)
+    .leftJoin('people as p', join => join.on('p.id', '=', $.id).on('p.role', '=', sql.lit('transporter')))
+    .leftJoin('transporters as t', join => join.on('t.id', '=', $.id))
+    .select([
+      sql<boolean>`p.id is not null or t.id is not null`.as('isKnown'),
+      sql<boolean>`coalesce(p.active, true)`.as('isActive'),
+      sql<boolean>`coalesce(t.is_available, false)`.as('isAvailable'),
+      sql<readonly string[]>`array${db
+        .selectFrom('vehicles as v')
+        .select('v.vehicle_type')
+        .distinct()
+        .where('v.transporter_id', '=', $.id)
+        .orderBy('v.vehicle_type')}`.as('vehicleTypes'),
+    ]),
+)
+
+const actionsOf = statement(
+  ($: Parameters<{ adminId: string | null; before: string | null; limit: number }>) =>
+    db
+      .selectFrom('admin_actions as a')
+      .select([
+        'a.id',
+        'a.admin_id as adminId',
+        'a.action',
+        'a.target',
+        'a.reason',
+        sql<StoredObject>`a.detail`.as('detail'),
+        'a.outcome',
+        millisOf('a.begun_at').as('begunAt'),
+        millisOf<number | null>('a.settled_at').as('settledAt'),
+      ])
+      .where(matches('a.admin_id', $.adminId))
+      .where(isBelow('a.id', $.before))
+      .orderBy('a.id', 'desc')
+      .limit($.limit),
+)
+
+interface ActionValues {
+  readonly id: string
+  readonly adminId: string
+  readonly action: string
+  readonly target: string
+  readonly reason: string | null
+  readonly detail: string
+  readonly perHour: number
+}
+
+/**
+ * `oldest` is the action that must be older than an hour before there is room. Ids come from the clocks of processes, which
+ * may be a minute off.
+ */
+const actionBegun = statement(($: Parameters<ActionValues>) =>
+  db
+    .with(
+      cte => cte('oldest').materialized(),
+      cte =>
+        cte
+          .selectFrom('admin_actions')
+          .select('begun_at')
+          .where(sql<boolean>`${$.perHour}::int > 0`)
+          .where('admin_id', '=', $.adminId)
+          .where('begun_at', '>', sql<Date>`now() - interval '1 hour'`)
+          .where('id', '>=', sql<string>`loadcast.first_id_at(now() - interval '61 minutes')`)
+          .orderBy('id', 'desc')
+          .offset(sql<number>`greatest(${$.perHour}::int, 1) - 1`)
+          .limit(sql.lit(1)),
+    )
+    .with('begun', cte =>
+      cte
+        .insertInto('admin_actions')
+        .columns(['id', 'admin_id', 'action', 'target', 'reason', 'detail'])
+        .expression(
+          cte
+            .selectNoFrom([
+              sql<string>`${$.id}::uuid`.as('id'),
+              $.adminId.as('admin_id'),
+              $.action.as('action'),
+              $.target.as('target'),
+              $.reason.as('reason'),
+              sql<unknown>`${$.detail}::jsonb`.as('detail'),
+            ])
+            .where(({ exists, not }) => not(exists(cte.selectFrom('oldest')))),
+        ),
+    )
+    .selectNoFrom(
+      sql<
+        number | null
+      >`(extract(epoch from (select begun_at from oldest) + interval '1 hour' - now()) * 1000)::float8`.as(
+        'waitMs',
+      ),
+    ),
+)
+
+const actionSettled = statement(($: Parameters<{ id: string; outcome: string }>) =>
+  db
+    .updateTable('admin_actions')
+    .set({ outcome: $.outcome, settled_at: sql<Date>`clock_timestamp()` })
+    .where('id', '=', $.id),
+)
 
 export function createAdminStore(pool: Pool): AdminStore {
   return {
-    listInstances({ machine, status, owner }, { before, limit }) {
-      const window =
-        owner === undefined
-          ? { of: 'true', values: [], before }
-          : { of: 'w.owner = $2', values: [owner], before }
-      return findInWindow<InstanceSummary>(pool, { columns: summaryColumns }, window, {
-        machine,
-        status,
-        limit,
-      })
+    listInstances({ machine = null, status = null, owner }, { before = null, limit }) {
+      const values = { machine, status, before, limit }
+      return owner === undefined
+        ? findInWindow(pool, allInstances, values)
+        : findInWindow(pool, instancesOfOwner, { ...values, owner })
     },
-    async findInstance(id) {
-      return (await query<InstanceDetail>(pool, findInstanceSql, [id]))[0]
+    async findInstance(id): Promise<InstanceDetail | undefined> {
+      return (await run(pool, instanceDetail, { id }))[0]
     },
     findStory: id => findStory(pool, id),
     async isBroadcast(id) {
-      const sql = "select 1 from {instances} where id = $1 and machine = 'broadcast'"
-      return (await query(pool, sql, [id])).length === 1
+      return (await run(pool, broadcastOf, { id })).length === 1
     },
-    listRecipients(broadcastId, { after, limit, transporterId, isOffered }) {
-      return query<RecipientRecord>(pool, listRecipientsSql, [
-        broadcastId,
-        after ?? null,
-        transporterId ?? null,
-        isOffered ?? null,
-        limit,
-      ])
+    listRecipients(
+      broadcastId,
+      { after = null, limit, transporterId = null, isOffered = null },
+    ): Promise<readonly RecipientRecord[]> {
+      return run(pool, recipientsOf, { broadcastId, after, transporterId, isOffered, limit })
     },
-    async transporterFacts(transporterId) {
-      const [facts] = await query<TransporterFacts>(pool, transporterFactsSql, [transporterId])
+    async transporterFacts(id) {
+      const [facts] = await run(pool, factsOfTransporter, { id })
       if (facts === undefined) throw new Error('a left join from one row answered none')
       return facts
     },
-    async beginAction({ id, adminId, action, target, reason, detail }, perHour) {
-      const values = [id, adminId, action, target, reason ?? null, JSON.stringify(detail), perHour]
-      const [row] = await query<{ waitMs: number | null }>(pool, beginActionSql, values)
+    async beginAction({ detail, reason = null, ...action }, perHour) {
+      const values = { ...action, reason, detail: JSON.stringify(detail), perHour }
+      const [row] = await run(pool, actionBegun, values)
       return row?.waitMs ?? undefined
     },
     async settleAction(id, outcome) {
-      await query(
-        pool,
-        'update admin_actions set outcome = $2, settled_at = clock_timestamp() where id = $1',
-        [id, outcome],
-      )
+      await run(pool, actionSettled, { id, outcome })
     },
-    listActions({ before, limit, adminId }) {
-      return query<AdminActionRecord>(pool, listActionsSql, [adminId ?? null, before ?? null, limit])
+    listActions({ before = null, limit, adminId = null }): Promise<readonly AdminActionRecord[]> {
+      return run(pool, actionsOf, { adminId, before, limit })
     },
   }
 }

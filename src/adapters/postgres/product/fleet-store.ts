@@ -3,7 +3,7 @@ import { type FleetStore, type Person, personKey } from '../../../dispatch/ports
 import { gathered } from '../../../runtime/gathered.js'
 import { type AcceptQuestion, acceptFacts } from './fleet/accept-facts.js'
 import { driverPresenceFacts, getDriver, listDrivers, membersAmong } from './fleet/drivers.js'
-import { deleteDriver, fleetOfDriver, joinFleet, leaveFleet, putDriver } from './fleet/membership.js'
+import { deleteDriver, fleetOfDriver, joinFleet, leaveFleet } from './fleet/membership.js'
 import {
   endedPeople,
   endedWithin,
@@ -12,6 +12,7 @@ import {
   seePeople,
   turnOn,
 } from './fleet/people.js'
+import { putDriver } from './fleet/put-driver.js'
 import { setDriver } from './fleet/set-driver.js'
 import { availableOwners, setTransporterAvailable } from './fleet/transporters.js'
 import { deleteVehicle, listVehicles, putVehicle } from './fleet/vehicles.js'

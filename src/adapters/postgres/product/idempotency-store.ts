@@ -1,15 +1,25 @@
+import { sql } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import type { Pool } from 'pg'
 import type { IdempotencyStore, KeptKey } from '../../../dispatch/ports.js'
 import { gathered } from '../../../runtime/gathered.js'
 import type { IdempotencyKey } from '../../../runtime/types.js'
-import { query } from '../connection/query.js'
+import { db, type Parameters, run, statement } from '../connection/statement.js'
 
-const findSql = `
-select fingerprint, answer,
-  case when instance is null then null else jsonb_build_object('scope', scope, 'key', key,
-    'fingerprint', fingerprint, 'instance', instance, 'version', version, 'uid', uid) end as used
-from {idempotency_keys} where scope = $1 and key = $2`
+const keptKey = statement(($: Parameters<{ scope: string; key: string }>) =>
+  db
+    .selectFrom('loadcast.idempotency_keys')
+    .select([
+      'fingerprint',
+      'answer',
+      sql<
+        KeptKey['used']
+      >`case when instance is null then null else jsonb_build_object('scope', scope, 'key', key,
+        'fingerprint', fingerprint, 'instance', instance, 'version', version, 'uid', uid) end`.as('used'),
+    ])
+    .where('scope', '=', $.scope)
+    .where('key', '=', $.key),
+)
 
 interface Answered {
   readonly key: IdempotencyKey
@@ -20,52 +30,121 @@ interface Answered {
 /** Persons that are known to have used up their keys: some 10 MB. Of more, the first ones are let through once again. */
 const MAX_SPENT_KEPT = 100_000
 
+interface SaveValues {
+  readonly scopes: readonly string[]
+  readonly keys: readonly string[]
+  readonly fingerprints: readonly string[]
+  readonly answers: readonly string[]
+}
+
 /**
  * The first answer stays. A row without one was made by the commit that the answer belongs to. Written in one order
  * everywhere, so that two cannot deadlock.
  */
-const saveSql = `
-insert into {idempotency_keys} as k (scope, key, fingerprint, answer)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[]) as a (scope, key, fingerprint, answer)
-order by scope, key
-on conflict (scope, key) do update
-set answer = case when k.fingerprint = excluded.fingerprint then coalesce(k.answer, excluded.answer) else k.answer end
-returning scope, key, fingerprint`
+const insertKeys = ($: Parameters<SaveValues>) =>
+  db
+    .insertInto('loadcast.idempotency_keys')
+    .columns(['scope', 'key', 'fingerprint', 'answer'])
+    .expression(
+      db
+        .selectFrom(
+          sql<{ scope: string; key: string; fingerprint: string; answer: unknown }>`
+            unnest(${$.scopes}::text[], ${$.keys}::text[], ${$.fingerprints}::text[], ${$.answers}::jsonb[])`.as<'a'>(
+            sql`a (scope, key, fingerprint, answer)`,
+          ),
+        )
+        .selectAll()
+        .orderBy('scope')
+        .orderBy('key'),
+    )
+    .onConflict(conflict =>
+      conflict.columns(['scope', 'key']).doUpdateSet({
+        answer: sql`case when idempotency_keys.fingerprint = excluded.fingerprint then coalesce(idempotency_keys.answer, excluded.answer)
+          else idempotency_keys.answer end`,
+      }),
+    )
+    .returning(['scope', 'key', 'fingerprint'])
+
+const saved = statement(insertKeys)
 
 /** The same, and counts the keys of each person. Counted after the keys are written: two of these lock in one order. */
-const saveAndCountSql = `
-with kept as (${saveSql}),
-counted as (
-  insert into idempotency_key_counts as c (day, person, used)
-  select (now() at time zone 'UTC')::date, p.person, count(*) from unnest($5::text[]) as p (person)
-  where (select count(*) from kept) > 0
-  group by p.person order by p.person
-  on conflict (day, person) do update set used = c.used + excluded.used
-  returning person, used
+const savedAndCounted = statement(($: Parameters<SaveValues & { persons: readonly string[] }>) =>
+  db
+    .with('kept', () => insertKeys($))
+    .with('counted', query =>
+      query
+        .insertInto('idempotency_key_counts')
+        .columns(['day', 'person', 'used'])
+        .expression(
+          query
+            .selectFrom(sql<{ person: string }>`unnest(${$.persons}::text[])`.as<'p'>(sql`p (person)`))
+            .select(({ fn }) => [
+              sql<Date>`(now() at time zone 'UTC')::date`.as('day'),
+              'p.person',
+              fn.countAll<number>().as('used'),
+            ])
+            .where(sql<boolean>`(select count(*) from kept) > 0`)
+            .groupBy('p.person')
+            .orderBy('p.person'),
+        )
+        .onConflict(conflict =>
+          conflict
+            .columns(['day', 'person'])
+            .doUpdateSet({ used: sql`idempotency_key_counts.used + excluded.used` }),
+        )
+        .returning(['person', 'used']),
+    )
+    .selectFrom(
+      sql<{ scope: string; key: string; person: string }>`
+        unnest(${$.scopes}::text[], ${$.keys}::text[], ${$.persons}::text[])`.as<'a'>(
+        sql`a (scope, key, person)`,
+      ),
+    )
+    .innerJoin('kept', join => join.onRef('kept.scope', '=', 'a.scope').onRef('kept.key', '=', 'a.key'))
+    .innerJoin('counted', 'counted.person', 'a.person')
+    .selectAll('kept')
+    .select([
+      'counted.person',
+      'counted.used',
+      sql<number>`(extract(epoch from date_trunc('day', now() at time zone 'UTC') + interval '1 day'
+        - now() at time zone 'UTC') * 1000)::float8`.as('dayLeftMs'),
+    ]),
 )
-select kept.*, counted.person, counted.used,
-  (extract(epoch from date_trunc('day', now() at time zone 'UTC') + interval '1 day' - now() at time zone 'UTC') * 1000
-  )::float8 as "dayLeftMs"
-from unnest($1::text[], $2::text[], $5::text[]) as a (scope, key, person)
-join kept on kept.scope = a.scope and kept.key = a.key
-join counted on counted.person = a.person`
 
 /** A count is of use on its day. One day more covers clocks that differ. */
-const sweepCountsSql = `
-delete from idempotency_key_counts where ctid = any(array(
-  select ctid from idempotency_key_counts where day < (now() at time zone 'UTC')::date - 1 limit $1
-  for update skip locked
-))`
+const countsSwept = statement(($: Parameters<{ limit: number }>) =>
+  db.deleteFrom('idempotency_key_counts').where(
+    sql<boolean>`ctid = any(array(
+      select ctid from idempotency_key_counts where day < (now() at time zone 'UTC')::date - 1 limit ${$.limit}
+      for update skip locked
+    ))`,
+  ),
+)
 
 /** In batches, so that no sweep holds locks for long; other processes sweep other rows. */
-const sweepSql = `
-delete from {idempotency_keys} where (scope, key) in (
-  select scope, key from {idempotency_keys}
-  where recorded_at < now() - $1::float8 * interval '1 millisecond'
-  order by recorded_at limit $2
-  for update skip locked
+const keysSwept = statement(($: Parameters<{ olderThanMs: number; limit: number }>) =>
+  db
+    .deleteFrom('loadcast.idempotency_keys')
+    .where(({ eb, refTuple, selectFrom }) =>
+      eb(
+        refTuple('scope', 'key'),
+        'in',
+        selectFrom('loadcast.idempotency_keys as old')
+          .select(['old.scope', 'old.key'])
+          .where(
+            'old.recorded_at',
+            '<',
+            sql<Date>`now() - ${$.olderThanMs}::float8 * interval '1 millisecond'`,
+          )
+          .orderBy('old.recorded_at')
+          .limit($.limit)
+          .forUpdate()
+          .skipLocked()
+          .$asTuple('scope', 'key'),
+      ),
+    )
+    .returning('scope'),
 )
-returning 1`
 
 interface SavedRow extends IdempotencyKey {
   readonly person?: string
@@ -87,13 +166,15 @@ export function createIdempotencyStore(pool: Pool, { perDay = 0 } = {}): Idempot
 
   /** Of each, in their order, whether its key was used for the same as before. Of one key there may be one answer. */
   async function save(all: readonly Answered[]): Promise<readonly boolean[]> {
-    const rows = await query<SavedRow>(pool, isCounted ? saveAndCountSql : saveSql, [
-      all.map(({ key }) => key.scope),
-      all.map(({ key }) => key.key),
-      all.map(({ key }) => key.fingerprint),
-      all.map(({ answer }) => JSON.stringify(answer)),
-      ...(isCounted ? [all.map(({ person }) => person)] : []),
-    ])
+    const values = {
+      scopes: all.map(({ key }) => key.scope),
+      keys: all.map(({ key }) => key.key),
+      fingerprints: all.map(({ key }) => key.fingerprint),
+      answers: all.map(({ answer }) => JSON.stringify(answer)),
+    }
+    const rows: readonly SavedRow[] = isCounted
+      ? await run(pool, savedAndCounted, { ...values, persons: all.map(({ person }) => person) })
+      : await run(pool, saved, values)
     for (const row of rows) note(row)
     const kept = new Map(rows.map(row => [nameOf(row), row.fingerprint]))
     return all.map(({ key }) => kept.get(nameOf(key)) === key.fingerprint)
@@ -103,7 +184,7 @@ export function createIdempotencyStore(pool: Pool, { perDay = 0 } = {}): Idempot
 
   return {
     async find({ scope, key }) {
-      const [kept] = await query<KeptKey>(pool, findSql, [scope, key])
+      const [kept] = await run(pool, keptKey, { scope, key })
       return kept
     },
     save: (key, answer, person) => saveAnswer({ key, answer, person }),
@@ -116,8 +197,8 @@ export function createIdempotencyStore(pool: Pool, { perDay = 0 } = {}): Idempot
       return undefined
     },
     async sweep(olderThanMs, limit) {
-      if (isCounted) await query(pool, sweepCountsSql, [limit])
-      return (await query(pool, sweepSql, [olderThanMs, limit])).length
+      if (isCounted) await run(pool, countsSwept, { limit })
+      return (await run(pool, keysSwept, { olderThanMs, limit })).length
     },
   }
 }

@@ -14,8 +14,8 @@ import { listUnofferedLive } from './reads/live-requests.js'
 import { findTrip, findTripAndBroadcast, listDriverTrips } from './reads/trips.js'
 
 /**
- * Every method is one statement; single requests that are looked for at once are found by the same. `lookups`: for what is
- * asked by key.
+ * Every method is one statement. Single requests that are read at the same time share one. `lookups` is the pool for
+ * look-ups by key.
  */
 export function createReadStore(pool: Pool, lookups: Pool = pool): ReadStore {
   const findBroadcast = gathered(

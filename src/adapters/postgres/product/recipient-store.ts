@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import {
@@ -7,32 +8,41 @@ import {
   type RecipientStore,
 } from '../../../dispatch/ports.js'
 import { gathered } from '../../../runtime/gathered.js'
-import { type LookUp, query } from '../connection/query.js'
-import { contextOf } from '../engine/stored-json.js'
+import { db, lookUp, type Parameters, run, statement } from '../connection/statement.js'
+import { timeFrom } from './columns.js'
 import { devicesOf } from './devices-of.js'
 import { isActiveTransporter } from './fleet/people.js'
 import { seeking } from './reads/live-requests.js'
+import { contextOf } from './stored-json.js'
+
+interface OfferValues {
+  readonly broadcastIds: readonly string[]
+  readonly transporterIds: readonly string[]
+  readonly steps: readonly string[]
+  readonly distancesKm: readonly (number | null)[]
+  readonly reasons: readonly (string | null)[]
+  readonly pushedAfterMs: number
+}
 
 /**
- * `live` locks the requests that still seek until the offers are written. An ending that is under way is
- * waited for, and the status looked at again; one that comes later waits for us and finds the offers.
- * Rows are written in one order everywhere, so that two offers at once cannot deadlock. One that was written at
- * this very step before is touched and so comes back too: it is not new, as its `offered_at` is not this statement's.
- * What is looked up by keys is `lateral`, with `offset 0` where nothing else keeps it apart: it cannot be planned the other
- * way round, from the whole of a table to the entries.
- * What is new is queued to be pushed to the transporter's devices, so that no offer is made that nobody would push.
+ * `live` locks the requests that still seek until the offers are written. The statement waits for an ending that is under
+ * way, and then checks the status again. An ending that comes later waits for the offers and finds them.
+ * Rows are written in the same order everywhere, so that two offers at once cannot deadlock. A row that was written before
+ * at the same step is updated, so that it is returned too. It is not new, because its `offered_at` is older.
+ * Look-ups by key are `lateral`, with `offset 0` where nothing else separates them. So they cannot be planned the other way
+ * round, from a whole table to the entries.
+ * New offers are queued to be pushed to the transporter's devices, so that each offer that is made is also pushed.
  */
-const offerBy: LookUp = {
-  name: 'offer',
-  text: `
+const offerText = ($: Parameters<OfferValues>) => sql<Offered>`
 with entry as materialized (
-  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::real[], $5::text[])
+  select * from unnest(${$.broadcastIds}::uuid[], ${$.transporterIds}::text[], ${$.steps}::text[], ${$.distancesKm}::real[],
+    ${$.reasons}::text[])
     as e (broadcast_id, transporter_id, step, distance_km, reason)
 ), live as materialized (
   select seeking.* from (select distinct broadcast_id as id from entry order by 1) asked
   cross join lateral (
     select i.id, i.version, c."expiresAt" as expires_at, json_array_length(c.trucks) as trucks
-    from {instances} i cross join lateral ${contextOf('i', '"expiresAt" float8, trucks json')}
+    from loadcast.instances i cross join lateral ${contextOf('i', '"expiresAt" float8, trucks json')}
     where i.id = asked.id and i.status in ('searching', 'partially_filled')
     for share of i
   ) seeking
@@ -67,10 +77,10 @@ with entry as materialized (
   insert into pushes (envelope_id, device_id, user_id, role, broadcast_id, message, is_offer, ends_at, due_at)
   select l.id || ':offer', d.id, d.user_id, d.role, l.id, jsonb_build_object(
       'type', 'new_broadcast', 'broadcastId', l.id, 'version', l.version, 'trucks', l.trucks),
-    true, to_timestamp(l.expires_at / 1000), now() + $6::float8 * interval '1 millisecond'
+    true, to_timestamp(l.expires_at / 1000), now() + ${$.pushedAfterMs}::float8 * interval '1 millisecond'
   from written w
   join live l on l.id = w.broadcast_id
-  cross join lateral ${devicesOf('w.transporter_id', "'transporter'")}
+  cross join lateral ${devicesOf(sql.ref('w.transporter_id'), sql.lit('transporter'))}
   where w.offered_at = now()
   order by 1, 2
   on conflict (envelope_id, device_id) do nothing
@@ -80,25 +90,26 @@ select w.broadcast_id as "broadcastId", w.transporter_id as "transporterId",
   (coalesce(b.notified, 0) + count(*) filter (where w.offered_at = now()) over (partition by w.broadcast_id))::integer
     as notified
 from written w left join before b on b.broadcast_id = w.broadcast_id
-where w.offered_at is not null`,
-}
+where w.offered_at is not null`
 
-/** Beyond it the time to plan is a small part, and how many there are decides which plan is best. */
+/** For more entries planning is a small part of the time, and their number decides which plan is best. */
 const MAX_PLANNED_BEFORE = 100
+const offerOfFew = lookUp('offer', offerText)
+const offerOfMany = statement(offerText)
 
 async function offer(pool: Pool, lookups: Pool, entries: readonly OfferEntry[]): Promise<readonly Offered[]> {
   if (entries.length === 0) return []
-  const values = [
-    entries.map(entry => entry.broadcastId),
-    entries.map(entry => entry.transporterId),
-    entries.map(entry => entry.step),
-    entries.map(entry => entry.distanceKm ?? null),
-    entries.map(entry => entry.reason ?? null),
-    PUSHED_AFTER_MS,
-  ]
+  const values = {
+    broadcastIds: entries.map(entry => entry.broadcastId),
+    transporterIds: entries.map(entry => entry.transporterId),
+    steps: entries.map(entry => entry.step),
+    distancesKm: entries.map(entry => entry.distanceKm ?? null),
+    reasons: entries.map(entry => entry.reason ?? null),
+    pushedAfterMs: PUSHED_AFTER_MS,
+  }
   return entries.length > MAX_PLANNED_BEFORE
-    ? query(pool, offerBy.text, values)
-    : query(lookups, offerBy, values)
+    ? run(pool, offerOfMany, values)
+    : run(lookups, offerOfFew, values)
 }
 
 interface OfferedQuestion {
@@ -106,77 +117,125 @@ interface OfferedQuestion {
   readonly step: string | undefined
 }
 
-const offeredBy: LookUp = {
-  name: 'offered',
-  text: `
-select q.n::integer as n, r.transporter_id from unnest($1::uuid[], $2::text[]) with ordinality as q (broadcast_id, step, n)
+interface OfferedValues {
+  readonly broadcastIds: readonly string[]
+  readonly steps: readonly (string | null)[]
+}
+
+const offeredTo = lookUp(
+  'offered',
+  ($: Parameters<OfferedValues>) => sql<{ n: number; transporter_id: string }>`
+select q.n::integer as n, r.transporter_id
+from unnest(${$.broadcastIds}::uuid[], ${$.steps}::text[]) with ordinality as q (broadcast_id, step, n)
 cross join lateral (
   select transporter_id from recipients
   where broadcast_id = q.broadcast_id and offered_at is not null and (q.step is null or step = q.step)
   offset 0
 ) r`,
-}
+)
 
 async function offered(
   pool: Pool,
   questions: readonly OfferedQuestion[],
 ): Promise<readonly (readonly string[])[]> {
-  const rows = await query<{ n: number; transporter_id: string }>(pool, offeredBy, [
-    questions.map(({ broadcastId }) => broadcastId),
-    questions.map(({ step }) => step ?? null),
-  ])
+  const rows = await run(pool, offeredTo, {
+    broadcastIds: questions.map(({ broadcastId }) => broadcastId),
+    steps: questions.map(({ step }) => step ?? null),
+  })
   const lists: string[][] = questions.map(() => [])
   for (const { n, transporter_id } of rows) lists[n - 1]?.push(transporter_id)
   return lists
 }
 
-const offeredSinceSql = `
-select r.broadcast_id as "broadcastId", r.transporter_id as "transporterId", r.distance_km as "distanceKm",
-  false as "isNew", r.notified
-from ${seeking}
-join lateral (
-  select n.*, count(*) over ()::integer as notified from recipients n
-  where n.broadcast_id = i.id and n.offered_at is not null
-) r on r.offered_at >= to_timestamp($1::float8 / 1000)
-where s.key like 'customer:%'
-order by r.broadcast_id`
-
-const declineSql = `
-with declined as (
-  update recipients set declined_at = clock_timestamp(), decline_reason = $3
-  where broadcast_id = $1 and transporter_id = $2 and offered_at is not null and declined_at is null
-  returning broadcast_id, transporter_id, decline_reason
+const offersSince = statement(($: Parameters<{ since: number }>) =>
+  seeking
+    .innerJoinLateral(
+      eb =>
+        eb
+          .selectFrom('recipients as n')
+          .selectAll('n')
+          .select(sql<number>`count(*) over ()::integer`.as('notified'))
+          .whereRef('n.broadcast_id', '=', 'i.id')
+          .where('n.offered_at', 'is not', null)
+          .as('r'),
+      join => join.on('r.offered_at', '>=', timeFrom($.since)),
+    )
+    .select([
+      'r.broadcast_id as broadcastId',
+      'r.transporter_id as transporterId',
+      'r.distance_km as distanceKm',
+      sql.lit<boolean>(false).as('isNew'),
+      'r.notified',
+    ])
+    .orderBy('r.broadcast_id'),
 )
-insert into answers (id, transporter_id, broadcast_id, outcome, reason)
-select $4, transporter_id, broadcast_id, 'DECLINED', decline_reason from declined
-on conflict do nothing
-returning 1`
 
-async function decline(pool: Pool, broadcastId: string, transporterId: string, reason: string | undefined) {
-  const values = [broadcastId, transporterId, reason ?? null, uuidv7()]
-  return (await query(pool, declineSql, values)).length === 1
+interface DeclineValues {
+  readonly broadcastId: string
+  readonly transporterId: string
+  readonly reason: string | null
+  readonly answerId: string
 }
 
-/** Asked after one's own decline is committed: of two last ones at once, one at least finds that both are. */
-const haveAllDeclinedBy: LookUp = {
-  name: 'have_all_declined',
-  text: `
+const declined = statement(($: Parameters<DeclineValues>) =>
+  db
+    .with('declined', cte =>
+      cte
+        .updateTable('recipients')
+        .set({ declined_at: sql<Date>`clock_timestamp()`, decline_reason: $.reason })
+        .where('broadcast_id', '=', $.broadcastId)
+        .where('transporter_id', '=', $.transporterId)
+        .where('offered_at', 'is not', null)
+        .where('declined_at', 'is', null)
+        .returning(['broadcast_id', 'transporter_id', 'decline_reason']),
+    )
+    .insertInto('answers')
+    .columns(['id', 'transporter_id', 'broadcast_id', 'outcome', 'reason'])
+    .expression(eb =>
+      eb
+        .selectFrom('declined')
+        .select([
+          sql<string>`${$.answerId}::uuid`.as('id'),
+          'transporter_id',
+          'broadcast_id',
+          sql.lit('DECLINED').as('outcome'),
+          'decline_reason',
+        ]),
+    )
+    .onConflict(conflict => conflict.doNothing())
+    .returning('id'),
+)
+
+async function decline(
+  pool: Pool,
+  broadcastId: string,
+  transporterId: string,
+  reason: string | undefined,
+): Promise<boolean> {
+  const values = { broadcastId, transporterId, reason: reason ?? null, answerId: uuidv7() }
+  return (await run(pool, declined, values)).length === 1
+}
+
+/** Read after the caller's own decline is committed. If the last two decline at once, at least one finds both. */
+const allDeclined = lookUp(
+  'have_all_declined',
+  ($: Parameters<{ broadcastIds: readonly string[] }>) => sql<{ haveAll: boolean }>`
 select coalesce((
   select bool_and(r.declined_at is not null) from recipients r
   where r.broadcast_id = q.broadcast_id and r.offered_at is not null
 ), false) as "haveAll"
-from unnest($1::uuid[]) with ordinality as q (broadcast_id, n)
+from unnest(${$.broadcastIds}::uuid[]) with ordinality as q (broadcast_id, n)
 order by q.n`,
-}
+)
 
 async function haveAllDeclined(pool: Pool, broadcastIds: readonly string[]): Promise<readonly boolean[]> {
-  const rows = await query<{ haveAll: boolean }>(pool, haveAllDeclinedBy, [broadcastIds])
+  const rows = await run(pool, allDeclined, { broadcastIds })
   return rows.map(({ haveAll }) => haveAll)
 }
 
-/** `lookups`: for what is asked by key. */
+/** `lookups` is the pool for look-ups by key. */
 export function createRecipientStore(pool: Pool, lookups: Pool = pool): RecipientStore {
-  // Sockets and push ask for the same in the same moment, of each request that ends.
+  // Sockets and push read the same list at the same moment, for each request that ends.
   const offeredOf = gathered(
     ({ broadcastId, step }: OfferedQuestion) => `${broadcastId} ${step}`,
     questions => offered(lookups, questions),
@@ -184,7 +243,7 @@ export function createRecipientStore(pool: Pool, lookups: Pool = pool): Recipien
   return {
     offer: entries => offer(pool, lookups, entries),
     offered: (broadcastId, step) => offeredOf({ broadcastId, step }),
-    offeredSince: since => query<Offered>(pool, offeredSinceSql, [since]),
+    offeredSince: since => run(pool, offersSince, { since }),
     decline: (broadcastId, transporterId, reason) => decline(pool, broadcastId, transporterId, reason),
     haveAllDeclined: gathered(
       broadcastId => broadcastId,

@@ -1,13 +1,14 @@
 /*
- * The event table as clients see it who come back. `events` has no index by user: one would cost every commit. A user
- * is found by what it has to do with requests instead (own ones, offers, trips, each by its index), and of each request
- * the newest event says, in one look, whether there is anything to read. Only late events are indexed by user, and no
- * commit writes a late event.
+ * The event table for clients that come back. `events` has no index by user, because it would slow down every commit.
+ * Instead the requests of a user are found by its own requests, offers and trips, each by an index. The newest event of
+ * each request shows, in one look-up, whether there is anything to read. Only late events are indexed by user, and no commit
+ * writes a late event.
  */
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
+import type { Role } from '../../../dispatch/person.js'
 import type {
   BroadcastRecord,
-  EventPosition,
   Mark,
   Micros,
   Moment,
@@ -15,82 +16,99 @@ import type {
   ResumedEvent,
   ResumeQuery,
   ResumeStore,
-  TripRecord,
-  TripSurroundings,
 } from '../../../dispatch/ports.js'
-import { query } from '../connection/query.js'
-import { BROADCAST_COLUMNS, type BroadcastRow, toBroadcastRecord } from '../engine/stored-instance.js'
+import { db, type Parameters, type RowOf, run, statement } from '../connection/statement.js'
+import { isRole } from './columns.js'
 import { seeking } from './reads/live-requests.js'
-import { eventsInSql, eventsOfSql } from './resume-events-sql.js'
-import { sweepEventsSql } from './sweep-events.js'
+import { eventsIn, eventsOf } from './resume-events.js'
+import { microsOf, positionValues } from './resume-page.js'
+import { BROADCAST, toBroadcastRecord } from './stored-broadcast.js'
+import { eventsSwept } from './sweep-events.js'
 
-const micros = (time: string) => `(extract(epoch from ${time}) * 1000000)::float8`
+interface MomentValues {
+  readonly kind: Mark['kind'] | null
+  /** The id of the request. */
+  readonly id: string | null
+  readonly version: number | null
+  readonly index: number | null
+  readonly at: number | null
+  readonly readerId: string | null
+  readonly role: Role | null
+}
 
-/** What the reader may not know of is answered like what is not there. */
-const momentSql = `
-select ${micros('clock_timestamp()')} as now,
-  (select ${micros('swept_before')} from {event_retention}) as "sweptBefore",
-  case $1::text
-    when 'event' then (
-      select ${micros('e.recorded_at')} from {events} e join {instances} i on i.id = e.instance
-      where e.instance = $2::uuid and e.version = $3::integer and e.index = $4::integer
-        and ($6::float8 is null or e.at between to_timestamp(($6 - 1) / 1000) and to_timestamp(($6 + 1) / 1000))
-        and (
-        $5::text is null
-        or $7 = 'customer' and i.owner = $5
-        or $7 = 'driver' and exists (select from trips t where t.instance = i.id and t.driver_id = $5)
-        or $7 = 'transporter' and (
-          exists (select from recipients r
-                  where r.broadcast_id = i.id and r.transporter_id = $5 and r.offered_at is not null)
-          or exists (select from trips t where t.instance = i.id and t.transporter_id = $5))
-      ))
-    when 'offer' then (
-      select ${micros('r.offered_at')} from recipients r
-      where r.broadcast_id = $2::uuid and $7::text = 'transporter' and r.transporter_id = $5)
-  end as "markedAt"`
+const readerOf = ($: Parameters<MomentValues>) => sql<string>`${$.readerId}::text`
+
+const eventMarked = ($: Parameters<MomentValues>) => {
+  const reader = readerOf($)
+  return db
+    .selectFrom('loadcast.events as e')
+    .innerJoin('loadcast.instances as i', 'i.id', 'e.instance')
+    .select(microsOf('e.recorded_at').as('at'))
+    .where('e.instance', '=', sql<string>`${$.id}::uuid`)
+    .where('e.version', '=', sql<number>`${$.version}::integer`)
+    .where('e.index', '=', sql<number>`${$.index}::integer`)
+    .where(
+      sql<boolean>`(${$.at}::float8 is null or
+        e.at between to_timestamp((${$.at} - 1) / 1000) and to_timestamp((${$.at} + 1) / 1000))`,
+    )
+    .where(({ and, eb, exists, or, selectFrom }) => {
+      const trips = selectFrom('trips as t').whereRef('t.instance', '=', 'i.id')
+      const offers = selectFrom('recipients as r')
+        .whereRef('r.broadcast_id', '=', 'i.id')
+        .where('r.transporter_id', '=', reader)
+        .where('r.offered_at', 'is not', null)
+      return or([
+        eb(reader, 'is', null),
+        and([isRole($, 'customer'), eb('i.owner', '=', reader)]),
+        and([isRole($, 'driver'), exists(trips.where('t.driver_id', '=', reader))]),
+        and([
+          isRole($, 'transporter'),
+          or([exists(offers), exists(trips.where('t.transporter_id', '=', reader))]),
+        ]),
+      ])
+    })
+}
+
+const offerMarked = ($: Parameters<MomentValues>) =>
+  db
+    .selectFrom('recipients as r')
+    .select(microsOf<Micros | null>('r.offered_at').as('at'))
+    .where('r.broadcast_id', '=', sql<string>`${$.id}::uuid`)
+    .where(isRole($, 'transporter'))
+    .where('r.transporter_id', '=', readerOf($))
+
+/** Events and offers that the reader may not read are answered as if they did not exist. */
+const momentOf = statement(($: Parameters<MomentValues>) =>
+  db.selectNoFrom([
+    sql<Micros>`(extract(epoch from clock_timestamp()) * 1000000)::float8`.as('now'),
+    db.selectFrom('loadcast.event_retention').select(microsOf('swept_before').as('at')).as('sweptBefore'),
+    sql<Micros | null>`case ${$.kind}::text when 'event' then ${eventMarked($)} when 'offer' then ${offerMarked($)} end`.as(
+      'markedAt',
+    ),
+  ]),
+)
 
 async function moment(pool: Pool, mark: Mark | undefined, reader: Reader | undefined): Promise<Moment> {
-  const [id, version, index, at = null] =
-    mark?.kind === 'event'
-      ? [mark.instance, mark.version, mark.index, mark.at]
-      : [mark?.broadcastId, null, null, null]
-  const values = [
-    mark?.kind ?? null,
-    id ?? null,
+  const { version, index, at } = mark?.kind === 'event' ? mark : { version: null, index: null, at: null }
+  const [row] = await run(pool, momentOf, {
+    kind: mark?.kind ?? null,
+    id: (mark?.kind === 'event' ? mark.instance : mark?.broadcastId) ?? null,
     version,
     index,
-    reader?.id ?? null,
-    at,
-    reader?.role ?? null,
-  ]
-  const [row] = await query<Moment>(pool, momentSql, values)
+    at: at ?? null,
+    readerId: reader?.id ?? null,
+    role: reader?.role ?? null,
+  })
   if (row === undefined) throw new Error('A select without from gave no row')
   return row
 }
 
-interface EventRow {
-  readonly instance: string
-  readonly version: number
-  readonly index: number
-  readonly type: string
-  readonly payload: Readonly<Record<string, unknown>>
-  readonly audience: readonly string[]
-  readonly at: number
-  readonly recordedAt: Micros
-  readonly tripStatus: TripRecord['status'] | null
-  readonly isOffered: boolean
-  readonly customerId: string
-  readonly pickup: TripSurroundings['pickup']
-  readonly drop: TripSurroundings['drop']
-  readonly goods: string | null
-}
-
-function toResumedEvent({ customerId, pickup, drop, goods, ...event }: EventRow): ResumedEvent {
+function toResumedEvent({ customerId, pickup, drop, goods, ...event }: RowOf<typeof eventsOf>): ResumedEvent {
   const request = { customerId, pickup, drop, ...(goods === null ? {} : { goods }) }
   return { ...event, machine: 'broadcast', request }
 }
 
-/** Of a version 7 UUID made at this time: ids of later ones are greater. */
+/** Returns a UUIDv7 of this time: ids that are made later are greater. */
 export function firstIdAt(time: Micros): string {
   const hex = Math.max(0, Math.floor(time / 1000))
     .toString(16)
@@ -98,78 +116,106 @@ export function firstIdAt(time: Micros): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`
 }
 
-/** Requests older than this are over, and so are their trips: loads are delivered within weeks. */
+/** Older requests have ended, and so have their trips: loads are delivered within weeks. */
 const OLDEST_REQUEST_MICROS = 30 * 24 * 3_600 * 1_000_000
 
-const positionValues = (after: EventPosition | undefined) => [
-  after?.recordedAt ?? null,
-  after?.instance ?? null,
-  after?.version ?? null,
-  after?.index ?? null,
-]
+const liveOffers = statement(($: Parameters<{ transporterId: string; limit: number }>) =>
+  seeking
+    .innerJoin('recipients as r', join =>
+      join.onRef('r.broadcast_id', '=', 's.instance').on('r.transporter_id', '=', $.transporterId),
+    )
+    .select(BROADCAST)
+    .select('r.distance_km as distanceKm')
+    .where('r.offered_at', 'is not', null)
+    .where('r.declined_at', 'is', null)
+    .orderBy('i.id', 'desc')
+    .limit($.limit),
+)
 
-async function events(pool: Pool, sql: string, values: readonly unknown[]): Promise<readonly ResumedEvent[]> {
-  return (await query<EventRow>(pool, sql, values)).map(toResumedEvent)
+/** So many of a customer's newest requests are searched for trips that are under way. */
+const MAX_OWN = sql.lit(200)
+
+/** The requests that a person has to know of after a long absence. */
+function mine($: Parameters<{ id: string; role: Role }>) {
+  const seekingOwn = db
+    .selectFrom('loadcast.claims as c')
+    .select('c.instance')
+    .where(isRole($, 'customer'))
+    .where('c.key', '=', sql<string>`'customer:' || ${$.id}::text`)
+  const underWay = db.selectFrom('trips as t').select('t.instance').where('t.ended_at', 'is', null)
+  const ownUnderWay = db
+    .selectFrom(
+      db
+        .selectFrom('loadcast.instances')
+        .select('id')
+        .where(isRole($, 'customer'))
+        .where('owner', '=', $.id)
+        .orderBy('id', 'desc')
+        .limit(MAX_OWN)
+        .as('own'),
+    )
+    .crossJoinLateral(
+      underWay.where('t.instance', '=', sql.ref<string>('own.id')).limit(sql.lit(1)).as('under_way'),
+    )
+    .select('under_way.instance')
+  const offered = seeking
+    .innerJoin('recipients as n', join =>
+      join.onRef('n.broadcast_id', '=', 's.instance').on('n.transporter_id', '=', $.id),
+    )
+    .select('s.instance')
+    .where(isRole($, 'transporter'))
+    .where('n.offered_at', 'is not', null)
+    .where('n.declined_at', 'is', null)
+  return seekingOwn
+    .union(underWay.where(isRole($, 'driver')).where('t.driver_id', '=', $.id))
+    .union(underWay.where(isRole($, 'transporter')).where('t.transporter_id', '=', $.id))
+    .union(ownUnderWay)
+    .union(offered)
 }
 
-const liveOffersSql = `
-select ${BROADCAST_COLUMNS}, r.distance_km as "distanceKm"
-from ${seeking}
-join recipients r on r.broadcast_id = s.instance and r.transporter_id = $1
-where s.key like 'customer:%' and r.offered_at is not null and r.declined_at is null
-order by i.id desc limit $2`
-
-/** A customer's own requests are looked at so far back for trips that are still under way. */
-const MAX_OWN = 200
-
-const liveOfSql = `
-with mine as (
-  select c.instance from {claims} c where $3 = 'customer' and c.key = 'customer:' || $1
-  union
-  select t.instance from trips t where $3 = 'driver' and t.driver_id = $1 and t.ended_at is null
-  union
-  select t.instance from trips t where $3 = 'transporter' and t.transporter_id = $1 and t.ended_at is null
-  union
-  select under_way.instance
-  from (
-    select id from {instances} where $3 = 'customer' and owner = $1 order by id desc limit ${MAX_OWN}
-  ) own
-  cross join lateral (
-    select t.instance from trips t where t.instance = own.id and t.ended_at is null limit 1
-  ) under_way
-  union
-  select s.instance from ${seeking} join recipients n on n.broadcast_id = s.instance and n.transporter_id = $1
-  where $3 = 'transporter' and s.key like 'customer:%' and n.offered_at is not null and n.declined_at is null
+const liveOf = statement(($: Parameters<{ id: string; role: Role; limit: number }>) =>
+  db
+    .with('mine', () => mine($))
+    .selectFrom('loadcast.instances as i')
+    .leftJoin('recipients as r', join =>
+      join
+        .on(isRole($, 'transporter'))
+        .onRef('r.broadcast_id', '=', 'i.id')
+        .on('r.transporter_id', '=', $.id),
+    )
+    .select(BROADCAST)
+    .where('i.id', '=', sql<string>`any(array(select instance from mine))`)
+    .where('i.machine', '=', sql.lit('broadcast'))
+    .orderBy('i.id', 'desc')
+    .limit($.limit),
 )
-select ${BROADCAST_COLUMNS}
-from {instances} i
-left join recipients r on $3::text = 'transporter' and r.broadcast_id = i.id and r.transporter_id = $1
-where i.id = any(array(select instance from mine)) and i.machine = 'broadcast'
-order by i.id desc limit $2`
 
 export function createResumeStore(pool: Pool): ResumeStore {
   return {
     moment: (mark, reader) => moment(pool, mark, reader),
-    eventsOf: ({ id, role }, { since, after, limit, offersSince }) =>
-      events(pool, eventsOfSql, [
+    async eventsOf({ id, role }, { since, after, limit, offersSince }) {
+      const rows = await run(pool, eventsOf, {
         since,
         ...positionValues(after),
         limit,
         id,
-        firstIdAt(since - OLDEST_REQUEST_MICROS),
-        firstIdAt(offersSince),
         role,
-      ]),
-    eventsIn: (broadcastId, { since, after, limit }: ResumeQuery) =>
-      events(pool, eventsInSql, [since, ...positionValues(after), limit, broadcastId]),
+        oldest: firstIdAt(since - OLDEST_REQUEST_MICROS),
+        oldestOffered: firstIdAt(offersSince),
+      })
+      return rows.map(toResumedEvent)
+    },
+    async eventsIn(broadcastId, { since, after, limit }: ResumeQuery) {
+      const rows = await run(pool, eventsIn, { since, ...positionValues(after), limit, broadcastId })
+      return rows.map(toResumedEvent)
+    },
     async liveOffers(transporterId, limit) {
-      type Row = BroadcastRow & { readonly distanceKm: number | null }
-      const rows = await query<Row>(pool, liveOffersSql, [transporterId, limit])
+      const rows = await run(pool, liveOffers, { transporterId, limit })
       return rows.map(row => ({ ...toBroadcastRecord(row), distanceKm: row.distanceKm }))
     },
     async liveOf({ id, role }, limit): Promise<readonly BroadcastRecord[]> {
-      return (await query<BroadcastRow>(pool, liveOfSql, [id, limit, role])).map(toBroadcastRecord)
+      return (await run(pool, liveOf, { id, role, limit })).map(toBroadcastRecord)
     },
-    sweep: async (olderThanMs, limit) => (await query(pool, sweepEventsSql, [olderThanMs, limit])).length,
+    sweep: async (olderThanMs, limit) => (await run(pool, eventsSwept, { olderThanMs, limit })).length,
   }
 }

@@ -1,13 +1,15 @@
 /*
- * Many ask for the same request at once, and its snapshot is by far the largest thing in the answer: it is sent, parsed
- * and kept once for all of them.
+ * Many callers read the same request at once, and its snapshot is by far the largest part of the answer. It is sent,
+ * parsed and kept once for all of them.
  */
+import { sql } from 'kysely'
 import type { BroadcastRecord } from '../../../dispatch/ports.js'
 import { INSTANCE_COLUMNS } from '../engine/instances.js'
-import { type BroadcastRow, NOTIFIED_COLUMN, toStoredInstance } from '../engine/stored-instance.js'
+import { toStoredInstance } from '../engine/stored-instance.js'
+import { type BroadcastRow, NOTIFIED } from './stored-broadcast.js'
 
-/** Of an instance `i` that is joined to the first question alone that asks for it. */
-export const SHARED_BROADCAST_COLUMNS = `${INSTANCE_COLUMNS}, ${NOTIFIED_COLUMN}`
+/** The columns of an instance `i` that is joined to the first question for it only. */
+export const SHARED_BROADCAST = sql`${sql.raw(INSTANCE_COLUMNS)}, ${NOTIFIED}`
 
 export type SharedBroadcastRow =
   | Omit<BroadcastRow, 'isOffered' | 'hasDeclined'>
@@ -15,7 +17,7 @@ export type SharedBroadcastRow =
 
 type Shared = Pick<BroadcastRecord, 'instance' | 'notified'>
 
-/** Of each id whether it is the first of its kind. */
+/** For each id, whether it is the first of its kind. */
 export function areFirst(ids: readonly string[]): readonly boolean[] {
   const seen = new Set<string>()
   return ids.map(id => {
@@ -25,7 +27,7 @@ export function areFirst(ids: readonly string[]): readonly boolean[] {
   })
 }
 
-/** What was found for each of `ids`, `rows` being in their order. */
+/** Returns what was found for each of `ids`. `rows` are in the same order. */
 export function sharedBroadcasts(
   ids: readonly string[],
   rows: readonly SharedBroadcastRow[],

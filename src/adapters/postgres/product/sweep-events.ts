@@ -1,27 +1,69 @@
+import { sql } from 'kysely'
+import { db, type Parameters, statement } from '../connection/statement.js'
+
 /**
- * Deletes delivered events older than `$1` milliseconds, the oldest `$2` of them, and moves the mark before which events
- * may be gone. Any number of processes may: each takes rows that nobody else holds. Commits only insert events, so none
+ * Deletes delivered events older than so many milliseconds, the oldest of them, and moves the mark before which events
+ * may be gone. Any number of processes may: each takes rows that no other holds. Commits only insert events, so none
  * waits for it. What is still to be delivered stays, and what is a dead letter, as it may be redriven.
  */
-export const sweepEventsSql = `
-with old as materialized (
-  select e.ctid as place, greatest(e.recorded_at, e.late_at) as kept_until from {events} e
-  where e.recorded_at < now() - $1::float8 * interval '1 millisecond'
-    and (e.late_at is null or e.late_at < now() - $1::float8 * interval '1 millisecond')
-    and not exists (
-      select from {outbox} o where o.instance = e.instance and o.version = e.version and o.index = e.index)
-    and not exists (
-      select from {dead_letters} d where d.instance = e.instance and d.version = e.version and d.index = e.index)
-  order by e.recorded_at
-  limit $2
-  for update skip locked
-),
-swept as (
-  delete from {events} where ctid = any(array(select place from old)) returning 1
-),
-moved as (
-  insert into {event_retention} as r (swept_before)
-  select max(kept_until) + interval '1 microsecond' from old having count(*) > 0
-  on conflict (is_only) do update set swept_before = greatest(r.swept_before, excluded.swept_before)
-)
-select 1 from swept`
+export const eventsSwept = statement(($: Parameters<{ olderThanMs: number; limit: number }>) => {
+  const before = sql<Date>`now() - ${$.olderThanMs}::float8 * interval '1 millisecond'`
+  return db
+    .with(
+      cte => cte('old').materialized(),
+      query =>
+        query
+          .selectFrom('loadcast.events as e')
+          .select([sql`e.ctid`.as('place'), sql<Date>`greatest(e.recorded_at, e.late_at)`.as('kept_until')])
+          .where('e.recorded_at', '<', before)
+          .where(eb => eb.or([eb('e.late_at', 'is', null), eb('e.late_at', '<', before)]))
+          .where(({ not, exists, selectFrom }) =>
+            not(
+              exists(
+                selectFrom('loadcast.outbox as o')
+                  .whereRef('o.instance', '=', 'e.instance')
+                  .whereRef('o.version', '=', 'e.version')
+                  .whereRef('o.index', '=', 'e.index'),
+              ),
+            ),
+          )
+          .where(({ not, exists, selectFrom }) =>
+            not(
+              exists(
+                selectFrom('loadcast.dead_letters as d')
+                  .whereRef('d.instance', '=', 'e.instance')
+                  .whereRef('d.version', '=', 'e.version')
+                  .whereRef('d.index', '=', 'e.index'),
+              ),
+            ),
+          )
+          .orderBy('e.recorded_at')
+          .limit($.limit)
+          .forUpdate()
+          .skipLocked(),
+    )
+    .with('swept', query =>
+      query
+        .deleteFrom('loadcast.events')
+        .where(sql<boolean>`ctid = any(array(select place from old))`)
+        .returning('instance'),
+    )
+    .with('moved', query =>
+      query
+        .insertInto('loadcast.event_retention')
+        .columns(['swept_before'])
+        .expression(
+          query
+            .selectFrom('old')
+            .select(sql<Date>`max(kept_until) + interval '1 microsecond'`.as('swept_before'))
+            .having(({ fn }) => fn.countAll(), '>', sql.lit(0)),
+        )
+        .onConflict(conflict =>
+          conflict.column('is_only').doUpdateSet({
+            swept_before: sql`greatest(event_retention.swept_before, excluded.swept_before)`,
+          }),
+        ),
+    )
+    .selectFrom('swept')
+    .select('instance')
+})

@@ -1,10 +1,12 @@
 /*
- * Forward-only migrations: the files /migrations/NNNN_name.sql, and for the engine's tables /migrations/engine/NNNN_name.sql, each in
- * a transaction of its own, in their order.
- * Any number of processes may start at once: each file's transaction takes the same advisory lock and then looks
- * whether the file has been applied, so nothing is held between files and transaction poolers do no harm.
- * While a new release rolls out, processes of the old one start again on the newer schema. They are let through with
- * a warning: every migration must leave the schema usable by the release before it.
+ * Forward-only migrations: the files /migrations/NNNN_name.sql, and /migrations/engine/NNNN_name.sql for the engine's
+ * tables. Each runs in its own transaction, in order.
+ *
+ * Any number of processes may start at once. Each file's transaction takes the same advisory lock and then checks
+ * whether the file was applied. So nothing is held between files, and transaction poolers do no harm.
+ *
+ * During a rollout processes of the old release may start on the newer schema. They start with a warning, so every
+ * migration must leave the schema usable by the release before it.
  */
 import pg from 'pg'
 import { CLIENT_TIMEOUT_MS } from '../connection/bounded-pool.js'
@@ -23,29 +25,31 @@ import {
   readProductMigrations,
 } from './migration-files.js'
 
-/** A connection string is connected and closed again; a client or pool stays the caller's. */
+/** A connection string is connected and closed here. A client or pool stays open; it belongs to the caller. */
 export type MigrationTarget = string | pg.Client | pg.Pool
 
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
 }
 
-/** Any number that no other use of advisory locks in this database has ("loadcast" in hexadecimal). */
+/** The number of the advisory lock, "load" in hexadecimal. No other use in this database may have it. */
 const ADVISORY_LOCK = 0x6c6f6164
 
-/** For those who want no word of it. */
+/** For callers without a log. */
 const quiet: Log = { info() {}, warn() {} }
 
 /**
- * While a file waits for a table's lock, every statement on that table waits behind it. So it gives up soon, is rolled back and
- * tries again after a pause in which those that have gathered are done.
+ * While a file waits for a table's lock, every statement on that table waits behind it. So the file gives up soon, is
+ * rolled back, and retries after a pause in which the waiting statements finish.
  */
 const LOCK_TIMEOUT_MS = 100
 const LOCK_PAUSE_MS = 400
-/** In all a minute: then somebody holds the lock who will not give it up, such as a backup. */
+/** A minute in all. After that the lock is held by something that will not release it soon, such as a backup. */
 const LOCK_ATTEMPTS = 120
 
-/** Between two statements of a migration lie some milliseconds. A process that is paused there must not keep its locks. */
+/**
+ * Statements of a migration are some milliseconds apart. A process that is paused between two must not keep its locks.
+ */
 const IDLE_TIMEOUT_MS = 30_000
 
 /**
@@ -61,7 +65,7 @@ select set_config(name, '0', true) from pg_settings where name = 'transaction_ti
 
 const recordOf = ({ schema, record }: MigrationGroup) => `${schemaIdentifier(schema)}.${record}`
 
-/** `create schema if not exists` needs a right that who uses the schema may lack. */
+/** `create schema if not exists` needs a privilege that a role may lack even if the schema exists. */
 const createRecord = (group: MigrationGroup) => `
 do $$ begin
   if to_regnamespace('${group.schema}') is null then create schema ${schemaIdentifier(group.schema)}; end if;
@@ -77,8 +81,8 @@ interface MigrateOptions {
 }
 
 /**
- * Makes the engine's tables in `schema`, or brings them to this release's state, and touches nothing else. Returns the names of the
- * files that were applied. Throws like `migrate`, and an `Error` if the name could not be a schema's.
+ * Creates the engine's tables in `schema` or updates them to this release, and touches nothing else. Returns the names
+ * of the applied files. Throws like `migrate`, and an `Error` if the name cannot be a schema's.
  */
 export async function migrateEngine(
   target: MigrationTarget,
@@ -89,12 +93,12 @@ export async function migrateEngine(
 }
 
 /**
- * Applies what has not been applied of the product's files, and of the engine's, and returns the names of these files, in order.
- * `folder`: the files of this folder alone.
- * Throws a `MigrationError` if an applied file has changed, if a file would have to run before one that is applied,
- * or if a file fails; that file's changes are rolled back, those before it stay. Throws a `StoreUnavailableError` if the
- * database is unavailable or the connection is lost; then it may be called again. Throws an `UnsupportedPostgresError` on a
- * server that is too old.
+ * Applies the files of the product and of the engine that were not applied yet. Returns their names, in order. With
+ * `folder` only the files of that folder.
+ * Throws a `MigrationError` if an applied file has changed, if a file would have to run before an applied one, or if a
+ * file fails. The failed file is rolled back; those before it stay. Throws a `StoreUnavailableError` if the database is
+ * unavailable or the connection is lost; the call may then be repeated. Throws an `UnsupportedPostgresError` if the
+ * server is too old.
  */
 export async function migrate(
   target: MigrationTarget,
@@ -135,7 +139,7 @@ async function migrateGroups(
 const nameIn = ({ schema }: MigrationGroup, name: string) =>
   schema === PRODUCT_SCHEMA ? name : `${schema}/${name}`
 
-/** Names of the files that have not been applied, in order. Throws like `migrate`. */
+/** The names of the files that were not applied, in order. Throws like `migrate`. */
 export async function pendingMigrations(
   target: MigrationTarget,
   given?: readonly MigrationGroup[],
@@ -152,7 +156,7 @@ export async function pendingMigrations(
   })
 }
 
-/** False if another process applied it meanwhile. */
+/** Applies one file. Returns false if another process applied it in the meantime. */
 async function apply(
   client: Queryable,
   migration: Migration,
@@ -245,7 +249,7 @@ async function inLockedTransaction<T>(client: Queryable, log: Log, work: () => P
     await client.query('commit')
     return result
   } catch (error) {
-    await client.query('rollback').catch(() => {}) // a lost connection has rolled back by itself
+    await client.query('rollback').catch(() => {}) // if the connection is lost, the server rolls back by itself
     throw error
   }
 }

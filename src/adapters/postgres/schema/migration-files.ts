@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DEFAULT_SCHEMA } from '../connection/engine-schema.js'
 
-/** The repository's, seen from `src` and from `dist` alike. */
+/** The repository's folder, found from `src` and from `dist` alike. */
 export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../../../migrations', import.meta.url))
 
-/** Those of the engine's tables, which have a schema of their own. */
+/** The files for the engine's tables, which have their own schema. */
 export const ENGINE_MIGRATIONS_FOLDER = join(MIGRATIONS_FOLDER, 'engine')
 
-/** What they add up to, for reviewers; `npm run schema` writes it, a test compares it. */
+/** The schema that the files add up to, for reviewers. `npm run schema` writes it, and a test compares it. */
 export const SCHEMA_FILE = join(MIGRATIONS_FOLDER, 'schema.txt')
 
 export interface Migration {
@@ -33,15 +33,15 @@ const CORRECTED: ReadonlyMap<string, string> = new Map([
   ],
 ])
 
-/** Of the product's own tables. */
+/** The schema of the product's own tables. */
 export const PRODUCT_SCHEMA = 'public'
 
-/** Files that are applied in their order, each once. */
+/** Files that are applied in order, each once. */
 export interface MigrationGroup {
   readonly migrations: readonly Migration[]
-  /** The only schema that is searched while they run. */
+  /** The only schema in `search_path` while they run. */
   readonly schema: string
-  /** Its table in which it is written down which of them have been applied. */
+  /** The table in its schema that records the applied files. */
   readonly record: 'schema_migrations' | 'migrations'
 }
 
@@ -51,7 +51,7 @@ export const productMigrations = (migrations: readonly Migration[]): MigrationGr
   migrations,
 })
 
-/** What the product needs: its own tables, and then those of the engine. The files as they are now. */
+/** The files of the product's own tables and those of the engine's tables, read now. */
 export async function readProductMigrations(): Promise<readonly MigrationGroup[]> {
   return [
     productMigrations(await readMigrations(MIGRATIONS_FOLDER)),
@@ -63,7 +63,7 @@ export async function readEngineMigrations(schema: string): Promise<MigrationGro
   return { schema, record: 'migrations', migrations: await readMigrations(ENGINE_MIGRATIONS_FOLDER) }
 }
 
-/** All files `NNNN_name.sql` in their order. Throws if one is named otherwise or two have the same number. */
+/** All files `NNNN_name.sql`, in order. Throws if a name has another form or two files have the same number. */
 export async function readMigrations(folder: string): Promise<Migration[]> {
   const names = (await readdir(folder)).filter(name => name.endsWith('.sql')).sort()
   const numbers = new Set<string>()

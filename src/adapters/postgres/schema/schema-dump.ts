@@ -1,12 +1,12 @@
 /*
- * The schema as text, read from the catalogue: there is no pg_dump of this version to rely on, and its output changes
- * with its own. Sorted by name, columns in their order, nothing that differs between two databases made by the
- * same migrations. Made to be compared and reviewed, not to be run.
+ * Writes the schema as text, read from the catalogue. `pg_dump` may be missing in this version, and its output changes
+ * with its own version. The text is sorted by name, with columns in their order, so two databases made by the same
+ * migrations give the same text. It is made for comparison and review, not for execution.
  */
 import type pg from 'pg'
 import { DEFAULT_SCHEMA, schemaIdentifier } from '../connection/engine-schema.js'
 
-/** Each query gives `item` (a table's name, or a kind) and `line`, in the order in which they are to be read. */
+/** Each query returns `item` (a table's name, or a kind) and `line`, in the order of the dump. */
 const relationsIn = (schema: string) => `
 select c.oid, c.relname as name,
   case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' else 'table' end
@@ -40,7 +40,7 @@ left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attnum > 0 and not a.attisdropped
 order by a.attnum`
 
-/** Not null is told by the column. */
+/** Constraints other than not null, which the column shows. */
 const CONSTRAINTS = `
 select conrelid as oid, 'constraint ' || conname || ' ' || pg_get_constraintdef(oid)
     || coalesce(' -- ' || obj_description(oid, 'pg_constraint'), '') as line
@@ -48,7 +48,7 @@ from pg_constraint
 where contype <> 'n' and conrelid <> 0
 order by contype, conname collate "C"`
 
-/** Those that a constraint made are told by it. */
+/** Indexes other than those of constraints, which the constraint shows. */
 const INDEXES = `
 select i.indrelid as oid, 'index ' || pg_get_indexdef(i.indexrelid)
     || case when i.indisvalid then '' else ' (invalid)' end
@@ -86,10 +86,10 @@ interface Line {
   readonly line: string
 }
 
-/** A schema of the client's database, one thing a line, ending in a line end. */
+/** One schema of the client's database, one fact on each line, with a line end at the end. */
 export async function dumpSchema(client: pg.Client | pg.Pool, schema = 'public'): Promise<string> {
   const lines = async <T extends Line>(sql: string): Promise<readonly T[]> => {
-    // Names of other schemas are then told with them, whatever the database's own search_path.
+    // Names of other schemas are then written with their schema, whatever the database's own search_path.
     const text = `begin; set local search_path = ${schemaIdentifier(schema)}; ${sql}; commit`
     const results = (await client.query(text)) as unknown as readonly pg.QueryResult<T>[]
     return results[2]?.rows ?? []
@@ -109,7 +109,7 @@ export async function dumpSchema(client: pg.Client | pg.Pool, schema = 'public')
   return `${blocks.join('\n\n')}\n`
 }
 
-/** The product's tables, and those of the engine. */
+/** The dump of the product's tables and of the engine's tables. */
 export async function dumpProduct(client: pg.Client | pg.Pool): Promise<string> {
   return `${await dumpSchema(client)}\nschema ${DEFAULT_SCHEMA}\n\n${await dumpSchema(client, DEFAULT_SCHEMA)}`
 }

@@ -1,4 +1,6 @@
-/* The connection that presence works over: each script is a command on it. What is asked in one turn goes out together. */
+/*
+ * The connection of presence. Each script is a command on it. Commands of one turn of the event loop are sent together.
+ */
 import type { Redis } from 'ioredis'
 import { PresenceLost } from '../../../dispatch/ports.js'
 import { RedisClock } from '../clock.js'
@@ -10,13 +12,13 @@ const PREFIX = 'loadcast:presence'
 export type Argument = string | number
 
 export interface PresenceRules {
-  /** Drivers are spread over so many slots of a cluster, each with all that belongs to them; a search asks them all. */
+  /** The number of slots over which drivers and their facts are spread. A search queries all of them. */
   readonly shards: number
   readonly driverTtlMs: number
   readonly transporterTtlMs: number
-  /** How long after a loss heartbeats take to fill presence again. 0: absence is believed from the start. */
+  /** How long heartbeats need to fill presence after a loss. 0: absence is believed from the start. */
   readonly fillMs: number
-  /** A test's own time, in milliseconds; else Redis'. */
+  /** A clock in milliseconds, for tests. Absent: the clock of Redis. */
   readonly now?: (() => number) | undefined
 }
 
@@ -35,17 +37,17 @@ export class PresenceConnection {
     for (const [name, lua] of Object.entries(scripts)) redis.defineCommand(name, { numberOfKeys: 1, lua })
   }
 
-  /** The script on the shard that holds `id`. */
+  /** Runs the script on the shard of `id`. */
   one(name: ScriptName, id: string, ...more: readonly Argument[]): Promise<unknown> {
     return this.run(name, this.shardOf(id), [id, ...more])
   }
 
-  /** The script on every shard, in one round trip. */
+  /** Runs the script on every shard, in one round trip. */
   all(name: ScriptName, ...more: readonly Argument[]): Promise<readonly unknown[]> {
     return Promise.all(this.shards.map(shard => this.run(name, shard, more)))
   }
 
-  /** The script on each shard that holds some of the ids, `before` going before them; in one round trip. */
+  /** Runs the script on each shard that holds some of the ids, with `before` as first arguments. One round trip. */
   each(
     name: ScriptName,
     ids: readonly string[],
@@ -69,7 +71,7 @@ export class PresenceConnection {
     })
   }
 
-  /** Everything goes through here: fails at once while Redis is down, and tells the watch when it fails. */
+  /** All commands use this. Fails at once while Redis is unavailable, and reports failures to the watch. */
   async ask<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.#watch.isUp()) throw new PresenceLost('Redis does not answer')
     try {
@@ -80,12 +82,12 @@ export class PresenceConnection {
     }
   }
 
-  /** Redis' time, or a test's. */
+  /** Milliseconds since the epoch by the clock of Redis, or by that of a test. */
   async now(): Promise<number> {
     return this.rules.now?.() ?? (await this.ask(redis => this.#clock.now(redis)))
   }
 
-  /** FNV-1a: spreads ids that differ in their last digit only. */
+  /** FNV-1a, which also spreads ids that differ only in their last digit. */
   shardOf(id: string): number {
     let hash = 0x811c9dc5
     for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193)
@@ -93,16 +95,16 @@ export class PresenceConnection {
   }
 }
 
-/** What all keys of a shard begin with: the braces keep them in one slot of a cluster. */
+/** The prefix of all keys of a shard. The braces keep them in one slot of a cluster. */
 export const keyOf = (shard: number) => `${PREFIX}:{${shard}}`
 
 /**
- * A pause between sweeps after which presence is not believed: within half the TTL whoever is here has beaten again
- * afterwards, and nobody lapsed in it. Not less than some turns of the sweep.
+ * After a longer pause between sweeps presence is not trusted. Within half the TTL every present driver has sent
+ * another heartbeat, and no presence expired unseen. At least several periods of the sweep.
  */
 export const gapMs = (driverTtlMs: number) => Math.max(5_000, driverTtlMs / 2)
 
-/** Arguments of one call: a script that runs over more holds up everybody else. */
+/** Arguments of one call. A script with more would block all other clients of Redis. */
 const CHUNK = 500
 
 function chunks<T>(items: readonly T[]): T[][] {

@@ -1,6 +1,6 @@
 /*
- * Whether absence means anything. Emptied, replaced, or left alone for a while, presence is filled by heartbeats,
- * and until each has had its turn, who is absent may be here. The scripts decide it in the same way.
+ * Whether absence can be trusted. After Redis was emptied, replaced or left alone for a while, heartbeats fill presence
+ * again. Until every driver has sent one, an absent driver may be present. The scripts decide this in the same way.
  */
 import type { Redis } from 'ioredis'
 import { gapMs, keyOf, type PresenceConnection, type PresenceRules } from './connection.js'
@@ -10,7 +10,7 @@ type State = readonly (string | null)[]
 export const readState = (redis: Redis, key: string): Promise<State> =>
   redis.hmget(`${key}:state`, 'since', 'pulse')
 
-/** `now` is Redis' time. */
+/** `now` is milliseconds since the epoch by the clock of Redis. */
 export function isFilling(
   { fillMs, driverTtlMs }: PresenceRules,
   [since, pulse]: State,

@@ -1,14 +1,14 @@
 /*
- * Heartbeats of one shard. While some are on their way to Redis the next gather, and go out as one call: a single one does not
- * wait, and ten thousand a second are a few hundred calls.
+ * Sends the heartbeats of one shard in batches. While calls to Redis are in progress, further heartbeats wait for the
+ * next one. A single heartbeat does not wait, and ten thousand a second become a few hundred calls.
  */
 import { Batcher, inThisTick } from '../../../concurrency/batcher.js'
 import type { DriverBeat, Point } from '../../../dispatch/ports.js'
 import type { Argument, PresenceConnection } from './connection.js'
 
-/** About two milliseconds of Redis' time, in which it serves no other client. */
+/** About two milliseconds of Redis' time, during which it serves no other client. */
 const BATCH = 200
-/** While Redis works on one call, the next is on its way. */
+/** One call travels while Redis works on the other. */
 const MAX_CALLS = 2
 
 interface Beat {

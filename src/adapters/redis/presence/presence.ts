@@ -1,6 +1,6 @@
 /*
- * Presence in Redis, for any number of processes. A heartbeat is one round trip, and so is a search, however many
- * it finds. Nothing here waits for Redis: while it does not answer, every method rejects with `PresenceLost` at once.
+ * Presence in Redis, for any number of processes. A heartbeat is one round trip, and so is a search. Nothing here waits
+ * for Redis: while it does not answer, every method rejects with `PresenceLost` at once.
  */
 import type { DriverState, Point, Presence } from '../../../dispatch/ports.js'
 import { PresenceLost } from '../../../dispatch/ports.js'
@@ -14,7 +14,7 @@ export function presenceOver(redis: PresenceConnection, sweeper: string): Presen
 
   function heartbeatsOf(driverId: string): Heartbeats {
     const ofShard = heartbeats[redis.shardOf(driverId)]
-    if (ofShard === undefined) throw new Error('a driver belongs to no shard')
+    if (ofShard === undefined) throw new Error('A driver belongs to no shard')
     return ofShard
   }
 
@@ -80,14 +80,14 @@ function toState([id = '', seen, isOnline, lat = '', lng = '']: readonly string[
   return [id, { lastSeenAt: Number(seen), isOnline: isOnline === '1', place }]
 }
 
-/** A script that answers nil says that presence is being filled. */
+/** The strings of an answer. A script answers nil while presence is being filled. */
 function known(answer: unknown): readonly string[] {
   if (answer === null) throw new PresenceLost('it was emptied, and heartbeats are filling it')
   return texts(answer)
 }
 
 function texts(answer: unknown): readonly string[] {
-  if (!Array.isArray(answer)) throw new Error(`A script answered no list: ${answer}`)
+  if (!Array.isArray(answer)) throw new Error(`Expected a list from a script, got ${answer}`)
   return answer.map(String)
 }
 

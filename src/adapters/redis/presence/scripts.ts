@@ -1,35 +1,35 @@
 /*
- * What presence does inside Redis. Each script is atomic, touches the keys of one shard alone (one hash tag, so one
- * slot of a cluster), and takes its time from Redis: the clocks of our processes play no part in who is present.
+ * The Lua scripts of presence. Each is atomic and uses only the keys of one shard (one hash tag, so one slot of a
+ * cluster). They take the time from Redis, so the clocks of processes do not matter.
  *
  * Keys of a shard, all beginning with KEYS[1], `loadcast:presence:{n}`:
  *   :state          hash   since (when filling began), pulse (the last sweep), sweeper and sweeper_until (the lease)
  *   :drivers        hash   id → transporter|vehicle|type|lat|lng|when its facts were read
- *   :seen           zset   id by its last heartbeat: those who are online, or lapsed and not swept yet
- *   :lapsed         zset   id by its last heartbeat: those who were swept; known, and in no index
- *   :near:<type>    geo    id|transporter of those of `:seen` that have a place and a vehicle of the type
- *   :types          set    the types there are such keys of
- *   :fleet          zset   transporter|id, all of score 0: found by the beginning of the name
+ * :seen           zset   id by its last heartbeat: online drivers, and expired ones that were not swept yet
+ * :lapsed         zset   id by its last heartbeat: swept drivers, which are known but in no index
+ * :near:<type>    geo    id|transporter of drivers in `:seen` with a place and a vehicle of the type
+ * :types          set    the types for which `:near` keys exist
+ * :fleet          zset   transporter|id, all with score 0, found by prefix
  *   :transporters   zset   id by its last heartbeat
- * Ids and types have no `|` in them: the border allows [A-Za-z0-9_.:-] alone.
+ * Ids and types contain no `|`: input validation allows only [A-Za-z0-9_.:-].
  *
- * ARGV of all: 1 the time, of a test that keeps its own (else empty: Redis' time), 2 the TTL of drivers, 3 the TTL of
- * transporters, 4 how long heartbeats take to fill presence, 5 the longest pause between sweeps.
+ * Common ARGV: 1 the time of a test (empty: Redis' time), 2 the TTL of drivers, 3 the TTL of transporters, 4 how long
+ * heartbeats need to fill presence, 5 the longest pause between sweeps. All in milliseconds.
  */
 
-/** Nothing outlives the last process by more than a day. */
+/** All keys expire a day after the last process ended. */
 const KEY_TTL_SECONDS = 86_400
-/** Geohashes end there, a little north of Svalbard's last road. */
+/** The northern limit of geohashes in Redis, a little beyond Svalbard's last road. */
 export const MAX_LATITUDE = 85.05
-/** Swept or forgotten in one call: some milliseconds of Redis' time. */
+/** How many drivers one call sweeps or forgets: some milliseconds of Redis' time. */
 export const SWEEP_BATCH = 500
-/** Lapsed drivers stay known for an hour, so that their next heartbeat brings them back without asking elsewhere. */
+/** Expired drivers stay known for an hour, so that their next heartbeat needs no query to the database. */
 const FORGET_AFTER_MS = 3_600_000
-/** A turn of the sweep. Shorter than the pause between two, so that the death of a sweeper delays nothing. */
+/** The lease of the sweeping process. Shorter than the pause between two sweeps, so that its death delays nothing. */
 const LEASE_MS = 900
 /**
- * A driver's facts (whose it is, what it drives, that it is switched on) are asked for anew after this long: so a
- * change that could not be noted here, because Redis was away just then, is noticed.
+ * A driver's facts (fleet, vehicle, online switch) are read again after this long. So a change that happened while
+ * Redis was unavailable is noticed.
  */
 export const FACTS_AGE_MS = 300_000
 
@@ -51,7 +51,7 @@ local function begin()
   if redis.call('HSETNX', STATE, 'since', now) == 1 then redis.call('HSET', STATE, 'pulse', now) end
 end
 
--- Emptied, replaced, or left alone for a while: absence means nothing until every heartbeat has had its turn.
+-- After an empty start or a pause, absence cannot be trusted until every driver has sent a heartbeat.
 local function isFilling()
   if fillMs == 0 then return false end
   local state = redis.call('HMGET', STATE, 'since', 'pulse')
@@ -81,14 +81,14 @@ local function index(id, d)
   redis.call('GEOADD', near(d.type), d.lng, lat, id .. '|' .. d.transporter)
 end
 
--- Where searches of a type look, and for how long at most nobody has to care for it.
+-- Makes the index of the driver's type visible to searches, and sets how long it lives without a sweep.
 local function open(d)
   if d.type == '' then return end
   redis.call('SADD', TYPES, d.type)
   keep(TYPES, near(d.type))
 end
 
--- Answers when it was last seen before.
+-- Returns when the driver was last seen before.
 local function see(id, d)
   local before = redis.call('ZSCORE', SEEN, id)
   if not before then redis.call('ZREM', LAPSED, id) end
@@ -109,9 +109,9 @@ end
 `
 
 /**
- * 6… id, lat, lng (both empty without a place), again and again → for each a text: transporter, vehicle, was lapsed,
- * first place, facts are old, between bars; of an unknown one only whether presence is filling. A lapse that nobody
- * could have noticed, because presence itself was away, is none.
+ * 6… id, lat, lng (both empty without a place), repeated → for each a text: transporter, vehicle, had expired, first
+ * place, facts are old, separated by bars. For an unknown driver only whether presence is filling. An expiry while
+ * presence itself was unavailable does not count.
  */
 const beat = `${common}
 local filling = isFilling()
@@ -135,14 +135,14 @@ for i = 6, #ARGV, 3 do
 end
 return out`
 
-/** 6 id, 7 transporter, 8 vehicle, 9 type, 10 lat, 11 lng → whether it was online. */
+/** 6 id, 7 transporter, 8 vehicle, 9 type, 10 lat, 11 lng → whether the driver was online before. */
 const put = `${common}
 local id = ARGV[6]
 local known = parse(redis.call('HGET', DRIVERS, id))
 local d = { transporter = ARGV[7], vehicle = ARGV[8], type = ARGV[9], lat = ARGV[10], lng = ARGV[11], checked = now }
 if known then
   unindex(id, known)
-  -- Where it was for another fleet is not for this one.
+  -- A place that was reported for another fleet is not shown to this one.
   if known.transporter ~= d.transporter then redis.call('ZREM', FLEET, known.transporter .. '|' .. id)
   elseif d.lat == '' then d.lat, d.lng = known.lat, known.lng end
 end
@@ -168,7 +168,7 @@ for i = 8, #ARGV do
   end
 end`
 
-/** 6 id → whether it was online. */
+/** 6 id → whether the driver was online. */
 const drop = `${common}
 local id = ARGV[6]
 local d = parse(redis.call('HGET', DRIVERS, id))
@@ -177,11 +177,11 @@ local before = redis.call('ZSCORE', SEEN, id)
 forget(id, d)
 return isFresh(before) and 1 or 0`
 
-/** 6 transporter → nil while filling, else id, type, lat, lng of its online drivers, again and again. */
+/** 6 transporter → nil while filling, else id, type, lat, lng of its online drivers, repeated. */
 const driversOf = `${common}
 if isFilling() then return nil end
 local out = {}
--- '}' is the character after '|': everything that begins with the transporter's name and '|'.
+-- '}' is the character after '|', so this range is all members with the prefix 'transporter|'.
 for _, member in ipairs(redis.call('ZRANGEBYLEX', FLEET, '[' .. ARGV[6] .. '|', '(' .. ARGV[6] .. '}')) do
   local id = string.sub(member, #ARGV[6] + 2)
   local d = parse(redis.call('HGET', DRIVERS, id))
@@ -191,7 +191,7 @@ for _, member in ipairs(redis.call('ZRANGEBYLEX', FLEET, '[' .. ARGV[6] .. '|', 
 end
 return out`
 
-/** 6… ids → nil while filling, else id, last seen (ms), is online, lat, lng of the known, again and again. */
+/** 6… ids → nil while filling, else id, last seen (ms), is online, lat, lng of the known drivers, repeated. */
 const states = `${common}
 if isFilling() then return nil end
 local out = {}
@@ -205,7 +205,7 @@ for i = 6, #ARGV do
 end
 return out`
 
-/** 6… ids → those that were not present until now. */
+/** 6… ids → those that were not present before. */
 const touch = `${common}
 begin()
 local newcomers = {}
@@ -217,7 +217,7 @@ end
 keep(STATE, TRANSPORTERS)
 return newcomers`
 
-/** 6… ids → nil while filling, else those that are present. */
+/** 6… ids → nil while filling, else the present ones. */
 const present = `${common}
 if isFilling() then return nil end
 local present = {}
@@ -232,8 +232,8 @@ const dropTransporter = `${common}
 redis.call('ZREM', TRANSPORTERS, ARGV[6])`
 
 /**
- * 6 who asks → id, transporter of those who lapsed, again and again; at most a batch. None while filling.
- * One process at a time: another gets nothing until the turn is over.
+ * 6 the sweeping process → id, transporter of expired drivers, repeated; at most a batch. None while filling. One
+ * process sweeps at a time: others get nothing until its lease ends.
  */
 const sweep = `${common}
 local state = redis.call('HMGET', STATE, 'sweeper', 'sweeper_until', 'pulse')
@@ -264,7 +264,7 @@ for i = 1, #lapsed, 2 do
 end
 return out`
 
-/** By the name of the command that each becomes on the connection. */
+/** By name of the command that each script becomes on the connection. */
 export const scripts = {
   presenceBeat: beat,
   presencePut: put,

@@ -1,8 +1,8 @@
 /*
- * Who is near: plain commands in one pipeline, no script, for Redis' own answer to a search is the cheapest there is.
- * What it finds carries everything that is needed (id|transporter), and who of them lapsed is asked for in the same
- * breath, from the last-seen set: few, as the sweep takes them out each second. Only where the sweep lags behind is
- * there a second round trip.
+ * Searches drivers near a place with plain commands in one pipeline, because a Redis search is cheaper outside a
+ * script. The members of the index contain all that is needed (id|transporter). Expired drivers are read in the same
+ * round trip. They are few, because the sweep removes them every second. Only when the sweep is late is there a second
+ * round trip.
  */
 import type { NearbyDriver, Point } from '../../../dispatch/ports.js'
 import { PresenceLost } from '../../../dispatch/ports.js'
@@ -10,9 +10,9 @@ import { keyOf, type PresenceConnection } from './connection.js'
 import { isFilling, readState } from './filling.js'
 import { MAX_LATITUDE } from './scripts.js'
 
-/** More lapse in a second only when much is lost at once. */
+/** More drivers expire within a second only after a large loss. */
 const STALE_EXPECTED = 100
-/** Then so many are looked through: a search that finds more would hold up everybody else. */
+/** How many expired drivers the second round trip can sort out. More would block other clients of Redis. */
 const MAX_STALE = 20_000
 
 interface Search {
@@ -32,7 +32,7 @@ export async function searchNearby(
   const found = (
     await Promise.all(redis.shards.map(shard => searchShard(redis, keyOf(shard), search)))
   ).flat()
-  // Each list comes in this order already.
+  // A single list is sorted already.
   if (redis.shards.length * search.types.length > 1) found.sort((a, b) => a.distanceKm - b.distanceKm)
   return found.length > search.limit ? found.slice(0, search.limit) : found
 }
@@ -55,7 +55,7 @@ async function searchShard(redis: PresenceConnection, key: string, search: Searc
   return await searchAmongStale(redis, key, search, lapsedAt)
 }
 
-/** The sweep lags behind: so many more are asked for, and all who lapsed are told apart. */
+/** The sweep is late: requests correspondingly more drivers, and drops the expired ones. */
 async function searchAmongStale(
   redis: PresenceConnection,
   key: string,

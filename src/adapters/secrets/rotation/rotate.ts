@@ -15,7 +15,7 @@ const KEY_BYTES = 48
 export interface RotationParts {
   readonly versions: SecretVersions
   /** Absent for the very first values, which no service reads yet. */
-  readonly services?: Services & { readonly names: readonly string[] }
+  readonly services?: Services
   /** Called only if the database user changes. */
   openRoles(): Promise<DatabaseRoles>
   /** Prints a line for the operator, which never contains a secret value. */

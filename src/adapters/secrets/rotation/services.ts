@@ -28,28 +28,65 @@ export interface ServicesOptions {
   readonly stableMs?: number
 }
 
-export interface Services {
+export class Services {
+  readonly #options: ServicesOptions
+
+  constructor(options: ServicesOptions) {
+    this.#options = options
+  }
+
+  get names(): readonly string[] {
+    return this.#options.services
+  }
+
   /** Throws with the names of the services that do not exist. */
-  check(): Promise<void>
+  async check(): Promise<void> {
+    await this.#describe()
+  }
+
   /** Replaces every task of `service` and resolves when all that run are new. Throws if the deployment fails. */
-  redeploy(service: string): Promise<void>
+  async redeploy(service: string): Promise<void> {
+    const { client, cluster } = this.#options
+    const answer = await client.send(new UpdateServiceCommand({ cluster, service, forceNewDeployment: true }))
+    const deployment = answer.service?.deployments?.find(({ status }) => status === 'PRIMARY')?.id
+    if (deployment === undefined) throw new Error(`ECS started no deployment of ${service}`)
+    await this.#untilStable(service, deployment)
+    await this.#assertOnlyTasksOf(service, deployment)
+  }
+
   /** Deregisters all revisions of the services' families except those in use, and returns their names. */
-  retireRevisions(): Promise<string[]>
-}
+  async retireRevisions(): Promise<string[]> {
+    const { client } = this.#options
+    const described = await this.#describe()
+    const inUse = new Set(
+      described.flatMap(({ taskDefinition, deployments }) => [
+        taskDefinition,
+        ...(deployments ?? []).map(deployment => deployment.taskDefinition),
+      ]),
+    )
+    const retired: string[] = []
+    for (const family of new Set(described.map(({ taskDefinition }) => familyOf(taskDefinition)))) {
+      for (const revision of await this.#activeRevisions(family)) {
+        if (inUse.has(revision)) continue
+        await client.send(new DeregisterTaskDefinitionCommand({ taskDefinition: revision }))
+        retired.push(nameOf(revision))
+      }
+    }
+    return retired
+  }
 
-export function createServices(options: ServicesOptions): Services {
-  const { client, cluster, services, pollMs = POLL_MS, stableMs = STABLE_MS } = options
-
-  async function describe(): Promise<Service[]> {
+  async #describe(): Promise<Service[]> {
+    const { client, cluster, services } = this.#options
     const answer = await client.send(new DescribeServicesCommand({ cluster, services: [...services] }))
     const missing = (answer.failures ?? []).map(({ arn, reason }) => `${arn} (${reason})`)
     if (missing.length > 0) throw new Error(`No such service in ${cluster}: ${missing.join(', ')}`)
     return answer.services ?? []
   }
 
-  async function untilStable(service: string, deployment: string): Promise<void> {
+  async #untilStable(service: string, deployment: string): Promise<void> {
+    const { pollMs = POLL_MS, stableMs = STABLE_MS } = this.#options
     for (const deadline = Date.now() + stableMs; Date.now() < deadline; await delay(pollMs)) {
-      const found = (await describe()).find(({ serviceName }) => serviceName === service)
+      const found = (await this.#describe()).find(({ serviceName }) => serviceName === service)
       const ours = found?.deployments?.find(({ id }) => id === deployment)
       if (found === undefined || ours === undefined || ours.rolloutState === 'FAILED') {
         throw new Error(`The deployment of ${service} failed and was rolled back. ${BOTH_GOOD}`)
@@ -60,7 +97,8 @@ export function createServices(options: ServicesOptions): Services {
     throw new Error(`${service} was not stable after ${stableMs / 60_000} minutes. ${BOTH_GOOD}`)
   }
 
-  async function assertOnlyTasksOf(service: string, deployment: string): Promise<void> {
+  async #assertOnlyTasksOf(service: string, deployment: string): Promise<void> {
+    const { client, cluster } = this.#options
     let nextToken: string | undefined
     do {
       const page = await client.send(
@@ -78,7 +116,8 @@ export function createServices(options: ServicesOptions): Services {
     } while (nextToken !== undefined)
   }
 
-  async function activeRevisions(family: string): Promise<string[]> {
+  async #activeRevisions(family: string): Promise<string[]> {
+    const { client } = this.#options
     const revisions: string[] = []
     let nextToken: string | undefined
     do {
@@ -90,42 +129,9 @@ export function createServices(options: ServicesOptions): Services {
     } while (nextToken !== undefined)
     return revisions
   }
-
-  return {
-    async check() {
-      await describe()
-    },
-    async redeploy(service) {
-      const answer = await client.send(
-        new UpdateServiceCommand({ cluster, service, forceNewDeployment: true }),
-      )
-      const deployment = answer.service?.deployments?.find(({ status }) => status === 'PRIMARY')?.id
-      if (deployment === undefined) throw new Error(`ECS started no deployment of ${service}`)
-      await untilStable(service, deployment)
-      await assertOnlyTasksOf(service, deployment)
-    },
-    async retireRevisions() {
-      const described = await describe()
-      const inUse = new Set(
-        described.flatMap(({ taskDefinition, deployments }) => [
-          taskDefinition,
-          ...(deployments ?? []).map(deployment => deployment.taskDefinition),
-        ]),
-      )
-      const retired: string[] = []
-      for (const family of new Set(described.map(({ taskDefinition }) => familyOf(taskDefinition)))) {
-        for (const revision of await activeRevisions(family)) {
-          if (inUse.has(revision)) continue
-          await client.send(new DeregisterTaskDefinitionCommand({ taskDefinition: revision }))
-          retired.push(nameOf(revision))
-        }
-      }
-      return retired
-    },
-  }
 }
 
-/** Says that stopping here does no harm. */
+/** Tells the operator that stopping here is harmless. */
 const BOTH_GOOD = 'Old and new values both work and nothing was retired: fix the cause, then run again'
 
 /** `arn:…:task-definition/loadcast-api:41` → `loadcast-api:41` */

@@ -1,14 +1,14 @@
 /*
- * What makes the sockets of several processes one: Socket.IO's adapter on two connections to Redis, one to publish and
- * one to listen. Delivery through it is at most once, as Redis' own is; what may have been missed is told, so
- * that it can be looked up in the database. Nothing here waits for Redis, and nothing ends the process.
+ * Joins the sockets of several processes: Socket.IO's adapter on two connections to Redis, one to publish and one to
+ * subscribe. Delivery is at most once, like that of Redis. Possible losses are reported, so that the events can be read
+ * from the database. Nothing here waits for Redis, and no failure ends the process.
  */
 import { randomBytes } from 'node:crypto'
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Server } from 'socket.io'
-import { startEcho } from './echo.js'
+import { startLoopbackCheck } from './loopback-check.js'
 import { understandOldRooms } from './old-rooms.js'
 import { Publisher } from './publisher.js'
 import { type AdapterKind, assertSubscribes } from './start-check.js'
@@ -16,19 +16,19 @@ import { Subscriber } from './subscriber.js'
 
 export interface SocketClusterOptions {
   readonly kind: AdapterKind
-  /** Both for this alone: a connection that has subscribed can do nothing else. */
+  /** Used only by the cluster: a connection with subscriptions cannot run other commands. */
   readonly connections: { readonly publisher: Redis; readonly subscriber: Redis }
   readonly log: Logger
-  /** Prefix of all channels, so that another program may share the server. */
+  /** The prefix of all channels, so that other programs can share the server. */
   readonly channelPrefix: string
-  /** Set when Redis was just found to be unavailable, so that the start does not wait for it. */
+  /** Set it when Redis was just found to be unavailable, so that the start does not wait for it again. */
   readonly patienceMs?: number
-  /** For tests: how often it is looked whether messages come through. */
-  readonly echoEveryMs?: number
+  /** How often the loopback check sends a message. Tests set it. */
+  readonly loopbackEveryMs?: number
 }
 
 export interface ClusterState {
-  /** What other processes tell may not arrive here. */
+  /** Whether messages of other processes may fail to arrive here. */
   readonly isDeaf: boolean
   readonly waiting: number
   readonly dropped: number
@@ -37,31 +37,31 @@ export interface ClusterState {
 export interface SocketCluster {
   readonly kind: AdapterKind
   state(): ClusterState
-  /** Makes this server one of the cluster. `onMissed`: messages of the last so many milliseconds may be missing here. */
+  /** Makes `io` part of the cluster. Calls `onMissed` when messages of the last `forMs` may not have arrived here. */
   join(io: Server, onMissed: (forMs: number) => void): void
-  /** Has the other processes tell their sockets again what was told in the last so many milliseconds. */
+  /** Makes the other processes redeliver the events of the last `forMs` to their sockets. */
   tellMissed(forMs: number): void
-  /** Leaves the connections to whoever made them. */
+  /** Stops. The connections stay open; their owner closes them. */
   close(): void
 }
 
-/** Between processes: "of what was told in the last so many milliseconds, some may have missed something". */
+/** The message between processes: events of the last so many milliseconds may not have arrived. */
 const MISSED = 'missed'
 
-/** Throws `SocketAdapterError` when this Redis cannot do what the adapter needs; one that is away for now is no error. */
+/** Throws `SocketAdapterError` if Redis lacks what the adapter needs. An unavailable Redis is no error. */
 export async function createSocketCluster(options: SocketClusterOptions): Promise<SocketCluster> {
-  const { kind, connections, log, channelPrefix, echoEveryMs } = options
+  const { kind, connections, log, channelPrefix, loopbackEveryMs } = options
   await assertSubscribes({ ...options, subscriber: connections.subscriber })
   const subscriber = new Subscriber(connections.subscriber, log)
   let tellMissed = (_forMs: number) => {}
   let onRecovered = (_afterMs: number) => {}
   const publisher = new Publisher(connections.publisher, afterMs => onRecovered(afterMs))
-  let echo: ReturnType<typeof startEcho> | undefined
+  let loopback: ReturnType<typeof startLoopbackCheck> | undefined
 
   return {
     kind,
     state: () => ({
-      isDeaf: echo?.isDeaf ?? false,
+      isDeaf: loopback?.isDeaf ?? false,
       waiting: publisher.waiting,
       dropped: publisher.dropped,
     }),
@@ -70,11 +70,11 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
         kind === 'sharded'
           ? createShardedAdapter(publisher, subscriber, {
               channelPrefix,
-              // A channel for each room would be one subscription for each user who is connected.
+              // With a channel for each room there would be one subscription for each connected user.
               subscriptionMode: 'static',
             })
           : createAdapter(publisher, subscriber, { key: channelPrefix })
-      // Socket.IO calls it with `new`, so it cannot be an arrow.
+      // Socket.IO calls it with `new`, so it cannot be an arrow function.
       function createBilingual(namespace: unknown) {
         return understandOldRooms(createOne(namespace))
       }
@@ -84,24 +84,24 @@ export async function createSocketCluster(options: SocketClusterOptions): Promis
       io.on(MISSED, (forMs: unknown) => {
         if (typeof forMs === 'number') onMissed(forMs)
       })
-      echo = startEcho({
+      loopback = startLoopbackCheck({
         publisher,
         subscriber,
         connections,
         channel: `${channelPrefix}-echo#${randomBytes(8).toString('hex')}`,
         isSharded: kind === 'sharded',
-        ...(echoEveryMs === undefined ? {} : { everyMs: echoEveryMs }),
+        ...(loopbackEveryMs === undefined ? {} : { everyMs: loopbackEveryMs }),
         log,
         onHeardAgain(deafForMs) {
           onMissed(deafForMs)
-          // Clients that were here meanwhile may have gone to others.
+          // Clients of this process may have reconnected to other processes in the meantime.
           io.serverSideEmit(MISSED, deafForMs)
         },
       })
     },
     tellMissed: forMs => tellMissed(forMs),
     close() {
-      echo?.stop()
+      loopback?.stop()
       subscriber.detach()
     },
   }

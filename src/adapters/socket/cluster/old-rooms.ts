@@ -1,14 +1,15 @@
 /*
- * Rooms of the release before, `user:<id>`, which knew no roles. Its processes have sockets in them and emit to them until
- * they are replaced. No socket of this release ever joins one: a customer would hear a driver of the same id. Instead,
- * what comes for an old room goes to the person that the event is meant for, which its type and data say.
- * This file goes once no process of that release can live beside this one, with what calls it.
+ * Rooms of the previous release, `user:<id>`, which had no role in their name. During an upgrade its processes still
+ * have sockets in such rooms and emit to them. Sockets of this release never join one: a customer would get the events
+ * of a driver with the same id. Instead an emit to an old room is redirected to the person that the event is meant for,
+ * by its type and data. Delete this file and its calls when processes of that release can no longer run beside this
+ * one.
  */
 import { type Envelope, PERSON_ROOM_PREFIX, personRoom, type Role } from '../../../dispatch/ports.js'
 
 const OLD_PREFIX = 'user:'
 
-/** The rooms in which sockets of old processes hear what is said in these; roles have no colon. */
+/** The old rooms of the same people, for sockets on old processes. Roles contain no colon. */
 export const oldRoomsOf = (rooms: readonly string[]): readonly string[] =>
   rooms
     .filter(room => room.startsWith(PERSON_ROOM_PREFIX))
@@ -19,7 +20,7 @@ export interface Target {
   readonly except: readonly string[]
 }
 
-/** Where a process of this release says what an old one said there. Its own kind names rooms of people: these stay. */
+/** Maps the target of an old emit to rooms of this release. New emits also name rooms of people and stay unchanged. */
 export function fromOldRooms({ rooms, except }: Target, envelope: Envelope): Target {
   if (!rooms.some(isOld) || rooms.some(room => room.startsWith(PERSON_ROOM_PREFIX))) return { rooms, except }
   const roomsFor = (room: string) => {
@@ -29,7 +30,7 @@ export function fromOldRooms({ rooms, except }: Target, envelope: Envelope): Tar
   }
   return {
     rooms: rooms.flatMap(roomsFor),
-    // Only ever the request's customer, who is told of its end in words of its own.
+    // Old emits leave out only the request's customer, who gets a different event about its end.
     except: except.map(room =>
       isOld(room) ? personRoom({ role: 'customer', id: room.slice(OLD_PREFIX.length) }) : room,
     ),
@@ -38,7 +39,10 @@ export function fromOldRooms({ rooms, except }: Target, envelope: Envelope): Tar
 
 const isOld = (room: string) => room.startsWith(OLD_PREFIX)
 
-/** As whom this id is meant: the announcement table of the old release, read backwards. What is not in it is for nobody. */
+/**
+ * The roles in which this id gets the event: the announcement table of the old release in reverse. Unknown events go to
+ * nobody.
+ */
 function rolesMeant({ type, data }: Envelope, id: string): readonly Role[] {
   switch (type) {
     case 'trip_assigned':
@@ -56,7 +60,7 @@ function rolesMeant({ type, data }: Envelope, id: string): readonly Role[] {
     case 'no_vehicles_available':
       return ['customer']
     case 'booking_expired':
-      // The customer’s own, and no other, says where to ask again.
+      // Only the customer's own event says how to retry.
       return data.retry === undefined ? ['transporter'] : ['customer']
     case 'new_broadcast':
     case 'driver_status_changed':
@@ -75,17 +79,17 @@ interface Options {
   except: string[]
 }
 
-/** What the two adapters call with what has come from Redis; private there, pinned by a test. */
+/** Members that the two adapters call for messages from Redis. They are private; a test pins them. */
 interface Receiving {
-  /** The classic one’s: makes `[process, packet, options]` of bytes. */
+  /** Classic adapter: decodes bytes to `[process, packet, options]`. */
   parser?: { encode(message: unknown): unknown; decode(bytes: Buffer): unknown }
-  /** The classic one’s: what is for one room that nobody is in is not looked at. */
+  /** Classic adapter: messages for one room are skipped if no socket is in it. */
   hasRoom?(room: string): boolean
-  /** The sharded one’s. */
+  /** Sharded adapter. */
   onMessage?(message: { data?: { packet?: Packet; opts?: Options } }, ...more: unknown[]): void
 }
 
-/** Has an adapter understand emits of old processes. */
+/** Makes an adapter redirect emits of old processes. Returns the same adapter. */
 export function understandOldRooms<TAdapter extends object>(adapter: TAdapter): TAdapter {
   const receiving = adapter as Receiving
   const { parser } = receiving

@@ -1,26 +1,26 @@
 /*
- * Large messages between processes travel packed: an offer names thousands of rooms. UUIDs, which most ids are,
- * go as their 16 bytes, which nothing can shorten; what is left repeats itself, and is deflated. 1,000 rooms named
- * by UUIDs are 43 KB as they are, 22 KB deflated, 16.5 KB so.
+ * Compresses large messages between processes: one offer names thousands of rooms. Most ids are UUIDs. They are sent as
+ * 16 bytes each, because they do not compress; the repetitive rest is deflated. 1,000 rooms named by UUIDs take 43 KB
+ * as text, 22 KB deflated and 16.5 KB this way.
  *
- * A packed message: 0, the length of the deflated text (4 bytes), that text, the bytes of its UUIDs in order.
+ * Format: a 0 byte, the length of the deflated text (4 bytes), the deflated text, the bytes of its UUIDs in order.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
-/** Below this it is one packet on the network anyway, and not worth the time. */
+/** A smaller message is a single network packet anyway, so compressing it gains nothing. */
 const PACK_FROM_BYTES = 2_048
-/** What an adapter sends begins with `{` or as an array of MessagePack, never so. */
+/** Unpacked messages begin with `{` or with the tag of a MessagePack array, never with this byte. */
 const PACKED = 0
 const HEADER_BYTES = 5
-/** The fastest: on what is left once the UUIDs are out, slower ones gain nothing worth having. */
+/** The fastest level. Without the UUIDs, higher levels gain almost nothing. */
 const LEVEL = 1
-/** A message is what we packed ourselves; what claims to be larger than any of ours is not. */
+/** Protects the memory. Our own messages are smaller, so a larger one is not ours. */
 const MAX_UNPACKED_BYTES = 16 * 1_048_576
 
-/** Every byte is a character in this encoding, and comes back as it was. */
+/** An encoding in which every byte is one character, so the bytes survive. */
 const BYTES = 'latin1'
 const UUID_BYTES = 16
-/** Stands for the next UUID; the mark itself, where it is in the text, is written differently. */
+/** Marks the position of a UUID. A mark in the text itself is escaped. */
 const MARK = '\x01'
 const A_UUID = `${MARK}u`
 const A_MARK = `${MARK}m`
@@ -44,7 +44,7 @@ export function pack(message: string | Buffer): string | Buffer {
   return Buffer.concat([header, deflated, Buffer.from(uuids.join('').replaceAll('-', ''), 'hex')])
 }
 
-/** Throws for what is no message of ours. */
+/** The original message. Throws if the message was not written by `pack`. */
 export function unpack(message: Buffer): Buffer {
   if (message[0] !== PACKED) return message
   const end = HEADER_BYTES + message.readUInt32BE(1)

@@ -1,28 +1,29 @@
 /*
- * What the adapter publishes with. Nobody ever waits for Redis: a message is handed over and answered for at once.
- * (The sharded adapter tells its own sockets only after the answer; the classic one would leave a rejection
- * that nobody handles.) What may wait for Redis to come back is bounded; what had to be dropped is known,
- * so that the others can be told to look for what they missed.
+ * The adapter's publisher. No caller ever waits for Redis: `publish` resolves at once. (The sharded adapter emits to
+ * its own sockets only after the reply, and the classic one does not handle rejections.) The queue of messages is
+ * bounded. Dropped messages are recorded, so that other processes can be told to read what they missed.
  */
 import { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
 import { pack } from './packing.js'
 
-/** Some seconds of events of a busy process. */
+/** Some seconds of events of a busy process. Without a bound an outage of Redis would fill the memory. */
 const MAX_WAITING_MESSAGES = 10_000
 const MAX_WAITING_BYTES = 16 * 1_048_576
 
-/** As the adapters know Redis: `on` and `off` are for its `error`, which is handled where the connection is made. */
+/**
+ * The part of Redis that the adapters use. They also listen to `error`, which is handled where the connection is made.
+ */
 export class Publisher extends EventEmitter {
   readonly #redis: Pick<Redis, 'publish' | 'spublish'>
   readonly #onRecovered: (afterMs: number) => void
   #waiting = 0
   #waitingBytes = 0
   #dropped = 0
-  /** When the first of them was published. */
+  /** When the first dropped message was published. */
   #droppedFrom = 0
 
-  /** `onRecovered`: a message got through after some did not, the first of them so many milliseconds ago. */
+  /** Calls `onRecovered` when a message succeeds after others were dropped, the first of them `afterMs` ago. */
   constructor(redis: Pick<Redis, 'publish' | 'spublish'>, onRecovered: (afterMs: number) => void) {
     super()
     this.#redis = redis
@@ -37,7 +38,7 @@ export class Publisher extends EventEmitter {
     return this.#send(packed => this.#redis.spublish(channel, packed), message)
   }
 
-  /** Messages that were dropped since one last got through. */
+  /** The number of messages dropped since the last success. */
   get dropped(): number {
     return this.#dropped
   }

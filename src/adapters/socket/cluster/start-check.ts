@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 
 export type AdapterKind = 'classic' | 'sharded'
 
-/** This Redis cannot do what the adapter needs. The message names the setting to change. */
+/** Redis lacks what the adapter needs. The message names the setting to change. */
 export class SocketAdapterError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -11,10 +11,10 @@ export class SocketAdapterError extends Error {
   }
 }
 
-/** A start does not wait longer for a Redis that is away: requests go on without it. */
+/** How long a start waits for Redis. The process also works without it. */
 const PATIENCE_MS = 3_000
 
-/** Throws `SocketAdapterError` when Redis refuses to subscribe as this adapter does. Silence is no refusal. */
+/** Throws `SocketAdapterError` if Redis refuses the adapter's kind of subscription. No answer is not a refusal. */
 export async function assertSubscribes(options: {
   readonly subscriber: Redis
   readonly kind: AdapterKind
@@ -32,10 +32,10 @@ export async function assertSubscribes(options: {
   )
   const error = await Promise.race([refused, patience(patienceMs)])
   if (error === undefined) return
-  // Redis' own answer, as opposed to there being none.
+  // An error reply of Redis, in contrast to a lost connection.
   if (error.name === 'ReplyError')
     throw new SocketAdapterError(refusal(kind, error.message), { cause: error })
-  log.warn({ err: error }, 'Redis is not there yet: events reach other processes once it is')
+  log.warn({ err: error }, 'Redis is unavailable, events reach other processes when it is back')
 }
 
 function refusal(kind: AdapterKind, reason: string): string {

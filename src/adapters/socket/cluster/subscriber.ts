@@ -1,7 +1,7 @@
 /*
- * What the adapter listens with: the connection's messages, unpacked. It subscribes again by itself when the
- * connection is back: were that left to ioredis, a failure would be a rejection that nobody can handle. A message
- * that is none of ours is logged and dropped here; inside the adapter it would end the process.
+ * The adapter's subscriber: passes on the connection's messages, unpacked. It renews subscriptions itself after a
+ * reconnect, because ioredis would reject a promise that nobody handles. A foreign message is logged and dropped here;
+ * inside the adapter it would end the process.
  */
 import { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
@@ -10,14 +10,14 @@ import { unpack } from './packing.js'
 
 type Subscription = 'subscribe' | 'psubscribe' | 'ssubscribe'
 
-/** The names that the adapters use, with the message as the last part. */
+/** The event names that the adapters use. The message is the last argument. */
 const messageEvents = ['messageBuffer', 'pmessageBuffer', 'smessageBuffer'] as const
 
 export class Subscriber extends EventEmitter {
   readonly #redis: Redis
   readonly #log: Logger
   readonly #wanted = new Map<string, Subscription>()
-  /** Those that Redis refused on this connection, for example for a missing permission that may be granted later. */
+  /** Channels that Redis refused on this connection, for example for a missing permission that may be granted later. */
   readonly #refused = new Set<string>()
   readonly #detach: (() => void)[] = []
 
@@ -51,7 +51,7 @@ export class Subscriber extends EventEmitter {
     this.#want('ssubscribe', channel)
   }
 
-  /** Takes no more messages. The subscriptions go with the connection. */
+  /** Stops passing on messages. The subscriptions end with the connection. */
   detach(): void {
     for (const detach of this.#detach.splice(0)) detach()
     this.removeAllListeners()
@@ -78,7 +78,7 @@ export class Subscriber extends EventEmitter {
       await this.#redis[how](channel)
       this.#refused.delete(channel)
     } catch (error) {
-      if (!this.#refused.has(channel)) this.#log.warn({ err: error, channel }, `Redis did not ${how}`)
+      if (!this.#refused.has(channel)) this.#log.warn({ err: error, channel }, `Redis refused to ${how}`)
       this.#refused.add(channel)
     }
   }
@@ -87,7 +87,7 @@ export class Subscriber extends EventEmitter {
     try {
       this.emit(event, ...parts.slice(0, -1), unpack(parts.at(-1) as Buffer))
     } catch (error) {
-      this.#log.warn({ err: error, channel: String(parts.at(-2)) }, 'a message in Redis is none of ours')
+      this.#log.warn({ err: error, channel: String(parts.at(-2)) }, 'dropped a foreign message from Redis')
     }
   }
 }

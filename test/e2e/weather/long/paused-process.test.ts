@@ -27,7 +27,7 @@ const REQUESTS_COMPARED = 50
 
 const cleanUp = useCleanups()
 
-test('R13.3 a process that was stopped beyond its leases does no harm when it resumes', async () => {
+test('R13.3 a process that was paused beyond its leases does no harm when it resumes', async () => {
   const world = await startWorld(PROCESSES, { BROADCAST_TIMEOUT_SECONDS: String(TIMEOUT_SECONDS) })
   cleanUp(world.close)
   const { processes, query } = world

@@ -17,7 +17,7 @@ const PATIENCE_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.2 R13.3 a process that slept through a failover acts on the database, not on its memory', async () => {
+test('R13.2 R13.3 a process that was paused during a failover acts on the database, not on its memory', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
   // Only the calls of this test change the requests.

@@ -16,7 +16,7 @@ const NOTICED_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.1 R13.2 while the address leads to a standby no process ends and a start waits; promotion restores service', async () => {
+test('R13.1 R13.2 while the address leads to a standby, no process ends and a start waits; promotion restores service', async () => {
   const pair = await startPair({ isSynchronous: true })
   cleanUp(pair.close)
   const processes = await startWeatherProcesses(1, pair.connectionString)

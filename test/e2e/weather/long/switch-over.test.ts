@@ -16,7 +16,7 @@ const GOES_ON_WITHIN_MS = 20_000
 
 const cleanUp = useCleanups()
 
-test('R13.2 in a planned switch-over, processes leave the former primary, and nothing is lost', async () => {
+test('R13.2 in a planned switch-over processes leave the former primary, and nothing is lost', async () => {
   const pair = await startPair({ isSynchronous: false })
   cleanUp(pair.close)
   const processes = await startWeatherProcesses(size.processes, pair.connectionString)

@@ -5,7 +5,7 @@ import { addedKeys } from '../../../../src/runtime/commit/added-keys.js'
 /** Few names, so that lists have keys in common, also more than once. */
 const keys = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { maxLength: 8 })
 
-it('added keys are those of the one list that the other lacks, each once', () => {
+it('added keys are those of one list that the other lacks, each once', () => {
   fc.assert(
     fc.property(keys, keys, keys, keys, (start, end, before, after) => {
       const [older, newer] = [

@@ -11,7 +11,7 @@ import { actor, newDoors } from '../../../support/machines/doors.js'
 const DOORS = 100
 const COMMIT_MS = 20
 
-it('who waits behind failed commits is told so, though nobody sends anything more', async () => {
+it('a caller that waits behind failed commits gets an error, even if no further command is sent', async () => {
   let isFull = false
   const store = createMemoryStore({ database: new MemoryDatabase(() => Date.now()) })
   const { commit } = store

@@ -15,7 +15,7 @@ function mailboxOf(burstLimit: number, ...pendings: Pending[]) {
 }
 
 describe('a mailbox', () => {
-  it('gives urgent events first, all others in order of arrival', () => {
+  it('returns urgent events first, and all others in order of arrival', () => {
     const mailbox = mailboxOf(
       10,
       command('a'),
@@ -28,7 +28,7 @@ describe('a mailbox', () => {
     expect(mailbox.length).toBe(0)
   })
 
-  it('gives timers in the order in which they are due and were armed, each in the place of one', () => {
+  it('returns timers in the order in which they are due and were armed, each in the place of one', () => {
     const bell = (uid: string, dueAt: number, generation: number, ordinal: number) =>
       ({ kind: 'timer', uid, dueAt, ordinal, gate: { sendId: uid, generation } }) as unknown as Pending
     const bells = [bell('c', 100, 2, 0), bell('d', 100, 2, 1), bell('a', 50, 7, 0), bell('b', 100, 1, 3)]
@@ -38,7 +38,7 @@ describe('a mailbox', () => {
     expect(uids(mailbox.take())).toEqual(['c', 'd'])
   })
 
-  it('drops queued timers that a commit has made void, and no younger ones', () => {
+  it('drops queued timers that a commit has made void, and no later ones', () => {
     const bell = (uid: string, sendId: string, generation: number) =>
       ({ kind: 'timer', uid, dueAt: 1, gate: { sendId, generation } }) as unknown as Pending
     const armed = { instance: 'id', machine: 'chime', event: { type: 'ring' }, dueAt: 9, generation: 5 }
@@ -61,13 +61,13 @@ describe('a mailbox', () => {
     expect(uids(moved(true))).toEqual(['gone', 'replaced', 'new', 'kept'])
   })
 
-  it('gives no more than the burst limit at once', () => {
+  it('returns no more than the burst limit at once', () => {
     const mailbox = mailboxOf(2, command('a'), command('b'), command('c'))
     expect(uids(mailbox.take())).toEqual(['a', 'b'])
     expect(uids(mailbox.take())).toEqual(['c'])
   })
 
-  it('gives what was put back before what came later, save what is urgent', () => {
+  it('returns events that were put back before later ones, except urgent ones', () => {
     const mailbox = mailboxOf(10, command('a'), command('b'))
     const taken = mailbox.take()
     mailbox.push(command('c'))

@@ -54,7 +54,7 @@ afterEach(() => {
 })
 
 describe('a commit', () => {
-  it('that is answered is sent once, and its results stand', async () => {
+  it('that is answered is sent once, and its results are kept', async () => {
     const { store, asked, commits } = storeThat([[{ kind: 'stale' }, claimed]], 'ours')
     expect(await send(store, write('a', 'ours'), write('b', 'ours'))).toEqual(['stale', 'claimed'])
     expect([commits(), asked]).toEqual([1, []])
@@ -91,14 +91,14 @@ describe('a commit', () => {
     expect(await send(store, write('a', 'ours'))).toEqual(['unknown'])
   })
 
-  it('is given up after seconds, with what the database said', async () => {
+  it('is given up after seconds, with the database’s error', async () => {
     const { store, commits } = storeThat([])
     expect(await send(store, write('a', 'ours'))).toBeInstanceOf(StoreUnavailableError)
     expect(commits()).toBeGreaterThan(8)
     expect(commits()).toBeLessThan(30)
   })
 
-  it('is given up soon when another one has found the database away for seconds, until one succeeds', async () => {
+  it('is given up soon if another one has found the database away for seconds, until one succeeds', async () => {
     const { store, commits } = storeThat([])
     const sender = createCommitSender(store, silentLog)
     await sendBy(sender, [write('a', 'ours')])
@@ -109,7 +109,7 @@ describe('a commit', () => {
     expect(second).toBeLessThan(first / 2 + 1)
   })
 
-  it('has all the time again after one that succeeded', async () => {
+  it('has the full time again after one that succeeded', async () => {
     const away = Array.from({ length: 40 }, () => 'away' as const)
     const { store, commits } = storeThat([...away.slice(0, 20), [{ kind: 'stale' }]])
     const sender = createCommitSender(store, silentLog)

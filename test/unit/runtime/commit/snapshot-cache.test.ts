@@ -16,14 +16,14 @@ function open() {
 }
 
 describe('the snapshot cache', () => {
-  it('keeps the newest version that was shown', () => {
+  it('keeps the newest version that it was given', () => {
     const { cache } = open()
     cache.note(at(1), 10, 100)
     cache.note(at(3), 20, 100)
     expect(cache.get('a')).toMatchObject({ instance: { version: 3 }, confirmedAt: 20 })
   })
 
-  it('takes an older read for a confirmation of the newer version, which was committed after it began', () => {
+  it('uses an older read as a confirmation of the newer version, which was committed after the read began', () => {
     const { cache, clock, rewinds } = open()
     clock.ms = 40
     cache.note(at(3), 20, 100)
@@ -49,7 +49,7 @@ describe('the snapshot cache', () => {
     expect(rewinds).toEqual([{ instance: 'a', known: 3, found: 3 }])
   })
 
-  it('is not confirmed by what began before', () => {
+  it('is not confirmed by a read that began earlier', () => {
     const { cache, clock } = open()
     clock.ms = 20
     cache.note(at(3), 20, 100)
@@ -58,7 +58,7 @@ describe('the snapshot cache', () => {
     expect(cache.get('a')?.confirmedAt).toBe(20)
   })
 
-  it('forgets what it is told to drop', () => {
+  it('drops an instance when it is told to', () => {
     const { cache } = open()
     cache.note(at(3), 20, 100)
     cache.drop('a')

@@ -98,13 +98,13 @@ describe('the fields of a definition', () => {
     expectFault(defined(over), field, says)
   })
 
-  it.each([undefined, null, 'door', 7])('R10.8 are asked of an object, not of %p', value => {
+  it.each([undefined, null, 'door', 7])('R10.8 are expected in an object, not in %p', value => {
     expect(errorOf(() => createRegistry([value as unknown as Definition])).message).toMatch(
       /^definitions\[0\]: expected a definition, got/,
     )
   })
 
-  it('R10.8 refuse urgent events that are no commands', () => {
+  it('R10.8 refuse urgent events that are not commands', () => {
     expectFault(
       defined({ urgent: ['open', 'brick up'] }),
       'urgent[1]',
@@ -188,7 +188,7 @@ describe('the commands of a definition', () => {
       z.union([z.object({ type: z.literal('x') }), z.object({ type: z.literal('open') })]),
     ],
     ['a union with what cannot be seen', z.union([z.object({ who: z.string() }), z.custom(() => true)])],
-  ])('R10.8 are taken with %s', (_what, schema) => {
+  ])('R10.8 are accepted with %s', (_what, schema) => {
     expect(createRegistry([command('open', schema)]).get('door').definition.version).toBe(1)
   })
 
@@ -235,7 +235,7 @@ describe('the projections of a definition', () => {
     expectFault(projected({ table }), 'projections[0].table', `"${table}" is a table of the engine`)
   })
 
-  it('R10.8 may not write into any table of the engine’s: each of the schema is the engine’s or freight’s', () => {
+  it('R10.8 may not write into any of the engine’s tables: each table of the schema is the engine’s or freight’s', () => {
     const freight = [
       'admin_actions',
       'answers',
@@ -365,7 +365,7 @@ describe('the guards of a machine', () => {
     ['onDone', 'invoke.onDone.guard'],
     ['onError', 'invoke.onError.guard'],
     ['onSnapshot', 'invoke.onSnapshot.guard'],
-  ])('R10.8 are found missing in %s of an invoke, which is refused itself', (key, path) => {
+  ])('R10.8 are found missing in %s of an invoke, which is itself refused', (key, path) => {
     const definition = withMachine(
       { invoke: { src: 'work', [key]: { guard: 'missing' } } },
       { actors: { work: fromPromise(async () => 1) } },
@@ -384,7 +384,7 @@ describe('the guards of a machine', () => {
     ])
   })
 
-  it('R10.8 are refused when they are made of themselves', () => {
+  it('R10.8 are refused if they refer to themselves', () => {
     const named = {
       guards: { a: not('b' as never), b: or([() => false, 'a'] as never), c: and(['c'] as never) },
     }
@@ -399,7 +399,7 @@ describe('the guards of a machine', () => {
     expectFault(withMachine(on(guard)), 'on.GO.guard', /expected a guard: a function or a name/)
   })
 
-  it('R10.8 refuse a stateIn of a state that is not there', () => {
+  it('R10.8 refuse a stateIn of a state that does not exist', () => {
     expectFault(withMachine(on(and([stateIn('#nowhere')]))), 'on.GO.guard.and[0].stateIn', /id "#nowhere"/)
     expect(createRegistry([withMachine(on(stateIn('#m')))]).newest.size).toBe(1)
   })
@@ -430,7 +430,7 @@ describe('the guards of a machine', () => {
         }),
       },
     ],
-  ])('R10.8 are taken: %s', (_what, config) => {
+  ])('R10.8 are accepted: %s', (_what, config) => {
     expect(createRegistry([withMachine(config, known)]).newest.size).toBe(1)
   })
 
@@ -500,7 +500,7 @@ describe('the actions of a machine', () => {
     expectFault(withMachine(config), path, says)
   })
 
-  it('R10.8 are refused where a name stands for one that would be lost, by its name', () => {
+  it('R10.8 are refused if a name stands for one that would be lost, by its name', () => {
     const definition = withMachine(
       { entry: 'call', on: { GO: { actions: { type: 'call' } } } },
       { actions: { call: () => {} } },
@@ -580,7 +580,7 @@ describe('the delays of a machine', () => {
 })
 
 describe('the states of a machine', () => {
-  it('R10.8 need ids of their own, by which history and timers find them', () => {
+  it('R10.8 need their own ids, by which history and timers find them', () => {
     const definition = withMachine({ initial: 'a', states: { a: { id: 'x' }, b: { id: 'x' } } })
     expectFault(definition, 'states.a.id', /two states have the id "x"/)
     const dotted = withMachine({
@@ -632,12 +632,12 @@ describe('the migrations of a definition', () => {
     )
   })
 
-  it('R10.8 have the faults of older versions told with their version', () => {
+  it('R10.8 have the faults of older versions reported with their version', () => {
     const error = errorOf(() => createRegistry([newest(from(older(2, { owner: undefined })))]))
     expect(error.message).toBe('door v2: owner: expected a function, got undefined')
   })
 
-  it('R10.8 lead on by whichever way there is', () => {
+  it('R10.8 lead on by any way that exists', () => {
     const v1 = older(1)
     const v2 = older(2)
     const v3 = older(3, { migrations: [from(v1)] })
@@ -664,7 +664,7 @@ describe('all faults of all definitions', () => {
       defined({ version: 0, status: undefined }),
     ] as const
 
-  it('R10.8 are told together, each with its definition, path and what was expected', () => {
+  it('R10.8 are reported together, each with its definition, path and what was expected', () => {
     const { message, faults } = errorOf(() => createRegistry(faulty()))
     expect(message.split('\n')).toEqual([
       '6 faults in the definitions:',
@@ -689,20 +689,20 @@ describe('all faults of all definitions', () => {
     expect(errorOf(() => check(history, broadcast)).message).toBe(expected)
   })
 
-  it('R10.8 of two definitions of one name are told as such', () => {
+  it('R10.8 include two definitions of one name', () => {
     expect(faultsOf(doorDefinition, defined({ version: 2 }))).toEqual([
       expect.stringMatching(/^name: Two definitions are named "door"/),
     ])
   })
 
-  it('R10.8 are bounded in the message, and complete beside it', () => {
+  it('R10.8 are bounded in the message, and complete in the error’s fields', () => {
     const states = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`s${i}`, { entry: 'missing' }]))
     const error = errorOf(() => createRegistry([withMachine({ initial: 's0', states })]))
     expect(error.faults).toHaveLength(150)
     expect(error.message).toMatch(/^150 faults.*- and 50 more$/s)
   })
 
-  it('R10.8 of a machine with types are found too', () => {
+  it('R10.8 are found in a machine with types too', () => {
     const machine = setup({ guards: { isFree: () => true } }).createMachine({
       id: 'typed',
       on: { GO: { guard: and(['isFree', not('isFree')]) } },

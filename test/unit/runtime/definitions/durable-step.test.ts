@@ -49,7 +49,7 @@ function expectRefused(machine: AnyStateMachine, message: RegExp | string) {
 
 const child = fromPromise(async () => 1)
 
-describe('R10.8 refused when it happens', () => {
+describe('R10.8 refused at run time', () => {
   it.each<[string, unknown, RegExp]>([
     ['a Date', assign({ at: () => new Date() }), /"m" on "GO": context\.at is a Date: store a number/],
     ['NaN', assign({ count: () => Number.NaN }), /context\.count is NaN/],
@@ -122,7 +122,7 @@ describe('R10.8 refused when it happens', () => {
     ['a raise that raises itself', raise({ type: 'GO' } as never), /no stable state after 1000 microsteps/],
   ])('%s', (_what, actions, message) => expectRefused(onGo(actions), message))
 
-  it('a named delay that gives undefined', () => {
+  it('a named delay that returns undefined', () => {
     const machine = setup({ delays: { later: () => undefined as never } }).createMachine({
       id: 'm',
       context: { count: 0 },
@@ -210,8 +210,8 @@ describe('R10.8 refused when it happens', () => {
   })
 })
 
-describe('R10.8 like a plain actor', () => {
-  it('undefined members and -0 are at once what a restart reads', () => {
+describe('R10.8 as in a plain actor', () => {
+  it('undefined members and -0 are read at once as after a restart', () => {
     const machine = onGo(assign({ gone: () => undefined, zero: () => -0 }))
     expect(JSON.stringify(run(machine, 'GO').context)).toBe('{"count":0,"list":[1],"zero":0}')
     expect(run(machine, 'GO').context).not.toHaveProperty('gone')
@@ -234,7 +234,7 @@ describe('R10.8 like a plain actor', () => {
     expect(run(machine, 'OK', 'GO').context).toMatchObject({ count: 6 })
   })
 
-  it('a machine that has reached its end takes no more events', () => {
+  it('a machine that has ended takes no more events', () => {
     const machine = createMachine({
       id: 'm',
       initial: 'a',

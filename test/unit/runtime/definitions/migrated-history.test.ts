@@ -45,7 +45,7 @@ describe('the history of a migrated instance', () => {
     expect(plain.getSnapshot().value).toEqual(value)
   })
 
-  it('R10.8 goes on through later versions, and through a second migration', () => {
+  it('R10.8 continues through later versions, and through a second migration', () => {
     const v2 = playerV2(playerConfig())
     const v3 = playerDefinition(3, playerConfig(), [
       { from: v2, apply: ({ value, context }) => ({ value, context }) },
@@ -73,7 +73,7 @@ describe('the history of a migrated instance', () => {
     expect(run(definition, [...PLAYED, 'BACK']).snapshot.value).toEqual(PLAYING)
   })
 
-  it('R10.8 finds states with ids of their own by these, wherever they went', () => {
+  it('R10.8 finds states with their own ids by these, wherever they were moved', () => {
     const before = playerConfig()
     Object.assign(before.states.on.states.deep, { id: 'memory' })
     Object.assign(before.states.on.states.playing.states.track.states.second, { id: 'two' })
@@ -94,7 +94,7 @@ describe('the history of a migrated instance', () => {
     expect(next.snapshot.value).toEqual({ on: { playing: { track: 'other', lamp: 'lit' } } })
   })
 
-  it('R10.8 drops the states that are gone: their region begins anew, the other is kept', () => {
+  it('R10.8 drops the states that are gone: their region starts over, and the other is kept', () => {
     const after = playerConfig()
     const { track } = after.states.on.states.playing.states
     Object.assign(track, { states: { first: {}, third: {} } })
@@ -113,13 +113,13 @@ describe('the history of a migrated instance', () => {
     expect(snapshot.value).toEqual({ on: 'loud' })
   })
 
-  it('R10.8 drops the entry of a history state that is gone or is none any more', () => {
+  it('R10.8 drops the entry of a history state that is gone or no longer one', () => {
     const after = playerConfig()
     Object.assign(after.states.on.states, { deep: {}, shallow: { type: 'history' } })
     expect(Object.keys(across(playerV2(after), PLAYED, []).historyValue)).toEqual(['player.on.shallow'])
   })
 
-  it('R10.8 drops states that cannot be active together any more', () => {
+  it('R10.8 drops states that can no longer be active together', () => {
     const after = playerConfig()
     Object.assign(after.states.on.states.playing, { type: 'compound', initial: 'lamp' })
     expect(across(playerV2(after), PLAYED, ['BACK']).snapshot.value).toEqual({ on: 'stopped' })
@@ -134,7 +134,7 @@ describe('the history of a migrated instance', () => {
     expect(across(playerV2(after), PLAYED, events).snapshot.value).toEqual(value)
   })
 
-  it('R10.8 has a new region begin with its default', () => {
+  it('R10.8 starts a new region with its default', () => {
     const after = playerConfig()
     Object.assign(after.states.on.states.playing.states, {
       volume: { initial: 'low', states: { low: {}, high: {} } },
@@ -161,7 +161,7 @@ describe('a migration function', () => {
     })
   })
 
-  it('R10.8 may give back all that it was shown', () => {
+  it('R10.8 may return everything that it was shown', () => {
     expect(
       across(
         playerV2(playerConfig(), stored => stored),
@@ -218,7 +218,7 @@ describe('a migration function', () => {
     [[], /historyValue: expected an object, got an array/],
     ['deep', /historyValue: expected an object, got "deep"/],
     [null, /historyValue: expected an object, got null/],
-  ])('R10.8 is told what is wrong with the history that it gives: %j', (historyValue, message) => {
+  ])('R10.8 gets an error for a faulty history that it returns: %j', (historyValue, message) => {
     const apply = (({ value, context }) => ({ value, context, historyValue })) as Migration['apply']
     expect(() => across(playerV2(playerConfig(), apply), PLAYED, [])).toThrow(message)
     expect(() => across(playerV2(playerConfig(), apply), PLAYED, [])).toThrow(
@@ -226,7 +226,7 @@ describe('a migration function', () => {
     )
   })
 
-  it('R10.8 is told where the new machine has no history state at all', () => {
+  it('R10.8 gets an error if the new machine has no history state at all', () => {
     const after = playerConfig()
     Object.assign(after.states.on.states, { deep: {}, shallow: {} })
     const v2 = playerV2(after, stored => ({ ...stored, historyValue: { x: [{ id: 'player.on' }] } }))
@@ -234,7 +234,7 @@ describe('a migration function', () => {
   })
 })
 
-describe('a migration that gives no state of the new machine', () => {
+describe('a migration that returns no state of the new machine', () => {
   it.each([
     [undefined, /result: expected { value, context }, got undefined$/],
     ['on', /result: expected { value, context }, got "on"$/],
@@ -258,15 +258,15 @@ describe('a migration that gives no state of the new machine', () => {
       { value: { on: 'stopped', paused: {} }, context: {} },
       /value: expected one state of "player", got "player\.on" and "player\.paused"$/,
     ],
-  ])('R10.8 is told so: %j', (given, message) => {
+  ])('R10.8 gets an error: %j', (given, message) => {
     const v2 = playerV2(playerConfig(), (() => given) as unknown as Migration['apply'])
     expect(() => across(v2, PLAYED, [])).toThrow(message)
     expect(() => across(v2, PLAYED, [])).toThrow(/^player v2: the migration from player v1: /)
   })
 })
 
-describe('a migration that gives a part of a state value', () => {
-  it('R10.8 has the rest filled in with what is entered first', () => {
+describe('a migration that returns a part of a state value', () => {
+  it('R10.8 is completed with the states that are entered first', () => {
     const v2 = playerV2(
       playerConfig(),
       () => ({ value: { on: { playing: { track: 'third' } } }, context: {} }) as never,

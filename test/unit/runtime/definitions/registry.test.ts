@@ -83,13 +83,13 @@ describe('a command from outside', () => {
   const door = doorDefinition as unknown as Definition
 
   it.each(['xstate.init', 'xstate.after.closing.door.open', 'xstate.stop', 'toString', '__proto__', 'sing'])(
-    'never gets in as %s',
+    'is never accepted as %s',
     type => {
       expect(() => parseCommand(door, { type })).toThrow(InvalidEventError)
     },
   )
 
-  it('is refused with the paths of what is wrong', () => {
+  it('is refused with the paths of its faults', () => {
     try {
       parseCommand(door, { type: 'open', who: 7 } as { type: string })
       throw new Error('expected a refusal')

@@ -35,7 +35,7 @@ describe('R10.1 the pure step', () => {
     ])
   })
 
-  it('stores a snapshot that is an XState actor at rest: a running actor goes on from it as we do', () => {
+  it('stores a snapshot that is an XState actor at rest: a running actor continues from it in the same way', () => {
     const opened = door.step(door.begin(doorInput, uid(1)).snapshot, {
       type: 'open',
       who: 'bob',
@@ -67,13 +67,13 @@ describe('R10.1 the pure step', () => {
     })
   })
 
-  it('answers an event that the machine does not handle with the same snapshot and no action', () => {
+  it('returns the same snapshot and no action for an event that the machine does not handle', () => {
     const { snapshot } = door.begin(doorInput, uid(1))
     expect(door.step(snapshot, { type: 'close', at: AT, uid: uid(2) })).toEqual({ kind: 'unchanged' })
     expect(door.step(snapshot, { type: 'unheard.of', at: AT, uid: uid(2) })).toEqual({ kind: 'unchanged' })
   })
 
-  it('cancels before it arms again when a state is entered anew', () => {
+  it('cancels before it arms again when a state is re-entered', () => {
     const light = createStepper(trafficLightMachine)
     const input = { greenMs: 100, yellowMs: 10, shiftMs: 10_000, at: AT, uid: uid(1) }
     const begun = light.begin(input, uid(1))
@@ -98,7 +98,7 @@ describe('R10.1 the pure step', () => {
     expect(touched).not.toContain('xstate.after.shift.light.on')
   })
 
-  it('leaves nothing behind for an immediate raise, and names a delayed one after the event’s uid', () => {
+  it('leaves nothing behind for an immediate raise, and names a delayed one by the event’s uid', () => {
     const ringing = setup({}).createMachine({
       id: 'ringing',
       initial: 'quiet',
@@ -135,7 +135,7 @@ describe('R10.1 the pure step', () => {
     expect(() => door.restore(stored)).toThrow(/cannot restore/)
   })
 
-  it('is not disturbed by a call that threw', () => {
+  it('is not affected by a call that threw', () => {
     const { snapshot } = door.begin(doorInput, uid(1))
     expect(() => door.begin(undefined, uid(9))).toThrow()
     const opened = door.step(snapshot, { type: 'open', who: 'bob', at: AT, uid: uid(2) })

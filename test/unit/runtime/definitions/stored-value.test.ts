@@ -13,7 +13,7 @@ cyclic.inner = cyclic
 const withSymbol = { [Symbol('hidden')]: 1 }
 const named = Object.assign(['a'], { index: 0 })
 
-describe('R10.8 a value that JSON does not hold is refused with its path and a way out', () => {
+describe('R10.8 a value that JSON cannot hold is refused with its path and a hint', () => {
   it.each<[string, unknown, RegExp]>([
     [
       'a Date',
@@ -75,7 +75,7 @@ describe('a value that JSON changes without harm', () => {
       },
     ],
     ['order of keys', { zoe: 5, amy: 5, 10: 'x', 2: 'y' }],
-  ])('is at once as a restart reads it: %s', (_what, value) => {
+  ])('is read at once as after a restart: %s', (_what, value) => {
     const stored = storedValue(value, 'context')
     const read = JSON.parse(JSON.stringify(value))
     expect(stored).toStrictEqual(read)
@@ -89,8 +89,8 @@ describe('a value that JSON changes without harm', () => {
   })
 })
 
-describe('what has not changed', () => {
-  it('is kept as it is, and not looked at again', () => {
+describe('an unchanged value', () => {
+  it('is kept, and not inspected again', () => {
     const before = storedValue({ list: [{ a: 1 }, { a: 2 }], other: { b: 1 } }, 'context')
     const after = storedValue({ ...before, list: [before.list[0], { a: 3 }] }, 'context', before)
     expect(after.other).toBe(before.other)

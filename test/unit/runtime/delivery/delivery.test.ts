@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import type { FoldedEvent } from '../../../../src/runtime/commit/fold.js'
 import { createDeliveryService } from '../../../../src/runtime/delivery/delivery.js'
-import type { DeliveryKey, LeasedDelivery, Store } from '../../../../src/runtime/ports.js'
+import type { LeasedDelivery, Store } from '../../../../src/runtime/ports.js'
 import { silentLog } from '../../../../src/runtime/silent-log.js'
-import type { EmittedEvent, Subscriber } from '../../../../src/runtime/types.js'
+import type { DeliveryKey, EmittedEvent, Subscriber } from '../../../../src/runtime/types.js'
 
 const A_SWEEP_MS = 1_300
 /** What the clock says that events are stamped by. */
@@ -69,7 +69,7 @@ describe('a delivery', () => {
     [5, 8_000],
     [8, 60_000],
     [9, 60_000],
-  ])('that fails for time %d is tried again in %d ms, give or take a quarter', async (attempt, usualMs) => {
+  ])('that fails for time %d is retried in %d ms, give or take a quarter', async (attempt, usualMs) => {
     const { store, retried } = outbox([{ event: event('d', 1), subscriber: 'one', attempts: attempt - 1 }])
     const service = serve(
       store,
@@ -83,7 +83,7 @@ describe('a delivery', () => {
     expect(Math.abs((retried[0]?.delayMs ?? 0) / usualMs - 1)).toBeLessThanOrEqual(0.25)
   })
 
-  it('that fails for the tenth time is buried with what was said', async () => {
+  it('that fails for the tenth time becomes a dead letter with the last error', async () => {
     const { store, retried, buried } = outbox([{ event: event('d', 1), subscriber: 'one', attempts: 9 }])
     const service = serve(
       store,
@@ -95,7 +95,7 @@ describe('a delivery', () => {
     expect(buried).toEqual([{ attempts: 10, error: 'Error: never' }])
   })
 
-  it('is made in the tick of the commit, and its removal goes with others', async () => {
+  it('is made in the tick of the commit, and its removal goes together with others', async () => {
     const { store, settled } = outbox()
     const told: string[] = []
     const service = serve(
@@ -108,7 +108,7 @@ describe('a delivery', () => {
     expect(settled.sort()).toEqual(['a 1.0 one', 'b 1.0 one'])
   })
 
-  it('that ends while others are being removed is removed after them, also where no sweeps were ever begun', async () => {
+  it('that ends while others are being removed is removed after them, even if no sweep was started', async () => {
     const { store, settled } = outbox()
     const late = door()
     const removing: Store['settleDeliveries'] = async keys => {
@@ -146,7 +146,7 @@ describe('a delivery', () => {
     expect(told).toEqual(['b1', 'a1', 'a2'])
   })
 
-  it('waits for none where order does not matter', async () => {
+  it('waits for none if order does not matter', async () => {
     const { store } = outbox()
     const first = door()
     const told: string[] = []
@@ -176,7 +176,7 @@ describe('a delivery', () => {
     expect(told).toEqual(['1', '2'])
   })
 
-  it('that this process is about to make is not made twice because its lease ran out', async () => {
+  it('that this process is about to make is not made twice because its lease has expired', async () => {
     const slow = door()
     const abandoned: LeasedDelivery[] = []
     const { store } = outbox(abandoned)
@@ -198,7 +198,7 @@ describe('a delivery', () => {
     expect(times).toBe(1)
   })
 
-  it('R7.3 later than 5 s after its event is marked late before anybody is told', async () => {
+  it('R7.3 later than 5 s after its event is marked late before it is made', async () => {
     const { store, late } = outbox()
     const first = door()
     const told: string[] = []
@@ -216,7 +216,7 @@ describe('a delivery', () => {
     expect(told).toEqual(['1, late are ', '2, late are a 2'])
   })
 
-  it('R7.3 that cannot be marked late is not made, but tried again', async () => {
+  it('R7.3 that cannot be marked late is not made, but retried', async () => {
     const { store, retried } = outbox()
     const told: string[] = []
     const service = serve(
@@ -230,7 +230,7 @@ describe('a delivery', () => {
     expect(retried).toEqual([{ attempts: 1, delayMs: expect.any(Number) }])
   })
 
-  it('R7.3 that was taken over was marked with that, and is marked again if it takes long after', async () => {
+  it('R7.3 that was taken over is marked with that, and is marked again if it takes long afterwards', async () => {
     const { store, late } = outbox([
       { event: event('a', 1), subscriber: 'one', attempts: 0 },
       { event: event('a', 2), subscriber: 'one', attempts: 0 },
@@ -250,7 +250,7 @@ describe('a delivery', () => {
     expect(late).toEqual(['a 2'])
   })
 
-  it('under way when the engine stops is waited for', async () => {
+  it('in progress when the engine stops is waited for', async () => {
     const { store, settled } = outbox()
     const slow = door()
     const service = serve(

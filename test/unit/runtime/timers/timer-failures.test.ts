@@ -64,7 +64,7 @@ describe('a timer whose own transition fails', () => {
     expect(measured).toEqual([...pauses.map(() => 'fuse retried'), 'fuse dead'])
   })
 
-  it('waits a quarter less or more by chance', async () => {
+  it('waits up to a quarter less or more at random', async () => {
     expect((await failForGood(0)).done[0]?.delayMs).toBe(375)
     expect((await failForGood(1)).done[0]?.delayMs).toBe(625)
   })
@@ -78,7 +78,7 @@ describe('a timer whose own transition fails', () => {
     expect(done[1]?.error).toHaveLength(1_000)
   })
 
-  it('is measured by the process that counted the attempt alone', async () => {
+  it('is measured only by the process that counted the attempt', async () => {
     const { note, done, measured } = failures({ isCounted: false })
     await note(timer, error)
     await note({ ...timer, attempts: 7 }, error)

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals'
 import type { Store, StoredTimer } from '../../../../src/runtime/ports.js'
 import { silentLog } from '../../../../src/runtime/silent-log.js'
-import { createTimerService } from '../../../../src/runtime/timers/timers.js'
+import { TimerService } from '../../../../src/runtime/timers/timers.js'
 import { until } from '../../../support/engine/engine.js'
 
 const timer: StoredTimer = {
@@ -20,7 +20,7 @@ function serve(fire: (timer: StoredTimer) => Promise<void>) {
     leases += 1
     return { timers: [timer], nextDueAt: Date.now() }
   }
-  const service = createTimerService({
+  const service = new TimerService({
     store: { leaseTimers } as unknown as Store,
     known: [{ machine: 'door', version: 1 }],
     clock: { now: () => Date.now() },
@@ -31,12 +31,12 @@ function serve(fire: (timer: StoredTimer) => Promise<void>) {
   return { service, leases: () => leases }
 }
 
-it('what is leased before it is due fires when it is, the first one first, and its instance is made ready meanwhile', async () => {
+it('a timer that is leased before it is due fires when it is due, the earliest first, and its instance is read meanwhile', async () => {
   const near = (now: number) =>
     [60, 20, 40].map(inMs => ({ ...timer, sendId: `in ${inMs}`, dueAt: now + inMs }))
   const happened: string[] = []
   let isLeased = false
-  const service = createTimerService({
+  const service = new TimerService({
     store: {
       async leaseTimers() {
         if (isLeased) return { timers: [], nextDueAt: undefined }
@@ -59,7 +59,7 @@ it('what is leased before it is due fires when it is, the first one first, and i
   expect(happened).toEqual(['prepare d1', 'in 20', 'in 40', 'in 60'])
 })
 
-it('R10.8 those that are due at the same millisecond fire in the order of arming, also when they were leased in several looks', async () => {
+it('R10.8 timers that are due at the same millisecond fire in the order of arming, also if several polls leased them', async () => {
   const bell = (sendId: string, generation: number, ordinal: number) => ({
     ...timer,
     sendId,
@@ -72,7 +72,7 @@ it('R10.8 those that are due at the same millisecond fire in the order of arming
   ]
   const dueAt = Date.now()
   const fired: string[] = []
-  const service = createTimerService({
+  const service = new TimerService({
     store: {
       async leaseTimers() {
         const timers = (looks.shift() ?? []).map(one => ({ ...one, dueAt }))
@@ -94,7 +94,7 @@ it('R10.8 those that are due at the same millisecond fire in the order of arming
   await service.stop()
 })
 
-it('R9.4 what is still being fired when its lease runs out is not fired again by the same process', async () => {
+it('R9.4 a timer that is still being fired when its lease expires is not fired again by the same process', async () => {
   let finish = () => {}
   let fired = 0
   const { service, leases } = serve(() => {

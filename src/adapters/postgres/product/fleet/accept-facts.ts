@@ -1,14 +1,15 @@
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import type { AcceptFacts } from '../../../../dispatch/ports.js'
 import type { Precondition } from '../../../../runtime/types.js'
-import { type LookUp, query } from '../../connection/query.js'
-import { RECIPIENT_COLUMNS } from '../../engine/stored-instance.js'
+import { lookUp, type Parameters, run } from '../../connection/statement.js'
 import {
   areFirst,
-  SHARED_BROADCAST_COLUMNS,
+  SHARED_BROADCAST,
   type SharedBroadcastRow,
   sharedBroadcasts,
 } from '../shared-broadcasts.js'
+import { RECIPIENT } from '../stored-broadcast.js'
 
 export interface AcceptQuestion {
   readonly broadcastId: string
@@ -34,33 +35,43 @@ interface Row {
   readonly vehicle_type: string
 }
 
+interface Questions {
+  readonly broadcastIds: readonly string[]
+  readonly transporterIds: readonly string[]
+  readonly driverIds: readonly string[]
+  readonly vehicleIds: readonly string[]
+  /** Of each, whether it is the first question about its request. */
+  readonly areFirst: readonly boolean[]
+  readonly maxPerDay: number
+}
+
 /**
  * Milliseconds until the transporter may have another trip, null if now. A look at so many entries of an index at most, and
  * at none where there is no cap. Ids of trips are made by the clocks of processes, which may be a minute off.
  */
-const FULL_FOR_MS = `
-  case when $6::int > 0 then (
+const fullForMs = ($: Parameters<Questions>) => sql<number | null>`
+  case when ${$.maxPerDay}::int > 0 then (
     select extract(epoch from t.assigned_at + interval '1 day' - now())::float8 * 1000 from trips t
     where t.transporter_id = q.transporter_id and t.assigned_at > now() - interval '1 day'
-      and t.id >= {first_id_at}(now() - interval '1 day 1 minute')
-    order by t.id desc offset greatest($6, 1) - 1 limit 1
-  ) end as full_for_ms`
+      and t.id >= loadcast.first_id_at(now() - interval '1 day 1 minute')
+    order by t.id desc offset greatest(${$.maxPerDay}, 1) - 1 limit 1
+  ) end`
 
 /**
  * Reads the facts for many accepts in one round trip. Nothing is locked yet: the commit that follows is guarded by the
  * version, by the claims on driver and vehicle, and by the preconditions given here.
  */
-const acceptFactsBy: LookUp = {
-  name: 'accept_facts',
-  text: `
-select ${SHARED_BROADCAST_COLUMNS}, ${RECIPIENT_COLUMNS}, ${FULL_FOR_MS},
+const factsOf = lookUp(
+  'accept_facts',
+  ($: Parameters<Questions>) => sql<Row & SharedBroadcastRow>`
+select ${SHARED_BROADCAST}, ${sql.join(RECIPIENT)}, ${fullForMs($)} as full_for_ms,
   u.active as user_active,
   d.id as driver_id, d.name as driver_name, d.phone as driver_phone, n.driver_id is not null as is_invited,
   p.active as driver_active,
   v.id as vehicle_id, v.number as vehicle_number, v.vehicle_type
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[]) with ordinality
-  as q (broadcast_id, transporter_id, driver_id, vehicle_id, is_first, place)
-left join {instances} i on q.is_first and i.id = q.broadcast_id and i.machine = 'broadcast'
+from unnest(${$.broadcastIds}::uuid[], ${$.transporterIds}::text[], ${$.driverIds}::text[], ${$.vehicleIds}::text[],
+  ${$.areFirst}::boolean[]) with ordinality as q (broadcast_id, transporter_id, driver_id, vehicle_id, is_first, place)
+left join loadcast.instances i on q.is_first and i.id = q.broadcast_id and i.machine = 'broadcast'
 left join recipients r on r.broadcast_id = q.broadcast_id and r.transporter_id = q.transporter_id
 left join people u on u.id = q.transporter_id and u.role = 'transporter'
 left join drivers d on d.id = q.driver_id and d.transporter_id = q.transporter_id
@@ -68,7 +79,7 @@ left join driver_invitations n on n.driver_id = q.driver_id and n.transporter_id
 left join people p on p.id = d.id and p.role = 'driver'
 left join vehicles v on v.id = q.vehicle_id and v.transporter_id = q.transporter_id
 order by q.place`,
-}
+)
 
 /**
  * The facts that an accept's commit rechecks. Code that takes a driver or vehicle out of a fleet, or changes the type of a
@@ -98,14 +109,14 @@ export async function acceptFacts(
   questions: readonly AcceptQuestion[],
 ): Promise<readonly AcceptFacts[]> {
   const ids = questions.map(({ broadcastId }) => broadcastId)
-  const rows = await query<Row & SharedBroadcastRow>(pool, acceptFactsBy, [
-    ids,
-    questions.map(({ transporterId }) => transporterId),
-    questions.map(({ driverId }) => driverId),
-    questions.map(({ vehicleId }) => vehicleId),
-    areFirst(ids),
-    questions[0]?.maxPerDay ?? 0,
-  ])
+  const rows = await run(pool, factsOf, {
+    broadcastIds: ids,
+    transporterIds: questions.map(({ transporterId }) => transporterId),
+    driverIds: questions.map(({ driverId }) => driverId),
+    vehicleIds: questions.map(({ vehicleId }) => vehicleId),
+    areFirst: areFirst(ids),
+    maxPerDay: questions[0]?.maxPerDay ?? 0,
+  })
   const broadcasts = sharedBroadcasts(ids, rows)
   return rows.map((row, i) => {
     const shared = broadcasts[i]

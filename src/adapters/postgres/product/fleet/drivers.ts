@@ -1,8 +1,11 @@
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import type { DriverRecord, FleetStore, Position } from '../../../../dispatch/ports.js'
-import { query } from '../../connection/query.js'
+import { db, type Parameters, run, statement } from '../../connection/statement.js'
+import { anyText } from '../columns.js'
+import { isClaimed } from './claims.js'
 import { isActiveDriver } from './people.js'
-import { isAfter, newestFirst, positionColumn, positionParameters } from './position.js'
+import { type AfterValues, afterValues, isAfter, positionOf } from './position.js'
 
 export interface DriverRow {
   readonly id: string
@@ -16,27 +19,64 @@ export interface DriverRow {
   readonly is_busy: boolean
 }
 
-/**
- * Columns of a driver `d`. `isConfirmed` says in SQL whether it has agreed. A driver that is turned off is not online. It is on
- * a trip if a live request holds the claim on it; `offset 0` keeps that a look-up by key for each row, where the planner would
- * rather read all claims into a hash.
- */
-const columnsOf = (isConfirmed: string) => `d.id, ${positionColumn('d')}, d.transporter_id, d.name, d.phone,
-  d.is_online and ${isActiveDriver('d.id')} as is_online, d.vehicle_id, ${isConfirmed} as is_confirmed,
-  ${isConfirmed} and exists (select from {claims} c where c.key = 'driver:' || d.id offset 0) as is_busy`
-
-/** Of a row of `drivers`. */
-export const driverColumns = columnsOf('true')
-/** Of a row of `membersOf` or `invitationsOf`, or of both. */
-export const listedColumns = columnsOf('d.is_confirmed')
-
 /** Drivers that have agreed, and drivers that are invited, as one kind of row. */
-const MEMBER =
-  'd.id, d.transporter_id, d.name, d.phone, d.is_online, d.vehicle_id, d.created_at, true as is_confirmed'
-export const membersOf = (drivers: string) => `select ${MEMBER} from ${drivers} d`
-const INVITED = `i.driver_id as id, i.transporter_id, i.name, i.phone, false as is_online, null::text as vehicle_id,
-  i.invited_at as created_at, false as is_confirmed`
-export const invitationsOf = (invitations: string) => `select ${INVITED} from ${invitations} i`
+export const MEMBER = [
+  'd.id',
+  'd.transporter_id',
+  'd.name',
+  'd.phone',
+  'd.is_online',
+  'd.vehicle_id',
+  'd.created_at',
+  sql<boolean>`true`.as('is_confirmed'),
+] as const
+export const INVITED = [
+  'i.driver_id as id',
+  'i.transporter_id',
+  'i.name',
+  'i.phone',
+  sql<boolean>`false`.as('is_online'),
+  sql<string | null>`null::text`.as('vehicle_id'),
+  'i.invited_at as created_at',
+  sql<boolean>`false`.as('is_confirmed'),
+] as const
+
+/** A driver `d` that is turned off is not online. */
+const IS_ONLINE = sql<boolean>`d.is_online and ${isActiveDriver('d.id')}`.as('is_online')
+/** A driver `d` is on a trip if a live request holds the claim on it. */
+const IS_BUSY = isClaimed('driver', 'd.id').as('is_busy')
+
+/** Columns of a row `d` of `drivers`, as those of LISTED. */
+export const DRIVER = [
+  'd.id',
+  positionOf('d').as('position'),
+  'd.transporter_id',
+  'd.name',
+  'd.phone',
+  IS_ONLINE,
+  'd.vehicle_id',
+  sql<boolean>`true`.as('is_confirmed'),
+  IS_BUSY,
+] as const
+
+/** Columns of a row `d` of MEMBER or INVITED. */
+export const LISTED = [
+  'd.id',
+  positionOf('d').as('position'),
+  'd.transporter_id',
+  'd.name',
+  'd.phone',
+  IS_ONLINE,
+  'd.vehicle_id',
+  'd.is_confirmed',
+  sql<boolean>`d.is_confirmed and ${isClaimed('driver', 'd.id')}`.as('is_busy'),
+] as const
+
+/** A row of a left join: all columns are null where it found none. */
+export type Joined<TRow> = { readonly [K in keyof TRow]: TRow[K] | null }
+
+export const isFound = <TRow extends { readonly id: string }>(row: Joined<TRow>): row is TRow =>
+  row.id !== null
 
 export function toDriver(row: DriverRow): DriverRecord {
   return {
@@ -52,57 +92,93 @@ export function toDriver(row: DriverRow): DriverRecord {
   }
 }
 
-const getDriverSql = `
-select ${listedColumns} from (
-  ${membersOf('drivers')} where d.id = $1 and d.transporter_id = $2
-  union all
-  ${invitationsOf('driver_invitations')} where i.driver_id = $1 and i.transporter_id = $2
-) as d`
+const driverOfFleet = statement(($: Parameters<{ driverId: string; transporterId: string }>) =>
+  db
+    .selectFrom(
+      db
+        .selectFrom('drivers as d')
+        .select(MEMBER)
+        .where('d.id', '=', $.driverId)
+        .where('d.transporter_id', '=', $.transporterId)
+        .unionAll(
+          db
+            .selectFrom('driver_invitations as i')
+            .select(INVITED)
+            .where('i.driver_id', '=', $.driverId)
+            .where('i.transporter_id', '=', $.transporterId),
+        )
+        .as('d'),
+    )
+    .select(LISTED),
+)
 
 export async function getDriver(
   pool: Pool,
   transporterId: string,
   driverId: string,
 ): Promise<DriverRecord | undefined> {
-  const rows = await query<DriverRow>(pool, getDriverSql, [driverId, transporterId])
-  return rows[0] && toDriver(rows[0])
+  const [row] = await run(pool, driverOfFleet, { driverId, transporterId })
+  return row && toDriver(row)
 }
 
 /** A page of each, then a page of both, then which of it are busy: else that is looked up for the whole fleet. */
-const listDriversSql = `
-select ${listedColumns} from (
-  select * from (
-    (${membersOf('drivers')} where d.transporter_id = $1 and ${isAfter('d', 2)} order by ${newestFirst('d')} limit $4)
-    union all
-    (select * from (${invitationsOf('driver_invitations')} where i.transporter_id = $1) as d
-     where ${isAfter('d', 2)} order by ${newestFirst('d')} limit $4)
-  ) as d
-  order by ${newestFirst('d')} limit $4
-) as d
-order by ${newestFirst('d')}`
+const driversOfFleet = statement(($: Parameters<AfterValues & { transporterId: string; limit: number }>) => {
+  const members = db
+    .selectFrom('drivers as d')
+    .select(MEMBER)
+    .where('d.transporter_id', '=', $.transporterId)
+    .where(isAfter('d', $))
+    .orderBy('d.created_at', 'desc')
+    .orderBy('d.id', 'desc')
+    .limit($.limit)
+  const invited = db
+    .selectFrom(
+      db
+        .selectFrom('driver_invitations as i')
+        .select(INVITED)
+        .where('i.transporter_id', '=', $.transporterId)
+        .as('d'),
+    )
+    .selectAll()
+    .where(isAfter('d', $))
+    .orderBy('d.created_at', 'desc')
+    .orderBy('d.id', 'desc')
+    .limit($.limit)
+  const both = db
+    .selectFrom(members.as('d'))
+    .selectAll()
+    .unionAll(db.selectFrom(invited.as('d')).selectAll())
+  const page = db
+    .selectFrom(both.as('d'))
+    .selectAll()
+    .orderBy('d.created_at', 'desc')
+    .orderBy('d.id', 'desc')
+    .limit($.limit)
+  return db.selectFrom(page.as('d')).select(LISTED).orderBy('d.created_at', 'desc').orderBy('d.id', 'desc')
+})
 
 export async function listDrivers(
   pool: Pool,
   transporterId: string,
   { after, limit }: { after?: Position; limit: number },
 ): Promise<readonly DriverRecord[]> {
-  const parameters = [transporterId, ...positionParameters(after), limit]
-  const rows = await query<DriverRow>(pool, listDriversSql, parameters)
+  const rows = await run(pool, driversOfFleet, { transporterId, ...afterValues(after), limit })
   return rows.map(toDriver)
 }
 
-const driverPresenceFactsSql = `
-select ${driverColumns}, v.vehicle_type
-from drivers d left join vehicles v on v.id = d.vehicle_id
-where d.id = any($1::text[])`
+const presenceFacts = statement(($: Parameters<{ driverIds: readonly string[] }>) =>
+  db
+    .selectFrom('drivers as d')
+    .leftJoin('vehicles as v', 'v.id', 'd.vehicle_id')
+    .select(['d.id', 'd.transporter_id', 'd.vehicle_id', 'v.vehicle_type', IS_ONLINE, IS_BUSY])
+    .where('d.id', '=', anyText($.driverIds)),
+)
 
 export async function driverPresenceFacts(
   pool: Pool,
   driverIds: readonly string[],
 ): ReturnType<FleetStore['driverPresenceFacts']> {
-  const rows = await query<DriverRow & { vehicle_type: string | null }>(pool, driverPresenceFactsSql, [
-    driverIds,
-  ])
+  const rows = await run(pool, presenceFacts, { driverIds })
   return new Map(
     rows.map(row => [
       row.id,
@@ -121,17 +197,22 @@ export function toVehicleNamed(row: { vehicle_id: string | null; vehicle_type: s
   return { id: row.vehicle_id, vehicleType: row.vehicle_type }
 }
 
-const membersAmongSql = `
-select d.id, d.transporter_id as "transporterId",
-  d.is_online and ${isActiveDriver('d.id')} as "isSwitchedOn",
-  exists (select from {claims} c where c.key = 'driver:' || d.id offset 0) as "isBusy"
-from drivers d where d.id = any($1::text[])`
+const members = statement(($: Parameters<{ driverIds: readonly string[] }>) =>
+  db
+    .selectFrom('drivers as d')
+    .select(['d.id', 'd.transporter_id', IS_ONLINE, IS_BUSY])
+    .where('d.id', '=', anyText($.driverIds)),
+)
 
 export async function membersAmong(
   pool: Pool,
   driverIds: readonly string[],
 ): ReturnType<FleetStore['membersAmong']> {
-  type Row = { id: string; transporterId: string; isSwitchedOn: boolean; isBusy: boolean }
-  const rows = await query<Row>(pool, membersAmongSql, [driverIds])
-  return new Map(rows.map(({ id, ...state }) => [id, state]))
+  const rows = await run(pool, members, { driverIds })
+  return new Map(
+    rows.map(row => [
+      row.id,
+      { transporterId: row.transporter_id, isSwitchedOn: row.is_online, isBusy: row.is_busy },
+    ]),
+  )
 }

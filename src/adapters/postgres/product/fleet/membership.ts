@@ -3,87 +3,62 @@
  * agreed, so each has one fleet at most. Code that takes a driver out of a fleet locks its row and then checks the claims, as
  * accept-facts.ts says.
  */
+import { sql } from 'kysely'
+import { jsonArrayFrom } from 'kysely/helpers/postgres'
 import type { Pool } from 'pg'
 import type { FleetStore } from '../../../../dispatch/ports.js'
-import { query } from '../../connection/query.js'
-import { millis } from '../../engine/stored-instance.js'
-import { type DriverRow, invitationsOf, listedColumns, membersOf, toDriver } from './drivers.js'
+import { db, type Parameters, run, statement } from '../../connection/statement.js'
+import { millisOf } from '../columns.js'
+import { isClaimedNow } from './claims.js'
+import type { DriverOfFleet } from './put-driver.js'
 import { inTurn } from './turn.js'
 
-/**
- * Changes the driver if it is in this fleet, or invites it if it is in none. `$5` is how many a fleet may have, and counts in
- * the transporter's turn. `holder` is whose it was when the statement began.
- */
-const putDriverSql = `
-with changed as (
-  update drivers d set name = $3, phone = $4 where d.id = $1 and d.transporter_id = $2 returning d.*
-), holder as materialized (
-  select transporter_id from drivers where id = $1
-), is_room as materialized (
-  select exists (select from driver_invitations where driver_id = $1 and transporter_id = $2)
-    or (select count(*) from drivers where transporter_id = $2)
-      + (select count(*) from driver_invitations where transporter_id = $2) < $5 as is_room
-), invited as (
-  insert into driver_invitations as i (driver_id, transporter_id, name, phone)
-  select $1, $2, $3, $4 from is_room where is_room and not exists (select from holder)
-  on conflict (driver_id, transporter_id) do update set name = excluded.name, phone = excluded.phone
-  returning i.*, i.xmax = 0 as is_new
-), put as (
-  ${membersOf('changed')}
-  union all
-  ${invitationsOf('invited')}
-)
-select d.*, (select is_new from invited) as is_new, (select transporter_id from holder) as holder
-from (select) one left join (select ${listedColumns} from put d) as d on true`
-
-type PutRow = DriverRow & { is_new: boolean | null; holder: string | null }
-
-/** Each retry means that the driver left the fleet at the same moment. */
-const MAX_PUTS = 3
-
-export async function putDriver(
-  pool: Pool,
-  transporterId: string,
-  { id, name, phone }: { id: string; name: string; phone?: string },
-  maxFleet: number,
-): ReturnType<FleetStore['putDriver']> {
-  const values = [id, transporterId, name, phone ?? null, maxFleet]
-  for (let puts = 1; ; puts++) {
-    const [row] = await inTurn<PutRow>(pool, transporterId, putDriverSql, values)
-    if (row === undefined) throw new Error('a left join of one row gave none')
-    if (row.id !== null) return { kind: row.is_new === true ? 'invited' : 'updated', driver: toDriver(row) }
-    if (row.holder === null) return { kind: 'full' }
-    if (row.holder !== transporterId || puts === MAX_PUTS) return { kind: 'taken' }
-  }
-}
-
 /** In the transporter's turn: otherwise a driver that agrees meanwhile would be in neither table for this statement. */
-const deleteDriverSql = `
-with withdrawn as (
-  delete from driver_invitations where driver_id = $1 and transporter_id = $2 returning 1
-), held as materialized (
-  select id from drivers where id = $1 and transporter_id = $2 for update
-), judged as materialized (
-  select id, is_claimed('driver:' || id) as is_busy from held
-), gone as (
-  delete from drivers d using judged j where d.id = j.id and not j.is_busy
+const driverDeleted = statement(($: Parameters<DriverOfFleet>) =>
+  db
+    .with('withdrawn', query =>
+      query
+        .deleteFrom('driver_invitations')
+        .where('driver_id', '=', $.driverId)
+        .where('transporter_id', '=', $.transporterId)
+        .returning('driver_id'),
+    )
+    .with(
+      cte => cte('held').materialized(),
+      query =>
+        query
+          .selectFrom('drivers')
+          .select('id')
+          .where('id', '=', $.driverId)
+          .where('transporter_id', '=', $.transporterId)
+          .forUpdate(),
+    )
+    .with(
+      cte => cte('judged').materialized(),
+      query => query.selectFrom('held').select(['id', isClaimedNow('driver', 'id').as('is_busy')]),
+    )
+    .with('gone', query =>
+      query
+        .deleteFrom('drivers as d')
+        .using('judged as j')
+        .whereRef('d.id', '=', 'j.id')
+        .where('j.is_busy', '=', sql.lit(false)),
+    )
+    .selectFrom('judged')
+    .select(
+      sql<'busy' | 'deleted' | 'withdrawn'>`case when is_busy then 'busy' else 'deleted' end`.as('kind'),
+    )
+    .unionAll(query =>
+      query.selectFrom('withdrawn').select(sql<'busy' | 'deleted' | 'withdrawn'>`'withdrawn'`.as('kind')),
+    ),
 )
-select case when is_busy then 'busy' else 'deleted' end as kind from judged
-union all
-select 'withdrawn' from withdrawn`
 
 export async function deleteDriver(
   pool: Pool,
   transporterId: string,
   driverId: string,
 ): ReturnType<FleetStore['deleteDriver']> {
-  const values = [driverId, transporterId]
-  const [row] = await inTurn<{ kind: 'busy' | 'deleted' | 'withdrawn' }>(
-    pool,
-    transporterId,
-    deleteDriverSql,
-    values,
-  )
+  const [row] = await inTurn(pool, transporterId, driverDeleted, { driverId, transporterId })
   return row?.kind ?? 'missing'
 }
 
@@ -92,72 +67,131 @@ export async function deleteDriver(
  * vehicle, and keeps its place in the transporter's list. The update locks the row, which waits for a commit that relies on it,
  * before it checks the claims.
  */
-const joinFleetSql = `
-with invited as materialized (
-  select * from driver_invitations where driver_id = $1 and transporter_id = $2 for update
-), joined as (
-  insert into drivers as d (id, transporter_id, name, phone, created_at, confirmed_at)
-  select driver_id, transporter_id, name, phone, invited_at, now() from invited
-  on conflict (id) do update set transporter_id = excluded.transporter_id, name = excluded.name, phone = excluded.phone,
-    is_online = false, vehicle_id = null, created_at = excluded.created_at, confirmed_at = excluded.confirmed_at
-  where not is_claimed('driver:' || d.id)
-  returning d.id, d.transporter_id
-), agreed as (
-  delete from driver_invitations i using joined j where i.driver_id = j.id and i.transporter_id = j.transporter_id
+const fleetJoined = statement(($: Parameters<DriverOfFleet>) =>
+  db
+    .with(
+      cte => cte('invited').materialized(),
+      query =>
+        query
+          .selectFrom('driver_invitations')
+          .selectAll()
+          .where('driver_id', '=', $.driverId)
+          .where('transporter_id', '=', $.transporterId)
+          .forUpdate(),
+    )
+    .with('joined', query =>
+      query
+        .insertInto('drivers')
+        .columns(['id', 'transporter_id', 'name', 'phone', 'created_at', 'confirmed_at'])
+        .expression(eb =>
+          eb
+            .selectFrom('invited')
+            .select([
+              'driver_id',
+              'transporter_id',
+              'name',
+              'phone',
+              'invited_at',
+              sql<Date>`now()`.as('now'),
+            ]),
+        )
+        .onConflict(conflict =>
+          conflict
+            .column('id')
+            .doUpdateSet(eb => ({
+              transporter_id: eb.ref('excluded.transporter_id'),
+              name: eb.ref('excluded.name'),
+              phone: eb.ref('excluded.phone'),
+              is_online: sql.lit(false),
+              vehicle_id: null,
+              created_at: eb.ref('excluded.created_at'),
+              confirmed_at: eb.ref('excluded.confirmed_at'),
+            }))
+            .where(({ not }) => not(isClaimedNow('driver', 'drivers.id'))),
+        )
+        .returning(['id', 'transporter_id']),
+    )
+    .with('agreed', query =>
+      query
+        .deleteFrom('driver_invitations as i')
+        .using('joined as j')
+        .whereRef('i.driver_id', '=', 'j.id')
+        .whereRef('i.transporter_id', '=', 'j.transporter_id'),
+    )
+    .selectNoFrom(eb => [
+      eb.exists(eb.selectFrom('joined')).$castTo<boolean>().as('has_joined'),
+      eb.exists(eb.selectFrom('invited')).$castTo<boolean>().as('is_invited'),
+      eb
+        .exists(
+          eb.selectFrom('drivers').where('id', '=', $.driverId).where('transporter_id', '=', $.transporterId),
+        )
+        .$castTo<boolean>()
+        .as('is_member'),
+    ]),
 )
-select exists (select from joined) as has_joined, exists (select from invited) as is_invited,
-  exists (select from drivers where id = $1 and transporter_id = $2) as is_member`
 
 export async function joinFleet(
   pool: Pool,
   driverId: string,
   transporterId: string,
 ): ReturnType<FleetStore['joinFleet']> {
-  type Row = { has_joined: boolean; is_invited: boolean; is_member: boolean }
-  const [row] = await inTurn<Row>(pool, transporterId, joinFleetSql, [driverId, transporterId])
+  const [row] = await inTurn(pool, transporterId, fleetJoined, { driverId, transporterId })
   if (row === undefined) throw new Error('a select without a table gave no row')
   if (row.has_joined) return 'joined'
   if (row.is_member) return 'unchanged'
   return row.is_invited ? 'busy' : 'missing'
 }
 
-const leaveFleetSql = `
-with held as materialized (
-  select id from drivers where id = $1 for update
-), judged as materialized (
-  select id, is_claimed('driver:' || id) as is_busy from held
-), gone as (
-  delete from drivers d using judged j where d.id = j.id and not j.is_busy
+const fleetLeft = statement(($: Parameters<{ driverId: string }>) =>
+  db
+    .with(
+      cte => cte('held').materialized(),
+      query => query.selectFrom('drivers').select('id').where('id', '=', $.driverId).forUpdate(),
+    )
+    .with(
+      cte => cte('judged').materialized(),
+      query => query.selectFrom('held').select(['id', isClaimedNow('driver', 'id').as('is_busy')]),
+    )
+    .with('gone', query =>
+      query
+        .deleteFrom('drivers as d')
+        .using('judged as j')
+        .whereRef('d.id', '=', 'j.id')
+        .where('j.is_busy', '=', sql.lit(false)),
+    )
+    .selectFrom('judged')
+    .select('is_busy'),
 )
-select is_busy from judged`
 
 export async function leaveFleet(pool: Pool, driverId: string): ReturnType<FleetStore['leaveFleet']> {
-  const [row] = await query<{ is_busy: boolean }>(pool, leaveFleetSql, [driverId])
+  const [row] = await run(pool, fleetLeft, { driverId })
   if (row === undefined) return 'unchanged'
   return row.is_busy ? 'busy' : 'left'
 }
 
-const fleetOfDriverSql = `
-select (select transporter_id from drivers where id = $1) as transporter_id,
-  coalesce((
-    select json_agg(json_build_object('transporterId', i.transporter_id, 'invitedAt', ${millis('i.invited_at')})
-      order by i.invited_at desc, i.transporter_id desc)
-    from (
-      select * from driver_invitations where driver_id = $1
-      order by driver_id, invited_at desc, transporter_id desc limit $2
-    ) as i
-  ), '[]') as invitations`
+const fleetAndInvitations = statement(($: Parameters<{ driverId: string; maxInvitations: number }>) =>
+  db.selectNoFrom(eb => [
+    eb.selectFrom('drivers').select('transporter_id').where('id', '=', $.driverId).as('transporterId'),
+    jsonArrayFrom(
+      eb
+        .selectFrom('driver_invitations as i')
+        .select(['i.transporter_id as transporterId', millisOf('i.invited_at').as('invitedAt')])
+        .where('i.driver_id', '=', $.driverId)
+        // The order of an index, which ends at the limit.
+        .orderBy('i.driver_id')
+        .orderBy('i.invited_at', 'desc')
+        .orderBy('i.transporter_id', 'desc')
+        .limit($.maxInvitations),
+    ).as('invitations'),
+  ]),
+)
 
 export async function fleetOfDriver(
   pool: Pool,
   driverId: string,
   maxInvitations: number,
 ): ReturnType<FleetStore['fleetOfDriver']> {
-  type Row = {
-    transporter_id: string | null
-    invitations: { transporterId: string; invitedAt: number }[]
-  }
-  const [row] = await query<Row>(pool, fleetOfDriverSql, [driverId, maxInvitations])
+  const [row] = await run(pool, fleetAndInvitations, { driverId, maxInvitations })
   if (row === undefined) throw new Error('a select without a table gave no row')
-  return { transporterId: row.transporter_id, invitations: row.invitations }
+  return row
 }

@@ -1,54 +1,89 @@
+import { sql } from 'kysely'
 import pg, { type Pool } from 'pg'
 import type { FleetStore } from '../../../../dispatch/ports.js'
-import { query } from '../../connection/query.js'
-import { type DriverRow, driverColumns, toDriver, toVehicleNamed } from './drivers.js'
+import { db, type Parameters, run, statement } from '../../connection/statement.js'
+import { ONE_ROW } from '../columns.js'
+import { DRIVER, type DriverRow, isFound, toDriver, toVehicleNamed } from './drivers.js'
 
 /** SQLSTATE foreign_key_violation: the vehicle was deleted while we named it. */
 const FOREIGN_KEY_VIOLATION = '23503'
 
-const vehicleType = '(select v.vehicle_type from vehicles v where v.id = d.vehicle_id) as vehicle_type'
+const VEHICLE_TYPE = sql<string | null>`(select v.vehicle_type from vehicles v where v.id = d.vehicle_id)`.as(
+  'vehicle_type',
+)
+
+interface ChangeValues {
+  readonly driverId: string
+  /** Null where nothing shall change, as in `vehicleId`. */
+  readonly isOnline: boolean | null
+  readonly vehicleId: string | null
+}
 
 /**
- * `$2` and `$3` are null where nothing shall change. A vehicle counts only if it is the transporter's own. A heartbeat that
- * names what is known already locks no row: an accept of this driver would find it locked.
+ * A vehicle counts only if it is the transporter's own. A heartbeat that names what is known already locks no row: an
+ * accept of this driver would find it locked.
  */
-const setDriverSql = `
-with named as (
-  select v.id from vehicles v join drivers d on d.transporter_id = v.transporter_id
-  where d.id = $1 and v.id = $3
-), changed as (
-  update drivers d
-  set is_online = coalesce($2, d.is_online), vehicle_id = coalesce($3, d.vehicle_id)
-  where d.id = $1 and ($3::text is null or exists (select from named))
-    and (d.is_online, d.vehicle_id) is distinct from (coalesce($2, d.is_online), coalesce($3, d.vehicle_id))
-  returning ${driverColumns}, ${vehicleType}
-), now as (
-  select * from changed
-  union all
-  select ${driverColumns}, ${vehicleType} from drivers d
-  where d.id = $1 and ($3::text is null or exists (select from named)) and not exists (select from changed)
-)
-select now.*, exists (select from drivers where id = $1) as is_known
-from (select) one left join now on true`
-
-type Row = DriverRow & { vehicle_type: string | null; is_known: boolean }
+const driverSet = statement(($: Parameters<ChangeValues>) => {
+  const isOnline = sql<boolean>`coalesce(${$.isOnline}, d.is_online)`
+  const vehicleId = sql<string | null>`coalesce(${$.vehicleId}, d.vehicle_id)`
+  const mayBeNamed = sql<boolean>`(${$.vehicleId}::text is null or exists (select from named))`
+  return db
+    .with('named', query =>
+      query
+        .selectFrom('vehicles as v')
+        .innerJoin('drivers as d', 'd.transporter_id', 'v.transporter_id')
+        .select('v.id')
+        .where('d.id', '=', $.driverId)
+        .where('v.id', '=', sql<string>`${$.vehicleId}`),
+    )
+    .with('changed', query =>
+      query
+        .updateTable('drivers as d')
+        .set({ is_online: isOnline, vehicle_id: vehicleId })
+        .where('d.id', '=', $.driverId)
+        .where(mayBeNamed)
+        .where(sql<boolean>`(d.is_online, d.vehicle_id) is distinct from (${isOnline}, ${vehicleId})`)
+        .returning([...DRIVER, VEHICLE_TYPE]),
+    )
+    .with('now', query =>
+      query
+        .selectFrom('changed')
+        .selectAll()
+        .unionAll(eb =>
+          eb
+            .selectFrom('drivers as d')
+            .select([...DRIVER, VEHICLE_TYPE])
+            .where('d.id', '=', $.driverId)
+            .where(mayBeNamed)
+            .where(({ not, exists }) => not(exists(query.selectFrom('changed')))),
+        ),
+    )
+    .selectFrom(ONE_ROW)
+    .leftJoin('now', join => join.onTrue())
+    .selectAll('now')
+    .select(eb => eb.exists(eb.selectFrom('drivers').where('id', '=', $.driverId)).as('is_known'))
+})
 
 export async function setDriver(
   pool: Pool,
   driverId: string,
   { isSwitchedOn, vehicleId }: { isSwitchedOn?: boolean; vehicleId?: string },
 ): ReturnType<FleetStore['setDriver']> {
-  const row = await run(pool, [driverId, isSwitchedOn ?? null, vehicleId ?? null])
+  const row = await runUnlessDeleted(pool, {
+    driverId,
+    isOnline: isSwitchedOn ?? null,
+    vehicleId: vehicleId ?? null,
+  })
   if (row === undefined) return { kind: 'vehicleNotInFleet' }
-  if (!row.is_known) return { kind: 'missing' }
-  if (row.id === null) return { kind: 'vehicleNotInFleet' }
+  if (row.is_known !== true) return { kind: 'missing' }
+  if (!isFound<DriverRow>(row)) return { kind: 'vehicleNotInFleet' }
   return { kind: 'set', driver: toDriver(row), vehicle: toVehicleNamed(row) }
 }
 
-async function run(pool: Pool, parameters: unknown[]): Promise<Row | undefined> {
+async function runUnlessDeleted(pool: Pool, values: ChangeValues) {
   try {
-    const rows = await query<Row>(pool, setDriverSql, parameters)
-    return rows[0]
+    const [row] = await run(pool, driverSet, values)
+    return row
   } catch (error) {
     if (error instanceof pg.DatabaseError && error.code === FOREIGN_KEY_VIOLATION) return undefined
     throw error

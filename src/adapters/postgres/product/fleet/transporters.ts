@@ -1,28 +1,45 @@
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import type { FleetStore } from '../../../../dispatch/ports.js'
-import { query } from '../../connection/query.js'
+import { db, type Parameters, run, statement } from '../../connection/statement.js'
+import { anyText } from '../columns.js'
 import { isActiveTransporter } from './people.js'
-
-/** Changes within the window, `$4` milliseconds. */
-const recent = `array(
-    select c from unnest(t.changes) as c where c > now() - $4 * interval '1 millisecond' order by c
-  )`
 
 /**
  * One statement and so one row lock: toggles of one transporter take turns.
  * A transporter without a row is not available. What happened is read off the row that came out: it holds
  * another state than asked for only if the limit was reached, and `now()` among the changes only if we put it there.
  */
-const setAvailableSql = `
-insert into transporters as t (id, is_available, changes)
-values ($1, $2, case when $2 then array[now()] else '{}' end)
-on conflict (id) do update set
-  is_available = case when cardinality(${recent}) < $3 then excluded.is_available else t.is_available end,
-  changes = ${recent} || case
-    when t.is_available is distinct from excluded.is_available and cardinality(${recent}) < $3
-    then array[now()] else '{}' end
-returning is_available, coalesce(changes[cardinality(changes)] = now(), false) as is_changed,
-  (extract(epoch from changes[1] - now()) * 1000)::float8 + $4 as retry_after_ms`
+const setAvailable = statement(
+  ($: Parameters<{ id: string; isAvailable: boolean; changes: number; windowMs: number }>) => {
+    const windowMs = sql<number>`${$.windowMs}::float8`
+    const recent = sql<Date[]>`array(
+      select c from unnest(transporters.changes) as c where c > now() - ${windowMs} * interval '1 millisecond' order by c)`
+    const isWithinLimit = sql<boolean>`cardinality(${recent}) < ${$.changes}`
+    return db
+      .insertInto('transporters')
+      .values({
+        id: $.id,
+        is_available: $.isAvailable,
+        changes: sql<Date[]>`case when ${$.isAvailable} then array[now()] else '{}' end`,
+      })
+      .onConflict(conflict =>
+        conflict.column('id').doUpdateSet({
+          is_available: sql`case when ${isWithinLimit} then excluded.is_available else transporters.is_available end`,
+          changes: sql`${recent} || case
+            when transporters.is_available is distinct from excluded.is_available and ${isWithinLimit}
+            then array[now()] else '{}' end`,
+        }),
+      )
+      .returning([
+        'is_available',
+        sql<boolean>`coalesce(changes[cardinality(changes)] = now(), false)`.as('is_changed'),
+        sql<number>`(extract(epoch from changes[1] - now()) * 1000)::float8 + ${windowMs}`.as(
+          'retry_after_ms',
+        ),
+      ])
+  },
+)
 
 export async function setTransporterAvailable(
   pool: Pool,
@@ -30,12 +47,7 @@ export async function setTransporterAvailable(
   isAvailable: boolean,
   { changes, windowMs }: { changes: number; windowMs: number },
 ): ReturnType<FleetStore['setTransporterAvailable']> {
-  const rows = await query<{ is_available: boolean; is_changed: boolean; retry_after_ms: number }>(
-    pool,
-    setAvailableSql,
-    [transporterId, isAvailable, changes, windowMs],
-  )
-  const row = rows[0]
+  const [row] = await run(pool, setAvailable, { id: transporterId, isAvailable, changes, windowMs })
   if (row === undefined) throw new Error('an upsert without a condition answered no row')
   if (row.is_available !== isAvailable) {
     return { kind: 'limited', retryAfterMs: Math.max(0, row.retry_after_ms) }
@@ -44,20 +56,28 @@ export async function setTransporterAvailable(
 }
 
 /** By transporter: each may have thousands of vehicles, and one is enough. `limit` keeps it from reading them all. */
-const availableOwnersSql = `
-select t.id as transporter_id
-from transporters t
-cross join lateral (
-  select from vehicles v where v.transporter_id = t.id and v.vehicle_type = any($1::text[]) limit 1
-) owned
-where t.is_available and ${isActiveTransporter('t.id')}
-limit $2`
+const ownersOf = statement(($: Parameters<{ vehicleTypes: readonly string[]; limit: number }>) =>
+  db
+    .selectFrom('transporters as t')
+    .crossJoinLateral(eb =>
+      eb
+        .selectFrom('vehicles as v')
+        .whereRef('v.transporter_id', '=', 't.id')
+        .where('v.vehicle_type', '=', anyText($.vehicleTypes))
+        .limit(sql.lit(1))
+        .as('owned'),
+    )
+    .select('t.id')
+    .where('t.is_available', '=', sql.lit(true))
+    .where(isActiveTransporter('t.id'))
+    .limit($.limit),
+)
 
 export async function availableOwners(
   pool: Pool,
   vehicleTypes: readonly string[],
   limit: number,
 ): Promise<readonly string[]> {
-  const rows = await query<{ transporter_id: string }>(pool, availableOwnersSql, [vehicleTypes, limit])
-  return rows.map(row => row.transporter_id)
+  const rows = await run(pool, ownersOf, { vehicleTypes, limit })
+  return rows.map(({ id }) => id)
 }

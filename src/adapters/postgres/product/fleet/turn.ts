@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
-import { qualified } from '../../connection/engine-schema.js'
 import { asUnavailable, isWorthRepeating } from '../../connection/sqlstate.js'
+import { bind, type Statement, type Values } from '../../connection/statement.js'
 
 /**
  * If a process is paused within its turn, the server ends its session, so that the others can take theirs. They wait
@@ -20,16 +20,16 @@ const MAX_ATTEMPTS = 3
 const queues = new Map<string, Promise<unknown>>()
 
 /** The rows of one statement that changes this transporter's fleet. Throws `StoreUnavailableError` as `query` does. */
-export function inTurn<TRow extends pg.QueryResultRow>(
+export function inTurn<TValues, TRow>(
   pool: pg.Pool,
   transporterId: string,
-  sql: string,
-  values: readonly unknown[],
+  statement: Statement<TValues, TRow>,
+  values: Values<TValues>,
 ): Promise<readonly TRow[]> {
   const turn = async () => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await takeTurn<TRow>(pool, transporterId, sql, values)
+        return await takeTurn(pool, transporterId, statement, values)
       } catch (error) {
         if (attempt === MAX_ATTEMPTS || !isWorthRepeating(error)) throw asUnavailable(error)
       }
@@ -44,16 +44,17 @@ export function inTurn<TRow extends pg.QueryResultRow>(
   return done
 }
 
-async function takeTurn<TRow extends pg.QueryResultRow>(
+async function takeTurn<TValues, TRow>(
   pool: pg.Pool,
   transporterId: string,
-  sql: string,
-  values: readonly unknown[],
+  statement: Statement<TValues, TRow>,
+  values: Values<TValues>,
 ): Promise<readonly TRow[]> {
   const client = await pool.connect()
   try {
     await client.query(takeTurnSql(transporterId))
-    const { rows } = await client.query<TRow>(qualified(sql), [...values])
+    const bound = bind(statement, values)
+    const { rows } = await client.query<TRow & pg.QueryResultRow>(bound.statement, bound.values)
     await client.query('commit')
     client.release()
     return rows

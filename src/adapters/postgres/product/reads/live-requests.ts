@@ -1,68 +1,110 @@
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import type { LiveRequest } from '../../../../dispatch/ports.js'
-import { query } from '../../connection/query.js'
-import { snapshotOf } from '../../engine/stored-json.js'
+import { db, type Parameters, run, statement } from '../../connection/statement.js'
 import { isActiveTransporter } from '../fleet/people.js'
+import { snapshotOf } from '../stored-json.js'
+
+/** The status of a request that seeks. */
+export const SEEKING = [sql.lit('searching'), sql.lit('partially_filled')] as const
+
+/** Matches the keys of claims on customers, which requests hold while they seek. */
+export const CUSTOMERS = sql.lit('customer:%')
 
 /**
- * Requests that seek are those that hold their customer's claim: few rows, whatever the number of requests
- * that have ended. Nothing of `instances` is indexed by status, for its updates to stay heap-only.
+ * Requests `i` that seek are those that hold their customer's claim `s`: few rows, however many requests have ended.
+ * `instances` has no index by status, so that its updates stay heap-only.
  */
-export const seeking = `{claims} s join {instances} i on i.id = s.instance and i.machine = 'broadcast'
-  and s.key = 'customer:' || i.owner and i.status in ('searching', 'partially_filled')`
+export const seeking = db
+  .selectFrom('loadcast.claims as s')
+  .innerJoin('loadcast.instances as i', join =>
+    join
+      .onRef('i.id', '=', 's.instance')
+      .on('i.machine', '=', sql.lit('broadcast'))
+      .on('s.key', '=', sql<string>`'customer:' || i.owner`)
+      .on('i.status', 'in', SEEKING),
+  )
+  .where('s.key', 'like', CUSTOMERS)
 
-/** Snapshots are read once each (see `contextOf`), of those requests alone that were not offered yet. */
-const listUnofferedLiveSql = `
-with owned as materialized (
-  select array_agg(distinct v.vehicle_type) as types
-  from vehicles v
-  join transporters t on t.id = v.transporter_id and t.is_available
-  where v.transporter_id = $1 and ${isActiveTransporter('$1')}
-),
-unoffered as materialized (
-  select i.id, ${snapshotOf('i')} as snapshot
-  from (${seeking})
-  where s.key like 'customer:%' and exists (select from owned where types is not null)
-    and not exists (
-      select from recipients r
-      where r.broadcast_id = i.id and r.transporter_id = $1 and r.offered_at is not null
-    )
-)
-select u.id, (c.pickup ->> 'lat')::float8 as lat, (c.pickup ->> 'lng')::float8 as lng,
-  v.value ->> 'reach' as reach, c."reachStepsKm" as reach_steps_km, open.types as open_types
-from unoffered u
-cross join owned
-cross join lateral json_to_record(u.snapshot) as v(value json, context json)
-cross join lateral json_to_record(v.context) as c(pickup json, "reachStepsKm" json, trucks json)
-cross join lateral (
-  select array_agg(distinct truck ->> 'vehicleType') as types
-  from json_array_elements(c.trucks) as truck
-  where truck ->> 'tripId' is null
-) as open
-where open.types && owned.types
-order by u.id desc
-limit $2`
-
-interface Row {
-  readonly id: string
-  readonly lat: number
-  readonly lng: number
-  readonly reach: string
-  readonly reach_steps_km: readonly number[]
-  readonly open_types: readonly string[]
+interface StoredContext {
+  readonly pickup: unknown
+  readonly reachStepsKm: readonly number[]
+  readonly trucks: unknown
 }
+
+/** Parses each snapshot once (see `contextOf`), and only of requests that were not offered yet. */
+const unofferedLive = statement(($: Parameters<{ transporterId: string; limit: number }>) =>
+  db
+    .with(
+      cte => cte('owned').materialized(),
+      cte =>
+        cte
+          .selectFrom('vehicles as v')
+          .innerJoin('transporters as t', join =>
+            join.onRef('t.id', '=', 'v.transporter_id').on('t.is_available', '=', sql.lit(true)),
+          )
+          .select(eb =>
+            eb.fn.agg<readonly string[] | null>('array_agg', ['v.vehicle_type']).distinct().as('types'),
+          )
+          .where('v.transporter_id', '=', $.transporterId)
+          .where(isActiveTransporter('t.id')),
+    )
+    .with(
+      cte => cte('unoffered').materialized(),
+      cte =>
+        seeking
+          .select(['i.id', snapshotOf('i').as('snapshot')])
+          .where(({ exists, not }) =>
+            exists(cte.selectFrom('owned').where('types', 'is not', null)).and(
+              not(
+                exists(
+                  cte
+                    .selectFrom('recipients as r')
+                    .where('r.broadcast_id', '=', sql.ref<string>('i.id'))
+                    .where('r.transporter_id', '=', $.transporterId)
+                    .where('r.offered_at', 'is not', null),
+                ),
+              ),
+            ),
+          ),
+    )
+    .selectFrom('unoffered as u')
+    .crossJoin('owned')
+    .crossJoinLateral(
+      sql<{ value: { reach: string }; context: unknown }>`json_to_record(u.snapshot)`.as<'v'>(
+        sql`v(value json, context json)`,
+      ),
+    )
+    .crossJoinLateral(
+      sql<StoredContext>`json_to_record(v.context)`.as<'c'>(
+        sql`c(pickup json, "reachStepsKm" json, trucks json)`,
+      ),
+    )
+    .crossJoinLateral(
+      sql<{ types: readonly string[] }>`(
+        select array_agg(distinct truck ->> 'vehicleType') as types
+        from json_array_elements(c.trucks) as truck
+        where truck ->> 'tripId' is null
+      )`.as('open'),
+    )
+    .select([
+      'u.id',
+      sql<number>`(c.pickup ->> 'lat')::float8`.as('lat'),
+      sql<number>`(c.pickup ->> 'lng')::float8`.as('lng'),
+      sql<string>`v.value ->> 'reach'`.as('reach'),
+      'c.reachStepsKm',
+      'open.types as openTypes',
+    ])
+    .where(sql<boolean>`open.types && owned.types`)
+    .orderBy('u.id', 'desc')
+    .limit($.limit),
+)
 
 export async function listUnofferedLive(
   pool: Pool,
   transporterId: string,
   limit: number,
 ): Promise<readonly LiveRequest[]> {
-  const rows = await query<Row>(pool, listUnofferedLiveSql, [transporterId, limit])
-  return rows.map(row => ({
-    id: row.id,
-    pickup: { lat: row.lat, lng: row.lng },
-    reach: row.reach,
-    reachStepsKm: row.reach_steps_km,
-    openTypes: row.open_types,
-  }))
+  const rows = await run(pool, unofferedLive, { transporterId, limit })
+  return rows.map(({ lat, lng, ...request }) => ({ ...request, pickup: { lat, lng } }))
 }

@@ -1,40 +1,41 @@
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import type { TripRecord } from '../../../../dispatch/ports.js'
 import type { StoredInstance } from '../../../../runtime/ports.js'
-import { query } from '../../connection/query.js'
-import { INSTANCE_COLUMNS } from '../../engine/instances.js'
-import { millis, toStoredInstance } from '../../engine/stored-instance.js'
-import { contextOf } from '../../engine/stored-json.js'
+import { db, type Parameters, type RowOf, run, statement } from '../../connection/statement.js'
+import { toStoredInstance } from '../../engine/stored-instance.js'
+import { isBelow, millisOf } from '../columns.js'
+import { INSTANCE } from '../stored-broadcast.js'
+import { SURROUNDINGS } from '../stored-json.js'
 
-/** Columns of a trip `t` with what it shares with its request `i`. */
-const tripColumns = `t.id as trip_id, t.instance, t.truck_id, t.customer_id, t.transporter_id, t.driver_id,
-  t.vehicle_id, t.status as trip_status, t.driver, t.vehicle,
-  ${millis('t.assigned_at')} as assigned_at, ${millis('t.started_at')} as started_at,
-  ${millis('t.ended_at')} as ended_at, c.pickup, c."drop", c.goods`
+const TRIP = [
+  't.id as trip_id',
+  't.instance',
+  't.truck_id',
+  't.customer_id',
+  't.transporter_id',
+  't.driver_id',
+  't.vehicle_id',
+  sql<TripRecord['status']>`t.status`.as('trip_status'),
+  sql<TripRecord['driver']>`t.driver`.as('driver'),
+  sql<TripRecord['vehicle']>`t.vehicle`.as('vehicle'),
+  millisOf('t.assigned_at').as('assigned_at'),
+  millisOf<number | null>('t.started_at').as('started_at'),
+  millisOf<number | null>('t.ended_at').as('ended_at'),
+  'c.pickup',
+  'c.drop',
+  'c.goods',
+] as const
 
-const tripsAndRequests = `trips t join {instances} i on i.id = t.instance
-  cross join lateral ${contextOf('i', 'pickup json, "drop" json, goods text')}`
+/** Trips `t` with their requests `i`, and the columns `c` that they share. */
+const trips = db
+  .selectFrom('trips as t')
+  .innerJoin('loadcast.instances as i', 'i.id', 't.instance')
+  .crossJoinLateral(SURROUNDINGS)
 
-interface TripRow {
-  readonly trip_id: string
-  readonly instance: string
-  readonly truck_id: string
-  readonly customer_id: string
-  readonly transporter_id: string
-  readonly driver_id: string
-  readonly vehicle_id: string
-  readonly trip_status: TripRecord['status']
-  readonly driver: TripRecord['driver']
-  readonly vehicle: TripRecord['vehicle']
-  readonly assigned_at: number
-  readonly started_at: number | null
-  readonly ended_at: number | null
-  readonly pickup: unknown
-  readonly drop: unknown
-  readonly goods: string | null
-}
+const tripOf = statement(($: Parameters<{ id: string }>) => trips.select(TRIP).where('t.id', '=', $.id))
 
-function toTrip(row: TripRow): TripRecord {
+function toTrip(row: RowOf<typeof tripOf>): TripRecord {
   return {
     id: row.trip_id,
     broadcastId: row.instance,
@@ -55,35 +56,37 @@ function toTrip(row: TripRow): TripRecord {
   }
 }
 
-const findTripSql = `select ${tripColumns} from ${tripsAndRequests} where t.id = $1`
-
 export async function findTrip(pool: Pool, tripId: string): Promise<TripRecord | undefined> {
-  const rows = await query<TripRow>(pool, findTripSql, [tripId])
-  return rows[0] && toTrip(rows[0])
+  const [row] = await run(pool, tripOf, { id: tripId })
+  return row && toTrip(row)
 }
 
-const findTripAndBroadcastSql = `
-select ${tripColumns}, ${INSTANCE_COLUMNS}
-from ${tripsAndRequests} where t.id = $1`
+const tripAndBroadcastOf = statement(($: Parameters<{ id: string }>) =>
+  trips.select(TRIP).select(INSTANCE).where('t.id', '=', $.id),
+)
 
 export async function findTripAndBroadcast(
   pool: Pool,
   tripId: string,
 ): Promise<{ trip: TripRecord; instance: StoredInstance } | undefined> {
-  const rows = await query<TripRow & StoredInstance>(pool, findTripAndBroadcastSql, [tripId])
-  return rows[0] && { trip: toTrip(rows[0]), instance: toStoredInstance(rows[0]) }
+  const [row] = await run(pool, tripAndBroadcastOf, { id: tripId })
+  return row && { trip: toTrip(row), instance: toStoredInstance(row) }
 }
 
-const listDriverTripsSql = `
-select ${tripColumns} from ${tripsAndRequests}
-where t.driver_id = $1 and ($2::uuid is null or t.id < $2)
-order by t.id desc limit $3`
+const tripsOfDriver = statement(($: Parameters<{ driverId: string; before: string | null; limit: number }>) =>
+  trips
+    .select(TRIP)
+    .where('t.driver_id', '=', $.driverId)
+    .where(isBelow('t.id', $.before))
+    .orderBy('t.id', 'desc')
+    .limit($.limit),
+)
 
 export async function listDriverTrips(
   pool: Pool,
   driverId: string,
   { before, limit }: { before?: string; limit: number },
 ): Promise<readonly TripRecord[]> {
-  const rows = await query<TripRow>(pool, listDriverTripsSql, [driverId, before ?? null, limit])
+  const rows = await run(pool, tripsOfDriver, { driverId, before: before ?? null, limit })
   return rows.map(toTrip)
 }

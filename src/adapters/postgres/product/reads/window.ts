@@ -1,49 +1,80 @@
 /*
- * Filtered lists of instances, newest first. `instances` has no index by status, for its updates to stay heap-only, so
- * a status that is rare would have a list read the whole table. It looks at a window of rows instead, and where the
- * window ends before the page is full, says from where to look on.
+ * Filtered lists of instances, newest first. `instances` has no index by status, so that its updates stay heap-only. A list
+ * of a rare status would therefore read the whole table. It reads a window of rows instead. If the window ends before the
+ * page is full, it returns where to go on.
  */
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import type { Found } from '../../../../dispatch/ports.js'
-import { query } from '../../connection/query.js'
+import {
+  type Built,
+  db,
+  type Parameters,
+  run,
+  type Statement,
+  statement,
+} from '../../connection/statement.js'
+import { isBelow, matches } from '../columns.js'
 
-/** Rows looked at for one page: some milliseconds, and many times a page. */
-export const MAX_LOOKED_AT = 2_000
+/** Rows read for one page. This takes some milliseconds, and is many times a page. */
+const MAX_LOOKED_AT = 2_000
 
-export interface Window {
-  /** Which rows of `instances w` the list is of: what an index can find. Parameters from `$2` on. */
-  readonly of: string
-  readonly values: readonly unknown[]
-  readonly before: string | undefined
+const INSTANCES = db.selectFrom('loadcast.instances as w')
+type Instances = typeof INSTANCES
+
+/** Null means no filter. */
+export interface PageValues {
+  readonly before: string | null
+  readonly status: string | null
+  readonly machine: string | null
+  readonly limit: number
+}
+
+const inWindow = (rows: Instances, { before }: Parameters<PageValues>) =>
+  rows.where(isBelow('w.id', before)).orderBy('w.id', 'desc')
+
+const pageOf = (rows: Instances, $: Parameters<PageValues>) =>
+  db
+    .selectFrom(inWindow(rows, $).selectAll('w').limit(sql.lit(MAX_LOOKED_AT)).as('i'))
+    .where(matches('i.status', $.status))
+    .where(matches('i.machine', $.machine))
+    .orderBy('i.id', 'desc')
+    .limit($.limit)
+
+const endOf = (rows: Instances, $: Parameters<PageValues>) =>
+  inWindow(rows, $)
+    .select('w.id')
+    .limit(sql.lit(1))
+    .offset(sql.lit(MAX_LOOKED_AT - 1))
+
+export interface WindowList<TValues extends PageValues, TRow> {
+  readonly page: Statement<TValues, TRow>
+  /** Finds the last row of a full window. */
+  readonly end: Statement<TValues, { id: string }>
 }
 
 /**
- * One page out of the window. `columns` and `joins` are over `instances i`. A second statement is needed only where
- * the page is not full.
+ * `of` limits the list to rows `w` that an index can find. `select` adds the columns of instances `i` to the page.
  */
-export async function findInWindow<TRow extends { readonly id: string }>(
+export function windowList<TValues extends PageValues, TRow>(
+  of: (rows: Instances, $: Parameters<TValues>) => Instances,
+  select: (page: ReturnType<typeof pageOf>) => Built<TRow>,
+): WindowList<TValues, TRow> {
+  return {
+    page: statement(($: Parameters<TValues>) => select(pageOf(of(INSTANCES, $), $))),
+    end: statement(($: Parameters<TValues>) => endOf(of(INSTANCES, $), $)),
+  }
+}
+
+/** Returns one page out of the window. A second statement runs only if the page is not full. */
+export async function findInWindow<TValues extends PageValues, TRow>(
   pool: Pool,
-  { columns, joins = '' }: { columns: string; joins?: string },
-  { of, values, before }: Window,
-  { status, machine, limit }: { status: string | undefined; machine?: string | undefined; limit: number },
+  { page, end }: WindowList<TValues, TRow>,
+  values: TValues,
 ): Promise<Found<TRow>> {
-  const window = (selected: string, bounds: string) =>
-    `select ${selected} from {instances} w where ${of} and ($1::uuid is null or w.id < $1) order by w.id desc ${bounds}`
-  const parameters = [before ?? null, ...values]
-  const n = parameters.length
-  const items = await query<TRow>(
-    pool,
-    `select ${columns} from (${window('w.*', `limit ${MAX_LOOKED_AT}`)}) as i ${joins}
-     where ($${n + 1}::text is null or i.status = $${n + 1}) and ($${n + 2}::text is null or i.machine = $${n + 2})
-     order by i.id desc limit $${n + 3}`,
-    [...parameters, status ?? null, machine ?? null, limit],
-  )
-  const isFiltered = status !== undefined || machine !== undefined
-  if (!isFiltered || items.length === limit) return { items }
-  const last = await query<{ id: string }>(
-    pool,
-    window('w.id', `limit 1 offset ${MAX_LOOKED_AT - 1}`),
-    parameters,
-  )
-  return last[0] === undefined ? { items } : { items, lookedDownTo: last[0].id }
+  const items = await run(pool, page, values)
+  const isFiltered = values.status !== null || values.machine !== null
+  if (!isFiltered || items.length === values.limit) return { items }
+  const [last] = await run(pool, end, values)
+  return last === undefined ? { items } : { items, lookedDownTo: last.id }
 }

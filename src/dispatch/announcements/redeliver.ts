@@ -1,26 +1,28 @@
 /*
- * Messages between processes can be lost: Redis was away, or a connection to it. What the database knows to have
- * been announced meanwhile is said again, to the sockets of this process alone, under the same ids: clients drop
- * what they had. It takes as much work as there were events, however many sockets there are.
+ * Messages between processes can be lost while Redis, or a connection to it, is down. Everything that the database
+ * shows as announced in that time is then emitted again, to the sockets of this process only and under the same ids.
+ * Clients drop what they have. The work depends on the number of events, not on the number of sockets.
  */
+
+import { defined } from '../../types/defined.js'
 import type { Fanout, Offered } from '../ports.js'
 import { tellOffered } from '../reach/offers.js'
 import { announceTo, isAnnounced, type SocketParts } from './subscribers.js'
 
 /**
- * An event is recorded before it is visible, visible before it is told, and told before it would have arrived; and
- * the clock of the database, by which it was recorded, is not quite ours.
+ * An event is recorded before it is visible, visible before it is sent, and sent before it would have arrived. The
+ * clock of the database, which stamps the record, differs a little from ours.
  */
 const MARGIN_MS = 10_000
-/** Rows of one statement, and emits before others get their turn. */
+/** Rows of one statement, and emits before other work gets a turn. */
 const PAGE = 500
-/** While the database is away too. */
+/** The pause before a retry, if the database is unavailable too. */
 const RETRY_MS = 1_000
 
-export class Retelling {
+export class Redelivery {
   readonly #parts: SocketParts
   readonly #fanout: Fanout
-  /** From when on it is still to be told again; absent when nothing is. */
+  /** The time from which events must be sent again. Absent if there is nothing to send. */
   #since: number | undefined
   #running: Promise<void> | undefined
   #isStopped = false
@@ -31,7 +33,7 @@ export class Retelling {
     this.#fanout = fanout
   }
 
-  /** Tells again what was told in the last so many milliseconds. Asked for twice at once, it is done once for both. */
+  /** Redelivers the events of the last `forMs` milliseconds. Requests that overlap are served together. */
   request(forMs: number): void {
     const since = this.#parts.engine.now() - forMs - MARGIN_MS
     this.#since = Math.min(since, this.#since ?? since)
@@ -50,26 +52,24 @@ export class Retelling {
       const since = this.#since
       this.#since = undefined
       try {
-        await this.#retell(since)
+        await this.#redeliver(since)
       } catch (error) {
         this.#since = Math.min(since, this.#since ?? since)
-        this.#parts.log.warn(
-          { err: error },
-          'what may have been missed could not be told again; trying again',
-        )
+        this.#parts.log.warn({ err: error }, 'redelivery failed; retrying')
         await new Promise(resolve => setTimeout(resolve, RETRY_MS).unref())
       }
     }
   }
 
-  async #retell(since: number): Promise<void> {
+  async #redeliver(since: number): Promise<void> {
     const { reads, recipients, requests, log } = this.#parts
-    // First: a client that has heard later events, and is away now, is told of these when it comes back, wherever.
+    // This comes first: a client that has got later events, and is away now, gets these when it resumes, in any
+    // process.
     while (!this.#isStopped && (await reads.markLate(since, PAGE)) > 0);
     let told = 0
     let after: string | undefined
     do {
-      const page = await reads.eventsSince(since, { limit: PAGE, ...(after === undefined ? {} : { after }) })
+      const page = await reads.eventsSince(since, { limit: PAGE, ...defined({ after }) })
       for (const event of page.events) {
         if (this.#isStopped) return
         if (!isAnnounced(event.machine, event.type)) continue
@@ -90,7 +90,7 @@ export class Retelling {
     }
     log.warn(
       { events: told, offers: offers.size },
-      'messages of other processes may have been lost: told again',
+      'messages of other processes may have been lost: redelivered',
     )
   }
 }

@@ -1,51 +1,51 @@
 /*
- * Whether what is published is heard: each process publishes a word for itself every few seconds and listens for it.
- * That finds what no single connection can see: a subscription that hangs without an error, or two connections
- * that ended up on different servers after a failover.
+ * Checks that published messages arrive: every few seconds each process publishes a message to itself. This finds
+ * failures that no single connection can see: a subscription that hangs without an error, or two connections that
+ * reached different servers after a failover.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Publisher } from './publisher.js'
 import type { Subscriber } from './subscriber.js'
 
-/** One message of some 60 bytes: nothing, even for a hundred processes. */
+/** One message of some 60 bytes. Even a hundred processes cause no load. */
 const EVERY_MS = 5_000
-/** Redis that is busy for seconds is slow, not gone. In words, not time: a process that was paused is not deaf. */
+/**
+ * A Redis that is busy for seconds is slow, not lost. Counted in messages, because a paused process would miscount
+ * time.
+ */
 const MAX_UNHEARD = 3
 
-export interface EchoOptions {
+export interface LoopbackCheckOptions {
   readonly publisher: Publisher
   readonly subscriber: Subscriber
-  /** The connections behind them. */
+  /** The connections of the publisher and the subscriber. */
   readonly connections: { readonly publisher: Redis; readonly subscriber: Redis }
   readonly channel: string
   readonly isSharded: boolean
   readonly everyMs?: number
   readonly log: Logger
-  /** Heard again, with everything that is subscribed to; for so long something may have been missed. */
+  /** All subscriptions work again. Messages may have been lost for `deafForMs`. */
   onHeardAgain(deafForMs: number): void
 }
 
-export interface Echo {
-  /** A connection is lost, or several words in a row were not heard. */
+export interface LoopbackCheck {
+  /** Whether a connection is lost, or several messages in a row did not arrive. */
   readonly isDeaf: boolean
   stop(): void
 }
 
-export function startEcho(options: EchoOptions): Echo {
+export function startLoopbackCheck(options: LoopbackCheckOptions): LoopbackCheck {
   const { publisher, subscriber, connections, channel, isSharded, everyMs = EVERY_MS, log } = options
   const event = isSharded ? 'smessageBuffer' : 'messageBuffer'
   let unheard = 0
   let isHeard = false
   let isSettling = false
   let isDeaf = false
-  /** Absent until a word is heard for the first time: before, there was nothing to miss. */
+  /** Absent until the first message arrives. Before, nothing could be missed. */
   let lastHeardAt: number | undefined
 
-  function speak(): void {
-    if (isSharded) publisher.spublish(channel, '1')
-    else publisher.publish(channel, '1')
-  }
+  const speak = () => void (isSharded ? publisher.spublish(channel, '1') : publisher.publish(channel, '1'))
 
   function lose(): void {
     isHeard = false
@@ -71,15 +71,15 @@ export function startEcho(options: EchoOptions): Echo {
   }
 
   const onMessage = (from: Buffer) => {
-    if (from.toString() === channel) hear().catch(() => {}) // lost again: the next word tells
+    if (from.toString() === channel) hear().catch(() => {}) // lost again: the next message will show it
   }
-  // Behind what subscribes again.
+  // After ioredis' own listeners for `ready`, which subscribe again.
   const onReady = () => setImmediate(speak)
   const both = [connections.publisher, connections.subscriber]
   const timer = setInterval(() => {
     unheard += 1
     if (unheard > MAX_UNHEARD && both.every(redis => redis.status === 'ready')) {
-      log.warn({ unheard }, 'what is published in Redis is not heard: connecting again')
+      log.warn({ unheard }, 'messages published to Redis do not arrive, reconnecting')
       unheard = 0
       lose()
       for (const redis of both) redis.disconnect(true)

@@ -1,32 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import { personRoom } from '../../../src/dispatch/ports.js'
 import type { EmittedEvent } from '../../../src/runtime/types.js'
-import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
-import {
-  accept,
-  asking,
-  customer,
-  expectOk,
-  openDispatch,
-  PICKUP,
-  type Product,
-  registerTruck,
-} from '../../support/engine/dispatch.js'
 import { until } from '../../support/engine/engine.js'
+import { customer, PICKUP } from '../../support/engine/people.js'
+import { expectOk } from '../../support/engine/results.js'
+import { accept, asking, registerTruck } from '../../support/engine/trucks.js'
+import { useDispatch } from '../../support/engine/use-dispatch.js'
 
-/* What may have been missed is read from the events, told again, and found by those who come back later. */
+/*
+ * Events that may have been missed are read from the database, redelivered, and found by clients that reconnect later.
+ */
 
-let database: TestDatabase
-let product: Product
+const product = await useDispatch()
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  product = openDispatch(database.connectionString)
   await product.engine.start()
-})
-afterAll(async () => {
-  await product.close()
-  await database.drop()
 })
 
 /** A request that is cancelled: three events, of two versions. */
@@ -71,7 +59,7 @@ describe('events since a moment', () => {
     expect(await since(Date.now() + 60_000, 10)).toEqual([])
   })
 
-  it('of another machine may have a trip that is something else', async () => {
+  it('of another machine may have a trip of another form', async () => {
     const id = await cancelled('elsewhere')
     await delivered()
     await product.sql.query("update instances set machine = 'elsewhere' where id = $1", [id])
@@ -85,7 +73,7 @@ describe('events since a moment', () => {
     await product.sql.query('delete from events where instance = $1', [id])
   })
 
-  it('are marked late, a few at a time, and only those; older ones that are marked come too', async () => {
+  it('are marked late, a few at a time, and only those; older marked ones are included', async () => {
     await delivered()
     const old = await cancelled('old')
     await shift(old, 3_600)
@@ -108,8 +96,8 @@ describe('events since a moment', () => {
   })
 })
 
-describe('telling again', () => {
-  it('R7.4 says everything under the same ids, offers too, and to nobody else', async () => {
+describe('redelivery', () => {
+  it('R7.4 emits every event under the same id, offers too, and to the same people only', async () => {
     const truck = await registerTruck(product, 'near', { place: PICKUP })
     const caller = customer('again')
     const { broadcast } = expectOk(await product.dispatch.createBroadcast(caller, asking(1)))
@@ -124,7 +112,7 @@ describe('telling again', () => {
     ]
     const first = rooms.map(room => new Set(heard(room)))
     const count = product.fanout.emits.length
-    product.retell(1_000)
+    product.redeliver(1_000)
     await until(() => product.fanout.heard(personRoom(truck.caller), 'new_broadcast').length > 2)
     expect(product.fanout.emits.length).toBeGreaterThan(count)
     // The offer of the request that ended is none any more.
@@ -135,7 +123,7 @@ describe('telling again', () => {
     expect(rooms.map(room => new Set(heard(room)))).toEqual(first)
   })
 
-  it('R11.5 shows driver and transporter a trip as it is by then, and its customer all of it', async () => {
+  it('R11.5 shows driver and transporter the present form of a trip, and its customer all of it', async () => {
     const truck = await registerTruck(product, 'again', { place: PICKUP })
     const caller = customer('again-taken')
     const precise = { pickup: { lat: 28.613456, lng: 77.209876, address: 'Copper Lane' } }
@@ -150,11 +138,11 @@ describe('telling again', () => {
         .filter(({ envelope }) => envelope.type === type && envelope.tripId === tripId)
         .map(({ envelope }) => (envelope.data.trip as { pickup: unknown }).pickup)
     expect(pickups('trip_assigned')).toEqual([precise.pickup])
-    product.retell(1_000)
+    product.redeliver(1_000)
     await until(() => pickups('trip_assigned').length > 1)
     expectOk(await product.dispatch.sendToTrip(truck.caller, tripId, { type: 'release' }))
     await delivered()
-    product.retell(1_000)
+    product.redeliver(1_000)
     await until(() => pickups('truck_released').length > 1)
     const rounded = { lat: 28.61, lng: 77.21 }
     expect(pickups('trip_assigned')).toEqual([precise.pickup, precise.pickup, rounded])
@@ -164,7 +152,7 @@ describe('telling again', () => {
     }
   })
 
-  it('R7.4 finds also those who were away: who resumes from a later event is told what was missed before it', async () => {
+  it('R7.4 covers absent clients too: a client that resumes from a later event gets the events it missed before', async () => {
     const [missed, later] = [await cancelled('away'), await cancelled('away')]
     await delivered()
     // Longer ago than a resume looks back by itself.
@@ -180,7 +168,7 @@ describe('telling again', () => {
       return answer.resync ? ['resync'] : answer.events.map(event => event.broadcastId)
     }
     expect(await resumed()).not.toContain(missed)
-    product.retell(60_000)
+    product.redeliver(60_000)
     await until(async () => (await resumed()).includes(missed))
   })
 })

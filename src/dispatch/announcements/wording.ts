@@ -1,4 +1,4 @@
-/* What an event says, put into words once for all who say it: sockets, pushes, and who comes back later. */
+/* The announcements of an event, made once for sockets, pushes and clients that resume. */
 import type { BroadcastEmitted, Trip, TripStatus } from '../../machines/index.js'
 import type { EmittedEvent } from '../../runtime/types.js'
 import type { KnownRequests } from '../broadcasts/known-requests.js'
@@ -6,40 +6,45 @@ import type { RecordedEvent, TripSurroundings } from '../ports.js'
 import { announce, type Said } from './announcements.js'
 import type { Concerned } from './audience.js'
 
-export interface Words {
+export interface Wording {
   readonly concerned: Concerned
   readonly said: readonly Said[]
 }
 
-const known = new WeakMap<EmittedEvent, Words>()
+const known = new WeakMap<EmittedEvent, Wording>()
 
 /**
- * The words of an event that is being delivered, `attempt` counting from 1. Delivered late or once more, it is told as
- * of now: its trip may have ended since. The trip is then looked up each time, unless the event was read together with it.
+ * The announcements of an event that is being delivered. `attempt` counts from 1. A late or repeated delivery shows the
+ * present state, because the trip may have ended since. The trip is then read each time, unless it was read with the
+ * event.
  */
-export async function wordsFor(emitted: RecordedEvent, requests: KnownRequests, attempt = 1): Promise<Words> {
+export async function wordingFor(
+  emitted: RecordedEvent,
+  requests: KnownRequests,
+  attempt = 1,
+): Promise<Wording> {
   const request = await requests.surroundings(emitted.instance, emitted.version)
   const trip = tripOf(emitted)
   const isOld = attempt > 1 || requests.isLate(emitted)
   if (trip !== undefined && emitted.tripStatus === undefined && isOld) {
-    return wordsOf(emitted, request, await requests.tripStatus(emitted.instance, trip.id))
+    return wordingOf(emitted, request, await requests.tripStatus(emitted.instance, trip.id))
   }
-  let words = known.get(emitted)
-  if (words === undefined) {
-    words = wordsOf(emitted, request, emitted.tripStatus)
-    known.set(emitted, words)
+  let wording = known.get(emitted)
+  if (wording === undefined) {
+    wording = wordingOf(emitted, request, emitted.tripStatus)
+    known.set(emitted, wording)
   }
-  return words
+  return wording
 }
 
 /** Pure. `tripStatus`: as in `announce`. */
-export function wordsOf(
+export function wordingOf(
   emitted: Omit<EmittedEvent, 'machine'>,
   request: TripSurroundings,
   tripStatus?: TripStatus | null,
-): Words {
+): Wording {
   const { type, audience, payload } = emitted
-  // The payload is what the machine emitted, by way of the database.
+  // The payload is what the machine emitted. It was stored in the database in between.
   const event = { type, audience, ...payload } as unknown as BroadcastEmitted
   return {
     concerned: { customerId: request.customerId, trip: tripOf(emitted) },

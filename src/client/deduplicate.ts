@@ -1,18 +1,19 @@
 /*
- * Delivery is at least once, and across processes in no certain order. An event whose id is known is dropped, and a
- * `booking_updated` that says less than one that came before; never an event of another type. Memory is bounded.
- * A lower version with a later time is newer: after a failover that lost transactions, versions are used again.
+ * Drops events that the app need not see. Events are delivered at least once, and those of different processes in any
+ * order. An event with a known id is dropped. So is a `booking_updated` that is older than one that came before, but
+ * never an event of another type. Memory is bounded. A lower version with a later time counts as newer: after a
+ * failover that lost transactions, versions are used again.
  */
 import type { ResumableEvent } from './events.js'
 
-/** Several times what one resume brings: what it repeats must still be known. */
+/** Several times the events of one resume, so that those that it repeats are still known. */
 const MAX_KNOWN_IDS = 5_000
-/** Requests that one user follows at a time, many times over. */
+/** Many times the requests that one user follows at a time. */
 const MAX_VERSIONS = 1_000
 
 export type Verdict = 'new' | 'known' | 'older'
 
-export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) {
+export function createDeduplicator(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) {
   const known = new Set<string>()
   const versions = new Map<string, Pick<ResumableEvent, 'version' | 'at'>>()
 
@@ -25,7 +26,7 @@ export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) 
     const { broadcastId, version, at } = event
     const latest = versions.get(broadcastId)
     if (latest !== undefined && version < latest.version && !(at > latest.at)) return 'older'
-    // Put at the end again: the ones that nothing is heard of go first.
+    // Moved to the end, so that the requests without events are forgotten first.
     versions.delete(broadcastId)
     versions.set(broadcastId, { version, at })
     forgetOldest(versions, maxVersions)
@@ -34,8 +35,9 @@ export function createSieve(maxIds = MAX_KNOWN_IDS, maxVersions = MAX_VERSIONS) 
 }
 
 /**
- * An event's id without its stamp, which servers of the previous release leave out: both may tell of one event while a new
- * release rolls out. Its time tells two events apart that have the rest in common. An offer is told anew with another time.
+ * An event's id without its stamp. Servers of the previous release leave the stamp out, and during a rollout both
+ * releases may send the same event. The time distinguishes events that have the rest in common. An offer that is made
+ * again has another time.
  */
 const EVENT_ID = /^([^:]+:\d+:\d+:\d+)(?::[0-9a-z]+)?$/
 function nameOf({ id, at }: ResumableEvent): string {
@@ -43,7 +45,7 @@ function nameOf({ id, at }: ResumableEvent): string {
   return place === undefined ? id : `${place} ${at}`
 }
 
-/** Sets and maps keep the order in which their keys came. */
+/** Sets and maps keep the order in which their keys were added. */
 function forgetOldest(keys: Set<string> | Map<string, unknown>, max: number): void {
   if (keys.size <= max) return
   for (const oldest of keys.keys()) {
