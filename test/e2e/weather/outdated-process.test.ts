@@ -6,7 +6,7 @@ import { asking } from '../../support/server/fleet.js'
 import { processEnvironment } from '../../support/server/server.js'
 import { startServerProcess } from '../../support/server/server-process.js'
 import { useCleanups } from '../../support/weather/cleanups.js'
-import { isAlive, SHORT_TIMES } from '../../support/weather/processes.js'
+import { isAlive } from '../../support/weather/processes.js'
 import { runOnce } from '../../support/weather/run-once.js'
 
 /*
@@ -25,7 +25,9 @@ test('R13.3 a process that was paused while a newer version came into use fires 
   const sql = runOnce(database.connectionString)
   const server = await startServerProcess({
     ...processEnvironment,
-    ...SHORT_TIMES,
+    // No timer is due before the process is stopped.
+    BROADCAST_TIMEOUT_SECONDS: '600',
+    REACH_STEP_SECONDS: '600',
     DATABASE_URL: database.connectionString,
   })
   cleanUp(() => server.end('SIGKILL'))
