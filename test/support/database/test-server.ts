@@ -5,7 +5,7 @@
  */
 import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { readConnection } from '../../../src/adapters/postgres/embedded/connection-file.js'
@@ -17,6 +17,7 @@ import { acquireLock, type Lock } from '../../../src/adapters/postgres/embedded/
 import { findPostmaster } from '../../../src/adapters/postgres/embedded/postmaster.js'
 import { migrate } from '../../../src/adapters/postgres/schema/migrate.js'
 import { silentLog } from '../engine/log.js'
+import { findFiles } from '../processes/find-files.js'
 import { FOLDER_VARIABLE } from '../processes/temporary-folder.js'
 import { endRedisServersIn } from '../redis/redis-server.js'
 import { unmountDisksIn } from '../weather/unmount.js'
@@ -102,9 +103,8 @@ async function lockUnlessHeld(folder: string): Promise<Lock | undefined> {
 
 /** Ends the run's own server and those that its tests had started. */
 async function endServersIn(folder: string): Promise<void> {
-  const files = await readdir(folder, { recursive: true })
-  for (const file of files.filter(name => basename(name) === 'postgres.json')) {
-    const connection = await readConnection(join(folder, dirname(file)))
+  for (const file of await findFiles(folder, 'postgres.json')) {
+    const connection = await readConnection(dirname(file))
     const postmaster = connection && (await findPostmaster(connection.data))
     if (connection === undefined || postmaster === undefined) continue
     process.kill(postmaster.pid, 'SIGQUIT') // An immediate shutdown, because the data are deleted next.

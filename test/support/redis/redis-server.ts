@@ -7,12 +7,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
-import { appendFile, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
-import { basename, delimiter, join } from 'node:path'
+import { appendFile, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Redis, type RedisOptions } from 'ioredis'
 import { freePort } from '../../../src/adapters/postgres/embedded/port.js'
+import { findFiles } from '../processes/find-files.js'
 import { FOLDER_VARIABLE, temporaryFolder } from '../processes/temporary-folder.js'
 
 const run = promisify(execFile)
@@ -171,9 +172,8 @@ async function answering(url: string, options: RedisOptions): Promise<void> {
 
 /** Ends the servers that run in this folder of a test run, whichever process started them. */
 export async function endRedisServersIn(folder: string): Promise<void> {
-  const files = await readdir(folder, { recursive: true })
-  for (const file of files.filter(name => basename(name) === PID_FILE)) {
-    const pid = Number(await readFile(join(folder, file), 'utf8'))
+  for (const file of await findFiles(folder, PID_FILE)) {
+    const pid = Number(await readFile(file, 'utf8'))
     while (await isServerIn(pid, folder)) {
       process.kill(pid, 'SIGKILL')
       await delay(10)
