@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { chown, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { withResolvers } from '../../../src/concurrency/with-resolvers.js'
 import { callEverything, expectNoFault, refused } from '../../support/connections/everything.js'
 import {
   DATABASE,
@@ -234,8 +235,11 @@ describe('R13.1 when a write is answered with SQLSTATE', () => {
     '%s for a while: callers that are not served get 503',
     async code => {
       await server.inDatabase(`delete from weather; insert into weather values ('${code}')`)
-      const calls = callEverything(server.app.url)
-      await new Promise(resolve => setTimeout(resolve, 300))
+      const device = withResolvers<void>()
+      const calls = callEverything(server.app.url, name => {
+        if (name === 'device') device.resolve()
+      })
+      await Promise.race([device.promise, calls])
       await server.inDatabase('delete from weather')
       const answers = await calls
       expectNoFault(answers)

@@ -10,8 +10,8 @@ export type Named = readonly (readonly [name: string, answer: Answer])[]
 const NO_ID = '01890a5d-ac96-774b-bcce-b302099a8057'
 let people = 0
 
-/** Calls of every kind that uses the database, by new users, all at once. */
-export async function callEverything(url: string): Promise<Named> {
+/** Calls of every kind that uses the database, by new users, all at once. `onAnswer` gets the name of each as it is answered. */
+export async function callEverything(url: string, onAnswer = (_name: string) => {}): Promise<Named> {
   const n = ++people
   const customer = await createClient(url, 'customer', `c-${n}`)
   const transporter = await createClient(url, 'transporter', `t-${n}`)
@@ -47,7 +47,13 @@ export async function callEverything(url: string): Promise<Named> {
         body: JSON.stringify({ refreshToken }),
       }),
   }
-  return Promise.all(Object.entries(calls).map(async ([name, run]) => [name, await run()] as const))
+  return Promise.all(
+    Object.entries(calls).map(async ([name, run]) => {
+      const answer = await run()
+      onAnswer(name)
+      return [name, answer] as const
+    }),
+  )
 }
 
 /** Served, refused by a rule, or 503 with Retry-After: anything but a 500. */

@@ -1,7 +1,7 @@
 import pg from 'pg'
 
 const follows =
-  /^\s*(delete from \S*outbox|insert into answers|insert into pushes|select d\.id, d\.transporter_id as "transporterId")/
+  /^\s*(delete from \S*outbox|insert into "answers"|insert into "pushes"|select "d"."id", "d"."transporter_id", d\.is_online)/
 
 /**
  * Records every statement that this process sends to Postgres while `work` runs, in order. Each is a round trip. Work that

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { scaled } from '../engine/pace.js'
 
@@ -99,6 +100,7 @@ function spawnServer(
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  endWithRun(child)
   let text = ''
   child.stdout.on('data', chunk => {
     text += chunk
@@ -111,4 +113,18 @@ function spawnServer(
     child.once('close', (code, signal) => resolve(code ?? signal ?? 1)),
   )
   return { process: child, ended, output: () => text }
+}
+
+/** Processes that a test has started and not ended, such as one whose sibling failed to start. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** A child that no test ends does not keep the run alive, and ends with it. */
+function endWithRun(child: ChildProcess): void {
+  running.add(child)
+  child.once('close', () => running.delete(child))
+  child.unref()
+  for (const stream of [child.stdout, child.stderr]) if (stream instanceof Socket) stream.unref()
 }
