@@ -123,7 +123,9 @@ class StoresSession implements Session {
       )
       const problems =
         this.#options.audit === undefined ? [] : await problemsOf(this.#options.audit, this.#subject)
-      return { journals, problems, ...(hasDied ? {} : { deliveries: this.#deliveries }) }
+      // An earlier run on the same database may have left events, which are delivered now.
+      const deliveries = this.#deliveries.filter(({ instance }) => this.#instances.has(instance))
+      return { journals, problems, ...(hasDied ? {} : { deliveries }) }
     } finally {
       await reader.close()
     }

@@ -27,6 +27,7 @@ import {
   virtualEngineTarget,
 } from '../../../src/testing/index.js'
 import { createTestDatabase, type TestDatabase } from '../../support/database/postgres.js'
+import { actor } from '../../support/machines/doors.js'
 import { createClient } from '../../support/server/clients.js'
 import { hire } from '../../support/server/fleet.js'
 import { startTestApp, type TestApp } from '../../support/server/server.js'
@@ -86,6 +87,31 @@ describe.each<[string, () => Target]>([
       }),
       { numRuns: Math.ceil(numRuns / 2), unbiased: true },
     )
+  })
+})
+
+describe('a database with an event that an earlier run did not deliver', () => {
+  it('R10.3 serves a later run, which is not judged by that event', async () => {
+    const store = createPostgresStore(database)
+    const earlier = createEngine({
+      store,
+      definitions: [doorSubject.definition],
+      subscribers: [
+        { name: 'recorder', wants: () => true, handle: () => Promise.reject(new Error('later')) },
+      ],
+    })
+    const door = await earlier.create('door', { owner: 'ann', closeMs: 60_000 }, { actor })
+    if (door.kind !== 'created') throw new Error('expected a new door')
+    await earlier.send(door.id, { type: 'open', who: 'bob' }, { actor })
+    await earlier.close()
+    await store.close()
+    const left = async () => (await pool.query('update outbox set due_at = now()')).rowCount
+    expect(await left()).toBeGreaterThan(0)
+
+    const [schedule] = fc.sample(schedules(doorSubject, quick), { seed: 1, numRuns: 1 }) as [Schedule]
+    const { history } = await replay(onPostgres(1), doorSubject, schedule)
+    expect(check(history, doorSubject.definition).violations).toEqual([])
+    expect(await left()).toBe(0)
   })
 })
 
