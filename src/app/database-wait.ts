@@ -47,7 +47,7 @@ export function createDatabaseWait({ waitMs, tell, signal }: DatabaseWaitOptions
     if (reason === told && now - toldAt < TELL_EVERY_MS) return
     told = reason
     toldAt = now
-    tell(`waiting for the database, for ${Math.ceil((giveUpAt - now) / 1000)} s more: ${reason}`)
+    tell(`waiting for the database, for ${Math.round((giveUpAt - now) / 1000)} s more: ${reason}`)
   }
 
   return async work => {
