@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { SettingGroup } from './setting.js'
 
 const name = (what: string) => z.string().describe(what).optional()
-const unset = 'the option is required where it is used'
+const unset = 'the program asks for its command-line option'
 const only = { readBy: ['rotate-secrets'], advisedIn: ['AWS'], unset } as const
 
 export const rotationSettings = {

@@ -28,6 +28,17 @@ export function scaled(ms: number): number {
   return Math.ceil(ms * slowness())
 }
 
+/**
+ * A limit on processor time for work that takes `seconds` at most on a quiet machine. Other processes do not count, yet the same
+ * work keeps a processor for longer where it shares a core.
+ */
+export function scaledProcessorSeconds(seconds: number): number {
+  const before = process.cpuUsage()
+  spin(ROUNDS)
+  const { user, system } = process.cpuUsage(before)
+  return seconds * Math.max(1, (user + system) / 1_000 / QUIET_MS)
+}
+
 /** Whether more than `scaled(ms)` have passed since `startedAt`. Measures only if `ms` have passed. */
 export function isOverdue(startedAt: number, ms: number): boolean {
   const passedMs = performance.now() - startedAt
