@@ -47,7 +47,9 @@ export function createDatabaseWait({ waitMs, tell, signal }: DatabaseWaitOptions
     if (reason === told && now - toldAt < TELL_EVERY_MS) return
     told = reason
     toldAt = now
-    tell(`waiting for the database, for ${Math.round((giveUpAt - now) / 1000)} s more: ${reason}`)
+    // Whole milliseconds first: the sum is not exact, and 60.0000001 s would be 61.
+    const leftMs = Math.round(giveUpAt - now)
+    tell(`waiting for the database, for ${Math.ceil(leftMs / 1000)} s more: ${reason}`)
   }
 
   return async work => {

@@ -73,7 +73,7 @@ export interface Product {
 /** A log that fails the test: no warning is expected here. */
 const strictLog: DispatchLog = {
   warn: (fields, message) => {
-    if (message.endsWith('redelivered')) return
+    if (message.endsWith(': redelivered')) return
     throw new Error(message, { cause: fields })
   },
   error: (fields, message) => {
