@@ -138,8 +138,8 @@ export interface TimerKey {
 }
 
 /**
- * One who is told of emitted events: once after the commit, and again until `handle` has resolved.
- * `handle` must be harmless when repeated. Events of one instance come in order, one at a time.
+ * Gets emitted events: once after the commit, and again until `handle` has resolved. Repeating `handle` must be harmless.
+ * Events of one instance come in order, one at a time.
  */
 export interface Subscriber {
   readonly name: string
