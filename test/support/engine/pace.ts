@@ -2,7 +2,6 @@
  * How slow this machine is now. Tests give their times for a quiet machine of two cores; on a slow or busy one these times
  * are stretched. Counts, orders and values never depend on it.
  */
-import { Worker } from 'node:worker_threads'
 
 /** Takes 20 ms on a quiet machine: long enough that the scheduler gives other processes their turns. */
 const ROUNDS = 10_000_000
@@ -44,38 +43,6 @@ export function isOverdue(startedAt: number, ms: number): boolean {
   const passedMs = performance.now() - startedAt
   return passedMs > ms && passedMs > scaled(ms)
 }
-
-export interface StallWatch {
-  /** The longest delay since the start by which the machine let a thread that wanted to run wait. */
-  longestMs(): number
-  stop(): Promise<unknown>
-}
-
-/**
- * Watches from a thread of its own how late the machine lets threads run, independent of what this process does itself:
- *
- *   const stalls = watchStalls()
- *   …
- *   expect(latestMs).toBeLessThan(250 + stalls.longestMs())
- *
- * Use it where a test asserts a time by the clock: a stall of the machine is then not taken for a fault of the product.
- */
-export function watchStalls(): StallWatch {
-  const longest = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(WATCH, { eval: true, workerData: longest })
-  worker.unref()
-  return { longestMs: () => Atomics.load(longest, 0), stop: () => worker.terminate() }
-}
-
-const WATCH = `
-const longest = require('node:worker_threads').workerData
-const never = new Int32Array(new SharedArrayBuffer(4))
-for (let expected = performance.now(); ; ) {
-  expected = performance.now() + 10
-  Atomics.wait(never, 0, 0, 10)
-  const late = Math.ceil(performance.now() - expected)
-  if (late > Atomics.load(longest, 0)) Atomics.store(longest, 0, late)
-}`
 
 function elapsedMs(work: () => unknown): number {
   const startedAt = performance.now()
